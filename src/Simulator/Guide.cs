@@ -1,0 +1,66 @@
+namespace Simulator;
+
+/// <summary>The page a person reads first.</summary>
+internal static class Guide
+{
+    public const string Text = """
+        A stand-in for the upstream API. It serves one operation:
+
+            GET /v0/workflows/{workflow_id}/jobs/{job_id}
+            Authorization: an accepted credential, verbatim
+
+        JOBS. Nothing has to be created: what a job is follows from its id, kind[-N][-anything][.modifier]*, and from
+        when it was first asked for. The workflow id is free.
+
+            finished, finished-42     completed a minute before it was first asked for
+            run-30, run-30-abc        queued, running, completed after 30 s
+            fail, fail-10             failed at once, or after 10 s
+            cancel, cancel-10         cancelled at once, or after 10 s
+            stuck, stuck-30           runs for ever: progress 99 after 30 s, 100 after 60 s, never finished
+            late-3                    404 for 3 s, then completed
+            missing                   404; so is every other word
+            forbidden                 403
+            bad                       400
+
+            .large  .size-N                             a body of about 4 MB, or N KB; about 6 KB without
+            .raw-ints .raw-object .raw-objects          the form of spec, info_logs, inputs and result;
+            .raw-base64 .raw-null                         a mixture without
+            .time-z .time-offset .time-fraction         the form of timestamps; z without
+            .time-space
+            .progress-percent .progress-decimal         "45%" or "45.0"; "45" without
+            .status-WORD                                WORD, verbatim, as the final status
+            .signed-N                                   results hold signed URLs that are good for N seconds
+            .escaped                                    & and its like written as \u0026
+            .nameless                                   neither id nor workflow_id
+            .unfinished                                 a final status with an empty finished_at
+
+            Example: run-10.time-space.progress-percent.status-FULFILLED
+
+        FAULTS. POST /_simulator/faults with a JSON object; the oldest that matches a call is taken.
+
+            job         a job id, prefix*, or * (the default)
+            kind        Status          the status (503) with an error envelope, or with body; retryAfter is sent verbatim
+                        Delay           the normal answer, after delay
+                        Reset           connection aborted before any byte
+                        Cut             full length announced, half sent, connection aborted
+                        Truncate        well-framed 200, JSON stops in the middle
+                        Html            a load balancer's page, 200 or the status given
+                        WrongId         the normal body with another id
+                        WrongWorkflow   the normal body with another workflow_id
+                        EchoCredential  the credential in a task's err_msg, or in an error envelope of the status given
+                        Huge            64 MB of tasks
+                        Hang            no answer
+            delay       "00:00:02", waited for first whatever the kind
+            times       used up after so many calls; until cleared without
+
+            curl -X POST -d '{"job":"run-*","kind":"status","status":429,"retryAfter":"5","times":2}' HOST/_simulator/faults
+            curl -X DELETE HOST/_simulator/faults
+
+        CALLS. GET /_simulator/calls says what was asked, and which requests nobody should have made. DELETE forgets it.
+
+        CREDENTIALS. PUT /_simulator/credentials with a JSON array replaces those that are accepted.
+
+            curl -X PUT -d '["first key","second key"]' HOST/_simulator/credentials
+
+        """;
+}

@@ -1,0 +1,111 @@
+namespace Simulator.Jobs;
+
+/// <summary>
+/// What a job is at a time: a pure function of its id and of how long ago it was first asked for.
+/// <code>
+/// id = kind[-N][-anything][.modifier]*
+///
+/// kind         what is answered
+/// ------------ --------------------------------------------------------------------------------
+/// finished     completed a minute before it was first asked for
+/// run-N        queued, then running, then completed after N seconds (30)
+/// fail-N       failed after N seconds (0: at once), with val_errors, err_msg and failure_type
+/// cancel-N     cancelled after N seconds (0: at once)
+/// stuck-N      runs for ever: progress 99 after N seconds (30), 100 after twice that, never finished_at
+/// late-N       404 for N seconds (3), then completed
+/// missing      404, and so is every other word
+/// forbidden    403
+/// bad          400
+///
+/// modifier                             effect
+/// ------------------------------------ --------------------------------------------------------
+/// large, size-N                        a body of about 4 MB, or N KB; about 6 KB without
+/// raw-ints -object -objects -base64 -null   the form of spec, info_logs, inputs and result; a mixture without
+/// time-z -offset -fraction -space      the form of timestamps; z without
+/// progress-percent -decimal            "45%" or "45.0"; "45" without
+/// status-WORD                          WORD, verbatim, as the final status
+/// signed-N                             results hold URLs signed when first asked for, good for N seconds
+/// escaped                              &amp; and its like written as \u0026
+/// nameless                             neither id nor workflow_id
+/// unfinished                           a final status with an empty finished_at
+/// </code>
+/// Progress moves in whole seconds, so two calls within one agree to the byte; a finished job never changes.
+/// </summary>
+internal static class JobScript
+{
+    private static readonly TimeSpan UsualLength = TimeSpan.FromMinutes(9);
+    private static readonly TimeSpan FinishedEarlier = TimeSpan.FromMinutes(1);
+
+    /// <summary>Where in the pipeline a job fails or is cancelled: in the mosaic task, 80% into it.</summary>
+    private const double BreaksAt = 0.80;
+
+    /// <summary>Where a stuck job stays: in the publish task, at a progress of 99.</summary>
+    private const double SticksAt = 0.995;
+
+    public static JobState At(JobName job, TimeSpan elapsed)
+    {
+        elapsed = TimeSpan.FromSeconds(Math.Max(0, Math.Floor(elapsed.TotalSeconds)));
+        TimeSpan end = TimeSpan.FromSeconds(job.Seconds);
+        TimeSpan start = job.Seconds > 0 ? TimeSpan.Zero : -UsualLength;
+
+        return job.Kind switch
+        {
+            JobKind.Finished =>
+                Play(job, new Course(-FinishedEarlier - UsualLength, -FinishedEarlier, 1.0, "completed"), elapsed),
+            JobKind.Run => Play(job, new Course(start, end, 1.0, "completed"), elapsed),
+            JobKind.Fail => Play(job, new Course(start, end, BreaksAt, "failed"), elapsed),
+            JobKind.Cancel => Play(job, new Course(start, end, BreaksAt, "cancelled"), elapsed),
+            JobKind.Stuck => Stick(Play(job, new Course(start, end, SticksAt, null), elapsed), end * 2, elapsed),
+            JobKind.Late when elapsed >= end => Play(job, new Course(start, end, 1.0, "completed"), elapsed),
+            JobKind.Forbidden => new JobState { HttpStatus = 403 },
+            JobKind.Bad => new JobState { HttpStatus = 400 },
+            _ => new JobState { HttpStatus = 404 },
+        };
+    }
+
+    private static JobState Play(JobName job, Course course, TimeSpan elapsed)
+    {
+        bool ended = course.Ending is not null && elapsed >= course.End;
+        double position = course.PositionAt(elapsed);
+        double progress = Math.Floor(100 * (position - Pipeline.Begins) / (1 - Pipeline.Begins));
+        return new JobState
+        {
+            Status = ended ? job.Shape.FinalStatus ?? course.Ending! : position < Pipeline.Begins ? "queued" : "running",
+            Progress = (int)Math.Clamp(progress, 0, 100),
+            Failed = ended && course.Ending == "failed",
+            Created = course.Start,
+            Updated = ended ? course.End : elapsed,
+            Finished = ended && !job.Shape.Unfinished ? course.End : null,
+            Estimate = course.End - course.Start,
+            Tasks = [.. Pipeline.Tasks.Select(plan => TaskAt(plan, course, position, ended))],
+        };
+    }
+
+    private static TaskState TaskAt(TaskPlan plan, Course course, double position, bool ended)
+    {
+        if (position < plan.From)
+            return new TaskState(plan, ended && course.Ending == "cancelled" ? "cancelled" : "created", 0, null, null);
+        if (position >= plan.To)
+            return new TaskState(plan, "completed", 100, course.TimeOf(plan.From), course.TimeOf(plan.To));
+
+        double progress = Math.Round(100 * (position - plan.From) / (plan.To - plan.From), 1);
+        return ended
+            ? new TaskState(plan, course.Ending!, progress, course.TimeOf(plan.From), course.End)
+            : new TaskState(plan, "inprogress", progress, course.TimeOf(plan.From), null);
+    }
+
+    /// <summary>The last report of a stuck job says 100; after it nothing is heard again.</summary>
+    private static JobState Stick(JobState state, TimeSpan lastReport, TimeSpan elapsed) => elapsed < lastReport
+        ? state
+        : state with { Progress = 100, Updated = lastReport };
+
+    /// <summary>A job's way through the pipeline: to <paramref name="Reach"/> of it, evenly, between two times.</summary>
+    private readonly record struct Course(TimeSpan Start, TimeSpan End, double Reach, string? Ending)
+    {
+        // Written so that the last position is Reach itself and not a rounding error below it.
+        public double PositionAt(TimeSpan elapsed) =>
+            elapsed >= End ? Reach : Reach * ((elapsed - Start) / (End - Start));
+
+        public TimeSpan TimeOf(double position) => Start + ((End - Start) * (position / Reach));
+    }
+}

@@ -1,0 +1,70 @@
+namespace Simulator.Jobs;
+
+/// <summary>How a job looks on the wire, as its modifiers ask for. The defaults are those of an id without any.</summary>
+internal sealed record JobShape
+{
+    /// <summary>Every modifier there is, in the order in which a person wants to read about them.</summary>
+    public static readonly IReadOnlyList<string> Known =
+    [
+        "large", "size-N", "raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",
+        "time-fraction", "time-space", "status-WORD", "progress-percent", "progress-decimal", "signed-N", "escaped",
+        "nameless", "unfinished",
+    ];
+
+    private const int LargeKilobytes = 4096;
+    private const int MostKilobytes = 65_536;
+
+    /// <summary>The body is padded to about this size; 0 for none.</summary>
+    public int Kilobytes { get; init; }
+
+    /// <summary>The form of every raw field; null for a mixture of all of them.</summary>
+    public RawForm? Raw { get; init; }
+
+    public TimeForm Time { get; init; }
+
+    public ProgressForm Progress { get; init; }
+
+    /// <summary>Takes the place of the final status word.</summary>
+    public string? FinalStatus { get; init; }
+
+    /// <summary>For how many seconds the signed URLs in the results are good; null for results without any.</summary>
+    public int? SignedSeconds { get; init; }
+
+    /// <summary>Writes <c>&amp;</c> and its like as <c>\u0026</c>, as some JSON encoders do.</summary>
+    public bool Escaped { get; init; }
+
+    /// <summary>Leaves <c>id</c> and <c>workflow_id</c> out.</summary>
+    public bool Nameless { get; init; }
+
+    /// <summary>A final status word with an empty <c>finished_at</c>.</summary>
+    public bool Unfinished { get; init; }
+
+    /// <summary>The shape with one more modifier applied; null when there is no such modifier.</summary>
+    public static JobShape? Apply(JobShape shape, string modifier) => modifier switch
+    {
+        "large" => shape with { Kilobytes = LargeKilobytes },
+        "raw-ints" => shape with { Raw = RawForm.Ints },
+        "raw-object" => shape with { Raw = RawForm.Object },
+        "raw-objects" => shape with { Raw = RawForm.Objects },
+        "raw-base64" => shape with { Raw = RawForm.Base64 },
+        "raw-null" => shape with { Raw = RawForm.Null },
+        "time-z" => shape with { Time = TimeForm.Z },
+        "time-offset" => shape with { Time = TimeForm.Offset },
+        "time-fraction" => shape with { Time = TimeForm.Fraction },
+        "time-space" => shape with { Time = TimeForm.Space },
+        "progress-percent" => shape with { Progress = ProgressForm.Percent },
+        "progress-decimal" => shape with { Progress = ProgressForm.Decimal },
+        "escaped" => shape with { Escaped = true },
+        "nameless" => shape with { Nameless = true },
+        "unfinished" => shape with { Unfinished = true },
+        _ when After("size-", modifier) is string size && JobName.Number(size) is int kilobytes and <= MostKilobytes =>
+            shape with { Kilobytes = kilobytes },
+        _ when After("signed-", modifier) is string signed && JobName.Number(signed) is int seconds =>
+            shape with { SignedSeconds = seconds },
+        _ when After("status-", modifier) is string word => shape with { FinalStatus = word },
+        _ => null,
+    };
+
+    private static string? After(string prefix, string text) =>
+        text.Length > prefix.Length && text.StartsWith(prefix, StringComparison.Ordinal) ? text[prefix.Length..] : null;
+}

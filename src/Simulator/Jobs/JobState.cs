@@ -1,0 +1,37 @@
+namespace Simulator.Jobs;
+
+/// <summary>
+/// A job at one moment. Times are distances from the first time the job was asked for; what finished before that is
+/// negative.
+/// </summary>
+internal sealed record JobState
+{
+    /// <summary>200, or the refusal that is the whole answer; then nothing else here has a meaning.</summary>
+    public int HttpStatus { get; init; } = 200;
+
+    public string Status { get; init; } = "";
+
+    /// <summary>0 to 100.</summary>
+    public int Progress { get; init; }
+
+    public bool Failed { get; init; }
+
+    public TimeSpan Created { get; init; }
+
+    public TimeSpan Updated { get; init; }
+
+    public TimeSpan? Finished { get; init; }
+
+    /// <summary>How long the whole job is meant to take.</summary>
+    public TimeSpan Estimate { get; init; }
+
+    public IReadOnlyList<TaskState> Tasks { get; init; } = [];
+}
+
+/// <summary>One task at one moment.</summary>
+/// <param name="Plan">Which task.</param>
+/// <param name="Status">Its status word.</param>
+/// <param name="Progress">0 to 100, with one decimal.</param>
+/// <param name="Started">Null until it starts.</param>
+/// <param name="Finished">Null until it finishes.</param>
+internal sealed record TaskState(TaskPlan Plan, string Status, double Progress, TimeSpan? Started, TimeSpan? Finished);

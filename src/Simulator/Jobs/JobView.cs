@@ -1,0 +1,18 @@
+namespace Simulator.Jobs;
+
+/// <summary>Everything a job's body follows from.</summary>
+internal sealed record JobView(string WorkflowId, string JobId, JobName Name, JobState State, DateTimeOffset FirstAsked)
+{
+    /// <summary>Said by the first task instead of its own error.</summary>
+    public string? ErrorText { get; init; }
+
+    public static JobView At(string workflowId, string jobId, DateTimeOffset firstAsked, DateTimeOffset now)
+    {
+        JobName name = JobName.Parse(jobId);
+        return new JobView(workflowId, jobId, name, JobScript.At(name, now - firstAsked), firstAsked);
+    }
+
+    /// <summary>The timestamp on the wire, empty for what has not happened.</summary>
+    public string Time(TimeSpan? offset) =>
+        offset is TimeSpan known ? WireForms.Timestamp(FirstAsked + known, Name.Shape.Time) : "";
+}

@@ -1,0 +1,121 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Simulator;
+
+/// <summary>The simulated API on a port of its own, for as long as this lives.</summary>
+internal sealed class SimulatedUpstream : IAsyncDisposable
+{
+    private readonly WebApplication _app;
+
+    private SimulatedUpstream(WebApplication app, Uri address, Credentials credentials, Faults faults, Ledger ledger) =>
+        (_app, Address, Credentials, Faults, Ledger) = (app, address, credentials, faults, ledger);
+
+    /// <summary>Where to call it, such as <c>http://127.0.0.1:43121/</c>.</summary>
+    public Uri Address { get; }
+
+    public Credentials Credentials { get; }
+
+    public Faults Faults { get; }
+
+    public Ledger Ledger { get; }
+
+    /// <summary>Starts on loopback.</summary>
+    /// <param name="port">0 picks a free one.</param>
+    /// <param name="credentials">What is accepted at first; null for <see cref="Credentials.Default"/>.</param>
+    /// <param name="clock">What jobs and delays go by; null for the system's.</param>
+    /// <param name="https">Serves TLS, with HTTP/1.1 and HTTP/2; null for plain HTTP/1.1.</param>
+    /// <param name="quiet">False writes a line for each call to the console.</param>
+    /// <param name="cancellation">Gives up starting.</param>
+    /// <exception cref="IOException">The port is taken.</exception>
+    /// <exception cref="SocketException">The port, or the address, may not be listened on.</exception>
+    public static Task<SimulatedUpstream> StartAsync(
+        int port = 0,
+        IEnumerable<string>? credentials = null,
+        TimeProvider? clock = null,
+        X509Certificate2? https = null,
+        bool quiet = true,
+        CancellationToken cancellation = default) =>
+        StartAsync(new IPEndPoint(IPAddress.Loopback, port), credentials, clock, https, quiet, cancellation);
+
+    /// <summary>Starts on any address.</summary>
+    public static async Task<SimulatedUpstream> StartAsync(
+        IPEndPoint endpoint,
+        IEnumerable<string>? credentials = null,
+        TimeProvider? clock = null,
+        X509Certificate2? https = null,
+        bool quiet = true,
+        CancellationToken cancellation = default)
+    {
+        (var accepted, var faults, var ledger) = (new Credentials(credentials), new Faults(), new Ledger());
+
+        WebApplication app = Build(endpoint, https, quiet);
+        try
+        {
+            Map(app, new Operation(
+                accepted, faults, ledger, clock ?? TimeProvider.System, app.Services.GetRequiredService<ILogger<Operation>>()));
+            Control.Map(app, ledger, faults, accepted);
+            await app.StartAsync(cancellation);
+        }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
+
+        var bound = new Uri(app.Urls.First());
+        var address = new UriBuilder(bound.Scheme, Reachable(endpoint.Address).ToString(), bound.Port);
+        return new SimulatedUpstream(app, address.Uri, accepted, faults, ledger);
+    }
+
+    /// <summary>Cuts off what still hangs instead of waiting for it.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync();
+        await _app.DisposeAsync();
+    }
+
+    private static WebApplication Build(IPEndPoint endpoint, X509Certificate2? https, bool quiet)
+    {
+        // An empty builder: the settings and environment of the process that hosts this are none of its business.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(endpoint, listener =>
+            {
+                listener.Protocols = https is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+                if (https is not null)
+                    listener.UseHttps(https);
+            });
+        });
+        builder.Services.AddRoutingCore();
+        builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(500));
+        if (!quiet)
+            builder.Logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft", LogLevel.None);
+        return builder.Build();
+    }
+
+    private static void Map(WebApplication app, Operation operation)
+    {
+        CancellationToken stopping = app.Lifetime.ApplicationStopping;
+        app.Map(Operation.Route, context => operation.AnswerAsync(context, stopping));
+        app.MapFallback("{**path}", operation.AnswerUnknownAsync);
+    }
+
+    private static IPAddress Reachable(IPAddress listen) =>
+        listen.Equals(IPAddress.Any) ? IPAddress.Loopback
+        : listen.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback
+        : listen;
+
+    /// <summary>Leaves the process's signals to its owner, who disposes of the simulator.</summary>
+    private sealed class OwnedLifetime : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
