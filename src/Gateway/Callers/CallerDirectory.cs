@@ -1,0 +1,72 @@
+using System.Collections.Frozen;
+using Gateway.Configuration;
+using Gateway.Limits;
+
+namespace Gateway.Callers;
+
+/// <summary>Why nobody was identified, for metrics and the challenge.</summary>
+internal enum Refusal
+{
+    None,
+    Missing,
+    Ambiguous,
+    Unknown,
+    Expired,
+}
+
+/// <summary>Everyone who may call, replaced as a whole when the configuration changes.</summary>
+internal sealed class CallerDirectory : IDisposable
+{
+    private readonly LiveConfiguration _configuration;
+    private readonly TimeProvider _clock;
+    private readonly TeamQuotas _quotas;
+    private volatile FrozenDictionary<KeyHash, Caller> _byKey = FrozenDictionary<KeyHash, Caller>.Empty;
+
+    public CallerDirectory(LiveConfiguration configuration, TeamQuotas quotas, TimeProvider clock)
+    {
+        _configuration = configuration;
+        _clock = clock;
+        _quotas = quotas;
+        Load(configuration.Current);
+        configuration.Changed += Load;
+    }
+
+    public void Dispose() => _configuration.Changed -= Load;
+
+    /// <summary>
+    /// The caller whose credential this request carries; other kinds of credential are told apart here.
+    /// </summary>
+    public Caller? Identify(IHeaderDictionary headers, out Refusal refusal)
+    {
+        var presented = PresentedCredential.Find(headers, out var key);
+        if (presented == Presented.Key && key.Length <= KeyHash.MaxKeyLength
+            && _byKey.TryGetValue(KeyHash.Of(key), out var caller))
+        {
+            refusal = caller.ExpiresAt <= _clock.GetUtcNow() ? Refusal.Expired : Refusal.None;
+            return refusal == Refusal.None ? caller : null;
+        }
+        refusal = presented switch
+        {
+            Presented.Nothing => Refusal.Missing,
+            Presented.Ambiguous => Refusal.Ambiguous,
+            _ => Refusal.Unknown,
+        };
+        return null;
+    }
+
+    private void Load(GatewayOptions options)
+    {
+        var callers = new Dictionary<KeyHash, Caller>();
+        foreach (var (name, team) in options.Teams)
+        {
+            var loaded = new Team(name, team.Account, new WorkflowRules(team.Workflows),
+                _quotas.For(name, team.Quota, options.Quotas[team.Quota]));
+            foreach (var key in team.ApiKeys)
+            {
+                if (KeyHash.TryParse(key.Sha256, out var hash)) callers[hash.Value] = new Caller(key.Id, loaded, key.Expiry);
+            }
+        }
+        _quotas.Keep(options.Teams.Keys);
+        _byKey = callers.ToFrozenDictionary();
+    }
+}

@@ -1,0 +1,9 @@
+using Gateway.Limits;
+
+namespace Gateway.Callers;
+
+/// <summary>A team as the request path sees it.</summary>
+internal sealed record Team(string Name, string Account, WorkflowRules Workflows, TeamQuota Quota);
+
+/// <summary>Who is asking: a credential's public id, and the team it acts for.</summary>
+internal sealed record Caller(string Id, Team Team, DateTimeOffset? ExpiresAt);

@@ -1,0 +1,82 @@
+using Gateway.Configuration;
+
+namespace Gateway.Callers;
+
+/// <summary>A team: what its callers may read, with which upstream account, how often, and by which keys.</summary>
+internal sealed class TeamOptions
+{
+    /// <summary>A name under <c>Upstream:Accounts</c>. Teams on one account share cached jobs.</summary>
+    public string Account { get; set; } = "default";
+
+    /// <summary>Workflow ids, or prefixes ending in <c>*</c>. None: the team may read nothing.</summary>
+    public List<string> Workflows { get; set; } = [];
+
+    /// <summary>A name under <c>Quotas</c>.</summary>
+    public string Quota { get; set; } = "standard";
+
+    public List<ApiKeyOptions> ApiKeys { get; set; } = [];
+
+    /// <summary>Checks all teams together, for they refer to other sections and must not share a key.</summary>
+    public static void Check(Mistakes mistakes, GatewayOptions options)
+    {
+        var keyOf = new Dictionary<KeyHash, string>();
+        foreach (var (name, team) in options.Teams)
+        {
+            var path = $"Teams:{name}";
+            mistakes.Unless(options.Upstream.Accounts.ContainsKey(team.Account), $"{path}:Account",
+                $"there is no account '{team.Account}' in Upstream:Accounts");
+            mistakes.Unless(options.Quotas.ContainsKey(team.Quota), $"{path}:Quota",
+                $"there is no quota '{team.Quota}' in Quotas");
+            for (var i = 0; i < team.Workflows.Count; i++)
+            {
+                mistakes.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
+                    $"'{team.Workflows[i]}' is neither a workflow id nor a prefix ending in *");
+            }
+            for (var i = 0; i < team.ApiKeys.Count; i++)
+            {
+                team.ApiKeys[i].Check(mistakes, $"{path}:ApiKeys:{i}", keyOf);
+            }
+        }
+    }
+}
+
+internal sealed class ApiKeyOptions
+{
+    /// <summary>What logs and metrics call the key.</summary>
+    public string Id { get; set; } = "";
+
+    /// <summary>SHA-256 of the whole key, 64 hexadecimal digits: <c>printf %s "$KEY" | sha256sum</c>.</summary>
+    public string Sha256 { get; set; } = "";
+
+    /// <summary>From then on the key is refused; null, the default: never. Without an offset it is UTC.</summary>
+    public string? ExpiresAt { get; set; }
+
+    /// <summary>Null where the key does not expire.</summary>
+    public DateTimeOffset? Expiry => TryParseExpiry(out var expiry) ? expiry : null;
+
+    public void Check(Mistakes mistakes, string path, Dictionary<KeyHash, string> keyOf)
+    {
+        mistakes.Unless(Id.Length is > 0 and <= 64 && Id.All(c => c is > ' ' and <= '~'), $"{path}:Id",
+            "must name the key in 1 to 64 visible ASCII characters");
+        mistakes.Unless(TryParseExpiry(out _), $"{path}:ExpiresAt",
+            $"'{ExpiresAt}' is not a date and time (RFC 3339)");
+        if (!KeyHash.TryParse(Sha256, out var hash))
+        {
+            mistakes.Add($"{path}:Sha256", "must be the SHA-256 of the whole key, 64 hexadecimal digits");
+        }
+        else if (!keyOf.TryAdd(hash.Value, path))
+        {
+            mistakes.Add($"{path}:Sha256", $"is the same key as {keyOf[hash.Value]}");
+        }
+    }
+
+    private bool TryParseExpiry(out DateTimeOffset? expiry)
+    {
+        expiry = null;
+        if (string.IsNullOrWhiteSpace(ExpiresAt)) return true;
+        var fine = DateTimeOffset.TryParse(ExpiresAt, System.Globalization.CultureInfo.InvariantCulture,
+            System.Globalization.DateTimeStyles.AssumeUniversal, out var parsed);
+        expiry = parsed;
+        return fine;
+    }
+}

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using Gateway.Configuration;
+
+namespace Gateway.Commands;
+
+/// <summary>The commands of the one executable. Without a command it serves, and takes configuration as arguments.</summary>
+internal static class CommandLine
+{
+    public static async Task<int> RunAsync(string[] args)
+    {
+        if (IsServe(args)) return await ServeAsync(args);
+
+        var root = new RootCommand("""
+            A caching gateway for processing jobs. Without a command it serves: configuration comes from appsettings.json,
+            from environment variables (Upstream__BaseAddress) and from arguments (--Upstream:BaseAddress=...).
+            """)
+        {
+            DemoCommand.Create(),
+            KeysCommand.Create(),
+            HealthCommand.Create(),
+        };
+        var parsed = root.Parse(args);
+        if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+
+        foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
+        await Console.Error.WriteLineAsync();
+        await root.Parse("--help").InvokeAsync(new InvocationConfiguration { Output = Console.Error });
+        return 2;
+    }
+
+    /// <summary>Starts an application and waits for its end; what keeps it from starting is one clear message.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(Func<WebApplication> build, Action<WebApplication>? started = null)
+    {
+        try
+        {
+            await using var app = build();
+            await app.StartAsync();
+            started?.Invoke(app);
+            await app.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (Exception e) when (e is WrongConfigurationException or IOException)
+        {
+            // A taken port is an IOException that names the address.
+            await Console.Error.WriteLineAsync(e.Message);
+            return 1;
+        }
+    }
+
+    private static Task<int> ServeAsync(string[] args) => RunAsync(() => Program.Build(args));
+
+    private static bool IsServe(string[] args) =>
+        args.Length == 0 || (args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"));
+}

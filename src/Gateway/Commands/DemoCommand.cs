@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Net.Sockets;
+using Gateway.Callers;
+using Simulator;
+
+namespace Gateway.Commands;
+
+/// <summary><c>demo</c>: gateway and simulated upstream on loopback, in memory, with nothing to configure.</summary>
+internal static class DemoCommand
+{
+    private const string Credential = "simulated-upstream-credential";
+
+    public static Command Create()
+    {
+        var port = PortOption("--port", "The gateway's port", 5080);
+        var upstreamPort = PortOption("--upstream-port", "The simulated upstream's port", 5081);
+        var command = new Command("demo", "Runs the gateway and a simulated upstream, and prints what to try") { port, upstreamPort };
+        command.SetAction((parsed, cancellation) =>
+            RunAsync(parsed.GetRequiredValue(port), parsed.GetRequiredValue(upstreamPort), cancellation));
+        return command;
+    }
+
+    private static Option<int> PortOption(string name, string description, int port)
+    {
+        var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => port };
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is < 0 or > 65535) result.AddError($"{name} must be from 0 to 65535; 0 picks a free port");
+        });
+        return option;
+    }
+
+    private static async Task<int> RunAsync(int port, int upstreamPort, CancellationToken cancellation)
+    {
+        SimulatedUpstream upstream;
+        try
+        {
+            upstream = await SimulatedUpstream.StartAsync(upstreamPort, [Credential], cancellation: cancellation);
+        }
+        catch (Exception e) when (e is IOException or SocketException)
+        {
+            await Console.Error.WriteLineAsync($"Port {upstreamPort} for the simulated upstream cannot be used: {e.Message}. Choose another with --upstream-port.");
+            return 1;
+        }
+        await using (upstream)
+        {
+            string mapping = NewKey.Create(), survey = NewKey.Create();
+            var exit = await CommandLine.RunAsync(
+                () => Program.Build([], Settings(port, upstream.Address, mapping, survey)),
+                app => Console.WriteLine(WhatToTry(new Uri(app.Urls.First()), upstream.Address, mapping, survey)));
+            if (exit != 0) await Console.Error.WriteLineAsync($"The gateway did not start; if port {port} is taken, choose another with --port.");
+            return exit;
+        }
+    }
+
+    private static Dictionary<string, string?> Settings(int port, Uri upstream, string mapping, string survey) => new()
+    {
+        ["urls"] = $"http://127.0.0.1:{port}",
+        ["http_ports"] = null,
+        ["https_ports"] = null,
+        ["ConnectionStrings:Redis"] = "",
+        ["Management:Port"] = "0",
+        ["Upstream:BaseAddress"] = upstream.ToString(),
+        ["Upstream:Accounts:default:Credential"] = Credential,
+        ["Upstream:Accounts:default:CredentialFile"] = "",
+        ["Teams:mapping:Account"] = "default",
+        ["Teams:mapping:Workflows:0"] = "*",
+        ["Teams:mapping:Quota"] = "demo-mapping",
+        ["Teams:mapping:ApiKeys:0:Id"] = "mapping-demo",
+        ["Teams:mapping:ApiKeys:0:Sha256"] = KeyHash.Of(mapping).ToString(),
+        ["Teams:survey:Account"] = "default",
+        ["Teams:survey:Workflows:0"] = "survey-*",
+        ["Teams:survey:Quota"] = "demo-survey",
+        ["Teams:survey:ApiKeys:0:Id"] = "survey-demo",
+        ["Teams:survey:ApiKeys:0:Sha256"] = KeyHash.Of(survey).ToString(),
+        ["Quotas:demo-mapping:Requests"] = "600",
+        ["Quotas:demo-mapping:Window"] = "00:01:00",
+        ["Quotas:demo-mapping:Burst"] = "60",
+        ["Quotas:demo-survey:Requests"] = "12",
+        ["Quotas:demo-survey:Window"] = "00:01:00",
+        ["Quotas:demo-survey:Burst"] = "5",
+        ["Logging:LogLevel:Default"] = "Warning",
+        ["Logging:LogLevel:Gateway"] = "Warning",
+        ["Logging:Console:FormatterName"] = "simple",
+    };
+
+    private static string WhatToTry(Uri gateway, Uri upstream, string mapping, string survey) => $"""
+        Gateway:   {gateway}   (contract: {gateway}docs)
+        Upstream:  {upstream}   (simulated; what it was asked: curl {upstream}_simulator/calls)
+
+        Keys:      mapping  {mapping}   reads every workflow
+                   survey   {survey}   reads survey-* only, 5 at once and 12 a minute
+
+        1. A finished job, twice: the second answer says hit, and the upstream was called once.
+           curl -i -H 'X-Api-Key: {mapping}' {gateway}v0/workflows/survey-north/jobs/finished-1
+           curl -i -H 'X-Api-Key: {mapping}' {gateway}v0/workflows/survey-north/jobs/finished-1
+
+        2. A running job: run it again and again; in 30 s it finishes, and is cached by itself.
+           curl -i -H 'Authorization: Bearer {mapping}' {gateway}v0/workflows/survey-north/jobs/run-30
+
+        3. A workflow that is not the team's: 403.
+           curl -i -H 'X-Api-Key: {survey}' {gateway}v0/workflows/harbour/jobs/finished-1
+
+        4. A burst beyond the quota: 429 with Retry-After.
+           for i in 1 2 3 4 5 6 7; do curl -s -o /dev/null -w '%{"{"}http_code{"}"}\n' -H 'X-Api-Key: {survey}' {gateway}v0/workflows/survey-north/jobs/finished-1; done
+
+        Ctrl-C stops both.
+        """;
+}

@@ -1,0 +1,35 @@
+using System.CommandLine;
+
+namespace Gateway.Commands;
+
+/// <summary><c>health</c>: asks a running gateway whether it is alive, for containers without a shell.</summary>
+internal static class HealthCommand
+{
+    public static Command Create()
+    {
+        var url = new Option<Uri>("--url")
+        {
+            Description = "What to ask",
+            DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080/health/live"),
+        };
+        var command = new Command("health", "Asks a running gateway whether it is alive; exits 0 or 1") { url };
+        command.SetAction((parsed, cancellation) => AskAsync(parsed.GetRequiredValue(url), cancellation));
+        return command;
+    }
+
+    private static async Task<int> AskAsync(Uri url, CancellationToken cancellation)
+    {
+        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        try
+        {
+            using var response = await client.GetAsync(url, cancellation);
+            Console.WriteLine($"{(int)response.StatusCode} {await response.Content.ReadAsStringAsync(cancellation)}");
+            return response.IsSuccessStatusCode ? 0 : 1;
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync($"{url}: {e.Message}");
+            return 1;
+        }
+    }
+}

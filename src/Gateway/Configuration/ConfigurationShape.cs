@@ -1,0 +1,84 @@
+using System.Collections;
+using System.ComponentModel;
+using System.Reflection;
+
+namespace Gateway.Configuration;
+
+/// <summary>
+/// Holds a configuration against the options type it is to be bound to, before binding: the binder ignores a
+/// misspelt key and stops at the first value that it cannot convert.
+/// </summary>
+internal static class ConfigurationShape
+{
+    public static void Check(IConfiguration configuration, Type options, Mistakes mistakes)
+    {
+        // The root also holds environment variables and the framework's own sections.
+        foreach (var property in options.GetProperties())
+        {
+            // Other parts of an application may have connection strings of their own.
+            if (property.PropertyType == typeof(ConnectionStringOptions)) continue;
+            CheckSection(configuration.GetSection(property.Name), property.PropertyType, mistakes);
+        }
+    }
+
+    private static void CheckSection(IConfigurationSection section, Type type, Mistakes mistakes)
+    {
+        var children = section.GetChildren().ToList();
+        if (IsScalar(type))
+        {
+            if (children.Count > 0) mistakes.Add(section.Path, "is one value, not a section");
+            else CheckValue(section, type, mistakes);
+        }
+        else if (!string.IsNullOrEmpty(section.Value))
+        {
+            mistakes.Add(section.Path, "is a section, not one value");
+        }
+        else if (ElementOf(type) is { } element)
+        {
+            foreach (var child in children) CheckSection(child, element, mistakes);
+        }
+        else
+        {
+            foreach (var child in children) CheckProperty(child, type, mistakes);
+        }
+    }
+
+    private static void CheckProperty(IConfigurationSection section, Type owner, Mistakes mistakes)
+    {
+        const BindingFlags AnyCase = BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase;
+        if (owner.GetProperty(section.Key, AnyCase) is { } property)
+        {
+            CheckSection(section, property.PropertyType, mistakes);
+            return;
+        }
+        var known = string.Join(", ", owner.GetProperties().Select(p => p.Name));
+        mistakes.Add(section.Path, $"is not an option; there are {known}");
+    }
+
+    private static void CheckValue(IConfigurationSection section, Type type, Mistakes mistakes)
+    {
+        if (type == typeof(string) || string.IsNullOrEmpty(section.Value)) return;
+        var target = Nullable.GetUnderlyingType(type) ?? type;
+        try
+        {
+            TypeDescriptor.GetConverter(target).ConvertFromInvariantString(section.Value);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException or OverflowException)
+        {
+            mistakes.Add(section.Path, $"'{section.Value}' is not {Describe(target)}");
+        }
+    }
+
+    private static bool IsScalar(Type type) =>
+        type == typeof(string) || type.IsValueType || type == typeof(Uri);
+
+    private static Type? ElementOf(Type type) =>
+        typeof(IEnumerable).IsAssignableFrom(type) ? type.GetGenericArguments()[^1] : null;
+
+    private static string Describe(Type type) =>
+        type == typeof(TimeSpan) ? "a duration ([days.]hours:minutes:seconds)"
+        : type == typeof(DateTimeOffset) ? "a date and time (RFC 3339)"
+        : type == typeof(bool) ? "true or false"
+        : type == typeof(Uri) ? "an address"
+        : "a whole number";
+}

@@ -1,0 +1,57 @@
+using Gateway.Callers;
+using Gateway.Jobs;
+using Gateway.Limits;
+using Gateway.Operations;
+using Gateway.Redis;
+using Gateway.Upstream;
+
+namespace Gateway.Configuration;
+
+/// <summary>The whole configuration, in the shape of <c>appsettings.json</c>.</summary>
+internal sealed class GatewayOptions
+{
+    public ConnectionStringOptions ConnectionStrings { get; set; } = new();
+
+    public UpstreamOptions Upstream { get; set; } = new();
+
+    /// <summary>Who may call, by team name.</summary>
+    public Dictionary<string, TeamOptions> Teams { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>How often a team may call, by quota name.</summary>
+    public Dictionary<string, QuotaOptions> Quotas { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    public JobsOptions Jobs { get; set; } = new();
+
+    public ManagementOptions Management { get; set; } = new();
+
+    /// <summary>Adds a line for each value that is out of range or contradicts another.</summary>
+    public void Check(Mistakes mistakes)
+    {
+        ConnectionStrings.Check(mistakes);
+        Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
+        Jobs.Check(mistakes);
+        Management.Check(mistakes);
+        foreach (var (name, quota) in Quotas) quota.Check(mistakes, name);
+        TeamOptions.Check(mistakes, this);
+    }
+}
+
+internal sealed class ConnectionStringOptions
+{
+    /// <summary>A StackExchange.Redis connection string. Empty, the default: memory only, one node.</summary>
+    public string Redis { get; set; } = "";
+
+    public void Check(Mistakes mistakes)
+    {
+        if (Redis.Length == 0) return;
+        try
+        {
+            RedisConnection.Parse(Redis);
+        }
+        catch (ArgumentException e)
+        {
+            // The message names the option that is wrong, not its value, which may be a password.
+            mistakes.Add("ConnectionStrings:Redis", $"is not a StackExchange.Redis connection string: {e.Message}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Globalization;
+
+namespace Gateway.Configuration;
+
+/// <summary>What is wrong with a configuration: one line for each mistake, each beginning with its key.</summary>
+internal sealed class Mistakes
+{
+    private readonly List<string> _lines = [];
+
+    public IReadOnlyList<string> Lines => _lines;
+
+    public void Add(string key, string what) => _lines.Add($"{key}: {what}");
+
+    public void Unless(bool fine, string key, string what)
+    {
+        if (!fine) Add(key, what);
+    }
+
+    public void Range<T>(string key, T value, T least, T most) where T : IComparable<T>, IFormattable
+    {
+        if (value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0) return;
+        var hint = value is TimeSpan ? "; durations are written [days.]hours:minutes:seconds" : "";
+        Add(key, string.Create(CultureInfo.InvariantCulture, $"must be from {least} to {most}, but is {value}{hint}"));
+    }
+
+    /// <exception cref="WrongConfigurationException">There are mistakes.</exception>
+    public void ThrowIfAny()
+    {
+        if (_lines.Count > 0) throw new WrongConfigurationException(_lines);
+    }
+}
+
+/// <summary>The configuration cannot be used; the message has one line for each mistake.</summary>
+internal sealed class WrongConfigurationException(IReadOnlyList<string> lines)
+    : Exception("The configuration is wrong:" + string.Concat(lines.Select(line => Environment.NewLine + "  " + line)))
+{
+    public IReadOnlyList<string> Lines { get; } = lines;
+}

@@ -1,0 +1,92 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Gateway.Contract;
+
+/// <summary>The state of a processing job. Fields that are not listed here may be there, too.</summary>
+/// <remarks>For the published document only: the gateway passes a job's bytes on as they came.</remarks>
+internal sealed record Job
+{
+    /// <summary>The job's identifier.</summary>
+    [JsonPropertyName("id")]
+    public string? Id { get; init; }
+
+    /// <summary>The workflow that the job belongs to.</summary>
+    [JsonPropertyName("workflow_id")]
+    public string? WorkflowId { get; init; }
+
+    /// <summary>The current status, such as running, completed or failed; not an enumeration, and of either case.</summary>
+    [JsonPropertyName("status")]
+    public string? Status { get; init; }
+
+    /// <summary>Completion in percent, as text: 45, 45% and 45.0 are all possible. 100 does not mean finished.</summary>
+    [JsonPropertyName("progress")]
+    public string? Progress { get; init; }
+
+    /// <summary>The steps of the job.</summary>
+    [JsonPropertyName("tasks")]
+    public List<JobTask>? Tasks { get; init; }
+
+    /// <summary>What validation found wrong.</summary>
+    [JsonPropertyName("val_errors")]
+    public List<ValidationError>? ValidationErrors { get; init; }
+
+    /// <summary>Raw specification: any JSON value, for it is passed on as the job was given it.</summary>
+    [JsonPropertyName("spec")]
+    public JsonElement? Spec { get; init; }
+
+    /// <summary>Cost, in the upstream's credits.</summary>
+    [JsonPropertyName("cost")]
+    public long? Cost { get; init; }
+
+    /// <summary>Estimated duration, in seconds.</summary>
+    [JsonPropertyName("estimated_duration")]
+    public long? EstimatedDuration { get; init; }
+
+    /// <summary>Time taken, as free text.</summary>
+    [JsonPropertyName("time_taken")]
+    public string? TimeTaken { get; init; }
+
+    /// <summary>Who created the job.</summary>
+    [JsonPropertyName("created_by")]
+    public string? CreatedBy { get; init; }
+
+    /// <summary>When it was created. Timestamps are RFC 3339, or that with a space in place of the T.</summary>
+    [JsonPropertyName("created_at")]
+    public string? CreatedAt { get; init; }
+
+    /// <summary>When it last changed.</summary>
+    [JsonPropertyName("updated_at")]
+    public string? UpdatedAt { get; init; }
+
+    /// <summary>When it finished; empty or absent before.</summary>
+    [JsonPropertyName("finished_at")]
+    public string? FinishedAt { get; init; }
+
+    /// <summary>When its execution was created.</summary>
+    [JsonPropertyName("exec_created_at")]
+    public string? ExecCreatedAt { get; init; }
+
+    /// <summary>When its execution last changed.</summary>
+    [JsonPropertyName("exec_updated_at")]
+    public string? ExecUpdatedAt { get; init; }
+}
+
+/// <summary>What validation found wrong between two components.</summary>
+internal sealed record ValidationError
+{
+    [JsonPropertyName("from")]
+    public string? From { get; init; }
+
+    [JsonPropertyName("to")]
+    public string? To { get; init; }
+
+    [JsonPropertyName("err")]
+    public string? Error { get; init; }
+
+    [JsonPropertyName("reason")]
+    public string? Reason { get; init; }
+
+    [JsonPropertyName("component_name")]
+    public string? ComponentName { get; init; }
+}

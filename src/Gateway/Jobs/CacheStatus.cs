@@ -1,0 +1,29 @@
+using System.Globalization;
+
+namespace Gateway.Jobs;
+
+/// <summary>The <c>Cache-Status</c> field (RFC 9211): how this gateway came by an answer. It holds no keys.</summary>
+internal static class CacheStatus
+{
+    public const string Name = "Gateway";
+
+    public static string Of(Lookup lookup, bool collapsed, DateTimeOffset now) => lookup.Origin switch
+    {
+        Origin.Hit => Hit(lookup.Snapshot!, now),
+        Origin.Stale => $"{Hit(lookup.Snapshot!, now)}; detail={lookup.Verdict.Detail}",
+        _ => Forwarded(lookup, collapsed),
+    };
+
+    /// <summary>ttl: seconds of freshness left; negative where the snapshot is stale (section 2.5).</summary>
+    public static string Hit(JobSnapshot snapshot, DateTimeOffset now) => string.Create(
+        CultureInfo.InvariantCulture, $"{Name}; hit; ttl={(long)Math.Floor((snapshot.FreshUntil - now).TotalSeconds)}");
+
+    private static string Forwarded(Lookup lookup, bool collapsed)
+    {
+        var status = lookup.Answer.Status == 0 ? "" : $"; fwd-status={lookup.Answer.Status}";
+        var stored = lookup.Verdict.Lifetime > TimeSpan.Zero ? "; stored" : "";
+        var shared = collapsed ? "; collapsed" : "";
+        var detail = lookup.Verdict.Detail.Length == 0 ? "" : $"; detail={lookup.Verdict.Detail}";
+        return $"{Name}; fwd={(lookup.Refreshed ? "stale" : "uri-miss")}{status}{stored}{shared}{detail}";
+    }
+}

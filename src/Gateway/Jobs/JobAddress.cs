@@ -1,0 +1,52 @@
+using System.Buffers;
+
+namespace Gateway.Jobs;
+
+/// <summary>Which job: both identifiers are checked, and so safe in a path, a cache key and a log line.</summary>
+internal readonly record struct JobAddress
+{
+    public const int MaxLength = 128;
+
+    public const string Form =
+        "An identifier is 1 to 128 characters out of A-Z a-z 0-9 . _ ~ - and neither '.' nor '..'.";
+
+    // The unreserved characters of RFC 3986, section 2.3.
+    private static readonly SearchValues<char> Unreserved =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-");
+
+    private JobAddress(string workflow, string job)
+    {
+        Workflow = workflow;
+        Job = job;
+    }
+
+    public string Workflow { get; }
+
+    public string Job { get; }
+
+    public static bool TryCreate(string workflow, string job, out JobAddress address)
+    {
+        var fine = IsIdentifier(workflow) && IsIdentifier(job);
+        address = fine ? new JobAddress(workflow, job) : default;
+        return fine;
+    }
+
+    public static bool IsIdentifier(ReadOnlySpan<char> text) =>
+        text.Length is > 0 and <= MaxLength && !text.ContainsAnyExcept(Unreserved) && text is not ("." or "..");
+
+    /// <summary>
+    /// Whether a request target has the shape of a job's path. One that does, but was not routed as one, had an
+    /// identifier that the server took away: empty, or a dot segment (RFC 3986, section 5.2.4).
+    /// </summary>
+    public static bool IsShapeOf(ReadOnlySpan<char> target)
+    {
+        var query = target.IndexOf('?');
+        var path = query < 0 ? target : target[..query];
+        const string Prefix = "/v0/workflows/", Middle = "/jobs/";
+        if (!path.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)) return false;
+        path = path[Prefix.Length..];
+        var end = path.IndexOf('/');
+        return end >= 0 && path[end..].StartsWith(Middle, StringComparison.OrdinalIgnoreCase)
+            && !path[(end + Middle.Length)..].Contains('/');
+    }
+}

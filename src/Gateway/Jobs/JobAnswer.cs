@@ -1,0 +1,55 @@
+using System.Globalization;
+using Gateway.Operations;
+using Microsoft.Net.Http.Headers;
+
+namespace Gateway.Jobs;
+
+/// <summary>Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.</summary>
+internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
+{
+    private static readonly TimeSpan BrowserReuse = TimeSpan.FromSeconds(300);
+
+    public int Status { get; private set; } = StatusCodes.Status200OK;
+
+    public async ValueTask WriteAsync(HttpContext http)
+    {
+        var representation = ContentNegotiation.Choose(snapshot, http.Request.Headers);
+        var headers = http.Response.Headers;
+        headers.ETag = representation.ETag;
+        headers.CacheControl = CacheControl();
+        headers.Vary = Answers.Vary;
+        headers["Cache-Status"] = cacheStatus;
+        if (fromCache) headers.Age = Seconds(now - snapshot.FetchedAt);
+
+        if (MatchesIfNoneMatch(http.Request.Headers, representation.ETag))
+        {
+            http.Response.StatusCode = Status = StatusCodes.Status304NotModified;
+            return;
+        }
+        headers.ContentType = "application/json";
+        headers.ContentLength = representation.Body.Length;
+        if (representation.ContentEncoding is { } coding) headers.ContentEncoding = coding;
+        if (HttpMethods.IsHead(http.Request.Method)) return;
+        await http.Response.BodyWriter.WriteAsync(representation.Body, http.RequestAborted);
+    }
+
+    // Only what never changes again may be reused without asking; nobody's copy outlives a signed URL within it.
+    private string CacheControl()
+    {
+        var left = snapshot.FreshUntil - now;
+        if (snapshot.Kind != VerdictKind.Finished || left < TimeSpan.FromSeconds(1)) return "private, no-cache";
+        return left >= BrowserReuse ? "private, max-age=300" : $"private, max-age={Seconds(left)}";
+    }
+
+    private static string Seconds(TimeSpan time) => Math.Max(0, (long)time.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>RFC 9110, section 13.1.2: any of the listed validators, compared weakly, or <c>*</c>.</summary>
+    private static bool MatchesIfNoneMatch(IHeaderDictionary headers, string etag)
+    {
+        if (headers.IfNoneMatch.Count == 0) return false;
+        if (headers.IfNoneMatch.Count == 1 && headers.IfNoneMatch[0] == etag) return true;
+        if (!EntityTagHeaderValue.TryParseList(headers.IfNoneMatch, out var listed)) return false;
+        var current = new EntityTagHeaderValue(etag);
+        return listed.Any(tag => tag.Equals(EntityTagHeaderValue.Any) || tag.Compare(current, useStrongComparison: false));
+    }
+}

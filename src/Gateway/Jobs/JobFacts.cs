@@ -1,0 +1,113 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace Gateway.Jobs;
+
+/// <summary>What the gateway needs to know of a job's body, read in one pass that keeps nothing else.</summary>
+/// <param name="Id">The job that the body names; null where it names none.</param>
+/// <param name="WorkflowId">The workflow that the body names; null where it names none.</param>
+/// <param name="Status">The status word as it came, or empty.</param>
+/// <param name="HasFinishedAt">Whether <c>finished_at</c> is there and says something.</param>
+/// <param name="UrlsExpireAt">When the first signed URL within the body expires; null where there is none.</param>
+internal sealed record JobFacts(
+    string? Id, string? WorkflowId, string Status, bool HasFinishedAt, DateTimeOffset? UrlsExpireAt)
+{
+    /// <summary>Raw fields may hold any JSON; deeper than this it is not taken for a job.</summary>
+    public const int MaxDepth = 512;
+
+    // What stands for a value that cannot be an identifier, a status word or a timestamp.
+    private const string NotText = "(not text)";
+
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
+
+    /// <summary>Reads a body: one complete JSON object (RFC 8259) in valid UTF-8.</summary>
+    /// <returns>False: it is not one.</returns>
+    public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out JobFacts? facts)
+    {
+        facts = null;
+        if (body.StartsWith(ByteOrderMark)) body = body[ByteOrderMark.Length..];
+        if (!Utf8.IsValid(body)) return false;
+        try
+        {
+            facts = Read(body);
+            return facts is not null;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>A string's text; null where it has none, for JSON can escape half a surrogate pair.</summary>
+    public static string? TextOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.GetString();
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static JobFacts? Read(ReadOnlySpan<byte> body)
+    {
+        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
+        string? id = null, workflowId = null;
+        var status = "";
+        var hasFinishedAt = false;
+        DateTimeOffset? urlsExpireAt = null;
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return null;
+
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.String)
+            {
+                urlsExpireAt = Earlier(urlsExpireAt, SignedUrl.ExpiryOf(ref reader));
+                continue;
+            }
+            if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
+
+            // Where a name comes twice, the last one counts, as it does in most clients.
+            switch (TextOf(ref reader))
+            {
+                case "id":
+                    id = NextText(ref reader);
+                    break;
+                case "workflow_id":
+                    workflowId = NextText(ref reader);
+                    break;
+                case "status":
+                    status = NextText(ref reader) ?? "";
+                    break;
+                case "finished_at":
+                    hasFinishedAt = SaysSomething(NextText(ref reader));
+                    break;
+            }
+        }
+        return new JobFacts(id, workflowId, status, hasFinishedAt, urlsExpireAt);
+    }
+
+    private static string? NextText(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        return reader.TokenType switch
+        {
+            JsonTokenType.String => TextOf(ref reader) ?? NotText,
+            JsonTokenType.Null => null,
+            JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan),
+            _ => NotText,
+        };
+    }
+
+    // The zero time is how an unset timestamp is written where it is not a pointer.
+    private static bool SaysSomething(string? timestamp) =>
+        !string.IsNullOrWhiteSpace(timestamp) && timestamp is not ("0" or NotText)
+        && !timestamp.StartsWith("0001-01-01", StringComparison.Ordinal);
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) =>
+        one is null || other < one ? other ?? one : one;
+}

@@ -1,0 +1,61 @@
+namespace Gateway.Jobs;
+
+/// <summary>
+/// One stored answer: the last thing that the upstream said of a job. It is immutable and shared by all callers.
+/// </summary>
+internal sealed class JobSnapshot
+{
+    // What a snapshot weighs beside its bodies, about.
+    private const int Overhead = 512;
+
+    /// <summary>The key it is filed under, so that a value moved to another key gives itself away.</summary>
+    public required string Key { get; init; }
+
+    /// <summary>Finished, Failed, Running or NotFound.</summary>
+    public required VerdictKind Kind { get; init; }
+
+    /// <summary>When the upstream said it.</summary>
+    public required DateTimeOffset FetchedAt { get; init; }
+
+    /// <summary>Until when it answers without asking again.</summary>
+    public required DateTimeOffset FreshUntil { get; init; }
+
+    /// <summary>When the first signed URL within it expires; null where there is none.</summary>
+    public DateTimeOffset? UrlsExpireAt { get; init; }
+
+    /// <summary>The body in every stored coding, identity first. Of NotFound: the upstream's error object, or nothing.</summary>
+    public required Representation[] Representations { get; init; }
+
+    /// <summary>What it weighs in memory, in bytes.</summary>
+    public long Size => Overhead + Representations.Sum(representation => (long)representation.Body.Length);
+
+    public static JobSnapshot From(JobKey key, byte[] body, in Verdict verdict, DateTimeOffset now) => new()
+    {
+        Key = verdict.Kind == VerdictKind.Finished ? key.Finished : key.Live,
+        Kind = verdict.Kind,
+        FetchedAt = now,
+        FreshUntil = now + verdict.Lifetime,
+        UrlsExpireAt = verdict.UrlsExpireAt,
+        Representations = verdict.IsJob
+            ? Representation.AllOf(body, thorough: verdict.Kind == VerdictKind.Finished)
+            : [new Representation(ContentCoding.Identity, body)],
+    };
+
+    public bool IsFresh(DateTimeOffset now) => now < FreshUntil;
+
+    /// <summary>Whether it may answer for a failing upstream, visibly stale: only a job, while it is young.</summary>
+    public bool MayServeStale(TimeSpan staleIfError, DateTimeOffset now) => Kind != VerdictKind.NotFound && now < StaleUntil(staleIfError);
+
+    /// <summary>How long it is worth keeping.</summary>
+    public TimeSpan Retention(TimeSpan staleIfError)
+    {
+        var until = Kind != VerdictKind.NotFound && StaleUntil(staleIfError) > FreshUntil ? StaleUntil(staleIfError) : FreshUntil;
+        return until - FetchedAt;
+    }
+
+    private DateTimeOffset StaleUntil(TimeSpan staleIfError)
+    {
+        var until = FetchedAt + staleIfError;
+        return UrlsExpireAt < until ? UrlsExpireAt.Value : until;
+    }
+}

@@ -1,0 +1,70 @@
+using Gateway.Configuration;
+
+namespace Gateway.Jobs;
+
+/// <summary>What finishes a job, and how long each answer is kept.</summary>
+internal sealed class JobsOptions
+{
+    private static readonly string[] DefaultFinished = ["completed", "success", "succeeded", "fulfilled"];
+    private static readonly string[] DefaultFailed = ["failed", "failure", "error", "cancelled", "canceled", "expired"];
+
+    /// <summary>Status words, in any case, that mean success. Empty: completed, success, succeeded, fulfilled.</summary>
+    public List<string> FinishedStatuses { get; set; } = [];
+
+    /// <summary>Status words, in any case, that mean failure. Empty: failed, failure, error, cancelled, canceled, expired.</summary>
+    public List<string> FailedStatuses { get; set; } = [];
+
+    /// <summary>Default 30 days; 1 s to 10 years.</summary>
+    public TimeSpan FinishedLifetime { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>Default 1 h; 0 to 365 days. Short, for a failed job may be run again under its id.</summary>
+    public TimeSpan FailedLifetime { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>Default 2 s; 0 to 1 h. At 0 whoever waits for one fetch still shares its answer.</summary>
+    public TimeSpan RunningLifetime { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>Default 1 s; 0 to 1 h. Short, for a job just created may be unknown for a moment.</summary>
+    public TimeSpan NotFoundLifetime { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How old a snapshot may be that answers for a failing upstream. Default 10 min; 0 to 1 day.</summary>
+    public TimeSpan StaleIfError { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>The largest job. Default 16 MiB; 1 KiB to 256 MiB.</summary>
+    public int MaxBodyBytes { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>Memory for cached jobs on one node, in stored bytes. Default 256 MiB; 1 MiB to 1 TiB.</summary>
+    public long MemoryBytes { get; set; } = 256L * 1024 * 1024;
+
+    /// <summary>Whether a body must name the job that was asked for. Default true.</summary>
+    public bool VerifyIds { get; set; } = true;
+
+    public bool IsFinished(string status) => Contains(FinishedStatuses, DefaultFinished, status);
+
+    public bool IsFailed(string status) => Contains(FailedStatuses, DefaultFailed, status);
+
+    public void Check(Mistakes mistakes)
+    {
+        mistakes.Range("Jobs:FinishedLifetime", FinishedLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650));
+        mistakes.Range("Jobs:FailedLifetime", FailedLifetime, TimeSpan.Zero, TimeSpan.FromDays(365));
+        mistakes.Range("Jobs:RunningLifetime", RunningLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
+        mistakes.Range("Jobs:NotFoundLifetime", NotFoundLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
+        mistakes.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
+        mistakes.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
+        mistakes.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);
+        foreach (var status in FinishedStatuses.Where(IsFailed))
+        {
+            mistakes.Add("Jobs:FinishedStatuses", $"'{status}' is also a failed status");
+        }
+    }
+
+    private static bool Contains(List<string> configured, string[] defaults, string status)
+    {
+        IReadOnlyList<string> words = configured.Count > 0 ? configured : defaults;
+        var word = status.AsSpan().Trim();
+        foreach (var candidate in words)
+        {
+            if (word.Equals(candidate, StringComparison.OrdinalIgnoreCase)) return true;
+        }
+        return false;
+    }
+}

@@ -1,0 +1,29 @@
+using Gateway.Configuration;
+
+namespace Gateway.Limits;
+
+/// <summary>How often a team may call: a token bucket of <c>Burst</c> permits, refilled at <c>Requests</c> a <c>Window</c>.</summary>
+internal sealed record QuotaOptions
+{
+    /// <summary>Permits that a window brings. Default 600; 1 to 10 million.</summary>
+    public int Requests { get; set; } = 600;
+
+    /// <summary>Default 1 min; 1 s to 1 day.</summary>
+    public TimeSpan Window { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Permits at once, after a pause. Default 60; 1 to 10 million, and no less than 10 ms bring.</summary>
+    public int Burst { get; set; } = 60;
+
+    public void Check(Mistakes mistakes, string name)
+    {
+        var key = $"Quotas:{name}";
+        // The name is sent in RateLimit fields and problems.
+        mistakes.Unless(name.Length <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'), key,
+            "a quota's name is 1 to 64 letters, digits, '-', '_' and '.'");
+        mistakes.Range($"{key}:Requests", Requests, 1, 10_000_000);
+        mistakes.Range($"{key}:Window", Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        mistakes.Range($"{key}:Burst", Burst, 1, 10_000_000);
+        mistakes.Unless(Burst >= Requests / Window.TotalMilliseconds * 10, $"{key}:Burst",
+            $"must be at least {Math.Ceiling(Requests / Window.TotalMilliseconds * 10)}, what 10 ms bring at this rate");
+    }
+}

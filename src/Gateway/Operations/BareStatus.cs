@@ -1,0 +1,35 @@
+using Gateway.Jobs;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Gateway.Operations;
+
+/// <summary>Makes a problem of each error that the framework answers with a bare status, and of unhandled exceptions.</summary>
+internal static class BareStatus
+{
+    public static async Task WriteAsync(StatusCodeContext context)
+    {
+        var http = context.HttpContext;
+        await For(http).WriteAsync(http);
+    }
+
+    public static async Task WriteFailureAsync(HttpContext http) =>
+        await new Problem(ProblemType.InternalError, "The gateway failed to answer; its log says why.").WriteAsync(http);
+
+    private static Problem For(HttpContext http)
+    {
+        switch (http.Response.StatusCode)
+        {
+            case 404 when JobAddress.IsShapeOf(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget):
+                return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
+            case 404:
+                return new Problem(ProblemType.NotFound, "No operation has this path.");
+            case 405:
+                return new Problem(ProblemType.MethodNotAllowed, $"This operation answers {http.Response.Headers.Allow} only.");
+            case >= 500:
+                return new Problem(ProblemType.InternalError, "The gateway failed to answer.");
+            default:
+                return new Problem(ProblemType.BadRequest with { Status = http.Response.StatusCode }, "The request cannot be answered.");
+        }
+    }
+}

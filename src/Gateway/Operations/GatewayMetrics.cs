@@ -1,0 +1,55 @@
+using System.Diagnostics.Metrics;
+using Gateway.Jobs;
+
+namespace Gateway.Operations;
+
+/// <summary>
+/// Everything the gateway counts. Tags have few values: teams come from the configuration, and identifiers of jobs and
+/// workflows never appear.
+/// </summary>
+internal sealed class GatewayMetrics
+{
+    public const string MeterName = "Gateway";
+
+    private readonly Counter<long> _requests;
+    private readonly Counter<long> _cache;
+    private readonly Counter<long> _refusals;
+    private readonly Counter<long> _upstreamCalls;
+    private readonly Counter<long> _rejected;
+    private readonly Histogram<double> _fills;
+
+    public GatewayMetrics(IMeterFactory factory)
+    {
+        var meter = factory.Create(MeterName);
+        _requests = meter.CreateCounter<long>("gateway.requests", "{request}", "Answered requests for jobs, by team and status");
+        _cache = meter.CreateCounter<long>("gateway.cache.lookups", "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
+        _refusals = meter.CreateCounter<long>("gateway.refusals", "{request}", "Requests refused before the look-up, by reason");
+        _upstreamCalls = meter.CreateCounter<long>("gateway.upstream.calls", "{call}",
+            "Calls to the upstream, retries included, by status; 0 where there was no answer");
+        _rejected = meter.CreateCounter<long>("gateway.cache.rejected", "{value}", "Stored values that failed their checks, by reason");
+        _fills = meter.CreateHistogram<double>("gateway.fill.duration", "s", "Time from asking the upstream to its verdict",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
+    }
+
+    public void Answered(string team, int status) => _requests.Add(1, new("team", team), new("status", status));
+
+    public void LookedUp(Origin origin, bool collapsed)
+    {
+        var outcome = origin switch
+        {
+            Origin.Hit => "hit",
+            Origin.Stale => "stale",
+            _ => collapsed ? "collapsed" : "miss",
+        };
+        _cache.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
+    }
+
+    public void Refused(string reason) => _refusals.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void UpstreamCalled(int status) => _upstreamCalls.Add(1, new KeyValuePair<string, object?>("status", status));
+
+    public void StoredValueRejected(string reason) => _rejected.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void Filled(in Verdict verdict, TimeSpan time) =>
+        _fills.Record(time.TotalSeconds, new("verdict", verdict.Kind.ToString()), new("detail", verdict.Detail));
+}

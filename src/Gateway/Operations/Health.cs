@@ -1,0 +1,49 @@
+using Gateway.Redis;
+using Gateway.Upstream;
+using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Gateway.Operations;
+
+/// <summary>
+/// Liveness: the process answers; it looks at nothing else. Readiness: this node can do its work; a missing Redis is
+/// reported, but takes no node out of service, for nodes go on without it.
+/// </summary>
+internal static class Health
+{
+    public static readonly HealthCheckOptions Live = new() { Predicate = _ => false };
+
+    public static readonly HealthCheckOptions Ready = new() { Predicate = _ => true };
+
+    public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
+        .AddCheck<Stopping>("stopping")
+        .AddCheck<Credentials>("credentials")
+        .AddCheck<Shared>("redis");
+
+    public static void MapHealth(this WebApplication app)
+    {
+        app.MapHealthChecks("/health/live", Live);
+        app.MapHealthChecks("/health/ready", Ready);
+    }
+
+    private sealed class Stopping(IHostApplicationLifetime lifetime) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested
+                ? HealthCheckResult.Unhealthy("Stopping") : HealthCheckResult.Healthy());
+    }
+
+    private sealed class Credentials(Accounts accounts) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(accounts.Names.All(name => accounts.CredentialOf(name) is not null)
+                ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("An account has no readable credential"));
+    }
+
+    private sealed class Shared(RedisConnection redis) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+            Task.FromResult(!redis.IsConfigured || redis.IsConnected
+                ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded("Redis is away; this node goes on with memory alone"));
+    }
+}

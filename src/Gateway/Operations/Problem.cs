@@ -1,0 +1,89 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Gateway.Jobs;
+using Gateway.Limits;
+using Gateway.Upstream;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Gateway.Operations;
+
+/// <summary>An error, answered as <c>application/problem+json</c> (RFC 9457).</summary>
+internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
+{
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
+
+    public int Status => Type.Status;
+
+    /// <summary>When to come back; sent with 429 and 503.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>The quotas that refused, of <c>quota-exceeded</c>.</summary>
+    public string[]? ViolatedPolicies { get; init; }
+
+    /// <summary>The upstream's own error object, as JSON, or nothing.</summary>
+    public ReadOnlyMemory<byte> UpstreamError { get; init; }
+
+    /// <summary>The value of <c>Cache-Status</c>, where the cache was asked.</summary>
+    public string? CacheStatus { get; init; }
+
+    /// <summary>Seconds since the upstream said so, where it comes from cache.</summary>
+    public TimeSpan? Age { get; init; }
+
+    /// <summary>The value of <c>WWW-Authenticate</c>, of 401.</summary>
+    public string? Challenge { get; init; }
+
+    /// <summary>What a caller is told of a job that the upstream does not know, just now or a moment ago.</summary>
+    public static Problem NotFound(JobSnapshot snapshot) =>
+        new(ProblemType.JobNotFound, "The upstream knows no such job in this workflow.")
+        {
+            UpstreamError = snapshot.Representations[0].Body,
+        };
+
+    /// <summary>What a caller is told when the upstream said something other than a job.</summary>
+    public static Problem FromUpstream(in Verdict verdict, in UpstreamAnswer answer)
+    {
+        var (type, detail) = verdict.Kind switch
+        {
+            VerdictKind.BadRequest => (ProblemType.UpstreamBadRequest, "The upstream answered 400."),
+            VerdictKind.Forbidden => (ProblemType.UpstreamForbidden, "The upstream answered 403."),
+            VerdictKind.CredentialRefused => (ProblemType.UpstreamCredentialRefused, "The upstream answered 401 to the gateway."),
+            VerdictKind.Invalid => (ProblemType.UpstreamInvalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
+            VerdictKind.Busy => (ProblemType.UpstreamBusy, "The upstream answered 429 to the gateway."),
+            VerdictKind.Unavailable => (ProblemType.UpstreamUnavailable, $"The upstream is unavailable ({verdict.Detail})."),
+            VerdictKind.TimedOut => (ProblemType.UpstreamTimeout, "The upstream did not answer in time."),
+            _ => (ProblemType.UpstreamFailed, $"The upstream failed ({verdict.Detail})."),
+        };
+        return new Problem(type, detail)
+        {
+            UpstreamError = answer.Body,
+            RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
+                ? Capped(answer.RetryAfter ?? OutboundChain.BreakDuration)
+                : null,
+        };
+    }
+
+    public async ValueTask WriteAsync(HttpContext http)
+    {
+        var headers = http.Response.Headers;
+        http.Response.StatusCode = Status;
+        headers.CacheControl = "no-store";
+        headers.Vary = Answers.Vary;
+        if (RetryAfter is { } time) headers.RetryAfter = RateLimitFields.Seconds(time).ToString(CultureInfo.InvariantCulture);
+        if (CacheStatus is not null) headers["Cache-Status"] = CacheStatus;
+        if (Age is { } age) headers.Age = ((long)age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        if (Challenge is not null) headers.WWWAuthenticate = Challenge;
+        await http.Response.WriteAsJsonAsync(Body(), options: null, "application/problem+json", http.RequestAborted);
+    }
+
+    private ProblemDetails Body()
+    {
+        var body = new ProblemDetails { Type = Type.Uri, Title = Type.Title, Status = Status, Detail = Detail };
+        if (Activity.Current is { } activity) body.Extensions["traceId"] = activity.TraceId.ToHexString();
+        if (ViolatedPolicies is not null) body.Extensions["violated-policies"] = ViolatedPolicies;
+        if (!UpstreamError.IsEmpty) body.Extensions["error"] = JsonElement.Parse(UpstreamError.Span);
+        return body;
+    }
+
+    private static TimeSpan Capped(TimeSpan time) => time > LongestRetryAfter ? LongestRetryAfter : time;
+}

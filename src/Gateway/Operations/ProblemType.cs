@@ -1,0 +1,63 @@
+namespace Gateway.Operations;
+
+/// <summary>
+/// Every kind of problem that the gateway answers with (RFC 9457): one table, for the code, the contract, the pages
+/// that the types lead to, and the docs.
+/// </summary>
+/// <param name="Slug">The name; a type of our own is <c>/problems/{slug}</c> on the gateway itself.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Title">What happened, the same for each occurrence.</param>
+/// <param name="Advice">What a client is to do.</param>
+/// <param name="RegisteredType">A type that others define, where one fits.</param>
+internal sealed record ProblemType(string Slug, int Status, string Title, string Advice, string? RegisteredType = null)
+{
+    public static readonly ProblemType InvalidIdentifier = new("invalid-identifier", 400,
+        "An identifier is malformed", "Correct workflow_id or job_id; the same request will never succeed.");
+    public static readonly ProblemType AmbiguousCredentials = new("ambiguous-credentials", 400,
+        "More than one credential", "Send one credential, in one header.");
+    public static readonly ProblemType BadRequest = new("bad-request", 400,
+        "The request is malformed", "Correct the request; the same one will never succeed.");
+    public static readonly ProblemType Unauthenticated = new("unauthenticated", 401,
+        "No valid credential", "Send a valid gateway key; ask the gateway's operators for one.");
+    public static readonly ProblemType WorkflowForbidden = new("workflow-forbidden", 403,
+        "Not your workflow", "Ask the gateway's operators to let your team read this workflow.");
+    public static readonly ProblemType NotFound = new("not-found", 404,
+        "There is nothing here", "Check the path against the contract at /docs.");
+    public static readonly ProblemType MethodNotAllowed = new("method-not-allowed", 405,
+        "Method not allowed", "Use a method that the Allow header lists.");
+    public static readonly ProblemType QuotaExceeded = new("quota-exceeded", 429,
+        "Your team's quota is used up", "Wait for the seconds in Retry-After.",
+        "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    public static readonly ProblemType InternalError = new("internal-error", 500,
+        "The gateway failed", "Try again later; tell the gateway's operators the traceId.");
+
+    public static readonly ProblemType UpstreamBadRequest = new("upstream-bad-request", 400,
+        "The upstream did not understand the request", "See error, which is the upstream's; the same request will never succeed.");
+    public static readonly ProblemType UpstreamForbidden = new("upstream-forbidden", 403,
+        "The upstream refused access to this job", "See error, which is the upstream's; tell the gateway's operators if you expected access.");
+    public static readonly ProblemType JobNotFound = new("job-not-found", 404,
+        "The upstream knows no such job", "Check both identifiers; a job created a moment ago appears within seconds.");
+    public static readonly ProblemType UpstreamInvalid = new("upstream-invalid", 502,
+        "The upstream's answer is not this job", "Try again later; tell the gateway's operators the traceId if it lasts.");
+    public static readonly ProblemType UpstreamCredentialRefused = new("upstream-credential-refused", 502,
+        "The upstream refused the gateway's own credential", "Tell the gateway's operators; your key is fine.");
+    public static readonly ProblemType UpstreamFailed = new("upstream-failed", 502,
+        "The upstream failed", "Try again later.");
+    public static readonly ProblemType UpstreamBusy = new("upstream-busy", 503,
+        "The upstream asks to slow down", "Wait for the seconds in Retry-After.",
+        "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
+    public static readonly ProblemType UpstreamUnavailable = new("upstream-unavailable", 503,
+        "The upstream is unavailable", "Wait for the seconds in Retry-After.");
+    public static readonly ProblemType UpstreamTimeout = new("upstream-timeout", 504,
+        "The upstream did not answer in time", "Try again later.");
+
+    public static IReadOnlyList<ProblemType> All { get; } =
+    [
+        InvalidIdentifier, AmbiguousCredentials, BadRequest, Unauthenticated, WorkflowForbidden, NotFound,
+        MethodNotAllowed, QuotaExceeded, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
+        UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy, UpstreamUnavailable, UpstreamTimeout,
+    ];
+
+    /// <summary>The value of <c>type</c>.</summary>
+    public string Uri => RegisteredType ?? $"/problems/{Slug}";
+}

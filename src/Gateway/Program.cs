@@ -1,0 +1,51 @@
+using Gateway.Callers;
+using Gateway.Commands;
+using Gateway.Configuration;
+using Gateway.Contract;
+using Gateway.Jobs;
+using Gateway.Limits;
+using Gateway.Operations;
+using Gateway.Redis;
+using Gateway.Upstream;
+
+namespace Gateway;
+
+internal sealed class Program
+{
+    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
+
+    /// <summary>The gateway, ready to run.</summary>
+    /// <param name="args">Configuration, as <c>--Section:Key=value</c>.</param>
+    /// <param name="overrides">Configuration that outranks any other; for commands.</param>
+    /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
+    public static WebApplication Build(string[] args, Dictionary<string, string?>? overrides = null)
+    {
+        // Configuration is found beside the executable, wherever it is started from.
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.AddKeyPerFile("/run/secrets", optional: true, reloadOnChange: true);
+        builder.Configuration.AddInMemoryCollection(overrides ?? []);
+        builder.WebHost.ConfigureKestrel(ServerBounds.Set);
+
+        var services = builder.Services;
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<LiveConfiguration>();
+        services.AddSingleton<CallerDirectory>();
+        services.AddSingleton<TeamQuotas>();
+        services.AddSingleton<JobCache>();
+        services.AddSingleton<JobSource>();
+        services.AddSingleton<Accounts>();
+        services.AddSingleton<OutboundChain>();
+        services.AddSingleton<UpstreamClient>();
+        services.AddSingleton<RedisConnection>();
+        services.AddHostedService(provider => provider.GetRequiredService<RedisConnection>());
+        services.AddSingleton<RequestPath>();
+        services.AddContract();
+        services.AddHealth();
+        services.AddTelemetry();
+
+        var app = builder.Build();
+        RequestPath.Map(app);
+        return app;
+    }
+}

@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using Gateway.Callers;
+using Gateway.Contract;
+using Gateway.Jobs;
+using Gateway.Limits;
+using Gateway.Operations;
+
+namespace Gateway;
+
+/// <summary>
+/// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
+/// </summary>
+internal sealed partial class RequestPath(
+    CallerDirectory callers, JobSource jobs, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
+{
+    public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
+
+    private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
+
+    public static void Map(WebApplication app)
+    {
+        app.UseManagementPort();
+        app.UseExceptionHandler(failed => failed.Run(BareStatus.WriteFailureAsync));
+        app.UseStatusCodePages(BareStatus.WriteAsync);
+        app.UseRouting();
+
+        app.MapMethods(JobRoute, Methods, (HttpContext http, string workflow_id, string job_id, RequestPath path) =>
+            path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
+        app.MapHealth();
+        app.MapProblemTypes();
+        app.MapContract();
+    }
+
+    private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var request = new JobRequest();
+        try
+        {
+            var answer = await DecideAsync(http, workflowId, jobId, request);
+            await answer.WriteAsync(http);
+            metrics.Answered(request.Caller?.Team.Name ?? "", answer.Status);
+            Log.Answered(logger, request, answer, Stopwatch.GetElapsedTime(started));
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller left; a fill it waited for goes on without it.
+        }
+    }
+
+    private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, JobRequest request)
+    {
+        // 1. Bound: the server bounds sizes and routing bounds methods before this; here, the identifiers.
+        if (!JobAddress.TryCreate(workflowId, jobId, out var address))
+        {
+            metrics.Refused("identifier");
+            return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
+        }
+        request.Address = address;
+
+        // 2. Identify: who is asking. Other kinds of credential are told apart in the directory.
+        if (callers.Identify(http.Request.Headers, out var refusal) is not { } caller)
+        {
+            metrics.Refused(refusal.ToString());
+            return Challenge.For(refusal);
+        }
+        request.Caller = caller;
+        var team = caller.Team;
+
+        // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not.
+        if (!team.Workflows.Allow(address.Workflow))
+        {
+            metrics.Refused("workflow");
+            RateLimitFields.Write(http.Response.Headers, team.Quota);
+            return new Problem(ProblemType.WorkflowForbidden, $"Team '{team.Name}' may not read this workflow.");
+        }
+
+        // 4. Limit: one permit of the team's quota.
+        var admitted = team.Quota.TryTake();
+        RateLimitFields.Write(http.Response.Headers, team.Quota);
+        if (!admitted)
+        {
+            metrics.Refused("quota");
+            return new Problem(ProblemType.QuotaExceeded, $"Team '{team.Name}' has used up its quota '{team.Quota.Policy}'.")
+            {
+                RetryAfter = team.Quota.Tick,
+                ViolatedPolicies = [team.Quota.Policy],
+            };
+        }
+
+        // 5. Look up: a fresh snapshot in memory answers at once.
+        var key = new JobKey(team.Account, address);
+        if (jobs.FindFresh(key) is { } snapshot) return Answer(Lookup.Hit(snapshot), collapsed: false);
+
+        // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
+        //    leaves alone.
+        var fill = jobs.FillAsync(key, out var collapsed);
+        var lookup = await fill.WaitAsync(http.RequestAborted);
+
+        // 8. Answer: from stored bytes.
+        return Answer(lookup, collapsed);
+    }
+
+    private IAnswer Answer(Lookup lookup, bool collapsed)
+    {
+        var now = clock.GetUtcNow();
+        var fromCache = lookup.Origin != Origin.Forwarded;
+        var status = CacheStatus.Of(lookup, collapsed, now);
+        metrics.LookedUp(lookup.Origin, collapsed);
+        return lookup.Snapshot switch
+        {
+            { Kind: not VerdictKind.NotFound } job => new JobAnswer(job, status, fromCache, now),
+            { } notFound => Problem.NotFound(notFound) with { CacheStatus = status, Age = fromCache ? now - notFound.FetchedAt : null },
+            null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
+        };
+    }
+
+    /// <summary>What is known of a request while it is being decided, for the log line.</summary>
+    private sealed class JobRequest
+    {
+        public JobAddress Address { get; set; }
+
+        public Caller? Caller { get; set; }
+    }
+
+    private static partial class Log
+    {
+        public static void Answered(ILogger logger, JobRequest request, IAnswer answer, TimeSpan time)
+        {
+            var level = answer.Status switch
+            {
+                < 400 => LogLevel.Debug,
+                < 500 => LogLevel.Information,
+                _ => LogLevel.Warning,
+            };
+            if (!logger.IsEnabled(level)) return;
+            Answered(logger, level, answer.Status, request.Address.Workflow, request.Address.Job, request.Caller?.Team.Name,
+                request.Caller?.Id, (answer as Problem)?.Detail, time.TotalMilliseconds);
+        }
+
+        [LoggerMessage(Message =
+            "{Status} for job {Workflow}/{Job}, team {Team}, key {KeyId}, {Detail} in {Milliseconds:0.0} ms")]
+        private static partial void Answered(ILogger logger, LogLevel level, int status, string? workflow, string? job,
+            string? team, string? keyId, string? detail, double milliseconds);
+    }
+}

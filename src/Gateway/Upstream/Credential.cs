@@ -1,0 +1,103 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using System.Text.Json;
+using Gateway.Jobs;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// An upstream credential: the value of <c>Authorization</c>, sent verbatim. It knows itself in every form in which
+/// an upstream might echo it, and never prints itself.
+/// </summary>
+internal sealed class Credential
+{
+    public const string Form = "a credential is 8 to 4096 visible ASCII characters, with single spaces between words";
+
+    private readonly byte[][] _echoes;
+
+    private Credential(string value)
+    {
+        HeaderValue = value;
+        _echoes = Echoes(Secret(value)).ToArray();
+    }
+
+    /// <summary>For the outbound request only.</summary>
+    public string HeaderValue { get; }
+
+    public static bool TryParse(string value, [NotNullWhen(true)] out Credential? credential)
+    {
+        var fine = value.Length <= 4096 && Secret(value).Length >= 8 && value[0] != ' ' && value[^1] != ' '
+            && value.All(c => c is >= ' ' and <= '~') && !value.Contains("  ", StringComparison.Ordinal);
+        credential = fine ? new Credential(value) : null;
+        return fine;
+    }
+
+    public static bool TryReadFile(string path, [NotNullWhen(true)] out Credential? credential, out string problem)
+    {
+        credential = null;
+        try
+        {
+            var text = File.ReadAllText(path).Trim();
+            problem = TryParse(text, out credential) ? "" : $"'{path}' does not hold a credential: {Form}";
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            problem = $"'{path}' cannot be read: {e.Message}";
+        }
+        return credential is not null;
+    }
+
+    /// <summary>
+    /// Whether this JSON holds the secret: as it is, escaped in a string, or base64-encoded within a larger value, as
+    /// raw fields may be.
+    /// </summary>
+    public bool IsIn(ReadOnlySpan<byte> json) => IsVerbatimIn(json) || (json.Contains((byte)'\\') && IsEscapedIn(json));
+
+    private bool IsVerbatimIn(ReadOnlySpan<byte> bytes)
+    {
+        foreach (var echo in _echoes)
+        {
+            if (bytes.IndexOf(echo) >= 0) return true;
+        }
+        return false;
+    }
+
+    private bool IsEscapedIn(ReadOnlySpan<byte> json)
+    {
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JobFacts.MaxDepth });
+        var unescaped = new byte[json.Length];
+        try
+        {
+            while (reader.Read())
+            {
+                if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName)) continue;
+                if (reader.ValueIsEscaped && IsVerbatimIn(unescaped.AsSpan(0, reader.CopyString(unescaped)))) return true;
+            }
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            // What is not JSON is never served.
+        }
+        return false;
+    }
+
+    public override string ToString() => "(credential)";
+
+    // "Bearer abc": abc alone is the secret.
+    private static string Secret(string value) => value[(value.LastIndexOf(' ') + 1)..];
+
+    private static IEnumerable<byte[]> Echoes(string secret)
+    {
+        yield return Encoding.ASCII.GetBytes(secret);
+
+        // In base64 the same bytes look different at each of three offsets; the characters at either end also depend
+        // on the neighbours, so they are left out.
+        for (var offset = 0; offset < 3; offset++)
+        {
+            var padded = Convert.ToBase64String(Encoding.ASCII.GetBytes(new string('\0', offset) + secret));
+            var first = (offset * 8 + 5) / 6;
+            var whole = (offset + secret.Length) * 8 / 6;
+            yield return Encoding.ASCII.GetBytes(padded[first..whole]);
+        }
+    }
+}

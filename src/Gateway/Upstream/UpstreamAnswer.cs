@@ -1,0 +1,34 @@
+namespace Gateway.Upstream;
+
+/// <summary>What kept an answer from being one.</summary>
+internal enum UpstreamFault
+{
+    None,
+
+    /// <summary>No usable credential for the account; nothing was sent.</summary>
+    NoCredential,
+
+    /// <summary>The circuit breaker is open; nothing was sent.</summary>
+    CircuitOpen,
+    Unreachable,
+    TimedOut,
+
+    /// <summary>The connection ended within the body.</summary>
+    CutShort,
+
+    /// <summary>The body is over <c>Jobs:MaxBodyBytes</c>.</summary>
+    TooLarge,
+
+    /// <summary>The body holds the credential that it was asked for with.</summary>
+    EchoedCredential,
+}
+
+/// <summary>What the upstream said to one fetch.</summary>
+/// <param name="Status">0 where there was no answer.</param>
+/// <param name="Body">The bytes of a 200; of a 400, 403 or 404 the <c>error</c> object alone, or nothing.</param>
+/// <param name="RetryAfter">As the upstream gave it; null where it gave none.</param>
+internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
+{
+    public static UpstreamAnswer Failed(UpstreamFault fault, int status = 0, TimeSpan? retryAfter = null) =>
+        new(status, [], retryAfter, fault);
+}
