@@ -10,7 +10,8 @@ internal sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string Cont
     public const string Json = "application/json";
     public const string Html = "text/html; charset=utf-8";
 
-    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Readable =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public string? RetryAfter { get; init; }
 

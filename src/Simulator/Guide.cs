@@ -39,7 +39,7 @@ internal static class Guide
         FAULTS. POST /_simulator/faults with a JSON object; the oldest that matches a call is taken.
 
             job         a job id, prefix*, or * (the default)
-            kind        Status          the status (503) with an error envelope, or with body; retryAfter is sent verbatim
+            kind        Status          the status (503) with an error envelope, or with body; retryAfter verbatim
                         Delay           the normal answer, after delay
                         Reset           connection aborted before any byte
                         Cut             full length announced, half sent, connection aborted
@@ -53,7 +53,7 @@ internal static class Guide
             delay       "00:00:02", waited for first whatever the kind
             times       used up after so many calls; until cleared without
 
-            curl -X POST -d '{"job":"run-*","kind":"status","status":429,"retryAfter":"5","times":2}' HOST/_simulator/faults
+            curl -X POST -d '{"job":"run-*","kind":"status","status":429,"times":2}' HOST/_simulator/faults
             curl -X DELETE HOST/_simulator/faults
 
         CALLS. GET /_simulator/calls says what was asked, and which requests nobody should have made. DELETE forgets it.

@@ -11,8 +11,9 @@ internal sealed partial class Operation(
     private readonly FirstAsked _asked = new(clock);
 
     /// <summary>
-    /// 1. Count the call. 2. Refuse what is not documented, and a credential that is not accepted. 3. Take the fault that
-    /// applies, and wait as long as it says. 4. Decide the answer and list the call. 5. Send it, or fail as scripted.
+    /// 1. Count the call. 2. Refuse what is not documented, and a credential that is not accepted. 3. Take the fault
+    /// that applies, and wait as long as it says. 4. Decide the answer and list the call. 5. Send it, or fail as
+    /// scripted.
     /// </summary>
     public async Task AnswerAsync(HttpContext context, CancellationToken stopping)
     {
@@ -121,6 +122,7 @@ internal sealed partial class Operation(
     private static partial class Log
     {
         [LoggerMessage(Level = LogLevel.Information, Message = "{Status} {Method} {Path} {Protocol}")]
-        public static partial void Answered(ILogger logger, int status, string method, PathString path, string protocol);
+        public static partial void Answered(
+            ILogger logger, int status, string method, PathString path, string protocol);
     }
 }

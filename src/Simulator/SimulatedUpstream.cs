@@ -54,8 +54,8 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         WebApplication app = Build(endpoint, https, quiet);
         try
         {
-            Map(app, new Operation(
-                accepted, faults, ledger, clock ?? TimeProvider.System, app.Services.GetRequiredService<ILogger<Operation>>()));
+            var log = app.Services.GetRequiredService<ILogger<Operation>>();
+            Map(app, new Operation(accepted, faults, ledger, clock ?? TimeProvider.System, log));
             Control.Map(app, ledger, faults, accepted);
             await app.StartAsync(cancellation);
         }
@@ -95,7 +95,10 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, OwnedLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromMilliseconds(500));
         if (!quiet)
-            builder.Logging.AddSimpleConsole(console => console.SingleLine = true).AddFilter("Microsoft", LogLevel.None);
+        {
+            builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
+            builder.Logging.AddFilter("Microsoft", LogLevel.None);
+        }
         return builder.Build();
     }
 

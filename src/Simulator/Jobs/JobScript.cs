@@ -70,7 +70,10 @@ internal static class JobScript
         double progress = Math.Floor(100 * (position - Pipeline.Begins) / (1 - Pipeline.Begins));
         return new JobState
         {
-            Status = ended ? job.Shape.FinalStatus ?? course.Ending! : position < Pipeline.Begins ? "queued" : "running",
+            Status =
+                ended ? job.Shape.FinalStatus ?? course.Ending!
+                : position < Pipeline.Begins ? "queued"
+                : "running",
             Progress = (int)Math.Clamp(progress, 0, 100),
             Failed = ended && course.Ending == "failed",
             Created = course.Start,
@@ -99,7 +102,7 @@ internal static class JobScript
         ? state
         : state with { Progress = 100, Updated = lastReport };
 
-    /// <summary>A job's way through the pipeline: to <paramref name="Reach"/> of it, evenly, between two times.</summary>
+    /// <summary>A job's even way through the pipeline, as far as <paramref name="Reach"/>, between two times.</summary>
     private readonly record struct Course(TimeSpan Start, TimeSpan End, double Reach, string? Ending)
     {
         // Written so that the last position is Reach itself and not a rounding error below it.

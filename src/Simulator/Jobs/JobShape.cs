@@ -1,6 +1,6 @@
 namespace Simulator.Jobs;
 
-/// <summary>How a job looks on the wire, as its modifiers ask for. The defaults are those of an id without any.</summary>
+/// <summary>How a job looks on the wire, as its modifiers ask for; the defaults are those of an id without.</summary>
 internal sealed record JobShape
 {
     /// <summary>Every modifier there is, in the order in which a person wants to read about them.</summary>

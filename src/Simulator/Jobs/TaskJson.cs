@@ -66,7 +66,8 @@ internal static class TaskJson
     {
         TaskState task = view.State.Tasks[n];
         return JsonSerializer.SerializeToUtf8Bytes(
-            new { level = "info", at = view.Time(task.Started), text = $"{task.Plan.Activity}, {task.Progress:0}%" }, options);
+            new { level = "info", at = view.Time(task.Started), text = $"{task.Plan.Activity}, {task.Progress:0}%" },
+            options);
     }
 
     private static byte[] Inputs(JobView view, int n, JsonSerializerOptions options)
@@ -106,7 +107,7 @@ internal static class TaskJson
         {
             long wanted = (view.Name.Shape.Kilobytes * 1024L) - Remainder;
             for (int scene = 1; json.BytesCommitted + json.BytesPending < wanted; scene++)
-                json.WriteStringValue($"Scene {scene:000000}: distributed under the provider's licence, without warranty.");
+                json.WriteStringValue($"Scene {scene:000000}: distributed under its licence, without warranty.");
         }
         json.WriteEndArray();
     }

@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Commands;
+
+public sealed class CommandTests
+{
+    [Fact]
+    public async Task The_demo_prints_lines_that_work_and_stops_at_ctrl_c()
+    {
+        int port = ChildProcess.FreePort(), upstreamPort = ChildProcess.FreePort();
+        await using var demo = new ChildProcess("dotnet",
+            [GatewayProcess.Executable, "demo", "--port", $"{port}", "--upstream-port", $"{upstreamPort}"]);
+        await demo.UntilAsync(() => Task.FromResult(demo.Output.Contains("Ctrl-C", StringComparison.Ordinal)));
+        var lines = demo.Output.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("curl", StringComparison.Ordinal)
+            || line.StartsWith("for ", StringComparison.Ordinal)).ToList();
+
+        var outputs = new List<string>();
+        foreach (var line in lines) outputs.Add((await ChildProcess.RunAsync("bash", ["-c", line])).Output);
+
+        Assert.Equal(5, lines.Count);
+        Assert.Contains("fwd=uri-miss; fwd-status=200; stored", outputs[0], StringComparison.Ordinal);
+        Assert.Contains("Gateway; hit", outputs[1], StringComparison.Ordinal);
+        Assert.Contains("\"status\":\"queued\"", outputs[2], StringComparison.Ordinal);
+        Assert.Contains("403 Forbidden", outputs[3], StringComparison.Ordinal);
+        Assert.Equal(["200", "200", "200", "200", "200", "429", "429"],
+            Regex.Matches(outputs[4], @"\b\d{3}\b").Select(match => match.Value));
+        demo.Signal("INT");
+        Assert.Equal(0, await demo.ExitAsync());
+    }
+
+    [Theory]
+    [InlineData(true, "--port")]
+    [InlineData(false, "--upstream-port")]
+    public async Task The_demo_names_a_taken_port(bool gatewayPort, string option)
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        string[] ports = gatewayPort ? [$"{port}", $"{ChildProcess.FreePort()}"] : [$"{ChildProcess.FreePort()}", $"{port}"];
+
+        var (exit, output) = await RunAsync("demo", "--port", ports[0], "--upstream-port", ports[1]);
+
+        Assert.Equal(1, exit);
+        Assert.Contains($"{port}", output, StringComparison.Ordinal);
+        Assert.Contains(option, output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_new_key_is_accepted_by_a_gateway_that_holds_only_its_hash()
+    {
+        var (exit, output) = await RunAsync("keys", "new", "--team", "survey");
+        Assert.Equal(0, exit);
+        var key = Regex.Match(output, "gwk_[A-Za-z0-9_-]{43}").Value;
+        var hash = Regex.Match(output, "Sha256\": \"([0-9a-f]{64})\"").Groups[1].Value;
+
+        await using var world = await World.StartAsync(("Teams:survey:ApiKeys:0:Sha256", hash));
+        using var answer = await world.GetAsync("finished-1", key: key);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("frobnicate")]
+    [InlineData("demo", "--nonsense")]
+    [InlineData("keys", "new")]
+    [InlineData("keys")]
+    public async Task Unknown_or_incomplete_commands_print_usage_and_exit_2(params string[] arguments)
+    {
+        var (exit, output) = await RunAsync(arguments);
+        Assert.Equal(2, exit);
+        Assert.Contains("Usage:", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_a_credential_it_refuses_to_start_and_says_what_to_set()
+    {
+        var (exit, output) = await RunAsync();
+        Assert.Equal(1, exit);
+        Assert.Contains("Upstream:Accounts:default:Credential: ", output, StringComparison.Ordinal);
+        Assert.Contains("Upstream__Accounts__default__Credential", output, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Each_mistake_in_the_configuration_has_its_line()
+    {
+        var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable], new()
+        {
+            ["Upstream__Accounts__default__Credential"] = "a-credential",
+            ["Upstream__Timeout"] = "10",
+            ["Jobs__RunningLifetime"] = "-00:00:01",
+            ["Teams__mapping__Quota"] = "none",
+        });
+        Assert.Equal(1, exit);
+        Assert.All((string[])["Upstream:Timeout: ", "Jobs:RunningLifetime: ", "Teams:mapping:Quota: "],
+            key => Assert.Contains(key, output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_health_command_tells_a_live_gateway_from_none()
+    {
+        await using var world = await World.StartAsync();
+        var alive = await RunAsync("health", "--url", $"{world.Gateway.Address}health/live");
+        var dead = await RunAsync("health", "--url", $"http://127.0.0.1:{ChildProcess.FreePort()}/health/live");
+        Assert.Equal([0, 1], [alive.Exit, dead.Exit]);
+    }
+
+    private static Task<(int Exit, string Output)> RunAsync(params string[] arguments) =>
+        ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, .. arguments]);
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>A program that runs beside the tests, with what it printed. Disposing of it ends it.</summary>
+internal sealed class ChildProcess : IAsyncDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly Process _process;
+    private readonly ConcurrentQueue<string> _output = new();
+
+    public ChildProcess(string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = Repository.Root,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment ?? []) start.Environment[name] = value;
+        _process = new Process { StartInfo = start };
+        _process.OutputDataReceived += Keep;
+        _process.ErrorDataReceived += Keep;
+        _process.Start();
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+    }
+
+    public string Output => string.Join('\n', _output);
+
+    public static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>Runs a program to its end.</summary>
+    public static async Task<(int Exit, string Output)> RunAsync(
+        string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null)
+    {
+        await using var child = new ChildProcess(program, arguments, environment);
+        return (await child.ExitAsync(), child.Output);
+    }
+
+    public async Task<int> ExitAsync()
+    {
+        using var bound = new CancellationTokenSource(Patience);
+        await _process.WaitForExitAsync(bound.Token);
+        return _process.ExitCode;
+    }
+
+    /// <summary>Asks it to stop, as a terminal's Ctrl-C or an orchestrator does.</summary>
+    public void Signal(string signal) => Process.Start("kill", ["-s", signal, $"{_process.Id}"]).WaitForExit();
+
+    /// <summary>Waits until something holds, as long as the program lives and patience lasts.</summary>
+    public async Task UntilAsync(Func<Task<bool>> holds)
+    {
+        var waiting = Stopwatch.StartNew();
+        while (!await holds())
+        {
+            Assert.False(_process.HasExited, $"The program ended early:\n{Output}");
+            Assert.True(waiting.Elapsed < Patience, $"Not so within {Patience}:\n{Output}");
+            await Task.Delay(50);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited) _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private void Keep(object sender, DataReceivedEventArgs line)
+    {
+        if (line.Data is not null) _output.Enqueue(line.Data);
+    }
+}

@@ -1,0 +1,54 @@
+using System.Net;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>A gateway in a process of its own.</summary>
+internal sealed class GatewayProcess : IAsyncDisposable
+{
+    private readonly ChildProcess _process;
+
+    private GatewayProcess(ChildProcess process, Uri address) => (_process, Address) = (process, address);
+
+    public static string Executable => Path.Combine(AppContext.BaseDirectory, "Gateway.dll");
+
+    public Uri Address { get; }
+
+    public string Output => _process.Output;
+
+    /// <summary>Starts it, and waits until it answers.</summary>
+    public static async Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment)
+    {
+        var address = new Uri($"http://127.0.0.1:{ChildProcess.FreePort()}/");
+        environment["ASPNETCORE_URLS"] = address.ToString();
+        var process = new ChildProcess("dotnet", [Executable], environment);
+        using var client = new HttpClient { BaseAddress = address };
+        await process.UntilAsync(async () => await StatusOf(client, "health/live") == HttpStatusCode.OK);
+        return new GatewayProcess(process, address);
+    }
+
+    public static async Task<HttpStatusCode?> StatusOf(HttpClient client, string path)
+    {
+        try
+        {
+            using var response = await client.GetAsync(new Uri(path, UriKind.Relative));
+            return response.StatusCode;
+        }
+        catch (HttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    public HttpClient Client(string key = World.MappingKey)
+    {
+        var client = new HttpClient(new Canary.Handler()) { BaseAddress = Address };
+        client.DefaultRequestHeaders.Add("X-Api-Key", key);
+        return client;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        Canary.AssertAbsent("what a gateway printed", Output);
+    }
+}

@@ -1,0 +1,81 @@
+using Gateway.Tests.Infrastructure;
+using StackExchange.Redis;
+
+[assembly: AssemblyFixture(typeof(RedisServer))]
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>
+/// A real Redis for all tests: <c>redis-server</c> where it is on the PATH, else Garnet out of the tool manifest.
+/// <c>GATEWAY_TEST_REDIS</c> names one of them to insist on it. Its values are looked through in the end.
+/// </summary>
+public sealed class RedisServer : IAsyncLifetime
+{
+    private const string Redis = "redis-server", Garnet = "garnet";
+
+    private readonly int _port = ChildProcess.FreePort();
+    private ChildProcess? _process;
+
+    public string ConnectionString => $"127.0.0.1:{_port}";
+
+    public async ValueTask InitializeAsync()
+    {
+        var kind = Environment.GetEnvironmentVariable("GATEWAY_TEST_REDIS") is { Length: > 0 } wanted ? wanted
+            : IsOnPath(Redis) ? Redis
+            : Garnet;
+        switch (kind)
+        {
+            case Redis:
+                _process = new ChildProcess(Redis, ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+                break;
+            case Garnet:
+                var (exit, output) = await ChildProcess.RunAsync("dotnet", ["tool", "restore"]);
+                Assert.True(exit == 0, output);
+                _process = new ChildProcess("dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua"]);
+                break;
+            default:
+                throw new InvalidOperationException($"GATEWAY_TEST_REDIS is '{kind}'; it may be {Redis} or {Garnet}.");
+        }
+        await _process.UntilAsync(AnswersAsync);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_process is null) return;
+        try
+        {
+            await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString);
+            var database = connection.GetDatabase();
+            await foreach (var key in connection.GetServers()[0].KeysAsync())
+            {
+                Canary.AssertAbsent("a Redis key", key.ToString());
+                if (await database.KeyTypeAsync(key) != RedisType.Hash) continue;
+                foreach (var field in await database.HashGetAllAsync(key))
+                {
+                    Canary.AssertAbsent("a Redis value", ((byte[]?)field.Value).AsSpan());
+                }
+            }
+        }
+        finally
+        {
+            await _process.DisposeAsync();
+        }
+    }
+
+    private async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},connectTimeout=500,abortConnect=true");
+            await connection.GetDatabase().PingAsync();
+            return true;
+        }
+        catch (RedisException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsOnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
+}

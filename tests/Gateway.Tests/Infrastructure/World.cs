@@ -1,0 +1,115 @@
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Time.Testing;
+using Simulator;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>
+/// A simulated upstream and gateways in front of it, on real sockets. Disposing of it also checks what holds for every
+/// test: nobody asked the upstream for anything else, and the upstream credential is in no log line.
+/// </summary>
+internal sealed class World : IAsyncDisposable
+{
+    public const string MappingKey = "mapping-key-0123456789";
+    public const string SurveyKey = "survey-key-0123456789";
+
+    private readonly List<GatewayNode> _nodes = [];
+    private readonly Dictionary<string, string?> _settings;
+
+    private World(SimulatedUpstream upstream, FakeTimeProvider? clock, Dictionary<string, string?> settings) =>
+        (Upstream, Clock, _settings) = (upstream, clock, settings);
+
+    public SimulatedUpstream Upstream { get; }
+
+    /// <summary>The one clock of gateways and upstream; null where they go by the system's.</summary>
+    public FakeTimeProvider? Clock { get; }
+
+    public GatewayNode Gateway => _nodes[0];
+
+    /// <summary>Starts upstream and one gateway with two teams: mapping reads everything, survey reads survey-*.</summary>
+    /// <param name="settings">What differs from that.</param>
+    public static async Task<World> StartAsync(params (string Key, string? Value)[] settings)
+    {
+        var world = await WithoutGatewayAsync(clock: null, settings);
+        world.AddGateway();
+        return world;
+    }
+
+    /// <summary>The same by a clock that the test moves.</summary>
+    public static async Task<World> StopClockAsync(params (string Key, string? Value)[] settings)
+    {
+        var world = await WithoutGatewayAsync(new FakeTimeProvider(DateTimeOffset.UtcNow), settings);
+        world.AddGateway();
+        return world;
+    }
+
+    public static async Task<World> WithoutGatewayAsync(FakeTimeProvider? clock, params (string Key, string? Value)[] settings)
+    {
+        var upstream = await SimulatedUpstream.StartAsync(credentials: [Canary.Credential], clock: clock);
+        var all = Defaults(upstream.Address);
+        foreach (var (key, value) in settings) all[key] = value;
+        return new World(upstream, clock, all);
+    }
+
+    public static string Sha256(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+
+    public GatewayNode AddGateway(params (string Key, string? Value)[] settings)
+    {
+        var all = new Dictionary<string, string?>(_settings);
+        foreach (var (key, value) in settings) all[key] = value;
+        var node = new GatewayNode(all, Clock);
+        _nodes.Add(node);
+        return node;
+    }
+
+    /// <summary>The settings as environment variables, for a gateway in a process of its own.</summary>
+    public Dictionary<string, string?> Environment() =>
+        _settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value);
+
+    /// <summary>Asks the first gateway for a job, as team mapping unless another key is given.</summary>
+    public Task<HttpResponseMessage> GetAsync(string job, string workflow = "survey-1", string key = MappingKey,
+        params (string Name, string Value)[] headers) =>
+        GetAsync(Gateway, job, workflow, key, headers);
+
+    public static async Task<HttpResponseMessage> GetAsync(GatewayNode node, string job, string workflow = "survey-1",
+        string key = MappingKey, params (string Name, string Value)[] headers)
+    {
+        using var client = node.Client([("X-Api-Key", key), .. headers]);
+        return await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
+    }
+
+    /// <summary>The very bytes that the upstream has for a job.</summary>
+    public async Task<byte[]> UpstreamBytesAsync(string job, string workflow = "survey-1")
+    {
+        using var client = new HttpClient { BaseAddress = Upstream.Address };
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Canary.Credential);
+        return await client.GetByteArrayAsync(new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in _nodes) await node.DisposeAsync();
+        await Upstream.DisposeAsync();
+        Assert.Empty(Upstream.Ledger.Unexpected);
+        foreach (var line in _nodes.SelectMany(node => node.Log.All)) Canary.AssertAbsent("a log line", line);
+    }
+
+    public static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private static Dictionary<string, string?> Defaults(Uri upstream) => new()
+    {
+        ["Upstream:BaseAddress"] = upstream.ToString(),
+        ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+        ["Teams:mapping:Workflows:0"] = "*",
+        ["Teams:mapping:Quota"] = "plenty",
+        ["Teams:mapping:ApiKeys:0:Id"] = "mapping-test",
+        ["Teams:mapping:ApiKeys:0:Sha256"] = Sha256(MappingKey),
+        ["Teams:survey:Workflows:0"] = "survey-*",
+        ["Teams:survey:Quota"] = "plenty",
+        ["Teams:survey:ApiKeys:0:Id"] = "survey-test",
+        ["Teams:survey:ApiKeys:0:Sha256"] = Sha256(SurveyKey),
+        ["Quotas:plenty:Requests"] = "1000000",
+        ["Quotas:plenty:Burst"] = "1000000",
+    };
+}

@@ -1,0 +1,130 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.RequestPath;
+
+public sealed class CallerTests
+{
+    [Theory]
+    [InlineData("X-Api-Key", World.MappingKey)]
+    [InlineData("Authorization", World.MappingKey)]
+    [InlineData("Authorization", "Bearer " + World.MappingKey)]
+    [InlineData("Authorization", "bearer " + World.MappingKey)]
+    public async Task A_key_is_taken_in_each_header_form(string header, string value)
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client((header, value));
+        using var answer = await client.GetAsync(new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(null, null, "Bearer realm=\"gateway\"")]
+    [InlineData("X-Api-Key", "wrong", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    [InlineData("Authorization", "Basic " + World.MappingKey, "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    [InlineData("Authorization", World.MappingKey + "x", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    public async Task Without_a_valid_key_it_is_401_with_a_challenge(string? header, string? value, string challenge)
+    {
+        await using var world = await World.StartAsync();
+        using var client = header is null ? world.Gateway.Client() : world.Gateway.Client((header, value!));
+
+        using var answer = await client.GetAsync(new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        Assert.Equal(challenge, answer.Headers.WwwAuthenticate.ToString());
+        Assert.Equal("/problems/unauthenticated", await BoundTests.ProblemTypeAsync(answer));
+        Assert.False(answer.Headers.Contains("RateLimit"));
+        Assert.Equal(0, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task Two_credentials_are_400_and_not_a_guess()
+    {
+        await using var world = await World.StartAsync();
+        using var answer = await world.GetAsync("finished-1", headers: ("Authorization", World.SurveyKey));
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Equal("/problems/ambiguous-credentials", await BoundTests.ProblemTypeAsync(answer));
+    }
+
+    [Fact]
+    public async Task A_key_is_refused_from_the_moment_it_expires()
+    {
+        await using var world = await World.StopClockAsync(
+            ("Teams:mapping:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O")));
+        using var before = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromMinutes(11));
+
+        using var after = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.OK, before.StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, after.StatusCode);
+        Assert.Contains("expired", after.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_key_hash_may_be_upper_case()
+    {
+        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(World.MappingKey).ToUpperInvariant()));
+        using var answer = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Permission_is_checked_before_the_cache_and_the_upstream()
+    {
+        await using var world = await World.StartAsync();
+        using var cold = await world.GetAsync("finished-1", "harbour", World.SurveyKey);
+        Assert.Equal(0, world.Upstream.Ledger.Total);
+        using var filled = await world.GetAsync("finished-1", "harbour");
+
+        using var cached = await world.GetAsync("finished-1", "harbour", World.SurveyKey);
+
+        Assert.Equal(HttpStatusCode.OK, filled.StatusCode);
+        foreach (var answer in (HttpResponseMessage[])[cold, cached])
+        {
+            Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+            Assert.Equal("/problems/workflow-forbidden", await BoundTests.ProblemTypeAsync(answer));
+            Assert.True(answer.Headers.Contains("RateLimit"));
+        }
+    }
+
+    [Fact]
+    public async Task Teams_on_one_account_share_a_body_and_teams_on_two_share_nothing()
+    {
+        await using var world = await World.StartAsync(
+            ("Upstream:Accounts:other:Credential", "other-credential"),
+            ("Teams:apart:Account", "other"),
+            ("Teams:apart:Workflows:0", "*"),
+            ("Teams:apart:ApiKeys:0:Id", "apart"),
+            ("Teams:apart:ApiKeys:0:Sha256", World.Sha256("apart-key")));
+        world.Upstream.Credentials.Accept("other-credential");
+        using var mapping = await world.GetAsync("finished-1");
+        using var survey = await world.GetAsync("finished-1", key: World.SurveyKey);
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+
+        using var apart = await world.GetAsync("finished-1", key: "apart-key");
+
+        Assert.Equal(HttpStatusCode.OK, apart.StatusCode);
+        Assert.Contains("hit", JobTests.CacheStatus(survey), StringComparison.Ordinal);
+        Assert.Contains("fwd=uri-miss", JobTests.CacheStatus(apart), StringComparison.Ordinal);
+        Assert.Equal(2, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task A_changed_configuration_counts_from_the_next_request_and_a_wrong_one_not_at_all()
+    {
+        await using var world = await World.StartAsync();
+        using var before = await world.GetAsync("finished-1");
+        world.Gateway.Reconfigure(("Teams:mapping:Workflows:0", "other-*"));
+        using var moved = await world.GetAsync("finished-1");
+        world.Gateway.Reconfigure(("Teams:mapping:Workflows:0", "*"), ("Jobs:RunningLifetime", "soon"));
+        using var wrong = await world.GetAsync("finished-1");
+        world.Gateway.Reconfigure(("Jobs:RunningLifetime", "00:00:02"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("new-key")));
+
+        using var revoked = await world.GetAsync("finished-1");
+
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
+            [before.StatusCode, moved.StatusCode, wrong.StatusCode, revoked.StatusCode]);
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("Jobs:RunningLifetime: 'soon' is not a duration", StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,86 @@
+using System.Diagnostics;
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.RequestPath;
+
+public sealed class LimitTests
+{
+    [Fact]
+    public async Task A_burst_beyond_the_quota_is_429_and_says_when_to_come_back()
+    {
+        await using var world = await TinyQuotaAsync(requests: 6, window: "00:01:00", burst: 3);
+        var answers = new List<HttpResponseMessage>();
+        for (var i = 0; i < 4; i++) answers.Add(await world.GetAsync("finished-1"));
+
+        Assert.All(answers[..3], answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        Assert.Equal(["\"tiny\";r=2;t=10", "\"tiny\";r=1;t=10", "\"tiny\";r=0;t=10", "\"tiny\";r=0;t=10"],
+            answers.Select(answer => answer.Headers.GetValues("RateLimit").Single()));
+        Assert.All(answers, answer => Assert.Equal("\"tiny\";q=6;w=60", answer.Headers.GetValues("RateLimit-Policy").Single()));
+        Assert.Equal(HttpStatusCode.TooManyRequests, answers[3].StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(10), answers[3].Headers.RetryAfter!.Delta);
+        var problem = await BoundTests.ProblemAsync(answers[3]);
+        Assert.Equal("https://iana.org/assignments/http-problem-types#quota-exceeded", problem.GetProperty("type").GetString());
+        Assert.Equal("tiny", problem.GetProperty("violated-policies")[0].GetString());
+        answers.ForEach(answer => answer.Dispose());
+    }
+
+    [Fact]
+    public async Task A_quota_is_a_teams_and_another_team_is_not_touched()
+    {
+        await using var world = await TinyQuotaAsync(requests: 1, window: "01:00:00", burst: 1);
+        using var first = await world.GetAsync("finished-1");
+        using var refused = await world.GetAsync("finished-1");
+        using var other = await world.GetAsync("finished-1", key: World.SurveyKey);
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, other.StatusCode);
+    }
+
+    [Fact]
+    public async Task Permits_come_back()
+    {
+        await using var world = await TinyQuotaAsync(requests: 5, window: "00:00:01", burst: 1);
+        using var first = await world.GetAsync("finished-1");
+        var waiting = Stopwatch.StartNew();
+        HttpStatusCode status;
+        do
+        {
+            using var next = await world.GetAsync("finished-1");
+            status = next.StatusCode;
+        }
+        while (status == HttpStatusCode.TooManyRequests && waiting.Elapsed < TimeSpan.FromSeconds(20));
+        Assert.Equal(HttpStatusCode.OK, status);
+    }
+
+    [Fact]
+    public async Task A_change_elsewhere_gives_nobody_a_fresh_burst()
+    {
+        await using var world = await TinyQuotaAsync(requests: 1, window: "01:00:00", burst: 1);
+        using var first = await world.GetAsync("finished-1");
+        world.Gateway.Reconfigure(("Teams:survey:Workflows:0", "x-*"));
+        using var refused = await world.GetAsync("finished-1");
+        world.Gateway.Reconfigure(("Quotas:tiny:Burst", "2"));
+
+        using var raised = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, raised.StatusCode);
+    }
+
+    [Fact]
+    public async Task Quota_fields_come_with_304_and_upstream_errors_too()
+    {
+        await using var world = await World.StartAsync();
+        using var missing = await world.GetAsync("missing");
+        using var found = await world.GetAsync("finished-1");
+        using var same = await world.GetAsync("finished-1", headers: ("If-None-Match", found.Headers.ETag!.ToString()));
+        Assert.True(missing.Headers.Contains("RateLimit") && missing.Headers.Contains("RateLimit-Policy"));
+        Assert.True(same.Headers.Contains("RateLimit") && same.Headers.Contains("RateLimit-Policy"));
+    }
+
+    private static Task<World> TinyQuotaAsync(int requests, string window, int burst) => World.StartAsync(
+        ("Teams:mapping:Quota", "tiny"),
+        ("Quotas:tiny:Requests", $"{requests}"),
+        ("Quotas:tiny:Window", window),
+        ("Quotas:tiny:Burst", $"{burst}"));
+}

@@ -1,0 +1,67 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Gateway.Tests.Infrastructure;
+using Simulator;
+
+namespace Gateway.Tests.RequestPath;
+
+public sealed class SingleFlightTests
+{
+    [Theory]
+    [InlineData("finished-1", "00:00:02")]
+    [InlineData("run-300", "00:00:00")]
+    [InlineData("finished-1.large", "00:00:02")]
+    public async Task Five_hundred_first_requests_cost_one_call_also_when_the_first_caller_leaves(string job, string runningLifetime)
+    {
+        await using var world = await World.StartAsync(("Jobs:RunningLifetime", runningLifetime));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(2) });
+        await LeaveAtOnceAsync(world, job);
+        await UntilAsync(() => world.Upstream.Ledger.Total == 1);
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ =>
+            client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative), World.Cancellation)));
+
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+        var bodies = new HashSet<string>();
+        foreach (var answer in answers)
+        {
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.Contains("collapsed", JobTests.CacheStatus(answer), StringComparison.Ordinal);
+            bodies.Add(await answer.Content.ReadAsStringAsync(World.Cancellation));
+            answer.Dispose();
+        }
+        Assert.EndsWith("}", Assert.Single(bodies), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_fill_that_fails_fails_all_its_waiters_with_one_call()
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500, Delay = TimeSpan.FromSeconds(1) });
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(_ =>
+            client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation)));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode));
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+    }
+
+    private static async Task LeaveAtOnceAsync(World world, string job)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
+        socket.LingerState = new LingerOption(true, 0);
+        await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"GET /v0/workflows/survey-1/jobs/{job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"), World.Cancellation);
+        await UntilAsync(() => world.Upstream.Ledger.Total == 1);
+    }
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!holds()) await Task.Delay(5, bound.Token);
+    }
+}

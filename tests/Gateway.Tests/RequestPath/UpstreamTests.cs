@@ -1,0 +1,254 @@
+using System.Net;
+using System.Text;
+using Gateway.Tests.Infrastructure;
+using Simulator;
+
+namespace Gateway.Tests.RequestPath;
+
+public sealed class UpstreamTests
+{
+    [Theory]
+    [InlineData("bad", HttpStatusCode.BadRequest, "/problems/upstream-bad-request")]
+    [InlineData("forbidden", HttpStatusCode.Forbidden, "/problems/upstream-forbidden")]
+    [InlineData("missing", HttpStatusCode.NotFound, "/problems/job-not-found")]
+    public async Task The_upstreams_own_refusals_keep_their_status_and_error_object(string job, HttpStatusCode status, string type)
+    {
+        await using var world = await World.StartAsync();
+
+        using var answer = await world.GetAsync(job);
+
+        Assert.Equal(status, answer.StatusCode);
+        var problem = await BoundTests.ProblemAsync(answer);
+        Assert.Equal(type, problem.GetProperty("type").GetString());
+        Assert.NotEmpty(problem.GetProperty("error").GetProperty("code").GetString()!);
+        Assert.Contains($"fwd-status={(int)status}", JobTests.CacheStatus(answer), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(401, HttpStatusCode.BadGateway, "/problems/upstream-credential-refused", 1)]
+    [InlineData(500, HttpStatusCode.BadGateway, "/problems/upstream-failed", 1)]
+    [InlineData(502, HttpStatusCode.BadGateway, "/problems/upstream-failed", 3)]
+    [InlineData(503, HttpStatusCode.ServiceUnavailable, "/problems/upstream-unavailable", 3)]
+    [InlineData(504, HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", 3)]
+    [InlineData(302, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
+    [InlineData(418, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
+    public async Task What_else_the_upstream_says_becomes_a_problem_of_the_gateway(int said, HttpStatusCode status, string type, int calls)
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = said });
+
+        using var answer = await world.GetAsync("finished-1");
+
+        Assert.Equal(status, answer.StatusCode);
+        Assert.Equal(type, await BoundTests.ProblemTypeAsync(answer));
+        Assert.Equal(status == HttpStatusCode.ServiceUnavailable, answer.Headers.RetryAfter is not null);
+        Assert.Equal(calls, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task An_upstream_429_is_503_with_the_upstreams_retry_after()
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 429, RetryAfter = "17" });
+
+        using var answer = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(17), answer.Headers.RetryAfter!.Delta);
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+    }
+
+    [Theory]
+    [InlineData(nameof(FaultKind.Html), "not-a-job")]
+    [InlineData(nameof(FaultKind.Truncate), "not-a-job")]
+    [InlineData(nameof(FaultKind.Cut), "cut-short")]
+    [InlineData(nameof(FaultKind.WrongId), "wrong-id")]
+    [InlineData(nameof(FaultKind.WrongWorkflow), "wrong-workflow-id")]
+    [InlineData(nameof(FaultKind.Huge), "too-large")]
+    [InlineData(nameof(FaultKind.EchoCredential), "credential-echoed")]
+    public async Task A_200_that_is_not_the_job_is_502_and_never_stored(string kind, string reason)
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = Enum.Parse<FaultKind>(kind), Times = 1 });
+
+        using var refused = await world.GetAsync("finished-1");
+        using var next = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.BadGateway, refused.StatusCode);
+        Assert.Equal("/problems/upstream-invalid", await BoundTests.ProblemTypeAsync(refused));
+        Assert.Contains($"detail={reason}", JobTests.CacheStatus(refused), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+        Assert.Equal(2, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task An_answer_for_another_job_is_served_where_verification_is_off()
+    {
+        await using var world = await World.StartAsync(("Jobs:VerifyIds", "false"));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.WrongId });
+        using var answer = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(403)]
+    [InlineData(404)]
+    public async Task An_error_that_echoes_the_credential_loses_its_error_object(int status)
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.EchoCredential, Status = status });
+
+        using var answer = await world.GetAsync("finished-1");
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.False((await BoundTests.ProblemAsync(answer)).TryGetProperty("error", out _));
+    }
+
+    [Theory]
+    [InlineData("{{\"status\":\"running\",\"note\":\"{0}\"}}")]
+    [InlineData("{{\"status\":\"running\",\"{0}\":1}}")]
+    public async Task An_echo_is_found_also_when_it_is_escaped_or_encoded(string body)
+    {
+        await using var world = await World.StartAsync();
+        var escaped = string.Concat(Canary.Secret.Select(c => $"\\u{(int)c:x4}"));
+        var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{{\"token\":\"{Canary.Secret}\"}}"));
+        foreach (var echo in (string[])[Canary.Secret, escaped, encoded])
+        {
+            world.Upstream.Faults.Clear();
+            world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
+            using var answer = await world.GetAsync("any");
+            Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task A_reset_connection_is_tried_again()
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Reset, Times = 2 });
+        using var answer = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(3, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task An_upstream_that_is_away_is_502()
+    {
+        await using var world = await World.StartAsync(("Upstream:BaseAddress", $"http://127.0.0.1:{ChildProcess.FreePort()}"));
+        using var answer = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
+        Assert.Equal("/problems/upstream-failed", await BoundTests.ProblemTypeAsync(answer));
+    }
+
+    [Fact]
+    public async Task An_upstream_that_hangs_is_504_after_the_timeout()
+    {
+        await using var world = await World.StartAsync(("Upstream:Timeout", "00:00:00.5"));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Hang });
+        using var answer = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.GatewayTimeout, answer.StatusCode);
+        Assert.Equal("Gateway; fwd=uri-miss; detail=upstream-timeout", JobTests.CacheStatus(answer));
+    }
+
+    [Fact]
+    public async Task A_failing_upstream_is_left_alone_for_a_while()
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
+        string status = "";
+        for (var i = 0; i < 30; i++)
+        {
+            using var answer = await world.GetAsync("finished-1");
+            status = JobTests.CacheStatus(answer);
+        }
+        Assert.Contains("detail=circuit-open", status, StringComparison.Ordinal);
+        Assert.InRange(world.Upstream.Ledger.Total, 20, 29);
+    }
+
+    [Theory]
+    [InlineData(nameof(FaultKind.Status))]
+    [InlineData(nameof(FaultKind.Reset))]
+    public async Task While_the_upstream_fails_the_last_snapshot_answers_visibly_stale(string kind)
+    {
+        await using var world = await World.WithoutGatewayAsync(clock: new(DateTimeOffset.UtcNow));
+        var node = world.AddGateway();
+        using var fresh = await world.GetAsync("run-300");
+        world.Clock!.Advance(TimeSpan.FromSeconds(62));
+        world.Upstream.Faults.Add(new Fault { Kind = Enum.Parse<FaultKind>(kind), Status = 500 });
+
+        using var stale = await PumpAsync(world, node, "run-300");
+        world.Clock.Advance(TimeSpan.FromMinutes(10));
+        using var tooOld = await PumpAsync(world, node, "run-300");
+        world.Upstream.Faults.Clear();
+        world.Clock.Advance(TimeSpan.FromSeconds(10));
+        using var recovered = await PumpAsync(world, node, "run-300");
+
+        Assert.Equal(HttpStatusCode.OK, stale.StatusCode);
+        Assert.Equal(fresh.Headers.ETag, stale.Headers.ETag);
+        Assert.Matches("^Gateway; hit; ttl=-6[0-9]; detail=upstream-(500|unreachable)$", JobTests.CacheStatus(stale));
+        Assert.InRange(stale.Headers.Age!.Value.TotalSeconds, 62, 70);
+        Assert.True(stale.Headers.CacheControl!.NoCache);
+        Assert.Equal(HttpStatusCode.BadGateway, tooOld.StatusCode);
+        Assert.Equal(HttpStatusCode.OK, recovered.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_403_or_an_invalid_answer_is_not_covered_by_a_stale_snapshot()
+    {
+        await using var world = await World.StopClockAsync();
+        using var fresh = await world.GetAsync("run-300");
+        world.Clock!.Advance(TimeSpan.FromSeconds(3));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 403, Times = 1 });
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Html, Times = 1 });
+        using var forbidden = await world.GetAsync("run-300");
+        using var html = await world.GetAsync("run-300");
+        Assert.Equal(HttpStatusCode.Forbidden, forbidden.StatusCode);
+        Assert.Equal(HttpStatusCode.BadGateway, html.StatusCode);
+    }
+
+    [Fact]
+    public async Task Only_the_headers_that_are_meant_for_it_reach_the_upstream()
+    {
+        await using var world = await World.StartAsync();
+        using var answer = await world.GetAsync("finished-1", headers:
+            [("Cookie", "session=1"), ("X-Forwarded-For", "10.0.0.1"), ("X-Custom", "1"), ("Accept-Language", "en")]);
+        var call = Assert.Single(world.Upstream.Ledger.Calls);
+        Assert.Empty(call.RequestHeaders.Keys.Except(
+            ["Host", "Accept", "Accept-Encoding", "User-Agent", "traceparent"], StringComparer.OrdinalIgnoreCase));
+    }
+
+    [Fact]
+    public async Task A_replaced_credential_file_counts_from_the_next_call()
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, Canary.Credential + "\n", World.Cancellation);
+            await using var world = await World.StartAsync(
+                ("Upstream:Accounts:default:Credential", ""), ("Upstream:Accounts:default:CredentialFile", file));
+            using var before = await world.GetAsync("finished-1");
+            world.Upstream.Credentials.Accept("the-next-credential");
+            world.Upstream.Credentials.Retire(Canary.Credential);
+            await File.WriteAllTextAsync(file, "the-next-credential", World.Cancellation);
+            using var after = await world.GetAsync("finished-2");
+            await File.WriteAllTextAsync(file, "", World.Cancellation);
+
+            using var torn = await world.GetAsync("finished-3");
+
+            Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK], [before.StatusCode, after.StatusCode, torn.StatusCode]);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    // Retries wait on the stopped clock: it moves on while an answer is awaited.
+    private static async Task<HttpResponseMessage> PumpAsync(World world, GatewayNode node, string job)
+    {
+        var answer = World.GetAsync(node, job);
+        while (await Task.WhenAny(answer, Task.Delay(20, World.Cancellation)) != answer) world.Clock!.Advance(TimeSpan.FromMilliseconds(100));
+        return await answer;
+    }
+}
