@@ -15,8 +15,6 @@ internal sealed partial class RequestPath(
 {
     public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
-    private static readonly string[] Methods = [HttpMethods.Get, HttpMethods.Head];
-
     public static void Map(WebApplication app)
     {
         app.UseManagementPort();
@@ -24,8 +22,9 @@ internal sealed partial class RequestPath(
         app.UseStatusCodePages(BareStatus.WriteAsync);
         app.UseRouting();
 
-        app.MapMethods(JobRoute, Methods, (HttpContext http, string workflow_id, string job_id, RequestPath path) =>
-            path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
+        var job = (HttpContext http, string workflow_id, string job_id, RequestPath path) => path.AnswerAsync(http, workflow_id, job_id);
+        app.MapGet(JobRoute, job).DescribeJobOperation();
+        app.MapMethods(JobRoute, [HttpMethods.Head], job).ExcludeFromDescription();
         app.MapHealth();
         app.MapProblemTypes();
         app.MapContract();

@@ -20,7 +20,9 @@ internal static class CommandLine
             HealthCommand.Create(),
         };
         var parsed = root.Parse(args);
-        if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        // The host itself takes the process's signals.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(invocation);
 
         foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
         await Console.Error.WriteLineAsync();

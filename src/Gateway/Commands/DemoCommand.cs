@@ -81,6 +81,8 @@ internal static class DemoCommand
         ["Quotas:demo-survey:Burst"] = "5",
         ["Logging:LogLevel:Default"] = "Warning",
         ["Logging:LogLevel:Gateway"] = "Warning",
+        // What keeps it from starting is said by the command, in one line.
+        ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "None",
         ["Logging:Console:FormatterName"] = "simple",
     };
 

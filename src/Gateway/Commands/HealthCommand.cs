@@ -11,6 +11,12 @@ internal static class HealthCommand
         {
             Description = "What to ask",
             DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080/health/live"),
+            CustomParser = result =>
+            {
+                if (Uri.TryCreate(result.Tokens[0].Value, UriKind.Absolute, out var uri)) return uri;
+                result.AddError("--url must be an absolute address");
+                return null;
+            },
         };
         var command = new Command("health", "Asks a running gateway whether it is alive; exits 0 or 1") { url };
         command.SetAction((parsed, cancellation) => AskAsync(parsed.GetRequiredValue(url), cancellation));

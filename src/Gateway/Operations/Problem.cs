@@ -56,7 +56,8 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         };
         return new Problem(type, detail)
         {
-            UpstreamError = answer.Body,
+            // Of any other status the body is not an error object, and nobody's to see.
+            UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
                 ? Capped(answer.RetryAfter ?? OutboundChain.BreakDuration)
                 : null,

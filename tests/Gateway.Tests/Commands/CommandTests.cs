@@ -68,6 +68,7 @@ public sealed class CommandTests
     [InlineData("demo", "--nonsense")]
     [InlineData("keys", "new")]
     [InlineData("keys")]
+    [InlineData("health", "--url", "nonsense")]
     public async Task Unknown_or_incomplete_commands_print_usage_and_exit_2(params string[] arguments)
     {
         var (exit, output) = await RunAsync(arguments);

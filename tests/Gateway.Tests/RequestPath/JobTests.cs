@@ -58,8 +58,8 @@ public sealed class JobTests
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00"));
         var spaces = Gen.OneOf("", " ", "\n", "\t  ", "\r\n");
-        var text = Gen.OneOf(Gen.String, Gen.OneOf("\\ud800", "\\u0000", "é", "\U0001F6F0", "\\/", "\\\"", "https://h/?a=b"))
-            .Select(s => s.Contains('\\', StringComparison.Ordinal) ? $"\"{s}\"" : System.Text.Json.JsonSerializer.Serialize(s));
+        var text = Gen.OneOf(Gen.String.Select(s => System.Text.Json.JsonSerializer.Serialize(s)),
+            Gen.OneOf("\"\\ud800\"", "\"\\u0000\"", "\"é\"", "\"\U0001F6F0\"", "\"\\/\"", "\"\\\"\"", "\"https://h/?a=b\""));
         var scalar = Gen.OneOf(text, Gen.Double.Where(double.IsFinite).Select(d => System.Text.Json.JsonSerializer.Serialize(d)),
             Gen.OneOf("null", "true", "1e400", "-0", "0.10", "12345678901234567890123"));
         var value = Gen.Recursive<string>((depth, inner) => depth > 4 ? scalar : Gen.OneOf(scalar,
