@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
@@ -62,12 +63,25 @@ internal sealed record JobFacts(
         DateTimeOffset? urlsExpireAt = null;
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return null;
 
+        var numbers = new ArrayBufferWriter<byte>();
         while (reader.Read())
         {
-            if (reader.TokenType == JsonTokenType.String)
+            switch (reader.TokenType)
             {
-                urlsExpireAt = Earlier(urlsExpireAt, SignedUrl.ExpiryOf(ref reader));
-                continue;
+                case JsonTokenType.String:
+                    urlsExpireAt = Earlier(urlsExpireAt, SignedUrl.ExpiryOf(ref reader));
+                    continue;
+                case JsonTokenType.Number:
+                    // A raw field may come as its bytes, an integer each.
+                    if (reader.TryGetByte(out var number)) numbers.Write([number]);
+                    continue;
+                case JsonTokenType.EndArray when numbers.WrittenCount > 0:
+                    urlsExpireAt = Earlier(urlsExpireAt, SignedUrl.ExpiryIn(Encoding.UTF8.GetString(numbers.WrittenSpan)));
+                    numbers.ResetWrittenCount();
+                    continue;
+                case JsonTokenType.StartArray:
+                    numbers.ResetWrittenCount();
+                    continue;
             }
             if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
 

@@ -48,8 +48,8 @@ internal sealed class Credential
     }
 
     /// <summary>
-    /// Whether this JSON holds the secret: as it is, escaped in a string, or base64-encoded within a larger value, as
-    /// raw fields may be.
+    /// Whether this JSON holds the secret: as it is, escaped in a string, or within a larger value in base64 or as an
+    /// array of bytes, as raw fields may be.
     /// </summary>
     public bool IsIn(ReadOnlySpan<byte> json) => IsVerbatimIn(json) || (json.Contains((byte)'\\') && IsEscapedIn(json));
 
@@ -88,13 +88,19 @@ internal sealed class Credential
 
     private static IEnumerable<byte[]> Echoes(string secret)
     {
-        yield return Encoding.ASCII.GetBytes(secret);
+        var bytes = Encoding.ASCII.GetBytes(secret);
+        yield return bytes;
+
+        // A byte slice is also written as an array of integers.
+        yield return Encoding.ASCII.GetBytes(string.Join(',', bytes));
+        yield return Encoding.ASCII.GetBytes(string.Join(", ", bytes));
+
 
         // In base64 the same bytes look different at each of three offsets; the characters at either end also depend
         // on the neighbours, so they are left out.
         for (var offset = 0; offset < 3; offset++)
         {
-            var padded = Convert.ToBase64String(Encoding.ASCII.GetBytes(new string('\0', offset) + secret));
+            var padded = Convert.ToBase64String([.. new byte[offset], .. bytes]);
             var first = (offset * 8 + 5) / 6;
             var whole = (offset + secret.Length) * 8 / 6;
             yield return Encoding.ASCII.GetBytes(padded[first..whole]);

@@ -193,15 +193,20 @@ public sealed class JobTests
         Assert.Equal(2, world.Upstream.Ledger.Total);
     }
 
-    [Fact]
-    public async Task A_signed_url_caps_what_clients_and_the_gateway_keep()
+    [Theory]
+    [InlineData("")]
+    [InlineData(".escaped")]
+    [InlineData(".raw-base64")]
+    [InlineData(".raw-ints")]
+    [InlineData(".raw-objects")]
+    public async Task A_signed_url_caps_what_clients_and_the_gateway_keep(string form)
     {
         await using var world = await World.StopClockAsync();
-        using var first = await world.GetAsync("finished-1.signed-60");
+        using var first = await world.GetAsync($"finished-1.signed-60{form}");
         Assert.InRange(first.Headers.CacheControl!.MaxAge!.Value.TotalSeconds, 50, 60);
         world.Clock!.Advance(TimeSpan.FromSeconds(61));
 
-        using var second = await world.GetAsync("finished-1.signed-60");
+        using var second = await world.GetAsync($"finished-1.signed-60{form}");
 
         Assert.Contains("fwd=", CacheStatus(second), StringComparison.Ordinal);
         Assert.Equal(2, world.Upstream.Ledger.Total);

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Gateway.Tests.Infrastructure;
 using Simulator;
@@ -115,7 +117,8 @@ public sealed class UpstreamTests
         await using var world = await World.StartAsync();
         var escaped = string.Concat(Canary.Secret.Select(c => $"\\u{(int)c:x4}"));
         var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{{\"token\":\"{Canary.Secret}\"}}"));
-        foreach (var echo in (string[])[Canary.Secret, escaped, encoded])
+        var bytes = string.Join(',', Encoding.UTF8.GetBytes(Canary.Secret));
+        foreach (var echo in (string[])[Canary.Secret, escaped, encoded, bytes])
         {
             world.Upstream.Faults.Clear();
             world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
@@ -243,6 +246,38 @@ public sealed class UpstreamTests
         finally
         {
             File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task Http_2_is_spoken_where_the_upstream_offers_it()
+    {
+        using var key = RSA.Create(2048);
+        var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        certificate.CertificateExtensions.Add(names.Build());
+        using var signed = certificate.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        await using var upstream = await SimulatedUpstream.StartAsync(
+            credentials: [Canary.Credential], https: signed, cancellation: World.Cancellation);
+        await using var world = await World.WithoutGatewayAsync(clock: null, ("Upstream:BaseAddress", upstream.Address.ToString()));
+        var trusted = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(trusted, signed.ExportCertificatePem(), World.Cancellation);
+            var environment = world.Environment();
+            environment["SSL_CERT_FILE"] = trusted;
+            await using var gateway = await GatewayProcess.StartAsync(environment);
+            using var client = gateway.Client();
+
+            using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.Equal("HTTP/2", Assert.Single(upstream.Ledger.Calls).Protocol);
+        }
+        finally
+        {
+            File.Delete(trusted);
         }
     }
 
