@@ -111,5 +111,11 @@ internal sealed class World : IAsyncDisposable
         ["Teams:survey:ApiKeys:0:Sha256"] = Sha256(SurveyKey),
         ["Quotas:plenty:Requests"] = "1000000",
         ["Quotas:plenty:Burst"] = "1000000",
+        // Everything is logged, for the credential is looked for in all of it.
+        ["Logging:LogLevel:Default"] = "Trace",
+        ["Logging:LogLevel:Gateway"] = "Trace",
+        ["Logging:LogLevel:Microsoft.AspNetCore"] = "Debug",
+        ["Logging:LogLevel:Polly"] = "Trace",
+        ["Logging:LogLevel:ZiggyCreatures.Caching.Fusion"] = "Trace",
     };
 }
