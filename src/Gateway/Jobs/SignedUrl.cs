@@ -72,7 +72,7 @@ internal static class SignedUrl
         fields.TryGetValue(date, out var signed) && fields.TryGetValue(seconds, out var lifetime)
         && DateTimeOffset.TryParseExact(signed, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, Utc, out var start)
         && int.TryParse(lifetime, NumberStyles.None, CultureInfo.InvariantCulture, out var length)
-            ? start.AddSeconds(length)
+            ? start.Year < 9900 ? start.AddSeconds(length) : DateTimeOffset.MaxValue
             : null;
 
     private static DateTimeOffset? Epoch(string seconds) =>

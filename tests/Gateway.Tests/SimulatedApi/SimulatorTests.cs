@@ -1,0 +1,154 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.Time.Testing;
+using Simulator;
+
+namespace Gateway.Tests.SimulatedApi;
+
+public sealed class SimulatorTests : IAsyncLifetime
+{
+    private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
+    private SimulatedUpstream _simulator = null!;
+    private HttpClient _client = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _simulator = await SimulatedUpstream.StartAsync(credentials: ["Bearer the-credential"], clock: _clock);
+        _client = new HttpClient { BaseAddress = _simulator.Address };
+        _client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "Bearer the-credential");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _client.Dispose();
+        await _simulator.DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("the-credential")]
+    [InlineData("bearer the-credential")]
+    [InlineData("Bearer the-credential-too")]
+    public async Task The_credential_is_demanded_verbatim(string? credential)
+    {
+        using var client = new HttpClient { BaseAddress = _simulator.Address };
+        if (credential is not null) client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", credential);
+
+        using var answer = await client.GetAsync(Path("finished-1"), World.Cancellation);
+
+        Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+        var error = (await answer.Content.ReadFromJsonAsync<JsonElement>(World.Cancellation)).GetProperty("error");
+        Assert.NotEmpty(error.GetProperty("code").GetString()!);
+        Assert.NotEmpty(error.GetProperty("message").GetString()!);
+    }
+
+    [Fact]
+    public async Task A_job_runs_through_queued_and_running_to_completed_with_tasks_in_order()
+    {
+        var statuses = new List<string>();
+        var progress = new List<double>();
+        for (var second = 0; second <= 20; second++)
+        {
+            var job = await JobAsync("run-20");
+            statuses.Add(job.GetProperty("status").GetString()!);
+            progress.Add(double.Parse(job.GetProperty("progress").GetString()!, System.Globalization.CultureInfo.InvariantCulture));
+            AssertTasksWaitForWhatTheyDependOn(job);
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+        Assert.Equal(["queued", "running", "completed"], statuses.Distinct());
+        Assert.Equal(progress.Order(), progress);
+        Assert.True(progress.Distinct().Count() > 5);
+        Assert.NotEmpty((await JobAsync("run-20")).GetProperty("finished_at").GetString()!);
+    }
+
+    [Fact]
+    public async Task A_finished_jobs_bytes_never_change()
+    {
+        var first = await _client.GetByteArrayAsync(Path("finished-7"), World.Cancellation);
+        _clock.Advance(TimeSpan.FromDays(2));
+        Assert.Equal(first, await _client.GetByteArrayAsync(Path("finished-7"), World.Cancellation));
+    }
+
+    [Theory]
+    [InlineData("raw-ints", JsonValueKind.Array)]
+    [InlineData("raw-object", JsonValueKind.Object)]
+    [InlineData("raw-objects", JsonValueKind.Array)]
+    [InlineData("raw-base64", JsonValueKind.String)]
+    [InlineData("raw-null", JsonValueKind.Null)]
+    public async Task A_raw_field_comes_in_the_form_asked_for(string form, JsonValueKind kind) =>
+        Assert.Equal(kind, (await JobAsync($"finished-1.{form}")).GetProperty("spec").ValueKind);
+
+    [Theory]
+    [InlineData("time-z", @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+    [InlineData("time-offset", @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
+    [InlineData("time-fraction", @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$")]
+    [InlineData("time-space", @"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")]
+    public async Task Timestamps_come_in_the_form_asked_for(string form, string pattern) =>
+        Assert.Matches(pattern, (await JobAsync($"finished-1.{form}")).GetProperty("created_at").GetString());
+
+    [Theory]
+    [InlineData("finished-1", 4_000, 9_000)]
+    [InlineData("finished-1.large", 3_000_000, 6_000_000)]
+    public async Task Bodies_are_small_or_large(string job, int least, int most) =>
+        Assert.InRange((await _client.GetByteArrayAsync(Path(job), World.Cancellation)).Length, least, most);
+
+    [Fact]
+    public async Task Nothing_ends_a_stuck_job()
+    {
+        await JobAsync("stuck");
+        _clock.Advance(TimeSpan.FromDays(400));
+        var job = await JobAsync("stuck");
+        Assert.Equal("running", job.GetProperty("status").GetString());
+        Assert.Equal("100", job.GetProperty("progress").GetString());
+    }
+
+    [Fact]
+    public async Task Nameless_jobs_name_neither_job_nor_workflow()
+    {
+        var job = await JobAsync("finished-1.nameless");
+        Assert.False(job.TryGetProperty("id", out _) || job.TryGetProperty("workflow_id", out _));
+    }
+
+    [Fact]
+    public async Task An_unknown_modifier_is_400_and_names_the_known_ones()
+    {
+        using var answer = await _client.GetAsync(Path("finished-1.tiny"), World.Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("raw-base64", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Faults_are_scripted_by_http_while_it_runs()
+    {
+        using var scripted = await _client.PostAsJsonAsync("_simulator/faults", new { job = "finished-*", kind = "status", status = 418, times = 1 }, World.Cancellation);
+        using var first = await _client.GetAsync(Path("finished-1"), World.Cancellation);
+        using var second = await _client.GetAsync(Path("finished-1"), World.Cancellation);
+        using var nonsense = await _client.PostAsJsonAsync("_simulator/faults", new { kind = "confetti" }, World.Cancellation);
+        Assert.Equal((418, 200, 400), ((int)first.StatusCode, (int)second.StatusCode, (int)nonsense.StatusCode));
+    }
+
+    [Fact]
+    public async Task Requests_that_nobody_should_make_are_listed()
+    {
+        using var path = await _client.GetAsync(new Uri("v1/other", UriKind.Relative), World.Cancellation);
+        using var query = await _client.GetAsync(Path("finished-1?a=b"), World.Cancellation);
+        Assert.Equal(2, _simulator.Ledger.Unexpected.Count);
+    }
+
+    private async Task<JsonElement> JobAsync(string job) => await _client.GetFromJsonAsync<JsonElement>(Path(job), World.Cancellation);
+
+    private static Uri Path(string job) => new($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative);
+
+    private static void AssertTasksWaitForWhatTheyDependOn(JsonElement job)
+    {
+        var progress = job.GetProperty("tasks").EnumerateArray().ToDictionary(
+            task => task.GetProperty("name").GetString()!, task => task.GetProperty("progress").GetDouble());
+        foreach (var task in job.GetProperty("tasks").EnumerateArray())
+        {
+            if (task.GetProperty("progress").GetDouble() == 0) continue;
+            Assert.All(task.GetProperty("depends_on").EnumerateArray(), name => Assert.Equal(100, progress[name.GetString()!]));
+        }
+    }
+}
