@@ -23,7 +23,12 @@ internal sealed class JobCache : IDisposable
     {
         _configuration = configuration;
         _metrics = metrics;
-        _memory = new MemoryCache(new MemoryCacheOptions { SizeLimit = configuration.Current.Jobs.MemoryBytes });
+        _memory = new MemoryCache(new MemoryCacheOptions
+        {
+            SizeLimit = configuration.Current.Jobs.MemoryBytes,
+            TrackStatistics = true,
+        });
+        metrics.ObserveMemory(() => MemoryBytes);
         _cache = new FusionCache(new FusionCacheOptions
         {
             CacheName = "jobs",
@@ -39,6 +44,9 @@ internal sealed class JobCache : IDisposable
             _shared = true;
         }
     }
+
+    /// <summary>What the snapshots in this node's memory weigh.</summary>
+    public long MemoryBytes => _memory.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0;
 
     /// <summary>What this node's memory has, finished jobs first. It neither waits nor leaves the process.</summary>
     public JobSnapshot? FindInMemory(in JobKey key)

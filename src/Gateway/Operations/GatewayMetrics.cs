@@ -11,6 +11,7 @@ internal sealed class GatewayMetrics
 {
     public const string MeterName = "Gateway";
 
+    private readonly Meter _meter;
     private readonly Counter<long> _requests;
     private readonly Counter<long> _cache;
     private readonly Counter<long> _refusals;
@@ -20,7 +21,7 @@ internal sealed class GatewayMetrics
 
     public GatewayMetrics(IMeterFactory factory)
     {
-        var meter = factory.Create(MeterName);
+        var meter = _meter = factory.Create(MeterName);
         _requests = meter.CreateCounter<long>("gateway.requests", "{request}", "Answered requests for jobs, by team and status");
         _cache = meter.CreateCounter<long>("gateway.cache.lookups", "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
         _refusals = meter.CreateCounter<long>("gateway.refusals", "{request}", "Requests refused before the look-up, by reason");
@@ -30,6 +31,9 @@ internal sealed class GatewayMetrics
         _fills = meter.CreateHistogram<double>("gateway.fill.duration", "s", "Time from asking the upstream to its verdict",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
     }
+
+    public void ObserveMemory(Func<long> bytes) =>
+        _meter.CreateObservableGauge("gateway.cache.memory", bytes, "By", "Cached jobs in this node's memory");
 
     public void Answered(string team, int status) => _requests.Add(1, new("team", team), new("status", status));
 
