@@ -11,7 +11,7 @@ public sealed class SingleFlightTests
     [Theory]
     [InlineData("finished-1", "00:00:02")]
     [InlineData("run-300", "00:00:00")]
-    [InlineData("finished-1.large", "00:00:02")]
+    [InlineData("finished-1.size-400", "00:00:02")]
     public async Task Five_hundred_first_requests_cost_one_call_also_when_the_first_caller_leaves(string job, string runningLifetime)
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", runningLifetime));
@@ -33,6 +33,21 @@ public sealed class SingleFlightTests
             answer.Dispose();
         }
         Assert.EndsWith("}", Assert.Single(bodies), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_fill_goes_on_when_everybody_has_left()
+    {
+        await using var world = await World.StartAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1) });
+        await LeaveAtOnceAsync(world, "finished-1");
+        await UntilAsync(() => world.Upstream.Ledger.Calls.Count == 1);
+        Assert.Equal(200, world.Upstream.Ledger.Calls[0].Status);
+
+        using var answer = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(1, world.Upstream.Ledger.Total);
     }
 
     [Fact]
