@@ -81,6 +81,14 @@ public sealed class BoundTests
         Assert.Equal("/problems/not-found", await ProblemTypeAsync(answer));
     }
 
+    [Fact]
+    public async Task A_problem_carries_the_callers_trace()
+    {
+        await using var world = await World.StartAsync();
+        using var answer = await world.GetAsync("missing", headers: ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        Assert.Equal("0af7651916cd43dd8448eb211c80319c", (await ProblemAsync(answer)).GetProperty("traceId").GetString());
+    }
+
     internal static async Task<string> ProblemTypeAsync(HttpResponseMessage answer) => (await ProblemAsync(answer)).GetProperty("type").GetString()!;
 
     internal static async Task<JsonElement> ProblemAsync(HttpResponseMessage answer)
