@@ -22,7 +22,9 @@ internal sealed partial class RequestPath(
         app.UseStatusCodePages(BareStatus.WriteAsync);
         app.UseRouting();
 
-        var job = (HttpContext http, string workflow_id, string job_id, RequestPath path) => path.AnswerAsync(http, workflow_id, job_id);
+        // Made now, with all that it needs, and not at somebody's first request.
+        var path = app.Services.GetRequiredService<RequestPath>();
+        var job = (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id);
         app.MapGet(JobRoute, job).DescribeJobOperation();
         app.MapMethods(JobRoute, [HttpMethods.Head], job).ExcludeFromDescription();
         app.MapHealth();

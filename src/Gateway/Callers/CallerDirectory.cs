@@ -15,15 +15,18 @@ internal enum Refusal
 }
 
 /// <summary>Everyone who may call, replaced as a whole when the configuration changes.</summary>
-internal sealed class CallerDirectory : IDisposable
+internal sealed partial class CallerDirectory : IDisposable
 {
     private readonly LiveConfiguration _configuration;
     private readonly TimeProvider _clock;
     private readonly TeamQuotas _quotas;
+    private readonly ILogger<CallerDirectory> _logger;
     private volatile FrozenDictionary<KeyHash, Caller> _byKey = FrozenDictionary<KeyHash, Caller>.Empty;
 
-    public CallerDirectory(LiveConfiguration configuration, TeamQuotas quotas, TimeProvider clock)
+    public CallerDirectory(
+        LiveConfiguration configuration, TeamQuotas quotas, TimeProvider clock, ILogger<CallerDirectory> logger)
     {
+        _logger = logger;
         _configuration = configuration;
         _clock = clock;
         _quotas = quotas;
@@ -68,5 +71,12 @@ internal sealed class CallerDirectory : IDisposable
         }
         _quotas.Keep(options.Teams.Keys);
         _byKey = callers.ToFrozenDictionary();
+        if (callers.Count == 0) Log.Nobody(_logger);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "No team has a key, so every request will be 401; the command 'keys new --team T' makes one")]
+        public static partial void Nobody(ILogger logger);
     }
 }

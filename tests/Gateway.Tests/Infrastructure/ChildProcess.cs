@@ -10,6 +10,8 @@ internal sealed class ChildProcess : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private static int _lastPort = Random.Shared.Next(10_000, 28_000);
+
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
 
@@ -32,11 +34,24 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public string Output => string.Join('\n', _output);
 
+    /// <summary>A port that nobody listens on, handed out once, and below those that outgoing connections take.</summary>
     public static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Interlocked.Increment(ref _lastPort);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.IPv6Any, port);
+                listener.Server.DualMode = true;
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody does.
+            }
+        }
     }
 
     /// <summary>Runs a program to its end.</summary>

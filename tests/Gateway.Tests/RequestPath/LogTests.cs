@@ -16,6 +16,15 @@ public sealed class LogTests
     ];
 
     [Fact]
+    public async Task A_gateway_that_nobody_can_call_says_so_at_the_start()
+    {
+        await using var world = await World.WithoutGatewayAsync(clock: null);
+        var environment = world.Environment().Where(setting => !setting.Key.StartsWith("Teams", StringComparison.Ordinal));
+        await using var gateway = await GatewayProcess.StartAsync(new(environment));
+        Assert.Contains("No team has a key", gateway.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_refused_or_failed_request_is_one_line_and_a_served_one_none()
     {
         await using var world = await World.StartAsync(Shipped);
