@@ -42,7 +42,7 @@ internal static class CommandLine
             await app.WaitForShutdownAsync();
             return 0;
         }
-        catch (Exception e) when (e is WrongConfigurationException or IOException)
+        catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException)
         {
             // A taken port is an IOException that names the address.
             await Console.Error.WriteLineAsync(e.Message);

@@ -57,8 +57,13 @@ internal static class ConfigurationShape
 
     private static void CheckValue(IConfigurationSection section, Type type, Mistakes mistakes)
     {
-        if (type == typeof(string) || string.IsNullOrEmpty(section.Value)) return;
+        if (type == typeof(string) || section.Value is null) return;
         var target = Nullable.GetUnderlyingType(type) ?? type;
+        if (section.Value.Length == 0)
+        {
+            mistakes.Add(section.Path, $"is empty, not {Describe(target)}");
+            return;
+        }
         try
         {
             TypeDescriptor.GetConverter(target).ConvertFromInvariantString(section.Value);

@@ -43,10 +43,10 @@ internal sealed class ConnectionStringOptions
 
     public void Check(Mistakes mistakes)
     {
-        if (Redis.Length == 0) return;
+        if (string.IsNullOrEmpty(Redis)) return;
         try
         {
-            RedisConnection.Parse(Redis);
+            mistakes.Unless(RedisConnection.Parse(Redis).EndPoints.Count > 0, "ConnectionStrings:Redis", "names no server");
         }
         catch (ArgumentException e)
         {

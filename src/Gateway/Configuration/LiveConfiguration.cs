@@ -57,6 +57,11 @@ internal sealed partial class LiveConfiguration : IDisposable
             {
                 foreach (var line in e.Lines) Log.Refused(_logger, line);
             }
+            catch (InvalidOperationException e)
+            {
+                // What the binder refuses beyond the checks.
+                Log.Refused(_logger, e.GetType().Name);
+            }
         }
     }
 

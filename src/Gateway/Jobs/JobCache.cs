@@ -54,7 +54,9 @@ internal sealed class JobCache : IDisposable
         if (Try(key.Finished) is { } finished) return finished;
         return Try(key.Live);
 
-        JobSnapshot? Try(string name) => _cache.TryGet<JobSnapshot?>(name, MemoryOnly).GetValueOrDefault(null);
+        // A value that is not filed under this name was put there a moment ago, and is about to be thrown out.
+        JobSnapshot? Try(string name) =>
+            _cache.TryGet<JobSnapshot?>(name, MemoryOnly).GetValueOrDefault(null) is { } found && found.Key == name ? found : null;
     }
 
     /// <summary>
@@ -63,7 +65,10 @@ internal sealed class JobCache : IDisposable
     public async ValueTask<JobSnapshot?> FindAsync(JobKey key)
     {
         if (!_shared) return FindInMemory(key);
-        return await TryAsync(key.Finished, Shared) ?? Newer(await TryAsync(key.Live, SharedOnly), FindInMemory(key));
+        if (await TryAsync(key.Finished, Shared) is { } finished) return finished;
+        // Read first: what comes from Redis takes its place in memory.
+        var mine = FindInMemory(key);
+        return Newer(await TryAsync(key.Live, SharedOnly), mine);
     }
 
     /// <summary>Keeps a snapshot for as long as it may be of use.</summary>

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Gateway.Jobs;
 
@@ -10,14 +11,14 @@ namespace Gateway.Jobs;
 /// Google Cloud Storage V4 and V2 (<c>X-Goog-…</c>; <c>GoogleAccessId</c>, <c>Expires</c>), AWS CloudFront and
 /// Signature V2 (<c>Expires</c>, <c>Signature</c>), Azure shared access signatures (<c>se</c>, <c>sig</c>).
 /// </summary>
-internal static class SignedUrl
+internal static partial class SignedUrl
 {
     private const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
 
     private static readonly SearchValues<byte> Base64 =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="u8);
 
-    private static readonly SearchValues<char> UrlEnd = SearchValues.Create(" \t\r\n\"'<>\\,");
+    private static readonly SearchValues<char> UrlEnd = SearchValues.Create(" \t\r\n\"'<>\\,?");
 
     private static readonly string[] AzureTimes =
         ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK", "yyyy-MM-dd'T'HH:mmK", "yyyy-MM-dd"];
@@ -34,14 +35,16 @@ internal static class SignedUrl
     /// <summary>The same for text that may hold several URLs, or JSON that holds them.</summary>
     public static DateTimeOffset? ExpiryIn(string text)
     {
+        // JSON within JSON may have its ampersands escaped.
+        text = text.Replace("\\u0026", "&", StringComparison.OrdinalIgnoreCase);
         DateTimeOffset? first = null;
         for (var mark = text.IndexOf('?', StringComparison.Ordinal); mark >= 0;
             mark = text.IndexOf('?', mark + 1))
         {
             var rest = text.AsSpan(mark + 1);
             var end = rest.IndexOfAny(UrlEnd);
-            var query = (end < 0 ? rest : rest[..end]).ToString();
-            if (ExpiryOfQuery(query) is { } expiry && (first is null || expiry < first)) first = expiry;
+            var query = end < 0 ? rest : rest[..end];
+            if (query.Contains('=') && ExpiryOfQuery(query.ToString()) is { } expiry && (first is null || expiry < first)) first = expiry;
         }
         return first;
     }
@@ -87,28 +90,19 @@ internal static class SignedUrl
     // A custom policy is JSON in base64 with '+', '=' and '/' replaced by '-', '_' and '~'.
     private static DateTimeOffset? CloudFrontPolicy(string policy)
     {
-        const string Field = "\"AWS:EpochTime\":";
         if (Decode(policy.Replace('-', '+').Replace('_', '=').Replace('~', '/')) is not { } json) return null;
-        DateTimeOffset? first = null;
-        for (var at = json.IndexOf(Field, StringComparison.Ordinal); at >= 0;
-            at = json.IndexOf(Field, at + 1, StringComparison.Ordinal))
-        {
-            var digits = json.AsSpan(at + Field.Length).TrimStart();
-            var length = digits.IndexOfAnyExceptInRange('0', '9');
-            var time = Epoch((length < 0 ? digits : digits[..length]).ToString());
-            if (json.LastIndexOf("DateLessThan", at, StringComparison.Ordinal) >= 0 && (first is null || time < first)) first = time;
-        }
-        return first;
+        return DateLessThan().Matches(json).Select(match => Epoch(match.Groups[1].Value)).Min();
     }
+
+    [GeneratedRegex(@"""DateLessThan""\s*:\s*\{\s*""AWS:EpochTime""\s*:\s*(\d+)")]
+    private static partial Regex DateLessThan();
 
     // A raw field that came as bytes; no signed URL fits in less.
     private static bool MayBeBase64(ReadOnlySpan<byte> raw) =>
         raw.Length >= 64 && raw.Length % 4 == 0 && !raw.ContainsAnyExcept(Base64);
 
     private static DateTimeOffset? InBase64(ReadOnlySpan<byte> raw) =>
-        Decode(Encoding.ASCII.GetString(raw)) is { } json
-            ? ExpiryIn(json.Replace("\\u0026", "&", StringComparison.OrdinalIgnoreCase))
-            : null;
+        Decode(Encoding.ASCII.GetString(raw)) is { } json ? ExpiryIn(json) : null;
 
     private static string? Decode(string base64)
     {

@@ -38,6 +38,8 @@ internal sealed class SingleFlight<TKey, TResult> where TKey : notnull
         {
             _flights.TryRemove(key, out _);
             landing.SetException(e);
+            // Observed, also where everybody has left.
+            _ = landing.Task.Exception;
         }
     }
 }

@@ -72,7 +72,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         headers.Vary = Answers.Vary;
         if (RetryAfter is { } time) headers.RetryAfter = RateLimitFields.Seconds(time).ToString(CultureInfo.InvariantCulture);
         if (CacheStatus is not null) headers["Cache-Status"] = CacheStatus;
-        if (Age is { } age) headers.Age = ((long)age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        if (Age is { } age) headers.Age = Math.Max(0, (long)age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         if (Challenge is not null) headers.WWWAuthenticate = Challenge;
         await http.Response.WriteAsJsonAsync(Body(), options: null, "application/problem+json", http.RequestAborted);
     }

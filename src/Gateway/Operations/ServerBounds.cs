@@ -2,7 +2,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Gateway.Operations;
 
-/// <summary>What the server refuses by itself: 414 for a long URL, 431 for large headers, 413 for a body.</summary>
+/// <summary>What the server refuses by itself: 414 for a long URL, 431 for large headers.</summary>
 internal static class ServerBounds
 {
     public static void Set(KestrelServerOptions kestrel)
@@ -11,7 +11,7 @@ internal static class ServerBounds
         kestrel.Limits.MaxRequestLineSize = 4 * 1024;
         kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
         kestrel.Limits.MaxRequestHeaderCount = 64;
-        // Nothing here takes a body.
+        // Nothing here reads a body.
         kestrel.Limits.MaxRequestBodySize = 0;
     }
 }

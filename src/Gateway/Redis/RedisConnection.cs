@@ -51,6 +51,9 @@ internal sealed partial class RedisConnection : IHostedService, IDisposable
         // A Redis that is away is tried again in the background; meanwhile commands fail at once instead of piling up.
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
+        // A Redis that accepts and does not answer is a failure as soon as patience ends; the heartbeat notices it.
+        options.AsyncTimeout = options.SyncTimeout = (int)Patience.TotalMilliseconds;
+        options.HeartbeatInterval = Patience / 2;
         options.ClientName ??= "gateway";
         return options;
     }

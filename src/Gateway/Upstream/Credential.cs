@@ -1,7 +1,6 @@
+using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
-using System.Text.Json;
-using Gateway.Jobs;
 
 namespace Gateway.Upstream;
 
@@ -38,20 +37,31 @@ internal sealed class Credential
         try
         {
             var text = File.ReadAllText(path).Trim();
-            problem = TryParse(text, out credential) ? "" : $"'{path}' does not hold a credential: {Form}";
+            problem = TryParse(text, out credential) ? "" : $"the file does not hold a credential: {Form}";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            problem = $"'{path}' cannot be read: {e.Message}";
+            // The path is not repeated: it may be a credential that was pasted here.
+            problem = $"the file cannot be read ({e.GetType().Name})";
         }
         return credential is not null;
     }
 
     /// <summary>
-    /// Whether this JSON holds the secret: as it is, escaped in a string, or within a larger value in base64 or as an
-    /// array of bytes, as raw fields may be.
+    /// Whether this JSON holds the secret: as it is, escaped in a string or in JSON within a string, or within a larger
+    /// value in base64 or as an array of bytes, as raw fields may be. It fails closed: nothing of the body is parsed.
     /// </summary>
-    public bool IsIn(ReadOnlySpan<byte> json) => IsVerbatimIn(json) || (json.Contains((byte)'\\') && IsEscapedIn(json));
+    public bool IsIn(ReadOnlySpan<byte> json)
+    {
+        if (IsVerbatimIn(json)) return true;
+        if (json.Contains((byte)'[') && IsVerbatimIn(WithoutSpaces(json))) return true;
+        for (var depth = 0; depth < 3 && json.Contains((byte)'\\'); depth++)
+        {
+            json = Unescaped(json);
+            if (IsVerbatimIn(json)) return true;
+        }
+        return false;
+    }
 
     private bool IsVerbatimIn(ReadOnlySpan<byte> bytes)
     {
@@ -62,23 +72,40 @@ internal sealed class Credential
         return false;
     }
 
-    private bool IsEscapedIn(ReadOnlySpan<byte> json)
+    private static byte[] WithoutSpaces(ReadOnlySpan<byte> json)
     {
-        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = JobFacts.MaxDepth });
-        var unescaped = new byte[json.Length];
-        try
+        var kept = new byte[json.Length];
+        var length = 0;
+        foreach (var b in json)
         {
-            while (reader.Read())
+            if (b > ' ') kept[length++] = b;
+        }
+        return kept[..length];
+    }
+
+    // Only ASCII matters; whatever else an escape stands for is no part of a secret.
+    private static byte[] Unescaped(ReadOnlySpan<byte> json)
+    {
+        var plain = new byte[json.Length];
+        var length = 0;
+        for (var i = 0; i < json.Length; i++)
+        {
+            if (json[i] != '\\' || i + 1 == json.Length)
             {
-                if (reader.TokenType is not (JsonTokenType.String or JsonTokenType.PropertyName)) continue;
-                if (reader.ValueIsEscaped && IsVerbatimIn(unescaped.AsSpan(0, reader.CopyString(unescaped)))) return true;
+                plain[length++] = json[i];
+            }
+            else if (json[i + 1] == 'u' && i + 5 < json.Length
+                && Utf8Parser.TryParse(json.Slice(i + 2, 4), out ushort code, out var digits, 'x') && digits == 4 && code < 0x80)
+            {
+                plain[length++] = (byte)code;
+                i += 5;
+            }
+            else
+            {
+                plain[length++] = json[++i];
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
-        {
-            // What is not JSON is never served.
-        }
-        return false;
+        return plain[..length];
     }
 
     public override string ToString() => "(credential)";
@@ -93,7 +120,6 @@ internal sealed class Credential
 
         // A byte slice is also written as an array of integers.
         yield return Encoding.ASCII.GetBytes(string.Join(',', bytes));
-        yield return Encoding.ASCII.GetBytes(string.Join(", ", bytes));
 
 
         // In base64 the same bytes look different at each of three offsets; the characters at either end also depend

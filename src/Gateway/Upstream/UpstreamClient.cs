@@ -50,8 +50,8 @@ internal sealed class UpstreamClient(
     // These headers and no others; HTTP/2 where the upstream offers it in the TLS handshake.
     private static HttpRequestMessage RequestFor(Uri baseAddress, JobAddress job, Credential credential)
     {
-        var path = $"{baseAddress.AbsolutePath.TrimEnd('/')}/v0/workflows/{job.Workflow}/jobs/{job.Job}";
-        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(baseAddress, path))
+        var address = $"{baseAddress.AbsoluteUri.TrimEnd('/')}/v0/workflows/{job.Workflow}/jobs/{job.Job}";
+        var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address))
         {
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
@@ -97,7 +97,7 @@ internal sealed class UpstreamClient(
                     ? JsonSerializer.SerializeToUtf8Bytes(error)
                     : [];
         }
-        catch (Exception e) when (e is JsonException or IOException or HttpRequestException)
+        catch (Exception e) when (e is JsonException or IOException or HttpRequestException or OperationCanceledException)
         {
             return [];
         }

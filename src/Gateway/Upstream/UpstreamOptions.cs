@@ -17,7 +17,7 @@ internal sealed class UpstreamOptions
     public void Check(Mistakes mistakes, IEnumerable<string> accountsInUse)
     {
         mistakes.Unless(BaseAddress.IsAbsoluteUri && BaseAddress.Scheme is "http" or "https", "Upstream:BaseAddress",
-            $"must be an absolute http or https address, but is '{BaseAddress}'");
+            "must be an absolute http or https address");
         if (BaseAddress.IsAbsoluteUri)
         {
             mistakes.Unless(BaseAddress.Query.Length == 0 && BaseAddress.Fragment.Length == 0

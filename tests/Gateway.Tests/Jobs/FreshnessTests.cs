@@ -97,11 +97,27 @@ public sealed class FreshnessTests
     public void A_signed_url_caps_the_lifetime(string url, int seconds)
     {
         foreach (var form in (string[])[$"\"{url}\"", $"[{{\"href\":\"{url.Replace("&", "\\u0026", StringComparison.Ordinal)}\"}}]",
-            $"\"{{\\\"href\\\":\\\"{url}\\\"}}\"", $"\"{Base64($"{{\"href\":\"{url}\"}}")}\"", $"[{string.Join(',', Encoding.UTF8.GetBytes(url))}]"])
+            $"\"{{\\\"href\\\":\\\"{url}\\\"}}\"", $"\"{{\\\"href\\\":\\\"{url.Replace("&", "\\\\u0026", StringComparison.Ordinal)}\\\"}}\"", $"\"{Base64($"{{\"href\":\"{url}\"}}")}\"", $"[{string.Join(',', Encoding.UTF8.GetBytes(url))}]"])
         {
             var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"x","tasks":[{"result":{{form}}}]}""");
             Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(seconds)), Kept(verdict));
         }
+    }
+
+    [Fact]
+    public void A_long_string_of_question_marks_is_read_in_no_time()
+    {
+        var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"running","u":"{{new string('?', 4_000_000)}}"}""");
+        Assert.Equal(VerdictKind.Running, verdict.Kind);
+    }
+
+    [Fact]
+    public void The_start_of_a_cloudfront_policy_is_not_its_end()
+    {
+        var policy = Base64("""{"Statement":[{"Condition":{"DateLessThan":{"AWS:EpochTime":1780315260},"DateGreaterThan":{"AWS:EpochTime":1}}}]}""");
+        var url = $"https://d.cloudfront.net/k?Policy={policy.Replace('+', '-').Replace('=', '_').Replace('/', '~')}&Signature=ab&Key-Pair-Id=K";
+        var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"x","u":"{{url}}"}""");
+        Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(60)), Kept(verdict));
     }
 
     [Fact]

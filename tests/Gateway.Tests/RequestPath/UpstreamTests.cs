@@ -118,7 +118,11 @@ public sealed class UpstreamTests
         var escaped = string.Concat(Canary.Secret.Select(c => $"\\u{(int)c:x4}"));
         var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{{\"token\":\"{Canary.Secret}\"}}"));
         var bytes = string.Join(',', Encoding.UTF8.GetBytes(Canary.Secret));
-        foreach (var echo in (string[])[Canary.Secret, escaped, encoded, bytes])
+        string[] echoes =
+        [
+            Canary.Secret, escaped, encoded, bytes, "\\ud800" + escaped, escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
+        ];
+        foreach (var echo in echoes)
         {
             world.Upstream.Faults.Clear();
             world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });

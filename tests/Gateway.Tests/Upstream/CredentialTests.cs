@@ -31,6 +31,25 @@ public sealed class CredentialTests
         });
     }
 
+    [Theory]
+    [InlineData(",")]
+    [InlineData(", ")]
+    [InlineData(",\r\n\t\t")]
+    public void The_secret_is_found_as_an_array_of_bytes(string separator)
+    {
+        Assert.True(Credential.TryParse(Secret, out var credential));
+        var bytes = string.Join(separator, Encoding.UTF8.GetBytes($"x{Secret}y"));
+        Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"spec\":[\n{bytes}\n]}}")));
+    }
+
+    [Fact]
+    public void A_byte_order_mark_or_half_a_surrogate_pair_hides_nothing()
+    {
+        Assert.True(Credential.TryParse(Secret, out var credential));
+        var escaped = string.Concat(Secret.Select(c => $"\\u{(int)c:x4}"));
+        Assert.True(credential.IsIn([0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes($"{{\"a\":\"\\ud800\",\"b\":\"{escaped}\"}}")]));
+    }
+
     [Fact]
     public void Nothing_else_is_taken_for_it()
     {
