@@ -1,6 +1,8 @@
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text;
+using System.Text.Json;
 
 namespace Gateway.Upstream;
 
@@ -115,21 +117,39 @@ internal sealed class Credential
 
     private static IEnumerable<byte[]> Echoes(string secret)
     {
-        var bytes = Encoding.ASCII.GetBytes(secret);
-        yield return bytes;
+        yield return Encoding.ASCII.GetBytes(secret);
 
-        // A byte slice is also written as an array of integers.
-        yield return Encoding.ASCII.GetBytes(string.Join(',', bytes));
-
-
-        // In base64 the same bytes look different at each of three offsets; the characters at either end also depend
-        // on the neighbours, so they are left out.
-        for (var offset = 0; offset < 3; offset++)
+        // Within JSON that is itself written as bytes, escapes are out of sight: there the secret has these forms.
+        foreach (var form in EscapedForms(secret).Distinct())
         {
-            var padded = Convert.ToBase64String([.. new byte[offset], .. bytes]);
-            var first = (offset * 8 + 5) / 6;
-            var whole = (offset + secret.Length) * 8 / 6;
-            yield return Encoding.ASCII.GetBytes(padded[first..whole]);
+            var bytes = Encoding.ASCII.GetBytes(form);
+            yield return Encoding.ASCII.GetBytes(string.Join(',', bytes));
+
+            // In base64 the same bytes look different at each of three offsets; the characters at either end also
+            // depend on the neighbours, so they are left out.
+            for (var offset = 0; offset < 3; offset++)
+            {
+                var padded = Convert.ToBase64String([.. new byte[offset], .. bytes]);
+                var first = (offset * 8 + 5) / 6;
+                var whole = (offset + bytes.Length) * 8 / 6;
+                yield return Encoding.ASCII.GetBytes(padded[first..whole]);
+            }
         }
     }
+
+    // What writers of JSON escape beyond the quote and the backslash: nothing; '<', '>' and '&' with small digits (Go)
+    // or large ones; these and more (.NET); the slash (PHP).
+    private static IEnumerable<string> EscapedForms(string secret)
+    {
+        var least = secret.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
+        yield return secret;
+        yield return least;
+        yield return Escape(least, "<>&", "x4");
+        yield return Escape(least, "<>&", "X4");
+        yield return JsonEncodedText.Encode(secret).ToString();
+        yield return least.Replace("/", "\\/", StringComparison.Ordinal);
+    }
+
+    private static string Escape(string text, string characters, string digits) => string.Concat(text.Select(c =>
+        characters.Contains(c, StringComparison.Ordinal) ? $"\\u{((int)c).ToString(digits, CultureInfo.InvariantCulture)}" : $"{c}"));
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using CsCheck;
 using Gateway.Upstream;
 
@@ -64,5 +65,97 @@ public sealed class CredentialTests
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         Assert.DoesNotContain(Secret, $"{credential}", StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("a-credential", "a-credential")]
+    [InlineData("  a-credential\r\n\n", "a-credential")]
+    [InlineData("\uFEFFBearer a-credential\n", "Bearer a-credential")]
+    public void A_file_holds_a_credential_and_space_around_it(string text, string value) => WithFile(text, path =>
+    {
+        Assert.True(Credential.TryReadFile(path, out var credential, out var problem), problem);
+        Assert.Equal((value, ""), (credential.HeaderValue, problem));
+    });
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n")]
+    [InlineData("short")]
+    [InlineData("first-line\nsecond-line")]
+    [InlineData("a-secret-with-\0")]
+    public void A_file_with_anything_else_is_told_without_its_content(string text) => WithFile(text, path =>
+    {
+        Assert.False(Credential.TryReadFile(path, out var credential, out var problem));
+        Assert.Null(credential);
+        Assert.Contains(Credential.Form, problem, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret-with", problem, StringComparison.Ordinal);
+    });
+
+    [Fact]
+    public void A_file_that_cannot_be_read_is_told() => Assert.All([Path.GetTempPath(), "/nowhere/at/all", "a\0b"], path =>
+    {
+        Assert.False(Credential.TryReadFile(path, out _, out var problem));
+        Assert.NotEmpty(problem);
+    });
+
+    [Theory]
+    [InlineData("12345678", "12345678")]
+    [InlineData("Bearer 12345678", "12345678")]
+    [InlineData("Token scheme 12345678", "12345678")]
+    public void The_last_word_is_the_secret(string value, string secret)
+    {
+        Assert.True(Credential.TryParse(value, out var credential));
+        Assert.Equal(value, credential.HeaderValue);
+        Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"a\":\"{secret}\"}}")));
+    }
+
+    [Fact]
+    public void Any_secret_is_found_in_base64_whatever_is_around_it() =>
+        Gen.Select(Gen.String[Gen.Char['!', '~'], 8, 40], Gen.String[Gen.Char[' ', '~'], 0, 10], Gen.String[Gen.Char[' ', '~'], 0, 10])
+            .Sample((secret, before, after) =>
+            {
+                Assert.True(Credential.TryParse(secret, out var credential));
+                var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes(before + secret + after));
+                Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"spec\":\"{encoded}\"}}")), encoded);
+            });
+
+    [Theory]
+    [InlineData("spec")]
+    [InlineData("\\ud800")]
+    public void The_secret_is_found_in_a_name_as_well(string before)
+    {
+        Assert.True(Credential.TryParse(Secret, out var credential));
+        var name = string.Concat(Secret.Select(c => $"\\u{(int)c:X4}"));
+        Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"{before}\":1,\"{name}\":2}}")));
+    }
+
+    [Fact]
+    public void The_secret_is_found_escaped_within_base64()
+    {
+        Assert.True(Credential.TryParse(Secret, out var credential));
+        var json = JsonSerializer.Serialize(new { Authorization = Secret });
+        Assert.True(credential.IsIn(JsonSerializer.SerializeToUtf8Bytes(new { spec = Encoding.UTF8.GetBytes(json) })));
+    }
+
+    [Fact]
+    public void The_secret_is_found_escaped_within_an_array_of_bytes()
+    {
+        Assert.True(Credential.TryParse(Secret, out var credential));
+        var json = JsonSerializer.Serialize(new { Authorization = Secret });
+        Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"spec\":[{string.Join(',', Encoding.UTF8.GetBytes(json))}]}}")));
+    }
+
+    private static void WithFile(string text, Action<string> use)
+    {
+        var path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, text);
+            use(path);
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 }
