@@ -13,16 +13,16 @@ internal enum ContentCoding : byte
 }
 
 /// <summary>The bytes of a body in one coding, with the strong validator of just these bytes (RFC 9110, section 8.8.3).</summary>
-internal sealed class Representation(ContentCoding coding, byte[] body)
+internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> body)
 {
     // Below this a coding's own overhead eats what it saves.
     private const int MinBytes = 256;
 
     public ContentCoding Coding => coding;
 
-    public byte[] Body => body;
+    public ReadOnlyMemory<byte> Body => body;
 
-    public string ETag { get; } = $"\"{Base64Url.EncodeToString(SHA256.HashData(body).AsSpan(0, 16))}\"";
+    public string ETag { get; } = $"\"{Base64Url.EncodeToString(SHA256.HashData(body.Span).AsSpan(0, 16))}\"";
 
     /// <summary>The value of <c>Content-Encoding</c>; null for identity.</summary>
     public string? ContentEncoding => coding switch

@@ -15,9 +15,6 @@ internal static partial class SignedUrl
 {
     private const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
 
-    private static readonly SearchValues<byte> Base64 =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="u8);
-
     private static readonly SearchValues<char> UrlEnd = SearchValues.Create(" \t\r\n\"'<>\\,?");
 
     private static readonly string[] AzureTimes =
@@ -28,8 +25,9 @@ internal static partial class SignedUrl
     {
         // Nearly every string of a job stops here. An ampersand may be written escaped, and a question mark, too.
         var raw = reader.ValueSpan;
-        if (!reader.ValueIsEscaped && !raw.Contains((byte)'?')) return MayBeBase64(raw) ? InBase64(raw) : null;
-        return JobFacts.TextOf(ref reader) is { } text ? ExpiryIn(text) : null;
+        if (!reader.ValueIsEscaped && !raw.Contains((byte)'?') && !MayBeBase64(raw.Length)) return null;
+        var text = JobFacts.TextOf(ref reader) ?? Encoding.UTF8.GetString(raw);
+        return ExpiryIn(MayBeBase64(text.Length) && Decode(text) is { } json ? json : text);
     }
 
     /// <summary>The same for text that may hold several URLs, or JSON that holds them.</summary>
@@ -98,11 +96,7 @@ internal static partial class SignedUrl
     private static partial Regex DateLessThan();
 
     // A raw field that came as bytes; no signed URL fits in less.
-    private static bool MayBeBase64(ReadOnlySpan<byte> raw) =>
-        raw.Length >= 64 && raw.Length % 4 == 0 && !raw.ContainsAnyExcept(Base64);
-
-    private static DateTimeOffset? InBase64(ReadOnlySpan<byte> raw) =>
-        Decode(Encoding.ASCII.GetString(raw)) is { } json ? ExpiryIn(json) : null;
+    private static bool MayBeBase64(int length) => length >= 64 && length % 4 == 0;
 
     private static string? Decode(string base64)
     {

@@ -1,4 +1,5 @@
 using System.Text;
+using CsCheck;
 using Gateway.Jobs;
 using Gateway.Upstream;
 
@@ -118,6 +119,87 @@ public sealed class FreshnessTests
         var url = $"https://d.cloudfront.net/k?Policy={policy.Replace('+', '-').Replace('=', '_').Replace('/', '~')}&Signature=ab&Key-Pair-Id=K";
         var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"x","u":"{{url}}"}""");
         Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(60)), Kept(verdict));
+    }
+
+    [Theory]
+    [InlineData("completed,success,succeeded,fulfilled", nameof(VerdictKind.Finished))]
+    [InlineData("failed,failure,error,cancelled,canceled,expired", nameof(VerdictKind.Failed))]
+    [InlineData("created,queued,inprogress,in_progress,running,complete,done,partially_completed,not completed", nameof(VerdictKind.Running))]
+    public void Every_status_word_counts_in_any_case(string words, string kind)
+    {
+        foreach (var word in words.Split(','))
+        {
+            foreach (var written in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..], $" {word}\\n"])
+            {
+                Assert.Equal((written, kind), (written, Classify(Final(written)).Kind.ToString()));
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("completed")]
+    [InlineData("failed")]
+    public void A_final_status_without_finished_at_is_running(string status) => Assert.Equal(
+        (VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
+
+    [Fact]
+    public void A_finished_at_without_a_status_is_running() =>
+        Assert.Equal(VerdictKind.Running, Classify("""{"id":"j","workflow_id":"w","progress":"100","finished_at":"x"}""").Kind);
+
+    [Fact]
+    public void Tasks_that_are_finished_do_not_finish_the_job() => Assert.Equal(VerdictKind.Running,
+        Classify("""{"id":"j","workflow_id":"w","status":"running","tasks":[{"status":"completed","finished_at":"x"}]}""").Kind);
+
+    [Theory]
+    [InlineData(nameof(UpstreamFault.NoCredential), 0, nameof(VerdictKind.Unavailable), "no-credential", true)]
+    [InlineData(nameof(UpstreamFault.CircuitOpen), 0, nameof(VerdictKind.Unavailable), "circuit-open", true)]
+    [InlineData(nameof(UpstreamFault.Unreachable), 0, nameof(VerdictKind.Broken), "upstream-unreachable", true)]
+    [InlineData(nameof(UpstreamFault.TimedOut), 0, nameof(VerdictKind.TimedOut), "upstream-timeout", true)]
+    [InlineData(nameof(UpstreamFault.TimedOut), 200, nameof(VerdictKind.TimedOut), "upstream-timeout", true)]
+    [InlineData(nameof(UpstreamFault.CutShort), 200, nameof(VerdictKind.Invalid), "cut-short", false)]
+    [InlineData(nameof(UpstreamFault.CutShort), 503, nameof(VerdictKind.Unavailable), "upstream-503", true)]
+    [InlineData(nameof(UpstreamFault.CutShort), 403, nameof(VerdictKind.Forbidden), "", false)]
+    [InlineData(nameof(UpstreamFault.TooLarge), 200, nameof(VerdictKind.Invalid), "too-large", false)]
+    [InlineData(nameof(UpstreamFault.EchoedCredential), 200, nameof(VerdictKind.Invalid), "credential-echoed", false)]
+    public void Each_fault_has_its_verdict_and_no_lifetime(string fault, int status, string kind, string detail, bool mayServeStale)
+    {
+        var answer = UpstreamAnswer.Failed(Enum.Parse<UpstreamFault>(fault), status);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now);
+        Assert.Equal((kind, TimeSpan.Zero, detail, mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
+    }
+
+    [Fact]
+    public void Nothing_but_a_200_is_a_job() => Gen.Int[100, 999].Where(status => status != 200).Sample(status =>
+    {
+        var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final("completed")), null, UpstreamFault.None);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now);
+        Assert.False(verdict.IsJob);
+        Assert.Equal(status == 404 ? TimeSpan.FromSeconds(1) : TimeSpan.Zero, verdict.Lifetime);
+    });
+
+    [Fact]
+    public void Each_lifetime_is_the_configured_one()
+    {
+        var options = new JobsOptions
+        {
+            FinishedLifetime = TimeSpan.FromDays(4),
+            FailedLifetime = TimeSpan.FromDays(3),
+            RunningLifetime = TimeSpan.Zero,
+            NotFoundLifetime = TimeSpan.FromDays(1),
+        };
+        Assert.Equal(TimeSpan.FromDays(4), Classify(Final("completed"), options).Lifetime);
+        Assert.Equal(TimeSpan.FromDays(3), Classify(Final("failed"), options).Lifetime);
+        Assert.Equal((VerdictKind.Running, TimeSpan.Zero), Kept(Classify(Final("running"), options)));
+        Assert.Equal(TimeSpan.FromDays(1), Freshness.Classify(new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now).Lifetime);
+    }
+
+    [Fact]
+    public void A_configured_failure_replaces_the_built_in_ones()
+    {
+        var options = new JobsOptions { FailedStatuses = ["Broken"] };
+        Assert.Equal(VerdictKind.Failed, Classify(Final("BROKEN"), options).Kind);
+        Assert.Equal(VerdictKind.Running, Classify(Final("failed"), options).Kind);
+        Assert.Equal(VerdictKind.Finished, Classify(Final("completed"), options).Kind);
     }
 
     [Fact]

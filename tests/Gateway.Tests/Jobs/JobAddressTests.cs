@@ -6,8 +6,57 @@ namespace Gateway.Tests.Jobs;
 
 public sealed class JobAddressTests
 {
+    private static readonly Gen<string> Text = Gen.OneOf(
+        Gen.String, Gen.String["abcXYZ019._~-"], Gen.String["./%"], Gen.String[Gen.Char["aZ9._~-"], 126, 131]);
+
     [Fact]
-    public void An_identifier_is_what_the_rule_says() =>
-        Gen.OneOf(Gen.String, Gen.String["abcXYZ019._~-"], Gen.String["./%"]).Sample(text =>
-            Assert.Equal(Regex.IsMatch(text, @"\A[A-Za-z0-9._~-]{1,128}\z") && text is not ("." or ".."), JobAddress.IsIdentifier(text)));
+    public void An_identifier_is_what_the_rule_says() => Text.Sample(text => Assert.Equal(IsFine(text), JobAddress.IsIdentifier(text)));
+
+    [Fact]
+    public void An_address_is_two_identifiers() => Gen.Select(Text, Text).Sample((workflow, job) =>
+    {
+        Assert.Equal(IsFine(workflow) && IsFine(job), JobAddress.TryCreate(workflow, job, out var address));
+        Assert.Equal(IsFine(workflow) && IsFine(job) ? (workflow, job) : (null, null), (address.Workflow, address.Job));
+    });
+
+    [Theory]
+    [InlineData("a", true)]
+    [InlineData("...", true)]
+    [InlineData(".a", true)]
+    [InlineData("", false)]
+    [InlineData(".", false)]
+    [InlineData("..", false)]
+    [InlineData("a/b", false)]
+    [InlineData("a%2Fb", false)]
+    [InlineData("a\0", false)]
+    [InlineData("a\n", false)]
+    [InlineData("a b", false)]
+    [InlineData("a{b}", false)]
+    [InlineData("é", false)]
+    [InlineData("\uff41", false)]
+    public void What_could_mean_something_elsewhere_is_no_identifier(string text, bool fine) => Assert.Equal(fine, JobAddress.IsIdentifier(text));
+
+    [Theory]
+    [InlineData(128, true)]
+    [InlineData(129, false)]
+    public void An_identifier_has_at_most_128_characters(int length, bool fine) =>
+        Assert.Equal(fine, JobAddress.IsIdentifier(new string('a', length)));
+
+    [Theory]
+    [InlineData("/v0/workflows/w/jobs/j", true)]
+    [InlineData("/V0/Workflows/w/JOBS/j", true)]
+    [InlineData("/v0/workflows//jobs/j", true)]
+    [InlineData("/v0/workflows/../jobs/j", true)]
+    [InlineData("/v0/workflows/w/jobs/", true)]
+    [InlineData("/v0/workflows/w/jobs/..?next=/x", true)]
+    [InlineData("/v0/workflows/w/jobs/j/tasks", false)]
+    [InlineData("/v0/workflows/w/jobs", false)]
+    [InlineData("/v0/workflows/w", false)]
+    [InlineData("/v0/workflows/w?/jobs/j", false)]
+    [InlineData("/v1/workflows/w/jobs/j", false)]
+    [InlineData("/", false)]
+    [InlineData("", false)]
+    public void A_target_with_the_shape_of_a_job_is_recognised(string target, bool shape) => Assert.Equal(shape, JobAddress.IsShapeOf(target));
+
+    private static bool IsFine(string text) => Regex.IsMatch(text, @"\A[A-Za-z0-9._~-]{1,128}\z") && text is not ("." or "..");
 }

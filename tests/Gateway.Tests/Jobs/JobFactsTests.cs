@@ -8,12 +8,93 @@ public sealed class JobFactsTests
 {
     private const string Body = """{"id":"j","spec":[1,{"a":"\ud800 \u00e9"}],"status":"running","tasks":[{"depends_on":["é"]}]}""";
 
+    private static readonly Gen<string> Escape = Gen.Select(
+        Gen.OneOf(@"\n", @"\""", @"\\", @"\/", @"\ud800", @"\udc00", @"\ud83d\ude00", @"\u0000", "é", "😀", " ", "?"),
+        Gen.String["abc"], (escape, text) => text + escape);
+
+    private static readonly Gen<string> Text = Escape.Array[0, 4].Select(parts => $"\"{string.Concat(parts)}\"");
+
+    private static readonly Gen<string> Value = Gen.Recursive<string>((depth, inner) => depth >= 4 ? Scalar : Gen.OneOf(
+        Scalar, inner.Array[0, 3].Select(items => $"[{string.Join(",", items)}]"), Members(inner)));
+
+    private static readonly Gen<string> Object = Members(Value);
+
+    private static Gen<string> Scalar => Gen.OneOf(Text, Gen.OneOf("null", "true", "false", "0", "255", "-1", "1.5e300", "1e999"));
+
+    private static Gen<string> Members(Gen<string> value) => Gen.Select(
+        Gen.OneOf(Text, Gen.OneOf("\"id\"", "\"status\"", "\"finished_at\"")), value, (name, item) => $"{name} : {item}")
+        .Array[0, 3].Select(members => $"{{{string.Join(" , ", members)}}}");
+
     [Fact]
     public void A_body_that_is_cut_anywhere_is_refused()
     {
         var bytes = Encoding.UTF8.GetBytes(Body);
         Assert.True(JobFacts.TryRead(bytes, out _));
         for (var length = 0; length < bytes.Length; length++) Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), out _), $"{length}");
+    }
+
+    [Fact]
+    public void Any_object_is_a_job_and_no_prefix_of_it_is() =>
+        Gen.Select(Object, Gen.Bool).Sample((json, mark) =>
+        {
+            byte[] body = [.. mark ? Encoding.UTF8.Preamble : [], .. Encoding.UTF8.GetBytes(json)];
+            Assert.True(JobFacts.TryRead(body, out _), json);
+            for (var length = 0; length < body.Length; length++) Assert.False(JobFacts.TryRead(body.AsSpan(0, length), out _), $"{length} of {json}");
+        }, iter: 300);
+
+    [Fact]
+    public void What_the_rest_of_a_body_holds_does_not_change_what_it_says() =>
+        Gen.Select(Value, Value).Sample((before, after) =>
+        {
+            var body = $$"""{"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"x","b":{{after}}}""";
+            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), out var facts), body);
+            Assert.Equal(("j", "w", "done", true), (facts.Id, facts.WorkflowId, facts.Status, facts.HasFinishedAt));
+        });
+
+    [Fact]
+    public void Whatever_a_field_holds_it_is_read() =>
+        Gen.Select(Gen.OneOf("id", "workflow_id", "status", "finished_at"), Value).Sample((name, value) =>
+            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), out _), value));
+
+    [Fact]
+    public void Invalid_utf_8_anywhere_is_refused() =>
+        Gen.Select(Gen.Int[0, Encoding.UTF8.GetByteCount(Body)], Gen.Byte[0xF5, 0xFF]).Sample((at, wrong) =>
+        {
+            var bytes = Encoding.UTF8.GetBytes(Body).ToList();
+            bytes.Insert(at, wrong);
+            Assert.False(JobFacts.TryRead(bytes.ToArray(), out _));
+        });
+
+    [Theory]
+    [InlineData("{}", true)]
+    [InlineData(" \t\r\n{} \n", true)]
+    [InlineData("[]", false)]
+    [InlineData("\"{}\"", false)]
+    [InlineData("null", false)]
+    [InlineData("1", false)]
+    [InlineData("{}x", false)]
+    [InlineData("{}{}", false)]
+    [InlineData("{},", false)]
+    [InlineData("{}\0", false)]
+    [InlineData("{'id':1}", false)]
+    [InlineData("{\"id\":1,}", false)]
+    [InlineData("{/**/}", false)]
+    [InlineData("{\"a\":NaN}", false)]
+    [InlineData("{\"a\":01}", false)]
+    [InlineData("<html></html>", false)]
+    public void Only_one_whole_object_is_a_job(string body, bool accepted) =>
+        Assert.Equal(accepted, JobFacts.TryRead(Encoding.UTF8.GetBytes(body), out _));
+
+    [Theory]
+    [InlineData("""{"status":"a","status":"b"}""", "b")]
+    [InlineData("""{"st\u0061tus":"\u0061"}""", "a")]
+    [InlineData("""{"status":"a","\ud800":1}""", "a")]
+    [InlineData("""{"Status":"a"}""", "")]
+    [InlineData("""{"status":null}""", "")]
+    public void A_status_is_read_however_it_is_written(string body, string status)
+    {
+        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), out var facts));
+        Assert.Equal(status, facts.Status);
     }
 
     [Fact]
