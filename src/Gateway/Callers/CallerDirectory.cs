@@ -62,7 +62,9 @@ internal sealed partial class CallerDirectory : IDisposable
         var callers = new Dictionary<KeyHash, Caller>();
         foreach (var (name, team) in options.Teams)
         {
-            var loaded = new Team(name, team.Account, new WorkflowRules(team.Workflows),
+            // Jobs are filed under the account, and configuration names it in any case.
+            var account = team.Account.ToLowerInvariant();
+            var loaded = new Team(name, account, new WorkflowRules(team.Workflows),
                 _quotas.For(name, team.Quota, options.Quotas[team.Quota]));
             foreach (var key in team.ApiKeys)
             {

@@ -14,7 +14,7 @@ internal enum Presented
 
 internal static class PresentedCredential
 {
-    private const string Bearer = "Bearer ";
+    private const string Bearer = "Bearer";
 
     /// <summary>
     /// Finds the one credential: <c>X-Api-Key: k</c>, <c>Authorization: k</c> or <c>Authorization: Bearer k</c>
@@ -27,7 +27,8 @@ internal static class PresentedCredential
         if (own.Count + authorization.Count > 1) return Presented.Ambiguous;
 
         var value = (own.Count == 1 ? own[0] : authorization.Count == 1 ? authorization[0] : null).AsSpan().Trim();
-        if (own.Count == 0 && value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        if (own.Count == 0 && value.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase)
+            && (value.Length == Bearer.Length || value[Bearer.Length] == ' '))
         {
             value = value[Bearer.Length..].TrimStart();
         }

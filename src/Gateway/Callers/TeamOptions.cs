@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Configuration;
 
 namespace Gateway.Callers;
@@ -17,9 +18,8 @@ internal sealed class TeamOptions
     public List<ApiKeyOptions> ApiKeys { get; set; } = [];
 
     /// <summary>Checks all teams together, for they refer to other sections and must not share a key.</summary>
-    public static void Check(Mistakes mistakes, GatewayOptions options)
+    public static void Check(Mistakes mistakes, GatewayOptions options, Dictionary<KeyHash, string> keyOf)
     {
-        var keyOf = new Dictionary<KeyHash, string>();
         foreach (var (name, team) in options.Teams)
         {
             var path = $"Teams:{name}";
@@ -42,6 +42,8 @@ internal sealed class TeamOptions
 
 internal sealed class ApiKeyOptions
 {
+    private static readonly string[] Times = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK", "yyyy-MM-dd'T'HH:mmK", "yyyy-MM-dd"];
+
     /// <summary>What logs and metrics call the key.</summary>
     public string Id { get; set; } = "";
 
@@ -59,7 +61,7 @@ internal sealed class ApiKeyOptions
         mistakes.Unless(Id.Length is > 0 and <= 64 && Id.All(c => c is > ' ' and <= '~'), $"{path}:Id",
             "must name the key in 1 to 64 visible ASCII characters");
         mistakes.Unless(TryParseExpiry(out _), $"{path}:ExpiresAt",
-            $"'{ExpiresAt}' is not a date and time (RFC 3339)");
+            $"'{ExpiresAt}' is not a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
         if (!KeyHash.TryParse(Sha256, out var hash))
         {
             mistakes.Add($"{path}:Sha256", "must be the SHA-256 of the whole key, 64 hexadecimal digits");
@@ -74,8 +76,8 @@ internal sealed class ApiKeyOptions
     {
         expiry = null;
         if (string.IsNullOrWhiteSpace(ExpiresAt)) return true;
-        var fine = DateTimeOffset.TryParse(ExpiresAt, System.Globalization.CultureInfo.InvariantCulture,
-            System.Globalization.DateTimeStyles.AssumeUniversal, out var parsed);
+        var fine = DateTimeOffset.TryParseExact(ExpiresAt.Trim(), Times, CultureInfo.InvariantCulture,
+            DateTimeStyles.AssumeUniversal, out var parsed);
         expiry = parsed;
         return fine;
     }

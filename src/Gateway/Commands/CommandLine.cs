@@ -45,7 +45,7 @@ internal static class CommandLine
         catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException)
         {
             // A taken port is an IOException that names the address.
-            await Console.Error.WriteLineAsync(e.Message);
+            await Console.Error.WriteLineAsync(e is InvalidDataException ? $"{e.Message} {e.GetBaseException().Message}" : e.Message);
             return 1;
         }
     }

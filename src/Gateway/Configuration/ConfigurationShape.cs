@@ -35,7 +35,11 @@ internal static class ConfigurationShape
         }
         else if (ElementOf(type) is { } element)
         {
-            foreach (var child in children) CheckSection(child, element, mistakes);
+            foreach (var child in children)
+            {
+                if (IsScalar(element)) CheckNull(child, mistakes);
+                CheckSection(child, element, mistakes);
+            }
         }
         else
         {
@@ -46,13 +50,21 @@ internal static class ConfigurationShape
     private static void CheckProperty(IConfigurationSection section, Type owner, Mistakes mistakes)
     {
         const BindingFlags AnyCase = BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase;
-        if (owner.GetProperty(section.Key, AnyCase) is { } property)
+        if (owner.GetProperty(section.Key, AnyCase) is { CanWrite: true } property)
         {
+            var mayBeNull = new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable;
+            if (IsScalar(property.PropertyType) && !mayBeNull) CheckNull(section, mistakes);
             CheckSection(section, property.PropertyType, mistakes);
             return;
         }
-        var known = string.Join(", ", owner.GetProperties().Select(p => p.Name));
+        var known = string.Join(", ", owner.GetProperties().Where(p => p.CanWrite).Select(p => p.Name));
         mistakes.Add(section.Path, $"is not an option; there are {known}");
+    }
+
+    // Only a file can say so, and the binder would write it over the default.
+    private static void CheckNull(IConfigurationSection section, Mistakes mistakes)
+    {
+        if (section.Value is null && !section.GetChildren().Any()) mistakes.Add(section.Path, "is null; give a value, or leave it out");
     }
 
     private static void CheckValue(IConfigurationSection section, Type type, Mistakes mistakes)

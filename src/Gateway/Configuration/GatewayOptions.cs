@@ -22,6 +22,10 @@ internal sealed class GatewayOptions
 
     public JobsOptions Jobs { get; set; } = new();
 
+    public RedisOptions Redis { get; set; } = new();
+
+    public OperatorOptions Operators { get; set; } = new();
+
     public ManagementOptions Management { get; set; } = new();
 
     /// <summary>Adds a line for each value that is out of range or contradicts another.</summary>
@@ -32,7 +36,10 @@ internal sealed class GatewayOptions
         Jobs.Check(mistakes);
         Management.Check(mistakes);
         foreach (var (name, quota) in Quotas) quota.Check(mistakes, name);
-        TeamOptions.Check(mistakes, this);
+        Redis.Check(mistakes);
+        var keyOf = new Dictionary<KeyHash, string>();
+        TeamOptions.Check(mistakes, this, keyOf);
+        Operators.Check(mistakes, keyOf);
     }
 }
 

@@ -12,6 +12,7 @@ internal sealed partial class LiveConfiguration : IDisposable
     private readonly ILogger<LiveConfiguration> _logger;
     private readonly IDisposable _subscription;
     private readonly Lock _reloading = new();
+    private readonly HashSet<FileConfigurationProvider> _unreadable = [];
     private volatile GatewayOptions _current;
 
     /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
@@ -20,6 +21,7 @@ internal sealed partial class LiveConfiguration : IDisposable
         _configuration = configuration;
         _logger = logger;
         _current = Read(configuration);
+        WatchFiles();
         _subscription = ChangeToken.OnChange(configuration.GetReloadToken, Reload);
     }
 
@@ -43,10 +45,26 @@ internal sealed partial class LiveConfiguration : IDisposable
         return options;
     }
 
+    // A file that cannot be read any more loses all its values, which would be a valid configuration without them.
+    private void WatchFiles()
+    {
+        foreach (var provider in ((IConfigurationRoot)_configuration).Providers.OfType<FileConfigurationProvider>())
+        {
+            provider.Source.OnLoadException = failure =>
+            {
+                failure.Ignore = true;
+                lock (_reloading) _unreadable.Add(failure.Provider);
+                Log.Unreadable(_logger, failure.Provider.Source.Path, failure.Exception.GetBaseException().Message);
+            };
+        }
+    }
+
     private void Reload()
     {
         lock (_reloading)
         {
+            _unreadable.RemoveWhere(provider => provider.GetChildKeys([], null).Any());
+            if (_unreadable.Count > 0) return;
             try
             {
                 _current = Read(_configuration);
@@ -72,5 +90,8 @@ internal sealed partial class LiveConfiguration : IDisposable
 
         [LoggerMessage(LogLevel.Error, "New configuration refused, the one before stays in force: {Mistake}")]
         public static partial void Refused(ILogger logger, string mistake);
+
+        [LoggerMessage(LogLevel.Error, "{File} cannot be read, so the configuration before stays in force: {Problem}")]
+        public static partial void Unreadable(ILogger logger, string? file, string problem);
     }
 }

@@ -11,16 +11,23 @@ internal sealed class Mistakes
 
     public void Add(string key, string what) => _lines.Add($"{key}: {what}");
 
+    /// <summary>A name that goes into keys, metrics and header fields.</summary>
+    public void Name(string key, string name, string whose) => Unless(
+        name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'),
+        key, $"{whose} name is 1 to 64 letters, digits, '-', '_' and '.'");
+
     public void Unless(bool fine, string key, string what)
     {
         if (!fine) Add(key, what);
     }
 
-    public void Range<T>(string key, T value, T least, T most) where T : IComparable<T>, IFormattable
+    /// <returns>Whether it is within.</returns>
+    public bool Range<T>(string key, T value, T least, T most) where T : IComparable<T>, IFormattable
     {
-        if (value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0) return;
+        if (value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0) return true;
         var hint = value is TimeSpan ? "; durations are written [days.]hours:minutes:seconds" : "";
         Add(key, string.Create(CultureInfo.InvariantCulture, $"must be from {least} to {most}, but is {value}{hint}"));
+        return false;
     }
 
     /// <exception cref="WrongConfigurationException">There are mistakes.</exception>

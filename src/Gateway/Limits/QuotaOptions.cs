@@ -17,13 +17,12 @@ internal sealed record QuotaOptions
     public void Check(Mistakes mistakes, string name)
     {
         var key = $"Quotas:{name}";
-        // The name is sent in RateLimit fields and problems.
-        mistakes.Unless(name.Length <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'), key,
-            "a quota's name is 1 to 64 letters, digits, '-', '_' and '.'");
-        mistakes.Range($"{key}:Requests", Requests, 1, 10_000_000);
-        mistakes.Range($"{key}:Window", Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
-        mistakes.Range($"{key}:Burst", Burst, 1, 10_000_000);
-        mistakes.Unless(Burst >= Requests / Window.TotalMilliseconds * 10, $"{key}:Burst",
-            $"must be at least {Math.Ceiling(Requests / Window.TotalMilliseconds * 10)}, what 10 ms bring at this rate");
+        mistakes.Name(key, name, "a quota's");
+        var fine = mistakes.Range($"{key}:Requests", Requests, 1, 10_000_000)
+            & mistakes.Range($"{key}:Window", Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+            & mistakes.Range($"{key}:Burst", Burst, 1, 10_000_000);
+        if (!fine) return;
+        var least = Math.Ceiling(Requests / Window.TotalMilliseconds * 10);
+        mistakes.Unless(Burst >= least, $"{key}:Burst", $"must be at least {least}, what 10 ms bring at this rate");
     }
 }

@@ -50,8 +50,7 @@ internal sealed class AccountOptions
     public void Check(Mistakes mistakes, string name, bool used)
     {
         var key = $"Upstream:Accounts:{name}";
-        mistakes.Unless(name.Length <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'), key,
-            "an account's name is 1 to 64 letters, digits, '-', '_' and '.'");
+        mistakes.Name(key, name, "an account's");
         if (IsEmpty)
         {
             mistakes.Unless(!used, key, "a team uses this account, but it has neither Credential nor CredentialFile");

@@ -1,7 +1,13 @@
 using System.Collections;
+using System.Text;
+using System.Text.Json;
+using CsCheck;
 using Gateway.Configuration;
+using Gateway.Limits;
 using Gateway.Tests.Infrastructure;
+using Gateway.Upstream;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
 
 namespace Gateway.Tests.Configuration;
 
@@ -64,24 +70,240 @@ public sealed class LiveConfigurationTests
     [Fact]
     public void Appsettings_lists_every_option_with_its_default()
     {
-        var file = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "appsettings.json")).Build();
-        var listed = file.Get<GatewayOptions>()!;
+        var path = Path.Combine(Repository.Root, "appsettings.json");
+        using var written = JsonDocument.Parse(File.ReadAllText(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
+        var bound = new ConfigurationBuilder().AddJsonFile(path).Build().Get<GatewayOptions>()!;
 
-        AssertListed(file, listed, new GatewayOptions());
-        AssertListed(file.GetSection("Quotas:standard"), listed.Quotas["standard"], new Limits.QuotaOptions());
-        AssertListed(file.GetSection("Upstream:Accounts:default"), listed.Upstream.Accounts["default"], new Gateway.Upstream.AccountOptions());
+        AssertListed(written.RootElement, bound, new GatewayOptions());
+        AssertListed(written.RootElement.GetProperty("Quotas").GetProperty("standard"), bound.Quotas["standard"], new QuotaOptions());
+        AssertListed(written.RootElement.GetProperty("Upstream").GetProperty("Accounts").GetProperty("default"),
+            bound.Upstream.Accounts["default"], new AccountOptions());
     }
 
-    private static void AssertListed(IConfiguration section, object listed, object defaults)
+    [Fact]
+    public void Appsettings_lacks_nothing_but_a_credential()
+    {
+        var file = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "appsettings.json")).Build();
+        var line = Assert.Single(Assert.Throws<WrongConfigurationException>(() => LiveConfiguration.Read(file)).Lines);
+        Assert.StartsWith("Upstream:Accounts:default:Credential: ", line, StringComparison.Ordinal);
+
+        file["Upstream:Accounts:default:Credential"] = "a-credential";
+        Assert.Empty(LiveConfiguration.Read(file).Teams);
+    }
+
+    [Theory]
+    [InlineData("Teams:a:ApiKeys:0:Expiry", "2020-01-01")]
+    [InlineData("Upstream:Accounts:default:IsEmpty", "true")]
+    public void What_cannot_be_set_is_not_an_option(string key, string value)
+    {
+        var settings = Right();
+        settings[key] = value;
+
+        var wrong = Assert.Throws<WrongConfigurationException>(() => Read(settings));
+
+        Assert.StartsWith($"{key}: is not an option", Assert.Single(wrong.Lines), StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string> Keys =>
+    [
+        "ConnectionStrings:Redis", "Upstream:BaseAddress", "Upstream:Timeout", "Upstream:Accounts:default:Credential",
+        "Upstream:Accounts:default:CredentialFile", "Teams:a:Account", "Teams:a:Quota", "Teams:a:Workflows", "Teams:a:Workflows:0",
+        "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256", "Teams:a:ApiKeys:0:ExpiresAt",
+        "Teams", "Teams:a", "Quotas", "Quotas:q", "Quotas:q:Requests", "Quotas:q:Window", "Quotas:q:Burst", "Jobs", "Jobs:FinishedStatuses",
+        "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
+        "Jobs:VerifyIds", "Management:Port",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Keys))]
+    public void Whatever_a_value_is_it_is_right_or_a_line(string key) =>
+        Gen.OneOf(Gen.String, Gen.String["0123456789:.-"], Gen.String["ab,=:[]/.0"], Gen.OneOf("", " ")).Sample(value =>
+        {
+            var settings = Right();
+            settings[key] = value;
+            Assert.True(Record.Exception(() => Read(settings)) is null or WrongConfigurationException, value);
+        }, iter: 200);
+
+    [Theory]
+    [InlineData("""{"ConnectionStrings":{"Redis":null}}""")]
+    [InlineData("""{"Upstream":null}""")]
+    [InlineData("""{"Upstream":{"BaseAddress":null}}""")]
+    [InlineData("""{"Upstream":{"Accounts":{"default":null}}}""")]
+    [InlineData("""{"Upstream":{"Accounts":{"default":{"Credential":null}}}}""")]
+    [InlineData("""{"Upstream":{"Accounts":{"default":{"CredentialFile":null}}}}""")]
+    [InlineData("""{"Teams":{"a":null}}""")]
+    [InlineData("""{"Teams":{"b":null}}""")]
+    [InlineData("""{"Teams":{"a":{"Account":null}}}""")]
+    [InlineData("""{"Teams":{"a":{"Quota":null}}}""")]
+    [InlineData("""{"Teams":{"b":{"Workflows":null,"ApiKeys":null}}}""")]
+    [InlineData("""{"Teams":{"a":{"Workflows":[null]}}}""")]
+    [InlineData("""{"Teams":{"b":{"ApiKeys":[null]}}}""")]
+    [InlineData("""{"Teams":{"a":{"ApiKeys":[{"Id":null}]}}}""")]
+    [InlineData("""{"Teams":{"a":{"ApiKeys":[{"Sha256":null}]}}}""")]
+    [InlineData("""{"Teams":{"a":{"ApiKeys":[{"ExpiresAt":null}]}}}""")]
+    [InlineData("""{"Quotas":{"r":null}}""")]
+    [InlineData("""{"Quotas":{"q":{"Window":null}}}""")]
+    [InlineData("""{"Jobs":{"FinishedStatuses":null}}""")]
+    [InlineData("""{"Jobs":{"FinishedStatuses":[null]}}""")]
+    [InlineData("""{"Jobs":{"MaxBodyBytes":null}}""")]
+    public void A_null_in_a_file_is_right_or_a_line(string json)
+    {
+        using var file = new MemoryStream(Encoding.UTF8.GetBytes(json));
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).AddJsonStream(file).Build();
+        var thrown = Record.Exception(() => LiveConfiguration.Read(configuration));
+        Assert.True(thrown is null or WrongConfigurationException, $"{thrown}");
+    }
+
+    [Theory]
+    [InlineData("a-password,nonsense=1")]
+    [InlineData("a-password,ssl=perhaps")]
+    public void A_wrong_connection_string_does_not_give_its_password_away(string rest)
+    {
+        var settings = Right();
+        settings["ConnectionStrings:Redis"] = "host:6379,password=" + rest;
+
+        var wrong = Assert.Throws<WrongConfigurationException>(() => Read(settings));
+
+        Assert.StartsWith("ConnectionStrings:Redis: ", Assert.Single(wrong.Lines), StringComparison.Ordinal);
+        Assert.DoesNotContain("a-password", wrong.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Jobs:FinishedStatuses:0", "Failed")]
+    [InlineData("Jobs:FailedStatuses:0", "Completed")]
+    public void A_status_cannot_be_both_a_success_and_a_failure(string key, string status)
+    {
+        var settings = Right();
+        settings[key] = status;
+        Assert.Contains(status, Assert.Single(Assert.Throws<WrongConfigurationException>(() => Read(settings)).Lines), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void An_account_that_a_team_uses_has_a_credential()
+    {
+        var settings = Right();
+        (settings["Teams:a:Account"], settings["Upstream:Accounts:Other:Credential"]) = ("other", "");
+        Assert.StartsWith("Upstream:Accounts:Other: a team uses this account",
+            Assert.Single(Assert.Throws<WrongConfigurationException>(() => Read(settings)).Lines), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Names_of_other_sections_are_found_in_any_case()
+    {
+        var settings = Right();
+        (settings["Teams:a:Account"], settings["Teams:a:Quota"]) = ("DEFAULT", "Q");
+        Assert.Equal("Q", Read(settings).Teams["A"].Quota);
+    }
+
+    [Fact]
+    public void A_change_is_in_force_at_once_and_told()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
+        using var live = new LiveConfiguration(configuration, new Lines());
+        var told = new List<GatewayOptions>();
+        live.Changed += told.Add;
+
+        configuration["Jobs:RunningLifetime"] = "00:00:07";
+        configuration.Reload();
+
+        Assert.Equal(TimeSpan.FromSeconds(7), live.Current.Jobs.RunningLifetime);
+        Assert.Same(live.Current, Assert.Single(told));
+    }
+
+    [Theory]
+    [InlineData("Jobs:RunningLifetime", "soon", "00:00:03")]
+    [InlineData("Jobs:RunningLifetime", "10", "00:00:10")]
+    [InlineData("Jobs:RunningLifetime", "", "00:00:02")]
+    [InlineData("Upstream:BaseAddress", "", "https://example.test")]
+    [InlineData("Upstream:Accounts:default:Credential", "", "another-credential")]
+    [InlineData("Teams:a:Quota", "none", "q")]
+    public void A_wrong_change_leaves_the_one_before_in_force_until_it_is_put_right(string key, string wrong, string right)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
+        var lines = new Lines();
+        using var live = new LiveConfiguration(configuration, lines);
+        var before = live.Current;
+        var told = 0;
+        live.Changed += _ => told++;
+
+        configuration[key] = wrong;
+        configuration.Reload();
+
+        Assert.Same(before, live.Current);
+        Assert.Equal(0, told);
+        Assert.Contains(key, Assert.Single(lines.Errors), StringComparison.Ordinal);
+
+        configuration[key] = right;
+        configuration.Reload();
+
+        Assert.Equal(1, told);
+        Assert.NotSame(before, live.Current);
+    }
+
+    [Fact]
+    public void A_wrong_change_is_logged_a_line_for_each_mistake()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
+        var lines = new Lines();
+        using var live = new LiveConfiguration(configuration, lines);
+
+        (configuration["Jobs:StaleIfError"], configuration["Teams:a:Quota"]) = ("9.00:00:00", "none");
+        configuration.Reload();
+
+        Assert.Equal(2, lines.Errors.Count);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_any_more_takes_nothing_away()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("gateway").FullName, "settings.json");
+        File.WriteAllText(path, """{"Jobs":{"RunningLifetime":"00:00:07"}}""");
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).AddJsonFile(path).Build();
+        var lines = new Lines();
+        using var live = new LiveConfiguration(configuration, lines);
+
+        File.WriteAllText(path, """{"Jobs":{"RunningLifetime":"00:00:08" """);
+        configuration.Reload();
+        configuration.Reload();
+
+        Assert.Equal(TimeSpan.FromSeconds(7), live.Current.Jobs.RunningLifetime);
+        Assert.All(lines.Errors, line => Assert.Contains("settings.json", line, StringComparison.Ordinal));
+        Assert.NotEmpty(lines.Errors);
+
+        File.WriteAllText(path, """{"Jobs":{"RunningLifetime":"00:00:09"}}""");
+        configuration.Reload();
+
+        Assert.Equal(TimeSpan.FromSeconds(9), live.Current.Jobs.RunningLifetime);
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("2027-01-31T10:00:00Z", true)]
+    [InlineData("2027-01-31T10:00:00.123456+02:00", true)]
+    [InlineData("2027-01-31", true)]
+    [InlineData("1/2/2027", false)]
+    [InlineData("31 January", false)]
+    [InlineData("10:00", false)]
+    public void A_key_expires_at_a_time_that_can_be_read_in_one_way(string time, bool fine)
+    {
+        var settings = Right();
+        settings["Teams:a:ApiKeys:0:ExpiresAt"] = time;
+        Assert.Equal(fine, Record.Exception(() => Read(settings)) is null);
+    }
+
+    [Fact]
+    public void A_wrong_configuration_stops_the_start() => Assert.Throws<WrongConfigurationException>(
+        () => new LiveConfiguration(new ConfigurationBuilder().Build(), new Lines()));
+
+    private static void AssertListed(JsonElement section, object bound, object defaults)
     {
         foreach (var property in defaults.GetType().GetProperties().Where(property => property.CanWrite))
         {
-            var child = section.GetSection(property.Name);
-            object? value = property.GetValue(listed), fallback = property.GetValue(defaults);
-            var isSection = fallback is not (null or string or Uri or IEnumerable or ValueType);
-            Assert.True(child.Exists() || value is IEnumerable, $"{child.Path} is not listed");
-            if (isSection) AssertListed(child, value!, fallback!);
-            else if (fallback is not IDictionary) Assert.Equal(fallback, value);
+            Assert.True(section.TryGetProperty(property.Name, out var listed), $"{property.DeclaringType!.Name}.{property.Name} is not listed");
+            object? value = property.GetValue(bound), fallback = property.GetValue(defaults);
+            if (fallback is IDictionary) continue;
+            if (fallback is null or string or Uri or IEnumerable or ValueType) Assert.Equal(fallback, value);
+            else AssertListed(listed, value!, fallback);
         }
     }
 
@@ -97,4 +319,19 @@ public sealed class LiveConfigurationTests
         ["Teams:a:ApiKeys:0:Id"] = "a",
         ["Teams:a:ApiKeys:0:Sha256"] = Hash,
     };
+
+    private sealed class Lines : ILogger<LiveConfiguration>
+    {
+        public List<string> Errors { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel == LogLevel.Error) Errors.Add(formatter(state, exception));
+        }
+    }
 }

@@ -1,0 +1,15 @@
+using Gateway.Configuration;
+
+namespace Gateway.Callers;
+
+/// <summary>Who may use <c>/admin</c>.</summary>
+internal sealed class OperatorOptions
+{
+    /// <summary>Keys as a team has them; none may be a team's.</summary>
+    public List<ApiKeyOptions> ApiKeys { get; set; } = [];
+
+    public void Check(Mistakes mistakes, Dictionary<KeyHash, string> keyOf)
+    {
+        for (var i = 0; i < ApiKeys.Count; i++) ApiKeys[i].Check(mistakes, $"Operators:ApiKeys:{i}", keyOf);
+    }
+}
