@@ -30,6 +30,7 @@ internal sealed partial class RequestPath(
         app.MapHealth();
         app.MapProblemTypes();
         app.MapContract();
+        PurgeEndpoint.Map(app);
     }
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
@@ -105,6 +106,7 @@ internal sealed partial class RequestPath(
     private IAnswer Answer(Lookup lookup, bool collapsed)
     {
         var now = clock.GetUtcNow();
+        collapsed |= lookup.WasElsewhere;
         var fromCache = lookup.Origin != Origin.Forwarded;
         var status = CacheStatus.Of(lookup, collapsed, now);
         metrics.LookedUp(lookup.Origin, collapsed);

@@ -30,7 +30,16 @@ internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool f
         headers.ContentLength = representation.Body.Length;
         if (representation.ContentEncoding is { } coding) headers.ContentEncoding = coding;
         if (HttpMethods.IsHead(http.Request.Method)) return;
-        await http.Response.BodyWriter.WriteAsync(representation.Body, http.RequestAborted);
+        await WriteAsync(http, representation.Body);
+    }
+
+    // In pieces, so that a large body takes no more of the server's buffers than a slow client's connection does.
+    private static async ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
+    {
+        const int Piece = 64 * 1024;
+        var writer = http.Response.BodyWriter;
+        for (; body.Length > Piece; body = body[Piece..]) await writer.WriteAsync(body[..Piece], http.RequestAborted);
+        await writer.WriteAsync(body, http.RequestAborted);
     }
 
     // Only what never changes again may be reused without asking; nobody's copy outlives a signed URL within it.

@@ -8,8 +8,8 @@ internal sealed class JobSnapshot
     // What a snapshot weighs beside its bodies, about.
     private const int Overhead = 512;
 
-    /// <summary>The key it is filed under, so that a value moved to another key gives itself away.</summary>
-    public required string Key { get; init; }
+    /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
+    public required long Order { get; init; }
 
     /// <summary>Finished, Failed, Running or NotFound.</summary>
     public required VerdictKind Kind { get; init; }
@@ -29,9 +29,9 @@ internal sealed class JobSnapshot
     /// <summary>What it weighs in memory, in bytes.</summary>
     public long Size => Overhead + Representations.Sum(representation => (long)representation.Body.Length);
 
-    public static JobSnapshot From(JobKey key, byte[] body, in Verdict verdict, DateTimeOffset now) => new()
+    public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now) => new()
     {
-        Key = verdict.Kind == VerdictKind.Finished ? key.Finished : key.Live,
+        Order = order,
         Kind = verdict.Kind,
         FetchedAt = now,
         FreshUntil = now + verdict.Lifetime,
@@ -40,6 +40,17 @@ internal sealed class JobSnapshot
             ? Representation.AllOf(body, thorough: verdict.Kind == VerdictKind.Finished)
             : [new Representation(ContentCoding.Identity, body)],
     };
+
+    /// <summary>
+    /// Whether it may take the place of another of the same job: a finished job's is never taken by anything else, and
+    /// among equals what was asked for later counts. Redis keeps the same rule (<c>SharedJobs</c>).
+    /// </summary>
+    public bool Outranks(JobSnapshot? other)
+    {
+        if (other is null) return true;
+        var (finished, otherFinished) = (Kind == VerdictKind.Finished, other.Kind == VerdictKind.Finished);
+        return finished != otherFinished ? finished : Order > other.Order;
+    }
 
     public bool IsFresh(DateTimeOffset now) => now < FreshUntil;
 

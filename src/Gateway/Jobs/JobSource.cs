@@ -1,68 +1,134 @@
 using System.Diagnostics;
 using Gateway.Configuration;
 using Gateway.Operations;
+using Gateway.Redis;
 using Gateway.Upstream;
 
 namespace Gateway.Jobs;
 
-/// <summary>How an answer was come by.</summary>
-internal enum Origin
-{
-    /// <summary>A fresh snapshot from cache.</summary>
-    Hit,
-
-    /// <summary>The upstream's answer, just now.</summary>
-    Forwarded,
-
-    /// <summary>The last snapshot, for the upstream failed.</summary>
-    Stale,
-}
-
-/// <summary>What is to be answered for a job.</summary>
-/// <param name="Snapshot">Null where there is only the verdict: the upstream refused, failed or sent something else.</param>
-/// <param name="Verdict">What the upstream said just now; of no meaning for a hit.</param>
-/// <param name="Answer">The upstream's answer; of no meaning for a hit.</param>
-/// <param name="Refreshed">Whether an older snapshot was known when the upstream was asked.</param>
-internal sealed record Lookup(
-    Origin Origin, JobSnapshot? Snapshot, Verdict Verdict = default, UpstreamAnswer Answer = default, bool Refreshed = false)
-{
-    public static Lookup Hit(JobSnapshot snapshot) => new(Origin.Hit, snapshot);
-}
-
 /// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
 internal sealed class JobSource(
-    JobCache cache, UpstreamClient upstream, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
+    JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
+    FetchOrder order, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
 {
+    // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
+    private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
+
+    // How long callers of a job whose last fill failed wait for the next one.
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
+
+    private const int MaxLooks = 3;
+
     private readonly SingleFlight<JobKey, Lookup> _fills = new();
 
     /// <summary>A fresh snapshot out of this node's memory, or null.</summary>
-    public JobSnapshot? FindFresh(in JobKey key) =>
+    public JobSnapshot? FindFresh(JobKey key) =>
         cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(clock.GetUtcNow()) ? snapshot : null;
 
-    /// <summary>Joins the one fill of this job, or starts it. The fill is bounded in time by the upstream's timeout.</summary>
-    public Task<Lookup> FillAsync(in JobKey key, out bool collapsed) => _fills.Join(key, RunFillAsync, out collapsed);
+    /// <summary>
+    /// Joins this node's one fill of this job, or starts it. Where the last one failed, the answer is that of the failure
+    /// unless this one ends soon; it goes on all the same.
+    /// </summary>
+    public Task<Lookup> FillAsync(JobKey key, out bool collapsed)
+    {
+        var lastFailure = memory.FindLastFailure(key);
+        var fill = _fills.Join(key, RunFillAsync, out collapsed);
+        return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
+    }
+
+    private async Task<Lookup> WaitShortlyAsync(JobKey key, Task<Lookup> fill, FailedFill lastFailure)
+    {
+        await ((Task)fill).WaitAsync(Grace).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure, redis.NewPatience());
+    }
 
     private async Task<Lookup> RunFillAsync(JobKey key)
     {
-        // Another node, or the fill just before this one, may have been here.
-        var known = await cache.FindAsync(key);
-        if (known?.IsFresh(clock.GetUtcNow()) == true) return Lookup.Hit(known);
+        var lookup = await FindOrFetchAsync(key);
+        if (lookup is { Origin: not Origin.Stale, Snapshot: not null }) memory.ForgetFailure(key);
+        return lookup;
+    }
 
+    /// <summary>
+    /// One fill: out of Redis, or by another node that is at it already, or from the upstream. It is bounded in time by the
+    /// upstream's timeout, twice if a node dies while others wait for it.
+    /// </summary>
+    private async Task<Lookup> FindOrFetchAsync(JobKey key)
+    {
+        using var listener = channel.Listen(key.Name);
+        long awaited = 0;
+        for (var looks = 1; ; looks++)
+        {
+            await redis.CatchUpAsync();
+            var patience = redis.NewPatience();
+            if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure, patience);
+
+            var (known, rejected) = await cache.FindAsync(key, patience);
+            if (known?.IsFresh(clock.GetUtcNow()) == true) return Lookup.Hit(known);
+            if (awaited > 0 && known?.Order >= awaited) return Lookup.Elsewhere(known);
+
+            var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
+            var turn = await shared.TakeTurnAsync(key, knownOrder, awaited, rejected, Lease, patience);
+            switch (turn)
+            {
+                case Turn.LookAgain:
+                    continue;
+                case Turn.Theirs theirs:
+                    awaited = theirs.Order;
+                    await listener.WaitAsync(theirs.Left);
+                    continue;
+                case Turn.Failed(var theirFailure):
+                    memory.Keep(key, theirFailure);
+                    return Fail(theirFailure, known);
+            }
+            if (await FetchAsync(key, turn as Turn.Mine, known, patience) is { } lookup) return lookup;
+        }
+    }
+
+    private TimeSpan Lease => configuration.Current.Upstream.Timeout + LeaseMargin;
+
+    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
+    private async Task<Lookup?> FetchAsync(JobKey key, Turn.Mine? turn, JobSnapshot? known, Patience patience)
+    {
         var started = Stopwatch.GetTimestamp();
+        var asked = turn?.Order ?? order.Next(known?.Order ?? 0);
         var answer = await upstream.GetJobAsync(key.Account, key.Address);
-
         var options = configuration.Current.Jobs;
         var now = clock.GetUtcNow();
         var verdict = Freshness.Classify(answer, key.Address, options, now);
         metrics.Filled(verdict, Stopwatch.GetElapsedTime(started));
-        if (verdict.IsJob || verdict.Kind == VerdictKind.NotFound)
+        // This node may have been paused meanwhile.
+        if (Stopwatch.GetElapsedTime(started) > Lease) return null;
+
+        if (!verdict.IsJob && verdict.Kind != VerdictKind.NotFound)
         {
-            var snapshot = JobSnapshot.From(key, answer.Body, verdict, now);
-            await cache.StoreAsync(snapshot);
-            return new Lookup(Origin.Forwarded, snapshot, verdict, answer, known is not null);
+            var failure = FailedFill.Of(verdict, answer, options) with { Order = asked };
+            memory.Keep(key, failure);
+            if (turn is not null)
+            {
+                await shared.ReleaseAsync(key, turn, failure, patience);
+                await channel.TellFilledAsync(key.Name);
+            }
+            return Fail(failure, known);
         }
-        return verdict.MayServeStale && known?.MayServeStale(options.StaleIfError, now) == true
-            ? new Lookup(Origin.Stale, known, verdict, answer)
-            : new Lookup(Origin.Forwarded, null, verdict, answer, known is not null);
+        var snapshot = JobSnapshot.From(answer.Body, verdict, asked, now);
+        var counts = await cache.StoreAsync(key, snapshot, turn, patience);
+        if (turn is not null) await channel.TellFilledAsync(key.Name);
+        // As above: others may have stored a newer one since.
+        if (Stopwatch.GetElapsedTime(started) > Lease) return null;
+        return counts == snapshot
+            ? new Lookup(Origin.Forwarded, snapshot, verdict, answer, Refreshed: known is not null)
+            : Lookup.Hit(counts);
+    }
+
+    private async ValueTask<Lookup> FailAsync(JobKey key, FailedFill failure, Patience patience) =>
+        Fail(failure, cache.FindInMemory(key) ?? (await cache.FindAsync(key, patience)).Snapshot);
+
+    private Lookup Fail(FailedFill failure, JobSnapshot? known)
+    {
+        var staleIfError = configuration.Current.Jobs.StaleIfError;
+        return failure.Verdict.MayServeStale && known?.MayServeStale(staleIfError, clock.GetUtcNow()) == true
+            ? new Lookup(Origin.Stale, known, failure.Verdict, failure.Answer)
+            : new Lookup(Origin.Forwarded, null, failure.Verdict, failure.Answer, Refreshed: known is not null);
     }
 }

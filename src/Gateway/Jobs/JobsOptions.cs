@@ -51,17 +51,20 @@ internal sealed class JobsOptions
         mistakes.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
         mistakes.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
         mistakes.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);
-        foreach (var status in FinishedStatuses.Where(IsFailed))
+        foreach (var status in Words(FinishedStatuses, DefaultFinished).Where(IsFailed))
         {
-            mistakes.Add("Jobs:FinishedStatuses", $"'{status}' is also a failed status");
+            mistakes.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
+                $"'{status}' cannot mean both success and failure; give both lists");
         }
     }
 
+    private static IReadOnlyList<string> Words(List<string> configured, string[] defaults) =>
+        configured.Count > 0 ? configured : defaults;
+
     private static bool Contains(List<string> configured, string[] defaults, string status)
     {
-        IReadOnlyList<string> words = configured.Count > 0 ? configured : defaults;
         var word = status.AsSpan().Trim();
-        foreach (var candidate in words)
+        foreach (var candidate in Words(configured, defaults))
         {
             if (word.Equals(candidate, StringComparison.OrdinalIgnoreCase)) return true;
         }

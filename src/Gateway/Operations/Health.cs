@@ -43,7 +43,7 @@ internal static class Health
     private sealed class Shared(RedisConnection redis) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(!redis.IsConfigured || redis.IsConnected
+            Task.FromResult(!redis.IsConfigured || redis.IsAvailable
                 ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded("Redis is away; this node goes on with memory alone"));
     }
 }

@@ -2,7 +2,7 @@ using Gateway.Configuration;
 
 namespace Gateway.Operations;
 
-/// <summary>The operators' port: metrics and health there, and nothing of it on the main one.</summary>
+/// <summary>The operators' port: metrics, health and <c>/admin</c> there, and metrics and <c>/admin</c> nowhere else.</summary>
 internal static class Management
 {
     /// <summary>
@@ -20,7 +20,7 @@ internal static class Management
             foreach (var address in MainAddresses(app.Configuration)) app.Urls.Add(address);
         }
         app.Urls.Add($"http://*:{port}");
-        app.MapWhen(http => http.Connection.LocalPort == port, branch =>
+        app.MapWhen(http => http.Connection.LocalPort == port && !http.Request.Path.StartsWithSegments("/admin"), branch =>
         {
             branch.UseOpenTelemetryPrometheusScrapingEndpoint();
             branch.UseHealthChecks("/health/live", Health.Live);

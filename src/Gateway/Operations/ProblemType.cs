@@ -28,6 +28,10 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
     public static readonly ProblemType QuotaExceeded = new("quota-exceeded", 429,
         "Your team's quota is used up", "Wait for the seconds in Retry-After.",
         "https://iana.org/assignments/http-problem-types#quota-exceeded");
+    public static readonly ProblemType OperatorRequired = new("operator-required", 403,
+        "Not an operator's key", "Use a key of Operators:ApiKeys.");
+    public static readonly ProblemType PurgeIncomplete = new("purge-incomplete", 503,
+        "The purge is not complete", "Repeat it when Redis is back; a purge may be repeated at any time.");
     public static readonly ProblemType InternalError = new("internal-error", 500,
         "The gateway failed", "Try again later; tell the gateway's operators the traceId.");
 
@@ -54,7 +58,7 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
     public static IReadOnlyList<ProblemType> All { get; } =
     [
         InvalidIdentifier, AmbiguousCredentials, BadRequest, Unauthenticated, WorkflowForbidden, NotFound,
-        MethodNotAllowed, QuotaExceeded, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
+        MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
         UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy, UpstreamUnavailable, UpstreamTimeout,
     ];
 

@@ -1,47 +1,58 @@
+using System.Diagnostics;
 using Gateway.Configuration;
-using Microsoft.Extensions.Caching.Distributed;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using StackExchange.Redis;
 
 namespace Gateway.Redis;
 
-/// <summary>The one connection to Redis, and what is built on it. Where none is configured it is empty.</summary>
-internal sealed partial class RedisConnection : IHostedService, IDisposable
+/// <summary>
+/// The one connection to Redis, and whether it is of use just now. After a failure it is left alone until
+/// <see cref="RedisWatch"/> finds it well again, so that an ailing Redis costs one short wait and not one for each request.
+/// </summary>
+internal sealed partial class RedisConnection : IDisposable
 {
-    /// <summary>What Redis may add to one request.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+    /// <summary>What all names in Redis begin with.</summary>
+    public const string Prefix = "gateway:";
 
-    /// <summary>After a failure Redis is left alone for this long.</summary>
-    public static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
+    // The watch looks more often than this, if it gets to run.
+    private static readonly TimeSpan LongestNap = TimeSpan.FromSeconds(2), LongestCatchUp = TimeSpan.FromSeconds(2);
 
-    // Before the names that the cache gives its entries.
-    private const string KeyPrefix = "gateway:";
-
-    private readonly ConfigurationOptions? _options;
+    private readonly LiveConfiguration _configuration;
     private readonly ILogger<RedisConnection> _logger;
+    private readonly ConfigurationOptions? _options;
     private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
+    private volatile bool _available;
+    private long _lastLine = long.MinValue;
+    private long _lastLook = Environment.TickCount64;
+    private long _wokeAt;
 
     public RedisConnection(LiveConfiguration configuration, ILogger<RedisConnection> logger)
     {
+        _configuration = configuration;
         _logger = logger;
         _connection = new(ConnectAsync);
         if (configuration.Current.ConnectionStrings.Redis is not { Length: > 0 } connectionString) return;
         _options = Parse(connectionString);
+        // Whoever waits gives up before that; then it is about connections that do not answer any more.
+        _options.AsyncTimeout = (int)Math.Max(1000, 2 * configuration.Current.Redis.Timeout.TotalMilliseconds);
         Cache = new RedisCache(new RedisCacheOptions
         {
-            InstanceName = KeyPrefix,
+            InstanceName = Prefix,
             ConnectionMultiplexerFactory = () => _connection.Value,
         });
     }
 
-    /// <summary>Null where no Redis is configured.</summary>
-    public IDistributedCache? Cache { get; }
+    /// <summary>Raised when it is of no use any longer.</summary>
+    public event Action? Lost;
+
+    /// <summary>Reads of plain values; null where no Redis is configured.</summary>
+    public RedisCache? Cache { get; }
 
     public bool IsConfigured => _options is not null;
 
-    public bool IsConnected => _connection is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true, Result.IsConnected: true } };
+    public bool IsAvailable => _available;
 
     /// <summary>Reads a connection string, and sets what this product relies on.</summary>
     /// <exception cref="ArgumentException">It is not one.</exception>
@@ -51,45 +62,121 @@ internal sealed partial class RedisConnection : IHostedService, IDisposable
         // A Redis that is away is tried again in the background; meanwhile commands fail at once instead of piling up.
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
-        // A Redis that accepts and does not answer is a failure as soon as patience ends; the heartbeat notices it.
-        options.AsyncTimeout = options.SyncTimeout = (int)Patience.TotalMilliseconds;
-        options.HeartbeatInterval = Patience / 2;
+        options.ReconnectRetryPolicy = new LinearRetry(500);
+        options.ConnectTimeout = 1000;
+        options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
         options.ClientName ??= "gateway";
         return options;
     }
 
-    /// <summary>Connects before the first request, but starts without Redis where it is away.</summary>
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>The patience of one request.</summary>
+    public Patience NewPatience() => new(_configuration.Current.Redis.Timeout);
+
+    /// <summary>Asks Redis, if it is available. A failure is noted, and no exception.</summary>
+    /// <returns>Null also where there was no reply.</returns>
+    public async ValueTask<T?> TryAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
     {
-        if (Cache is null) return;
+        if (!_available) return null;
         try
         {
-            // The first trip is the slow one: it is not to be a caller's.
-            await Cache.GetAsync("warm-up", cancellationToken).WaitAsync(PatienceAtStart, cancellationToken);
-            Log.Connected(_logger);
+            return await AskAsync(ask, patience);
         }
-        catch (Exception e) when (e is RedisException or TimeoutException)
+        catch (RedisServerException e)
         {
-            Log.Away(_logger, e.Message);
+            // It answers, but does not do this: out of memory, read-only, loading.
+            Report("Redis refused a command", e);
         }
+        catch (Exception e)
+        {
+            // Whatever it is, it is about Redis, and no request's business.
+            Lose(e);
+        }
+        return null;
     }
 
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    /// <summary>Asks Redis, whether or not it is known to be available.</summary>
+    /// <exception cref="RedisException">It is away, or refuses; <see cref="IsFailure"/> knows what else there is.</exception>
+    public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
+    {
+        var asking = AskNowAsync();
+        return await patience.WaitAsync(asking);
+
+        async Task<T?> AskNowAsync() => await ask((await _connection.Value).GetDatabase());
+    }
+
+    public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connection.Value;
+
+    /// <summary>Says that it is of use again.</summary>
+    public void Found()
+    {
+        if (_available) return;
+        _available = true;
+        if (MayLog()) Log.Found(_logger);
+    }
+
+    /// <summary>Says that it is of no use for now.</summary>
+    public void Lose(Exception why)
+    {
+        var wasAvailable = _available;
+        _available = false;
+        if (wasAvailable) Lost?.Invoke();
+        Report("Redis is away; going on with memory alone until it is back", why);
+    }
+
+    /// <summary>Says that the watch has looked. After a nap, looks may fail for that alone, and then they do not count.</summary>
+    public void Looked()
+    {
+        var now = Environment.TickCount64;
+        if (HasSlept() && _wokeAt < _lastLook) _wokeAt = now;
+        if (!HasSlept() || _available || now - _wokeAt > LongestCatchUp.TotalMilliseconds) Interlocked.Exchange(ref _lastLook, now);
+    }
+
+    /// <summary>
+    /// Where this process has slept, the other nodes have gone on: what it knows is old, and that its replies from Redis are
+    /// late says nothing of Redis. Waits until the watch has found Redis well, but not for long.
+    /// </summary>
+    public Task CatchUpAsync() => IsConfigured && HasSlept() ? WaitForLookAsync() : Task.CompletedTask;
+
+    public static bool IsFailure(Exception e) =>
+        e is RedisException or TimeoutException or ObjectDisposedException or IOException or OperationCanceledException;
 
     public void Dispose()
     {
-        (Cache as IDisposable)?.Dispose();
-        if (_connection.IsValueCreated && _connection.Value.IsCompletedSuccessfully) _connection.Value.Result.Dispose();
+        _available = false;
+        Cache?.Dispose();
+        if (_connection is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }) _connection.Value.Result.Dispose();
     }
 
     private async Task<IConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(_options!);
 
+    private async Task WaitForLookAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        while ((HasSlept() || !_available) && Stopwatch.GetElapsedTime(started) < LongestCatchUp) await Task.Delay(20);
+    }
+
+    private bool HasSlept() => Environment.TickCount64 - Interlocked.Read(ref _lastLook) > LongestNap.TotalMilliseconds;
+
+    private void Report(string what, Exception why)
+    {
+        if (MayLog()) Log.Failed(_logger, what, why.Message);
+    }
+
+    // Whatever happens to Redis, it is one line a second at most.
+    private bool MayLog()
+    {
+        var now = Environment.TickCount64;
+        var last = Interlocked.Read(ref _lastLine);
+        return (last == long.MinValue || now - last >= BetweenLines.TotalMilliseconds)
+            && Interlocked.CompareExchange(ref _lastLine, now, last) == last;
+    }
+
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Connected to Redis")]
-        public static partial void Connected(ILogger logger);
+        [LoggerMessage(LogLevel.Information, "Redis is there")]
+        public static partial void Found(ILogger logger);
 
-        [LoggerMessage(LogLevel.Warning, "Redis is away; going on with memory alone until it is back: {Problem}")]
-        public static partial void Away(ILogger logger, string problem);
+        [LoggerMessage(LogLevel.Warning, "{What}: {Problem}")]
+        public static partial void Failed(ILogger logger, string what, string problem);
     }
 }

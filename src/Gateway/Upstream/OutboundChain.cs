@@ -15,7 +15,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
     : ForwarderHttpClientFactory(logger)
 {
     /// <summary>How long an open circuit stays so.</summary>
-    public static readonly TimeSpan BreakDuration = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan BreakDuration = TimeSpan.FromMilliseconds(500);
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 

@@ -1,0 +1,30 @@
+using Gateway.Upstream;
+
+namespace Gateway.Jobs;
+
+/// <summary>A fill that brought no job.</summary>
+/// <param name="BackOff">How long until the next one may begin; zero: at once.</param>
+internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSpan BackOff)
+{
+    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250), LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
+
+    /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
+    public long Order { get; init; }
+
+    /// <summary>
+    /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within a
+    /// whole one. An answer that is about this request, and no failure, may be asked for again at once.
+    /// </summary>
+    public static FailedFill Of(in Verdict verdict, in UpstreamAnswer answer, JobsOptions options)
+    {
+        if (verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.CredentialRefused)
+        {
+            return new FailedFill(verdict, answer, TimeSpan.Zero);
+        }
+        var asked = answer.Fault == UpstreamFault.None ? answer.RetryAfter : null;
+        var pause = TimeSpan.FromTicks(Math.Clamp((options.RunningLifetime / 2).Ticks, ShortestPause.Ticks, LongestPause.Ticks));
+        if (asked > pause) pause = asked < LongestRetryAfter ? asked.Value : LongestRetryAfter;
+        return new FailedFill(verdict, answer, pause);
+    }
+}

@@ -1,0 +1,118 @@
+using Gateway.Configuration;
+using Gateway.Operations;
+using Microsoft.Extensions.Caching.Memory;
+
+namespace Gateway.Jobs;
+
+/// <summary>
+/// The snapshots in this node's memory, bounded by <c>Jobs:MemoryBytes</c>. A snapshot gives way only to one that outranks
+/// it, and what is purged does not come back. It judges no freshness.
+/// </summary>
+internal sealed class JobMemory : IDisposable
+{
+    /// <summary>What memory has, it asks Redis for again after this long: a bound for whatever else went wrong.</summary>
+    public static readonly TimeSpan LongestStay = TimeSpan.FromHours(24);
+
+    private static readonly TimeSpan FailureStay = TimeSpan.FromMinutes(1);
+
+    private const int FailureSize = 1024;
+
+    private readonly LiveConfiguration _configuration;
+    private readonly PurgeMarks _purges;
+    private readonly TimeProvider _clock;
+    private readonly MemoryCache _cache;
+    private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
+
+    public JobMemory(LiveConfiguration configuration, PurgeMarks purges, GatewayMetrics metrics, TimeProvider clock)
+    {
+        _configuration = configuration;
+        _purges = purges;
+        _clock = clock;
+        _cache = new MemoryCache(new MemoryCacheOptions
+        {
+            SizeLimit = configuration.Current.Jobs.MemoryBytes,
+            TrackStatistics = true,
+        });
+        metrics.ObserveMemory(() => Bytes);
+    }
+
+    /// <summary>What it weighs.</summary>
+    public long Bytes => _cache.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0;
+
+    public JobSnapshot? Find(JobKey key) => _cache.TryGetValue(key, out var found) ? (JobSnapshot?)found : null;
+
+    /// <summary>Keeps a snapshot for as long as it may be of use, unless what is here outranks it.</summary>
+    /// <returns>The one that counts.</returns>
+    public JobSnapshot Keep(JobKey key, JobSnapshot snapshot)
+    {
+        lock (_locks[(uint)key.GetHashCode() % _locks.Length])
+        {
+            if (Find(key) is { } kept && !snapshot.Outranks(kept)) return kept;
+            var retention = snapshot.Retention(_configuration.Current.Jobs.StaleIfError);
+            if (retention > TimeSpan.Zero)
+            {
+                _cache.Set(key, snapshot, new MemoryCacheEntryOptions
+                {
+                    AbsoluteExpirationRelativeToNow = retention < LongestStay ? retention : LongestStay,
+                    Size = snapshot.Size,
+                });
+            }
+            // Looked up last: a purge marks first and removes afterwards, so one of the two sees the other.
+            if (snapshot.Order <= _purges.LatestOf(key)) _cache.Remove(key);
+            return snapshot;
+        }
+    }
+
+    /// <summary>The last fill of this job, where it failed and is not to be repeated yet.</summary>
+    public FailedFill? FindFailure(JobKey key) =>
+        FindBackOff(key) is { } backOff && _clock.GetUtcNow() < backOff.Until ? backOff.Failure : null;
+
+    /// <summary>The last fill of this job, where it failed, also when the next may begin or has begun.</summary>
+    public FailedFill? FindLastFailure(JobKey key) => FindBackOff(key)?.Failure;
+
+    /// <summary>Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.</summary>
+    public void Keep(JobKey key, FailedFill failure)
+    {
+        if (failure.BackOff <= TimeSpan.Zero)
+        {
+            ForgetFailure(key);
+            return;
+        }
+        _cache.Set(new FailureKey(key), new BackOff(failure, _clock.GetUtcNow() + failure.BackOff), new MemoryCacheEntryOptions
+        {
+            AbsoluteExpirationRelativeToNow = failure.BackOff + FailureStay,
+            Size = FailureSize + failure.Answer.Body.Length,
+            Priority = CacheItemPriority.Low,
+        });
+        if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
+    }
+
+    public void ForgetFailure(JobKey key) => _cache.Remove(new FailureKey(key));
+
+    /// <summary>Removes all that a purge concerns. The mark must have been set.</summary>
+    /// <returns>How many jobs that were.</returns>
+    public int Remove(PurgeScope scope)
+    {
+        var removed = 0;
+        foreach (var name in _cache.Keys)
+        {
+            if (name is FailureKey failure && scope.Covers(failure.Job)) _cache.Remove(failure);
+            if (name is not JobKey key || !scope.Covers(key)) continue;
+            lock (_locks[(uint)key.GetHashCode() % _locks.Length])
+            {
+                if (Find(key) is not { } kept || kept.Order > _purges.LatestOf(key)) continue;
+                _cache.Remove(key);
+                removed++;
+            }
+        }
+        return removed;
+    }
+
+    public void Dispose() => _cache.Dispose();
+
+    private BackOff? FindBackOff(JobKey key) => _cache.TryGetValue(new FailureKey(key), out var found) ? found as BackOff : null;
+
+    private sealed record FailureKey(JobKey Job);
+
+    private sealed record BackOff(FailedFill Failure, DateTimeOffset Until);
+}

@@ -1,0 +1,88 @@
+using System.Collections.Concurrent;
+using StackExchange.Redis;
+
+namespace Gateway.Redis;
+
+/// <summary>
+/// What nodes tell each other: that a fill has ended, so that nobody waits for it any longer, and that there was a purge.
+/// A message may be lost; whoever waits looks for itself before long.
+/// </summary>
+internal sealed class JobChannel(RedisConnection redis)
+{
+    /// <summary>How long to wait for a message that may have been lost.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200);
+
+    private static readonly RedisChannel Channel = RedisChannel.Literal(RedisConnection.Prefix + "jobs");
+
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
+    private bool _subscribed;
+
+    /// <summary>Raised when another node, or this one, has purged something.</summary>
+    public event Action? Purged;
+
+    public async Task SubscribeAsync()
+    {
+        if (_subscribed) return;
+        var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
+        // It is subscribed again by itself whenever the connection is back.
+        await subscriber.SubscribeAsync(Channel, (_, message) => Hear(message.ToString()));
+        redis.Lost += WakeAll;
+        _subscribed = true;
+    }
+
+    /// <summary>Begins to listen for the end of a fill of one job. There is one listener for each job.</summary>
+    public Listener Listen(string name) => new(_waiting, name);
+
+    public Task TellFilledAsync(string name) => TellAsync(name);
+
+    public Task TellPurgedAsync() => TellAsync("");
+
+    private async Task TellAsync(string message)
+    {
+        if (!redis.IsConfigured) return;
+        try
+        {
+            await (await redis.MultiplexerAsync()).GetSubscriber().PublishAsync(Channel, message, CommandFlags.FireAndForget);
+        }
+        catch (Exception e) when (RedisConnection.IsFailure(e))
+        {
+            // Then it is lost.
+        }
+    }
+
+    // Without Redis there is nothing to hear.
+    private void WakeAll()
+    {
+        foreach (var waiting in _waiting.Values) waiting.TrySetResult();
+    }
+
+    private void Hear(string message)
+    {
+        if (message.Length == 0) Purged?.Invoke();
+        else if (_waiting.TryGetValue(message, out var waiting)) waiting.TrySetResult();
+    }
+
+    internal sealed class Listener : IDisposable
+    {
+        private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting;
+        private readonly string _name;
+
+        public Listener(ConcurrentDictionary<string, TaskCompletionSource> waiting, string name)
+        {
+            (_waiting, _name) = (waiting, name);
+            _waiting[name] = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        /// <summary>Waits for the next word of that job, for the loss of Redis, or for a moment, but no longer than <paramref name="atMost"/>.</summary>
+        public async Task WaitAsync(TimeSpan atMost)
+        {
+            var word = _waiting[_name];
+            if (await Task.WhenAny(word.Task, Task.Delay(atMost < LongestWait ? atMost : LongestWait)) == word.Task)
+            {
+                _waiting[_name] = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+
+        public void Dispose() => _waiting.TryRemove(_name, out _);
+    }
+}

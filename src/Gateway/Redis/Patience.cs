@@ -1,0 +1,24 @@
+namespace Gateway.Redis;
+
+/// <summary>
+/// How long one request waits for Redis, in all its trips together. It is cut in slices, because time in which this process
+/// does not get to run is not Redis's fault: a slice cannot end before replies that are here already were taken note of.
+/// </summary>
+internal sealed class Patience(TimeSpan total)
+{
+    private const int Slices = 10;
+
+    private int _left = Slices;
+
+    /// <exception cref="TimeoutException">Patience ended first. What was asked may still happen.</exception>
+    public async Task<T> WaitAsync<T>(Task<T> reply)
+    {
+        while (!reply.IsCompleted)
+        {
+            if (_left <= 0) throw new TimeoutException("it does not answer in time");
+            var slice = Task.Delay(total / Slices);
+            if (await Task.WhenAny(reply, slice) == slice) _left--;
+        }
+        return await reply;
+    }
+}

@@ -1,0 +1,159 @@
+using Gateway.Configuration;
+using Gateway.Jobs;
+using StackExchange.Redis;
+
+namespace Gateway.Redis;
+
+/// <summary>
+/// The purges that all nodes share: a sorted set in Redis, each scope with the order of its last purge. A node reads it
+/// when it is told of a purge, every second, and before it uses a Redis that was away; what it knows and Redis has lost it
+/// puts back.
+/// </summary>
+internal sealed class PurgeLog(
+    RedisConnection redis, PurgeMarks marks, JobMemory memory, FetchOrder order, LiveConfiguration configuration)
+{
+    private const int Chunk = 500;
+
+    private static readonly RedisKey Key = RedisConnection.Prefix + "purges";
+
+    // Strictly increasing, and no less than the clock of any server that may give out orders.
+    private const string Record = """
+        local time = redis.call('TIME')
+        local now = time[1] * 1000000 + time[2]
+        local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+        local order = math.max(now, tonumber(ARGV[2]))
+        if last[2] and tonumber(last[2]) >= order then order = tonumber(last[2]) + 1 end
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now - tonumber(ARGV[3])))
+        redis.call('ZADD', KEYS[1], string.format('%.0f', order), ARGV[1])
+        return string.format('%.0f', order)
+        """;
+
+    private const string Head = """
+        local time = redis.call('TIME')
+        local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+        return {string.format('%.0f', time[1] * 1000000 + time[2]), redis.call('ZCARD', KEYS[1]), last[2] or ''}
+        """;
+
+    // What comes late need not be the last. The member "/" is no scope: it says that there is something to read.
+    private const string PutBack = """
+        local changed = 0
+        for i = 1, #ARGV, 2 do changed = changed + redis.call('ZADD', KEYS[1], 'GT', 'CH', ARGV[i + 1], ARGV[i]) end
+        if changed > 0 then
+          local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
+          redis.call('ZADD', KEYS[1], string.format('%.0f', tonumber(last[2]) + 1), '/')
+        end
+        return changed
+        """;
+
+    private const string RemoveIfOlder = """
+        local order = redis.pcall('HGET', KEYS[1], 'order')
+        if type(order) == 'string' and tonumber(order) and tonumber(order) > tonumber(ARGV[1]) then return 0 end
+        return redis.call('UNLINK', KEYS[1])
+        """;
+
+    private string _seen = "";
+
+    /// <summary>
+    /// Takes note of what was purged, and of Redis's clock.
+    /// </summary>
+    /// <param name="wasAway">Whether Redis may have lost what this node knows.</param>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task SyncAsync(bool wasAway)
+    {
+        var head = await HeadAsync();
+        // It may have lost its data, and still be there.
+        if ((wasAway || (long)head[1] == 0) && marks.All is { Count: > 0 } known)
+        {
+            RedisValue[] marked = [.. known.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
+            await redis.AskAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
+            head = await HeadAsync();
+        }
+        order.Follow((long)head[0]);
+        var seen = $"{head[1]} {head[2]}";
+        if (seen == _seen) return;
+        var entries = await redis.AskAsync<SortedSetEntry[]>(
+            async database => await database.SortedSetRangeByRankWithScoresAsync(Key), redis.NewPatience());
+        foreach (var entry in entries!)
+        {
+            if (PurgeScope.TryParse(entry.Element.ToString(), out var scope)) Apply(scope, (long)entry.Score);
+        }
+        marks.Forget(before: (long)head[0] - Lasting);
+        _seen = seen;
+    }
+
+    /// <summary>
+    /// Marks everything in scope as purged, for all nodes and for fills under way.
+    /// </summary>
+    /// <returns>How many jobs went from this node's memory.</returns>
+    /// <exception cref="RedisException">Redis is configured, but did not take note: only this node has.</exception>
+    public async Task<int> MarkAsync(PurgeScope scope)
+    {
+        if (!redis.IsConfigured) return Apply(scope, order.Next(0));
+        try
+        {
+            var latest = await LatestClockAsync();
+            var recorded = await redis.AskAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
+                Record, [Key], [scope.Name, latest, Lasting]), redis.NewPatience());
+            return Apply(scope, (long)recorded!);
+        }
+        catch (Exception e) when (RedisConnection.IsFailure(e))
+        {
+            Apply(scope, order.Next(0));
+            throw;
+        }
+    }
+
+    /// <summary>Removes from Redis what a purge has marked.</summary>
+    /// <returns>How many jobs that were.</returns>
+    /// <exception cref="RedisException">Redis is away; what is left is marked all the same.</exception>
+    public async Task<long> RemoveAsync(PurgeScope scope, CancellationToken cancellation)
+    {
+        if (!redis.IsConfigured) return 0;
+        var before = marks.All.Single(mark => mark.Key == scope.Name).Value;
+        var multiplexer = await redis.MultiplexerAsync();
+        var database = multiplexer.GetDatabase();
+        if (scope.Job.Length > 0) return await RemoveAsync(database, [RedisConnection.Prefix + scope.NamePrefix], before);
+
+        long removed = 0;
+        foreach (var server in multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
+        {
+            var names = server.KeysAsync(database.Database, RedisConnection.Prefix + scope.NamePrefix + "*}", pageSize: Chunk);
+            await foreach (var some in names.Chunk(Chunk).WithCancellation(cancellation))
+            {
+                removed += await RemoveAsync(database, some, before);
+            }
+        }
+        return removed;
+    }
+
+    // Nothing stored lives longer than this, in microseconds.
+    private long Lasting
+    {
+        get
+        {
+            var jobs = configuration.Current.Jobs;
+            var longest = new[] { jobs.FinishedLifetime, jobs.FailedLifetime, jobs.RunningLifetime, jobs.StaleIfError }.Max();
+            return (longest + TimeSpan.FromDays(1)).Ticks / TimeSpan.TicksPerMicrosecond;
+        }
+    }
+
+    private async Task<RedisResult> HeadAsync() => (await redis.AskAsync<RedisResult>(
+        async database => await database.ScriptEvaluateAsync(Head, [Key]), redis.NewPatience()))!;
+
+    private int Apply(PurgeScope scope, long at) => marks.Add(scope, at) ? memory.Remove(scope) : 0;
+
+    private async Task<long> LatestClockAsync()
+    {
+        var multiplexer = await redis.MultiplexerAsync();
+        var masters = multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
+        var times = await redis.AskAsync<DateTime[]>(
+            async _ => await Task.WhenAll(masters.Select(server => server.TimeAsync())), redis.NewPatience());
+        return times!.Select(time => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond + 1).DefaultIfEmpty().Max();
+    }
+
+    private static async Task<long> RemoveAsync(IDatabase database, IEnumerable<RedisKey> names, long before)
+    {
+        var replies = await Task.WhenAll(names.Select(name => database.ScriptEvaluateAsync(RemoveIfOlder, [name], [before])));
+        return replies.Sum(reply => (long)reply);
+    }
+}

@@ -1,0 +1,70 @@
+using System.Threading.Channels;
+
+namespace Gateway.Redis;
+
+/// <summary>
+/// Looks after Redis in the background, once a second, more often while it is away, and when told of a purge: whoever serves a request never has to find
+/// out whether it is back. It is of use only while this node knows what was purged.
+/// </summary>
+internal sealed class RedisWatch : BackgroundService
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1), IntervalWhileAway = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
+
+    private readonly RedisConnection _redis;
+    private readonly PurgeLog _purges;
+    private readonly JobChannel _channel;
+    private readonly LeftTurns _left;
+    private readonly Channel<bool> _nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public RedisWatch(RedisConnection redis, PurgeLog purges, JobChannel channel, LeftTurns left)
+    {
+        (_redis, _purges, _channel, _left) = (redis, purges, channel, left);
+        channel.Purged += () => _nudges.Writer.TryWrite(true);
+        redis.Lost += () => _nudges.Writer.TryWrite(true);
+    }
+
+    /// <summary>Connects before the first request, but starts without Redis where it is away.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (!_redis.IsConfigured) return;
+        await base.StartAsync(cancellationToken);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(PatienceAtStart);
+        while (!_redis.IsAvailable && !patience.IsCancellationRequested) await Task.Delay(20, CancellationToken.None);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            await LookAsync();
+            using var interval = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+            interval.CancelAfter(_redis.IsAvailable ? Interval : IntervalWhileAway);
+            try
+            {
+                await _nudges.Reader.ReadAsync(interval.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                // It is time, or the node stops.
+            }
+        }
+    }
+
+    private async Task LookAsync()
+    {
+        try
+        {
+            await _channel.SubscribeAsync();
+            await _purges.SyncAsync(wasAway: !_redis.IsAvailable);
+            await _left.EndAsync();
+            _redis.Found();
+        }
+        catch (Exception e)
+        {
+            _redis.Lose(e);
+        }
+        _redis.Looked();
+    }
+}
