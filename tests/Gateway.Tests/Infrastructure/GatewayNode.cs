@@ -17,7 +17,7 @@ internal sealed class GatewayNode : WebApplicationFactory<Program>
     {
         _settings = settings;
         _clock = clock;
-        UseKestrel(0);
+        UseKestrel();
         StartServer();
         Address = ClientOptions.BaseAddress;
     }
@@ -44,6 +44,8 @@ internal sealed class GatewayNode : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
+        // A port given to UseKestrel is set when the server may have started already.
+        builder.UseUrls("http://127.0.0.1:0");
         builder.ConfigureAppConfiguration(configuration => configuration.AddInMemoryCollection(_settings));
         builder.ConfigureLogging(logging => logging.ClearProviders().AddProvider(Log).SetMinimumLevel(LogLevel.Trace));
         if (_clock is not null) builder.ConfigureTestServices(services => services.AddSingleton(_clock));

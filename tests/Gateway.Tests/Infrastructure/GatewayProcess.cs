@@ -46,6 +46,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return client;
     }
 
+    /// <summary>Sends it a signal, such as KILL, STOP or CONT.</summary>
+    public void Signal(string signal) => _process.Signal(signal);
+
     public async ValueTask DisposeAsync()
     {
         await _process.DisposeAsync();

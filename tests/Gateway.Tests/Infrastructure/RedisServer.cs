@@ -16,6 +16,8 @@ public sealed class RedisServer : IAsyncLifetime
     private readonly int _port = ChildProcess.FreePort();
     private ChildProcess? _process;
 
+    public int Port => _port;
+
     public string ConnectionString => $"127.0.0.1:{_port}";
 
     public async ValueTask InitializeAsync()
@@ -31,7 +33,7 @@ public sealed class RedisServer : IAsyncLifetime
             case Garnet:
                 var (exit, output) = await ChildProcess.RunAsync("dotnet", ["tool", "restore"]);
                 Assert.True(exit == 0, output);
-                _process = new ChildProcess("dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua"]);
+                _process = new ChildProcess("dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua", "--lua-transaction-mode"]);
                 break;
             default:
                 throw new InvalidOperationException($"GATEWAY_TEST_REDIS is '{kind}'; it may be {Redis} or {Garnet}.");
@@ -76,6 +78,6 @@ public sealed class RedisServer : IAsyncLifetime
         }
     }
 
-    private static bool IsOnPath(string program) =>
+    public static bool IsOnPath(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
 }

@@ -59,9 +59,11 @@ internal sealed class World : IAsyncDisposable
         var all = new Dictionary<string, string?>(_settings);
         foreach (var (key, value) in settings) all[key] = value;
         var node = new GatewayNode(all, Clock);
-        _nodes.Add(node);
+        lock (_nodes) _nodes.Add(node);
         return node;
     }
+
+    public IReadOnlyDictionary<string, string?> Settings => _settings;
 
     /// <summary>The settings as environment variables, for a gateway in a process of its own.</summary>
     public Dictionary<string, string?> Environment() =>
@@ -116,6 +118,5 @@ internal sealed class World : IAsyncDisposable
         ["Logging:LogLevel:Gateway"] = "Trace",
         ["Logging:LogLevel:Microsoft.AspNetCore"] = "Debug",
         ["Logging:LogLevel:Polly"] = "Trace",
-        ["Logging:LogLevel:ZiggyCreatures.Caching.Fusion"] = "Trace",
     };
 }

@@ -12,7 +12,6 @@ public sealed class LogTests
         ("Logging:LogLevel:Gateway", "Information"),
         ("Logging:LogLevel:Microsoft.AspNetCore", "Warning"),
         ("Logging:LogLevel:Polly", "Error"),
-        ("Logging:LogLevel:ZiggyCreatures.Caching.Fusion", "Warning"),
     ];
 
     [Fact]

@@ -70,10 +70,11 @@ public sealed class UpstreamTests
     [InlineData(nameof(FaultKind.EchoCredential), "credential-echoed")]
     public async Task A_200_that_is_not_the_job_is_502_and_never_stored(string kind, string reason)
     {
-        await using var world = await World.StartAsync();
+        await using var world = await World.StopClockAsync();
         world.Upstream.Faults.Add(new Fault { Kind = Enum.Parse<FaultKind>(kind), Times = 1 });
 
         using var refused = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromSeconds(1));
         using var next = await world.GetAsync("finished-1");
 
         Assert.Equal(HttpStatusCode.BadGateway, refused.StatusCode);
@@ -122,11 +123,11 @@ public sealed class UpstreamTests
         [
             Canary.Secret, escaped, encoded, bytes, "\\ud800" + escaped, escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
         ];
-        foreach (var echo in echoes)
+        foreach (var (i, echo) in echoes.Index())
         {
             world.Upstream.Faults.Clear();
             world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
-            using var answer = await world.GetAsync("any");
+            using var answer = await world.GetAsync($"any-{i}");
             Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         }
     }
@@ -168,11 +169,41 @@ public sealed class UpstreamTests
         string status = "";
         for (var i = 0; i < 30; i++)
         {
-            using var answer = await world.GetAsync("finished-1");
+            using var answer = await world.GetAsync($"finished-{i}");
             status = JobTests.CacheStatus(answer);
         }
         Assert.Contains("detail=circuit-open", status, StringComparison.Ordinal);
         Assert.InRange(world.Upstream.Ledger.Total, 20, 29);
+    }
+
+    [Theory]
+    [InlineData(500, null, 1)]
+    [InlineData(429, "7", 7)]
+    [InlineData(503, "86400", 300)]
+    public async Task A_failed_fill_is_not_repeated_before_its_back_off_is_over(int said, string? retryAfter, int backOff)
+    {
+        await using var world = await World.StopClockAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = said, RetryAfter = retryAfter });
+        using var failed = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromSeconds(backOff - 0.1));
+        using var waiting = await world.GetAsync("finished-1");
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+        Assert.Equal(failed.StatusCode, waiting.StatusCode);
+
+        world.Clock.Advance(TimeSpan.FromSeconds(0.1));
+        using var again = await world.GetAsync("finished-1");
+
+        Assert.Equal(2, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task A_refusal_may_be_asked_for_again_at_once()
+    {
+        await using var world = await World.StopClockAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 403, Times = 1 });
+        using var refused = await world.GetAsync("finished-1");
+        using var allowed = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, allowed.StatusCode);
     }
 
     [Theory]

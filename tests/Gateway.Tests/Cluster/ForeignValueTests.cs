@@ -1,0 +1,56 @@
+using Gateway.Tests.Infrastructure;
+using StackExchange.Redis;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>Something else than the gateway's under the gateway's own names in Redis, under load.</summary>
+public sealed class ForeignValueTests : IAsyncLifetime
+{
+    private static readonly Func<IDatabase, string, Task>[] Foreign =
+    [
+        (database, name) => database.ListRightPushAsync(name, "foreign"),
+        (database, name) => database.StringSetAsync(name, "foreign"),
+        (database, name) => database.StringSetAsync(name, "?"),
+        (database, name) => database.StringSetAsync(name, "o:forever:1"),
+        (database, name) => database.StringSetAsync(name, "foreign", TimeSpan.FromMinutes(1)),
+        (database, name) => database.HashSetAsync(name, "data", "foreign"),
+        (database, name) => database.HashSetAsync(name, [new("absexp", "soon"), new("sldexp", "later"), new("data", "foreign")]),
+        (database, name) => database.HashSetAsync(name, [new("order", "first"), new("finished", "yes")]),
+        (database, name) => database.SortedSetAddAsync(name, "foreign", 1),
+    ];
+
+    private readonly OwnRedis _redis = new();
+
+    [Theory]
+    [InlineData("wrong type, jobs", true, false)]
+    [InlineData("wrong type, locks", false, true)]
+    [InlineData("wrong type, both", true, true)]
+    public async Task Something_else_under_our_names_is_replaced(string name, bool jobs, bool locks)
+    {
+        await using var mood = await RedisMood.StartAsync(name, _redis.ConnectionString);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString);
+        var database = connection.GetDatabase();
+        var planted = 0;
+        mood.BeforeNewJob = async job =>
+        {
+            var kind = Interlocked.Increment(ref planted);
+            var key = $"gateway:{{default/survey-1/{job}}}";
+            if (jobs) await Foreign[kind % Foreign.Length](database, key);
+            if (locks) await Foreign[(kind / 2) % Foreign.Length](database, key + ":lock");
+        };
+        await mood.RideAsync(async () =>
+        {
+            await Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation);
+            mood.BeforeNewJob = _ => Task.CompletedTask;
+        });
+
+        await mood.VerifyAsync();
+        // Nothing was fetched by both nodes: what was in the way is gone at once, and Redis was of use all the time.
+        Assert.All(mood.Calls, job => Assert.Equal(1, job.Value));
+        Assert.True(planted > 2 * Foreign.Length);
+    }
+
+    public async ValueTask InitializeAsync() => await _redis.StartAsync();
+
+    public ValueTask DisposeAsync() => _redis.DisposeAsync();
+}

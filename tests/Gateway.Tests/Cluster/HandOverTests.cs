@@ -1,0 +1,111 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Simulator;
+using StackExchange.Redis;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>One node fetches, another waits: what the one is told is the other's answer, whatever it is.</summary>
+public sealed class HandOverTests(RedisServer redis)
+{
+    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);
+
+    private readonly string _job = $"run-300-{Guid.NewGuid():N}";
+
+    [Theory]
+    [InlineData(200, HttpStatusCode.OK)]
+    [InlineData(404, HttpStatusCode.NotFound)]
+    [InlineData(400, HttpStatusCode.BadRequest)]
+    [InlineData(403, HttpStatusCode.Forbidden)]
+    [InlineData(401, HttpStatusCode.BadGateway)]
+    [InlineData(500, HttpStatusCode.BadGateway)]
+    [InlineData(429, HttpStatusCode.ServiceUnavailable)]
+    public async Task What_one_node_is_told_is_what_the_others_answer_also_where_it_may_not_live(int said, HttpStatusCode status)
+    {
+        await using var world = await StartAsync(
+            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:NotFoundLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
+        world.Upstream.Faults.Add(said == 200
+            ? new Fault { Job = _job, Kind = FaultKind.Delay, Delay = Slow }
+            : new Fault { Job = _job, Kind = FaultKind.Status, Status = said, Delay = Slow });
+        var others = new[] { world.AddGateway(), world.AddGateway() };
+
+        var first = world.GetAsync(_job);
+        await AskedAsync(world);
+        var answers = await Task.WhenAll([first, .. others.Select(node => World.GetAsync(node, _job))]);
+
+        Assert.All(answers, answer => Assert.Equal(status, answer.StatusCode));
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+        if (said == 200) Assert.Single(answers.Select(answer => answer.Headers.ETag).Distinct());
+    }
+
+    [Theory]
+    [InlineData(403, 2)]
+    [InlineData(200, 2)]
+    [InlineData(500, 1)]
+    public async Task Who_asks_afterwards_asks_anew_unless_there_is_a_back_off(int said, int calls)
+    {
+        await using var world = await StartAsync(("Jobs:RunningLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
+        if (said != 200) world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = said });
+        var other = world.AddGateway();
+
+        using var first = await world.GetAsync(_job);
+        using var second = await World.GetAsync(other, _job);
+
+        Assert.Equal(first.StatusCode, second.StatusCode);
+        Assert.Equal(calls, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task A_back_off_ends_for_all_nodes_and_recovery_shows_within_a_running_lifetime()
+    {
+        await using var world = await StartAsync();
+        var other = world.AddGateway();
+        using var known = await world.GetAsync(_job);
+        await Task.Delay(TimeSpan.FromSeconds(2.1), World.Cancellation);
+        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = 500 });
+        using var stale = await world.GetAsync(_job);
+        using var alsoStale = await World.GetAsync(other, _job);
+        world.Upstream.Faults.Clear();
+        await Task.Delay(TimeSpan.FromSeconds(1.2), World.Cancellation);
+
+        using var fresh = await World.GetAsync(other, _job);
+
+        Assert.All([stale, alsoStale], answer => Assert.Contains("detail=upstream-500", JobTests.CacheStatus(answer), StringComparison.Ordinal));
+        Assert.Contains("stored", JobTests.CacheStatus(fresh), StringComparison.Ordinal);
+        Assert.Equal(3, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task A_late_unfinished_answer_is_nobodys_where_the_job_has_finished_meanwhile()
+    {
+        await using var world = await StartAsync(("Jobs:RunningLifetime", "00:01:00"));
+        var finisher = world.AddGateway();
+        var job = $"finished-{Guid.NewGuid():N}";
+        var running = $"{{\"id\":\"{job}\",\"workflow_id\":\"survey-1\",\"status\":\"running\"}}";
+        world.Upstream.Faults.Add(new Fault { Job = job, Kind = FaultKind.Status, Status = 200, Body = running, Delay = 2 * Slow, Times = 1 });
+        var late = world.GetAsync(job);
+        await AskedAsync(world);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        Assert.True(await connection.GetDatabase().KeyDeleteAsync($"gateway:{{default/survey-1/{job}}}:lock"));
+
+        using var finished = await World.GetAsync(finisher, job);
+        using var answer = await late;
+
+        Assert.Equal(finished.Headers.ETag, answer.Headers.ETag);
+        foreach (var node in (GatewayNode[])[world.Gateway, finisher, world.AddGateway()])
+        {
+            using var now = await World.GetAsync(node, job);
+            Assert.Equal(finished.Headers.ETag, now.Headers.ETag);
+        }
+        Assert.Equal(2, world.Upstream.Ledger.Total);
+    }
+
+    private Task<World> StartAsync(params (string Key, string? Value)[] settings) =>
+        World.StartAsync([("ConnectionStrings:Redis", redis.ConnectionString), .. settings]);
+
+    private static async Task AskedAsync(World world)
+    {
+        while (world.Upstream.Ledger.Total == 0) await Task.Delay(5, World.Cancellation);
+    }
+}

@@ -1,0 +1,128 @@
+using CsCheck;
+using Gateway.Configuration;
+using Gateway.Jobs;
+using Gateway.Operations;
+using Gateway.Redis;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>
+/// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes forget what
+/// they were doing, or fetch on their own; the job goes on meanwhile, and is purged. Whatever happens, no node goes back.
+/// </summary>
+public sealed class InterleavingTests(RedisServer redis)
+{
+    private const int Nodes = 3, Batch = 1000;
+
+    [Fact]
+    public async Task Nothing_goes_back_in_any_order_of_events()
+    {
+        for (var done = 0; done < Cases.Many; done += Batch)
+        {
+            using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+            var nodes = new Node[Nodes];
+            for (var i = 0; i < Nodes; i++) nodes[i] = await Node.StartAsync(redis.ConnectionString, services);
+            await Gen.Select(AnyEvent, Gen.Int[0, Nodes - 1]).Array[4, 40]
+                .SampleAsync(events => RunAsync(nodes, events), iter: Batch, threads: 32,
+                    print: events => string.Join(", ", events.Select(one => $"{one.Item1} {one.Item2}")));
+            foreach (var node in nodes) node.Dispose();
+        }
+    }
+
+    private enum Event
+    {
+        /// <summary>A node takes its next step: it takes the turn, asks the upstream, or stores what it was told.</summary>
+        Step,
+
+        /// <summary>The same while Redis is of no use to the node.</summary>
+        StepAlone,
+        Forget,
+        LoseLock,
+        JobGoesOn,
+        Purge,
+        HearOfPurge,
+    }
+
+    private static readonly Gen<Event> AnyEvent = Gen.Frequency(
+        (12, Gen.Const(Event.Step)), (3, Gen.Const(Event.StepAlone)), (1, Gen.Const(Event.Forget)), (3, Gen.Const(Event.LoseLock)),
+        (3, Gen.Const(Event.JobGoesOn)), (1, Gen.Const(Event.Purge)), (2, Gen.Const(Event.HearOfPurge)));
+
+    private static async Task RunAsync(Node[] nodes, (Event What, int Node)[] events)
+    {
+        var history = new JobHistory(nodes);
+        foreach (var (what, i) in events)
+        {
+            await (what switch
+            {
+                Event.Step => history.StepAsync(i),
+                Event.StepAlone => history.StepAloneAsync(i),
+                Event.Forget => history.ForgetAsync(i),
+                Event.LoseLock => history.LoseLockAsync(),
+                Event.JobGoesOn => history.GoOnAsync(),
+                Event.Purge => history.PurgeAsync(i),
+                _ => history.HearAsync(i),
+            });
+        }
+    }
+
+    /// <summary>What one node is made of, as far as it concerns cached jobs.</summary>
+    internal sealed class Node : IDisposable
+    {
+        private readonly LiveConfiguration _configuration;
+        private readonly RedisConnection _away;
+
+        private Node(string connectionString, IServiceProvider services)
+        {
+            var metrics = new GatewayMetrics(services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
+            _configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+            {
+                ["ConnectionStrings:Redis"] = connectionString,
+                ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+                // The machine may be busy; this is not about time.
+                ["Redis:Timeout"] = "00:00:05",
+            }).Build(), NullLogger<LiveConfiguration>.Instance);
+            Redis = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
+            Memory = new JobMemory(_configuration, Purges, metrics, TimeProvider.System);
+            Shared = new SharedJobs(Redis, new LeftTurns(Redis), Purges, metrics);
+            Cache = new JobCache(Memory, Shared, _configuration);
+            _away = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
+            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new LeftTurns(_away), Purges, metrics), _configuration);
+            // Sees what is stored as it is, purged or not.
+            Observer = new SharedJobs(Redis, new LeftTurns(Redis), new PurgeMarks(), metrics);
+        }
+
+        public PurgeMarks Purges { get; } = new();
+
+        public RedisConnection Redis { get; }
+
+        public JobMemory Memory { get; }
+
+        public SharedJobs Shared { get; }
+
+        public SharedJobs Observer { get; }
+
+        public JobCache Cache { get; }
+
+        public JobCache CacheAlone { get; }
+
+        public static async Task<Node> StartAsync(string connectionString, IServiceProvider services)
+        {
+            var node = new Node(connectionString, services);
+            await node.Redis.AskAsync<object>(async database => await database.PingAsync(), node.Redis.NewPatience());
+            node.Redis.Found();
+            return node;
+        }
+
+        public void Dispose()
+        {
+            Memory.Dispose();
+            Redis.Dispose();
+            _away.Dispose();
+            _configuration.Dispose();
+        }
+    }
+}

@@ -1,0 +1,182 @@
+using Gateway.Jobs;
+using Gateway.Redis;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>One job, several nodes, and what must hold after each of their steps.</summary>
+internal sealed class JobHistory
+{
+    private const int FinishedAt = 3;
+
+    private readonly InterleavingTests.Node[] _nodes;
+    private readonly Fetch?[] _fetches;
+    private readonly long[] _heard;
+    private readonly JobKey _key;
+    private Turn.Mine? _holder;
+    private int _progress;
+    private long _lastOrder;
+    private long _purgedAt;
+
+    public JobHistory(InterleavingTests.Node[] nodes)
+    {
+        (_nodes, _fetches, _heard) = (nodes, new Fetch?[nodes.Length], new long[nodes.Length]);
+        JobAddress.TryCreate("interleaved", $"{Guid.NewGuid():N}", out var address);
+        _key = new JobKey("default", address);
+    }
+
+    public Task StepAsync(int i) => _fetches[i] switch
+    {
+        null => TakeTurnAsync(i),
+        { Answer: null } => AskAsync(i),
+        _ => StoreAsync(i),
+    };
+
+    public Task StepAloneAsync(int i) => _fetches[i] switch
+    {
+        null => FetchAloneAsync(i),
+        { Answer: null } => AskAsync(i),
+        _ => StoreAloneAsync(i),
+    };
+
+    private async Task TakeTurnAsync(int i)
+    {
+        var kept = _nodes[i].Memory.Find(_key);
+        var (known, rejected) = await _nodes[i].Cache.FindAsync(_key, Patience(i));
+        if (kept is not null) AssertNotBack(kept, known!, "What was found");
+        AssertMemory(i, kept);
+        Assert.True(known is null || known.Order > _heard[i], "A node was given what it knows to be purged.");
+        var turn = await _nodes[i].Shared.TakeTurnAsync(_key, known?.Order ?? 0, 0, rejected, TimeSpan.FromMinutes(1), Patience(i));
+        Assert.NotNull(turn);
+        if (turn is not Turn.Mine mine) return;
+        Assert.True(mine.Order > (known?.Order ?? 0) && mine.Order > _heard[i], "A turn does not come after what is known.");
+        Assert.Null(_holder);
+        _holder = mine;
+        Begin(i, mine.Order, mine);
+    }
+
+    private Task FetchAloneAsync(int i)
+    {
+        Begin(i, Now(), null);
+        return Task.CompletedTask;
+    }
+
+    private Task AskAsync(int i)
+    {
+        _fetches[i] = _fetches[i]! with { Answer = _progress };
+        return Task.CompletedTask;
+    }
+
+    private async Task StoreAsync(int i)
+    {
+        var (fetch, snapshot) = End(i);
+        if (fetch.Turn == _holder) _holder = null;
+        var (stored, kept) = (await StoredAsync(), _nodes[i].Memory.Find(_key));
+
+        var counts = await _nodes[i].Cache.StoreAsync(_key, snapshot, fetch.Turn, Patience(i));
+
+        var now = await StoredAsync();
+        Assert.True(now is not null || (stored is null && snapshot.Order <= _heard[i]), "Nothing is stored.");
+        if (stored?.Order > _purgedAt) AssertNotBack(stored, now!, "Redis");
+        if (stored?.Order > _purgedAt) AssertNotBack(stored, counts, "An answer");
+        if (kept?.Order > _purgedAt) AssertNotBack(kept, counts, "An answer after memory");
+        if (snapshot.Order > _purgedAt) AssertNotBack(snapshot, now!, "What was just stored");
+        if (stored?.Order <= _heard[i] && snapshot.Order > _heard[i]) Assert.Equal(snapshot.Order, now!.Order);
+        AssertMemory(i, kept);
+    }
+
+    private async Task StoreAloneAsync(int i)
+    {
+        var (_, snapshot) = End(i);
+        var kept = _nodes[i].Memory.Find(_key);
+
+        var counts = await _nodes[i].CacheAlone.StoreAsync(_key, snapshot, null, Patience(i));
+
+        if (kept is not null) AssertNotBack(kept, counts, "An answer out of memory");
+        AssertMemory(i, kept);
+    }
+
+    private void AssertMemory(int i, JobSnapshot? before)
+    {
+        var now = _nodes[i].Memory.Find(_key);
+        Assert.True(now is null || now.Order > _heard[i], "Memory holds what this node knows to be purged.");
+        if (before is not null && now is not null) AssertNotBack(before, now, "Memory");
+    }
+
+    private (Fetch Fetch, JobSnapshot Snapshot) End(int i)
+    {
+        var fetch = _fetches[i]!;
+        _fetches[i] = null;
+        return (fetch, Snapshot(fetch.Answer!.Value, fetch.Order));
+    }
+
+    public Task ForgetAsync(int i)
+    {
+        _fetches[i] = null;
+        return Task.CompletedTask;
+    }
+
+    public async Task LoseLockAsync()
+    {
+        _holder = null;
+        await _nodes[0].Redis.AskAsync<object>(async database => await database.KeyDeleteAsync($"{Name}:lock"), Patience(0));
+    }
+
+    public Task GoOnAsync()
+    {
+        _progress = Math.Min(_progress + 1, FinishedAt);
+        return Task.CompletedTask;
+    }
+
+    public async Task PurgeAsync(int i)
+    {
+        _purgedAt = Now();
+        await HearAsync(i);
+    }
+
+    public Task HearAsync(int i)
+    {
+        if (_heard[i] == _purgedAt) return Task.CompletedTask;
+        _heard[i] = _purgedAt;
+        var scope = new PurgeScope(_key.Account, _key.Address.Workflow, _key.Address.Job);
+        _nodes[i].Purges.Add(scope, _purgedAt);
+        _nodes[i].Memory.Remove(scope);
+        Assert.False(_nodes[i].Memory.Find(_key)?.Order <= _purgedAt, "Memory holds what was purged.");
+        return Task.CompletedTask;
+    }
+
+    private string Name => RedisConnection.Prefix + _key.Name;
+
+    private Patience Patience(int i) => _nodes[i].Redis.NewPatience();
+
+    private void Begin(int i, long order, Turn.Mine? turn)
+    {
+        _lastOrder = Math.Max(_lastOrder, order);
+        _fetches[i] = new Fetch(order, turn, null);
+    }
+
+    private long Now() => _lastOrder = Math.Max(_lastOrder + 1, (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
+
+    private async Task<JobSnapshot?> StoredAsync() => (await _nodes[0].Observer.FindAsync(_key, Patience(0))).Snapshot;
+
+    private static void AssertNotBack(JobSnapshot before, JobSnapshot after, string what)
+    {
+        var back = before.Kind == VerdictKind.Finished ? after.Kind != VerdictKind.Finished || after.Order < before.Order
+            : after.Kind != VerdictKind.Finished && after.Order < before.Order;
+        Assert.False(back, $"{what} went back from {before.Kind} {before.Order} to {after.Kind} {after.Order}.");
+    }
+
+    private static JobSnapshot Snapshot(int progress, long order)
+    {
+        var now = DateTimeOffset.UtcNow;
+        return new JobSnapshot
+        {
+            Order = order,
+            Kind = progress == FinishedAt ? VerdictKind.Finished : VerdictKind.Running,
+            FetchedAt = now,
+            FreshUntil = now.AddMinutes(1),
+            Representations = [new Representation(ContentCoding.Identity, new byte[] { (byte)progress })],
+        };
+    }
+
+    private sealed record Fetch(long Order, Turn.Mine? Turn, int? Answer);
+}

@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Simulator;
+
+namespace Gateway.Tests.Cluster;
+
+public sealed class LostNodeTests(RedisServer redis)
+{
+    private const int Nodes = 3, Filling = 0;
+
+    // For a machine that is busy with other tests.
+    private static readonly TimeSpan Slack = TimeSpan.FromSeconds(1);
+
+    private readonly string _job = $"finished-{Guid.NewGuid():N}";
+
+    [Fact]
+    public async Task When_the_filling_node_dies_the_others_answer_within_the_upstreams_timeout_and_a_second()
+    {
+        var timeout = TimeSpan.FromSeconds(3);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", $"{timeout}")));
+        await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
+        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
+        var watch = Stopwatch.StartNew();
+        var lost = gateways.GetAsync(Filling, _job);
+        await UntilAsync(() => world.Upstream.Ledger.Total == 1);
+        var waiting = Enumerable.Range(0, 40).Select(i => gateways.GetAsync(1 + i % (Nodes - 1), _job)).ToArray();
+        await Task.Delay(500, World.Cancellation);
+        gateways.Signal(Filling, "KILL");
+
+        var answers = await Task.WhenAll(waiting);
+
+        var took = watch.Elapsed;
+        Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
+        Assert.InRange(took, TimeSpan.Zero, timeout + TimeSpan.FromSeconds(1) + Slack);
+        Assert.Equal(2, world.Upstream.Ledger.Total);
+        await Assert.ThrowsAsync<HttpRequestException>(() => lost);
+        TestContext.Current.TestOutputHelper?.WriteLine($"All answered after {took}");
+    }
+
+    // A few large jobs, and so many that its own pause opens the node's circuit.
+    [Theory]
+    [InlineData(15, 1_000_000, 300, 150, 3)]
+    [InlineData(100, 200_000, 1000, 10, 20)]
+    public async Task A_node_that_was_stopped_while_it_fetched_takes_no_finished_job_back(int count, int size, int delay, int step, int answered)
+    {
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", "00:00:03")));
+        await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
+        var jobs = Enumerable.Range(0, count).Select(i => $"{_job}-{i}").ToArray();
+        foreach (var (i, job) in jobs.Index()) world.Upstream.Faults.Add(LateAndRunning(job, size, TimeSpan.FromMilliseconds(delay + step * i)));
+        var late = jobs.Select(job => gateways.GetAsync(Filling, job)).ToArray();
+        // The answers come in quick succession and take a while to digest, so that the node is stopped at every step:
+        // before an answer is here, while it is read, before it is stored, and after.
+        await UntilAsync(() => late.Count(answer => answer.IsCompleted) >= answered);
+        gateways.Signal(Filling, "STOP");
+        // What it had sent by then counts as said before.
+        await Task.Delay(500, World.Cancellation);
+        var undecided = late.Where(answer => !answer.IsCompleted).ToArray();
+        // Another node is told at once what was stored; else it waits until the lock of the stopped one ends, and fetches.
+        var told = await Task.WhenAll(jobs.Select(job => gateways.GetAsync(1, job)));
+        var stored = told.Where(IsRunning).Select(answer => answer.Job).ToHashSet();
+        foreach (var job in jobs)
+        {
+            while (IsRunning(await gateways.GetAsync(1, job))) await Task.Delay(100, World.Cancellation);
+        }
+        Assert.Equal(2 * jobs.Length, world.Upstream.Ledger.Total);
+        await Task.Delay(500, World.Cancellation);
+
+        gateways.Signal(Filling, "CONT");
+
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < TimeSpan.FromSeconds(3))
+        {
+            for (var node = 0; node < Nodes; node++)
+            {
+                Assert.DoesNotContain(await Task.WhenAll(jobs.Select(job => gateways.GetAsync(node, job))), IsRunning);
+            }
+            await Task.Delay(50, World.Cancellation);
+        }
+        // Where the answer was stored, it was right, and may have been on its way to the caller already.
+        var answers = await Task.WhenAll(undecided);
+        Assert.DoesNotContain(answers.Where(answer => !stored.Contains(answer.Job)), IsRunning);
+        Assert.Contains(answers, answer => !stored.Contains(answer.Job));
+        TestContext.Current.TestOutputHelper?.WriteLine($"Stopped with {undecided.Length} of {jobs.Length} answers missing, {stored.Count} stored; said late: {answers.Count(IsRunning)}");
+    }
+
+    private static Fault LateAndRunning(string job, int size, TimeSpan delay) => new()
+    {
+        Job = job,
+        Kind = FaultKind.Status,
+        Status = 200,
+        Body = $$"""{"id":"{{job}}","workflow_id":"survey-1","status":"running","padding":"{{new string('x', size)}}"}""",
+        Delay = delay,
+        Times = 1,
+    };
+
+    private static bool IsRunning(GatewayProcesses.Answer answer)
+    {
+        Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}");
+        return answer.Body.AsSpan().IndexOf("\"padding\""u8) >= 0;
+    }
+
+    private static async Task UntilAsync(Func<bool> holds)
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
+        while (!holds()) await Task.Delay(5, bound.Token);
+    }
+}

@@ -1,0 +1,46 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Cluster;
+
+public sealed class OneFetchTests(RedisServer redis)
+{
+    private const int Nodes = 3, FirstRequests = 3_000, Jobs = 200, RequestsEach = 50, InFlight = 200;
+
+    [Fact]
+    public async Task However_many_ask_three_gateways_a_finished_job_is_fetched_once_and_never_again()
+    {
+        await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(redis));
+        var jobs = Enumerable.Range(0, Jobs + 1).Select(_ => $"finished-{Guid.NewGuid():N}").ToArray();
+        var bodies = new Dictionary<string, byte[]>();
+        foreach (var job in jobs) bodies[job] = await world.UpstreamBytesAsync(job);
+        world.Upstream.Ledger.Clear();
+        await using (var gateways = await GatewayProcesses.StartAsync(world, Nodes))
+        {
+            AssertRight(await Task.WhenAll(Enumerable.Range(0, FirstRequests).Select(i => gateways.GetAsync(i % Nodes, jobs[0]))), bodies);
+            Assert.Equal(1, world.Upstream.Ledger.Total);
+
+            // The requests for one job follow each other, so that they meet.
+            await AskAsync(gateways, Jobs * RequestsEach, i => jobs[1 + i / RequestsEach], bodies);
+            Assert.Equal(1 + Jobs, world.Upstream.Ledger.Total);
+            Assert.All(jobs, job => Assert.Equal(1, world.Upstream.Ledger.CallsFor(job)));
+        }
+
+        await using var restarted = await GatewayProcesses.StartAsync(world, Nodes);
+        await AskAsync(restarted, jobs.Length * Nodes, i => jobs[i / Nodes], bodies);
+        Assert.Equal(1 + Jobs, world.Upstream.Ledger.Total);
+    }
+
+    private static Task AskAsync(GatewayProcesses gateways, int requests, Func<int, string> job, Dictionary<string, byte[]> bodies) =>
+        Parallel.ForAsync(0, requests, new ParallelOptions { MaxDegreeOfParallelism = InFlight }, async (i, _) =>
+            AssertRight([await gateways.GetAsync(i % Nodes, job(i))], bodies));
+
+    private static void AssertRight(GatewayProcesses.Answer[] answers, Dictionary<string, byte[]> bodies)
+    {
+        foreach (var answer in answers)
+        {
+            Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}");
+            Assert.True(answer.Body.AsSpan().SequenceEqual(bodies[answer.Job]), $"Another body: {answer}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.Diagnostics;
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Cluster;
+
+public sealed class PollingTests(RedisServer redis)
+{
+    private const int Nodes = 3, Polls = 10_000;
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(20);
+
+    [Fact]
+    public async Task Ten_thousand_polls_of_a_running_job_in_twenty_seconds_cost_eleven_calls_at_most()
+    {
+        await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(redis));
+        await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
+        var job = $"run-300-{Guid.NewGuid():N}";
+        var polls = new Task<GatewayProcesses.Answer>[Polls];
+        var watch = Stopwatch.StartNew();
+
+        for (var i = 0; i < Polls; i++)
+        {
+            var due = Time * i / Polls - watch.Elapsed;
+            if (due > TimeSpan.Zero) await Task.Delay(due, World.Cancellation);
+            polls[i] = gateways.GetAsync(i % Nodes, job);
+        }
+        var answers = await Task.WhenAll(polls);
+
+        Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
+        // One at the start, and one when two seconds are over; each takes some time, too.
+        Assert.InRange(world.Upstream.Ledger.Total, 5, 11);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
+    }
+}

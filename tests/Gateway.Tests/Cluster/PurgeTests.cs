@@ -1,0 +1,158 @@
+using System.Diagnostics;
+using Gateway.Tests.Infrastructure;
+using Simulator;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>What a purge takes away, and what it leaves.</summary>
+public sealed class PurgeTests(RedisServer redis)
+{
+    private readonly string _account = Purging.NewAccount();
+    private readonly string _job = $"finished-{Guid.NewGuid():N}";
+
+    [Theory]
+    [InlineData("/survey-1/JOB", 1)]
+    [InlineData("/survey-1", 2)]
+    [InlineData("", 3)]
+    public async Task A_purge_removes_what_is_in_scope_and_nothing_else(string scope, int inScope)
+    {
+        await using var world = await WorldAsync(redis.ConnectionString);
+        await PurgedAsync(world, world.AddGateway(), _account + scope.Replace("JOB", _job, StringComparison.Ordinal), inScope);
+    }
+
+    [Fact]
+    public async Task A_purge_of_everything_removes_everything()
+    {
+        await using var own = new RedisServer();
+        await own.InitializeAsync();
+        await using var world = await WorldAsync(own.ConnectionString);
+        await PurgedAsync(world, world.AddGateway(), "", 4);
+    }
+
+    [Theory]
+    [InlineData("ACCOUNT/survey-1/JOB", 1)]
+    [InlineData("ACCOUNT/survey-1", 2)]
+    [InlineData("ACCOUNT", 3)]
+    [InlineData("", 4)]
+    public async Task A_purge_without_redis_removes_the_same_from_memory(string scope, int inScope)
+    {
+        await using var world = await WorldAsync("");
+        await PurgedAsync(world, null, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal).Replace("JOB", _job, StringComparison.Ordinal), inScope);
+    }
+
+    [Fact]
+    public async Task A_purge_of_an_account_takes_its_name_in_any_case()
+    {
+        await using var world = await WorldAsync(redis.ConnectionString);
+        await Purging.IsHitAsync(world.Gateway, _job);
+        using var answer = await Purging.PurgeAsync(world.Gateway, $"{_account.ToUpperInvariant()}/survey-1/{_job}");
+        Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
+    }
+
+    [Fact]
+    public async Task A_purge_counts_what_is_in_redis_only_and_what_is_in_no_cache()
+    {
+        await using var world = await WorldAsync(redis.ConnectionString);
+        var other = world.AddGateway();
+        await Purging.IsHitAsync(other, _job);
+        Assert.Equal((1, 0), await Purging.CountAsync(world.Gateway, _account));
+        Assert.Equal((0, 0), await Purging.CountAsync(world.Gateway, _account));
+    }
+
+    [Fact]
+    public async Task A_purge_removes_more_than_one_page_of_jobs()
+    {
+        await using var world = await WorldAsync(redis.ConnectionString, ("Redis:Timeout", "00:00:05"));
+        foreach (var some in Enumerable.Range(0, 1100).Chunk(50))
+        {
+            await Task.WhenAll(some.Select(i => Purging.IsHitAsync(world.Gateway, $"{_job}-{i}")));
+        }
+        Assert.Equal((1100, 1100), await Purging.CountAsync(world.Gateway, $"{_account}/survey-1"));
+    }
+
+    [Fact]
+    public async Task A_purge_is_told_to_the_other_nodes_and_not_only_found_by_them()
+    {
+        await using var world = await WorldAsync(redis.ConnectionString);
+        var other = world.AddGateway();
+        var heard = TimeSpan.Zero;
+        for (var round = 0; round < 4; round++)
+        {
+            await Purging.IsHitAsync(world.Gateway, _job);
+            Assert.True(await Purging.IsHitAsync(other, _job));
+            await Purging.CountAsync(world.Gateway, _account);
+            var waiting = Stopwatch.StartNew();
+            await Purging.WithinAsync(TimeSpan.FromSeconds(1), async () => !await Purging.IsHitAsync(other, _job), "the other node has heard of it");
+            heard += waiting.Elapsed;
+        }
+        // By looking once a second it would be three seconds and more, for each round begins just after a look.
+        Assert.InRange(heard, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+    }
+
+    [Theory]
+    [InlineData("ACCOUNT/survey-1/JOB")]
+    [InlineData("ACCOUNT")]
+    public async Task A_purge_lets_a_job_whose_last_fill_failed_be_fetched_at_once_on_all_nodes(string scope)
+    {
+        await using var world = await WorldAsync(redis.ConnectionString, ("Jobs:RunningLifetime", "00:01:00"));
+        var (other, third) = (world.AddGateway(), world.AddGateway());
+        world.Upstream.Faults.Add(new Fault { Job = $"{_job}*", Kind = FaultKind.Status, Status = 500, Times = 2 });
+        foreach (var node in (GatewayNode[])[world.Gateway, other, world.Gateway, other])
+        {
+            using var failed = await World.GetAsync(node, _job);
+            using var failedToo = await World.GetAsync(node, $"{_job}x");
+            Assert.Equal((502, 502), ((int)failed.StatusCode, (int)failedToo.StatusCode));
+        }
+        Assert.Equal(2, world.Upstream.Ledger.Total);
+
+        await Purging.CountAsync(world.Gateway, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal).Replace("JOB", _job, StringComparison.Ordinal));
+
+        await Purging.WithinAsync(TimeSpan.FromSeconds(1), async () =>
+        {
+            using var answer = await World.GetAsync(other, _job);
+            return answer.IsSuccessStatusCode;
+        }, "the other node fetches again");
+        Assert.True(await Purging.IsHitAsync(world.Gateway, _job));
+        // What was not purged still waits for its back-off, on every node.
+        await Purging.WithinAsync(TimeSpan.FromSeconds(1), async () =>
+        {
+            using var answer = await World.GetAsync(third, $"{_job}x");
+            return answer.IsSuccessStatusCode == (scope == "ACCOUNT");
+        }, "the other job follows its own scope");
+        Assert.Equal(scope == "ACCOUNT" ? 4 : 3, world.Upstream.Ledger.Total);
+    }
+
+    // Four jobs whose names begin alike; the first is in every scope, the last only in that of everything.
+    private async Task PurgedAsync(World world, GatewayNode? other, string scope, int inScope)
+    {
+        var node = world.Gateway;
+        var jobs = new[]
+        {
+            (_job, "survey-1", World.MappingKey), (_job + "x", "survey-1", World.MappingKey),
+            (_job, "survey-12", World.MappingKey), (_job, "survey-1", World.SurveyKey),
+        };
+        foreach (var (job, workflow, key) in jobs)
+        {
+            Assert.False(await Purging.IsHitAsync(node, job, workflow, key));
+            Assert.True(await Purging.IsHitAsync(other ?? node, job, workflow, key));
+        }
+
+        var counts = await Purging.CountAsync(node, scope);
+
+        Assert.Equal((other is null ? 0 : inScope, inScope), counts);
+        if (other is not null)
+        {
+            await Purging.WithinAsync(TimeSpan.FromSeconds(1), async () => !await Purging.IsHitAsync(other, _job), "the other node has heard of it");
+            world.Upstream.Ledger.Clear();
+        }
+        var hits = new List<bool>();
+        foreach (var (job, workflow, key) in jobs) hits.Add(await Purging.IsHitAsync(other ?? node, job, workflow, key));
+        Assert.Equal(jobs.Select((_, i) => i >= inScope || (i == 0 && other is not null)), hits);
+        foreach (var (job, workflow, key) in jobs) Assert.True(await Purging.IsHitAsync(node, job, workflow, key));
+        Assert.Equal(other is null ? jobs.Length + inScope : inScope - 1, world.Upstream.Ledger.Total);
+    }
+
+    private Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) => World.StartAsync([
+        ("ConnectionStrings:Redis", connectionString), .. Purging.Operator, .. Purging.Account(_account),
+        .. Purging.Account(_account + "b", "survey"), .. settings]);
+}

@@ -1,0 +1,82 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>Several gateways in processes of their own, with one Redis and one upstream.</summary>
+internal sealed partial class GatewayProcesses : IAsyncDisposable
+{
+    private readonly Node[] _nodes;
+
+    private GatewayProcesses(Node[] nodes) => _nodes = nodes;
+
+    public int Count => _nodes.Length;
+
+    /// <summary>
+    /// Settings for a world of such gateways: they log little, for there is much to log, and have patience with Redis, for
+    /// on a busy machine it is not to seem away.
+    /// </summary>
+    public static (string Key, string? Value)[] Settings(RedisServer redis, params (string Key, string? Value)[] others) =>
+    [
+        ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"),
+        ("Logging:LogLevel:Default", "Warning"), ("Logging:LogLevel:Gateway", "Warning"),
+        ("Logging:LogLevel:Microsoft.AspNetCore", "Warning"), ("Logging:LogLevel:Polly", "None"), .. others,
+    ];
+
+    public static async Task<GatewayProcesses> StartAsync(World world, int count) =>
+        new(await Task.WhenAll(Enumerable.Range(0, count).Select(_ => Node.StartAsync(world.Environment()))));
+
+    /// <summary>Asks one of them for a job.</summary>
+    public async Task<Answer> GetAsync(int node, string job)
+    {
+        var watch = Stopwatch.StartNew();
+        using var answer = await _nodes[node].Client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative), World.Cancellation);
+        var body = await answer.Content.ReadAsByteArrayAsync(World.Cancellation);
+        var cacheStatus = answer.Headers.TryGetValues("Cache-Status", out var values) ? string.Join(", ", values) : "";
+        return new Answer(job, answer.StatusCode, body, cacheStatus, answer.Headers.Age, answer.Content.Headers.ContentType?.MediaType, watch.Elapsed);
+    }
+
+    public void Signal(int node, string signal) => _nodes[node].Process.Signal(signal);
+
+    /// <summary>The sum of a counter over all of them.</summary>
+    public async Task<int> SumAsync(string counter)
+    {
+        var pages = await Task.WhenAll(_nodes.Select(node => node.Management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation)));
+        return pages.SelectMany(page => Sample().Matches(page)).Where(sample => sample.Groups["name"].Value == counter)
+            .Sum(sample => (int)double.Parse(sample.Groups["value"].Value, CultureInfo.InvariantCulture));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var node in _nodes) await node.DisposeAsync();
+    }
+
+    [GeneratedRegex(@"^(?<name>[a-z_]+)(\{.*\})? (?<value>[0-9.eE+]+)( [0-9]+)?\r?$", RegexOptions.Multiline)]
+    private static partial Regex Sample();
+
+    internal sealed record Answer(
+        string Job, HttpStatusCode Status, byte[] Body, string CacheStatus, TimeSpan? Age, string? MediaType, TimeSpan Time)
+    {
+        public override string ToString() => $"{Job}: {(int)Status} {CacheStatus} after {Time.TotalMilliseconds:0} ms";
+    }
+
+    private sealed record Node(GatewayProcess Process, HttpClient Client, HttpClient Management) : IAsyncDisposable
+    {
+        public static async Task<Node> StartAsync(Dictionary<string, string?> environment)
+        {
+            var port = ChildProcess.FreePort();
+            environment["Management__Port"] = $"{port}";
+            var process = await GatewayProcess.StartAsync(environment);
+            return new Node(process, process.Client(), new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") });
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            Client.Dispose();
+            Management.Dispose();
+            await Process.DisposeAsync();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using StackExchange.Redis;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>A real redis-server of one test's own, which may be stopped, killed and restarted on its port.</summary>
+internal sealed class OwnRedis : IAsyncDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-redis-");
+    private readonly int _port = ChildProcess.FreePort();
+    private ChildProcess? _process;
+
+    public OwnRedis() =>
+        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"), "There is no redis-server on the PATH, and this is about how it behaves.");
+
+    public int Port => _port;
+
+    public string ConnectionString => $"127.0.0.1:{_port}";
+
+    /// <summary>Starts it with the data it had, if it is persistent.</summary>
+    public async Task StartAsync(bool persistent = false)
+    {
+        _process = new ChildProcess("redis-server",
+        [
+            "--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--dir", _folder.FullName,
+            "--appendonly", persistent ? "yes" : "no", "--appendfsync", "always",
+        ]);
+        await _process.UntilAsync(async () => await CommandAsync("PING") is not null);
+    }
+
+    public async Task KillAsync()
+    {
+        if (_process is not null) await _process.DisposeAsync();
+        _process = null;
+    }
+
+    /// <summary>Stops it where it is: connections stay, the system accepts new ones, and nothing answers.</summary>
+    public void Freeze() => _process!.Signal("STOP");
+
+    public void Thaw() => _process!.Signal("CONT");
+
+    /// <returns>Null: it is away.</returns>
+    public async Task<RedisResult?> CommandAsync(string command, params object[] arguments)
+    {
+        try
+        {
+            await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},connectTimeout=500,abortConnect=true,allowAdmin=true");
+            return await connection.GetDatabase().ExecuteAsync(command, arguments);
+        }
+        catch (RedisConnectionException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        _folder.Delete(recursive: true);
+    }
+}

@@ -1,0 +1,172 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>A way to a Redis that can be made bad, for old connections and for new ones.</summary>
+internal sealed class RedisProxy : IAsyncDisposable
+{
+    private static readonly TimeSpan Slowness = TimeSpan.FromMilliseconds(500);
+
+    private readonly int _target;
+    private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
+    private TcpListener? _listener;
+    private volatile bool _isSilent;
+    private volatile bool _isSlow;
+
+    public RedisProxy(int target)
+    {
+        _target = target;
+        Listen();
+    }
+
+    public int Port { get; } = ChildProcess.FreePort();
+
+    public string ConnectionString => $"127.0.0.1:{Port}";
+
+    /// <summary>Cuts all connections, and refuses new ones.</summary>
+    public void Cut()
+    {
+        _listener?.Stop();
+        _listener = null;
+        foreach (var socket in _sockets.Keys) Close(socket);
+    }
+
+    /// <summary>Accepts, and holds back all replies until it is well again.</summary>
+    public void FallSilent() => _isSilent = true;
+
+    /// <summary>Every reply comes half a second late.</summary>
+    public void SlowDown() => _isSlow = true;
+
+    public void GetWell()
+    {
+        _isSilent = _isSlow = false;
+        if (_listener is null) Listen();
+    }
+
+    /// <summary>Goes away and comes back, a second each, and is well in the end.</summary>
+    public async Task FlapAsync(int times)
+    {
+        for (var i = 0; i < times; i++)
+        {
+            Cut();
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            GetWell();
+            if (i < times - 1) await Task.Delay(TimeSpan.FromSeconds(1));
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        Cut();
+        _isSilent = false;
+        return ValueTask.CompletedTask;
+    }
+
+    private void Listen()
+    {
+        _listener = new TcpListener(IPAddress.Loopback, Port);
+        _listener.Start();
+        _ = AcceptAsync(_listener);
+    }
+
+    private async Task AcceptAsync(TcpListener listener)
+    {
+        try
+        {
+            while (true) _ = ServeAsync(await listener.AcceptSocketAsync(), listener);
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // It was stopped.
+        }
+    }
+
+    private async Task ServeAsync(Socket near, TcpListener listener)
+    {
+        var far = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        near.NoDelay = true;
+        _sockets[near] = _sockets[far] = true;
+        // It may have been cut between the accepting and here.
+        if (_listener != listener) Close(near);
+        try
+        {
+            await far.ConnectAsync(IPAddress.Loopback, _target);
+            await Task.WhenAny(AskAsync(near, far), AnswerAsync(far, near));
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // There is nobody behind it.
+        }
+        Close(near);
+        Close(far);
+        _sockets.TryRemove(near, out _);
+        _sockets.TryRemove(far, out _);
+    }
+
+    private static async Task AskAsync(Socket near, Socket far)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await near.ReceiveAsync(buffer) is > 0 and var count) await SendAsync(far, buffer.AsMemory(0, count));
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // One of the two has closed.
+        }
+    }
+
+    private async Task AnswerAsync(Socket far, Socket near)
+    {
+        // Each reply is late by itself: they do not wait for each other.
+        var replies = Channel.CreateUnbounded<(byte[] Bytes, long Came)>();
+        var sending = SendRepliesAsync(replies.Reader, near);
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await far.ReceiveAsync(buffer) is > 0 and var count)
+            {
+                await replies.Writer.WriteAsync((buffer[..count], Stopwatch.GetTimestamp()));
+            }
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // One of the two has closed.
+        }
+        replies.Writer.Complete();
+        await sending;
+    }
+
+    private async Task SendRepliesAsync(ChannelReader<(byte[] Bytes, long Came)> replies, Socket near)
+    {
+        try
+        {
+            await foreach (var (bytes, came) in replies.ReadAllAsync())
+            {
+                while (_isSilent || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
+                await SendAsync(near, bytes);
+            }
+        }
+        catch (Exception e) when (IsEnd(e))
+        {
+            // It has closed.
+        }
+    }
+
+    private static async Task SendAsync(Socket to, ReadOnlyMemory<byte> bytes)
+    {
+        while (bytes.Length > 0) bytes = bytes[await to.SendAsync(bytes)..];
+    }
+
+    private static void Close(Socket socket)
+    {
+        // With a reset, not with a polite end.
+        socket.Close(0);
+    }
+
+    private static bool IsEnd(Exception e) => e is SocketException or ObjectDisposedException or InvalidOperationException;
+}

@@ -1,0 +1,146 @@
+using System.Diagnostics.Metrics;
+using Gateway.Configuration;
+using Gateway.Jobs;
+using Gateway.Operations;
+using Gateway.Tests.Infrastructure;
+using Gateway.Upstream;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Gateway.Tests.Jobs;
+
+public sealed class JobMemoryTests : IDisposable
+{
+    private static readonly JobKey Key = PurgeScopeTests.Key("a", "w", "j");
+
+    private readonly ServiceProvider _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+    private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
+    private readonly PurgeMarks _purges = new();
+    private readonly LiveConfiguration _configuration;
+    private readonly JobMemory _memory;
+
+    public JobMemoryTests()
+    {
+        _configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
+            [KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential)]).Build(), NullLogger<LiveConfiguration>.Instance);
+        _memory = new JobMemory(_configuration, _purges, new GatewayMetrics(_services.GetRequiredService<IMeterFactory>()), _clock);
+    }
+
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _configuration.Dispose();
+        _services.Dispose();
+    }
+
+    [Theory]
+    [InlineData(nameof(VerdictKind.Running), 1, nameof(VerdictKind.Running), 2, true)]
+    [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Running), 1, false)]
+    [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Finished), 1, true)]
+    [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.Running), 2, false)]
+    [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.NotFound), 2, false)]
+    [InlineData(nameof(VerdictKind.Failed), 1, nameof(VerdictKind.Running), 2, true)]
+    public void A_snapshot_gives_way_only_to_one_that_outranks_it(string firstKind, long firstOrder, string secondKind, long secondOrder, bool replaced)
+    {
+        var (first, second) = (Snapshot(firstKind, firstOrder), Snapshot(secondKind, secondOrder));
+        Assert.Same(first, _memory.Keep(Key, first));
+        var counts = replaced ? second : first;
+        Assert.Same(counts, _memory.Keep(Key, second));
+        Assert.Same(counts, _memory.Find(Key));
+    }
+
+    [Theory]
+    [InlineData("*")]
+    [InlineData("a")]
+    [InlineData("a/w")]
+    [InlineData("a/w/j")]
+    public void What_is_purged_is_gone_and_does_not_come_back(string name)
+    {
+        var other = PurgeScopeTests.Key("ab", "w", "j");
+        _memory.Keep(Key, Snapshot(order: 1));
+        _memory.Keep(other, Snapshot(order: 1));
+
+        Assert.Equal(name == "*" ? 2 : 1, Purge(name, at: 5));
+
+        Assert.Null(_memory.Find(Key));
+        Assert.Equal(name != "*", _memory.Find(other) is not null);
+        // It answers those who waited for it, and nobody else.
+        var late = Snapshot(order: 5);
+        Assert.Same(late, _memory.Keep(Key, late));
+        Assert.Null(_memory.Find(Key));
+        var next = Snapshot(nameof(VerdictKind.Running), order: 6);
+        Assert.Same(next, _memory.Keep(Key, next));
+        Assert.Same(next, _memory.Find(Key));
+    }
+
+    [Fact]
+    public void What_was_fetched_after_the_purge_stays_when_the_purge_is_heard_of_late()
+    {
+        _memory.Keep(Key, Snapshot(order: 6));
+        Assert.Equal(0, Purge("a", at: 5));
+        Assert.NotNull(_memory.Find(Key));
+    }
+
+    [Fact]
+    public void A_failure_is_remembered_during_its_back_off()
+    {
+        _memory.Keep(Key, Failure(order: 1));
+        Assert.NotNull(_memory.FindFailure(Key));
+        Assert.Null(_memory.FindFailure(PurgeScopeTests.Key("a", "w", "jj")));
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        Assert.Null(_memory.FindFailure(Key));
+    }
+
+    [Fact]
+    public void A_failure_without_a_back_off_is_not_remembered()
+    {
+        _memory.Keep(Key, Failure(order: 1) with { BackOff = TimeSpan.Zero });
+        Assert.Null(_memory.FindFailure(Key));
+    }
+
+    [Fact]
+    public void A_failure_is_purged_and_does_not_come_back()
+    {
+        _memory.Keep(Key, Failure(order: 1));
+        Assert.Equal(0, Purge("a/w", at: 5));
+        Assert.Null(_memory.FindFailure(Key));
+        _memory.Keep(Key, Failure(order: 5));
+        Assert.Null(_memory.FindFailure(Key));
+        _memory.Keep(Key, Failure(order: 6));
+        Assert.NotNull(_memory.FindFailure(Key));
+    }
+
+    [Fact]
+    public async Task A_purge_that_races_with_snapshots_leaves_nothing_older_than_itself()
+    {
+        for (var at = 10L; at < 5000; at += 10)
+        {
+            var orders = Enumerable.Range(1, 3).Select(i => at - i).ToList();
+            await Task.WhenAll(
+                [Task.Run(() => Purge("a/w", at), World.Cancellation), .. orders.Select(order =>
+                    Task.Run(() => _memory.Keep(Key, Snapshot(order: order)), World.Cancellation))]);
+            Assert.Null(_memory.Find(Key));
+        }
+    }
+
+    private int Purge(string name, long at)
+    {
+        Assert.True(PurgeScope.TryParse(name, out var scope));
+        Assert.True(_purges.Add(scope, at));
+        return _memory.Remove(scope);
+    }
+
+    private static FailedFill Failure(long order) =>
+        new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable), TimeSpan.FromSeconds(5)) { Order = order };
+
+    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0) => new()
+    {
+        Order = order,
+        Kind = Enum.Parse<VerdictKind>(kind),
+        FetchedAt = DateTimeOffset.UtcNow,
+        FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
+        Representations = [new Representation(ContentCoding.Identity, new byte[] { 1 })],
+    };
+}

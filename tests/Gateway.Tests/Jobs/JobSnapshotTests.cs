@@ -1,0 +1,75 @@
+using Gateway.Jobs;
+
+namespace Gateway.Tests.Jobs;
+
+public sealed class JobSnapshotTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan StaleIfError = TimeSpan.FromMinutes(10);
+
+    [Theory]
+    [InlineData(nameof(VerdictKind.Running), 2, null, 600)]
+    [InlineData(nameof(VerdictKind.Running), 0, null, 600)]
+    [InlineData(nameof(VerdictKind.Finished), 86400, null, 86400)]
+    [InlineData(nameof(VerdictKind.Finished), 300, 300, 300)]
+    [InlineData(nameof(VerdictKind.Running), 2, 5, 5)]
+    [InlineData(nameof(VerdictKind.Running), 0, -5, 0)]
+    [InlineData(nameof(VerdictKind.NotFound), 1, null, 1)]
+    [InlineData(nameof(VerdictKind.NotFound), 0, null, 0)]
+    public void It_is_kept_while_it_is_fresh_or_may_answer_for_a_failing_upstream(string kind, int fresh, int? urls, int kept) =>
+        Assert.Equal(TimeSpan.FromSeconds(kept), Snapshot(kind, fresh, urls).Retention(StaleIfError));
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1999, true)]
+    [InlineData(2000, false)]
+    [InlineData(2001, false)]
+    public void It_is_fresh_until_its_lifetime_is_over(int milliseconds, bool fresh) =>
+        Assert.Equal(fresh, Snapshot(nameof(VerdictKind.Running), 2).IsFresh(Now.AddMilliseconds(milliseconds)));
+
+    [Theory]
+    [InlineData(nameof(VerdictKind.Running), null, 599, true)]
+    [InlineData(nameof(VerdictKind.Running), null, 600, false)]
+    [InlineData(nameof(VerdictKind.Failed), null, 599, true)]
+    [InlineData(nameof(VerdictKind.Running), 30, 29, true)]
+    [InlineData(nameof(VerdictKind.Running), 30, 30, false)]
+    [InlineData(nameof(VerdictKind.NotFound), null, 0, false)]
+    [InlineData(nameof(VerdictKind.NotFound), null, 1, false)]
+    public void Only_a_young_job_whose_urls_still_work_may_answer_stale(string kind, int? urls, int age, bool may) =>
+        Assert.Equal(may, Snapshot(kind, 2, urls).MayServeStale(StaleIfError, Now.AddSeconds(age)));
+
+    [Theory]
+    [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.Running), 2, true)]
+    [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.Finished), 2, false)]
+    [InlineData(nameof(VerdictKind.Finished), 2, nameof(VerdictKind.Finished), 1, true)]
+    [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Finished), 1, false)]
+    [InlineData(nameof(VerdictKind.Failed), 2, nameof(VerdictKind.Finished), 1, false)]
+    [InlineData(nameof(VerdictKind.NotFound), 2, nameof(VerdictKind.Finished), 1, false)]
+    [InlineData(nameof(VerdictKind.Running), 1, nameof(VerdictKind.Failed), 2, false)]
+    [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Failed), 1, true)]
+    [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Running), 2, false)]
+    public void Nothing_less_or_older_takes_its_place(string kind, long order, string other, long otherOrder, bool outranks) =>
+        Assert.Equal(outranks, Snapshot(kind, 2, order: order).Outranks(Snapshot(other, 2, order: otherOrder)));
+
+    [Fact]
+    public void Anything_is_better_than_nothing() => Assert.True(Snapshot(nameof(VerdictKind.NotFound), 0).Outranks(null));
+
+    [Fact]
+    public void It_weighs_no_less_than_its_bodies()
+    {
+        var snapshot = Snapshot(nameof(VerdictKind.Finished), 2);
+        Assert.Equal(3, snapshot.Representations.Length);
+        Assert.InRange(snapshot.Size, snapshot.Representations.Sum(one => one.Body.Length), 4096);
+    }
+
+    [Fact]
+    public void The_upstream_error_of_a_missing_job_is_kept_as_it_is() =>
+        Assert.Single(Snapshot(nameof(VerdictKind.NotFound), 1).Representations);
+
+    private static JobSnapshot Snapshot(string kind, int fresh, int? urls = null, long order = 1)
+    {
+        DateTimeOffset? expiry = urls is { } seconds ? Now.AddSeconds(seconds) : null;
+        var verdict = new Verdict(Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(fresh), UrlsExpireAt: expiry);
+        return JobSnapshot.From(new byte[1000], verdict, order, Now);
+    }
+}

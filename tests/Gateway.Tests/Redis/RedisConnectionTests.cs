@@ -1,0 +1,96 @@
+using System.Diagnostics;
+using Gateway.Configuration;
+using Gateway.Redis;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Gateway.Tests.Redis;
+
+public sealed class RedisConnectionTests : IDisposable
+{
+    private readonly LiveConfiguration _configuration = new(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+    {
+        ["ConnectionStrings:Redis"] = $"127.0.0.1:{ChildProcess.FreePort()}",
+        ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+    }).Build(), NullLogger<LiveConfiguration>.Instance);
+
+    private readonly LogLines _log = new();
+    private readonly LoggerFactory _loggers;
+    private readonly RedisConnection _redis;
+
+    public RedisConnectionTests()
+    {
+        _loggers = new LoggerFactory([_log]);
+        _redis = new RedisConnection(_configuration, _loggers.CreateLogger<RedisConnection>());
+    }
+
+    public void Dispose()
+    {
+        _redis.Dispose();
+        _loggers.Dispose();
+        _log.Dispose();
+        _configuration.Dispose();
+    }
+
+    [Fact]
+    public async Task Whatever_happens_to_redis_is_one_line_a_second()
+    {
+        var watch = Stopwatch.StartNew();
+        while (watch.Elapsed < TimeSpan.FromSeconds(2.5))
+        {
+            _redis.Found();
+            _redis.Lose(new TimeoutException("away"));
+            await Task.Delay(5, TestContext.Current.CancellationToken);
+        }
+        Assert.InRange(_log.All.Count, 2, 3);
+    }
+
+    [Fact]
+    public async Task What_waits_is_told_once_when_redis_is_lost()
+    {
+        var told = 0;
+        _redis.Lost += () => told++;
+        _redis.Lose(new TimeoutException());
+        _redis.Found();
+        _redis.Lose(new TimeoutException());
+        _redis.Lose(new TimeoutException());
+        Assert.Equal(1, told);
+
+        // While it is away nobody finds out again.
+        Assert.Null(await _redis.TryAsync<string>(_ => throw new InvalidOperationException(), _redis.NewPatience()));
+        Assert.Equal(1, told);
+    }
+
+    [Fact]
+    public async Task After_a_nap_of_this_process_requests_wait_until_redis_was_found_well()
+    {
+        var cancellation = TestContext.Current.CancellationToken;
+        _redis.Found();
+        _redis.Looked();
+        Assert.True(_redis.CatchUpAsync().IsCompletedSuccessfully);
+        // Nobody looks for as long as that where the process does not get to run.
+        await Task.Delay(TimeSpan.FromSeconds(2.2), cancellation);
+
+        var waiting = _redis.CatchUpAsync();
+        await Task.Delay(100, cancellation);
+        Assert.False(waiting.IsCompleted);
+        _redis.Lose(new TimeoutException("late replies"));
+        _redis.Looked();
+        await Task.Delay(100, cancellation);
+        Assert.False(waiting.IsCompleted);
+        _redis.Found();
+        _redis.Looked();
+
+        await waiting.WaitAsync(TimeSpan.FromSeconds(1), cancellation);
+        Assert.True(_redis.CatchUpAsync().IsCompletedSuccessfully);
+    }
+
+    [Fact]
+    public async Task Nobody_waits_long_for_a_redis_that_stays_away_after_a_nap()
+    {
+        await Task.Delay(TimeSpan.FromSeconds(2.2), TestContext.Current.CancellationToken);
+        await _redis.CatchUpAsync().WaitAsync(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
+    }
+}
