@@ -12,7 +12,11 @@ internal sealed class JobOperation : IOperationFilter
     private static readonly string[] JobHeaders = ["ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "RateLimit", "RateLimit-Policy"];
 
     // Problems that a request with this path cannot meet.
-    private static readonly ProblemType[] Elsewhere = [ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest];
+    private static readonly ProblemType[] Elsewhere =
+    [
+        ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired,
+        ProblemType.PurgeIncomplete,
+    ];
 
     private static readonly Dictionary<string, string> Descriptions = new()
     {

@@ -9,6 +9,10 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250), LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
 
+    /// <summary>Of a node that is paused so often that each answer comes when its turn is over.</summary>
+    public static readonly FailedFill TooLate = new(
+        new Verdict(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"), UpstreamAnswer.Failed(UpstreamFault.TimedOut), TimeSpan.Zero);
+
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public long Order { get; init; }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Gateway.Configuration;
 using Gateway.Operations;
 using Gateway.Redis;
@@ -17,7 +16,7 @@ internal sealed class JobSource(
     // How long callers of a job whose last fill failed wait for the next one.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
 
-    private const int MaxLooks = 3;
+    private const int MaxLooks = 3, MaxFetches = 3;
 
     private readonly SingleFlight<JobKey, Lookup> _fills = new();
 
@@ -51,12 +50,13 @@ internal sealed class JobSource(
 
     /// <summary>
     /// One fill: out of Redis, or by another node that is at it already, or from the upstream. It is bounded in time by the
-    /// upstream's timeout, twice if a node dies while others wait for it.
+    /// upstream's timeout, once more for each time that a node dies, or is paused, while it fetches.
     /// </summary>
     private async Task<Lookup> FindOrFetchAsync(JobKey key)
     {
         using var listener = channel.Listen(key.Name);
         long awaited = 0;
+        var fetches = 0;
         for (var looks = 1; ; looks++)
         {
             await redis.CatchUpAsync();
@@ -82,6 +82,7 @@ internal sealed class JobSource(
                     return Fail(theirFailure, known);
             }
             if (await FetchAsync(key, turn as Turn.Mine, known, patience) is { } lookup) return lookup;
+            if (++fetches == MaxFetches) return Fail(FailedFill.TooLate, known);
         }
     }
 
@@ -90,15 +91,15 @@ internal sealed class JobSource(
     /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
     private async Task<Lookup?> FetchAsync(JobKey key, Turn.Mine? turn, JobSnapshot? known, Patience patience)
     {
-        var started = Stopwatch.GetTimestamp();
+        var started = clock.GetTimestamp();
         var asked = turn?.Order ?? order.Next(known?.Order ?? 0);
         var answer = await upstream.GetJobAsync(key.Account, key.Address);
         var options = configuration.Current.Jobs;
         var now = clock.GetUtcNow();
         var verdict = Freshness.Classify(answer, key.Address, options, now);
-        metrics.Filled(verdict, Stopwatch.GetElapsedTime(started));
+        metrics.Filled(verdict, clock.GetElapsedTime(started));
         // This node may have been paused meanwhile.
-        if (Stopwatch.GetElapsedTime(started) > Lease) return null;
+        if (clock.GetElapsedTime(started) > Lease) return null;
 
         if (!verdict.IsJob && verdict.Kind != VerdictKind.NotFound)
         {
@@ -115,7 +116,7 @@ internal sealed class JobSource(
         var counts = await cache.StoreAsync(key, snapshot, turn, patience);
         if (turn is not null) await channel.TellFilledAsync(key.Name);
         // As above: others may have stored a newer one since.
-        if (Stopwatch.GetElapsedTime(started) > Lease) return null;
+        if (clock.GetElapsedTime(started) > Lease) return null;
         return counts == snapshot
             ? new Lookup(Origin.Forwarded, snapshot, verdict, answer, Refreshed: known is not null)
             : Lookup.Hit(counts);

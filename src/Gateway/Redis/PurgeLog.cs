@@ -57,20 +57,24 @@ internal sealed class PurgeLog(
     /// Takes note of what was purged, and of Redis's clock.
     /// </summary>
     /// <param name="wasAway">Whether Redis may have lost what this node knows.</param>
+    /// <returns>Whether it put back something that is news to the other nodes.</returns>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task SyncAsync(bool wasAway)
+    public async Task<bool> SyncAsync(bool wasAway)
     {
+        var putBack = false;
         var head = await HeadAsync();
         // It may have lost its data, and still be there.
         if ((wasAway || (long)head[1] == 0) && marks.All is { Count: > 0 } known)
         {
             RedisValue[] marked = [.. known.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
-            await redis.AskAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
+            var changed = await redis.AskAsync<RedisResult>(
+                async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
+            putBack = (long)changed! > 0;
             head = await HeadAsync();
         }
         order.Follow((long)head[0]);
         var seen = $"{head[1]} {head[2]}";
-        if (seen == _seen) return;
+        if (seen == _seen) return putBack;
         var entries = await redis.AskAsync<SortedSetEntry[]>(
             async database => await database.SortedSetRangeByRankWithScoresAsync(Key), redis.NewPatience());
         foreach (var entry in entries!)
@@ -79,6 +83,7 @@ internal sealed class PurgeLog(
         }
         marks.Forget(before: (long)head[0] - Lasting);
         _seen = seen;
+        return putBack;
     }
 
     /// <summary>

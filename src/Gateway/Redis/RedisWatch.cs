@@ -3,8 +3,8 @@ using System.Threading.Channels;
 namespace Gateway.Redis;
 
 /// <summary>
-/// Looks after Redis in the background, once a second, more often while it is away, and when told of a purge: whoever serves a request never has to find
-/// out whether it is back. It is of use only while this node knows what was purged.
+/// Looks after Redis in the background, once a second, more often while it is away, and when told of a purge: whoever
+/// serves a request never has to find out whether it is back. It is of use only while this node knows what was purged.
 /// </summary>
 internal sealed class RedisWatch : BackgroundService
 {
@@ -57,7 +57,7 @@ internal sealed class RedisWatch : BackgroundService
         try
         {
             await _channel.SubscribeAsync();
-            await _purges.SyncAsync(wasAway: !_redis.IsAvailable);
+            if (await _purges.SyncAsync(wasAway: !_redis.IsAvailable)) await _channel.TellPurgedAsync();
             await _left.EndAsync();
             _redis.Found();
         }

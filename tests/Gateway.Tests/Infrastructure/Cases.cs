@@ -1,7 +1,13 @@
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>How many cases the long properties run: all of them where every change is checked, some elsewhere.</summary>
+/// <summary>How much the long tests do: all of it where every change is checked, some of it elsewhere.</summary>
 internal static class Cases
 {
-    public static readonly int Many = Environment.GetEnvironmentVariable("CI") is { Length: > 0 } ? 100_000 : 5_000;
+    private static readonly bool All = Environment.GetEnvironmentVariable("CI") is { Length: > 0 };
+
+    /// <summary>Cases of a long property.</summary>
+    public static readonly int Many = All ? 100_000 : 5_000;
+
+    /// <summary>A long outage.</summary>
+    public static readonly TimeSpan Long = TimeSpan.FromSeconds(All ? 60 : 12);
 }

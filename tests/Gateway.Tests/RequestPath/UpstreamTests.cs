@@ -162,6 +162,24 @@ public sealed class UpstreamTests
     }
 
     [Fact]
+    public async Task A_node_that_is_paused_during_each_fetch_gives_up()
+    {
+        await using var world = await World.StopClockAsync();
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Hang });
+        var asked = world.GetAsync("finished-1");
+        for (var fetch = 1; fetch <= 3; fetch++)
+        {
+            await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == fetch, "the next fetch begins");
+            world.Clock!.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        using var answer = await asked.WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
+
+        Assert.Equal(HttpStatusCode.GatewayTimeout, answer.StatusCode);
+        Assert.Equal(3, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
     public async Task A_failing_upstream_is_left_alone_for_a_while()
     {
         await using var world = await World.StartAsync();
