@@ -1,27 +1,39 @@
 namespace Gateway.Jobs;
 
 /// <summary>
-/// Orders fetches by when they began, in microseconds since 1970. Redis gives out the numbers, by its own clock; a node
-/// without one goes by its own, corrected by what it last saw of Redis's.
+/// Orders fetches by when they began, and purges among them, in microseconds since 1970. Redis gives out the numbers, by
+/// its own clock; a node without one goes by its own, corrected by what it last saw of Redis's. As that is never known
+/// exactly, a fetch counts as a little older than it may be, a purge as a little newer: nothing survives a purge.
 /// </summary>
 internal sealed class FetchOrder(TimeProvider clock)
 {
-    private long _ahead;
+    private long _least;
+    private long _most;
     private long _last;
 
-    /// <summary>Notes what time it is for Redis.</summary>
-    public void Follow(long redis) => Interlocked.Exchange(ref _ahead, redis - Own);
+    /// <summary>What time it is here.</summary>
+    public long Now => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
-    /// <summary>A number greater than any given here before, and than <paramref name="known"/>.</summary>
-    public long Next(long known)
+    /// <summary>Notes what time it was for Redis, some time between <paramref name="asked"/> and now.</summary>
+    public void Follow(long redis, long asked)
+    {
+        Interlocked.Exchange(ref _least, redis - Now);
+        Interlocked.Exchange(ref _most, redis - asked);
+    }
+
+    /// <summary>For a fetch: a number greater than any given here before, and than <paramref name="known"/>.</summary>
+    public long NextFetch(long known) => Next(Now + Interlocked.Read(ref _least), known);
+
+    /// <summary>For a purge: likewise, and greater than that of any fetch that anybody has begun.</summary>
+    public long NextPurge() => Next(Now + Interlocked.Read(ref _most), 0);
+
+    private long Next(long now, long known)
     {
         while (true)
         {
             var last = Interlocked.Read(ref _last);
-            var next = Math.Max(Own + Interlocked.Read(ref _ahead), Math.Max(last, known) + 1);
+            var next = Math.Max(now, Math.Max(last, known) + 1);
             if (Interlocked.CompareExchange(ref _last, next, last) == last) return next;
         }
     }
-
-    private long Own => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 }

@@ -92,7 +92,7 @@ internal sealed class JobSource(
     private async Task<Lookup?> FetchAsync(JobKey key, Turn.Mine? turn, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
-        var asked = turn?.Order ?? order.Next(known?.Order ?? 0);
+        var asked = turn?.Order ?? order.NextFetch(known?.Order ?? 0);
         var answer = await upstream.GetJobAsync(key.Account, key.Address);
         var options = configuration.Current.Jobs;
         var now = clock.GetUtcNow();

@@ -62,6 +62,7 @@ internal sealed class PurgeLog(
     public async Task<bool> SyncAsync(bool wasAway)
     {
         var putBack = false;
+        var asked = order.Now;
         var head = await HeadAsync();
         // It may have lost its data, and still be there.
         if ((wasAway || (long)head[1] == 0) && marks.All is { Count: > 0 } known)
@@ -70,9 +71,10 @@ internal sealed class PurgeLog(
             var changed = await redis.AskAsync<RedisResult>(
                 async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
             putBack = (long)changed! > 0;
+            asked = order.Now;
             head = await HeadAsync();
         }
-        order.Follow((long)head[0]);
+        order.Follow((long)head[0], asked);
         var seen = $"{head[1]} {head[2]}";
         if (seen == _seen) return putBack;
         var entries = await redis.AskAsync<SortedSetEntry[]>(
@@ -93,7 +95,7 @@ internal sealed class PurgeLog(
     /// <exception cref="RedisException">Redis is configured, but did not take note: only this node has.</exception>
     public async Task<int> MarkAsync(PurgeScope scope)
     {
-        if (!redis.IsConfigured) return Apply(scope, order.Next(0));
+        if (!redis.IsConfigured) return Apply(scope, order.NextPurge());
         try
         {
             var latest = await LatestClockAsync();
@@ -103,7 +105,7 @@ internal sealed class PurgeLog(
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
-            Apply(scope, order.Next(0));
+            Apply(scope, order.NextPurge());
             throw;
         }
     }
