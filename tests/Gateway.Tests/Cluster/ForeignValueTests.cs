@@ -4,6 +4,7 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>Something else than the gateway's under the gateway's own names in Redis, under load.</summary>
+[Collection(nameof(Alone))]
 public sealed class ForeignValueTests : IAsyncLifetime
 {
     private static readonly Func<IDatabase, string, Task>[] Foreign =

@@ -62,12 +62,12 @@ public sealed class HandOverTests(RedisServer redis)
         await using var world = await StartAsync();
         var other = world.AddGateway();
         using var known = await world.GetAsync(_job);
-        await Task.Delay(TimeSpan.FromSeconds(2.1), World.Cancellation);
+        await Task.Delay(TimeSpan.FromSeconds(2.5), World.Cancellation);
         world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = 500 });
         using var stale = await world.GetAsync(_job);
         using var alsoStale = await World.GetAsync(other, _job);
         world.Upstream.Faults.Clear();
-        await Task.Delay(TimeSpan.FromSeconds(1.2), World.Cancellation);
+        await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         using var fresh = await World.GetAsync(other, _job);
 

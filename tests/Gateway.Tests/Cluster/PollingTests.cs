@@ -7,7 +7,7 @@ namespace Gateway.Tests.Cluster;
 public sealed class PollingTests(RedisServer redis)
 {
     private const int Nodes = 3, Polls = 10_000;
-    private static readonly TimeSpan Time = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Time = TimeSpan.FromSeconds(20), RunningLifetime = TimeSpan.FromSeconds(2);
 
     [Fact]
     public async Task Ten_thousand_polls_of_a_running_job_in_twenty_seconds_cost_eleven_calls_at_most()
@@ -27,8 +27,8 @@ public sealed class PollingTests(RedisServer redis)
         var answers = await Task.WhenAll(polls);
 
         Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
-        // One at the start, and one when two seconds are over; each takes some time, too.
-        Assert.InRange(world.Upstream.Ledger.Total, 5, 11);
+        // One at the start, and one when two seconds are over; each takes some time, too. A busy machine takes longer for all.
+        Assert.InRange(world.Upstream.Ledger.Total, 5, 1 + (int)(watch.Elapsed / RunningLifetime));
         TestContext.Current.TestOutputHelper?.WriteLine($"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
     }
 }

@@ -40,7 +40,7 @@ internal sealed class RedisMood : IAsyncDisposable
     /// <summary>Starts both nodes, and fills their memory.</summary>
     public static async Task<RedisMood> StartAsync(string name, string redis)
     {
-        var world = await World.WithoutGatewayAsync(clock: null, ("ConnectionStrings:Redis", redis));
+        var world = await World.WithoutGatewayAsync(clock: null, ("ConnectionStrings:Redis", redis), ("Redis:Timeout", $"{MoodTally.Timeout}"));
         var nodes = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => world.AddGateway())));
         var mood = new RedisMood(name, world, nodes);
         for (var i = 0; i < Warm; i++)
@@ -59,7 +59,7 @@ internal sealed class RedisMood : IAsyncDisposable
             EveryAsync(20, i => AskAsync(i % 2, WarmJob(i % Warm), MoodTally.Kind.Memory), end.Token),
             EveryAsync(25, i => AskNewAsync(i % 2), end.Token),
             EveryAsync(100, _ => AskBothAsync(), end.Token),
-            _tally.WatchClockAsync(end.Token));
+            Task.Run(() => _tally.WatchClockAsync(end.Token), World.Cancellation));
         await Task.Delay(300, World.Cancellation);
         var linesBefore = RedisLines();
         var began = Stopwatch.GetTimestamp();
@@ -77,7 +77,7 @@ internal sealed class RedisMood : IAsyncDisposable
     {
         // What one node was asked for meanwhile, the other one is asked for now: nothing left behind may hold it up.
         using var end = new CancellationTokenSource();
-        var clock = _tally.WatchClockAsync(end.Token);
+        var clock = Task.Run(() => _tally.WatchClockAsync(end.Token), World.Cancellation);
         foreach (var (job, node) in _asked) await AskAsync(1 - node, job, MoodTally.Kind.Other);
         await end.CancelAsync();
         await clock;

@@ -8,6 +8,7 @@ namespace Gateway.Tests.Cluster;
 /// Redis in every bad mood, with two nodes under load: nobody gets anything wrong or an error, nobody waits for it longer
 /// than agreed, the log stays short, and in the end the nodes share again. <c>bench/redis-moods</c> prints the numbers.
 /// </summary>
+[Collection(nameof(Alone))]
 public sealed class RedisMoodTests : IAsyncLifetime
 {
     private static readonly TimeSpan Bad = TimeSpan.FromSeconds(2);

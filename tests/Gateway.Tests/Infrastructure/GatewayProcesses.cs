@@ -14,13 +14,10 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
 
     public int Count => _nodes.Length;
 
-    /// <summary>
-    /// Settings for a world of such gateways: they log little, for there is much to log, and have patience with Redis, for
-    /// on a busy machine it is not to seem away.
-    /// </summary>
+    /// <summary>Settings for a world of such gateways: they log little, for there is much to log.</summary>
     public static (string Key, string? Value)[] Settings(RedisServer redis, params (string Key, string? Value)[] others) =>
     [
-        ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"),
+        ("ConnectionStrings:Redis", redis.ConnectionString),
         ("Logging:LogLevel:Default", "Warning"), ("Logging:LogLevel:Gateway", "Warning"),
         ("Logging:LogLevel:Microsoft.AspNetCore", "Warning"), ("Logging:LogLevel:Polly", "None"), .. others,
     ];

@@ -9,6 +9,9 @@ internal static class Purging
 {
     public const string OperatorKey = "operator-key-0123456789";
 
+    /// <summary>Within a second every live node knows of a purge.</summary>
+    public static readonly TimeSpan Promised = TimeSpan.FromSeconds(1) + Promptness.Grace;
+
     /// <summary>The operator.</summary>
     public static readonly (string Key, string? Value)[] Operator =
     [

@@ -113,6 +113,8 @@ internal sealed class World : IAsyncDisposable
         ["Teams:survey:ApiKeys:0:Sha256"] = Sha256(SurveyKey),
         ["Quotas:plenty:Requests"] = "1000000",
         ["Quotas:plenty:Burst"] = "1000000",
+        // The machine is busy; Redis is not to seem away for that.
+        ["Redis:Timeout"] = "00:00:05",
         // Everything is logged, for the credential is looked for in all of it.
         ["Logging:LogLevel:Default"] = "Trace",
         ["Logging:LogLevel:Gateway"] = "Trace",

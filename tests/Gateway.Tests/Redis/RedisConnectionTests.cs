@@ -44,7 +44,7 @@ public sealed class RedisConnectionTests : IDisposable
             _redis.Lose(new TimeoutException("away"));
             await Task.Delay(5, TestContext.Current.CancellationToken);
         }
-        Assert.InRange(_log.All.Count, 2, 3);
+        Assert.InRange(_log.All.Count, 2, 1 + (int)watch.Elapsed.TotalSeconds);
     }
 
     [Fact]
