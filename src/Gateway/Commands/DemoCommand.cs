@@ -39,7 +39,7 @@ internal static class DemoCommand
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            await Console.Error.WriteLineAsync($"Port {upstreamPort} for the simulated upstream cannot be used: {e.Message}. Choose another with --upstream-port.");
+            await Console.Error.WriteLineAsync($"Port {upstreamPort} for the simulated upstream cannot be used: {e.Message.TrimEnd('.')}. Choose another with --upstream-port.");
             return 1;
         }
         await using (upstream)
