@@ -11,6 +11,10 @@ internal enum Refusal
     Missing,
     Ambiguous,
     Unknown,
+
+    /// <summary>A gateway key that was cut or mistyped.</summary>
+    Damaged,
+    NotYetValid,
     Expired,
 }
 
@@ -45,13 +49,14 @@ internal sealed partial class CallerDirectory : IDisposable
         if (presented == Presented.Key && key.Length <= KeyHash.MaxKeyLength
             && _byKey.TryGetValue(KeyHash.Of(key), out var caller))
         {
-            refusal = caller.ExpiresAt <= _clock.GetUtcNow() ? Refusal.Expired : Refusal.None;
+            refusal = caller.Validity.At(_clock.GetUtcNow());
             return refusal == Refusal.None ? caller : null;
         }
         refusal = presented switch
         {
             Presented.Nothing => Refusal.Missing,
             Presented.Ambiguous => Refusal.Ambiguous,
+            _ when GatewayKey.IsMeant(key) && !GatewayKey.IsWhole(key) => Refusal.Damaged,
             _ => Refusal.Unknown,
         };
         return null;
@@ -68,7 +73,7 @@ internal sealed partial class CallerDirectory : IDisposable
                 _quotas.For(name, team.Quota, options.Quotas[team.Quota]));
             foreach (var key in team.ApiKeys)
             {
-                if (KeyHash.TryParse(key.Sha256, out var hash)) callers[hash.Value] = new Caller(key.Id, loaded, key.Expiry);
+                if (KeyHash.TryParse(key.Sha256, out var hash)) callers[hash.Value] = new Caller(key.Id, loaded, key.Validity);
             }
         }
         _quotas.Keep(options.Teams.Keys);

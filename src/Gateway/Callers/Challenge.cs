@@ -13,6 +13,9 @@ internal static class Challenge
             "The request carries more than one credential, or one header twice."),
         // Section 3.1: without a credential, no error code.
         Refusal.Missing => Unauthenticated("Send a gateway key as 'X-Api-Key: k', 'Authorization: k' or 'Authorization: Bearer k'.", Scheme),
+        Refusal.Damaged => Unauthenticated("This gateway key is incomplete or mistyped; the command 'keys check' tells a whole one.",
+            Invalid("The key is incomplete or mistyped")),
+        Refusal.NotYetValid => Unauthenticated("This gateway key is not valid yet.", Invalid("The key is not valid yet")),
         Refusal.Expired => Unauthenticated("This gateway key has expired.", Invalid("The key has expired")),
         _ => Unauthenticated("This gateway key is not known.", Invalid("The key is not known")),
     };

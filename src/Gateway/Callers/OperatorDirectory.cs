@@ -15,7 +15,7 @@ internal sealed class OperatorDirectory(LiveConfiguration configuration, CallerD
             foreach (var known in configuration.Current.Operators.ApiKeys)
             {
                 if (!KeyHash.TryParse(known.Sha256, out var hash) || !hash.Value.Equals(presented)) continue;
-                refusal = known.Expiry <= clock.GetUtcNow() ? Refusal.Expired : Refusal.None;
+                refusal = known.Validity.At(clock.GetUtcNow());
                 return refusal == Refusal.None ? known.Id : null;
             }
         }

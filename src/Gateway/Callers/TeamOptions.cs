@@ -50,18 +50,21 @@ internal sealed class ApiKeyOptions
     /// <summary>SHA-256 of the whole key, 64 hexadecimal digits: <c>printf %s "$KEY" | sha256sum</c>.</summary>
     public string Sha256 { get; set; } = "";
 
+    /// <summary>Before that the key is refused; null, the default: it counts at once. Without an offset it is UTC.</summary>
+    public string? NotBefore { get; set; }
+
     /// <summary>From then on the key is refused; null, the default: never. Without an offset it is UTC.</summary>
     public string? ExpiresAt { get; set; }
 
-    /// <summary>Null where the key does not expire.</summary>
-    public DateTimeOffset? Expiry => TryParseExpiry(out var expiry) ? expiry : null;
+    public KeyValidity Validity => new(TimeOf(NotBefore), TimeOf(ExpiresAt));
 
     public void Check(Mistakes mistakes, string path, Dictionary<KeyHash, string> keyOf)
     {
         mistakes.Unless(Id.Length is > 0 and <= 64 && Id.All(c => c is > ' ' and <= '~'), $"{path}:Id",
             "must name the key in 1 to 64 visible ASCII characters");
-        mistakes.Unless(TryParseExpiry(out _), $"{path}:ExpiresAt",
-            $"'{ExpiresAt}' is not a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
+        CheckTime(mistakes, $"{path}:NotBefore", NotBefore);
+        CheckTime(mistakes, $"{path}:ExpiresAt", ExpiresAt);
+        mistakes.Unless(!(Validity.ExpiresAt <= Validity.NotBefore), $"{path}:ExpiresAt", "must be later than NotBefore, or the key never counts");
         if (!KeyHash.TryParse(Sha256, out var hash))
         {
             mistakes.Add($"{path}:Sha256", "must be the SHA-256 of the whole key, 64 hexadecimal digits");
@@ -72,13 +75,10 @@ internal sealed class ApiKeyOptions
         }
     }
 
-    private bool TryParseExpiry(out DateTimeOffset? expiry)
-    {
-        expiry = null;
-        if (string.IsNullOrWhiteSpace(ExpiresAt)) return true;
-        var fine = DateTimeOffset.TryParseExact(ExpiresAt.Trim(), Times, CultureInfo.InvariantCulture,
-            DateTimeStyles.AssumeUniversal, out var parsed);
-        expiry = parsed;
-        return fine;
-    }
+    private static void CheckTime(Mistakes mistakes, string path, string? text) =>
+        mistakes.Unless(string.IsNullOrWhiteSpace(text) || TimeOf(text) is not null, path,
+            $"'{text}' is not a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
+
+    private static DateTimeOffset? TimeOf(string? text) =>
+        DateTimeOffset.TryParseExact(text?.Trim(), Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 }

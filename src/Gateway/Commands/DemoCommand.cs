@@ -44,7 +44,7 @@ internal static class DemoCommand
         }
         await using (upstream)
         {
-            string mapping = NewKey.Create(), survey = NewKey.Create();
+            string mapping = GatewayKey.Create(), survey = GatewayKey.Create();
             var exit = await CommandLine.RunAsync(
                 () => Program.Build([], Settings(port, upstream.Address, mapping, survey)),
                 app => Console.WriteLine(WhatToTry(new Uri(app.Urls.First()), upstream.Address, mapping, survey)));

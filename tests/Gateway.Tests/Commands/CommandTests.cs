@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using Gateway.Callers;
 using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Commands;
@@ -54,13 +55,34 @@ public sealed class CommandTests
     {
         var (exit, output) = await RunAsync("keys", "new", "--team", "survey");
         Assert.Equal(0, exit);
-        var key = Regex.Match(output, "gwk_[A-Za-z0-9_-]{43}").Value;
+        var key = Regex.Match(output, "gwk_[A-Za-z0-9_-]{48}").Value;
         var hash = Regex.Match(output, "Sha256\": \"([0-9a-f]{64})\"").Groups[1].Value;
 
         await using var world = await World.StartAsync(("Teams:survey:ApiKeys:0:Sha256", hash));
         using var answer = await world.GetAsync("finished-1", key: key);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_key_can_be_checked_without_a_gateway()
+    {
+        var key = GatewayKey.Create();
+        var (exit, output) = await CheckAsync(key);
+        Assert.Equal(0, exit);
+        Assert.Contains(World.Sha256(key), output, StringComparison.Ordinal);
+        Assert.DoesNotContain(key, output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("gwk_AAAA", "incomplete or mistyped")]
+    [InlineData("made-elsewhere", "no key as 'keys new' makes them")]
+    [InlineData("", "on standard input")]
+    public async Task A_key_that_is_not_whole_is_1_and_says_why(string key, string why)
+    {
+        var (exit, output) = await CheckAsync(key);
+        Assert.Equal(1, exit);
+        Assert.Contains(why, output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -109,6 +131,9 @@ public sealed class CommandTests
         var dead = await RunAsync("health", "--url", $"http://127.0.0.1:{ChildProcess.FreePort()}/health/live");
         Assert.Equal([0, 1], [alive.Exit, dead.Exit]);
     }
+
+    private static Task<(int Exit, string Output)> CheckAsync(string key) =>
+        ChildProcess.RunAsync("bash", ["-c", $"printf %s '{key}' | dotnet '{GatewayProcess.Executable}' keys check"]);
 
     private static Task<(int Exit, string Output)> RunAsync(params string[] arguments) =>
         ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, .. arguments]);

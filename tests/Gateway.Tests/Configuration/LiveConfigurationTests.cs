@@ -36,6 +36,7 @@ public sealed class LiveConfigurationTests
     [InlineData("Teams:a:Workflows:1", "a*b", "Teams:a:Workflows:1: 'a*b' is neither")]
     [InlineData("Teams:a:ApiKeys:0:Sha256", "abc", "Teams:a:ApiKeys:0:Sha256: must be the SHA-256")]
     [InlineData("Teams:a:ApiKeys:0:ExpiresAt", "later", "Teams:a:ApiKeys:0:ExpiresAt: 'later' is not a date and time")]
+    [InlineData("Teams:a:ApiKeys:0:NotBefore", "soon", "Teams:a:ApiKeys:0:NotBefore: 'soon' is not a date and time")]
     [InlineData("Teams:a:ApiKeys:0:ExpiresAtt", "2027-01-01", "Teams:a:ApiKeys:0:ExpiresAtt: is not an option")]
     [InlineData("Quotas:q:Requests", "0", "Quotas:q:Requests: must be from 1")]
     [InlineData("Quotas:q:Requests", "1000000", "Quotas:q:Burst: must be at least")]
@@ -108,7 +109,7 @@ public sealed class LiveConfigurationTests
     [
         "ConnectionStrings:Redis", "Upstream:BaseAddress", "Upstream:Timeout", "Upstream:Accounts:default:Credential",
         "Upstream:Accounts:default:CredentialFile", "Teams:a:Account", "Teams:a:Quota", "Teams:a:Workflows", "Teams:a:Workflows:0",
-        "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256", "Teams:a:ApiKeys:0:ExpiresAt",
+        "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256", "Teams:a:ApiKeys:0:NotBefore", "Teams:a:ApiKeys:0:ExpiresAt",
         "Teams", "Teams:a", "Quotas", "Quotas:q", "Quotas:q:Requests", "Quotas:q:Window", "Quotas:q:Burst", "Jobs", "Jobs:FinishedStatuses",
         "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
         "Jobs:VerifyIds", "Management:Port",
@@ -289,6 +290,19 @@ public sealed class LiveConfigurationTests
         var settings = Right();
         settings["Teams:a:ApiKeys:0:ExpiresAt"] = time;
         Assert.Equal(fine, Record.Exception(() => Read(settings)) is null);
+    }
+
+    [Theory]
+    [InlineData("2027-01-31", "2027-02-01", true)]
+    [InlineData("2027-01-31", "2027-01-31", false)]
+    [InlineData("2027-02-01", "2027-01-31", false)]
+    public void A_key_counts_before_it_expires(string notBefore, string expiresAt, bool fine)
+    {
+        var settings = Right();
+        (settings["Teams:a:ApiKeys:0:NotBefore"], settings["Teams:a:ApiKeys:0:ExpiresAt"]) = (notBefore, expiresAt);
+        var wrong = (WrongConfigurationException?)Record.Exception(() => Read(settings));
+        if (fine) Assert.Null(wrong);
+        else Assert.StartsWith("Teams:a:ApiKeys:0:ExpiresAt: must be later than NotBefore", Assert.Single(wrong!.Lines), StringComparison.Ordinal);
     }
 
     [Fact]

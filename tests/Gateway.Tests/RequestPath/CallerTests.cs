@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.Callers;
 using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
@@ -59,6 +60,42 @@ public sealed class CallerTests
         Assert.Equal(HttpStatusCode.OK, before.StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, after.StatusCode);
         Assert.Contains("expired", after.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_key_is_refused_until_the_moment_it_counts()
+    {
+        await using var world = await World.StopClockAsync(
+            ("Teams:mapping:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O")),
+            ("Teams:mapping:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(30).ToString("O")));
+        using var before = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromMinutes(11));
+
+        using var after = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, before.StatusCode);
+        Assert.Contains("not valid yet", before.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, after.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_mistyped_gateway_key_is_told_from_an_unknown_one()
+    {
+        await using var world = await World.StartAsync();
+        var key = GatewayKey.Create();
+        using var unknown = await world.GetAsync("finished-1", key: key);
+        using var mistyped = await world.GetAsync("finished-1", key: key[..^1]);
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized), (unknown.StatusCode, mistyped.StatusCode));
+        Assert.Contains("not known", unknown.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains("incomplete or mistyped", mistyped.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_key_made_elsewhere_may_begin_like_a_gateway_key()
+    {
+        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("gwk_elsewhere")));
+        using var answer = await world.GetAsync("finished-1", key: "gwk_elsewhere");
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Fact]

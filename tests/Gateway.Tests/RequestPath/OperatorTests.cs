@@ -52,6 +52,19 @@ public sealed class OperatorTests
     }
 
     [Fact]
+    public async Task An_operators_key_is_refused_until_the_moment_it_counts()
+    {
+        await using var world = await World.StopClockAsync(
+            [.. Purging.Operator, ("Operators:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
+        using var before = await Purging.PurgeAsync(world.Gateway, "default");
+        world.Clock!.Advance(TimeSpan.FromMinutes(11));
+
+        using var after = await Purging.PurgeAsync(world.Gateway, "default");
+
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.OK), (before.StatusCode, after.StatusCode));
+    }
+
+    [Fact]
     public async Task An_operators_key_is_refused_from_the_moment_it_expires()
     {
         await using var world = await World.StopClockAsync(

@@ -1,0 +1,37 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Security.Cryptography;
+
+namespace Gateway.Callers;
+
+/// <summary>
+/// The keys that the gateway makes: a prefix that people and scanners recognise, then 48 characters of base64url
+/// (RFC 4648, section 5). They are 256 random bits and a checksum, the first 4 bytes of their SHA-256, so that a key that
+/// was cut or mistyped is known as such without asking anybody. Keys made elsewhere look as they like.
+/// </summary>
+internal static class GatewayKey
+{
+    private const string Prefix = "gwk_";
+    private const int RandomLength = 32, ChecksumLength = 4, Length = RandomLength + ChecksumLength;
+
+    public static string Create()
+    {
+        Span<byte> bytes = stackalloc byte[Length];
+        RandomNumberGenerator.Fill(bytes[..RandomLength]);
+        SHA256.HashData(bytes[..RandomLength])[..ChecksumLength].CopyTo(bytes[RandomLength..]);
+        return Prefix + Base64Url.EncodeToString(bytes);
+    }
+
+    /// <summary>Whether it says that it is one of these.</summary>
+    public static bool IsMeant(ReadOnlySpan<char> key) => key.StartsWith(Prefix, StringComparison.Ordinal);
+
+    /// <summary>Whether it is one of these, to the last character.</summary>
+    public static bool IsWhole(ReadOnlySpan<char> key)
+    {
+        Span<byte> bytes = stackalloc byte[Length];
+        return IsMeant(key)
+            && key.Length == Prefix.Length + Base64Url.GetEncodedLength(Length)
+            && Base64Url.DecodeFromChars(key[Prefix.Length..], bytes, out _, out var length) == OperationStatus.Done && length == Length
+            && SHA256.HashData(bytes[..RandomLength]).AsSpan(0, ChecksumLength).SequenceEqual(bytes[RandomLength..]);
+    }
+}
