@@ -50,17 +50,30 @@ internal sealed class Credential
     }
 
     /// <summary>
-    /// Whether this JSON holds the secret: as it is, escaped in a string or in JSON within a string, or within a larger
-    /// value in base64 or as an array of bytes, as raw fields may be. It fails closed: nothing of the body is parsed.
+    /// Whether this JSON holds the secret: as it is, escaped in a string or in JSON within a string, percent-encoded as in
+    /// a URL, or within a larger value in base64, base64url or hexadecimal or as an array of bytes, as raw fields may be. It
+    /// fails closed: nothing of the body is parsed.
     /// </summary>
     public bool IsIn(ReadOnlySpan<byte> json)
     {
-        if (IsVerbatimIn(json)) return true;
+        if (IsPlainlyIn(json)) return true;
         if (json.Contains((byte)'[') && IsVerbatimIn(WithoutSpaces(json))) return true;
         for (var depth = 0; depth < 3 && json.Contains((byte)'\\'); depth++)
         {
             json = Unescaped(json);
-            if (IsVerbatimIn(json)) return true;
+            if (IsPlainlyIn(json)) return true;
+        }
+        return false;
+    }
+
+    private bool IsPlainlyIn(ReadOnlySpan<byte> bytes)
+    {
+        if (IsVerbatimIn(bytes)) return true;
+        // A URL may be a parameter of another one.
+        for (var depth = 0; depth < 2 && bytes.Contains((byte)'%'); depth++)
+        {
+            bytes = PercentDecoded(bytes);
+            if (IsVerbatimIn(bytes)) return true;
         }
         return false;
     }
@@ -83,6 +96,26 @@ internal sealed class Credential
             if (b > ' ') kept[length++] = b;
         }
         return kept[..length];
+    }
+
+    private static byte[] PercentDecoded(ReadOnlySpan<byte> text)
+    {
+        var plain = new byte[text.Length];
+        var length = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] == '%' && i + 2 < text.Length
+                && Utf8Parser.TryParse(text.Slice(i + 1, 2), out byte code, out var digits, 'x') && digits == 2)
+            {
+                plain[length++] = code;
+                i += 2;
+            }
+            else
+            {
+                plain[length++] = text[i];
+            }
+        }
+        return plain[..length];
     }
 
     // Only ASCII matters; whatever else an escape stands for is no part of a secret.
@@ -124,6 +157,8 @@ internal sealed class Credential
         {
             var bytes = Encoding.ASCII.GetBytes(form);
             yield return Encoding.ASCII.GetBytes(string.Join(',', bytes));
+            yield return Encoding.ASCII.GetBytes(Convert.ToHexString(bytes));
+            yield return Encoding.ASCII.GetBytes(Convert.ToHexStringLower(bytes));
 
             // In base64 the same bytes look different at each of three offsets; the characters at either end also
             // depend on the neighbours, so they are left out.
@@ -132,7 +167,9 @@ internal sealed class Credential
                 var padded = Convert.ToBase64String([.. new byte[offset], .. bytes]);
                 var first = (offset * 8 + 5) / 6;
                 var whole = (offset + bytes.Length) * 8 / 6;
-                yield return Encoding.ASCII.GetBytes(padded[first..whole]);
+                var visible = padded[first..whole];
+                yield return Encoding.ASCII.GetBytes(visible);
+                if (visible.AsSpan().ContainsAny('+', '/')) yield return Encoding.ASCII.GetBytes(visible.Replace('+', '-').Replace('/', '_'));
             }
         }
     }

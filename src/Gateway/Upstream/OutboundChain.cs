@@ -17,7 +17,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
     /// <summary>How long an open circuit stays so.</summary>
     public static readonly TimeSpan BreakDuration = TimeSpan.FromMilliseconds(500);
 
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2), Silence = TimeSpan.FromSeconds(2);
 
     public HttpMessageInvoker CreateClient() =>
         CreateClient(new ForwarderHttpClientContext { NewConfig = HttpClientConfig.Empty });
@@ -29,6 +29,10 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         // An address that moved is found again.
         handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
         handler.MaxResponseHeadersLength = 32;
+        // An HTTP/2 connection that went silent is given up, and not only the calls on it.
+        handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
+        handler.KeepAlivePingDelay = Silence;
+        handler.KeepAlivePingTimeout = Silence;
     }
 
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>
@@ -83,6 +87,12 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
                 var response = await base.SendAsync(request, cancellationToken);
                 metrics.UpstreamCalled((int)response.StatusCode);
                 return response;
+            }
+            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The handler gives up on connecting by a cancellation of its own.
+                metrics.UpstreamCalled(status: 0);
+                throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }
             catch (Exception)
             {

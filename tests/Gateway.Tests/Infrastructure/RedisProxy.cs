@@ -6,13 +6,12 @@ using System.Threading.Channels;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A way to a Redis that can be made bad, for old connections and for new ones.</summary>
+/// <summary>A way to a Redis, or to another server, that can be made bad, for old connections and for new ones.</summary>
 internal sealed class RedisProxy : IAsyncDisposable
 {
-    private static readonly TimeSpan Slowness = TimeSpan.FromMilliseconds(500);
-
     private readonly int _target;
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
+    private readonly ConcurrentDictionary<Socket, bool> _forgotten = new();
     private TcpListener? _listener;
     private volatile bool _isSilent;
     private volatile bool _isSlow;
@@ -38,7 +37,16 @@ internal sealed class RedisProxy : IAsyncDisposable
     /// <summary>Accepts, and holds back all replies until it is well again.</summary>
     public void FallSilent() => _isSilent = true;
 
-    /// <summary>Every reply comes half a second late.</summary>
+    /// <summary>No reply comes on the connections there are; new ones are well.</summary>
+    public void ForgetConnections()
+    {
+        foreach (var socket in _sockets.Keys) _forgotten[socket] = true;
+    }
+
+    /// <summary>How late replies are while it is slow.</summary>
+    public TimeSpan Slowness { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Every reply comes late.</summary>
     public void SlowDown() => _isSlow = true;
 
     public void GetWell()
@@ -63,6 +71,7 @@ internal sealed class RedisProxy : IAsyncDisposable
     {
         Cut();
         _isSilent = false;
+        _forgotten.Clear();
         return ValueTask.CompletedTask;
     }
 
@@ -147,7 +156,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         {
             await foreach (var (bytes, came) in replies.ReadAllAsync())
             {
-                while (_isSilent || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
+                while (_isSilent || _forgotten.ContainsKey(near) || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
                 await SendAsync(near, bytes);
             }
         }

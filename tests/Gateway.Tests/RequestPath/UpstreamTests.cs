@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
@@ -303,7 +304,27 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task Http_2_is_spoken_where_the_upstream_offers_it()
+    public async Task A_connection_that_takes_too_long_is_tried_again_and_is_502()
+    {
+        // Its queue is full, so that the system answers nobody any more.
+        using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen(0);
+        var waiting = Enumerable.Range(0, 4).Select(_ => new Socket(SocketType.Stream, ProtocolType.Tcp)).ToArray();
+        var connecting = waiting.Select(socket => socket.ConnectAsync(listener.LocalEndPoint!)).ToArray();
+        await Task.Delay(200, World.Cancellation);
+        await using var world = await World.StartAsync(("Upstream:BaseAddress", $"http://{listener.LocalEndPoint}"));
+
+        using var answer = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
+        Assert.Contains("detail=upstream-unreachable", JobTests.CacheStatus(answer), StringComparison.Ordinal);
+        Assert.Contains(connecting, attempt => !attempt.IsCompleted);
+        foreach (var socket in waiting) socket.Dispose();
+    }
+
+    [Fact]
+    public async Task Http_2_is_spoken_where_the_upstream_offers_it_and_a_silent_connection_is_replaced()
     {
         using var key = RSA.Create(2048);
         var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -313,7 +334,8 @@ public sealed class UpstreamTests
         using var signed = certificate.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         await using var upstream = await SimulatedUpstream.StartAsync(
             credentials: [Canary.Credential], https: signed, cancellation: World.Cancellation);
-        await using var world = await World.WithoutGatewayAsync(clock: null, ("Upstream:BaseAddress", upstream.Address.ToString()));
+        await using var line = new RedisProxy(upstream.Address.Port);
+        await using var world = await World.WithoutGatewayAsync(clock: null, ("Upstream:BaseAddress", $"https://127.0.0.1:{line.Port}/"));
         var trusted = Path.GetTempFileName();
         try
         {
@@ -327,6 +349,10 @@ public sealed class UpstreamTests
 
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             Assert.Equal("HTTP/2", Assert.Single(upstream.Ledger.Calls).Protocol);
+
+            line.ForgetConnections();
+            using var next = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-2", UriKind.Relative), World.Cancellation);
+            Assert.Equal(HttpStatusCode.OK, next.StatusCode);
         }
         finally
         {

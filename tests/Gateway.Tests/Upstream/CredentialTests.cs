@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Text;
 using System.Text.Json;
 using CsCheck;
@@ -41,6 +42,23 @@ public sealed class CredentialTests
         Assert.True(Credential.TryParse(Secret, out var credential));
         var bytes = string.Join(separator, Encoding.UTF8.GetBytes($"x{Secret}y"));
         Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"spec\":[\n{bytes}\n]}}")));
+    }
+
+    [Fact]
+    public void The_secret_is_found_in_the_encodings_of_urls_and_in_hexadecimal()
+    {
+        const string Awkward = "secret+/cred&abc??>>>~~~x";
+        Assert.True(Credential.TryParse(Awkward, out var credential));
+        Gen.String[Gen.Char['a', 'z'], 0, 9].Sample(before =>
+        {
+            var bytes = Encoding.UTF8.GetBytes($"{before}{Awkward}{before}");
+            var url = Uri.EscapeDataString($"{before}{Awkward}{before}");
+            Assert.All((string[])[
+                url, System.Net.WebUtility.UrlEncode($"{before}{Awkward}"), url.ToLowerInvariant().Replace("secret", "secret", StringComparison.Ordinal),
+                Uri.EscapeDataString($"https://other.example/?next={url}"), Base64Url.EncodeToString(bytes),
+                Convert.ToHexString(bytes), Convert.ToHexStringLower(bytes)],
+                written => Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"a\":\"{written}\"}}")), written));
+        });
     }
 
     [Fact]
