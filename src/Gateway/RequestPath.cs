@@ -138,12 +138,12 @@ internal sealed partial class RequestPath(
             };
             if (!logger.IsEnabled(level)) return;
             Answered(logger, level, answer.Status, request.Address.Workflow, request.Address.Job, request.Caller?.Team.Name,
-                request.Caller?.Id, (answer as Problem)?.Detail, time.TotalMilliseconds);
+                request.Caller?.Id, (answer as Problem)?.Detail, time.TotalMilliseconds, Activity.Current?.TraceId);
         }
 
         [LoggerMessage(Message =
-            "{Status} for job {Workflow}/{Job}, team {Team}, key {KeyId}, {Detail} in {Milliseconds:0.0} ms")]
+            "{Status} for job {Workflow}/{Job}, team {Team}, key {KeyId}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
         private static partial void Answered(ILogger logger, LogLevel level, int status, string? workflow, string? job,
-            string? team, string? keyId, string? detail, double milliseconds);
+            string? team, string? keyId, string? detail, double milliseconds, ActivityTraceId? traceId);
     }
 }

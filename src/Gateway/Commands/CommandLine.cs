@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Gateway.Configuration;
 
 namespace Gateway.Commands;
@@ -42,9 +43,11 @@ internal static class CommandLine
             await app.WaitForShutdownAsync();
             return 0;
         }
-        catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException)
+        catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException
+            or UnauthorizedAccessException or SocketException or FormatException or InvalidOperationException)
         {
-            // A taken port is an IOException that names the address.
+            // A taken port is an IOException that names the address; an unreadable secret names its file, and an address that
+            // makes no sense, or wants a certificate, is told by the server.
             await Console.Error.WriteLineAsync(e is InvalidDataException ? $"{e.Message} {e.GetBaseException().Message}" : e.Message);
             return 1;
         }

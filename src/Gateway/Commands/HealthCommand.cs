@@ -25,7 +25,7 @@ internal static class HealthCommand
 
     private static async Task<int> AskAsync(Uri url, CancellationToken cancellation)
     {
-        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
         try
         {
             using var response = await client.GetAsync(url, cancellation);

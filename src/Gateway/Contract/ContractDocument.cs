@@ -48,6 +48,7 @@ internal static class ContractDocument
         options.SupportNonNullableReferenceTypes();
         options.IncludeXmlComments(typeof(ContractDocument).Assembly);
         options.OperationFilter<JobOperation>();
+        options.SchemaFilter<OpenSchema>();
 
         Scheme(options, "apiKey", "A gateway key.", SecuritySchemeType.ApiKey, "X-Api-Key");
         Scheme(options, "authorization", "A gateway key as the whole value, as clients of the upstream send theirs.",

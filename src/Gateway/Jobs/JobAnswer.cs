@@ -47,7 +47,9 @@ internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool f
     {
         var left = snapshot.FreshUntil - now;
         if (snapshot.Kind != VerdictKind.Finished || left < TimeSpan.FromSeconds(1)) return "private, no-cache";
-        return left >= BrowserReuse ? "private, max-age=300" : $"private, max-age={Seconds(left)}";
+        // It counts from when the upstream said it, as Age does (RFC 9111, section 4.2).
+        var age = fromCache ? now - snapshot.FetchedAt : TimeSpan.Zero;
+        return $"private, max-age={Seconds(TimeSpan.FromSeconds((long)age.TotalSeconds) + (left < BrowserReuse ? left : BrowserReuse))}";
     }
 
     private static string Seconds(TimeSpan time) => Math.Max(0, (long)time.TotalSeconds).ToString(CultureInfo.InvariantCulture);

@@ -123,8 +123,30 @@ public sealed class CommandTests
             key => Assert.Contains(key, output, StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("http://10.99.99.99:18080")]
+    [InlineData("nonsense")]
+    [InlineData("https://127.0.0.1:0")]
+    public async Task An_address_that_cannot_be_used_is_a_message_and_no_crash(string address)
+    {
+        var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, $"--urls={address}"],
+            new() { ["Upstream__Accounts__default__Credential"] = "a-credential" });
+        Assert.Equal(1, exit);
+        Assert.DoesNotContain("Unhandled exception", output, StringComparison.Ordinal);
+    }
+
     [Fact]
-    public async Task The_health_command_tells_a_live_gateway_from_none()
+    public async Task The_health_command_asks_no_proxy()
+    {
+        await using var world = await World.StartAsync();
+        var (exit, _) = await ChildProcess.RunAsync("dotnet",
+            [GatewayProcess.Executable, "health", "--url", $"{world.Gateway.Address}health/live"],
+            new() { ["HTTP_PROXY"] = $"http://127.0.0.1:{ChildProcess.FreePort()}" });
+        Assert.Equal(0, exit);
+    }
+
+    [Fact]
+    public async Task The_health_command_tells_tells_a_live_gateway_from_none()
     {
         await using var world = await World.StartAsync();
         var alive = await RunAsync("health", "--url", $"{world.Gateway.Address}health/live");

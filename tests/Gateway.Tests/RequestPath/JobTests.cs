@@ -25,6 +25,19 @@ public sealed class JobTests
         Assert.Equal(1, world.Upstream.Ledger.Total);
     }
 
+    [Fact]
+    public async Task A_browser_may_reuse_a_finished_job_for_minutes_however_old_it_is()
+    {
+        await using var world = await World.StopClockAsync();
+        using var first = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromMinutes(10));
+        using var later = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromDays(30) - TimeSpan.FromMinutes(10) - TimeSpan.FromSeconds(50));
+        using var last = await world.GetAsync("finished-1");
+        Assert.All([(first, 300), (later, 300), (last, 50)], answer =>
+            Assert.Equal(TimeSpan.FromSeconds(answer.Item2), answer.Item1.Headers.CacheControl!.MaxAge - (answer.Item1.Headers.Age ?? TimeSpan.Zero)));
+    }
+
     [Theory]
     [InlineData("finished-1")]
     [InlineData("finished-1.raw-ints")]
