@@ -21,7 +21,7 @@ internal static class CacheStatus
     private static string Forwarded(Lookup lookup, bool collapsed)
     {
         var status = lookup.Answer.Status == 0 ? "" : $"; fwd-status={lookup.Answer.Status}";
-        var stored = lookup.Verdict.Lifetime > TimeSpan.Zero ? "; stored" : "";
+        var stored = lookup.IsKept && lookup.Verdict.Lifetime > TimeSpan.Zero ? "; stored" : "";
         var shared = collapsed ? "; collapsed" : "";
         var detail = lookup.Verdict.Detail.Length == 0 ? "" : $"; detail={lookup.Verdict.Detail}";
         return $"{Name}; fwd={(lookup.Refreshed ? "stale" : "uri-miss")}{status}{stored}{shared}{detail}";

@@ -16,6 +16,15 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public long Order { get; init; }
 
+    /// <summary>The same failure later, with so much of the back-off left: what the upstream asked for has gone by in part.</summary>
+    public FailedFill Later(TimeSpan left)
+    {
+        var passed = BackOff - left;
+        return Answer.RetryAfter is { } asked && passed > TimeSpan.Zero
+            ? this with { Answer = Answer with { RetryAfter = asked > passed ? asked - passed : TimeSpan.Zero } }
+            : this;
+    }
+
     /// <summary>
     /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within a
     /// whole one. An answer that is about this request, and no failure, may be asked for again at once.

@@ -7,6 +7,9 @@ namespace Gateway.Jobs;
 /// </summary>
 internal sealed class FetchOrder(TimeProvider clock)
 {
+    // Numbers are ahead by some where they had to be greater than others.
+    private const long Tolerance = 1_000_000;
+
     private long _least;
     private long _most;
     private long _last;
@@ -15,10 +18,13 @@ internal sealed class FetchOrder(TimeProvider clock)
     public long Now => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
 
     /// <summary>Notes what time it was for Redis, some time between <paramref name="asked"/> and now.</summary>
-    public void Follow(long redis, long asked)
+    /// <returns>Whether numbers were given that lie ahead of that, for the clock here is fast; they count no longer.</returns>
+    public bool Follow(long redis, long asked)
     {
         Interlocked.Exchange(ref _least, redis - Now);
         Interlocked.Exchange(ref _most, redis - asked);
+        var last = Interlocked.Read(ref _last);
+        return last > redis + Tolerance && Interlocked.CompareExchange(ref _last, 0, last) == last;
     }
 
     /// <summary>For a fetch: a number greater than any given here before, and than <paramref name="known"/>.</summary>

@@ -20,12 +20,14 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, LiveConfigur
     }
 
     /// <summary>Keeps a snapshot for as long as it may be of use, and ends the turn in which it was fetched.</summary>
-    /// <returns>The snapshot that counts: this one, or what outranks it.</returns>
-    public async ValueTask<JobSnapshot> StoreAsync(JobKey key, JobSnapshot snapshot, Turn.Mine? turn, Patience patience)
+    /// <returns>The snapshot that counts, this one or what outranks it, and whether it is kept anywhere.</returns>
+    public async ValueTask<(JobSnapshot Counts, bool IsKept)> StoreAsync(JobKey key, JobSnapshot snapshot, Turn.Mine? turn, Patience patience)
     {
-        var retention = snapshot.Retention(configuration.Current.Jobs.StaleIfError);
+        var retention = snapshot.Retention(configuration.Current.Jobs.StaleIfError, snapshot.FetchedAt);
         var stored = await shared.StoreAsync(key, snapshot, retention, turn, patience);
-        if (stored == false && (await shared.FindAsync(key, patience)).Snapshot is { } better) snapshot = better;
-        return memory.Keep(key, snapshot);
+        // Unless what is there is not what it claims to be.
+        if (stored == false && (await shared.FindAsync(key, patience)).Snapshot is { } better && better.Outranks(snapshot)) snapshot = better;
+        var counts = memory.Keep(key, snapshot);
+        return (counts, stored == true || memory.Find(key) == counts);
     }
 }

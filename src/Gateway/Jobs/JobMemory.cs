@@ -17,10 +17,14 @@ internal sealed class JobMemory : IDisposable
 
     private const int FailureSize = 1024;
 
+    // Room is made for more than one, for making it takes a look at everything.
+    private const double RoomAtOnce = 0.05;
+
     private readonly LiveConfiguration _configuration;
     private readonly PurgeMarks _purges;
     private readonly TimeProvider _clock;
     private readonly MemoryCache _cache;
+    private readonly long _limit;
     private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
     public JobMemory(LiveConfiguration configuration, PurgeMarks purges, GatewayMetrics metrics, TimeProvider clock)
@@ -28,11 +32,8 @@ internal sealed class JobMemory : IDisposable
         _configuration = configuration;
         _purges = purges;
         _clock = clock;
-        _cache = new MemoryCache(new MemoryCacheOptions
-        {
-            SizeLimit = configuration.Current.Jobs.MemoryBytes,
-            TrackStatistics = true,
-        });
+        _limit = configuration.Current.Jobs.MemoryBytes;
+        _cache = new MemoryCache(new MemoryCacheOptions { SizeLimit = _limit, TrackStatistics = true });
         metrics.ObserveMemory(() => Bytes);
     }
 
@@ -47,11 +48,12 @@ internal sealed class JobMemory : IDisposable
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
-            if (Find(key) is { } kept && !snapshot.Outranks(kept)) return kept;
-            var retention = snapshot.Retention(_configuration.Current.Jobs.StaleIfError);
+            var (staleIfError, now) = (_configuration.Current.Jobs.StaleIfError, _clock.GetUtcNow());
+            if (Find(key) is { } kept && kept.Retention(staleIfError, now) > TimeSpan.Zero && !snapshot.Outranks(kept)) return kept;
+            var retention = snapshot.Retention(staleIfError, now);
             if (retention > TimeSpan.Zero)
             {
-                _cache.Set(key, snapshot, new MemoryCacheEntryOptions
+                Set(key, snapshot, new MemoryCacheEntryOptions
                 {
                     AbsoluteExpirationRelativeToNow = retention < LongestStay ? retention : LongestStay,
                     Size = snapshot.Size,
@@ -65,7 +67,7 @@ internal sealed class JobMemory : IDisposable
 
     /// <summary>The last fill of this job, where it failed and is not to be repeated yet.</summary>
     public FailedFill? FindFailure(JobKey key) =>
-        FindBackOff(key) is { } backOff && _clock.GetUtcNow() < backOff.Until ? backOff.Failure : null;
+        FindBackOff(key) is { } backOff && backOff.Until - _clock.GetUtcNow() is { Ticks: > 0 } left ? backOff.Failure.Later(left) : null;
 
     /// <summary>The last fill of this job, where it failed, also when the next may begin or has begun.</summary>
     public FailedFill? FindLastFailure(JobKey key) => FindBackOff(key)?.Failure;
@@ -78,7 +80,7 @@ internal sealed class JobMemory : IDisposable
             ForgetFailure(key);
             return;
         }
-        _cache.Set(new FailureKey(key), new BackOff(failure, _clock.GetUtcNow() + failure.BackOff), new MemoryCacheEntryOptions
+        Set(new FailureKey(key), new BackOff(failure, _clock.GetUtcNow() + failure.BackOff), new MemoryCacheEntryOptions
         {
             AbsoluteExpirationRelativeToNow = failure.BackOff + FailureStay,
             Size = FailureSize + failure.Answer.Body.Length,
@@ -108,7 +110,29 @@ internal sealed class JobMemory : IDisposable
         return removed;
     }
 
+    /// <summary>Removes all whose order nobody can have been given yet.</summary>
+    public void RemoveNewerThan(long order)
+    {
+        foreach (var name in _cache.Keys)
+        {
+            if (name is JobKey key && Find(key)?.Order > order) _cache.Remove(key);
+        }
+    }
+
     public void Dispose() => _cache.Dispose();
+
+    // The cache refuses what does not fit, and what was used last long ago is to give way instead.
+    private void Set(object name, object value, MemoryCacheEntryOptions options)
+    {
+        _cache.Set(name, value, options);
+        if (options.Size > _limit) return;
+        while (!_cache.TryGetValue(name, out _) && Bytes + options.Size > _limit && _cache.Count is > 0 and var count)
+        {
+            // A part of what is there by number, and one at the least.
+            _cache.Compact(Math.Min(1, Math.Max(RoomAtOnce, 1.5 / count)));
+            _cache.Set(name, value, options);
+        }
+    }
 
     private BackOff? FindBackOff(JobKey key) => _cache.TryGetValue(new FailureKey(key), out var found) ? found as BackOff : null;
 

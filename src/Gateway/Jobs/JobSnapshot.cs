@@ -57,11 +57,11 @@ internal sealed class JobSnapshot
     /// <summary>Whether it may answer for a failing upstream, visibly stale: only a job, while it is young.</summary>
     public bool MayServeStale(TimeSpan staleIfError, DateTimeOffset now) => Kind != VerdictKind.NotFound && now < StaleUntil(staleIfError);
 
-    /// <summary>How long it is worth keeping.</summary>
-    public TimeSpan Retention(TimeSpan staleIfError)
+    /// <summary>How long it is worth keeping from now on; not positive where it is of no use any more.</summary>
+    public TimeSpan Retention(TimeSpan staleIfError, DateTimeOffset now)
     {
         var until = Kind != VerdictKind.NotFound && StaleUntil(staleIfError) > FreshUntil ? StaleUntil(staleIfError) : FreshUntil;
-        return until - FetchedAt;
+        return until - now;
     }
 
     private DateTimeOffset StaleUntil(TimeSpan staleIfError)

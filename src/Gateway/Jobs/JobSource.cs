@@ -76,6 +76,7 @@ internal sealed class JobSource(
                 case Turn.Theirs theirs:
                     awaited = theirs.Order;
                     await listener.WaitAsync(theirs.Left);
+                    looks = 0;
                     continue;
                 case Turn.Failed(var theirFailure):
                     memory.Keep(key, theirFailure);
@@ -113,12 +114,12 @@ internal sealed class JobSource(
             return Fail(failure, known);
         }
         var snapshot = JobSnapshot.From(answer.Body, verdict, asked, now);
-        var counts = await cache.StoreAsync(key, snapshot, turn, patience);
+        var (counts, isKept) = await cache.StoreAsync(key, snapshot, turn, patience.For(snapshot.Size));
         if (turn is not null) await channel.TellFilledAsync(key.Name);
         // As above: others may have stored a newer one since.
         if (clock.GetElapsedTime(started) > Lease) return null;
         return counts == snapshot
-            ? new Lookup(Origin.Forwarded, snapshot, verdict, answer, Refreshed: known is not null)
+            ? new Lookup(Origin.Forwarded, snapshot, verdict, answer, Refreshed: known is not null) { IsKept = isKept }
             : Lookup.Hit(counts);
     }
 

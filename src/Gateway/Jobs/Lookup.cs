@@ -23,6 +23,9 @@ internal enum Origin
 internal sealed record Lookup(
     Origin Origin, JobSnapshot? Snapshot, Verdict Verdict = default, UpstreamAnswer Answer = default, bool Refreshed = false)
 {
+    /// <summary>Whether the snapshot is where the next caller finds it, as long as it lives.</summary>
+    public bool IsKept { get; init; }
+
     /// <summary>Whether another node has asked the upstream, for this one, too.</summary>
     public bool WasElsewhere { get; private init; }
 
@@ -33,6 +36,7 @@ internal sealed record Lookup(
         new(Origin.Forwarded, snapshot, new Verdict(snapshot.Kind, snapshot.FreshUntil - snapshot.FetchedAt),
             new UpstreamAnswer(snapshot.Kind == VerdictKind.NotFound ? 404 : 200, [], null, UpstreamFault.None))
         {
+            IsKept = true,
             WasElsewhere = true,
         };
 }

@@ -23,8 +23,9 @@ internal sealed class JobChannel(RedisConnection redis)
     public async Task SubscribeAsync()
     {
         if (_subscribed) return;
+        // It is subscribed again by itself whenever the connection is back, also where the first attempt fails.
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
-        // It is subscribed again by itself whenever the connection is back.
+        await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
         await subscriber.SubscribeAsync(Channel, (_, message) => Hear(message.ToString()));
         redis.Lost += WakeAll;
         _subscribed = true;

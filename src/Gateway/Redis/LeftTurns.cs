@@ -5,7 +5,7 @@ namespace Gateway.Redis;
 
 /// <summary>
 /// The turns that this node could not end because Redis did not answer, or refused. They are ended as soon as it does,
-/// so that nobody waits for a fetch that is long over.
+/// so that nobody waits for a fetch that is long over, and forgotten when they have ended by themselves.
 /// </summary>
 internal sealed class LeftTurns(RedisConnection redis)
 {
@@ -15,28 +15,41 @@ internal sealed class LeftTurns(RedisConnection redis)
         return redis.call('DEL', KEYS[1])
         """;
 
-    private readonly ConcurrentDictionary<(RedisKey Lock, string Beginning), bool> _left = new();
+    private const int AtOnce = 200;
+
+    // No turn lasts longer than the longest Upstream:Timeout.
+    private static readonly TimeSpan Longest = TimeSpan.FromMinutes(6);
+
+    private readonly ConcurrentDictionary<(RedisKey Lock, string Beginning), long> _left = new();
 
     /// <summary>Takes note of a turn that may still be there.</summary>
     /// <param name="beginning">How its lock begins; this is nobody else's.</param>
-    public void Add(RedisKey @lock, string beginning) => _left[(@lock, beginning)] = true;
+    public void Add(RedisKey @lock, string beginning) => _left[(@lock, beginning)] = Environment.TickCount64;
 
-    /// <exception cref="RedisException">Redis is away.</exception>
+    /// <summary>Ends what it can. Where Redis is not well for all of them, the rest is left for another time.</summary>
     public async Task EndAsync()
     {
-        foreach (var turn in _left.Keys)
+        foreach (var some in _left.ToArray().Chunk(AtOnce))
         {
-            try
+            var ended = await Task.WhenAll(some.Select(turn => EndAsync(turn.Key)));
+            foreach (var (turn, hasEnded) in some.Zip(ended))
             {
-                await redis.AskAsync<RedisResult>(
-                    async database => await database.ScriptEvaluateAsync(End, [turn.Lock], [turn.Beginning]), redis.NewPatience());
-                _left.TryRemove(turn, out _);
+                if (hasEnded || Environment.TickCount64 - turn.Value > Longest.TotalMilliseconds) _left.TryRemove(turn);
             }
-            catch (RedisServerException)
-            {
-                // It is read-only, or the like: another time.
-                return;
-            }
+        }
+    }
+
+    private async Task<bool> EndAsync((RedisKey Lock, string Beginning) turn)
+    {
+        try
+        {
+            await redis.AskAsync<RedisResult>(
+                async database => await database.ScriptEvaluateAsync(End, [turn.Lock], [turn.Beginning]), redis.NewPatience());
+            return true;
+        }
+        catch (Exception e) when (RedisConnection.IsFailure(e))
+        {
+            return false;
         }
     }
 }

@@ -8,7 +8,17 @@ internal sealed class Patience(TimeSpan total)
 {
     private const int Slices = 10;
 
+    // What a connection carries at the least.
+    private const double BytesPerSecond = 20e6;
+
     private int _left = Slices;
+
+    /// <summary>The same for a trip that has so many bytes to carry, which take their time.</summary>
+    public Patience For(long bytes)
+    {
+        _left += (int)(TimeSpan.FromSeconds(bytes / BytesPerSecond) / (total / Slices));
+        return this;
+    }
 
     /// <exception cref="TimeoutException">Patience ended first. What was asked may still happen.</exception>
     public async Task<T> WaitAsync<T>(Task<T> reply)

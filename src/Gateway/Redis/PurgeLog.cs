@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Configuration;
 using Gateway.Jobs;
 using StackExchange.Redis;
@@ -13,6 +14,10 @@ internal sealed class PurgeLog(
     RedisConnection redis, PurgeMarks marks, JobMemory memory, FetchOrder order, LiveConfiguration configuration)
 {
     private const int Chunk = 500;
+
+    private static readonly TimeSpan ReadingTime = TimeSpan.FromSeconds(5);
+
+    private static readonly RedisValue PutBackMember = "/";
 
     private static readonly RedisKey Key = RedisConnection.Prefix + "purges";
 
@@ -37,7 +42,13 @@ internal sealed class PurgeLog(
     // What comes late need not be the last. The member "/" is no scope: it says that there is something to read.
     private const string PutBack = """
         local changed = 0
-        for i = 1, #ARGV, 2 do changed = changed + redis.call('ZADD', KEYS[1], 'GT', 'CH', ARGV[i + 1], ARGV[i]) end
+        for i = 1, #ARGV, 2 do
+          local known = redis.call('ZSCORE', KEYS[1], ARGV[i])
+          if not known or tonumber(known) < tonumber(ARGV[i + 1]) then
+            redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i])
+            changed = changed + 1
+          end
+        end
         if changed > 0 then
           local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')
           redis.call('ZADD', KEYS[1], string.format('%.0f', tonumber(last[2]) + 1), '/')
@@ -52,6 +63,7 @@ internal sealed class PurgeLog(
         """;
 
     private string _seen = "";
+    private double _readTo;
 
     /// <summary>
     /// Takes note of what was purged, and of Redis's clock.
@@ -64,28 +76,52 @@ internal sealed class PurgeLog(
         var putBack = false;
         var asked = order.Now;
         var head = await HeadAsync();
-        // It may have lost its data, and still be there.
-        if ((wasAway || (long)head[1] == 0) && marks.All is { Count: > 0 } known)
+        marks.Forget(before: (long)head[0] - Lasting);
+        if (marks.All is { Count: > 0 } known && (wasAway || Misses(head, known)))
         {
-            RedisValue[] marked = [.. known.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
-            var changed = await redis.AskAsync<RedisResult>(
-                async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
-            putBack = (long)changed! > 0;
+            putBack = await PutBackAsync(known);
             asked = order.Now;
             head = await HeadAsync();
         }
-        order.Follow((long)head[0], asked);
+        if (order.Follow((long)head[0], asked)) memory.RemoveNewerThan((long)head[0]);
         var seen = $"{head[1]} {head[2]}";
         if (seen == _seen) return putBack;
-        var entries = await redis.AskAsync<SortedSetEntry[]>(
-            async database => await database.SortedSetRangeByRankWithScoresAsync(Key), redis.NewPatience());
-        foreach (var entry in entries!)
+        var entries = await ReadAsync(_readTo);
+        // What was put back may be anywhere.
+        if (_readTo > 0 && entries.Any(entry => entry.Element == PutBackMember)) entries = await ReadAsync(0);
+        foreach (var entry in entries)
         {
             if (PurgeScope.TryParse(entry.Element.ToString(), out var scope)) Apply(scope, (long)entry.Score);
         }
-        marks.Forget(before: (long)head[0] - Lasting);
+        _readTo = Score((string?)head[2]);
         _seen = seen;
         return putBack;
+    }
+
+    // It may have lost its data and still be there, or not have heard of a purge.
+    private static bool Misses(RedisResult head, IReadOnlyCollection<KeyValuePair<string, long>> known) =>
+        (long)head[1] < known.Count || known.Max(mark => mark.Value) > Score((string?)head[2]);
+
+    private static double Score(string? text) => double.TryParse(text, CultureInfo.InvariantCulture, out var score) ? score : 0;
+
+    // It is long where there were many purges, and nobody waits for it.
+    private async Task<SortedSetEntry[]> ReadAsync(double from) => (await redis.AskAsync<SortedSetEntry[]>(
+        async database => await database.SortedSetRangeByScoreWithScoresAsync(Key, from), new Patience(ReadingTime)))!;
+
+    private async Task<bool> PutBackAsync(IReadOnlyCollection<KeyValuePair<string, long>> known)
+    {
+        RedisValue[] marked = [.. known.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
+        try
+        {
+            var changed = await redis.AskAsync<RedisResult>(
+                async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
+            return (long)changed! > 0;
+        }
+        catch (RedisServerException)
+        {
+            // It is full, or read-only: it is of use for reading, and the next look tries again.
+            return false;
+        }
     }
 
     /// <summary>
@@ -95,6 +131,7 @@ internal sealed class PurgeLog(
     /// <exception cref="RedisException">Redis is configured, but did not take note: only this node has.</exception>
     public async Task<int> MarkAsync(PurgeScope scope)
     {
+        marks.Forget(before: order.Now - Lasting);
         if (!redis.IsConfigured) return Apply(scope, order.NextPurge());
         try
         {

@@ -14,6 +14,8 @@ internal sealed partial class RedisConnection : IDisposable
     /// <summary>What all names in Redis begin with.</summary>
     public const string Prefix = "gateway:";
 
+    private const int TripsOfARequest = 4;
+
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(1);
 
     // The watch looks more often than this, if it gets to run.
@@ -25,7 +27,8 @@ internal sealed partial class RedisConnection : IDisposable
     private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
     private volatile bool _available;
     private long _lastLine = long.MinValue;
-    private long _lastLook = Environment.TickCount64;
+    // Before the first look nothing is known that could be old.
+    private long _lastLook = long.MaxValue;
     private long _wokeAt;
 
     public RedisConnection(LiveConfiguration configuration, ILogger<RedisConnection> logger)
@@ -102,6 +105,15 @@ internal sealed partial class RedisConnection : IDisposable
         return await patience.WaitAsync(asking);
 
         async Task<T?> AskNowAsync() => await ask((await _connection.Value).GetDatabase());
+    }
+
+    /// <summary>Whether the several trips of a request fit into its patience.</summary>
+    /// <exception cref="RedisException">It is away.</exception>
+    public async Task<bool> IsPromptAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        await AskAsync<object>(async database => await database.PingAsync(), NewPatience());
+        return Stopwatch.GetElapsedTime(started) <= _configuration.Current.Redis.Timeout / TripsOfARequest;
     }
 
     public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connection.Value;

@@ -56,15 +56,16 @@ internal sealed class RedisWatch : BackgroundService
     {
         try
         {
+            var wasAway = !_redis.IsAvailable;
             await _channel.SubscribeAsync();
-            if (await _purges.SyncAsync(wasAway: !_redis.IsAvailable)) await _channel.TellPurgedAsync();
-            await _left.EndAsync();
-            _redis.Found();
+            if (await _purges.SyncAsync(wasAway)) await _channel.TellPurgedAsync();
+            if (!wasAway || await _redis.IsPromptAsync()) _redis.Found();
         }
         catch (Exception e)
         {
             _redis.Lose(e);
         }
         _redis.Looked();
+        if (_redis.IsAvailable) await _left.EndAsync();
     }
 }

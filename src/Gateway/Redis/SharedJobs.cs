@@ -42,7 +42,8 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     private const string TakeTurn = """
         if ARGV[5] ~= '' then
           local data = redis.pcall('HGET', KEYS[1], 'data')
-          if ARGV[5] == '*' or type(data) ~= 'string' or string.sub(data, 1, string.len(ARGV[5])) == ARGV[5] then redis.call('DEL', KEYS[1]) end
+          local foreign = type(data) ~= 'string' or string.sub(data, 1, 3) ~= 'GWJ' or redis.call('HGET', KEYS[1], 'absexp') ~= '-1'
+          if foreign or string.sub(data, 1, string.len(ARGV[5])) == ARGV[5] then redis.call('DEL', KEYS[1]) end
         end
         local order = 0
         local size = redis.pcall('HSTRLEN', KEYS[1], 'data')
@@ -204,7 +205,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
         try
         {
             return JsonSerializer.Deserialize<FailedFill>(held.AsSpan(json)) is { } failure
-                ? failure with { BackOff = isBackOff ? left : TimeSpan.Zero } : null;
+                ? isBackOff ? failure.Later(left) with { BackOff = left } : failure with { BackOff = TimeSpan.Zero } : null;
         }
         catch (JsonException)
         {

@@ -72,7 +72,7 @@ internal sealed class JobHistory
         if (fetch.Turn == _holder) _holder = null;
         var (stored, kept) = (await StoredAsync(), _nodes[i].Memory.Find(_key));
 
-        var counts = await _nodes[i].Cache.StoreAsync(_key, snapshot, fetch.Turn, Patience(i));
+        var (counts, _) = await _nodes[i].Cache.StoreAsync(_key, snapshot, fetch.Turn, Patience(i));
 
         var now = await StoredAsync();
         Assert.True(now is not null || (stored is null && snapshot.Order <= _heard[i]), "Nothing is stored.");
@@ -89,7 +89,7 @@ internal sealed class JobHistory
         var (_, snapshot) = End(i);
         var kept = _nodes[i].Memory.Find(_key);
 
-        var counts = await _nodes[i].CacheAlone.StoreAsync(_key, snapshot, null, Patience(i));
+        var (counts, _) = await _nodes[i].CacheAlone.StoreAsync(_key, snapshot, null, Patience(i));
 
         if (kept is not null) AssertNotBack(kept, counts, "An answer out of memory");
         AssertMemory(i, kept);

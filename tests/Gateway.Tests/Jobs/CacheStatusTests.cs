@@ -28,11 +28,15 @@ public sealed class CacheStatusTests
     [InlineData(true, false, "Gateway; fwd=stale; fwd-status=200; stored")]
     [InlineData(true, true, "Gateway; fwd=stale; fwd-status=200; stored; collapsed")]
     public void A_forwarded_answer_tells_how_it_was_come_by(bool refreshed, bool collapsed, string status) =>
-        Assert.Equal(status, Of(new(Origin.Forwarded, Snapshot(2000), Running, Answer(200), refreshed), collapsed));
+        Assert.Equal(status, Of(new(Origin.Forwarded, Snapshot(2000), Running, Answer(200), refreshed) { IsKept = true }, collapsed));
+
+    [Fact]
+    public void An_answer_for_which_there_was_no_room_is_not_stored() => Assert.Equal("Gateway; fwd=uri-miss; fwd-status=200",
+        Of(new(Origin.Forwarded, Snapshot(2000), Running, Answer(200))));
 
     [Fact]
     public void An_answer_without_a_lifetime_is_not_stored() => Assert.Equal("Gateway; fwd=uri-miss; fwd-status=200",
-        Of(new(Origin.Forwarded, Snapshot(0), Running with { Lifetime = TimeSpan.Zero }, Answer(200))));
+        Of(new(Origin.Forwarded, Snapshot(0), Running with { Lifetime = TimeSpan.Zero }, Answer(200)) { IsKept = true }));
 
     [Fact]
     public void A_refusal_tells_the_status() => Assert.Equal("Gateway; fwd=uri-miss; fwd-status=401; detail=upstream-401",

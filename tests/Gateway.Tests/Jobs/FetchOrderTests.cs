@@ -68,6 +68,15 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
+    public void Numbers_that_lie_ahead_of_redis_are_noticed_and_count_no_longer()
+    {
+        _order.NextFetch(0);
+        Assert.True(_order.Follow(40 * Second, _order.Now));
+        Assert.InRange(_order.NextFetch(0), 40 * Second, 41 * Second);
+        Assert.False(_order.Follow(40 * Second, _order.Now));
+    }
+
+    [Fact]
     public void What_is_fetched_after_a_purge_is_newer_than_it()
     {
         var asked = _order.Now;

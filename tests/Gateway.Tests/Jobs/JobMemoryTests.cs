@@ -24,7 +24,10 @@ public sealed class JobMemoryTests : IDisposable
     public JobMemoryTests()
     {
         _configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
-            [KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential)]).Build(), NullLogger<LiveConfiguration>.Instance);
+            [
+                KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential),
+                KeyValuePair.Create("Jobs:MemoryBytes", (string?)"2000000"),
+            ]).Build(), NullLogger<LiveConfiguration>.Instance);
         _memory = new JobMemory(_configuration, _purges, new GatewayMetrics(_services.GetRequiredService<IMeterFactory>()), _clock);
     }
 
@@ -84,6 +87,57 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
+    public void What_does_not_fit_beside_the_rest_takes_the_place_of_what_was_used_last_long_ago()
+    {
+        var limit = _configuration.Current.Jobs.MemoryBytes;
+        // Four of them leave less room than one needs, and more than the cache's own margin.
+        var body = (int)(limit * 0.22);
+        for (var i = 0; i < 20; i++)
+        {
+            var key = PurgeScopeTests.Key("a", "w", $"j{i}");
+            var snapshot = Snapshot(order: i + 1, body: body);
+            Assert.Same(snapshot, _memory.Keep(key, snapshot));
+            Assert.Same(snapshot, _memory.Find(key));
+            Assert.InRange(_memory.Bytes, body, limit);
+        }
+        Assert.NotNull(_memory.Find(PurgeScopeTests.Key("a", "w", "j18")));
+        Assert.Null(_memory.Find(PurgeScopeTests.Key("a", "w", "j0")));
+    }
+
+    [Fact]
+    public void What_is_larger_than_all_of_it_is_not_kept_and_takes_nobodys_place()
+    {
+        var other = PurgeScopeTests.Key("a", "w", "other");
+        _memory.Keep(other, Snapshot(order: 1));
+        _memory.Keep(Key, Snapshot(order: 1, body: (int)_configuration.Current.Jobs.MemoryBytes));
+        Assert.Null(_memory.Find(Key));
+        Assert.NotNull(_memory.Find(other));
+    }
+
+    [Fact]
+    public void What_comes_late_stays_no_longer_for_that_and_stands_in_nobodys_way()
+    {
+        var old = Snapshot(order: 1, urlsExpireIn: TimeSpan.FromSeconds(10));
+        Assert.Same(old, _memory.Keep(Key, old));
+        _clock.Advance(TimeSpan.FromSeconds(61));
+        var next = Snapshot(nameof(VerdictKind.Running), order: 2);
+        Assert.Same(next, _memory.Keep(Key, next));
+        Assert.Same(old, _memory.Keep(PurgeScopeTests.Key("a", "w", "late"), old));
+        Assert.Null(_memory.Find(PurgeScopeTests.Key("a", "w", "late")));
+    }
+
+    [Fact]
+    public void What_lies_ahead_of_its_time_can_be_removed()
+    {
+        var other = PurgeScopeTests.Key("a", "w", "other");
+        _memory.Keep(Key, Snapshot(order: 100));
+        _memory.Keep(other, Snapshot(order: 50));
+        _memory.RemoveNewerThan(50);
+        Assert.Null(_memory.Find(Key));
+        Assert.NotNull(_memory.Find(other));
+    }
+
+    [Fact]
     public void A_failure_is_remembered_during_its_back_off()
     {
         _memory.Keep(Key, Failure(order: 1));
@@ -91,6 +145,15 @@ public sealed class JobMemoryTests : IDisposable
         Assert.Null(_memory.FindFailure(PurgeScopeTests.Key("a", "w", "jj")));
         _clock.Advance(TimeSpan.FromSeconds(5));
         Assert.Null(_memory.FindFailure(Key));
+    }
+
+    [Fact]
+    public void What_is_left_of_a_back_off_is_what_callers_are_told()
+    {
+        var asked = new UpstreamAnswer(503, [], TimeSpan.FromSeconds(30), UpstreamFault.None);
+        _memory.Keep(Key, Failure(order: 1) with { Answer = asked, BackOff = TimeSpan.FromSeconds(20) });
+        _clock.Advance(TimeSpan.FromSeconds(12));
+        Assert.Equal(TimeSpan.FromSeconds(18), _memory.FindFailure(Key)!.Answer.RetryAfter);
     }
 
     [Fact]
@@ -135,12 +198,13 @@ public sealed class JobMemoryTests : IDisposable
     private static FailedFill Failure(long order) =>
         new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable), TimeSpan.FromSeconds(5)) { Order = order };
 
-    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0) => new()
+    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0, int body = 1, TimeSpan? urlsExpireIn = null) => new()
     {
         Order = order,
         Kind = Enum.Parse<VerdictKind>(kind),
         FetchedAt = DateTimeOffset.UtcNow,
         FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
-        Representations = [new Representation(ContentCoding.Identity, new byte[] { 1 })],
+        UrlsExpireAt = urlsExpireIn is { } left ? DateTimeOffset.UtcNow + left : null,
+        Representations = [new Representation(ContentCoding.Identity, new byte[body])],
     };
 }

@@ -16,8 +16,12 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Running), 0, -5, 0)]
     [InlineData(nameof(VerdictKind.NotFound), 1, null, 1)]
     [InlineData(nameof(VerdictKind.NotFound), 0, null, 0)]
-    public void It_is_kept_while_it_is_fresh_or_may_answer_for_a_failing_upstream(string kind, int fresh, int? urls, int kept) =>
-        Assert.Equal(TimeSpan.FromSeconds(kept), Snapshot(kind, fresh, urls).Retention(StaleIfError));
+    public void It_is_kept_while_it_is_fresh_or_may_answer_for_a_failing_upstream(string kind, int fresh, int? urls, int kept)
+    {
+        var snapshot = Snapshot(kind, fresh, urls);
+        Assert.Equal(TimeSpan.FromSeconds(kept), snapshot.Retention(StaleIfError, snapshot.FetchedAt));
+        Assert.Equal(TimeSpan.FromSeconds(kept - 5), snapshot.Retention(StaleIfError, snapshot.FetchedAt.AddSeconds(5)));
+    }
 
     [Theory]
     [InlineData(0, true)]

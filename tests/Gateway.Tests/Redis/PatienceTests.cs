@@ -32,6 +32,14 @@ public sealed class PatienceTests
     }
 
     [Fact]
+    public async Task It_is_longer_for_what_takes_long_to_carry()
+    {
+        var started = Stopwatch.StartNew();
+        await Assert.ThrowsAsync<TimeoutException>(() => new Patience(Total).For(bytes: 8_000_000).WaitAsync(Never()));
+        Assert.InRange(started.Elapsed, Total * 2.7, TimeSpan.FromSeconds(10));
+    }
+
+    [Fact]
     public async Task A_failure_is_the_replys_own() =>
         await Assert.ThrowsAsync<InvalidOperationException>(() => new Patience(Total).WaitAsync(Task.FromException<int>(new InvalidOperationException())));
 
