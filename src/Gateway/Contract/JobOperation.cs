@@ -68,10 +68,12 @@ internal sealed class JobOperation : IOperationFilter
 
     private static string[] HeadersOf(int status) => status switch
     {
-        400 or 500 => ["Cache-Control"],
         401 => ["Cache-Control", "WWW-Authenticate"],
-        429 or 503 => ["Cache-Control", "RateLimit", "RateLimit-Policy", "Retry-After"],
-        _ => ["Cache-Control", "RateLimit", "RateLimit-Policy"],
+        404 => ["Cache-Control", "Cache-Status", "Vary", "Age", "RateLimit", "RateLimit-Policy"],
+        429 => ["Cache-Control", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        500 => ["Cache-Control"],
+        503 => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        _ => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy"],
     };
 
     private static Dictionary<string, IOpenApiHeader> Headers(string[] names) => names.ToDictionary(name => name, IOpenApiHeader (name) =>

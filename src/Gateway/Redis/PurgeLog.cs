@@ -110,17 +110,22 @@ internal sealed class PurgeLog(
 
     private async Task<bool> PutBackAsync(IReadOnlyCollection<KeyValuePair<string, long>> known)
     {
-        RedisValue[] marked = [.. known.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
+        var hasChanged = false;
         try
         {
-            var changed = await redis.AskAsync<RedisResult>(
-                async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), redis.NewPatience());
-            return (long)changed! > 0;
+            foreach (var some in known.Chunk(Chunk))
+            {
+                RedisValue[] marked = [.. some.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
+                var changed = await redis.AskAsync<RedisResult>(
+                    async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), new Patience(ReadingTime));
+                hasChanged |= (long)changed! > 0;
+            }
+            return hasChanged;
         }
         catch (RedisServerException)
         {
             // It is full, or read-only: it is of use for reading, and the next look tries again.
-            return false;
+            return hasChanged;
         }
     }
 

@@ -214,6 +214,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         Assert.True(Redis(world.Gateway).IsAvailable);
+        Redis(world.Gateway).Lose(new TimeoutException("a blip"));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "it is of use again");
     }
 
     [Fact]
