@@ -58,8 +58,10 @@ internal sealed class RedisWatch : BackgroundService
         {
             var wasAway = !_redis.IsAvailable;
             await _channel.SubscribeAsync();
-            if (await _purges.SyncAsync(wasAway)) await _channel.TellPurgedAsync();
-            if (!wasAway || await _redis.IsPromptAsync()) _redis.Found();
+            var isPrompt = !wasAway || await _redis.IsPromptAsync();
+            var putBack = await _purges.SyncAsync(wasAway);
+            if (isPrompt) _redis.Found();
+            if (putBack) await _channel.TellPurgedAsync();
         }
         catch (Exception e)
         {
