@@ -16,7 +16,7 @@ internal sealed class Patience(TimeSpan total)
     /// <summary>The same for a trip that has so many bytes to carry, which take their time.</summary>
     public Patience For(long bytes)
     {
-        _left += (int)(TimeSpan.FromSeconds(bytes / BytesPerSecond) / (total / Slices));
+        Interlocked.Add(ref _left, (int)(TimeSpan.FromSeconds(bytes / BytesPerSecond) / (total / Slices)));
         return this;
     }
 
@@ -25,9 +25,9 @@ internal sealed class Patience(TimeSpan total)
     {
         while (!reply.IsCompleted)
         {
-            if (_left <= 0) throw new TimeoutException("it does not answer in time");
+            if (Volatile.Read(ref _left) <= 0) throw new TimeoutException("it does not answer in time");
             var slice = Task.Delay(total / Slices);
-            if (await Task.WhenAny(reply, slice) == slice) _left--;
+            if (await Task.WhenAny(reply, slice) == slice) Interlocked.Decrement(ref _left);
         }
         return await reply;
     }

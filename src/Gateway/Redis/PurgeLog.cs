@@ -15,7 +15,8 @@ internal sealed class PurgeLog(
 {
     private const int Chunk = 500;
 
-    private static readonly TimeSpan ReadingTime = TimeSpan.FromSeconds(5);
+    // Nobody waits for these. A large job may be on its way before them.
+    private static readonly TimeSpan LookingTime = TimeSpan.FromMilliseconds(500), ReadingTime = TimeSpan.FromSeconds(5);
 
     private static readonly RedisValue PutBackMember = "/";
 
@@ -187,7 +188,7 @@ internal sealed class PurgeLog(
     }
 
     private async Task<RedisResult> HeadAsync() => (await redis.AskAsync<RedisResult>(
-        async database => await database.ScriptEvaluateAsync(Head, [Key]), redis.NewPatience()))!;
+        async database => await database.ScriptEvaluateAsync(Head, [Key]), new Patience(LookingTime)))!;
 
     private int Apply(PurgeScope scope, long at) => marks.Add(scope, at) ? memory.Remove(scope) : 0;
 

@@ -111,11 +111,15 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     {
         if (redis.Cache is not { } cache || !redis.IsAvailable) return default;
         var unreadable = "";
-        var data = await redis.TryAsync(async _ =>
+        var data = await redis.TryAsync(async database =>
         {
             try
             {
-                return await cache.GetAsync(key.Name);
+                // Asked at once, and answered first: what is large may take its time.
+                var size = database.HashStringLengthAsync(RedisConnection.Prefix + key.Name, "data");
+                var reading = cache.GetAsync(key.Name);
+                patience.For(await size);
+                return await reading;
             }
             catch (RedisServerException e) when (e.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
             {

@@ -168,6 +168,27 @@ public sealed class AilingRedisTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_largest_job_is_fetched_once_however_long_redis_takes_to_carry_it()
+    {
+        await using var world = await WorldAsync(_redis.ConnectionString, RealPatience);
+        var other = world.AddGateway();
+        var noise = new byte[11 * 1024 * 1024];
+        Random.Shared.NextBytes(noise);
+        world.Upstream.Faults.Add(new Fault
+        {
+            Job = _job,
+            Kind = FaultKind.Status,
+            Status = 200,
+            Body = $$"""{"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z","raw":"{{Convert.ToBase64String(noise)}}"}""",
+        });
+        Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
+
+        Assert.True(await Purging.IsHitAsync(other, _job));
+
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
     public async Task Nobody_waits_for_a_redis_that_has_never_answered()
     {
         await using var line = new RedisProxy(_redis.Port);
