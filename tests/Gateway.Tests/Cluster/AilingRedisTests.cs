@@ -170,8 +170,9 @@ public sealed class AilingRedisTests : IAsyncLifetime
     [Fact]
     public async Task The_largest_job_is_fetched_once_however_long_redis_takes_to_carry_it()
     {
+        await using var line = new RedisProxy(_redis.Port) { BytesPerSecond = 80_000_000 };
         await using var world = await WorldAsync(_redis.ConnectionString, RealPatience);
-        var other = world.AddGateway();
+        var other = world.AddGateway(("ConnectionStrings:Redis", line.ConnectionString));
         var noise = new byte[11 * 1024 * 1024];
         Random.Shared.NextBytes(noise);
         world.Upstream.Faults.Add(new Fault

@@ -13,6 +13,7 @@ internal sealed class RedisProxy : IAsyncDisposable
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
     private readonly ConcurrentDictionary<Socket, bool> _forgotten = new();
     private TcpListener? _listener;
+    private long _sent;
     private volatile bool _isSilent;
     private volatile bool _isSlow;
 
@@ -42,6 +43,9 @@ internal sealed class RedisProxy : IAsyncDisposable
     {
         foreach (var socket in _sockets.Keys) _forgotten[socket] = true;
     }
+
+    /// <summary>How much it carries at the most, nearly; null: as much as comes.</summary>
+    public int? BytesPerSecond { get; init; }
 
     /// <summary>How late replies are while it is slow.</summary>
     public TimeSpan Slowness { get; init; } = TimeSpan.FromMilliseconds(500);
@@ -158,6 +162,8 @@ internal sealed class RedisProxy : IAsyncDisposable
             {
                 while (_isSilent || _forgotten.ContainsKey(near) || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
                 await SendAsync(near, bytes);
+                _sent += bytes.Length;
+                if (BytesPerSecond is { } rate && (_sent >> 20) > (_sent - bytes.Length >> 20)) await Task.Delay((1 << 20) * 1000 / rate);
             }
         }
         catch (Exception e) when (IsEnd(e))
