@@ -2,6 +2,7 @@ using Gateway.Callers;
 using Gateway.Commands;
 using Gateway.Configuration;
 using Gateway.Contract;
+using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
 using Gateway.Operations;
@@ -25,14 +26,16 @@ internal sealed class Program
             new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddKeyPerFile("/run/secrets", optional: true, reloadOnChange: true);
         builder.Configuration.AddInMemoryCollection(overrides ?? []);
+        // It would make the framework believe every proxy; here they are named.
+        builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
         builder.WebHost.ConfigureKestrel(ServerBounds.Set);
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<LiveConfiguration>();
-        services.AddSingleton<CallerDirectory>();
+        services.AddCallers();
+        services.AddEdge();
         services.AddSingleton<TeamQuotas>();
-        services.AddSingleton<OperatorDirectory>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();
         services.AddSingleton<JobMemory>();

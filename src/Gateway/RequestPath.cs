@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using Gateway.Callers;
+using Gateway.Callers.Sessions;
 using Gateway.Contract;
+using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
 using Gateway.Operations;
@@ -11,16 +13,20 @@ namespace Gateway;
 /// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
 /// </summary>
 internal sealed partial class RequestPath(
-    CallerDirectory callers, JobSource jobs, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
+    Identification callers, JobSource jobs, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
 {
     public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
     public static void Map(WebApplication app)
     {
         app.UseManagementPort();
+        app.UseProxies();
+        app.UseSecurityHeaders();
         app.UseExceptionHandler(failed => failed.Run(BareStatus.WriteFailureAsync));
         app.UseStatusCodePages(BareStatus.WriteAsync);
+        app.UseHttps();
         app.UseRouting();
+        app.UseCors();
 
         // Made now, with all that it needs, and not at somebody's first request.
         var path = app.Services.GetRequiredService<RequestPath>();
@@ -31,6 +37,7 @@ internal sealed partial class RequestPath(
         app.MapProblemTypes();
         app.MapContract();
         PurgeEndpoint.Map(app);
+        BrowserEndpoints.Map(app);
     }
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
@@ -41,7 +48,7 @@ internal sealed partial class RequestPath(
         {
             var answer = await DecideAsync(http, workflowId, jobId, request);
             await answer.WriteAsync(http);
-            metrics.Answered(request.Caller?.Team.Name ?? "", answer.Status);
+            metrics.Answered(request.TeamName ?? "", answer.Status);
             Log.Answered(logger, request, answer, Stopwatch.GetElapsedTime(started));
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
@@ -60,22 +67,26 @@ internal sealed partial class RequestPath(
         }
         request.Address = address;
 
-        // 2. Identify: who is asking. Other kinds of credential are told apart in the directory.
-        if (callers.Identify(http.Request.Headers, out var refusal) is not { } caller)
+        // 2. Identify: who is asking, by the one credential that the request carries.
+        var identity = await callers.IdentifyAsync(http);
+        // An operator's key reads no jobs.
+        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        if (identity.Caller is not { } caller)
         {
-            metrics.Refused(refusal.ToString());
-            return Challenge.For(refusal);
+            metrics.Refused(identity.Refusal.ToString());
+            return identity.Problem;
         }
         request.Caller = caller;
-        var team = caller.Team;
 
-        // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not.
-        if (!team.Workflows.Allow(address.Workflow))
+        // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not. The first of the
+        //    caller's teams that may read the workflow does, and is charged.
+        if (caller.TeamFor(address.Workflow) is not { } team)
         {
-            metrics.Refused("workflow");
-            RateLimitFields.Write(http.Response.Headers, team.Quota);
-            return new Problem(ProblemType.WorkflowForbidden, $"Team '{team.Name}' may not read this workflow.");
+            metrics.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
+            if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.Teams[0].Quota);
+            return Forbidden(caller);
         }
+        request.Team = team;
 
         // 4. Limit: one permit of the team's quota.
         var admitted = team.Quota.TryTake();
@@ -103,6 +114,14 @@ internal sealed partial class RequestPath(
         return Answer(lookup, collapsed);
     }
 
+    private static Problem Forbidden(Caller caller) => caller.Teams switch
+    {
+        [] => new Problem(ProblemType.NoTeam, "No team has any of your claims."),
+        [var team] => new Problem(ProblemType.WorkflowForbidden, $"Team '{team.Name}' may not read this workflow."),
+        var teams => new Problem(ProblemType.WorkflowForbidden,
+            $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may read this workflow."),
+    };
+
     private IAnswer Answer(Lookup lookup, bool collapsed)
     {
         var now = clock.GetUtcNow();
@@ -124,6 +143,12 @@ internal sealed partial class RequestPath(
         public JobAddress Address { get; set; }
 
         public Caller? Caller { get; set; }
+
+        /// <summary>The team that is charged.</summary>
+        public Team? Team { get; set; }
+
+        // Who may not read the workflow is refused in the name of the first.
+        public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
     }
 
     private static partial class Log
@@ -137,13 +162,13 @@ internal sealed partial class RequestPath(
                 _ => LogLevel.Warning,
             };
             if (!logger.IsEnabled(level)) return;
-            Answered(logger, level, answer.Status, request.Address.Workflow, request.Address.Job, request.Caller?.Team.Name,
+            Answered(logger, level, answer.Status, request.Address.Workflow, request.Address.Job, request.TeamName,
                 request.Caller?.Id, (answer as Problem)?.Detail, time.TotalMilliseconds, Activity.Current?.TraceId);
         }
 
         [LoggerMessage(Message =
-            "{Status} for job {Workflow}/{Job}, team {Team}, key {KeyId}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
+            "{Status} for job {Workflow}/{Job}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
         private static partial void Answered(ILogger logger, LogLevel level, int status, string? workflow, string? job,
-            string? team, string? keyId, string? detail, double milliseconds, ActivityTraceId? traceId);
+            string? team, string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
     }
 }

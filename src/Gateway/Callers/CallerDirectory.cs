@@ -4,35 +4,18 @@ using Gateway.Limits;
 
 namespace Gateway.Callers;
 
-/// <summary>Why nobody was identified, for metrics and the challenge.</summary>
-internal enum Refusal
-{
-    None,
-    Missing,
-    Ambiguous,
-    Unknown,
-
-    /// <summary>A gateway key that was cut or mistyped.</summary>
-    Damaged,
-    NotYetValid,
-    Expired,
-}
-
 /// <summary>Everyone who may call, replaced as a whole when the configuration changes.</summary>
 internal sealed partial class CallerDirectory : IDisposable
 {
     private readonly LiveConfiguration _configuration;
-    private readonly TimeProvider _clock;
     private readonly TeamQuotas _quotas;
     private readonly ILogger<CallerDirectory> _logger;
-    private volatile FrozenDictionary<KeyHash, Caller> _byKey = FrozenDictionary<KeyHash, Caller>.Empty;
+    private volatile Content _content = new(FrozenDictionary<KeyHash, KnownKey>.Empty, []);
 
-    public CallerDirectory(
-        LiveConfiguration configuration, TeamQuotas quotas, TimeProvider clock, ILogger<CallerDirectory> logger)
+    public CallerDirectory(LiveConfiguration configuration, TeamQuotas quotas, ILogger<CallerDirectory> logger)
     {
         _logger = logger;
         _configuration = configuration;
-        _clock = clock;
         _quotas = quotas;
         Load(configuration.Current);
         configuration.Changed += Load;
@@ -40,50 +23,46 @@ internal sealed partial class CallerDirectory : IDisposable
 
     public void Dispose() => _configuration.Changed -= Load;
 
-    /// <summary>
-    /// The caller whose credential this request carries; other kinds of credential are told apart here.
-    /// </summary>
-    public Caller? Identify(IHeaderDictionary headers, out Refusal refusal)
-    {
-        var presented = PresentedCredential.Find(headers, out var key);
-        if (presented == Presented.Key && key.Length <= KeyHash.MaxKeyLength
-            && _byKey.TryGetValue(KeyHash.Of(key), out var caller))
-        {
-            refusal = caller.Validity.At(_clock.GetUtcNow());
-            return refusal == Refusal.None ? caller : null;
-        }
-        refusal = presented switch
-        {
-            Presented.Nothing => Refusal.Missing,
-            Presented.Ambiguous => Refusal.Ambiguous,
-            _ when GatewayKey.IsMeant(key) && !GatewayKey.IsWhole(key) => Refusal.Damaged,
-            _ => Refusal.Unknown,
-        };
-        return null;
-    }
+    /// <summary>The gateway key that this is, whether or not it counts now.</summary>
+    public KnownKey? Find(ReadOnlySpan<char> key) =>
+        key.Length <= KeyHash.MaxKeyLength && _content.ByKey.TryGetValue(KeyHash.Of(key), out var known) ? known : null;
+
+    /// <summary>The teams that claims lead to, in the order in which they are tried.</summary>
+    public Team[] TeamsOf(ClaimSet claims) => Array.FindAll(_content.Teams, team => team.Claims.Match(claims));
 
     private void Load(GatewayOptions options)
     {
-        var callers = new Dictionary<KeyHash, Caller>();
-        foreach (var (name, team) in options.Teams)
+        // A key that stays keeps what is known of it.
+        var before = _content.ByKey;
+        var byKey = new Dictionary<KeyHash, KnownKey>();
+        var teams = new List<Team>();
+        foreach (var (name, team) in options.Teams.OrderBy(team => team.Value.Order))
         {
             // Jobs are filed under the account, and configuration names it in any case.
             var account = team.Account.ToLowerInvariant();
-            var loaded = new Team(name, account, new WorkflowRules(team.Workflows),
+            var loaded = new Team(name, account, new WorkflowRules(team.Workflows), new ClaimRules(team.Claims),
                 _quotas.For(name, team.Quota, options.Quotas[team.Quota]));
-            foreach (var key in team.ApiKeys)
-            {
-                if (KeyHash.TryParse(key.Sha256, out var hash)) callers[hash.Value] = new Caller(key.Id, loaded, key.Validity);
-            }
+            teams.Add(loaded);
+            foreach (var key in team.ApiKeys) Add(key, new Caller(key.Id, [loaded]));
         }
+        foreach (var key in options.Operators.ApiKeys) Add(key, new Caller(key.Id, [], IsOperator: true));
         _quotas.Keep(options.Teams.Keys);
-        _byKey = callers.ToFrozenDictionary();
-        if (callers.Count == 0) Log.Nobody(_logger);
+        _content = new Content(byKey.ToFrozenDictionary(), [.. teams]);
+        if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.Nobody(_logger);
+
+        void Add(ApiKeyOptions key, Caller caller)
+        {
+            if (!KeyHash.TryParse(key.Sha256, out var hash)) return;
+            byKey[hash.Value] = new KnownKey(caller, key.Validity, before.GetValueOrDefault(hash.Value));
+        }
     }
+
+    private sealed record Content(FrozenDictionary<KeyHash, KnownKey> ByKey, Team[] Teams);
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "No team has a key, so every request will be 401; the command 'keys new --team T' makes one")]
+        [LoggerMessage(LogLevel.Warning,
+            "No team has a key or a claim, so every request will be refused; the command 'keys new --team T' makes a key")]
         public static partial void Nobody(ILogger logger);
     }
 }

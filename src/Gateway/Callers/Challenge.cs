@@ -9,19 +9,42 @@ internal static class Challenge
 
     public static Problem For(Refusal refusal) => refusal switch
     {
-        Refusal.Ambiguous => new Problem(ProblemType.AmbiguousCredentials,
-            "The request carries more than one credential, or one header twice."),
+        Refusal.Ambiguous => Invalid(ProblemType.AmbiguousCredentials,
+            "The request carries more than one credential, one header twice, or a value with a comma."),
+        Refusal.Malformed => Invalid(ProblemType.MalformedCredential,
+            $"A credential is 1 to {PresentedCredential.MaxLength} visible ASCII characters."),
+
         // Section 3.1: without a credential, no error code.
-        Refusal.Missing => Unauthenticated("Send a gateway key as 'X-Api-Key: k', 'Authorization: k' or 'Authorization: Bearer k'.", Scheme),
-        Refusal.Damaged => Unauthenticated("This gateway key is incomplete or mistyped; the command 'keys check' tells a whole one.",
-            Invalid("The key is incomplete or mistyped")),
-        Refusal.NotYetValid => Unauthenticated("This gateway key is not valid yet.", Invalid("The key is not valid yet")),
-        Refusal.Expired => Unauthenticated("This gateway key has expired.", Invalid("The key has expired")),
-        _ => Unauthenticated("This gateway key is not known.", Invalid("The key is not known")),
+        Refusal.Missing => Unauthenticated(
+            "Send a gateway key as 'X-Api-Key: k', 'Authorization: k' or 'Authorization: Bearer k', or a token as 'Authorization: Bearer t'."),
+        Refusal.SessionEnded => Unauthenticated("This session has ended, or never was; log in at /bff/login."),
+
+        Refusal.Damaged => Refused("The key is incomplete or mistyped", "The command 'keys check' tells a whole one."),
+        Refusal.NotYetValid => Refused("The key is not valid yet"),
+        Refusal.Expired => Refused("The key has expired"),
+        Refusal.TokenMalformed => Refused("The token is not a JWT that can be used here"),
+        Refusal.TokenAlgorithm => Refused("The token is not signed by an asymmetric algorithm"),
+        Refusal.TokenSignature => Refused("The token is not signed by a key of its provider"),
+        Refusal.TokenIssuer => Refused("The token is another provider's"),
+        Refusal.TokenAudience => Refused("The token is for another audience"),
+        Refusal.TokenNotYetValid => Refused("The token is not valid yet"),
+        Refusal.TokenExpired => Refused("The token has expired"),
+
+        Refusal.TooManyAttempts => new Problem(ProblemType.TooManyAttempts, "Too many credentials from this address were wrong."),
+        Refusal.ProviderAway => new Problem(ProblemType.IdentityUnavailable, "The identity provider cannot be asked for its keys."),
+        Refusal.SessionsAway => new Problem(ProblemType.IdentityUnavailable, "The sessions cannot be looked up just now."),
+        Refusal.CsrfHeaderMissing => new Problem(ProblemType.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),
+        Refusal.ForeignOrigin => new Problem(ProblemType.ForeignOrigin, "A page of this origin may not use a session."),
+        _ => Refused("The key is not known"),
     };
 
-    private static Problem Unauthenticated(string detail, string challenge) =>
-        new(ProblemType.Unauthenticated, detail) { Challenge = challenge };
+    private static Problem Unauthenticated(string detail) => new(ProblemType.Unauthenticated, detail) { Challenge = Scheme };
 
-    private static string Invalid(string description) => $"{Scheme}, error=\"invalid_token\", error_description=\"{description}\"";
+    private static Problem Refused(string what, string advice = "") =>
+        new(ProblemType.Unauthenticated, $"{what}. {advice}".TrimEnd()) { Challenge = Error("invalid_token", what) };
+
+    private static Problem Invalid(ProblemType type, string detail) =>
+        new(type, detail) { Challenge = Error("invalid_request", type.Title) };
+
+    private static string Error(string code, string description) => $"{Scheme}, error=\"{code}\", error_description=\"{description}\"";
 }

@@ -3,7 +3,7 @@ using Gateway.Configuration;
 
 namespace Gateway.Callers;
 
-/// <summary>A team: what its callers may read, with which upstream account, how often, and by which keys.</summary>
+/// <summary>A team: what its callers may read, with which upstream account, how often, and who is in it.</summary>
 internal sealed class TeamOptions
 {
     /// <summary>A name under <c>Upstream:Accounts</c>. Teams on one account share cached jobs.</summary>
@@ -16,6 +16,12 @@ internal sealed class TeamOptions
     public string Quota { get; set; } = "standard";
 
     public List<ApiKeyOptions> ApiKeys { get; set; } = [];
+
+    /// <summary>Of JWTs and browser sessions: whoever has any listed value of any listed claim is in the team.</summary>
+    public Dictionary<string, List<string>> Claims { get; set; } = [];
+
+    /// <summary>Who is in several teams acts for the first that may read the workflow: the lowest first, then by name. Default 0.</summary>
+    public int Order { get; set; }
 
     /// <summary>Checks all teams together, for they refer to other sections and must not share a key.</summary>
     public static void Check(Mistakes mistakes, GatewayOptions options, Dictionary<KeyHash, string> keyOf)
@@ -31,6 +37,11 @@ internal sealed class TeamOptions
             {
                 mistakes.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
                     $"'{team.Workflows[i]}' is neither a workflow id nor a prefix ending in *");
+            }
+            foreach (var (claim, values) in team.Claims)
+            {
+                mistakes.Unless(values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value)), $"{path}:Claims:{claim}",
+                    "must list at least one value, and no empty one");
             }
             for (var i = 0; i < team.ApiKeys.Count; i++)
             {

@@ -1,4 +1,5 @@
 using Gateway.Callers;
+using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
 using Gateway.Operations;
@@ -24,6 +25,17 @@ internal sealed class GatewayOptions
 
     public RedisOptions Redis { get; set; } = new();
 
+    public AuthenticationOptions Authentication { get; set; } = new();
+
+    public CorsOptions Cors { get; set; } = new();
+
+    public ForwardedOptions ForwardedHeaders { get; set; } = new();
+
+    /// <summary>What all paths begin with, as <c>/gateway</c>, where a proxy passes that on. Empty, the default: nothing.</summary>
+    public string PathBase { get; set; } = "";
+
+    public HttpsOptions Https { get; set; } = new();
+
     public OperatorOptions Operators { get; set; } = new();
 
     public ManagementOptions Management { get; set; } = new();
@@ -35,6 +47,12 @@ internal sealed class GatewayOptions
         Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
         Jobs.Check(mistakes);
         Management.Check(mistakes);
+        Authentication.Check(mistakes);
+        Cors.Check(mistakes);
+        ForwardedHeaders.Check(mistakes);
+        Https.Check(mistakes);
+        mistakes.Unless(PathBase.Length == 0 || (PathBase[0] == '/' && PathBase[^1] != '/' && Uri.IsWellFormedUriString(PathBase, UriKind.Relative)),
+            "PathBase", "must begin with '/', and not end with one");
         foreach (var (name, quota) in Quotas) quota.Check(mistakes, name);
         Redis.Check(mistakes);
         var keyOf = new Dictionary<KeyHash, string>();

@@ -35,13 +35,11 @@ internal readonly record struct JobAddress
         text.Length is > 0 and <= MaxLength && !text.ContainsAnyExcept(Unreserved) && text is not ("." or "..");
 
     /// <summary>
-    /// Whether a request target has the shape of a job's path. One that does, but was not routed as one, had an
+    /// Whether a path has the shape of a job's path. One that does, but was not routed as one, had an
     /// identifier that the server took away: empty, or a dot segment (RFC 3986, section 5.2.4).
     /// </summary>
-    public static bool IsShapeOf(ReadOnlySpan<char> target)
+    public static bool IsShapeOf(ReadOnlySpan<char> path)
     {
-        var query = target.IndexOf('?');
-        var path = query < 0 ? target : target[..query];
         const string Prefix = "/v0/workflows/", Middle = "/jobs/";
         if (!path.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)) return false;
         path = path[Prefix.Length..];

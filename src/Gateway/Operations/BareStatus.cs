@@ -1,6 +1,6 @@
+using Gateway.Edge;
 using Gateway.Jobs;
 using Microsoft.AspNetCore.Diagnostics;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.Operations;
 
@@ -13,14 +13,18 @@ internal static class BareStatus
         await For(http).WriteAsync(http);
     }
 
-    public static async Task WriteFailureAsync(HttpContext http) =>
+    public static async Task WriteFailureAsync(HttpContext http)
+    {
+        // The framework has taken all headers away.
+        SecurityHeaders.Set(http.Response.Headers);
         await new Problem(ProblemType.InternalError, "The gateway failed to answer; its log says why.").WriteAsync(http);
+    }
 
     private static Problem For(HttpContext http)
     {
         switch (http.Response.StatusCode)
         {
-            case 404 when JobAddress.IsShapeOf(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget):
+            case 404 when JobAddress.IsShapeOf(RequestTarget.PathOf(http)):
                 return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
             case 404:
                 return new Problem(ProblemType.NotFound, "No operation has this path.");

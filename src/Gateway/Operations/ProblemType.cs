@@ -14,11 +14,29 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
     public static readonly ProblemType InvalidIdentifier = new("invalid-identifier", 400,
         "An identifier is malformed", "Correct workflow_id or job_id; the same request will never succeed.");
     public static readonly ProblemType AmbiguousCredentials = new("ambiguous-credentials", 400,
-        "More than one credential", "Send one credential, in one header.");
+        "More than one credential", "Send one credential, in one header, once; a browser with a session sends a cookie by itself.");
+    public static readonly ProblemType MalformedCredential = new("malformed-credential", 400,
+        "The credential has no possible form", "Send the key or the token as it was given to you.");
     public static readonly ProblemType BadRequest = new("bad-request", 400,
         "The request is malformed", "Correct the request; the same one will never succeed.");
     public static readonly ProblemType Unauthenticated = new("unauthenticated", 401,
-        "No valid credential", "Send a valid gateway key; ask the gateway's operators for one.");
+        "No valid credential", "Send a valid gateway key or token, or log in; ask the gateway's operators for a key.");
+    public static readonly ProblemType TooManyAttempts = new("too-many-attempts", 429,
+        "Too many wrong credentials from this address", "Correct the credential, and wait for the seconds in Retry-After.");
+    public static readonly ProblemType NoTeam = new("no-team", 403,
+        "You are in no team", "Ask the gateway's operators to name one of your claims in a team.");
+    public static readonly ProblemType CsrfHeaderRequired = new("csrf-header-required", 403,
+        "The header X-CSRF is missing", "Send 'X-CSRF: 1' with each request that a session cookie goes along with.");
+    public static readonly ProblemType ForeignOrigin = new("foreign-origin", 403,
+        "A page of another origin", "Ask the gateway's operators to allow the page's origin.");
+    public static readonly ProblemType IdentityUnavailable = new("identity-unavailable", 503,
+        "Nobody can be identified just now", "Wait for the seconds in Retry-After; the credential may be fine.");
+    public static readonly ProblemType InvalidReturnUrl = new("invalid-return-url", 400,
+        "The return address is not allowed", "Return to a path of this host, or to an allowed origin.");
+    public static readonly ProblemType LoginFailed = new("login-failed", 400,
+        "The login failed", "Log in again, from the start.");
+    public static readonly ProblemType InvalidLogoutToken = new("invalid-logout-token", 400,
+        "The logout token is not valid", "Only the identity provider can make one.");
     public static readonly ProblemType WorkflowForbidden = new("workflow-forbidden", 403,
         "Not your workflow", "Ask the gateway's operators to let your team read this workflow.");
     public static readonly ProblemType NotFound = new("not-found", 404,
@@ -57,8 +75,9 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
 
     public static IReadOnlyList<ProblemType> All { get; } =
     [
-        InvalidIdentifier, AmbiguousCredentials, BadRequest, Unauthenticated, WorkflowForbidden, NotFound,
-        MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
+        InvalidIdentifier, AmbiguousCredentials, MalformedCredential, BadRequest, Unauthenticated, TooManyAttempts,
+        WorkflowForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
+        InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
         UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy, UpstreamUnavailable, UpstreamTimeout,
     ];
 

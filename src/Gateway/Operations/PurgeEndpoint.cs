@@ -1,8 +1,8 @@
 using Gateway.Callers;
 using Gateway.Configuration;
+using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Redis;
-using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.Operations;
 
@@ -10,7 +10,7 @@ namespace Gateway.Operations;
 /// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: forgets cached jobs on all nodes, for operators.
 /// </summary>
 internal sealed partial class PurgeEndpoint(
-    OperatorDirectory operators, LiveConfiguration configuration, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
+    Identification callers, LiveConfiguration configuration, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
 {
     private readonly int _managementPort = configuration.Current.Management.Port;
 
@@ -32,11 +32,11 @@ internal sealed partial class PurgeEndpoint(
         {
             return new Problem(ProblemType.NotFound, "No operation has this path.");
         }
-        if (operators.Identify(http.Request.Headers, out var refusal) is not { } id)
+        var identity = await callers.IdentifyAsync(http);
+        if (identity.Caller is not { } caller) return identity.Problem;
+        if (!caller.IsOperator)
         {
-            return refusal == Refusal.None
-                ? new Problem(ProblemType.OperatorRequired, "This key is a team's; operators have keys of their own.")
-                : Challenge.For(refusal);
+            return new Problem(ProblemType.OperatorRequired, "This credential is a team's; operators have keys of their own.");
         }
         if (!IsClear(scope, http)) return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
         try
@@ -44,12 +44,12 @@ internal sealed partial class PurgeEndpoint(
             var fromMemory = await log.MarkAsync(scope);
             await channel.TellPurgedAsync();
             var fromRedis = await log.RemoveAsync(scope, cancellation);
-            Log.Purged(logger, id, scope.Name, fromRedis, fromMemory);
+            Log.Purged(logger, caller.Id, scope.Name, fromRedis, fromMemory);
             return new PurgeAnswer(scope.Name, fromRedis, fromMemory);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
-            Log.Incomplete(logger, id, scope.Name, e.Message);
+            Log.Incomplete(logger, caller.Id, scope.Name, e.Message);
             return new Problem(ProblemType.PurgeIncomplete, "Redis did not answer, so perhaps only this node has purged anything.")
             {
                 RetryAfter = TimeSpan.FromSeconds(1),
@@ -61,8 +61,7 @@ internal sealed partial class PurgeEndpoint(
     private static bool IsClear(PurgeScope scope, HttpContext http)
     {
         var parts = new[] { scope.Account, scope.Workflow, scope.Job }.Where(part => part.Length > 0).ToList();
-        var target = http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        var slashes = target.Split('?')[0].Count(c => c == '/');
+        var slashes = RequestTarget.PathOf(http).Count('/');
         return slashes == "/admin/cache".Count(c => c == '/') + parts.Count && parts.All(part => JobAddress.IsIdentifier(part));
     }
 

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Gateway.Callers.Sessions;
 
 namespace Gateway.Redis;
 
@@ -15,11 +16,12 @@ internal sealed class RedisWatch : BackgroundService
     private readonly PurgeLog _purges;
     private readonly JobChannel _channel;
     private readonly LeftTurns _left;
+    private readonly SharedSessions _sessions;
     private readonly Channel<bool> _nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public RedisWatch(RedisConnection redis, PurgeLog purges, JobChannel channel, LeftTurns left)
+    public RedisWatch(RedisConnection redis, PurgeLog purges, JobChannel channel, LeftTurns left, SharedSessions sessions)
     {
-        (_redis, _purges, _channel, _left) = (redis, purges, channel, left);
+        (_redis, _purges, _channel, _left, _sessions) = (redis, purges, channel, left, sessions);
         channel.Purged += () => _nudges.Writer.TryWrite(true);
         redis.Lost += () => _nudges.Writer.TryWrite(true);
     }
@@ -58,6 +60,7 @@ internal sealed class RedisWatch : BackgroundService
         {
             var wasAway = !_redis.IsAvailable;
             await _channel.SubscribeAsync();
+            await _sessions.SubscribeAsync();
             var isPrompt = !wasAway || await _redis.IsPromptAsync();
             var putBack = await _purges.SyncAsync(wasAway);
             if (isPrompt) _redis.Found();
@@ -68,6 +71,8 @@ internal sealed class RedisWatch : BackgroundService
             _redis.Lose(e);
         }
         _redis.Looked();
-        if (_redis.IsAvailable) await _left.EndAsync();
+        if (!_redis.IsAvailable) return;
+        await _left.EndAsync();
+        await _sessions.FlushAsync();
     }
 }

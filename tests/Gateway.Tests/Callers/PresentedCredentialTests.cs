@@ -1,3 +1,4 @@
+using CsCheck;
 using Gateway.Callers;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -7,18 +8,21 @@ namespace Gateway.Tests.Callers;
 public sealed class PresentedCredentialTests
 {
     [Theory]
-    [InlineData("X-Api-Key", "k1", "k1")]
-    [InlineData("x-api-key", "  k1  ", "k1")]
-    [InlineData("X-Api-Key", "Bearer k1", "Bearer k1")]
-    [InlineData("Authorization", "k1", "k1")]
-    [InlineData("Authorization", "Bearer k1", "k1")]
-    [InlineData("authorization", "bearer k1", "k1")]
-    [InlineData("Authorization", "BEARER   k1 ", "k1")]
-    [InlineData("Authorization", "bEaReR k1", "k1")]
-    [InlineData("Authorization", "Bearerk1", "Bearerk1")]
-    [InlineData("Authorization", "Basic azE6", "Basic azE6")]
-    public void A_key_comes_in_any_of_three_forms(string header, string value, string key) =>
-        Assert.Equal((Presented.Key, key), Find((header, value)));
+    [InlineData("X-Api-Key", "k1", "Key", "k1")]
+    [InlineData("x-api-key", "  k1  ", "Key", "k1")]
+    [InlineData("X-Api-Key", "Bearer k1", "Key", "Bearer k1")]
+    [InlineData("Authorization", "k1", "Key", "k1")]
+    [InlineData("Authorization", "Bearer k1", "Bearer", "k1")]
+    [InlineData("authorization", "bearer k1", "Bearer", "k1")]
+    [InlineData("Authorization", "BEARER   k1 ", "Bearer", "k1")]
+    [InlineData("Authorization", "bEaReR k1", "Bearer", "k1")]
+    [InlineData("Authorization", "Bearerk1", "Key", "Bearerk1")]
+    [InlineData("Authorization", "Basic azE6", "Key", "Basic azE6")]
+    [InlineData("Cookie", "session=s1", "Session", "s1")]
+    [InlineData("Cookie", "a=b; session=s1;c=d", "Session", "s1")]
+    [InlineData("Cookie", "session=", "Session", "")]
+    public void A_credential_comes_in_one_of_several_forms(string header, string value, string kind, string credential) =>
+        Assert.Equal((Enum.Parse<Presented>(kind), credential), Find((header, value)));
 
     [Theory]
     [InlineData("X-Api-Key", "")]
@@ -27,6 +31,8 @@ public sealed class PresentedCredentialTests
     [InlineData("Authorization", "Bearer")]
     [InlineData("Authorization", "bearer ")]
     [InlineData("X-Other", "k1")]
+    [InlineData("Cookie", "sessions=s1; Session=s2; asession=s3; session")]
+    [InlineData("Cookie", "")]
     public void A_header_that_says_nothing_presents_nothing(string header, string value) =>
         Assert.Equal((Presented.Nothing, ""), Find((header, value)));
 
@@ -46,11 +52,67 @@ public sealed class PresentedCredentialTests
     public void Both_headers_are_ambiguous_even_when_they_agree(string own, string authorization) =>
         Assert.Equal((Presented.Ambiguous, ""), Find(("X-Api-Key", own), ("Authorization", authorization)));
 
+    [Theory]
+    [InlineData("X-Api-Key", "k1")]
+    [InlineData("Authorization", "Bearer k1")]
+    [InlineData("Authorization", "")]
+    public void A_session_beside_a_key_is_ambiguous(string header, string value) =>
+        Assert.Equal((Presented.Ambiguous, ""), Find((header, value), ("Cookie", "session=s1")));
+
+    [Fact]
+    public void Two_sessions_are_ambiguous()
+    {
+        Assert.Equal((Presented.Ambiguous, ""), Find(("Cookie", "session=s1; session=s1")));
+        Assert.Equal((Presented.Ambiguous, ""), Find(("Cookie", new StringValues(["session=s1", "session=s2"]))));
+    }
+
+    [Theory]
+    [InlineData("X-Api-Key", "k1,k2")]
+    [InlineData("X-Api-Key", "k1, k1")]
+    [InlineData("Authorization", "Bearer k1, Bearer k2")]
+    [InlineData("Authorization", "k1,")]
+    public void Values_that_somebody_joined_are_ambiguous(string header, string value) =>
+        Assert.Equal((Presented.Ambiguous, ""), Find((header, value)));
+
+    [Theory]
+    [InlineData("k\t1")]
+    [InlineData("k\u00011")]
+    [InlineData("k1\u007f")]
+    [InlineData("k\u00e9")]
+    [InlineData("k\ud83d")]
+    public void A_value_with_other_than_visible_characters_is_malformed(string value)
+    {
+        Assert.Equal((Presented.Malformed, ""), Find(("X-Api-Key", value)));
+        Assert.Equal((Presented.Malformed, ""), Find(("Authorization", "Bearer " + value)));
+    }
+
+    [Theory]
+    [InlineData(PresentedCredential.MaxLength, "Key")]
+    [InlineData(PresentedCredential.MaxLength + 1, "Malformed")]
+    public void A_value_of_absurd_size_is_malformed(int length, string kind) =>
+        Assert.Equal(Enum.Parse<Presented>(kind), Find(("X-Api-Key", new string('k', length))).Item1);
+
+    [Fact]
+    public void Where_there_are_no_sessions_their_cookie_is_none_of_ours()
+    {
+        var headers = new HeaderDictionary { ["Cookie"] = "session=s1", ["X-Api-Key"] = "k1" };
+        Assert.Equal(Presented.Key, PresentedCredential.Find(headers, cookie: null, out _));
+    }
+
+    [Fact]
+    public void Whatever_is_sent_one_answer_is_given() =>
+        Gen.Select(Gen.String.Array[0, 3], Gen.String.Array[0, 3], Gen.String.Array[0, 3]).Sample((own, authorization, cookies) =>
+        {
+            var (kind, value) = Find(("X-Api-Key", own), ("Authorization", authorization), ("Cookie", cookies));
+            Assert.True(value.Length == 0 || kind is Presented.Key or Presented.Bearer or Presented.Session);
+            if (own.Length + authorization.Length > 1) Assert.Equal(Presented.Ambiguous, kind);
+        });
+
     private static (Presented, string) Find(params (string Name, StringValues Value)[] fields)
     {
         var headers = new HeaderDictionary();
         foreach (var (name, value) in fields) headers[name] = value;
-        var presented = PresentedCredential.Find(headers, out var key);
+        var presented = PresentedCredential.Find(headers, "session", out var key);
         return (presented, key.ToString());
     }
 }

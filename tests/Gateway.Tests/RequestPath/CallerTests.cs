@@ -1,4 +1,6 @@
 using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using Gateway.Callers;
 using Gateway.Tests.Infrastructure;
 
@@ -45,6 +47,24 @@ public sealed class CallerTests
         using var answer = await world.GetAsync("finished-1", headers: ("Authorization", World.SurveyKey));
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Equal("/problems/ambiguous-credentials", await BoundTests.ProblemTypeAsync(answer));
+    }
+
+    [Theory]
+    [InlineData("k1,k2", "/problems/ambiguous-credentials")]
+    [InlineData("k\u00011", "/problems/malformed-credential")]
+    [InlineData("k\u00e9", "/problems/malformed-credential")]
+    [InlineData(null, "/problems/malformed-credential")]
+    public async Task A_credential_in_no_possible_form_is_400_and_says_so(string? key, string type)
+    {
+        await using var world = await World.StartAsync();
+        foreach (var (header, scheme) in ((string, string)[])[("X-Api-Key", ""), ("Authorization", ""), ("Authorization", "Bearer ")])
+        {
+            var answer = await RawAsync(world, $"{header}: {scheme}{key ?? new string('k', 9000)}");
+            Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
+            Assert.Contains("WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_request\"", answer, StringComparison.Ordinal);
+            Assert.Contains($"\"{type}\"", answer, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, world.Upstream.Ledger.Total);
     }
 
     [Fact]
@@ -163,5 +183,17 @@ public sealed class CallerTests
         Assert.Equal([HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
             [before.StatusCode, moved.StatusCode, wrong.StatusCode, revoked.StatusCode]);
         Assert.Contains(world.Gateway.Log.All, line => line.Contains("Jobs:RunningLifetime: 'soon' is not a duration", StringComparison.Ordinal));
+    }
+
+    // HttpClient would not send such values.
+    private static async Task<string> RawAsync(World world, string header)
+    {
+        using var socket = new TcpClient();
+        await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
+        await using var stream = socket.GetStream();
+        await stream.WriteAsync(Encoding.UTF8.GetBytes(
+            $"GET /v0/workflows/w/jobs/finished-1 HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"), World.Cancellation);
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return await reader.ReadToEndAsync(World.Cancellation);
     }
 }

@@ -1,0 +1,28 @@
+using Gateway.Callers.Sessions;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Callers;
+
+/// <summary>Everything that says who is asking.</summary>
+internal static class CallerServices
+{
+    public static void AddCallers(this IServiceCollection services)
+    {
+        services.AddSingleton<CallerDirectory>();
+        services.AddSingleton<Guesses>();
+        services.AddSingleton<Identification>();
+
+        services.AddSingleton<SharedSessions>();
+        services.AddSingleton<SessionStore>();
+        services.AddSingleton<ProviderOfSessions>();
+        services.AddScoped<BrowserEndpoints>();
+        services.AddSingleton<BackChannelLogout>();
+        services.AddDataProtection().SetApplicationName("gateway");
+        services.AddSingleton<IConfigureOptions<KeyManagementOptions>, KeyRing>();
+        services.AddAuthentication().AddOpenIdConnect(Login.Scheme, _ => { });
+        services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, Login>();
+    }
+}

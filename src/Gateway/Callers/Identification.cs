@@ -1,0 +1,95 @@
+using Gateway.Callers.Sessions;
+using Gateway.Callers.Tokens;
+using Gateway.Configuration;
+
+namespace Gateway.Callers;
+
+/// <summary>
+/// Step 2 of the request path: finds the one credential of a request and asks whoever knows its kind. A gateway key costs a
+/// hash and a look-up; nothing waits but for a provider's keys, or a session that this node has not seen of late.
+/// </summary>
+internal sealed class Identification : IDisposable
+{
+    private readonly CallerDirectory _directory;
+    private readonly Guesses _guesses;
+    private readonly SessionStore _sessions;
+    private readonly LiveConfiguration _configuration;
+    private readonly TimeProvider _clock;
+    private readonly ProviderConfiguration? _provider;
+    private readonly TokenVerifier? _tokens;
+    private readonly string? _cookie;
+
+    public Identification(CallerDirectory directory, Guesses guesses, SessionStore sessions, LiveConfiguration configuration,
+        TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    {
+        (_directory, _guesses, _sessions, _configuration, _clock) = (directory, guesses, sessions, configuration, clock);
+        var options = configuration.Current.Authentication;
+        if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
+        if (options.Jwt.Authority.Length == 0) return;
+        _provider = new ProviderConfiguration(options.Jwt.Authority, options.Jwt.RequireHttpsMetadata, clock, logger);
+        _tokens = new TokenVerifier(_provider, options.Jwt.Audience, options.Jwt.ClockSkew, IsAccessToken, clock);
+    }
+
+    public ValueTask<Identity> IdentifyAsync(HttpContext http)
+    {
+        switch (PresentedCredential.Find(http.Request.Headers, _cookie, out var value))
+        {
+            case Presented.Nothing: return new(Refusal.Missing);
+            case Presented.Ambiguous: return new(Refusal.Ambiguous);
+            case Presented.Malformed: return new(Refusal.Malformed);
+            case Presented.Session: return IdentifySessionAsync(http.Request, value);
+            case var kind:
+                var source = Guesses.SourceOf(http);
+                if (_directory.Find(value) is { } known) return new(Check(known, source));
+                return kind == Presented.Bearer && _tokens is not null && MayBeToken(value)
+                    ? VerifyAsync(value.ToString(), source)
+                    : new(Failed(GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value) ? Refusal.Damaged : Refusal.Unknown, source));
+        }
+    }
+
+    public void Dispose() => _provider?.Dispose();
+
+    private Identity Check(KnownKey known, int source)
+    {
+        if (!_guesses.Allow(known, source, out var retryAfter)) return new(null, Refusal.TooManyAttempts, retryAfter);
+        var refusal = known.Validity.At(_clock.GetUtcNow());
+        return refusal == Refusal.None ? known.Caller : (Identity)refusal;
+    }
+
+    private async ValueTask<Identity> VerifyAsync(string token, int source)
+    {
+        var (claims, refusal) = await _tokens!.VerifyAsync(token);
+        if (claims is not null) return Of(claims);
+        // A token that a provider did sign is nobody's guess.
+        return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature ? Failed(refusal, source)
+            : refusal == Refusal.ProviderAway ? new Identity(null, refusal, ProviderConfiguration.BackOff)
+            : refusal;
+    }
+
+    private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id)
+    {
+        var refusal = CookieRule.Check(request, _configuration.Current.Cors);
+        if (refusal != Refusal.None) return new(refusal);
+        var finding = _sessions.FindAsync(id);
+        return finding.IsCompletedSuccessfully ? new(Of(finding.Result)) : WaitAsync(finding);
+
+        async ValueTask<Identity> WaitAsync(ValueTask<(Session?, Refusal)> pending) => Of(await pending);
+    }
+
+    private Identity Of((Session? Session, Refusal Refusal) found) =>
+        found.Session is not null ? Of(found.Session.ClaimSet())
+        : found.Refusal == Refusal.SessionsAway ? new Identity(null, found.Refusal, TimeSpan.FromSeconds(1))
+        : found.Refusal;
+
+    private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims));
+
+    private Identity Failed(Refusal refusal, int source) =>
+        _guesses.Fail(source, out var retryAfter) ? refusal : new Identity(null, Refusal.TooManyAttempts, retryAfter);
+
+    private static bool MayBeToken(ReadOnlySpan<char> value) => value.Contains('.') && !GatewayKey.IsMeant(value);
+
+    // RFC 9068, section 2.1; most providers say JWT, or nothing. Tokens for other purposes say which (RFC 8725, section 3.11).
+    private static bool IsAccessToken(string? type) =>
+        string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase)
+        || type.Equals("at+jwt", StringComparison.OrdinalIgnoreCase) || type.Equals("application/at+jwt", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,70 @@
+using Gateway.Operations;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>
+/// <c>POST /bff/backchannel-logout</c>: the provider says, to the gateway and not by way of a browser, that a login or all
+/// of a user's logins have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
+/// </summary>
+internal sealed partial class BackChannelLogout(ProviderOfSessions provider, SessionStore sessions, ILogger<BackChannelLogout> logger)
+{
+    private const string Event = "http://schemas.openid.net/event/backchannel-logout";
+    private const long LargestBody = 16 * 1024;
+
+    public static void Map(RouteGroupBuilder bff) =>
+        bff.MapPost("/backchannel-logout", (HttpContext http, BackChannelLogout own) => own.AnswerAsync(http));
+
+    private async Task AnswerAsync(HttpContext http)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        var problem = await EndAsync(http);
+        if (problem is not null) await problem.WriteAsync(http);
+    }
+
+    private async Task<Problem?> EndAsync(HttpContext http)
+    {
+        if (await ReadTokenAsync(http) is not { Length: > 0 } token) return Invalid("The form has no logout_token.");
+        var (claims, refusal) = await provider.VerifyLogoutAsync(token);
+        if (refusal == Refusal.ProviderAway) return Challenge.For(refusal) with { RetryAfter = TimeSpan.FromSeconds(1) };
+        if (claims is null) return Invalid(Challenge.For(refusal).Detail);
+
+        string? subject = claims.Values("sub").FirstOrDefault(), login = claims.Values("sid").FirstOrDefault();
+        if (subject is null && login is null) return Invalid("It names neither sub nor sid.");
+        if (!claims.HasObject("events", Event)) return Invalid("It is not about a logout.");
+        // Else an ID token would do (section 2.4).
+        if (claims.Has("nonce")) return Invalid("It has a nonce, as ID tokens have.");
+
+        var issuer = claims.Values("iss").First();
+        if (!await sessions.EndAllAsync(issuer, subject, login))
+        {
+            return Challenge.For(Refusal.SessionsAway) with { RetryAfter = TimeSpan.FromSeconds(1) };
+        }
+        Log.Ended(logger, subject, login);
+        return null;
+    }
+
+    private static async Task<string?> ReadTokenAsync(HttpContext http)
+    {
+        // Elsewhere nothing reads a body, and the server takes none.
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestBody;
+        if (!http.Request.HasFormContentType) return null;
+        try
+        {
+            var form = await http.Request.ReadFormAsync(http.RequestAborted);
+            return form["logout_token"] is [{ } token] ? token : null;
+        }
+        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
+        {
+            return null;
+        }
+    }
+
+    private static Problem Invalid(string detail) => new(ProblemType.InvalidLogoutToken, detail);
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "The identity provider ended the sessions of user {Subject}, login {Login}")]
+        public static partial void Ended(ILogger logger, string? subject, string? login);
+    }
+}

@@ -1,0 +1,163 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Gateway.Callers.Tokens;
+using Gateway.Configuration;
+using Gateway.Operations;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>
+/// Sets up ASP.NET Core's OpenID Connect handler: authorization code with PKCE, state and nonce, as a confidential client
+/// (RFC 9700, section 2.1). In the end it makes a session of the ID token and of what the provider says of the user, and
+/// drops the access token, for nothing here needs one.
+/// </summary>
+internal sealed partial class Login(
+    LiveConfiguration configuration, ProviderOfSessions provider, SessionStore sessions, TimeProvider clock, ILogger<Login> logger)
+    : IConfigureNamedOptions<OpenIdConnectOptions>
+{
+    public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
+
+    /// <summary>The parameter of a logout that holds the ID token of the session.</summary>
+    public const string IdTokenHint = "id-token-hint";
+
+    private const string UserInfo = "user-info";
+
+    private OidcOptions Options => configuration.Current.Authentication.Oidc;
+
+    public void Configure(OpenIdConnectOptions options) => Configure(Scheme, options);
+
+    public void Configure(string? name, OpenIdConnectOptions options)
+    {
+        options.ConfigurationManager = provider.Configuration;
+        options.ClientId = Options.ClientId;
+        options.ResponseType = OpenIdConnectResponseType.Code;
+        options.ResponseMode = OpenIdConnectResponseMode.Query;
+        options.UsePkce = true;
+        options.Scope.Clear();
+        foreach (var scope in Options.ScopesInForce) options.Scope.Add(scope);
+        options.CallbackPath = CallbackPath;
+        options.SignedOutCallbackPath = LoggedOutPath;
+        options.GetClaimsFromUserInfoEndpoint = true;
+        options.MapInboundClaims = false;
+        options.SaveTokens = false;
+        options.DisableTelemetry = true;
+        options.BackchannelTimeout = TimeSpan.FromSeconds(10);
+        options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
+        options.CorrelationCookie = LoginCookie("correlation");
+        options.NonceCookie = LoginCookie("nonce");
+        options.Events = new OpenIdConnectEvents
+        {
+            OnMessageReceived = CheckIssuer,
+            OnAuthorizationCodeReceived = AddSecret,
+            OnUserInformationReceived = KeepUserInfo,
+            OnTokenValidated = KeepToken,
+            OnTicketReceived = StartSessionAsync,
+            OnRemoteFailure = TellAsync,
+            OnPushAuthorization = AddSecret,
+            OnRedirectToIdentityProviderForSignOut = AddHint,
+        };
+    }
+
+    // Lax, for the provider sends the browser back from another site.
+    private static CookieBuilder LoginCookie(string what) => new()
+    {
+        Name = $"__Host-Http-gateway-{what}.",
+        Path = "/",
+        HttpOnly = true,
+        IsEssential = true,
+        SecurePolicy = CookieSecurePolicy.Always,
+        SameSite = SameSiteMode.Lax,
+    };
+
+    // RFC 9207, section 2.4.
+    private async Task CheckIssuer(MessageReceivedContext context)
+    {
+        if (context.ProtocolMessage.Iss is not { Length: > 0 } issuer) return;
+        if (issuer != (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer) context.Fail("Another provider answered.");
+    }
+
+    private Task AddSecret(AuthorizationCodeReceivedContext context)
+    {
+        context.TokenEndpointRequest!.ClientSecret = Options.ReadSecret();
+        return Task.CompletedTask;
+    }
+
+    private Task AddSecret(PushedAuthorizationContext context)
+    {
+        context.ProtocolMessage.ClientSecret = Options.ReadSecret();
+        return Task.CompletedTask;
+    }
+
+    private static Task AddHint(RedirectContext context)
+    {
+        context.ProtocolMessage.IdTokenHint = context.Properties.GetParameter<string>(IdTokenHint);
+        context.ProtocolMessage.ClientId = context.Options.ClientId;
+        return Task.CompletedTask;
+    }
+
+    private static Task KeepUserInfo(UserInformationReceivedContext context)
+    {
+        context.Properties!.SetParameter(UserInfo, context.User.RootElement.GetRawText());
+        return Task.CompletedTask;
+    }
+
+    private static Task KeepToken(TokenValidatedContext context)
+    {
+        context.Properties!.SetParameter(OpenIdConnectParameterNames.IdToken,
+            context.TokenEndpointResponse?.IdToken ?? context.ProtocolMessage.IdToken);
+        return Task.CompletedTask;
+    }
+
+    private async Task StartSessionAsync(TicketReceivedContext context)
+    {
+        var token = context.Properties!.GetParameter<string>(OpenIdConnectParameterNames.IdToken)!;
+        var claims = Claims(token, context.Properties.GetParameter<string>(UserInfo));
+        var now = clock.GetUtcNow();
+        var issuer = (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer;
+        var session = new Session(issuer, claims, token, now, now + Options.AbsoluteLifetime);
+        context.HandleResponse();
+        if (await sessions.StartAsync(session) is not { } id)
+        {
+            await (Challenge.For(Refusal.SessionsAway) with { RetryAfter = TimeSpan.FromSeconds(1) }).WriteAsync(context.HttpContext);
+            return;
+        }
+        SessionCookie.Set(context.Response, id);
+        context.Response.Headers.CacheControl = "no-store";
+        context.Response.Redirect(context.ReturnUri!);
+        Log.In(logger, session.ClaimSet().Subject);
+    }
+
+    private async Task TellAsync(RemoteFailureContext context)
+    {
+        context.HandleResponse();
+        var failure = context.Failure;
+        Log.Failed(logger, failure?.Message);
+        var problem = failure is ProviderAwayException or HttpRequestException or TaskCanceledException or { InnerException: HttpRequestException }
+            ? Challenge.For(Refusal.ProviderAway) with { RetryAfter = ProviderConfiguration.BackOff }
+            // The provider's own words are for the log: whoever made the address may have made them up.
+            : new Problem(ProblemType.LoginFailed, "The identity provider did not log you in, or the login took too long or was begun in another browser.");
+        await problem.WriteAsync(context.HttpContext);
+    }
+
+    // What the ID token says counts; the provider may say more when it is asked (OpenID Connect Core 1.0, section 5.3).
+    private static JsonElement Claims(string token, string? userInfo)
+    {
+        var claims = JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[1]))!.AsObject();
+        foreach (var (name, value) in userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject()) claims.TryAdd(name, value?.DeepClone());
+        return JsonSerializer.SerializeToElement(claims);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "{Subject} has logged in")]
+        public static partial void In(ILogger logger, string subject);
+
+        [LoggerMessage(LogLevel.Warning, "A login failed: {Problem}")]
+        public static partial void Failed(ILogger logger, string? problem);
+    }
+}

@@ -1,0 +1,80 @@
+using Gateway.Configuration;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>Browser sessions: who logs people in, and how long they stay.</summary>
+internal sealed class OidcOptions
+{
+    /// <summary>The OpenID Connect provider's issuer. Empty, the default: no browser sessions.</summary>
+    public string Authority { get; set; } = "";
+
+    public string ClientId { get; set; } = "";
+
+    /// <summary>The client's secret, for it is a confidential client.</summary>
+    public string ClientSecret { get; set; } = "";
+
+    /// <summary>Or a file that holds it, read again at each login.</summary>
+    public string ClientSecretFile { get; set; } = "";
+
+    /// <summary>What is asked for. Empty: openid, profile and email.</summary>
+    public List<string> Scopes { get; set; } = [];
+
+    /// <summary>The claims that a page may see. Empty: sub, name, preferred_username and email.</summary>
+    public List<string> UserClaims { get; set; } = [];
+
+    /// <summary>A session that asks for nothing ends after this time. Default 30 min; 1 min to 1 day.</summary>
+    public TimeSpan IdleLifetime { get; set; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>A session ends this long after its login, come what may. Default 8 h; 1 min to 30 days.</summary>
+    public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromHours(8);
+
+    /// <summary>Whether the provider must be asked by https. Default true.</summary>
+    public bool RequireHttpsMetadata { get; set; } = true;
+
+    /// <summary>Whether there are browser sessions.</summary>
+    public bool IsConfigured => Authority.Length > 0;
+
+    public IReadOnlyList<string> ScopesInForce => Scopes.Count > 0 ? Scopes : ["openid", "profile", "email"];
+
+    public IReadOnlyList<string> UserClaimsInForce => UserClaims.Count > 0 ? UserClaims : ["sub", "name", "preferred_username", "email"];
+
+    /// <summary>The secret as it stands now.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public string ReadSecret() => ClientSecretFile.Length > 0 ? File.ReadAllText(ClientSecretFile).Trim() : ClientSecret;
+
+    public void Check(Mistakes mistakes)
+    {
+        const string Key = "Authentication:Oidc";
+        mistakes.Range($"{Key}:IdleLifetime", IdleLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1));
+        if (mistakes.Range($"{Key}:AbsoluteLifetime", AbsoluteLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)))
+        {
+            mistakes.Unless(IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
+        }
+        if (!IsConfigured)
+        {
+            mistakes.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0, $"{Key}:Authority", "is missing, so nobody can log in");
+            return;
+        }
+        AuthenticationOptions.CheckAuthority(mistakes, $"{Key}:Authority", Authority, RequireHttpsMetadata);
+        mistakes.Unless(ClientId.Length > 0, $"{Key}:ClientId", "is missing");
+        mistakes.Unless(ScopesInForce.Contains("openid"), $"{Key}:Scopes", "must contain openid");
+        CheckSecret(mistakes, Key);
+    }
+
+    private void CheckSecret(Mistakes mistakes, string key)
+    {
+        if (ClientSecret.Length > 0 && ClientSecretFile.Length > 0)
+        {
+            mistakes.Add(key, "has both ClientSecret and ClientSecretFile; give one");
+            return;
+        }
+        try
+        {
+            mistakes.Unless(ReadSecret().Length > 0, $"{key}:ClientSecret", "is missing, or its file is empty");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            mistakes.Add($"{key}:ClientSecretFile", $"the file cannot be read: {e.Message}");
+        }
+    }
+}

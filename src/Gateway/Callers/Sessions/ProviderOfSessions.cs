@@ -1,0 +1,28 @@
+using Gateway.Callers.Tokens;
+using Gateway.Configuration;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>The identity provider that logs people in.</summary>
+internal sealed class ProviderOfSessions : IDisposable
+{
+    private readonly TokenVerifier _logouts;
+
+    public ProviderOfSessions(LiveConfiguration configuration, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    {
+        var options = configuration.Current.Authentication.Oidc;
+        Configuration = new ProviderConfiguration(options.Authority, options.RequireHttpsMetadata, clock, logger);
+        _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
+    }
+
+    public ProviderConfiguration Configuration { get; }
+
+    public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyLogoutAsync(string token) => _logouts.VerifyAsync(token);
+
+    public void Dispose() => Configuration.Dispose();
+
+    // OpenID Connect Back-Channel Logout 1.0, section 2.4: recommended, but not all providers say it.
+    private static bool IsLogoutToken(string? type) =>
+        string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase)
+        || type.Equals("logout+jwt", StringComparison.OrdinalIgnoreCase);
+}

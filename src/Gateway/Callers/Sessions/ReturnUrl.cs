@@ -1,0 +1,33 @@
+using System.Buffers;
+using Gateway.Edge;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>
+/// Where a browser may be sent after a login or a logout: a path of this host, or an address on one of the allowed origins,
+/// and nowhere else (RFC 9700, section 4.11).
+/// </summary>
+internal static class ReturnUrl
+{
+    public const int MaxLength = 1024;
+
+    public const string Form = "returnUrl is a path of this host that begins with one '/', or an address on an origin of Cors:AllowedOrigins.";
+
+    // Browsers read '\' as '/', and drop tabs and line ends.
+    private static readonly SearchValues<char> Plain =
+        SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Where(c => c != '\\')]);
+
+    /// <param name="text">What was asked for; nothing: the root.</param>
+    /// <param name="root">The path base, with a slash.</param>
+    /// <returns>Null: not there.</returns>
+    public static string? Check(string? text, string root, CorsOptions cors)
+    {
+        if (string.IsNullOrEmpty(text)) return root;
+        if (text.Length > MaxLength || text.AsSpan().ContainsAnyExcept(Plain)) return null;
+        if (text[0] == '/') return text.Length > 1 && text[1] == '/' ? null : text;
+        return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            && uri.UserInfo.Length == 0 && cors.Allow(CorsOptions.OriginOf(uri))
+            ? uri.AbsoluteUri
+            : null;
+    }
+}

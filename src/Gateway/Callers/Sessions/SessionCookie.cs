@@ -1,0 +1,29 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>
+/// The cookie that stands for a session: 256 random bits, and nothing else. Its prefix makes browsers insist that this host
+/// set it, over https, in a response and not by script, for the whole of the host (RFC 6265bis, section 4.1.3).
+/// </summary>
+internal static class SessionCookie
+{
+    public const string Name = "__Host-Http-gateway";
+
+    private static readonly CookieOptions Options = new()
+    {
+        Path = "/",
+        Secure = true,
+        HttpOnly = true,
+        SameSite = SameSiteMode.Strict,
+        IsEssential = true,
+    };
+
+    public static string NewId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+
+    // Without a date the browser forgets it when it is closed; the server knows how long the session lasts.
+    public static void Set(HttpResponse response, string id) => response.Cookies.Append(Name, id, Options);
+
+    public static void Remove(HttpResponse response) => response.Cookies.Delete(Name, Options);
+}

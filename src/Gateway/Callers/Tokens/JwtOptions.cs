@@ -1,0 +1,31 @@
+using Gateway.Configuration;
+
+namespace Gateway.Callers.Tokens;
+
+/// <summary>JSON Web Tokens as bearer tokens (RFC 9068), of one OpenID Connect provider.</summary>
+internal sealed class JwtOptions
+{
+    /// <summary>The provider's issuer. Empty, the default: no JWTs.</summary>
+    public string Authority { get; set; } = "";
+
+    /// <summary>What a token must be for: one of its <c>aud</c>.</summary>
+    public string Audience { get; set; } = "";
+
+    /// <summary>Whether the provider must be asked by https. Default true.</summary>
+    public bool RequireHttpsMetadata { get; set; } = true;
+
+    /// <summary>How far the provider's clock may be off. Default 30 s; 0 to 5 min.</summary>
+    public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
+
+    public void Check(Mistakes mistakes)
+    {
+        mistakes.Range("Authentication:Jwt:ClockSkew", ClockSkew, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        if (Authority.Length == 0)
+        {
+            mistakes.Unless(Audience.Length == 0, "Authentication:Jwt:Authority", "is missing; an audience alone verifies nothing");
+            return;
+        }
+        AuthenticationOptions.CheckAuthority(mistakes, "Authentication:Jwt:Authority", Authority, RequireHttpsMetadata);
+        mistakes.Unless(Audience.Length > 0, "Authentication:Jwt:Audience", "is missing; without it a token for anybody would do");
+    }
+}

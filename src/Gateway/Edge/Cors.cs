@@ -1,0 +1,51 @@
+using Gateway.Callers.Sessions;
+using Gateway.Configuration;
+using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Edge;
+
+/// <summary>
+/// Lets pages of the configured origins, and of no others, call with credentials and read the headers that they need
+/// (Fetch, section 3.3).
+/// </summary>
+internal sealed class Cors(LiveConfiguration configuration) : ICorsPolicyProvider
+{
+    private static readonly string[] Methods = ["GET", "HEAD", "POST"];
+
+    private static readonly string[] Exposed =
+    [
+        "ETag", "Cache-Status", "Age", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
+    ];
+
+    private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "Cache-Control", "traceparent", "tracestate"];
+
+    private (CorsOptions Options, CorsPolicy? Policy) _made;
+
+    public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName)
+    {
+        var options = configuration.Current.Cors;
+        if (_made.Options != options) _made = (options, Make(options));
+        return Task.FromResult(_made.Policy);
+    }
+
+    private static CorsPolicy? Make(CorsOptions options) => options.AllowedOrigins.Count == 0 ? null
+        : new CorsPolicyBuilder([.. options.AllowedOrigins])
+            .AllowCredentials()
+            .WithMethods(Methods)
+            .WithHeaders(Accepted)
+            .WithExposedHeaders(Exposed)
+            .SetPreflightMaxAge(TimeSpan.FromMinutes(10))
+            .Build();
+
+    /// <summary>Every answer varies by origin already, whoever asks.</summary>
+    public sealed class Service(IOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions> options, ILoggerFactory loggers)
+        : CorsService(options, loggers)
+    {
+        public override void ApplyResult(CorsResult result, HttpResponse response)
+        {
+            result.VaryByOrigin = false;
+            base.ApplyResult(result, response);
+        }
+    }
+}

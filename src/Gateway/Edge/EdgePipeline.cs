@@ -1,0 +1,66 @@
+using System.Net;
+using Gateway.Configuration;
+using Microsoft.AspNetCore.Cors.Infrastructure;
+using Microsoft.AspNetCore.HttpOverrides;
+using Microsoft.AspNetCore.HttpsPolicy;
+using IPNetwork = System.Net.IPNetwork;
+
+namespace Gateway.Edge;
+
+/// <summary>What lies between the network and the routes: proxies, path base, https, CORS, and headers for browsers.</summary>
+internal static class EdgePipeline
+{
+    // The framework looks for these where it adds middleware by itself; here nothing is to run for each request.
+    private static readonly string[] AddedByItself = ["__AuthenticationMiddlewareSet", "__AuthorizationMiddlewareSet"];
+
+    public static void AddEdge(this IServiceCollection services)
+    {
+        services.AddCors();
+        services.AddSingleton<ICorsPolicyProvider, Cors>();
+        services.AddSingleton<ICorsService, Cors.Service>();
+        services.AddHsts(_ => { });
+        services.AddOptions<HstsOptions>().Configure<LiveConfiguration>((hsts, configuration) =>
+            hsts.MaxAge = configuration.Current.Https.HstsMaxAge);
+    }
+
+    /// <summary>Whose request it is and how it came, before anything looks at it.</summary>
+    public static void UseProxies(this WebApplication app)
+    {
+        foreach (var key in AddedByItself) ((IApplicationBuilder)app).Properties[key] = true;
+        var options = app.Services.GetRequiredService<LiveConfiguration>().Current;
+        if (options.ForwardedHeaders.IsConfigured) app.UseForwardedHeaders(Believing(options.ForwardedHeaders));
+        if (options.PathBase.Length > 0) app.UsePathBase(options.PathBase);
+    }
+
+    /// <summary>Sends browsers to https, where there is one.</summary>
+    public static void UseHttps(this WebApplication app)
+    {
+        var options = app.Services.GetRequiredService<LiveConfiguration>().Current.Https;
+        if (options.HstsMaxAge > TimeSpan.Zero) app.UseHsts();
+        // Probes ask by plain http, and follow nothing.
+        if (options.Redirect && HasBoth(app)) app.UseWhen(http => !http.Request.Path.StartsWithSegments("/health"), branch => branch.UseHttpsRedirection());
+    }
+
+    private static ForwardedHeadersOptions Believing(ForwardedOptions proxies)
+    {
+        var options = new ForwardedHeadersOptions
+        {
+            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
+            ForwardLimit = proxies.ForwardLimit,
+        };
+        // The framework believes loopback by itself.
+        options.KnownProxies.Clear();
+        options.KnownIPNetworks.Clear();
+        foreach (var proxy in proxies.KnownProxies) options.KnownProxies.Add(IPAddress.Parse(proxy));
+        foreach (var network in proxies.KnownNetworks) options.KnownIPNetworks.Add(IPNetwork.Parse(network));
+        return options;
+    }
+
+    private static bool HasBoth(WebApplication app)
+    {
+        var addresses = (app.Configuration["urls"] ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Concat(app.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? ""))
+            .Concat(string.IsNullOrEmpty(app.Configuration["https_ports"]) ? [] : ["https://"]);
+        return addresses.Any(address => address.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
+    }
+}

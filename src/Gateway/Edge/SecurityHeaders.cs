@@ -1,0 +1,33 @@
+using Microsoft.Extensions.Primitives;
+
+namespace Gateway.Edge;
+
+/// <summary>What browsers are told not to do with an answer, whatever it is: anything may end up in an address bar.</summary>
+internal static class SecurityHeaders
+{
+    private static readonly StringValues NoSniff = "nosniff", NoReferrer = "no-referrer", SameOrigin = "same-origin";
+
+    // An answer loads nothing, runs nothing, and is shown in no frame.
+    private static readonly StringValues NothingAtAll = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+    // The page of the contract has its own scripts and styles, and asks this host.
+    private static readonly StringValues OwnOnly =
+        "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+        + "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+    public static void UseSecurityHeaders(this WebApplication app) => app.Use((http, next) =>
+    {
+        Set(http.Response.Headers);
+        if (http.Request.Path.StartsWithSegments("/docs")) http.Response.Headers.ContentSecurityPolicy = OwnOnly;
+        return next(http);
+    });
+
+    public static void Set(IHeaderDictionary headers)
+    {
+        headers.XContentTypeOptions = NoSniff;
+        headers.ContentSecurityPolicy = NothingAtAll;
+        headers["Referrer-Policy"] = NoReferrer;
+        // Pages of allowed origins ask by CORS, which this does not concern.
+        headers["Cross-Origin-Resource-Policy"] = SameOrigin;
+    }
+}
