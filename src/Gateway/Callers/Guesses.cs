@@ -12,8 +12,9 @@ internal sealed class Guesses(LiveConfiguration configuration, TimeProvider cloc
 {
     private const int Places = 16 * 1024;
 
-    // Of each source, when all its attempts are there again, in ticks.
+    // Of each source, when all its attempts are there again, in ticks, and what it tried last.
     private readonly long[] _restored = new long[Places];
+    private readonly int[] _lastTried = new int[Places];
 
     /// <summary>The source of a request: an IPv4 address, or the network of an IPv6 one, of which a host has all 64 bits.</summary>
     public static int SourceOf(HttpContext http)
@@ -38,18 +39,21 @@ internal sealed class Guesses(LiveConfiguration configuration, TimeProvider cloc
         return true;
     }
 
-    /// <summary>Notes a failed attempt.</summary>
+    /// <summary>Notes a failed attempt. The same one again and again is a client with an old key, and no guess.</summary>
     /// <param name="retryAfter">Where there were too many: when the next one is.</param>
     /// <returns>Whether it was one of those that a source has.</returns>
-    public bool Fail(int source, out TimeSpan retryAfter)
+    public bool Fail(int source, ReadOnlySpan<char> credential, out TimeSpan retryAfter)
     {
         retryAfter = default;
         if (Allowed == 0) return true;
         ref var place = ref _restored[Place(source)];
+        var tried = string.GetHashCode(credential);
+        var isNew = Interlocked.Exchange(ref _lastTried[Place(source)], tried) != tried;
         while (true)
         {
             var before = Volatile.Read(ref place);
             if (IsSpent(before, out retryAfter)) return false;
+            if (!isNew) return true;
             var after = Math.Max(before, clock.GetUtcNow().Ticks) + Interval;
             if (Interlocked.CompareExchange(ref place, after, before) == before) return true;
         }

@@ -43,7 +43,7 @@ internal sealed class Identification : IDisposable
                 if (_directory.Find(value) is { } known) return new(Check(known, source));
                 return kind == Presented.Bearer && _tokens is not null && MayBeToken(value)
                     ? VerifyAsync(value.ToString(), source)
-                    : new(Failed(GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value) ? Refusal.Damaged : Refusal.Unknown, source));
+                    : new(Failed(GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value) ? Refusal.Damaged : Refusal.Unknown, value, source));
         }
     }
 
@@ -61,7 +61,7 @@ internal sealed class Identification : IDisposable
         var (claims, refusal) = await _tokens!.VerifyAsync(token);
         if (claims is not null) return Of(claims);
         // A token that a provider did sign is nobody's guess.
-        return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature ? Failed(refusal, source)
+        return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature ? Failed(refusal, token, source)
             : refusal == Refusal.ProviderAway ? new Identity(null, refusal, ProviderConfiguration.BackOff)
             : refusal;
     }
@@ -83,8 +83,8 @@ internal sealed class Identification : IDisposable
 
     private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims));
 
-    private Identity Failed(Refusal refusal, int source) =>
-        _guesses.Fail(source, out var retryAfter) ? refusal : new Identity(null, Refusal.TooManyAttempts, retryAfter);
+    private Identity Failed(Refusal refusal, ReadOnlySpan<char> credential, int source) =>
+        _guesses.Fail(source, credential, out var retryAfter) ? refusal : new Identity(null, Refusal.TooManyAttempts, retryAfter);
 
     private static bool MayBeToken(ReadOnlySpan<char> value) => value.Contains('.') && !GatewayKey.IsMeant(value);
 

@@ -51,7 +51,10 @@ internal static class EdgePipeline
         // The framework believes loopback by itself.
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
-        foreach (var proxy in proxies.KnownProxies) options.KnownProxies.Add(IPAddress.Parse(proxy));
+        foreach (var proxy in proxies.KnownProxies.Select(IPAddress.Parse))
+        {
+            options.KnownProxies.Add(proxy.IsIPv4MappedToIPv6 ? proxy.MapToIPv4() : proxy);
+        }
         foreach (var network in proxies.KnownNetworks) options.KnownIPNetworks.Add(IPNetwork.Parse(network));
         return options;
     }

@@ -27,7 +27,7 @@ public sealed class GuessingTests
     public async Task When_a_slowed_down_source_may_try_again_it_may()
     {
         await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "3"));
-        for (var i = 0; i < 3; i++) await GetAsync(world, Guesser, "guess");
+        for (var i = 0; i < 3; i++) await GetAsync(world, Guesser, $"guess-{i}");
         var (_, _, retryAfter) = await GetAsync(world, Guesser, World.MappingKey);
         world.Clock!.Advance(TimeSpan.FromSeconds(retryAfter!.Value - 1));
         var early = await GetAsync(world, Guesser, World.MappingKey);
@@ -42,7 +42,7 @@ public sealed class GuessingTests
     public async Task Others_are_not_slowed_down()
     {
         await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "1"));
-        for (var i = 0; i < 5; i++) await GetAsync(world, Guesser, "guess");
+        for (var i = 0; i < 5; i++) await GetAsync(world, Guesser, $"guess-{i}");
         Assert.Equal(200, (await GetAsync(world, Other, World.MappingKey)).Status);
         Assert.Equal(401, (await GetAsync(world, Other, "guess")).Status);
     }
@@ -52,7 +52,7 @@ public sealed class GuessingTests
     {
         await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "1"));
         await GetAsync(world, Guesser, World.MappingKey);
-        for (var i = 0; i < 5; i++) await GetAsync(world, Guesser, "guess");
+        for (var i = 0; i < 5; i++) await GetAsync(world, Guesser, $"guess-{i}");
 
         Assert.Equal(200, (await GetAsync(world, Guesser, World.MappingKey)).Status);
         Assert.Equal(429, (await GetAsync(world, Guesser, World.SurveyKey)).Status);
@@ -64,7 +64,7 @@ public sealed class GuessingTests
     public async Task Operators_keys_are_guarded_likewise()
     {
         await using var world = await World.StopClockAsync([.. Purging.Operator, ("Authentication:FailedAttempts", "1")]);
-        for (var i = 0; i < 2; i++) await GetAsync(world, Guesser, "guess");
+        for (var i = 0; i < 2; i++) await GetAsync(world, Guesser, $"guess-{i}");
         using var client = Client(world, Guesser, Purging.OperatorKey);
         using var answer = await client.DeleteAsync(Purging.Path("default"), World.Cancellation);
         Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode);
@@ -80,10 +80,19 @@ public sealed class GuessingTests
     }
 
     [Fact]
+    public async Task A_client_that_goes_on_with_an_old_key_is_told_that_it_is_not_known()
+    {
+        await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "2"));
+        for (var i = 0; i < 50; i++) Assert.Equal(401, (await GetAsync(world, Guesser, "old-key")).Status);
+        Assert.Equal(401, (await GetAsync(world, Guesser, "guess")).Status);
+        Assert.Equal(429, (await GetAsync(world, Guesser, "another guess")).Status);
+    }
+
+    [Fact]
     public async Task With_0_any_number_of_attempts_is_allowed()
     {
         await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "0"));
-        for (var i = 0; i < 50; i++) Assert.Equal(401, (await GetAsync(world, Guesser, "guess")).Status);
+        for (var i = 0; i < 50; i++) Assert.Equal(401, (await GetAsync(world, Guesser, $"guess-{i}")).Status);
     }
 
     private static async Task<(int Status, string? Type, int? RetryAfter)> GetAsync(World world, string source, string key)

@@ -1,0 +1,67 @@
+using CsCheck;
+using Gateway.Callers.Sessions;
+using Gateway.Edge;
+
+namespace Gateway.Tests.Callers.Sessions;
+
+public sealed class ReturnUrlTests
+{
+    private static readonly CorsOptions Cors = new() { AllowedOrigins = ["https://app.example.com", "http://localhost:3000"] };
+
+    [Theory]
+    [InlineData(null, "/gw/")]
+    [InlineData("", "/gw/")]
+    [InlineData("/", "/")]
+    [InlineData("/app?x=1#top", "/app?x=1#top")]
+    [InlineData("/a//b", "/a//b")]
+    [InlineData("/?next=//evil.example", "/?next=//evil.example")]
+    [InlineData("https://app.example.com", "https://app.example.com/")]
+    [InlineData("https://app.example.com/jobs?x=1", "https://app.example.com/jobs?x=1")]
+    [InlineData("https://APP.example.com:443/", "https://app.example.com/")]
+    [InlineData("http://localhost:3000/x", "http://localhost:3000/x")]
+    public void A_path_of_this_host_or_an_allowed_origin_is_returned_to(string? text, string url) =>
+        Assert.Equal(url, ReturnUrl.Check(text, "/gw/", Cors));
+
+    [Theory]
+    [InlineData("//evil.example")]
+    [InlineData("///evil.example")]
+    [InlineData("/\\evil.example")]
+    [InlineData("\\\\evil.example")]
+    [InlineData("/a\\b")]
+    [InlineData("/\t/evil.example")]
+    [InlineData("/\n/evil.example")]
+    [InlineData("\t//evil.example")]
+    [InlineData(" //evil.example")]
+    [InlineData(" /app")]
+    [InlineData("/app\u0000")]
+    [InlineData("/\u00e9")]
+    [InlineData("app")]
+    [InlineData("?x")]
+    [InlineData("https://evil.example")]
+    [InlineData("https:evil.example")]
+    [InlineData("https:/evil.example")]
+    [InlineData("https:///evil.example")]
+    [InlineData("http://app.example.com/")]
+    [InlineData("https://app.example.com:8443/")]
+    [InlineData("https://app.example.com.evil.example/")]
+    [InlineData("https://app.example.com@evil.example/")]
+    [InlineData("https://user@app.example.com/")]
+    [InlineData("https://evil.example#https://app.example.com")]
+    [InlineData("javascript:alert(1)")]
+    [InlineData("data:text/html,x")]
+    [InlineData("file:///etc/passwd")]
+    public void Anything_else_is_not(string text) => Assert.Null(ReturnUrl.Check(text, "/", Cors));
+
+    [Fact]
+    public void An_address_of_absurd_length_is_not() => Assert.Null(ReturnUrl.Check("/" + new string('a', ReturnUrl.MaxLength), "/", Cors));
+
+    [Fact]
+    public void Whatever_is_asked_for_a_browser_goes_nowhere_else() =>
+        Gen.OneOf(Gen.String["/\\:@.?#%ahtpsevil-0 \t"], Gen.String, Gen.String["/\\"].Select(start => start + "evil.example")).Sample(text =>
+        {
+            if (ReturnUrl.Check(text, "/", Cors) is not { } url) return;
+            // As a browser at this host would understand it.
+            var target = new Uri(new Uri("https://gateway.example/bff/callback"), url);
+            Assert.True(target.GetLeftPart(UriPartial.Authority) is "https://gateway.example" || Cors.Allow(CorsOptions.OriginOf(target)), $"{text} -> {target}");
+        }, iter: 20_000);
+}

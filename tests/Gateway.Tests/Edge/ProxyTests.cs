@@ -1,0 +1,81 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+
+namespace Gateway.Tests.Edge;
+
+/// <summary>Whose word is taken for where a request comes from, and where the gateway is found.</summary>
+public sealed class ProxyTests
+{
+    private static readonly (string, string?)[] OneAttempt = [("Authentication:FailedAttempts", "1")];
+
+    [Theory]
+    [InlineData("ForwardedHeaders:KnownProxies:0", "127.0.0.1", true)]
+    [InlineData("ForwardedHeaders:KnownProxies:0", "::ffff:127.0.0.1", true)]
+    [InlineData("ForwardedHeaders:KnownNetworks:0", "127.0.0.0/8", true)]
+    [InlineData("ForwardedHeaders:KnownProxies:0", "127.0.0.9", false)]
+    [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0/8", false)]
+    [InlineData("ForwardedHeaders:ForwardLimit", "1", false)]
+    public async Task A_known_proxy_and_nobody_else_says_who_the_source_is(string key, string value, bool isBelieved)
+    {
+        await using var world = await World.StartAsync([.. OneAttempt, (key, value)]);
+        foreach (var guess in (string[])["a", "b"]) using (await GuessAsync(world, guess, "192.0.2.1")) { }
+
+        using var another = await GuessAsync(world, "c", "192.0.2.2");
+
+        Assert.Equal(isBelieved ? HttpStatusCode.Unauthorized : HttpStatusCode.TooManyRequests, another.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_source_cannot_hide_behind_addresses_that_it_makes_up()
+    {
+        await using var world = await World.StartAsync([.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);
+        for (var i = 0; i < 2; i++) using (await GuessAsync(world, $"{i}", $"198.51.100.{i}, 192.0.2.1")) { }
+        using var another = await GuessAsync(world, "another", "198.51.100.9, 192.0.2.1");
+        Assert.Equal(HttpStatusCode.TooManyRequests, another.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", "Strict-Transport-Security")]
+    [InlineData("127.0.0.9", null)]
+    public async Task Tls_that_ended_at_a_known_proxy_is_tls(string proxy, string? header)
+    {
+        await using var world = await World.StartAsync(("ForwardedHeaders:KnownProxies:0", proxy));
+        using var answer = await world.GetAsync("finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(header is not null, answer.Headers.Contains("Strict-Transport-Security"));
+    }
+
+    [Fact]
+    public async Task A_path_base_is_taken_away_before_anything_looks_at_the_path()
+    {
+        await using var world = await World.StartAsync([.. Purging.Operator, ("PathBase", "/gw")]);
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+
+        Assert.Equal(200, await StatusAsync(client, "gw/v0/workflows/survey-1/jobs/finished-1"));
+        Assert.Equal(200, await StatusAsync(client, "GW/health/live"));
+        Assert.Equal(200, await StatusAsync(client, "gw/openapi/v0.json"));
+        Assert.Equal(200, await StatusAsync(client, "gw/docs/index.html"));
+        // Probes and the container's own check know of no base.
+        Assert.Equal(200, await StatusAsync(client, "health/live"));
+        Assert.Equal(404, await StatusAsync(client, "gwx/health/live"));
+
+        using var malformed = await client.GetAsync(new Uri("gw/v0/workflows//jobs/finished-1", UriKind.Relative), World.Cancellation);
+        Assert.Equal("/problems/invalid-identifier", await BoundTests.ProblemTypeAsync(malformed));
+
+        using var operators = world.Gateway.Client(("X-Api-Key", Purging.OperatorKey));
+        using var purge = await operators.DeleteAsync(new Uri("gw/admin/cache/default/survey-1", UriKind.Relative), World.Cancellation);
+        Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
+        using var unclear = await operators.DeleteAsync(new Uri("gw/admin/cache/default/", UriKind.Relative), World.Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, unclear.StatusCode);
+    }
+
+    private static async Task<int> StatusAsync(HttpClient client, string path)
+    {
+        using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+        return (int)answer.StatusCode;
+    }
+
+    private static Task<HttpResponseMessage> GuessAsync(World world, string key, string forwardedFor) =>
+        world.GetAsync("finished-1", key: key, headers: ("X-Forwarded-For", forwardedFor));
+}
