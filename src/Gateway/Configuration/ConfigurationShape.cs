@@ -17,7 +17,10 @@ internal static class ConfigurationShape
         {
             // Other parts of an application may have connection strings of their own.
             if (property.PropertyType == typeof(ConnectionStringOptions)) continue;
-            CheckSection(configuration.GetSection(property.Name), property.PropertyType, mistakes);
+            var section = configuration.GetSection(property.Name);
+            // What is not there looks like a null, too.
+            if (IsScalar(property.PropertyType) && configuration.GetChildren().Any(child => child.Path == section.Path)) CheckNull(section, mistakes);
+            CheckSection(section, property.PropertyType, mistakes);
         }
     }
 

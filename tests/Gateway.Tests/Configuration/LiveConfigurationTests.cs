@@ -41,6 +41,29 @@ public sealed class LiveConfigurationTests
     [InlineData("Quotas:q:Requests", "0", "Quotas:q:Requests: must be from 1")]
     [InlineData("Quotas:q:Requests", "1000000", "Quotas:q:Burst: must be at least")]
     [InlineData("Management:Port", "70000", "Management:Port: must be from 0 to 65535")]
+    [InlineData("Teams:a:Claims:groups:0", "", "Teams:a:Claims:groups: must list at least one value")]
+    [InlineData("Teams:a:Claims:groups", "mapping", "Teams:a:Claims:groups: is a section, not one value")]
+    [InlineData("Teams:a:Order", "first", "Teams:a:Order: 'first' is not a whole number")]
+    [InlineData("Authentication:FailedAttempts", "-1", "Authentication:FailedAttempts: must be from 0")]
+    [InlineData("Authentication:Jwt:Audience", "gateway", "Authentication:Jwt:Authority: is missing")]
+    [InlineData("Authentication:Jwt:Authority", "https://provider.example", "Authentication:Jwt:Audience: is missing")]
+    [InlineData("Authentication:Jwt:ClockSkew", "01:00:00", "Authentication:Jwt:ClockSkew: must be from")]
+    [InlineData("Authentication:Oidc:ClientId", "gateway", "Authentication:Oidc:Authority: is missing")]
+    [InlineData("Authentication:Oidc:IdleLifetime", "00:00:10", "Authentication:Oidc:IdleLifetime: must be from")]
+    [InlineData("Authentication:Oidc:IdleLifetime", "09:00:00", "Authentication:Oidc:IdleLifetime: must not be longer than AbsoluteLifetime")]
+    [InlineData("Authentication:Oidc:AbsoluteLifetime", "40.00:00:00", "Authentication:Oidc:AbsoluteLifetime: must be from")]
+    [InlineData("Cors:AllowedOrigins:0", "*", "Cors:AllowedOrigins:0: '*' is no origin as browsers write it")]
+    [InlineData("Cors:AllowedOrigins:0", "https://app.example.com/", "Cors:AllowedOrigins:0: 'https://app.example.com/' is no origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://*.example.com", "Cors:AllowedOrigins:0: 'https://*.example.com' is no origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://App.example.com:443", "Cors:AllowedOrigins:0: 'https://App.example.com:443' is no origin")]
+    [InlineData("Cors:AllowedOrigins:0", "null", "Cors:AllowedOrigins:0: 'null' is no origin")]
+    [InlineData("ForwardedHeaders:KnownProxies:0", "proxy", "ForwardedHeaders:KnownProxies:0: 'proxy' is no IP address")]
+    [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0", "ForwardedHeaders:KnownNetworks:0: '10.0.0.0' is no network")]
+    [InlineData("ForwardedHeaders:ForwardLimit", "0", "ForwardedHeaders:ForwardLimit: must be from 1")]
+    [InlineData("PathBase", "gateway", "PathBase: must begin with '/'")]
+    [InlineData("PathBase", "/gateway/", "PathBase: must begin with '/'")]
+    [InlineData("PathBase", "/gate way", "PathBase: must begin with '/'")]
+    [InlineData("Https:HstsMaxAge", "-00:00:01", "Https:HstsMaxAge: must be from")]
     [InlineData("ConnectionStrings:Redis", "host,nonsense=1", "ConnectionStrings:Redis: is not a StackExchange.Redis connection string")]
     public void A_mistake_is_a_line_that_begins_with_its_key(string key, string value, string line)
     {
@@ -50,6 +73,28 @@ public sealed class LiveConfigurationTests
         var wrong = Assert.Throws<WrongConfigurationException>(() => Read(settings));
 
         Assert.StartsWith(line, Assert.Single(wrong.Lines), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Authority", "provider.example", "Authentication:Oidc:Authority: must be the provider's issuer")]
+    [InlineData("Authority", "http://provider.example", "Authentication:Oidc:Authority: must be https")]
+    [InlineData("Authority", "https://provider.example/?x=1", "Authentication:Oidc:Authority: must be the provider's issuer")]
+    [InlineData("ClientId", "", "Authentication:Oidc:ClientId: is missing")]
+    [InlineData("ClientSecret", "", "Authentication:Oidc:ClientSecret: is missing")]
+    [InlineData("ClientSecretFile", "/nowhere", "Authentication:Oidc: has both ClientSecret and ClientSecretFile")]
+    [InlineData("Scopes:0", "profile", "Authentication:Oidc:Scopes: must contain openid")]
+    public void A_mistake_of_an_identity_provider_is_a_line_that_begins_with_its_key(string key, string value, string line)
+    {
+        var settings = Right();
+        (settings["Authentication:Oidc:Authority"], settings["Authentication:Oidc:ClientId"]) = ("https://provider.example", "gateway");
+        settings["Authentication:Oidc:ClientSecret"] = "secret";
+        Assert.Null(Record.Exception(() => Read(settings)));
+        settings[$"Authentication:Oidc:{key}"] = value;
+
+        var wrong = Assert.Throws<WrongConfigurationException>(() => Read(settings));
+
+        Assert.StartsWith(line, Assert.Single(wrong.Lines), StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", wrong.Message.Replace("ClientSecret", "", StringComparison.Ordinal), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,7 +157,11 @@ public sealed class LiveConfigurationTests
         "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256", "Teams:a:ApiKeys:0:NotBefore", "Teams:a:ApiKeys:0:ExpiresAt",
         "Teams", "Teams:a", "Quotas", "Quotas:q", "Quotas:q:Requests", "Quotas:q:Window", "Quotas:q:Burst", "Jobs", "Jobs:FinishedStatuses",
         "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
-        "Jobs:VerifyIds", "Management:Port",
+        "Jobs:VerifyIds", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups", "Teams:a:Claims:groups:0", "Teams:a:Order",
+        "Authentication", "Authentication:Jwt", "Authentication:Jwt:Authority", "Authentication:Jwt:Audience", "Authentication:Jwt:ClockSkew",
+        "Authentication:Oidc:Authority", "Authentication:Oidc:ClientSecretFile", "Authentication:Oidc:Scopes:0", "Authentication:Oidc:IdleLifetime",
+        "Authentication:FailedAttempts", "Cors:AllowedOrigins", "Cors:AllowedOrigins:0", "ForwardedHeaders:KnownProxies:0",
+        "ForwardedHeaders:KnownNetworks:0", "PathBase", "Https:Redirect", "Https:HstsMaxAge",
     ];
 
     [Theory]
@@ -147,6 +196,16 @@ public sealed class LiveConfigurationTests
     [InlineData("""{"Jobs":{"FinishedStatuses":null}}""")]
     [InlineData("""{"Jobs":{"FinishedStatuses":[null]}}""")]
     [InlineData("""{"Jobs":{"MaxBodyBytes":null}}""")]
+    [InlineData("""{"Teams":{"a":{"Claims":null}}}""")]
+    [InlineData("""{"Teams":{"a":{"Claims":{"groups":null}}}}""")]
+    [InlineData("""{"Teams":{"a":{"Claims":{"groups":[null]}}}}""")]
+    [InlineData("""{"Authentication":null}""")]
+    [InlineData("""{"Authentication":{"Oidc":null,"Jwt":null}}""")]
+    [InlineData("""{"Authentication":{"Jwt":{"Authority":null}}}""")]
+    [InlineData("""{"Authentication":{"Oidc":{"Scopes":[null]}}}""")]
+    [InlineData("""{"Cors":{"AllowedOrigins":[null]}}""")]
+    [InlineData("""{"ForwardedHeaders":{"KnownProxies":[null]}}""")]
+    [InlineData("""{"PathBase":null}""")]
     public void A_null_in_a_file_is_right_or_a_line(string json)
     {
         using var file = new MemoryStream(Encoding.UTF8.GetBytes(json));
