@@ -4,6 +4,7 @@ using Gateway.Redis;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
 using Microsoft.AspNetCore.DataProtection.StackExchangeRedis;
+using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
@@ -14,10 +15,14 @@ namespace Gateway.Callers.Sessions;
 /// </summary>
 internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configuration) : IConfigureOptions<KeyManagementOptions>
 {
-    public void Configure(KeyManagementOptions options) =>
+    public void Configure(KeyManagementOptions options)
+    {
+        // Whoever may read this Redis may read the sessions themselves.
+        options.XmlEncryptor = new NullXmlEncryptor();
         options.XmlRepository = redis.IsConfigured && configuration.Current.Authentication.Oidc.IsConfigured
             ? new RedisXmlRepository(() => redis.MultiplexerAsync().GetAwaiter().GetResult().GetDatabase(), RedisConnection.Prefix + "data-protection")
             : new Memory();
+    }
 
     private sealed class Memory : IXmlRepository
     {

@@ -5,7 +5,7 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>
 /// The cookie that stands for a session: 256 random bits, and nothing else. Its prefix makes browsers insist that this host
-/// set it, over https, in a response and not by script, for the whole of the host (RFC 6265bis, section 4.1.3).
+/// set it, over https, in a response and not by script, for the whole of the host (draft-ietf-httpbis-layered-cookies).
 /// </summary>
 internal static class SessionCookie
 {
