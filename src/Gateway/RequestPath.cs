@@ -71,11 +71,7 @@ internal sealed partial class RequestPath(
         var identity = await callers.IdentifyAsync(http);
         // An operator's key reads no jobs.
         if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
-        if (identity.Caller is not { } caller)
-        {
-            metrics.Refused(identity.Refusal.ToString());
-            return identity.Problem;
-        }
+        if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
 
         // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not. The first of the

@@ -1,6 +1,7 @@
 using Gateway.Callers.Sessions;
 using Gateway.Callers.Tokens;
 using Gateway.Configuration;
+using Gateway.Operations;
 
 namespace Gateway.Callers;
 
@@ -14,15 +15,17 @@ internal sealed class Identification : IDisposable
     private readonly Guesses _guesses;
     private readonly SessionStore _sessions;
     private readonly LiveConfiguration _configuration;
+    private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _clock;
     private readonly ProviderConfiguration? _provider;
     private readonly TokenVerifier? _tokens;
     private readonly string? _cookie;
 
     public Identification(CallerDirectory directory, Guesses guesses, SessionStore sessions, LiveConfiguration configuration,
-        TimeProvider clock, ILogger<ProviderConfiguration> logger)
+        GatewayMetrics metrics, TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
-        (_directory, _guesses, _sessions, _configuration, _clock) = (directory, guesses, sessions, configuration, clock);
+        (_directory, _guesses, _sessions, _configuration) = (directory, guesses, sessions, configuration);
+        (_metrics, _clock) = (metrics, clock);
         var options = configuration.Current.Authentication;
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
         if (options.Jwt.Authority.Length == 0) return;
@@ -31,6 +34,22 @@ internal sealed class Identification : IDisposable
     }
 
     public ValueTask<Identity> IdentifyAsync(HttpContext http)
+    {
+        var finding = FindAsync(http);
+        return finding.IsCompletedSuccessfully ? new(Counted(finding.Result)) : WaitAsync(finding);
+
+        async ValueTask<Identity> WaitAsync(ValueTask<Identity> pending) => Counted(await pending);
+    }
+
+    public void Dispose() => _provider?.Dispose();
+
+    private Identity Counted(Identity identity)
+    {
+        if (identity.Caller is null) _metrics.Refused(identity.Refusal.ToString());
+        return identity;
+    }
+
+    private ValueTask<Identity> FindAsync(HttpContext http)
     {
         switch (PresentedCredential.Find(http.Request.Headers, _cookie, out var value))
         {
@@ -46,8 +65,6 @@ internal sealed class Identification : IDisposable
                     : new(Failed(GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value) ? Refusal.Damaged : Refusal.Unknown, value, source));
         }
     }
-
-    public void Dispose() => _provider?.Dispose();
 
     private Identity Check(KnownKey known, int source)
     {

@@ -1,3 +1,4 @@
+using Gateway.Callers.Sessions;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -43,7 +44,7 @@ internal static class ContractDocument
         {
             Title = "Gateway",
             Version = Version,
-            Description = "Processing jobs, cached. Callers authenticate with a gateway key, and need no other.",
+            Description = "Processing jobs, cached. Callers authenticate with a gateway key, a token or a session, and need no other.",
         });
         options.SupportNonNullableReferenceTypes();
         options.IncludeXmlComments(typeof(ContractDocument).Assembly);
@@ -57,21 +58,24 @@ internal static class ContractDocument
         {
             Type = SecuritySchemeType.Http,
             Scheme = "bearer",
-            Description = "A gateway key as a bearer token.",
+            Description = "A gateway key, or a JWT of the gateway's identity provider, as a bearer token.",
         });
-        foreach (var name in (string[])["apiKey", "authorization", "bearer"])
+        Scheme(options, "session", $"A browser's session, after a login at /bff/login; each request also carries '{CookieRule.Header}: {CookieRule.Value}'.",
+            SecuritySchemeType.ApiKey, SessionCookie.Name, ParameterLocation.Cookie);
+        foreach (var name in (string[])["apiKey", "authorization", "bearer", "session"])
         {
             options.AddSecurityRequirement(document =>
                 new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(name, document)] = [] });
         }
     }
 
-    private static void Scheme(SwaggerGenOptions options, string name, string description, SecuritySchemeType type, string header) =>
+    private static void Scheme(SwaggerGenOptions options, string name, string description, SecuritySchemeType type, string field,
+        ParameterLocation place = ParameterLocation.Header) =>
         options.AddSecurityDefinition(name, new OpenApiSecurityScheme
         {
             Type = type,
-            In = ParameterLocation.Header,
-            Name = header,
+            In = place,
+            Name = field,
             Description = description,
         });
 }

@@ -15,7 +15,7 @@ internal sealed class JobOperation : IOperationFilter
     private static readonly ProblemType[] Elsewhere =
     [
         ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired,
-        ProblemType.PurgeIncomplete,
+        ProblemType.PurgeIncomplete, ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.InvalidLogoutToken,
     ];
 
     private static readonly Dictionary<string, string> Descriptions = new()
@@ -68,6 +68,7 @@ internal sealed class JobOperation : IOperationFilter
 
     private static string[] HeadersOf(int status) => status switch
     {
+        400 => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"],
         401 => ["Cache-Control", "WWW-Authenticate"],
         404 => ["Cache-Control", "Cache-Status", "Vary", "Age", "RateLimit", "RateLimit-Policy"],
         429 => ["Cache-Control", "RateLimit", "RateLimit-Policy", "Retry-After"],

@@ -17,11 +17,11 @@ public sealed class PublicEndpointTests
         Assert.Equal("getJobById", operation.GetProperty("operationId").GetString());
         Assert.Equal(["200", "304", "400", "401", "403", "404", "429", "500", "502", "503", "504"],
             operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order(StringComparer.Ordinal));
-        Assert.Equal(["apiKey", "authorization", "bearer"],
+        Assert.Equal(["apiKey", "authorization", "bearer", "session"],
             document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject().Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
         Assert.DoesNotContain("pixxel", document.GetRawText(), StringComparison.OrdinalIgnoreCase);
         // What only operators meet is no part of it.
-        Assert.DoesNotMatch("operator-required|purge-incomplete", document.GetRawText());
+        Assert.DoesNotMatch("operator-required|purge-incomplete|login-failed|logout-token", document.GetRawText());
         var fields = document.GetProperty("components").GetProperty("schemas").GetProperty("Job").GetProperty("properties");
         Assert.Equal(16, fields.EnumerateObject().Count());
         // What the upstream sends beyond that is passed on.

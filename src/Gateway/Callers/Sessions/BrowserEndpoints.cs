@@ -29,6 +29,11 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
             await new Problem(ProblemType.InvalidReturnUrl, ReturnUrl.Form).WriteAsync(http);
             return;
         }
+        if (sessions.IsAway)
+        {
+            await SessionsAway.WriteAsync(http);
+            return;
+        }
         http.Response.Headers.CacheControl = "no-store";
         try
         {
@@ -43,6 +48,11 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     /// <summary>Hands what comes back from the provider to the handler that sent the browser there.</summary>
     private async Task HandleAsync(HttpContext http)
     {
+        if (sessions.IsAway)
+        {
+            await SessionsAway.WriteAsync(http);
+            return;
+        }
         var handler = await handlers.GetHandlerAsync(http, Login.Scheme);
         if (handler is IAuthenticationRequestHandler callbacks && await callbacks.HandleRequestAsync()) return;
         await new Problem(ProblemType.LoginFailed, "Nothing that the identity provider would send.").WriteAsync(http);
@@ -123,6 +133,8 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         var (session, refusal) = await sessions.FindAsync(id);
         return (session, id, session is null ? Challenge.For(refusal) : null);
     }
+
+    private static Problem SessionsAway => Challenge.For(Refusal.SessionsAway) with { RetryAfter = TimeSpan.FromSeconds(1) };
 
     private static Problem ProviderAway => Challenge.For(Refusal.ProviderAway) with { RetryAfter = ProviderConfiguration.BackOff };
 

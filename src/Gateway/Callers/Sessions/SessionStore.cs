@@ -26,6 +26,9 @@ internal sealed class SessionStore
         shared.Ended += Forget;
     }
 
+    /// <summary>Whether no session can be started, and none looked up that this node has not seen of late.</summary>
+    public bool IsAway => _shared.IsAway;
+
     private TimeSpan IdleLifetime => _configuration.Current.Authentication.Oidc.IdleLifetime;
 
     /// <summary>Keeps a new session.</summary>

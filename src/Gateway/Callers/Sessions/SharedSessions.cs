@@ -26,6 +26,8 @@ internal sealed class SharedSessions(RedisConnection redis, GatewayMetrics metri
 
     public bool IsConfigured => redis.IsConfigured;
 
+    public bool IsAway => redis.IsConfigured && !redis.IsAvailable;
+
     public async Task SubscribeAsync()
     {
         if (_subscribed) return;

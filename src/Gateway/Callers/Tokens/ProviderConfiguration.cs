@@ -48,6 +48,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     public ValueTask<OpenIdConnectConfiguration?> FindAsync()
     {
         if (_known is not { } known) return FetchedAsync(BackOff);
+        // Nobody asked for long, and what is known may be long withdrawn.
+        if (SinceFetch > 2 * RefreshAfter) return FetchedAsync(BetweenRefreshes);
         if (SinceFetch > RefreshAfter) _ = FetchAsync(BetweenRefreshes);
         return new(known);
     }
