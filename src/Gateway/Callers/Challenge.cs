@@ -1,3 +1,4 @@
+using Gateway.Callers.Tokens;
 using Gateway.Operations;
 
 namespace Gateway.Callers;
@@ -31,12 +32,14 @@ internal static class Challenge
         Refusal.TokenExpired => Refused("The token has expired"),
 
         Refusal.TooManyAttempts => new Problem(ProblemType.TooManyAttempts, "Too many credentials from this address were wrong."),
-        Refusal.ProviderAway => new Problem(ProblemType.IdentityUnavailable, "The identity provider cannot be asked for its keys."),
-        Refusal.SessionsAway => new Problem(ProblemType.IdentityUnavailable, "The sessions cannot be looked up just now."),
+        Refusal.ProviderAway => Away("The identity provider cannot be asked for its keys."),
+        Refusal.SessionsAway => Away("The sessions cannot be looked up just now."),
         Refusal.CsrfHeaderMissing => new Problem(ProblemType.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),
         Refusal.ForeignOrigin => new Problem(ProblemType.ForeignOrigin, "A page of this origin may not use a session."),
         _ => Refused("The key is not known"),
     };
+
+    private static Problem Away(string detail) => new(ProblemType.IdentityUnavailable, detail) { RetryAfter = ProviderConfiguration.BackOff };
 
     private static Problem Unauthenticated(string detail) => new(ProblemType.Unauthenticated, detail) { Challenge = Scheme };
 

@@ -79,7 +79,6 @@ internal sealed class Identification : IDisposable
         if (claims is not null) return Of(claims);
         // A token that a provider did sign is nobody's guess.
         return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature ? Failed(refusal, token, source)
-            : refusal == Refusal.ProviderAway ? new Identity(null, refusal, ProviderConfiguration.BackOff)
             : refusal;
     }
 
@@ -94,9 +93,7 @@ internal sealed class Identification : IDisposable
     }
 
     private Identity Of((Session? Session, Refusal Refusal) found) =>
-        found.Session is not null ? Of(found.Session.ClaimSet())
-        : found.Refusal == Refusal.SessionsAway ? new Identity(null, found.Refusal, TimeSpan.FromSeconds(1))
-        : found.Refusal;
+        found.Session is not null ? Of(found.Session.ClaimSet()) : found.Refusal;
 
     private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims));
 

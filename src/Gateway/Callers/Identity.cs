@@ -5,11 +5,11 @@ namespace Gateway.Callers;
 /// <summary>Who is asking, or why that is not known.</summary>
 /// <param name="Caller">Null: it is not known.</param>
 /// <param name="Refusal">Why.</param>
-/// <param name="RetryAfter">When to come back, where that is of use.</param>
+/// <param name="RetryAfter">When to come back, where this is known.</param>
 internal readonly record struct Identity(Caller? Caller, Refusal Refusal, TimeSpan? RetryAfter = null)
 {
     /// <summary>What the request is told where it is not known.</summary>
-    public Problem Problem => Challenge.For(Refusal) with { RetryAfter = RetryAfter };
+    public Problem Problem => RetryAfter is null ? Challenge.For(Refusal) : Challenge.For(Refusal) with { RetryAfter = RetryAfter };
 
     public static implicit operator Identity(Caller caller) => new(caller, Refusal.None);
 

@@ -12,21 +12,12 @@ internal sealed partial class BackChannelLogout(ProviderOfSessions provider, Ses
     private const string Event = "http://schemas.openid.net/event/backchannel-logout";
     private const long LargestBody = 16 * 1024;
 
-    public static void Map(RouteGroupBuilder bff) =>
-        bff.MapPost("/backchannel-logout", (HttpContext http, BackChannelLogout own) => own.AnswerAsync(http));
-
-    private async Task AnswerAsync(HttpContext http)
-    {
-        http.Response.Headers.CacheControl = "no-store";
-        var problem = await EndAsync(http);
-        if (problem is not null) await problem.WriteAsync(http);
-    }
-
-    private async Task<Problem?> EndAsync(HttpContext http)
+    /// <returns>Null: they have ended.</returns>
+    public async Task<Problem?> EndAsync(HttpContext http)
     {
         if (await ReadTokenAsync(http) is not { Length: > 0 } token) return Invalid("The form has no logout_token.");
         var (claims, refusal) = await provider.VerifyLogoutAsync(token);
-        if (refusal == Refusal.ProviderAway) return Challenge.For(refusal) with { RetryAfter = TimeSpan.FromSeconds(1) };
+        if (refusal == Refusal.ProviderAway) return Challenge.For(refusal);
         if (claims is null) return Invalid(Challenge.For(refusal).Detail);
 
         string? subject = claims.Values("sub").FirstOrDefault(), login = claims.Values("sid").FirstOrDefault();
@@ -36,10 +27,7 @@ internal sealed partial class BackChannelLogout(ProviderOfSessions provider, Ses
         if (claims.Has("nonce")) return Invalid("It has a nonce, as ID tokens have.");
 
         var issuer = claims.Values("iss").First();
-        if (!await sessions.EndAllAsync(issuer, subject, login))
-        {
-            return Challenge.For(Refusal.SessionsAway) with { RetryAfter = TimeSpan.FromSeconds(1) };
-        }
+        if (!await sessions.EndAllAsync(issuer, subject, login)) return Challenge.For(Refusal.SessionsAway);
         Log.Ended(logger, subject, login);
         return null;
     }

@@ -14,93 +14,72 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     {
         if (!app.Services.GetRequiredService<LiveConfiguration>().Current.Authentication.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
-        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) => own.LogInAsync(http, returnUrl));
-        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own) => own.HandleAsync(http));
-        bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => own.TellAsync(http));
-        bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) => own.LogOutAsync(http, returnUrl));
-        bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => own.HandleAsync(http));
-        BackChannelLogout.Map(bff);
+        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
+        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
+        bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
+        bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
+        bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
+        bff.MapPost("/backchannel-logout", (HttpContext http, BackChannelLogout own) => AnswerAsync(http, () => own.EndAsync(http)));
     }
 
-    private async Task LogInAsync(HttpContext http, string? returnUrl)
+    // Each says what is wrong, or has answered.
+    private static async Task AnswerAsync(HttpContext http, Func<Task<Problem?>> answer)
     {
-        if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe)
-        {
-            await new Problem(ProblemType.InvalidReturnUrl, ReturnUrl.Form).WriteAsync(http);
-            return;
-        }
-        if (sessions.IsAway)
-        {
-            await SessionsAway.WriteAsync(http);
-            return;
-        }
         http.Response.Headers.CacheControl = "no-store";
+        if (await answer() is { } problem) await problem.WriteAsync(http);
+    }
+
+    private async Task<Problem?> LogInAsync(HttpContext http, string? returnUrl)
+    {
+        if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe) return ReturnUrl.NotAllowed;
+        if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
         try
         {
             await http.ChallengeAsync(Login.Scheme, new AuthenticationProperties { RedirectUri = safe });
+            return null;
         }
         catch (Exception e) when (e is ProviderAwayException or HttpRequestException)
         {
-            await ProviderAway.WriteAsync(http);
+            return Challenge.For(Refusal.ProviderAway);
         }
     }
 
     /// <summary>Hands what comes back from the provider to the handler that sent the browser there.</summary>
-    private async Task HandleAsync(HttpContext http)
+    private async Task<Problem?> HandleAsync(HttpContext http)
     {
-        if (sessions.IsAway)
-        {
-            await SessionsAway.WriteAsync(http);
-            return;
-        }
-        var handler = await handlers.GetHandlerAsync(http, Login.Scheme);
-        if (handler is IAuthenticationRequestHandler callbacks && await callbacks.HandleRequestAsync()) return;
-        await new Problem(ProblemType.LoginFailed, "Nothing that the identity provider would send.").WriteAsync(http);
+        if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
+        return await handlers.GetHandlerAsync(http, Login.Scheme) is IAuthenticationRequestHandler handler && await handler.HandleRequestAsync()
+            ? null
+            : new Problem(ProblemType.LoginFailed, "This is nothing that the identity provider would send.");
     }
 
-    private async Task TellAsync(HttpContext http)
+    private async Task<Problem?> TellAsync(HttpContext http)
     {
         var (session, id, problem) = await FindAsync(http);
-        if (session is null)
-        {
-            await problem!.WriteAsync(http);
-            return;
-        }
-        var claims = session.ClaimSet();
-        var visible = configuration.Current.Authentication.Oidc.UserClaimsInForce
-            .Where(name => session.Claims.TryGetProperty(name, out _))
-            .ToDictionary(name => name, name => session.Claims.GetProperty(name));
-        http.Response.Headers.CacheControl = "no-store";
+        if (session is null) return problem;
         http.Response.Headers.Vary = Answers.Vary;
         await http.Response.WriteAsJsonAsync(new
         {
-            claims = visible,
-            teams = directory.TeamsOf(claims).Select(team => team.Name),
+            claims = configuration.Current.Authentication.Oidc.UserClaimsInForce.Where(session.ClaimSet().Has)
+                .ToDictionary(name => name, name => session.Claims.GetProperty(name)),
+            teams = directory.TeamsOf(session.ClaimSet()).Select(team => team.Name),
             expiresAt = session.EndsAt,
             idleExpiresAt = Earlier(sessions.IdleUntil(id), session.EndsAt),
         }, http.RequestAborted);
+        return null;
     }
 
     /// <summary>Ends the session, and says where the browser can end that with the provider.</summary>
-    private async Task LogOutAsync(HttpContext http, string? returnUrl)
+    private async Task<Problem?> LogOutAsync(HttpContext http, string? returnUrl)
     {
-        if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe)
-        {
-            await new Problem(ProblemType.InvalidReturnUrl, ReturnUrl.Form).WriteAsync(http);
-            return;
-        }
+        if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe) return ReturnUrl.NotAllowed;
         var (session, id, problem) = await FindAsync(http);
-        if (session is null)
-        {
-            await problem!.WriteAsync(http);
-            return;
-        }
+        if (session is null) return problem;
         await sessions.EndAsync(id);
         SessionCookie.Remove(http.Response);
         Log.Out(logger, session.ClaimSet().Subject);
-        var next = await ProviderLogoutAsync(http, session, safe) ?? safe;
-        http.Response.Headers.CacheControl = "no-store";
-        await http.Response.WriteAsJsonAsync(new { logoutUrl = next }, http.RequestAborted);
+        await http.Response.WriteAsJsonAsync(new { logoutUrl = await ProviderLogoutAsync(http, session, safe) ?? safe }, http.RequestAborted);
+        return null;
     }
 
     // The handler answers with a redirect, which a script could not follow across origins.
@@ -133,10 +112,6 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         var (session, refusal) = await sessions.FindAsync(id);
         return (session, id, session is null ? Challenge.For(refusal) : null);
     }
-
-    private static Problem SessionsAway => Challenge.For(Refusal.SessionsAway) with { RetryAfter = TimeSpan.FromSeconds(1) };
-
-    private static Problem ProviderAway => Challenge.For(Refusal.ProviderAway) with { RetryAfter = ProviderConfiguration.BackOff };
 
     private static string Root(HttpContext http) => $"{http.Request.PathBase}/";
 

@@ -123,7 +123,7 @@ internal sealed partial class Login(
         context.HandleResponse();
         if (await sessions.StartAsync(session) is not { } id)
         {
-            await (Challenge.For(Refusal.SessionsAway) with { RetryAfter = TimeSpan.FromSeconds(1) }).WriteAsync(context.HttpContext);
+            await Challenge.For(Refusal.SessionsAway).WriteAsync(context.HttpContext);
             return;
         }
         SessionCookie.Set(context.Response, id);
@@ -138,7 +138,7 @@ internal sealed partial class Login(
         var failure = context.Failure;
         Log.Failed(logger, failure?.Message);
         var problem = failure is ProviderAwayException or HttpRequestException or TaskCanceledException or { InnerException: HttpRequestException }
-            ? Challenge.For(Refusal.ProviderAway) with { RetryAfter = ProviderConfiguration.BackOff }
+            ? Challenge.For(Refusal.ProviderAway)
             // The provider's own words are for the log: whoever made the address may have made them up.
             : new Problem(ProblemType.LoginFailed, "The identity provider did not log you in, or the login took too long or was begun in another browser.");
         await problem.WriteAsync(context.HttpContext);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Gateway.Edge;
+using Gateway.Operations;
 
 namespace Gateway.Callers.Sessions;
 
@@ -11,11 +12,13 @@ internal static class ReturnUrl
 {
     public const int MaxLength = 1024;
 
-    public const string Form = "returnUrl is a path of this host that begins with one '/', or an address on an origin of Cors:AllowedOrigins.";
+    private const string Form = "returnUrl is a path of this host that begins with one '/', or an address on an origin of Cors:AllowedOrigins.";
 
     // Browsers read '\' as '/', and drop tabs and line ends.
     private static readonly SearchValues<char> Plain =
         SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Where(c => c != '\\')]);
+
+    public static Problem NotAllowed => new(ProblemType.InvalidReturnUrl, Form);
 
     /// <param name="text">What was asked for; nothing: the root.</param>
     /// <param name="root">The path base, with a slash.</param>
