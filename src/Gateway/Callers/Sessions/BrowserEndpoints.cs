@@ -2,12 +2,16 @@ using Gateway.Callers.Tokens;
 using Gateway.Configuration;
 using Gateway.Operations;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace Gateway.Callers.Sessions;
 
 /// <summary>What pages use to log people in and out, and to know who they are: <c>/bff/…</c>.</summary>
 internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, CallerDirectory directory,
-    LiveConfiguration configuration, IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
+    ProviderOfSessions provider, IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
+    IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
 {
     /// <summary>Maps them, where there are browser sessions.</summary>
     public static void Map(WebApplication app)
@@ -78,30 +82,25 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         await sessions.EndAsync(id);
         SessionCookie.Remove(http.Response);
         Log.Out(logger, session.ClaimSet().Subject);
-        await http.Response.WriteAsJsonAsync(new { logoutUrl = await ProviderLogoutAsync(http, session, safe) ?? safe }, http.RequestAborted);
+        await http.Response.WriteAsJsonAsync(new { logoutUrl = await ProviderLogoutAsync(http, safe) ?? safe }, http.RequestAborted);
         return null;
     }
 
-    // The handler answers with a redirect, which a script could not follow across origins.
-    private static async Task<string?> ProviderLogoutAsync(HttpContext http, Session session, string returnUrl)
+    /// <summary>
+    /// The provider's page that ends its own session (OpenID Connect RP-Initiated Logout 1.0, section 2); null: there is none.
+    /// The ID token would be a hint whose session, but no token reaches a browser, so the provider may ask the user.
+    /// </summary>
+    private async Task<string?> ProviderLogoutAsync(HttpContext http, string returnUrl)
     {
-        try
+        if (await provider.Configuration.FindAsync() is not { EndSessionEndpoint: { Length: > 0 } page }) return null;
+        var options = login.Get(Login.Scheme);
+        return new OpenIdConnectMessage
         {
-            var properties = new AuthenticationProperties { RedirectUri = returnUrl };
-            properties.SetParameter(Login.IdTokenHint, session.IdToken);
-            await http.SignOutAsync(Login.Scheme, properties);
-            return http.Response.Headers.Location;
-        }
-        catch (Exception e) when (e is ProviderAwayException or InvalidOperationException)
-        {
-            // It is away, or has no such page: then the session here is all there is to end.
-            return null;
-        }
-        finally
-        {
-            http.Response.StatusCode = StatusCodes.Status200OK;
-            http.Response.Headers.Remove("Location");
-        }
+            IssuerAddress = page,
+            ClientId = options.ClientId,
+            PostLogoutRedirectUri = $"{http.Request.Scheme}://{http.Request.Host}{http.Request.PathBase}{Login.LoggedOutPath}",
+            State = options.StateDataFormat.Protect(new AuthenticationProperties { RedirectUri = returnUrl }),
+        }.CreateLogoutRequestUrl();
     }
 
     private async Task<(Session? Session, string Id, Problem? Problem)> FindAsync(HttpContext http)

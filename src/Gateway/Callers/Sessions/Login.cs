@@ -22,9 +22,6 @@ internal sealed partial class Login(
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
 
-    /// <summary>The parameter of a logout that holds the ID token of the session.</summary>
-    public const string IdTokenHint = "id-token-hint";
-
     private const string UserInfo = "user-info";
 
     private OidcOptions Options => configuration.Current.Authentication.Oidc;
@@ -35,6 +32,8 @@ internal sealed partial class Login(
     {
         options.ConfigurationManager = provider.Configuration;
         options.ClientId = Options.ClientId;
+        // It signs nobody in by itself; unset, the handler would ask itself who is signed in, and never end.
+        options.SignInScheme = options.SignOutScheme = "none";
         options.ResponseType = OpenIdConnectResponseType.Code;
         options.ResponseMode = OpenIdConnectResponseMode.Query;
         options.UsePkce = true;
@@ -59,7 +58,6 @@ internal sealed partial class Login(
             OnTicketReceived = StartSessionAsync,
             OnRemoteFailure = TellAsync,
             OnPushAuthorization = AddSecret,
-            OnRedirectToIdentityProviderForSignOut = AddHint,
         };
     }
 
@@ -93,13 +91,6 @@ internal sealed partial class Login(
         return Task.CompletedTask;
     }
 
-    private static Task AddHint(RedirectContext context)
-    {
-        context.ProtocolMessage.IdTokenHint = context.Properties.GetParameter<string>(IdTokenHint);
-        context.ProtocolMessage.ClientId = context.Options.ClientId;
-        return Task.CompletedTask;
-    }
-
     private static Task KeepUserInfo(UserInformationReceivedContext context)
     {
         context.Properties!.SetParameter(UserInfo, context.User.RootElement.GetRawText());
@@ -119,7 +110,7 @@ internal sealed partial class Login(
         var claims = Claims(token, context.Properties.GetParameter<string>(UserInfo));
         var now = clock.GetUtcNow();
         var issuer = (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer;
-        var session = new Session(issuer, claims, token, now, now + Options.AbsoluteLifetime);
+        var session = new Session(issuer, claims, now, now + Options.AbsoluteLifetime);
         context.HandleResponse();
         if (await sessions.StartAsync(session) is not { } id)
         {

@@ -5,10 +5,9 @@ namespace Gateway.Callers.Sessions;
 /// <summary>A login, as it is kept on the server. The browser has but a random name for it.</summary>
 /// <param name="Issuer">Who vouches for it.</param>
 /// <param name="Claims">What the provider said of the user, at the login.</param>
-/// <param name="IdToken">The ID token, with which the provider is told of the logout.</param>
 /// <param name="StartedAt">When the login was.</param>
 /// <param name="EndsAt">When it ends, come what may.</param>
-internal sealed record Session(string Issuer, JsonElement Claims, string? IdToken, DateTimeOffset StartedAt, DateTimeOffset EndsAt)
+internal sealed record Session(string Issuer, JsonElement Claims, DateTimeOffset StartedAt, DateTimeOffset EndsAt)
 {
     private ClaimSet? _claims;
 

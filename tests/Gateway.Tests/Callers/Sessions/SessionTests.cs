@@ -1,0 +1,382 @@
+using System.Net;
+using System.Text.Json;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+using Gateway.Tests.RequestPath;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace Gateway.Tests.Callers.Sessions;
+
+/// <summary>A login, the session that comes of it, and its end, with a browser that does what a test says.</summary>
+public sealed class SessionTests : IAsyncLifetime
+{
+    private IdentityProvider _provider = null!;
+
+    public async ValueTask InitializeAsync() => _provider = await IdentityProvider.StartedAsync();
+
+    public ValueTask DisposeAsync() => _provider.DisposeAsync();
+
+    [Fact]
+    public async Task A_login_leads_back_to_the_page_and_to_a_session_that_reads_what_its_teams_may()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+
+        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address, "bob", "?returnUrl=%2Fapp%3Fx%3D1");
+
+        Assert.Equal((HttpStatusCode.Redirect, "/app?x=1"), (landed.StatusCode, landed.Headers.Location!.ToString()));
+        Assert.True(landed.Headers.CacheControl?.NoStore);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        Assert.Equal(HttpStatusCode.Forbidden, await visitor.StatusAsync(world.Gateway.Address, "harbour"));
+    }
+
+    [Fact]
+    public async Task The_request_to_the_provider_is_code_with_pkce_state_and_nonce()
+    {
+        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:Scopes:0", "openid"));
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        var query = QueryHelpers.ParseQuery(sent.Headers.Location!.Query);
+        Assert.Equal(("code", "S256", "openid", "gateway"),
+            (query["response_type"].ToString(), query["code_challenge_method"].ToString(), query["scope"].ToString(), query["client_id"].ToString()));
+        Assert.Equal(new Uri(world.Gateway.Address, "bff/callback").AbsoluteUri, query["redirect_uri"]);
+        Assert.All((string[])["state", "nonce", "code_challenge"], name => Assert.NotEmpty(query[name].ToString()));
+        Assert.DoesNotContain(IdentityProvider.ClientSecret, sent.Headers.Location!.ToString(), StringComparison.Ordinal);
+        AssertStrict(visitor.SetCookies, "lax");
+    }
+
+    [Fact]
+    public async Task The_cookie_is_a_random_name_and_as_strict_as_can_be()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var lines = landed.Headers.GetValues("Set-Cookie").Where(line => line.StartsWith("__Host-Http-gateway=", StringComparison.Ordinal)).ToList();
+        AssertStrict(lines, "strict");
+        Assert.Matches("^[A-Za-z0-9_-]{43}$", visitor.Session);
+        Assert.DoesNotContain("expires", Assert.Single(lines), StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task The_page_is_told_who_the_user_is_and_nothing_that_it_may_not_see()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address, "carol");
+
+        using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
+
+        var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Equal(["sub", "name", "preferred_username", "email"], user.GetProperty("claims").EnumerateObject().Select(claim => claim.Name));
+        Assert.Equal("Carol Curie", user.GetProperty("claims").GetProperty("name").GetString());
+        Assert.Equal(["mapping", "survey"], user.GetProperty("teams").EnumerateArray().Select(team => team.GetString()));
+        Assert.Equal(world.Clock!.GetUtcNow() + TimeSpan.FromHours(8), user.GetProperty("expiresAt").GetDateTimeOffset());
+        Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(30), user.GetProperty("idleExpiresAt").GetDateTimeOffset());
+        Assert.True(answer.Headers.CacheControl?.NoStore);
+    }
+
+    [Fact]
+    public async Task The_claims_that_a_page_may_see_can_be_named()
+    {
+        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"), ("Authentication:Oidc:UserClaims:1", "none"));
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
+        var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Equal("""{"groups":["mapping"]}""", user.GetProperty("claims").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("bff/user", "GET")]
+    [InlineData("bff/logout", "POST")]
+    [InlineData("v0/workflows/survey-1/jobs/finished-1", "GET")]
+    public async Task Without_a_session_it_is_401(string path, string method)
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        foreach (var session in (string?[])[null, "", "made-up", new string('x', 2000)])
+        {
+            if (session is not null) visitor.Session = session;
+            using var answer = await visitor.FetchAsync(world.Gateway.Address, path, new HttpMethod(method));
+            Assert.Equal((401, "/problems/unauthenticated"), ((int)answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
+            Assert.Equal("Bearer realm=\"gateway\"", answer.Headers.WwwAuthenticate.ToString());
+        }
+    }
+
+    [Theory]
+    [InlineData("bff/user", "GET")]
+    [InlineData("bff/logout", "POST")]
+    [InlineData("v0/workflows/survey-1/jobs/finished-1", "GET")]
+    [InlineData("v0/workflows/survey-1/jobs/finished-1", "HEAD")]
+    public async Task A_cookie_counts_only_beside_the_header_and_not_from_foreign_pages(string path, string method)
+    {
+        await using var world = await UserWorld.StartAsync(_provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var own = world.Gateway.Address.GetLeftPart(UriPartial.Authority);
+
+        await AssertAsync(403, "/problems/csrf-header-required");
+        await AssertAsync(403, "/problems/csrf-header-required", ("X-CSRF", "0"));
+        await AssertAsync(403, "/problems/csrf-header-required", ("X-CSRF", ""));
+        await AssertAsync(403, "/problems/csrf-header-required", ("X-CSRF", "1"), ("X-CSRF", "1"));
+        await AssertAsync(403, "/problems/csrf-header-required", ("X-CSRF", "1, 1"));
+        await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", "https://evil.example"));
+        await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", "null"));
+        await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", own.Replace("http:", "https:", StringComparison.Ordinal)));
+        await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", own + "0"));
+        Assert.Equal(0, world.Upstream.Ledger.Total);
+        await AssertAsync(200, null, ("X-CSRF", "1"), ("Origin", "https://app.example.com"));
+        if (method != "POST") await AssertAsync(200, null, ("X-CSRF", "1"), ("Origin", own));
+
+        async Task AssertAsync(int status, string? type, params (string, string)[] headers)
+        {
+            using var answer = await visitor.SendAsync(new HttpMethod(method), new Uri(world.Gateway.Address, path), null, headers);
+            Assert.Equal(status, (int)answer.StatusCode);
+            if (type is not null && method != "HEAD") Assert.Equal(type, await BoundTests.ProblemTypeAsync(answer));
+        }
+    }
+
+    [Fact]
+    public async Task A_session_beside_a_key_is_400()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        using var answer = await visitor.GetAsync(
+            new Uri(world.Gateway.Address, "v0/workflows/survey-1/jobs/finished-1"), ("X-CSRF", "1"), ("X-Api-Key", World.MappingKey));
+        Assert.Equal("/problems/ambiguous-credentials", await BoundTests.ProblemTypeAsync(answer));
+    }
+
+    [Fact]
+    public async Task A_logout_ends_the_session_here_and_leads_to_the_providers_and_back()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var stolen = visitor.Session!;
+
+        var next = new Uri((await visitor.LogOutAsync(world.Gateway.Address, "?returnUrl=%2Fbye")).GetProperty("logoutUrl").GetString()!);
+
+        Assert.Null(visitor.Session);
+        visitor.Session = stolen;
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+
+        using var ended = await visitor.GetAsync(next);
+        Assert.Null(Assert.Single(_provider.Ledger.EndSessionCalls).IdTokenHint);
+        Assert.Equal(new Uri(world.Gateway.Address, "bff/logged-out").AbsoluteUri, ended.Headers.Location!.GetLeftPart(UriPartial.Path));
+        using var back = await visitor.GetAsync(ended.Headers.Location!);
+        Assert.Equal("/bye", back.Headers.Location?.ToString());
+    }
+
+    [Fact]
+    public async Task A_logout_while_the_provider_is_away_ends_the_session_here()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var stolen = visitor.Session!;
+        await _provider.StopAsync();
+        await visitor.LogOutAsync(world.Gateway.Address);
+        visitor.Session = stolen;
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_session_that_is_in_use_goes_on_and_one_that_is_idle_ends()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        for (var i = 0; i < 4; i++)
+        {
+            world.Clock!.Advance(TimeSpan.FromMinutes(29));
+            Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        }
+        world.Clock!.Advance(TimeSpan.FromMinutes(30));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_session_ends_at_its_time_however_much_it_is_used()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider, ("Authentication:Oidc:AbsoluteLifetime", "01:00:00"));
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        foreach (var minutes in (int[])[20, 20, 19])
+        {
+            world.Clock!.Advance(TimeSpan.FromMinutes(minutes));
+            Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        }
+        world.Clock!.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Theory]
+    [InlineData("//evil.example")]
+    [InlineData("https://evil.example/")]
+    [InlineData("/\\evil.example")]
+    public async Task A_login_and_a_logout_lead_nowhere_else(string returnUrl)
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        var query = "?returnUrl=" + Uri.EscapeDataString(returnUrl);
+        using var login = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login" + query));
+        Assert.Equal("/problems/invalid-return-url", await BoundTests.ProblemTypeAsync(login));
+        Assert.Null(login.Headers.Location);
+
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        using var logout = await visitor.FetchAsync(world.Gateway.Address, "bff/logout" + query, HttpMethod.Post);
+        Assert.Equal("/problems/invalid-return-url", await BoundTests.ProblemTypeAsync(logout));
+    }
+
+    [Fact]
+    public async Task A_login_leads_back_to_an_allowed_origin()
+    {
+        await using var world = await UserWorld.StartAsync(_provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
+        using var visitor = Visitor.Of(_provider);
+        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address, query: "?returnUrl=https%3A%2F%2Fapp.example.com%2Fjobs");
+        Assert.Equal("https://app.example.com/jobs", landed.Headers.Location!.AbsoluteUri);
+    }
+
+    [Fact]
+    public async Task What_was_not_begun_in_this_browser_logs_nobody_in()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using Visitor attacker = Visitor.Of(_provider), victim = Visitor.Of(_provider);
+        using var sent = await attacker.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        var back = await attacker.AuthorizeAsync(_provider, sent.Headers.Location!, "alice");
+
+        using var landed = await victim.GetAsync(back);
+
+        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(landed));
+        Assert.Null(victim.Session);
+    }
+
+    [Fact]
+    public async Task An_answer_is_good_once_and_for_the_login_that_it_is_of()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var first = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        using var second = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        var back = await visitor.AuthorizeAsync(_provider, first.Headers.Location!, "alice");
+        // The code of one login with the state of another.
+        var state = QueryHelpers.ParseQuery(second.Headers.Location!.Query)["state"].ToString();
+        var mixed = QueryHelpers.AddQueryString(back.GetLeftPart(UriPartial.Path),
+            QueryHelpers.ParseQuery(back.Query).ToDictionary(pair => pair.Key, pair => pair.Key == "state" ? state : pair.Value.ToString())!);
+        using var injected = await visitor.GetAsync(new Uri(mixed));
+        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(injected));
+        Assert.Null(visitor.Session);
+    }
+
+    [Theory]
+    [InlineData("?error=access_denied&error_description=%3Cscript%3E&state=x")]
+    [InlineData("?code=x&state=x")]
+    [InlineData("?code=x")]
+    [InlineData("")]
+    public async Task Whatever_else_comes_back_is_a_failed_login_that_repeats_nothing(string query)
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var answer = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/callback" + query));
+        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
+        Assert.DoesNotContain("script", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task While_the_provider_is_away_a_login_is_503()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        await _provider.StopAsync();
+        using var visitor = Visitor.Of(_provider);
+        using var answer = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        Assert.Equal("/problems/identity-unavailable", await BoundTests.ProblemTypeAsync(answer));
+        Assert.NotNull(answer.Headers.RetryAfter);
+    }
+
+    [Fact]
+    public async Task A_provider_that_dies_within_a_login_is_503_and_no_session()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        var back = await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice");
+        await _provider.StopAsync();
+        using var answer = await visitor.GetAsync(back);
+        Assert.Equal("/problems/identity-unavailable", await BoundTests.ProblemTypeAsync(answer));
+        Assert.Null(visitor.Session);
+    }
+
+    [Fact]
+    public async Task The_clients_secret_is_read_again_at_each_login()
+    {
+        var file = Path.GetTempFileName();
+        await File.WriteAllTextAsync(file, "wrong-secret", World.Cancellation);
+        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:ClientSecret", ""), ("Authentication:Oidc:ClientSecretFile", file));
+        using var visitor = Visitor.Of(_provider);
+        using var wrong = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        await File.WriteAllTextAsync(file, IdentityProvider.ClientSecret + "\n", World.Cancellation);
+        using var right = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        Assert.Equal((HttpStatusCode.BadRequest, HttpStatusCode.Redirect), (wrong.StatusCode, right.StatusCode));
+        File.Delete(file);
+    }
+
+    [Fact]
+    public async Task Each_login_is_a_session_of_its_own_and_a_new_name()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var first = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var old = visitor.Session!;
+        using var second = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        Assert.NotEqual(old, visitor.Session);
+        await visitor.LogOutAsync(world.Gateway.Address);
+        visitor.Session = old;
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_change_of_claims_in_the_configuration_counts_for_sessions_that_there_are()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        world.Gateway.Reconfigure(("Teams:mapping:Claims:groups:0", "others"));
+        Assert.Equal(HttpStatusCode.Forbidden, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task No_log_line_holds_a_session_a_token_or_the_clients_secret()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var session = visitor.Session!;
+        await visitor.StatusAsync(world.Gateway.Address);
+        await visitor.LogOutAsync(world.Gateway.Address);
+        // .NET logs addresses, where it is told to log all requests, and so the code, which is spent.
+        foreach (var line in world.Gateway.Log.All.Where(line => !line.Contains(" Microsoft.AspNetCore.Hosting.Diagnostics: ", StringComparison.Ordinal)))
+        {
+            foreach (var secret in (string[])[session, IdentityProvider.ClientSecret, .. _provider.Ledger.Tokens, .. _provider.Ledger.Codes])
+            {
+                Assert.DoesNotContain(secret, line, StringComparison.Ordinal);
+            }
+        }
+    }
+
+    private static void AssertStrict(IEnumerable<string> lines, string sameSite)
+    {
+        Assert.NotEmpty(lines);
+        Assert.All(lines, line =>
+        {
+            Assert.StartsWith("__Host-Http-gateway", line, StringComparison.Ordinal);
+            var attributes = line.ToLowerInvariant().Split("; ")[1..];
+            Assert.Contains("secure", attributes);
+            Assert.Contains("httponly", attributes);
+            Assert.Contains("path=/", attributes);
+            Assert.Contains("samesite=" + sameSite, attributes);
+            Assert.DoesNotContain(attributes, attribute => attribute.StartsWith("domain", StringComparison.Ordinal));
+        });
+    }
+}

@@ -1,0 +1,189 @@
+using System.Net;
+using System.Security.Cryptography;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+using Gateway.Tests.RequestPath;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Gateway.Tests.Callers.Tokens;
+
+/// <summary>What a JWT is answered, over real sockets, with a real provider's keys.</summary>
+public sealed class TokenTests : IAsyncLifetime
+{
+    private const string Challenge = "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=";
+
+    private IdentityProvider _provider = null!;
+    private World _world = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _provider = await IdentityProvider.StartedAsync();
+        _world = await UserWorld.StartAsync(_provider, ("Authentication:FailedAttempts", "0"));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _world.DisposeAsync();
+        await _provider.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_valid_token_reads_what_its_claims_team_may()
+    {
+        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken()));
+        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken("bob")));
+        Assert.Equal((403, "/problems/workflow-forbidden"), await AskAsync(_provider.AccessToken("bob"), "harbour"));
+        Assert.Equal((403, "/problems/no-team"), await AskAsync(_provider.AccessToken("dave")));
+    }
+
+    [Fact]
+    public async Task A_token_may_be_of_each_form_that_providers_give_it()
+    {
+        foreach (var type in (string[])["JWT", "jwt", "at+jwt", "application/at+jwt", ""])
+        {
+            Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Type = type })));
+        }
+        string[] audiences = ["another-api", IdentityProvider.Audience];
+        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Audience = audiences })));
+        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = null, IssuedAt = null })));
+        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { KeyId = null })));
+        foreach (var algorithm in (string[])["RS384", "RS512", "PS256", "PS512"])
+        {
+            Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Algorithm = algorithm })));
+        }
+    }
+
+    private static readonly Dictionary<string, string> Wrong = new()
+    {
+        { "expired", "The token has expired" },
+        { "not yet valid", "The token is not valid yet" },
+        { "never expires", "The token is not a JWT that can be used here" },
+        { "wrong audience", "The token is for another audience" },
+        { "no audience", "The token is for another audience" },
+        { "wrong issuer", "The token is another provider's" },
+        { "no issuer", "The token is another provider's" },
+        { "alg none", "The token is not signed by an asymmetric algorithm" },
+        { "alg nOnE", "The token is not signed by an asymmetric algorithm" },
+        { "HMAC with the public key as PEM", "The token is not signed by an asymmetric algorithm" },
+        { "HMAC with the public key as DER", "The token is not signed by an asymmetric algorithm" },
+        { "a foreign key under a known name", "The token is not signed by a key of its provider" },
+        { "a foreign key under an unknown name", "The token is not signed by a key of its provider" },
+        { "a foreign key under no name", "The token is not signed by a key of its provider" },
+        { "another kind of key under a known name", "The token is not signed by a key of its provider" },
+        { "tampered with", "The token is not signed by a key of its provider" },
+        { "without its signature", "The token is not signed by a key of its provider" },
+        { "a logout token", "The token is not a JWT that can be used here" },
+        { "critical extension", "The token is not a JWT that can be used here" },
+        { "no JSON", "The token is not a JWT that can be used here" },
+        { "encrypted", "The token is not a JWT that can be used here" },
+    };
+
+    [Fact]
+    public async Task A_wrong_token_is_401_and_says_why()
+    {
+        foreach (var (what, description) in Wrong)
+        {
+            using var answer = await GetAsync(Make(what));
+            Assert.Equal((what, HttpStatusCode.Unauthorized), (what, answer.StatusCode));
+            Assert.Equal((what, $"{Challenge}\"{description}\""), (what, answer.Headers.WwwAuthenticate.ToString()));
+            Assert.Equal("/problems/unauthenticated", await BoundTests.ProblemTypeAsync(answer));
+        }
+        Assert.Equal(0, _world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task A_clock_may_be_off_by_a_little_and_not_by_more()
+    {
+        var now = DateTimeOffset.UtcNow;
+        Assert.Equal(200, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(20) }))).Status);
+        Assert.Equal(401, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(60) }))).Status);
+        Assert.Equal(200, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-15) }))).Status);
+        Assert.Equal(401, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-45) }))).Status);
+    }
+
+    [Theory]
+    [InlineData(3_000, 200, "")]
+    [InlineData(9_000, 400, "/problems/malformed-credential")]
+    public async Task A_large_token_is_taken_and_a_huge_one_is_refused_unread(int size, int status, string type)
+    {
+        var token = _provider.AccessToken(change: jwt => jwt.With("padding", new string('x', size)));
+        Assert.Equal((status, type), await AskAsync(token));
+        Assert.Equal(status == 200 ? 1 : 0, _provider.Ledger.KeyRequests);
+    }
+
+    [Fact]
+    public async Task A_token_that_is_beyond_what_the_server_reads_is_431()
+    {
+        using var answer = await GetAsync(_provider.AccessToken(change: jwt => jwt.With("padding", new string('x', 30_000))));
+        Assert.Equal(HttpStatusCode.RequestHeaderFieldsTooLarge, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_token_is_a_bearer_token_and_nothing_else()
+    {
+        using var own = await _world.GetAsync("finished-1", key: _provider.AccessToken());
+        Assert.Equal(HttpStatusCode.Unauthorized, own.StatusCode);
+        using var client = _world.Gateway.Client(("Authorization", _provider.AccessToken()));
+        using var bare = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        Assert.Equal(HttpStatusCode.Unauthorized, bare.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_key_made_elsewhere_may_look_like_a_token()
+    {
+        var key = _provider.AccessToken("dave").Split('.')[1] + ".x.y";
+        _world.Gateway.Reconfigure(("Teams:mapping:ApiKeys:1:Id", "elsewhere"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256(key)));
+        Assert.Equal((200, ""), await AskAsync(key));
+    }
+
+    private string Make(string what)
+    {
+        var now = DateTimeOffset.UtcNow;
+        using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        Func<Jwt, Jwt> change = what switch
+        {
+            "expired" => jwt => jwt with { NotBefore = now.AddHours(-2), Expires = now.AddHours(-1) },
+            "not yet valid" => jwt => jwt with { NotBefore = now.AddHours(1), Expires = now.AddHours(2) },
+            "never expires" => jwt => jwt with { Expires = null },
+            "wrong audience" => jwt => jwt with { Audience = "another-api" },
+            "no audience" => jwt => jwt with { Audience = null },
+            "wrong issuer" => jwt => jwt with { Issuer = "http://127.0.0.1:1/" },
+            "no issuer" => jwt => jwt with { Issuer = null },
+            "alg none" => jwt => jwt.Unsigned(),
+            "alg nOnE" => jwt => jwt.Unsigned("nOnE"),
+            "HMAC with the public key as PEM" => jwt => jwt with { Key = SigningKeys.PublicPem(_provider.Keys.Current), Algorithm = "HS256" },
+            "HMAC with the public key as DER" => jwt => jwt with { Key = SigningKeys.PublicDer(_provider.Keys.Current), Algorithm = "HS256" },
+            "a foreign key under a known name" => jwt => jwt with { Key = SigningKeys.NewKey() },
+            "a foreign key under an unknown name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
+            "a foreign key under no name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
+            "another kind of key under a known name" => jwt => jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" },
+            "a logout token" => jwt => jwt with { Type = "logout+jwt" },
+            _ => jwt => jwt,
+        };
+        var token = _provider.AccessToken(change: change);
+        return what switch
+        {
+            "tampered with" => Jwt.Tamper(token, "groups", User.Bob.Groups),
+            "without its signature" => token[..(token.LastIndexOf('.') + 1)],
+            "critical extension" => WithHeader("""{"alg":"RS256","typ":"JWT","crit":["exp"]}""", token),
+            "no JSON" => "a.b.c",
+            "encrypted" => "a.b.c.d.e",
+            _ => token,
+        };
+    }
+
+    private static string WithHeader(string header, string token) =>
+        $"{System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(header))}.{token.Split('.', 2)[1]}";
+
+    private async Task<(int Status, string Type)> AskAsync(string token, string workflow = "survey-1")
+    {
+        using var answer = await GetAsync(token, workflow);
+        return ((int)answer.StatusCode, answer.IsSuccessStatusCode ? "" : await BoundTests.ProblemTypeAsync(answer));
+    }
+
+    private async Task<HttpResponseMessage> GetAsync(string token, string workflow = "survey-1")
+    {
+        using var client = _world.Gateway.Client(("Authorization", $"Bearer {token}"));
+        return await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
+    }
+}

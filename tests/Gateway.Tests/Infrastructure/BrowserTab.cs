@@ -1,0 +1,40 @@
+using System.Collections.Concurrent;
+using Microsoft.Playwright;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>A tab, with what went wrong in it. Disposing of it closes its browser context, with all its tabs.</summary>
+internal sealed class BrowserTab : IAsyncDisposable
+{
+    private readonly ConcurrentQueue<string> _errors = new(), _failures = new();
+
+    public BrowserTab(IPage page)
+    {
+        Page = page;
+        page.Console += (_, message) =>
+        {
+            if (message.Type == "error") _errors.Enqueue($"{message.Text} ({message.Location})");
+        };
+        page.PageError += (_, error) => _errors.Enqueue(error);
+        page.RequestFailed += (_, request) => _failures.Enqueue($"{request.Method} {request.Url}: {request.Failure}");
+        page.Response += (_, response) =>
+        {
+            if (response.Status >= 400) _failures.Enqueue($"{response.Request.Method} {response.Url}: {response.Status}");
+        };
+    }
+
+    public IPage Page { get; }
+
+    public IBrowserContext Context => Page.Context;
+
+    /// <summary>What the console shows as errors: of scripts, and what the browser refused a page, such as by its policy.</summary>
+    public IReadOnlyList<string> ConsoleErrors => [.. _errors];
+
+    /// <summary>Requests that got no answer, or one of 400 and above.</summary>
+    public IReadOnlyList<string> FailedRequests => [.. _failures];
+
+    /// <summary>Another tab of the same user.</summary>
+    public async Task<BrowserTab> OpenAnotherAsync() => new(await Context.NewPageAsync());
+
+    public async ValueTask DisposeAsync() => await Context.CloseAsync();
+}

@@ -1,0 +1,13 @@
+namespace Gateway.Tests.Infrastructure.Identity;
+
+/// <summary>Where a provider listens.</summary>
+internal static class Endpoint
+{
+    public const string Discovery = "/.well-known/openid-configuration";
+    public const string Keys = "/keys";
+    public const string Authorization = "/authorize";
+    public const string SignIn = "/sign-in";
+    public const string Token = "/token";
+    public const string UserInfo = "/userinfo";
+    public const string EndSession = "/end-session";
+}

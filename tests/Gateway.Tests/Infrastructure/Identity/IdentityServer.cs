@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Xml.Linq;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.DataProtection.Repositories;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+using OpenIddict.Server;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace Gateway.Tests.Infrastructure.Identity;
+
+/// <summary>
+/// OpenIddict with no store: it checks and makes what OpenID Connect is about, and what it would look up it asks here.
+/// </summary>
+internal static class IdentityServer
+{
+    public static WebApplication Build(IdentityProvider provider)
+    {
+        var builder = Loopback.Server(provider.Address.Port);
+        builder.Logging.AddProvider(provider.Log);
+        builder.Services.AddAuthentication();
+        builder.Services.Configure<KeyManagementOptions>(options => options.XmlRepository = new Memory());
+        builder.Services.AddOpenIddict().AddServer(server => Configure(server, provider));
+        var app = builder.Build();
+        app.Use((context, next) =>
+        {
+            provider.Ledger.AddRequest(context.Request.Path);
+            return next(context);
+        });
+        app.UseRouting();
+        app.UseAuthentication();
+        new IdentityEndpoints(provider).Map(app);
+        return app;
+    }
+
+    /// <summary>Options are made anew where they are missing.</summary>
+    public static void ReadKeysAgain(WebApplication app) =>
+        app.Services.GetRequiredService<IOptionsMonitorCache<OpenIddictServerOptions>>().Clear();
+
+    private static void Configure(OpenIddictServerBuilder server, IdentityProvider provider)
+    {
+        server.EnableDegradedMode();
+        server.SetIssuer(provider.Address)
+            .SetConfigurationEndpointUris(Endpoint.Discovery).SetJsonWebKeySetEndpointUris(Endpoint.Keys)
+            .SetAuthorizationEndpointUris(Endpoint.Authorization).SetTokenEndpointUris(Endpoint.Token)
+            .SetUserInfoEndpointUris(Endpoint.UserInfo).SetEndSessionEndpointUris(Endpoint.EndSession);
+        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange().AllowRefreshTokenFlow().AllowClientCredentialsFlow();
+        server.RegisterScopes(Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess);
+        server.RegisterClaims(Claims.Subject, Claims.Name, Claims.Email, Claims.PreferredUsername, "groups", "sid");
+        server.SetAccessTokenLifetime(provider.AccessTokenLifetime).DisableAccessTokenEncryption();
+        server.AddEncryptionKey(provider.OwnKey);
+        server.Configure(options =>
+        {
+            options.TimeProvider = provider.Clock;
+            options.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
+            foreach (var key in provider.Keys.All) options.SigningCredentials.Add(new(key, SecurityAlgorithms.RsaSha256));
+        });
+        server.UseAspNetCore().DisableTransportSecurityRequirement()
+            .EnableAuthorizationEndpointPassthrough().EnableTokenEndpointPassthrough()
+            .EnableUserInfoEndpointPassthrough().EnableEndSessionEndpointPassthrough();
+        Validate(server, provider);
+        Publish(server, provider);
+        Record(server, provider.Ledger);
+    }
+
+    private static void Validate(OpenIddictServerBuilder server, IdentityProvider provider)
+    {
+        On<ValidateAuthorizationRequestContext>(server, context =>
+        {
+            if (context.ClientId != IdentityProvider.ClientId) context.Reject(Errors.InvalidRequest, "Nobody knows this client.");
+            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+        });
+        On<ValidateTokenRequestContext>(server, context =>
+        {
+            var grant = context.Request.GrantType;
+            var isKnown = (context.ClientId, context.ClientSecret) switch
+            {
+                (IdentityProvider.ClientId, IdentityProvider.ClientSecret) => grant is not GrantTypes.ClientCredentials,
+                (IdentityProvider.ServiceId, IdentityProvider.ServiceSecret) => grant is GrantTypes.ClientCredentials,
+                _ => false,
+            };
+            if (!isKnown) context.Reject(Errors.InvalidClient, "Not a client, not its secret, or not for this.");
+        });
+        On<ValidateEndSessionRequestContext>(server, context =>
+        {
+            if (context.PostLogoutRedirectUri is { Length: > 0 } uri && !provider.IsPostLogoutRedirectUri(uri))
+                context.Reject(Errors.InvalidRequest, "Not a post-logout redirect URI of any client.");
+        });
+    }
+
+    private static void Publish(OpenIddictServerBuilder server, IdentityProvider provider)
+    {
+        On<HandleJsonWebKeySetRequestContext>(server, context =>
+            context.Keys.RemoveAll(key => !provider.Keys.Published.Contains(key.Kid)));
+        On<HandleConfigurationRequestContext>(server, context =>
+        {
+            context.Metadata["backchannel_logout_supported"] = true;
+            context.Metadata["backchannel_logout_session_supported"] = true;
+        });
+    }
+
+    private static void Record(OpenIddictServerBuilder server, IdentityLedger ledger)
+    {
+        // These are before the answers go.
+        On<ApplyTokenResponseContext>(server, int.MinValue, context => ledger.Add(
+            new(context.Request?.GrantType, context.Request?.ClientId, context.Error),
+            context.Response.IdToken, context.Response.AccessToken, context.Response.RefreshToken));
+        On<ApplyAuthorizationResponseContext>(server, int.MinValue, context =>
+        {
+            if (context.Response.Code is { } code) ledger.AddCode(code);
+        });
+    }
+
+    private static void On<T>(OpenIddictServerBuilder server, Action<T> handle) where T : BaseContext => On(server, 0, handle);
+
+    private static void On<T>(OpenIddictServerBuilder server, int order, Action<T> handle) where T : BaseContext =>
+        server.AddEventHandler<T>(handler => handler.SetOrder(order).UseInlineHandler(context =>
+        {
+            handle(context);
+            return default;
+        }));
+
+    /// <summary>What authentication brings along makes a key at its start, and would leave it at the user's home.</summary>
+    private sealed class Memory : IXmlRepository
+    {
+        private readonly ConcurrentQueue<XElement> _elements = new();
+
+        public IReadOnlyCollection<XElement> GetAllElements() => [.. _elements];
+
+        public void StoreElement(XElement element, string friendlyName) => _elements.Enqueue(element);
+    }
+}

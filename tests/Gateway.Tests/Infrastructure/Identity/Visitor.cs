@@ -1,0 +1,111 @@
+using System.Net;
+using System.Text.Json;
+
+namespace Gateway.Tests.Infrastructure.Identity;
+
+/// <summary>
+/// A browser's part in a login, in which a test may do anything else: it follows redirects and keeps cookies, but knows no
+/// rule about them.
+/// </summary>
+internal sealed class Visitor : IDisposable
+{
+    public const string SessionCookie = "__Host-Http-gateway";
+
+    private readonly HttpClient _client = new(new Canary.Handler());
+    private readonly Dictionary<(string Host, string Name), string> _cookies = [];
+
+    /// <summary>The <c>Set-Cookie</c> lines of all answers so far.</summary>
+    public List<string> SetCookies { get; } = [];
+
+    /// <summary>What stands for the session at the gateways; one cookie for all of them, as for one host.</summary>
+    public string? Session { get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set => _cookies[("gateway", SessionCookie)] = value!; }
+
+    /// <summary>Logs in, and ends where the gateway sends the browser in the end.</summary>
+    /// <param name="callback">The gateway that the browser comes back to, as behind a load balancer; the same, if none.</param>
+    public async Task<HttpResponseMessage> LogInAsync(
+        IdentityProvider provider, Uri gateway, string user = "alice", string query = "?returnUrl=/app", Uri? callback = null)
+    {
+        using var sent = await GetAsync(new Uri(gateway, "bff/login" + query));
+        Assert.True(sent.StatusCode == HttpStatusCode.Redirect, await sent.Content.ReadAsStringAsync(World.Cancellation));
+        var back = await AuthorizeAsync(provider, sent.Headers.Location!, user);
+        return await GetAsync(callback is null ? back : new Uri(callback, back.PathAndQuery));
+    }
+
+    /// <summary>Signs in at the provider.</summary>
+    /// <returns>Where it sends the browser.</returns>
+    public async Task<Uri> AuthorizeAsync(IdentityProvider provider, Uri authorize, string user)
+    {
+        Assert.Equal(provider.Address.Authority, authorize.Authority);
+        using var page = await GetAsync(authorize);
+        if (page.StatusCode == HttpStatusCode.Redirect) return page.Headers.Location!;
+        var html = await page.Content.ReadAsStringAsync(World.Cancellation);
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["user"] = user,
+            ["return"] = WebUtility.HtmlDecode(html.Split("name=\"return\" value=\"")[1].Split('"')[0]),
+        });
+        using var signedIn = await SendAsync(HttpMethod.Post, new Uri(provider.Address, Endpoint.SignIn.TrimStart('/')), form);
+        using var answer = await GetAsync(new Uri(provider.Address, signedIn.Headers.Location!));
+        return answer.Headers.Location!;
+    }
+
+    public Task<HttpResponseMessage> GetAsync(Uri address, params (string Name, string Value)[] headers) =>
+        SendAsync(HttpMethod.Get, address, null, headers);
+
+    /// <summary>Asks as a script of the page does.</summary>
+    public Task<HttpResponseMessage> FetchAsync(Uri gateway, string path, HttpMethod? method = null) =>
+        SendAsync(method ?? HttpMethod.Get, new Uri(gateway, path), null, ("X-CSRF", "1"));
+
+    public Task<HttpResponseMessage> JobAsync(Uri gateway, string workflow = "survey-1", string job = "finished-1") =>
+        FetchAsync(gateway, $"v0/workflows/{workflow}/jobs/{job}");
+
+    public async Task<HttpStatusCode> StatusAsync(Uri gateway, string workflow = "survey-1")
+    {
+        using var answer = await JobAsync(gateway, workflow);
+        return answer.StatusCode;
+    }
+
+    public async Task<JsonElement> LogOutAsync(Uri gateway, string query = "")
+    {
+        using var answer = await FetchAsync(gateway, "bff/logout" + query, HttpMethod.Post);
+        var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
+        Assert.True(answer.StatusCode == HttpStatusCode.OK, body);
+        return JsonElement.Parse(body);
+    }
+
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, Uri address, HttpContent? content, params (string Name, string Value)[] headers)
+    {
+        using var request = new HttpRequestMessage(method, address) { Content = content };
+        foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
+        var host = HostOf(address);
+        var cookies = string.Join("; ", _cookies.Where(cookie => cookie.Key.Host == host).Select(cookie => $"{cookie.Key.Name}={cookie.Value}"));
+        if (cookies.Length > 0) request.Headers.Add("Cookie", cookies);
+        var answer = await _client.SendAsync(request, World.Cancellation);
+        foreach (var line in answer.Headers.TryGetValues("Set-Cookie", out var lines) ? lines : []) Keep(host, line);
+        return answer;
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    private void Keep(string host, string line)
+    {
+        SetCookies.Add(line);
+        var (name, value) = (line.Split('=')[0], line.Split('=', 2)[1].Split(';')[0]);
+        if (value.Length == 0) _cookies.Remove((host, name));
+        else _cookies[(host, name)] = value;
+    }
+
+    // The provider's cookies have its port in their names.
+    private string HostOf(Uri address) => _providers.Contains(address.Authority) ? "provider" : "gateway";
+
+    private readonly HashSet<string> _providers = [];
+
+    /// <summary>Says which host is the provider's; all others are gateways.</summary>
+    public static Visitor Of(IdentityProvider provider)
+    {
+        var visitor = new Visitor();
+        visitor._providers.Add(provider.Address.Authority);
+        return visitor;
+    }
+}
