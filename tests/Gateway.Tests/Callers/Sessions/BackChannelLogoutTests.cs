@@ -1,0 +1,77 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+
+namespace Gateway.Tests.Callers.Sessions;
+
+/// <summary>What the provider, and whoever pretends to be it, may end.</summary>
+public sealed class BackChannelLogoutTests
+{
+    private const string Event = "http://schemas.openid.net/event/backchannel-logout";
+
+    [Fact]
+    public async Task A_wrong_logout_token_ends_nothing()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        using var visitor = Visitor.Of(provider);
+        using var _ = await visitor.LogInAsync(provider, world.Gateway.Address);
+        var subject = User.Alice.Subject;
+        var now = DateTimeOffset.UtcNow;
+        Dictionary<string, string> wrong = new()
+        {
+            ["nothing"] = "",
+            ["no token"] = "a.b.c",
+            ["an ID token"] = provider.Ledger.IdTokens[0],
+            ["an access token"] = provider.AccessToken(),
+            ["with a nonce"] = provider.LogoutToken(subject, change: jwt => jwt.With("nonce", "n")),
+            ["without events"] = provider.LogoutToken(subject, change: jwt => jwt.Without("events")),
+            ["of another event"] = provider.LogoutToken(subject, change: jwt => jwt.With("events", new Dictionary<string, object> { ["x"] = new { } })),
+            ["of an event that is no object"] = provider.LogoutToken(subject, change: jwt => jwt.With("events", new Dictionary<string, object> { [Event] = 1 })),
+            ["of nobody"] = provider.LogoutToken(),
+            ["for another client"] = provider.LogoutToken(subject, change: jwt => jwt with { Audience = "another" }),
+            ["of another issuer"] = provider.LogoutToken(subject, change: jwt => jwt with { Issuer = "http://127.0.0.1:1/" }),
+            ["expired"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = now.AddMinutes(-5) }),
+            ["that never expires"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = null }),
+            ["by a foreign key"] = provider.LogoutToken(subject, change: jwt => jwt with { Key = SigningKeys.NewKey() }),
+            ["unsigned"] = provider.LogoutToken(subject, change: jwt => jwt.Unsigned()),
+            ["of an access token's type"] = provider.LogoutToken(subject, change: jwt => jwt with { Type = "at+jwt" }),
+        };
+        foreach (var (what, token) in wrong)
+        {
+            Assert.Equal((what, 400), (what, await ClusterSessionTests.EndAsync(world.Gateway, token)));
+            Assert.Equal((what, HttpStatusCode.OK), (what, await visitor.StatusAsync(world.Gateway.Address)));
+        }
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken("somebody-else")));
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: "another-login")));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject)));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+        // The provider may repeat itself.
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject)));
+    }
+
+    [Theory]
+    [InlineData("application/json", """{"logout_token":"x"}""")]
+    [InlineData("application/x-www-form-urlencoded", "logout_token=a&logout_token=b")]
+    [InlineData("application/x-www-form-urlencoded", "other=a")]
+    [InlineData("multipart/form-data", "x")]
+    public async Task What_is_no_such_form_is_400(string type, string body)
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        using var client = world.Gateway.Client();
+        using var content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue(type));
+        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), content, World.Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_body_beyond_any_token_is_not_read()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        Assert.Equal(400, await ClusterSessionTests.EndAsync(world.Gateway, new string('x', 100_000)));
+    }
+}

@@ -1,0 +1,158 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+using Gateway.Tests.RequestPath;
+using StackExchange.Redis;
+
+namespace Gateway.Tests.Callers.Sessions;
+
+/// <summary>Sessions of several nodes with one Redis.</summary>
+public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
+{
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(1) + Promptness.Grace;
+
+    private IdentityProvider _provider = null!;
+    private World _world = null!;
+    private GatewayNode _one = null!, _two = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _provider = await IdentityProvider.StartedAsync();
+        _world = await UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", redis.ConnectionString));
+        (_one, _two) = (_world.Gateway, _world.AddGateway());
+        _provider.Register(_two.Address);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _world.DisposeAsync();
+        await _provider.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task A_login_on_one_node_is_a_session_on_each()
+    {
+        using var visitor = await LoggedInAsync();
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_one.Address));
+    }
+
+    [Fact]
+    public async Task A_login_may_begin_on_one_node_and_end_on_another()
+    {
+        // The address that the provider was told must be the one that the code is redeemed for, as behind a load balancer.
+        var balancer = _one.Address;
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.SendAsync(HttpMethod.Get, new Uri(_two.Address, "bff/login?returnUrl=/app"), null, ("Host", balancer.Authority));
+        var back = await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice");
+        Assert.Equal(balancer.Authority, back.Authority);
+        using var landed = await visitor.GetAsync(back);
+        Assert.Equal("/app", landed.Headers.Location?.ToString());
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
+    }
+
+    [Fact]
+    public async Task A_logout_on_one_node_ends_the_session_on_all()
+    {
+        using var visitor = await LoggedInAsync();
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
+        var stolen = visitor.Session!;
+        await visitor.LogOutAsync(_one.Address);
+        visitor.Session = stolen;
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
+        await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "it ends on the other");
+    }
+
+    [Fact]
+    public async Task A_restart_of_all_nodes_logs_nobody_out()
+    {
+        using var visitor = await LoggedInAsync();
+        await _one.DisposeAsync();
+        await _two.DisposeAsync();
+        var three = _world.AddGateway();
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(three.Address));
+    }
+
+    [Fact]
+    public async Task A_session_that_is_in_use_on_one_node_is_idle_on_none()
+    {
+        using var visitor = await LoggedInAsync();
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        var (key, database) = ($"gateway:session:{World.Sha256(visitor.Session!)}", connection.GetDatabase());
+        Assert.InRange((await database.KeyTimeToLiveAsync(key))!.Value.TotalMinutes, 29, 30);
+        await database.KeyExpireAsync(key, TimeSpan.FromSeconds(20));
+
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
+
+        Assert.InRange((await database.KeyTimeToLiveAsync(key))!.Value.TotalMinutes, 29, 30);
+    }
+
+    [Fact]
+    public async Task Redis_has_neither_the_name_of_a_session_nor_a_token()
+    {
+        using var visitor = await LoggedInAsync();
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        var database = connection.GetDatabase();
+        var seen = 0;
+        await foreach (var key in connection.GetServers()[0].KeysAsync(pattern: "gateway:*"))
+        {
+            if (await database.KeyTypeAsync(key) != RedisType.String) continue;
+            var value = (string)(await database.StringGetAsync(key))!;
+            if (value is null) continue;
+            seen++;
+            foreach (var secret in (string[])[visitor.Session!, IdentityProvider.ClientSecret, .. _provider.Ledger.Tokens])
+            {
+                Assert.DoesNotContain(secret, key.ToString() + value, StringComparison.Ordinal);
+            }
+        }
+        Assert.True(seen > 0);
+    }
+
+    [Theory]
+    [InlineData("no JSON")]
+    [InlineData("{}")]
+    [InlineData("null")]
+    [InlineData("""{"Issuer":"x","Claims":[]}""")]
+    public async Task What_is_no_session_in_redis_is_none(string planted)
+    {
+        using var visitor = Visitor.Of(_provider);
+        visitor.Session = $"planted-{Guid.NewGuid():N}";
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await connection.GetDatabase().StringSetAsync($"gateway:session:{World.Sha256(visitor.Session)}", planted);
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
+    }
+
+    [Fact]
+    public async Task The_provider_can_end_one_login_or_all_of_a_users_on_all_nodes()
+    {
+        using Visitor first = await LoggedInAsync("alice"), second = await LoggedInAsync("alice"), other = await LoggedInAsync("bob");
+        foreach (var visitor in (Visitor[])[first, second, other]) Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
+        var session = new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(_provider.Ledger.IdTokens[0]).GetPayloadValue<string>("sid");
+
+        Assert.Equal(200, await EndAsync(_one, _provider.LogoutToken(User.Alice.Subject, session)));
+        await Purging.WithinAsync(Promised, async () => await first.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the login has ended");
+        Assert.Equal(HttpStatusCode.OK, await second.StatusAsync(_two.Address));
+
+        Assert.Equal(200, await EndAsync(_two, _provider.LogoutToken(User.Alice.Subject)));
+        await Purging.WithinAsync(Promised, async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized, "all have ended");
+        Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(_two.Address));
+    }
+
+    private async Task<Visitor> LoggedInAsync(string user = "alice")
+    {
+        var visitor = Visitor.Of(_provider);
+        using var landed = await visitor.LogInAsync(_provider, _one.Address, user);
+        Assert.True(landed.StatusCode == HttpStatusCode.Redirect, await landed.Content.ReadAsStringAsync(World.Cancellation));
+        return visitor;
+    }
+
+    internal static async Task<int> EndAsync(GatewayNode node, string token)
+    {
+        using var client = node.Client();
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string> { ["logout_token"] = token });
+        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
+        Assert.True(answer.Headers.CacheControl?.NoStore);
+        if (!answer.IsSuccessStatusCode) await BoundTests.ProblemTypeAsync(answer);
+        return (int)answer.StatusCode;
+    }
+}

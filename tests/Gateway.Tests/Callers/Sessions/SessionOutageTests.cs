@@ -1,0 +1,46 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+using Gateway.Tests.RequestPath;
+
+namespace Gateway.Tests.Callers.Sessions;
+
+/// <summary>What becomes of sessions while their Redis is away.</summary>
+public sealed class SessionOutageTests
+{
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(3) + Promptness.Grace;
+
+    [Fact]
+    public async Task Sessions_that_a_node_has_seen_go_on_others_wait_and_a_logout_counts_everywhere_in_the_end()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync(persistent: true);
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
+        var (one, two) = (world.Gateway.Address, world.AddGateway().Address);
+        using var visitor = Visitor.Of(provider);
+        using var landed = await visitor.LogInAsync(provider, one);
+        var session = visitor.Session!;
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
+
+        await redis.KillAsync();
+        await Purging.WithinAsync(Promised, async () => await IsAsync(visitor.JobAsync(two), "/problems/identity-unavailable"), "the other node says that it does not know");
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
+        await Purging.WithinAsync(Promised, async () => await IsAsync(visitor.GetAsync(new Uri(one, "bff/login")), "/problems/identity-unavailable"), "nobody logs in");
+
+        await visitor.LogOutAsync(one);
+        visitor.Session = session;
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(one));
+        Assert.Equal(503, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(User.Alice.Subject)));
+
+        await redis.StartAsync(persistent: true);
+        await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(two) == HttpStatusCode.Unauthorized, "it has ended everywhere");
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(one));
+    }
+
+    private static async Task<bool> IsAsync(Task<HttpResponseMessage> asking, string type)
+    {
+        using var answer = await asking;
+        return answer.StatusCode >= HttpStatusCode.BadRequest && await BoundTests.ProblemTypeAsync(answer) == type;
+    }
+}
