@@ -16,12 +16,22 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public string Output => _process.Output;
 
     /// <summary>Starts it, and waits until it answers.</summary>
-    public static async Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment)
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment) =>
+        StartAsync(environment, new Uri($"http://127.0.0.1:{ChildProcess.FreePort()}/"), new SocketsHttpHandler());
+
+    /// <summary>Starts it with https.</summary>
+    /// <param name="port">Where; another, if none is given.</param>
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, Certificate https, int? port = null)
     {
-        var address = new Uri($"http://127.0.0.1:{ChildProcess.FreePort()}/");
+        foreach (var (key, value) in https.Settings) environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        return StartAsync(environment, new Uri($"https://localhost:{port ?? ChildProcess.FreePort()}/"), https.Handler());
+    }
+
+    private static async Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler)
+    {
         environment["ASPNETCORE_URLS"] = address.ToString();
         var process = new ChildProcess("dotnet", [Executable], environment);
-        using var client = new HttpClient { BaseAddress = address };
+        using var client = new HttpClient(handler) { BaseAddress = address };
         await process.UntilAsync(async () => await StatusOf(client, "health/live") == HttpStatusCode.OK);
         return new GatewayProcess(process, address);
     }
