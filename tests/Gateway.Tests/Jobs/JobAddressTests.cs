@@ -48,15 +48,14 @@ public sealed class JobAddressTests
     [InlineData("/v0/workflows//jobs/j", true)]
     [InlineData("/v0/workflows/../jobs/j", true)]
     [InlineData("/v0/workflows/w/jobs/", true)]
-    [InlineData("/v0/workflows/w/jobs/..?next=/x", true)]
+    [InlineData("/v0/workflows/w/jobs/..", true)]
     [InlineData("/v0/workflows/w/jobs/j/tasks", false)]
     [InlineData("/v0/workflows/w/jobs", false)]
     [InlineData("/v0/workflows/w", false)]
-    [InlineData("/v0/workflows/w?/jobs/j", false)]
     [InlineData("/v1/workflows/w/jobs/j", false)]
     [InlineData("/", false)]
     [InlineData("", false)]
-    public void A_target_with_the_shape_of_a_job_is_recognised(string target, bool shape) => Assert.Equal(shape, JobAddress.IsShapeOf(target));
+    public void A_path_with_the_shape_of_a_job_is_recognised(string path, bool shape) => Assert.Equal(shape, JobAddress.IsShapeOf(path));
 
     private static bool IsFine(string text) => Regex.IsMatch(text, @"\A[A-Za-z0-9._~-]{1,128}\z") && text is not ("." or "..");
 }

@@ -39,7 +39,7 @@ public sealed class LogTests
         var lines = world.Gateway.Log.All.Skip(before).ToList();
         Assert.Equal(2, lines.Count);
         Assert.StartsWith("Information Gateway.RequestPath: 401 for job survey-1/finished-1", lines[0], StringComparison.Ordinal);
-        Assert.StartsWith("Warning Gateway.RequestPath: 503 for job survey-1/finished-9, team mapping, key mapping-test", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("Warning Gateway.RequestPath: 503 for job survey-1/finished-9, team mapping, caller mapping-test", lines[1], StringComparison.Ordinal);
         var traceId = (await BoundTests.ProblemAsync(failed)).GetProperty("traceId").GetString();
         Assert.Contains($"trace {traceId}", lines[1], StringComparison.Ordinal);
         Assert.DoesNotContain(lines, line => line.Contains("a-wrong-key", StringComparison.Ordinal) || line.Contains(World.MappingKey, StringComparison.Ordinal));

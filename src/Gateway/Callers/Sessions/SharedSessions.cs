@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using System.Text;
+using Gateway.Configuration;
 using Gateway.Operations;
 using Gateway.Redis;
 using StackExchange.Redis;
@@ -11,7 +12,7 @@ namespace Gateway.Callers.Sessions;
 /// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle, and beside it for each
 /// user and each login a set of the sessions it has, for the day when the provider says that they end.
 /// </summary>
-internal sealed class SharedSessions(RedisConnection redis, GatewayMetrics metrics)
+internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration configuration, GatewayMetrics metrics)
 {
     private const string Prefix = RedisConnection.Prefix + "session:", IndexPrefix = RedisConnection.Prefix + "sessions-of:";
 
@@ -30,7 +31,7 @@ internal sealed class SharedSessions(RedisConnection redis, GatewayMetrics metri
 
     public async Task SubscribeAsync()
     {
-        if (_subscribed) return;
+        if (_subscribed || !configuration.Current.Authentication.Oidc.IsConfigured) return;
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
         await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
         await subscriber.SubscribeAsync(Channel, (_, message) =>

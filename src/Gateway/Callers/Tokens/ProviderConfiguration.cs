@@ -17,7 +17,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     /// <summary>How long an answer of the provider's, a dead one included, is the last word.</summary>
     public static readonly TimeSpan BackOff = TimeSpan.FromSeconds(1), BetweenRefreshes = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(10), Patience = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(10), Patience = TimeSpan.FromSeconds(5), LongestWait = TimeSpan.FromSeconds(2);
     private const long LargestDocument = 1024 * 1024;
 
     private readonly string _authority;
@@ -70,7 +70,10 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
 
     private async ValueTask<OpenIdConnectConfiguration?> FetchedAsync(TimeSpan atLeastApart)
     {
-        await FetchAsync(atLeastApart);
+        var fetch = FetchAsync(atLeastApart);
+        // Whoever comes later into one that takes its time need not find that out again.
+        var left = LongestWait - SinceFetch;
+        if (!fetch.IsCompleted && left > TimeSpan.Zero) await Task.WhenAny(fetch, Task.Delay(left));
         return _known;
     }
 
@@ -100,6 +103,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
             // Whatever it is, it is about the provider, and whoever waits is told that it is away.
             Log.Failed(_logger, _authority, e.GetBaseException().Message);
         }
+        Interlocked.Exchange(ref _fetchedAt, _clock.GetUtcNow().Ticks);
     }
 
     private static partial class Log

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
@@ -42,6 +43,28 @@ public sealed class ProviderTests
         Assert.Equal(2, Asked());
 
         int Asked() => world.Gateway.Log.All.Count(line => line.StartsWith("Warning Gateway.Callers.Tokens.ProviderConfiguration", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_provider_that_never_answers_holds_nobody_up_for_long_and_those_who_come_later_not_at_all()
+    {
+        await using var provider = new IdentityProvider();
+        using var silent = new TcpListener(IPAddress.Loopback, provider.Address.Port);
+        silent.Start();
+        await using var world = await UserWorld.StartAsync(provider);
+
+        var (statuses, first) = await AskAsync();
+        Assert.Equal([503], statuses.Distinct());
+        Assert.InRange(first, TimeSpan.FromSeconds(1.5), TimeSpan.FromSeconds(2) + Promptness.Grace);
+        var (later, second) = await AskAsync();
+        Assert.Equal([503], later.Distinct());
+        Assert.True(second < TimeSpan.FromSeconds(1), $"{second}");
+
+        async Task<(int[], TimeSpan)> AskAsync()
+        {
+            var watch = Stopwatch.StartNew();
+            return (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => StatusAsync(world, provider.AccessToken()))), watch.Elapsed);
+        }
     }
 
     [Fact]
