@@ -45,12 +45,7 @@ internal sealed class Program
         services.AddSingleton<Accounts>();
         services.AddSingleton<OutboundChain>();
         services.AddSingleton<UpstreamClient>();
-        services.AddSingleton<RedisConnection>();
-        services.AddSingleton<LeftTurns>();
-        services.AddSingleton<SharedJobs>();
-        services.AddSingleton<JobChannel>();
-        services.AddSingleton<PurgeLog>();
-        services.AddHostedService<RedisWatch>();
+        services.AddRedis();
         services.AddSingleton<RequestPath>();
         services.AddContract();
         services.AddHealth();

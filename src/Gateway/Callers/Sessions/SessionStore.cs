@@ -39,7 +39,8 @@ internal sealed class SessionStore
         var id = SessionCookie.NewId();
         var hash = KeyHash.Of(id);
         if (_shared.IsConfigured && !await _shared.StoreAsync(hash, session, IdleLifetime)) return null;
-        _entries[hash] = Seen(session);
+        // It may have ended already.
+        _entries.TryAdd(hash, Seen(session));
         return id;
     }
 
