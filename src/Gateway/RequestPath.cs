@@ -19,9 +19,9 @@ internal sealed partial class RequestPath(
 
     public static void Map(WebApplication app)
     {
+        app.UseSecurityHeaders();
         app.UseManagementPort();
         app.UseProxies();
-        app.UseSecurityHeaders();
         app.UseExceptionHandler(failed => failed.Run(BareStatus.WriteFailureAsync));
         app.UseStatusCodePages(BareStatus.WriteAsync);
         app.UseHttps();

@@ -1,4 +1,5 @@
 using Gateway.Callers.Sessions;
+using Gateway.Edge;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -19,11 +20,19 @@ internal static class ContractDocument
     public static void MapContract(this WebApplication app)
     {
         app.MapSwagger(DocumentRoute, options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
-        app.UseSwaggerUI(page =>
+        app.UseWhen(http => http.Request.Path.StartsWithSegments("/docs"), docs =>
         {
-            page.RoutePrefix = "docs";
-            page.DocumentTitle = "Gateway";
-            page.SwaggerEndpoint("../openapi/v0.json", "Gateway v0");
+            docs.Use((http, next) =>
+            {
+                SecurityHeaders.AllowOwn(http.Response.Headers);
+                return next(http);
+            });
+            docs.UseSwaggerUI(page =>
+            {
+                page.RoutePrefix = "docs";
+                page.DocumentTitle = "Gateway";
+                page.SwaggerEndpoint("../openapi/v0.json", "Gateway v0");
+            });
         });
     }
 

@@ -18,9 +18,11 @@ internal static class SecurityHeaders
     public static void UseSecurityHeaders(this WebApplication app) => app.Use((http, next) =>
     {
         Set(http.Response.Headers);
-        if (http.Request.Path.StartsWithSegments("/docs")) http.Response.Headers.ContentSecurityPolicy = OwnOnly;
         return next(http);
     });
+
+    /// <summary>Lets a page of the gateway's own have its scripts and styles.</summary>
+    public static void AllowOwn(IHeaderDictionary headers) => headers.ContentSecurityPolicy = OwnOnly;
 
     public static void Set(IHeaderDictionary headers)
     {

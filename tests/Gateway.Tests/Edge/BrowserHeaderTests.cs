@@ -36,6 +36,16 @@ public sealed class BrowserHeaderTests
     }
 
     [Fact]
+    public async Task So_are_pages_below_a_path_base()
+    {
+        await using var world = await World.StartAsync(("PathBase", "/gw"));
+        using var client = world.Gateway.Client();
+        using var page = await client.GetAsync(new Uri("gw/docs/index.html", UriKind.Relative), World.Cancellation);
+        AssertSafe(page);
+        Assert.Contains("script-src 'self';", Assert.Single(page.Headers.GetValues("Content-Security-Policy")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_a_credential_it_is_told_as_well()
     {
         await using var world = await World.StartAsync();

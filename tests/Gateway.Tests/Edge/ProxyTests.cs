@@ -27,6 +27,23 @@ public sealed class ProxyTests
     }
 
     [Fact]
+    public async Task The_frameworks_own_switch_does_not_make_everybody_a_known_proxy()
+    {
+        await using var world = await World.WithoutGatewayAsync(clock: null, OneAttempt);
+        var environment = world.Environment();
+        environment["ASPNETCORE_FORWARDEDHEADERS_ENABLED"] = "true";
+        await using var gateway = await GatewayProcess.StartAsync(environment);
+        var statuses = new List<int>();
+        foreach (var (guess, source) in ((string, string)[])[("a", "192.0.2.1"), ("b", "192.0.2.2")])
+        {
+            using var client = gateway.Client(guess);
+            client.DefaultRequestHeaders.Add("X-Forwarded-For", source);
+            statuses.Add(await StatusAsync(client, "v0/workflows/survey-1/jobs/finished-1"));
+        }
+        Assert.Equal([401, 429], statuses);
+    }
+
+    [Fact]
     public async Task A_source_cannot_hide_behind_addresses_that_it_makes_up()
     {
         await using var world = await World.StartAsync([.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);

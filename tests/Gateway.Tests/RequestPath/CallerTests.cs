@@ -127,6 +127,15 @@ public sealed class CallerTests
     }
 
     [Fact]
+    public async Task Two_keys_of_a_team_are_valid_at_once()
+    {
+        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:1:Id", "next"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("next-key")));
+        using var old = await world.GetAsync("finished-1");
+        using var next = await world.GetAsync("finished-1", key: "next-key");
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (old.StatusCode, next.StatusCode));
+    }
+
+    [Fact]
     public async Task Permission_is_checked_before_the_cache_and_the_upstream()
     {
         await using var world = await World.StartAsync();

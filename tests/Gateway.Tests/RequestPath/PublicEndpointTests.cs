@@ -94,6 +94,11 @@ public sealed class PublicEndpointTests
         using var client = gateway.Client();
         using var job = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
         using var management = new HttpClient(new Canary.Handler()) { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
+        foreach (var key in (string[])["unknown", "gwk_damaged", "two,keys"])
+        {
+            using var refused = gateway.Client(key);
+            await GatewayProcess.StatusOf(refused, "v0/workflows/survey-1/jobs/finished-1");
+        }
 
         var metrics = await management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
         using var spoofed = new HttpRequestMessage(HttpMethod.Get, "metrics") { Headers = { Host = $"127.0.0.1:{port}" } };
@@ -104,6 +109,10 @@ public sealed class PublicEndpointTests
         Assert.Contains("gateway_upstream_calls_total", metrics, StringComparison.Ordinal);
         Assert.Contains("gateway_fill_duration_seconds_bucket", metrics, StringComparison.Ordinal);
         Assert.Contains("outcome=\"miss\"", metrics, StringComparison.Ordinal);
+        foreach (var reason in (string[])["Unknown", "Damaged", "Ambiguous"])
+        {
+            Assert.Matches($"gateway_refusals_total\\{{.*reason=\"{reason}\"\\}} 1", metrics);
+        }
         Assert.Equal(HttpStatusCode.NotFound, elsewhere.StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, jobThere.StatusCode);
         Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(management, "health/ready"));
