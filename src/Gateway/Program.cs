@@ -33,6 +33,7 @@ internal sealed class Program
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<LiveConfiguration>();
+        services.AddRedis();
         services.AddCallers();
         services.AddEdge();
         services.AddSingleton<TeamQuotas>();
@@ -45,7 +46,6 @@ internal sealed class Program
         services.AddSingleton<Accounts>();
         services.AddSingleton<OutboundChain>();
         services.AddSingleton<UpstreamClient>();
-        services.AddRedis();
         services.AddSingleton<RequestPath>();
         services.AddContract();
         services.AddHealth();

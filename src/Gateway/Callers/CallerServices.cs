@@ -21,7 +21,10 @@ internal static class CallerServices
         services.AddScoped<BrowserEndpoints>();
         services.AddSingleton<BackChannelLogout>();
         services.AddDataProtection().SetApplicationName("gateway");
-        services.AddSingleton<IConfigureOptions<KeyManagementOptions>, KeyRing>();
+        services.AddSingleton<KeyRing>();
+        services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => provider.GetRequiredService<KeyRing>());
+        services.AddSingleton<XmlKeyManager>();
+        services.AddSingleton<IKeyManager, KeyRing.Manager>();
         services.AddAuthentication().AddOpenIdConnect(Login.Scheme, _ => { });
         services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, Login>();
     }

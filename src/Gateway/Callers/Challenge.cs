@@ -24,6 +24,7 @@ internal static class Challenge
         Refusal.NotYetValid => Refused("The key is not valid yet"),
         Refusal.Expired => Refused("The key has expired"),
         Refusal.TokenMalformed => Refused("The token is not a JWT that can be used here"),
+        Refusal.TokenUnsuitable => Refused("The token is for another purpose"),
         Refusal.TokenAlgorithm => Refused("The token is not signed by an asymmetric algorithm"),
         Refusal.TokenSignature => Refused("The token is not signed by a key of its provider"),
         Refusal.TokenIssuer => Refused("The token is another provider's"),

@@ -4,17 +4,20 @@ namespace Gateway.Callers;
 
 /// <summary>
 /// Slows down a source that guesses: so many failed attempts at once, and then one for each part of a minute that brings
-/// one (GCRA). While a source has none left, the keys that it used before go on, for it may be a proxy with many callers
-/// behind it; any other key is refused unseen, so that a right guess looks like a wrong one. The table has a fixed size;
-/// sources that share a place in it share its attempts.
+/// one (GCRA). While a source has none left, the keys go on that it used before, for it may be a proxy with many callers
+/// behind it, and those that the gateway made, for nobody guesses them; any other key is refused unseen, so that a right
+/// guess looks like a wrong one. The table has a fixed size; sources that share a place in it share its attempts.
 /// </summary>
-internal sealed class Guesses(LiveConfiguration configuration, TimeProvider clock)
+internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvider clock, ILogger<Guesses> logger)
 {
-    private const int Places = 16 * 1024;
+    private const int Places = 16 * 1024, Remembered = 8;
 
-    // Of each source, when all its attempts are there again, in ticks, and what it tried last.
+    private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
+
+    // Of each source, when all its attempts are there again, in ticks, and some of what it tried.
     private readonly long[] _restored = new long[Places];
-    private readonly int[] _lastTried = new int[Places];
+    private readonly int[] _tried = new int[Places * Remembered];
+    private long _lastLine;
 
     /// <summary>The source of a request: an IPv4 address, or the network of an IPv6 one, of which a host has all 64 bits.</summary>
     public static int SourceOf(HttpContext http)
@@ -29,12 +32,13 @@ internal sealed class Guesses(LiveConfiguration configuration, TimeProvider cloc
     }
 
     /// <summary>Whether a key may be used from there now.</summary>
+    /// <param name="presented">The key itself.</param>
     /// <param name="retryAfter">Where it may not: when to come back.</param>
-    public bool Allow(KnownKey key, int source, out TimeSpan retryAfter)
+    public bool Allow(KnownKey key, ReadOnlySpan<char> presented, int source, out TimeSpan retryAfter)
     {
         retryAfter = default;
-        var place = Volatile.Read(ref _restored[Place(source)]);
-        if (place != 0 && IsSpent(place, out retryAfter)) return key.WasUsedFrom(source);
+        var restored = Volatile.Read(ref _restored[Place(source)]);
+        if (restored != 0 && IsSpent(restored, Allowed, out retryAfter) && !GatewayKey.IsWhole(presented)) return key.WasUsedFrom(source);
         key.UsedFrom(source);
         return true;
     }
@@ -45,34 +49,55 @@ internal sealed class Guesses(LiveConfiguration configuration, TimeProvider cloc
     public bool Fail(int source, ReadOnlySpan<char> credential, out TimeSpan retryAfter)
     {
         retryAfter = default;
-        if (Allowed == 0) return true;
-        ref var place = ref _restored[Place(source)];
+        if (Allowed is not (> 0 and var allowed)) return true;
+        ref var restored = ref _restored[Place(source)];
         var tried = string.GetHashCode(credential);
-        var isNew = Interlocked.Exchange(ref _lastTried[Place(source)], tried) != tried;
+        ref var before = ref _tried[Place(source) * Remembered + (tried & (Remembered - 1))];
+        var isNew = Interlocked.Exchange(ref before, tried) != tried;
         while (true)
         {
-            var before = Volatile.Read(ref place);
-            if (IsSpent(before, out retryAfter)) return false;
+            var then = Volatile.Read(ref restored);
+            if (IsSpent(then, allowed, out retryAfter))
+            {
+                if (MayLog()) Log.Spent(logger, allowed);
+                return false;
+            }
             if (!isNew) return true;
-            var after = Math.Max(before, clock.GetUtcNow().Ticks) + Interval;
-            if (Interlocked.CompareExchange(ref place, after, before) == before) return true;
+            var now = Math.Max(then, Now) + IntervalOf(allowed);
+            if (Interlocked.CompareExchange(ref restored, now, then) == then) return true;
         }
     }
 
     private int Allowed => configuration.Current.Authentication.FailedAttempts;
 
-    // All of them come back within a minute.
-    private long Interval => TimeSpan.TicksPerMinute / Allowed;
+    // It counts on where somebody sets the clock.
+    private long Now => clock.GetElapsedTime(0, clock.GetTimestamp()).Ticks;
 
-    private bool IsSpent(long restored, out TimeSpan retryAfter)
+    // All of them come back within a minute.
+    private static long IntervalOf(int allowed) => TimeSpan.TicksPerMinute / allowed;
+
+    private bool IsSpent(long restored, int allowed, out TimeSpan retryAfter)
     {
         retryAfter = default;
-        if (Allowed == 0) return false;
-        var wait = restored - clock.GetUtcNow().Ticks - TimeSpan.TicksPerMinute + Interval;
+        if (allowed == 0) return false;
+        var wait = restored - Now - TimeSpan.TicksPerMinute + IntervalOf(allowed);
         if (wait <= 0) return false;
         retryAfter = TimeSpan.FromTicks(wait);
         return true;
     }
 
+    private bool MayLog()
+    {
+        var (now, last) = (Now, Interlocked.Read(ref _lastLine));
+        return (last == 0 || now - last >= BetweenLines.Ticks) && Interlocked.CompareExchange(ref _lastLine, now, last) == last;
+    }
+
     private static int Place(int source) => source & (Places - 1);
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning,
+            "A source has sent more than {Allowed} wrong credentials in a minute and is slowed down; gateway.refusals counts how many such there are")]
+        public static partial void Spent(ILogger logger, int allowed);
+    }
 }

@@ -59,16 +59,16 @@ internal sealed class Identification : IDisposable
             case Presented.Session: return IdentifySessionAsync(http.Request, value);
             case var kind:
                 var source = Guesses.SourceOf(http);
-                if (_directory.Find(value) is { } known) return new(Check(known, source));
+                if (_directory.Find(value) is { } known) return new(Check(known, value, source));
                 return kind == Presented.Bearer && _tokens is not null && MayBeToken(value)
                     ? VerifyAsync(value.ToString(), source)
                     : new(Failed(GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value) ? Refusal.Damaged : Refusal.Unknown, value, source));
         }
     }
 
-    private Identity Check(KnownKey known, int source)
+    private Identity Check(KnownKey known, ReadOnlySpan<char> key, int source)
     {
-        if (!_guesses.Allow(known, source, out var retryAfter)) return new(null, Refusal.TooManyAttempts, retryAfter);
+        if (!_guesses.Allow(known, key, source, out var retryAfter)) return new(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
         var refusal = known.Validity.At(_clock.GetUtcNow());
         return refusal == Refusal.None ? known.Caller : (Identity)refusal;
     }
@@ -89,16 +89,16 @@ internal sealed class Identification : IDisposable
         var finding = _sessions.FindAsync(id);
         return finding.IsCompletedSuccessfully ? new(Of(finding.Result)) : WaitAsync(finding);
 
-        async ValueTask<Identity> WaitAsync(ValueTask<(Session?, Refusal)> pending) => Of(await pending);
+        async ValueTask<Identity> WaitAsync(ValueTask<FoundSession> pending) => Of(await pending);
     }
 
-    private Identity Of((Session? Session, Refusal Refusal) found) =>
-        found.Session is not null ? Of(found.Session.ClaimSet()) : found.Refusal;
+    private Identity Of(FoundSession found) =>
+        found.Session is not null ? new Identity(Of(found.Session.ClaimSet()), Refusal.None, found) : found.Refusal;
 
     private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims));
 
     private Identity Failed(Refusal refusal, ReadOnlySpan<char> credential, int source) =>
-        _guesses.Fail(source, credential, out var retryAfter) ? refusal : new Identity(null, Refusal.TooManyAttempts, retryAfter);
+        _guesses.Fail(source, credential, out var retryAfter) ? refusal : new Identity(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
 
     private static bool MayBeToken(ReadOnlySpan<char> value) => value.Contains('.') && !GatewayKey.IsMeant(value);
 

@@ -26,6 +26,9 @@ internal enum Refusal
     TooManyAttempts,
 
     TokenMalformed,
+
+    /// <summary>A token of the provider's, for another purpose.</summary>
+    TokenUnsuitable,
     TokenAlgorithm,
     TokenSignature,
     TokenIssuer,
@@ -33,7 +36,7 @@ internal enum Refusal
     TokenNotYetValid,
     TokenExpired,
 
-    /// <summary>The identity provider cannot be asked for its keys, and was not asked before.</summary>
+    /// <summary>The identity provider cannot be asked for its keys just now.</summary>
     ProviderAway,
 
     /// <summary>A session that has ended, or never was.</summary>

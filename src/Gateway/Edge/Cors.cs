@@ -20,13 +20,13 @@ internal sealed class Cors(LiveConfiguration configuration) : ICorsPolicyProvide
 
     private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "Cache-Control", "traceparent", "tracestate"];
 
-    private (CorsOptions Options, CorsPolicy? Policy) _made;
+    private volatile Made? _made;
 
     public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName)
     {
         var options = configuration.Current.Cors;
-        if (_made.Options != options) _made = (options, Make(options));
-        return Task.FromResult(_made.Policy);
+        var made = _made?.Options == options ? _made : _made = new Made(options, Make(options));
+        return Task.FromResult(made.Policy);
     }
 
     private static CorsPolicy? Make(CorsOptions options) => options.AllowedOrigins.Count == 0 ? null
@@ -38,13 +38,15 @@ internal sealed class Cors(LiveConfiguration configuration) : ICorsPolicyProvide
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))
             .Build();
 
-    /// <summary>Every answer varies by origin already, whoever asks.</summary>
+    private sealed record Made(CorsOptions Options, CorsPolicy? Policy);
+
+    /// <summary>Every answer varies by origin, and most say so by themselves.</summary>
     public sealed class Service(IOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions> options, ILoggerFactory loggers)
         : CorsService(options, loggers)
     {
         public override void ApplyResult(CorsResult result, HttpResponse response)
         {
-            result.VaryByOrigin = false;
+            result.VaryByOrigin = !response.Headers.Vary.ToString().Contains("Origin", StringComparison.Ordinal);
             base.ApplyResult(result, response);
         }
     }

@@ -28,7 +28,7 @@ internal static class EdgePipeline
     {
         foreach (var key in AddedByItself) ((IApplicationBuilder)app).Properties[key] = true;
         var options = app.Services.GetRequiredService<LiveConfiguration>().Current;
-        if (options.ForwardedHeaders.IsConfigured) app.UseForwardedHeaders(Believing(options.ForwardedHeaders));
+        if (options.ForwardedHeaders.IsConfigured) app.UseForwardedHeaders(Believing(options.ForwardedHeaders, app.Configuration["AllowedHosts"]));
         if (options.PathBase.Length > 0) app.UsePathBase(options.PathBase);
     }
 
@@ -41,7 +41,7 @@ internal static class EdgePipeline
         if (options.Redirect && HasBoth(app)) app.UseWhen(http => !http.Request.Path.StartsWithSegments("/health"), branch => branch.UseHttpsRedirection());
     }
 
-    private static ForwardedHeadersOptions Believing(ForwardedOptions proxies)
+    private static ForwardedHeadersOptions Believing(ForwardedOptions proxies, string? allowedHosts)
     {
         var options = new ForwardedHeadersOptions
         {
@@ -51,6 +51,8 @@ internal static class EdgePipeline
         // The framework believes loopback by itself.
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
+        // What AllowedHosts says of Host goes for what a proxy says of it, too.
+        foreach (var host in Split(allowedHosts).Where(host => host != "*")) options.AllowedHosts.Add(host);
         foreach (var proxy in proxies.KnownProxies.Select(IPAddress.Parse))
         {
             options.KnownProxies.Add(proxy.IsIPv4MappedToIPv6 ? proxy.MapToIPv4() : proxy);
@@ -61,9 +63,11 @@ internal static class EdgePipeline
 
     private static bool HasBoth(WebApplication app)
     {
-        var addresses = (app.Configuration["urls"] ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        var addresses = Split(app.Configuration["urls"])
             .Concat(app.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? ""))
             .Concat(string.IsNullOrEmpty(app.Configuration["https_ports"]) ? [] : ["https://"]);
         return addresses.Any(address => address.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
     }
+
+    private static string[] Split(string? list) => (list ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

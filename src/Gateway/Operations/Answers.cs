@@ -12,5 +12,5 @@ internal interface IAnswer
 internal static class Answers
 {
     /// <summary>The request headers that an answer about a job depends on.</summary>
-    public const string Vary = "Authorization, X-Api-Key, Cookie, Origin, Accept-Encoding";
+    public const string Vary = "Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding";
 }

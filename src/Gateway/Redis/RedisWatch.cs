@@ -17,13 +17,15 @@ internal sealed class RedisWatch : BackgroundService
     private readonly JobChannel _channel;
     private readonly LeftTurns _left;
     private readonly SharedSessions _sessions;
+    private readonly KeyRing _keys;
     private readonly Channel<bool> _nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public RedisWatch(RedisConnection redis, PurgeLog purges, JobChannel channel, LeftTurns left, SharedSessions sessions)
+    public RedisWatch(RedisConnection redis, PurgeLog purges, JobChannel channel, LeftTurns left, SharedSessions sessions, KeyRing keys)
     {
-        (_redis, _purges, _channel, _left, _sessions) = (redis, purges, channel, left, sessions);
+        (_redis, _purges, _channel, _left, _sessions, _keys) = (redis, purges, channel, left, sessions, keys);
         channel.Purged += () => _nudges.Writer.TryWrite(true);
         redis.Lost += () => _nudges.Writer.TryWrite(true);
+        keys.Stored += () => _nudges.Writer.TryWrite(true);
     }
 
     /// <summary>Connects before the first request, but starts without Redis where it is away.</summary>
@@ -63,6 +65,7 @@ internal sealed class RedisWatch : BackgroundService
             await _sessions.SubscribeAsync();
             var isPrompt = !wasAway || await _redis.IsPromptAsync();
             var putBack = await _purges.SyncAsync(wasAway);
+            await _keys.SyncAsync();
             if (isPrompt) _redis.Found();
             if (putBack) await _channel.TellPurgedAsync();
         }

@@ -1,6 +1,8 @@
 using System.Net;
 using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
+using Microsoft.AspNetCore.WebUtilities;
 
 namespace Gateway.Tests.Edge;
 
@@ -61,6 +63,20 @@ public sealed class ProxyTests
         using var answer = await world.GetAsync("finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal(header is not null, answer.Headers.Contains("Strict-Transport-Security"));
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1;gateway.example", "gateway.example", "http://gateway.example/bff/callback")]
+    [InlineData("127.0.0.1;gateway.example", "evil.example", "http://127.0.0.1")]
+    public async Task A_proxy_may_name_but_a_host_that_is_allowed(string allowed, string host, string callback)
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider, ("AllowedHosts", allowed), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
+        using var visitor = Visitor.Of(provider);
+        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"), ("X-Forwarded-Host", host));
+        Assert.StartsWith(callback, QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"], StringComparison.Ordinal);
+        using var direct = await visitor.GetAsync(new Uri(world.Gateway.Address, "health/live"), ("Host", "evil.example"));
+        Assert.Equal(HttpStatusCode.BadRequest, direct.StatusCode);
     }
 
     [Fact]

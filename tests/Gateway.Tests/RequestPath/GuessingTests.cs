@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Gateway.Callers;
 using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
@@ -86,6 +87,24 @@ public sealed class GuessingTests
         for (var i = 0; i < 50; i++) Assert.Equal(401, (await GetAsync(world, Guesser, "old-key")).Status);
         Assert.Equal(401, (await GetAsync(world, Guesser, "guess")).Status);
         Assert.Equal(429, (await GetAsync(world, Guesser, "another guess")).Status);
+    }
+
+    [Fact]
+    public async Task So_are_several_clients_of_one_source_with_old_keys_each()
+    {
+        await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "10"));
+        for (var i = 0; i < 100; i++) Assert.Equal(401, (await GetAsync(world, Guesser, $"old-key-{i % 3}")).Status);
+        Assert.Equal(200, (await GetAsync(world, Guesser, World.MappingKey)).Status);
+    }
+
+    [Fact]
+    public async Task A_key_that_the_gateway_made_is_taken_whoever_guesses_beside_it()
+    {
+        var key = GatewayKey.Create();
+        await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "1"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(key)));
+        for (var i = 0; i < 5; i++) await GetAsync(world, Guesser, $"guess-{i}");
+        Assert.Equal(200, (await GetAsync(world, Guesser, key)).Status);
+        Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Callers.Guesses", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -114,7 +114,7 @@ public sealed class JobTests
         Assert.Equal(chosen is null, identity.Headers.ETag!.Equals(answer.Headers.ETag));
         Assert.False(answer.Headers.ETag!.IsWeak);
         Assert.Equal(await identity.Content.ReadAsByteArrayAsync(World.Cancellation), await DecodedAsync(answer));
-        Assert.Equal("Authorization, X-Api-Key, Cookie, Origin, Accept-Encoding", string.Join(", ", answer.Headers.Vary));
+        Assert.Equal("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding", string.Join(", ", answer.Headers.Vary));
     }
 
     [Fact]

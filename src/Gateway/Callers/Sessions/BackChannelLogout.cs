@@ -21,6 +21,7 @@ internal sealed partial class BackChannelLogout(ProviderOfSessions provider, Ses
         if (claims is null) return Invalid(Challenge.For(refusal).Detail);
 
         string? subject = claims.Values("sub").FirstOrDefault(), login = claims.Values("sid").FirstOrDefault();
+        if (!claims.Has("iat") || !claims.Has("jti")) return Invalid("It lacks iat or jti.");
         if (subject is null && login is null) return Invalid("It names neither sub nor sid.");
         if (!claims.HasObject("events", Event)) return Invalid("It is not about a logout.");
         // Else an ID token would do (section 2.4).
@@ -42,7 +43,7 @@ internal sealed partial class BackChannelLogout(ProviderOfSessions provider, Ses
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             return form["logout_token"] is [{ } token] ? token : null;
         }
-        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException)
+        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException or NotSupportedException or ArgumentException)
         {
             return null;
         }

@@ -1,5 +1,5 @@
-using Gateway.Callers.Tokens;
 using Gateway.Configuration;
+using Gateway.Jobs;
 using Gateway.Operations;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
@@ -9,10 +9,12 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>What pages use to log people in and out, and to know who they are: <c>/bff/…</c>.</summary>
-internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, CallerDirectory directory,
+internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
     ProviderOfSessions provider, IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
     IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
 {
+    private const int MostLoginCookies = 16;
+
     /// <summary>Maps them, where there are browser sessions.</summary>
     public static void Map(WebApplication app)
     {
@@ -39,19 +41,31 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
         try
         {
+            ForgetOldLogins(http);
             await http.ChallengeAsync(Login.Scheme, new AuthenticationProperties { RedirectUri = safe });
             return null;
         }
-        catch (Exception e) when (e is ProviderAwayException or HttpRequestException)
+        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested)
         {
+            // Whatever it is, it is about the provider: it is away, or refuses what was pushed to it (RFC 9126).
+            Log.NotSent(logger, e.Message);
             return Challenge.For(Refusal.ProviderAway);
         }
+    }
+
+    // Each login under way has two cookies until it ends, and headers have a bound.
+    private static void ForgetOldLogins(HttpContext http)
+    {
+        var old = http.Request.Cookies.Keys.Where(name => name.StartsWith(Login.CookiePrefix, StringComparison.Ordinal)).ToList();
+        if (old.Count <= MostLoginCookies) return;
+        foreach (var name in old) http.Response.Cookies.Delete(name, new CookieOptions { Path = "/", Secure = true, HttpOnly = true });
     }
 
     /// <summary>Hands what comes back from the provider to the handler that sent the browser there.</summary>
     private async Task<Problem?> HandleAsync(HttpContext http)
     {
         if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
+        http.Items[Login.Began] = order.NextFetch(0);
         return await handlers.GetHandlerAsync(http, Login.Scheme) is IAuthenticationRequestHandler handler && await handler.HandleRequestAsync()
             ? null
             : new Problem(ProblemType.LoginFailed, "This is nothing that the identity provider would send.");
@@ -59,16 +73,16 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
 
     private async Task<Problem?> TellAsync(HttpContext http)
     {
-        var (session, id, problem) = await FindAsync(http);
-        if (session is null) return problem;
+        var identity = await callers.IdentifyAsync(http);
+        if (identity.Session.Session is not { } session) return NoSession(identity);
         http.Response.Headers.Vary = Answers.Vary;
         await http.Response.WriteAsJsonAsync(new
         {
-            claims = configuration.Current.Authentication.Oidc.UserClaimsInForce.Where(session.ClaimSet().Has)
+            claims = configuration.Current.Authentication.Oidc.UserClaimsInForce.Distinct().Where(session.ClaimSet().Has)
                 .ToDictionary(name => name, name => session.Claims.GetProperty(name)),
-            teams = directory.TeamsOf(session.ClaimSet()).Select(team => team.Name),
+            teams = identity.Caller!.Teams.Select(team => team.Name),
             expiresAt = session.EndsAt,
-            idleExpiresAt = Earlier(sessions.IdleUntil(id), session.EndsAt),
+            idleExpiresAt = identity.Session.IdleUntil,
         }, http.RequestAborted);
         return null;
     }
@@ -77,10 +91,12 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     private async Task<Problem?> LogOutAsync(HttpContext http, string? returnUrl)
     {
         if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe) return ReturnUrl.NotAllowed;
-        var (session, id, problem) = await FindAsync(http);
-        if (session is null) return problem;
-        await sessions.EndAsync(id);
+        var identity = await callers.IdentifyAsync(http);
+        if (identity.Session.Session is not { } session) return NoSession(identity);
+        await sessions.EndAsync(identity.Session.Name);
         SessionCookie.Remove(http.Response);
+        // What was read with the session is not for whoever comes next.
+        http.Response.Headers["Clear-Site-Data"] = "\"cache\"";
         Log.Out(logger, session.ClaimSet().Subject);
         await http.Response.WriteAsJsonAsync(new { logoutUrl = await ProviderLogoutAsync(http, safe) ?? safe }, http.RequestAborted);
         return null;
@@ -103,22 +119,17 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         }.CreateLogoutRequestUrl();
     }
 
-    private async Task<(Session? Session, string Id, Problem? Problem)> FindAsync(HttpContext http)
-    {
-        var identity = await callers.IdentifyAsync(http);
-        if (identity.Caller is null) return (null, "", identity.Problem);
-        if (http.Request.Cookies[SessionCookie.Name] is not { } id) return (null, "", Challenge.For(Refusal.Missing));
-        var (session, refusal) = await sessions.FindAsync(id);
-        return (session, id, session is null ? Challenge.For(refusal) : null);
-    }
-
     private static string Root(HttpContext http) => $"{http.Request.PathBase}/";
 
-    private static DateTimeOffset Earlier(DateTimeOffset a, DateTimeOffset b) => a < b ? a : b;
+    // A key or a token is no session.
+    private static Problem NoSession(Identity identity) => identity.Caller is null ? identity.Problem : Challenge.For(Refusal.Missing);
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Information, "{Subject} has logged out")]
         public static partial void Out(ILogger logger, string subject);
+
+        [LoggerMessage(LogLevel.Warning, "A login could not be sent to the identity provider: {Problem}")]
+        public static partial void NotSent(ILogger logger, string problem);
     }
 }

@@ -3,39 +3,91 @@ using Gateway.Configuration;
 using Gateway.Redis;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
-using Microsoft.AspNetCore.DataProtection.StackExchangeRedis;
 using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Where the keys are that protect a login on its way through the browser: in Redis, so that it may begin on one node and
-/// end on another, and else in memory, as the sessions are.
+/// The Data Protection keys that protect a login on its way through the browser. A node has them in memory, so that no
+/// request waits for them; the watch over Redis brings in what other nodes have made, and puts back what Redis has lost.
 /// </summary>
-internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configuration) : IConfigureOptions<KeyManagementOptions>
+internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configuration) : IXmlRepository, IConfigureOptions<KeyManagementOptions>, IDisposable
 {
+    private static readonly RedisKey Key = RedisConnection.Prefix + "data-protection";
+    private static readonly TimeSpan LookingTime = TimeSpan.FromMilliseconds(500);
+
+    private readonly HashSet<string> _elements = new(StringComparer.Ordinal);
+    private CancellationTokenSource _newer = new();
+
+    /// <summary>Raised when this node has made a key, which other nodes do not know yet.</summary>
+    public event Action? Stored;
+
+    /// <summary>Cancelled when another node has made a key.</summary>
+    public CancellationToken Newer => Volatile.Read(ref _newer).Token;
+
     public void Configure(KeyManagementOptions options)
     {
+        options.XmlRepository = this;
         // Whoever may read this Redis may read the sessions themselves.
         options.XmlEncryptor = new NullXmlEncryptor();
-        options.XmlRepository = redis.IsConfigured && configuration.Current.Authentication.Oidc.IsConfigured
-            ? new RedisXmlRepository(() => redis.MultiplexerAsync().GetAwaiter().GetResult().GetDatabase(), RedisConnection.Prefix + "data-protection")
-            : new Memory();
     }
 
-    private sealed class Memory : IXmlRepository
+    public IReadOnlyCollection<XElement> GetAllElements()
     {
-        private readonly List<XElement> _keys = [];
+        lock (_elements) return [.. _elements.Select(element => XElement.Parse(element))];
+    }
 
-        public IReadOnlyCollection<XElement> GetAllElements()
-        {
-            lock (_keys) return [.. _keys.Select(key => new XElement(key))];
-        }
+    public void StoreElement(XElement element, string friendlyName)
+    {
+        lock (_elements) _elements.Add(element.ToString(SaveOptions.DisableFormatting));
+        Stored?.Invoke();
+    }
 
-        public void StoreElement(XElement element, string friendlyName)
+    /// <summary>Makes this node and Redis know the same keys.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task SyncAsync()
+    {
+        if (!configuration.Current.Authentication.Oidc.IsConfigured) return;
+        try
         {
-            lock (_keys) _keys.Add(new XElement(element));
+            var stored = await redis.AskAsync<RedisValue[]>(async database => await database.ListRangeAsync(Key), new Patience(LookingTime)) ?? [];
+            var (news, lost) = Compare(stored);
+            if (lost.Length > 0) await redis.AskAsync<object>(async database => await database.ListRightPushAsync(Key, lost), new Patience(LookingTime));
+            if (news) await Interlocked.Exchange(ref _newer, new CancellationTokenSource()).CancelAsync();
         }
+        catch (RedisServerException)
+        {
+            // It is full, read-only, or has something else there: the next look tries again.
+        }
+    }
+
+    public void Dispose() => _newer.Dispose();
+
+    private (bool News, RedisValue[] Lost) Compare(RedisValue[] stored)
+    {
+        lock (_elements)
+        {
+            RedisValue[] lost = [.. _elements.Select(element => (RedisValue)element).Except(stored)];
+            var before = _elements.Count;
+            foreach (var element in stored) _elements.Add(element.ToString());
+            return (_elements.Count > before, lost);
+        }
+    }
+
+    /// <summary>Data Protection's own keys, read again when another node has made one, and not only once a day.</summary>
+    public sealed class Manager(XmlKeyManager own, KeyRing ring) : IKeyManager
+    {
+        public IKey CreateNewKey(DateTimeOffset activationDate, DateTimeOffset expirationDate) => own.CreateNewKey(activationDate, expirationDate);
+
+        public IReadOnlyCollection<IKey> GetAllKeys() => own.GetAllKeys();
+
+        public CancellationToken GetCacheExpirationToken() =>
+            CancellationTokenSource.CreateLinkedTokenSource(own.GetCacheExpirationToken(), ring.Newer).Token;
+
+        public void RevokeKey(Guid keyId, string? reason = null) => own.RevokeKey(keyId, reason);
+
+        public void RevokeAllKeys(DateTimeOffset revocationDate, string? reason = null) => own.RevokeAllKeys(revocationDate, reason);
     }
 }

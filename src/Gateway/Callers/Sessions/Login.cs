@@ -22,6 +22,11 @@ internal sealed partial class Login(
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
 
+    public const string CookiePrefix = "__Host-Http-gateway-";
+
+    /// <summary>The item of a request that says when its login began, among the logouts of all nodes.</summary>
+    public const string Began = "login-began";
+
     private const string UserInfo = "user-info";
 
     private OidcOptions Options => configuration.Current.Authentication.Oidc;
@@ -45,7 +50,10 @@ internal sealed partial class Login(
         options.MapInboundClaims = false;
         options.SaveTokens = false;
         options.DisableTelemetry = true;
-        options.BackchannelTimeout = TimeSpan.FromSeconds(10);
+        options.BackchannelTimeout = TimeSpan.FromSeconds(5);
+        // The client's secret goes nowhere else.
+        options.BackchannelHttpHandler = new SocketsHttpHandler { AllowAutoRedirect = false };
+        options.TokenHandler = new RollOver(provider.Configuration);
         options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
         options.CorrelationCookie = LoginCookie("correlation");
         options.NonceCookie = LoginCookie("nonce");
@@ -64,7 +72,7 @@ internal sealed partial class Login(
     // Lax, for the provider sends the browser back from another site.
     private static CookieBuilder LoginCookie(string what) => new()
     {
-        Name = $"__Host-Http-gateway-{what}.",
+        Name = $"{CookiePrefix}{what}.",
         Path = "/",
         HttpOnly = true,
         IsEssential = true,
@@ -75,8 +83,12 @@ internal sealed partial class Login(
     // RFC 9207, section 2.4.
     private async Task CheckIssuer(MessageReceivedContext context)
     {
-        if (context.ProtocolMessage.Iss is not { Length: > 0 } issuer) return;
-        if (issuer != (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer) context.Fail("Another provider answered.");
+        var known = await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted);
+        var issuer = context.ProtocolMessage.Iss;
+        if (string.IsNullOrEmpty(issuer) ? known.AuthorizationResponseIssParameterSupported : issuer != known.Issuer)
+        {
+            context.Fail("Another provider answered, or nobody says which one.");
+        }
     }
 
     private Task AddSecret(AuthorizationCodeReceivedContext context)
@@ -110,11 +122,14 @@ internal sealed partial class Login(
         var claims = Claims(token, context.Properties.GetParameter<string>(UserInfo));
         var now = clock.GetUtcNow();
         var issuer = (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer;
-        var session = new Session(issuer, claims, now, now + Options.AbsoluteLifetime);
+        var session = new Session(issuer, claims, (long)context.HttpContext.Items[Began]!, now + Options.AbsoluteLifetime);
         context.HandleResponse();
-        if (await sessions.StartAsync(session) is not { } id)
+        var id = SessionCookie.NewId();
+        var refusal = await sessions.StartAsync(id, session);
+        if (refusal != Refusal.None)
         {
-            await Challenge.For(Refusal.SessionsAway).WriteAsync(context.HttpContext);
+            var problem = refusal == Refusal.SessionsAway ? Challenge.For(refusal) : new Problem(ProblemType.LoginFailed, "The identity provider has ended this login.");
+            await problem.WriteAsync(context.HttpContext);
             return;
         }
         SessionCookie.Set(context.Response, id);

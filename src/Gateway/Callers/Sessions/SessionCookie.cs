@@ -11,6 +11,8 @@ internal static class SessionCookie
 {
     public const string Name = "__Host-Http-gateway";
 
+    private const int IdBytes = 32, IdLength = 43;
+
     private static readonly CookieOptions Options = new()
     {
         Path = "/",
@@ -20,7 +22,10 @@ internal static class SessionCookie
         IsEssential = true,
     };
 
-    public static string NewId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+    /// <summary>Whether it could be one that was made here.</summary>
+    public static bool MayBeId(ReadOnlySpan<char> id) => id.Length == IdLength && Base64Url.IsValid(id);
+
+    public static string NewId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes));
 
     // Without a date the browser forgets it when it is closed; the server knows how long the session lasts.
     public static void Set(HttpResponse response, string id) => response.Cookies.Append(Name, id, Options);

@@ -1,7 +1,15 @@
 using System.Collections.Concurrent;
 using Gateway.Configuration;
+using Gateway.Jobs;
 
 namespace Gateway.Callers.Sessions;
+
+/// <summary>What was found of a session.</summary>
+/// <param name="Session">Null: there is none.</param>
+/// <param name="Name">The hash of the browser's name for it.</param>
+/// <param name="Refusal">Why there is none.</param>
+/// <param name="IdleUntil">When it ends if nothing is asked with it.</param>
+internal readonly record struct FoundSession(Session? Session, KeyHash Name, Refusal Refusal, DateTimeOffset IdleUntil = default);
 
 /// <summary>
 /// All sessions: in this node's memory, and, where there is a Redis, there, so that any node serves any session. Memory is
@@ -11,108 +19,121 @@ namespace Gateway.Callers.Sessions;
 internal sealed class SessionStore
 {
     /// <summary>For how long memory is believed where a message of a logout may have been lost.</summary>
-    private static readonly TimeSpan BelievedFor = TimeSpan.FromSeconds(5), Remembered = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan BelievedFor = TimeSpan.FromSeconds(5), BetweenSweeps = TimeSpan.FromMinutes(1);
 
     private readonly SharedSessions _shared;
+    private readonly FetchOrder _order;
     private readonly LiveConfiguration _configuration;
     private readonly TimeProvider _clock;
     private readonly ConcurrentDictionary<KeyHash, Entry> _entries = new();
+    private readonly ConcurrentDictionary<string, (long Order, DateTimeOffset At)> _marks = new(StringComparer.Ordinal);
     private long _sweptAt;
 
-    public SessionStore(SharedSessions shared, LiveConfiguration configuration, TimeProvider clock)
+    public SessionStore(SharedSessions shared, FetchOrder order, LiveConfiguration configuration, TimeProvider clock)
     {
-        (_shared, _configuration, _clock) = (shared, configuration, clock);
+        (_shared, _order, _configuration, _clock) = (shared, order, configuration, clock);
         _sweptAt = clock.GetUtcNow().Ticks;
         shared.Ended += Forget;
+        shared.Marked += EndMarked;
     }
 
     /// <summary>Whether no session can be started, and none looked up that this node has not seen of late.</summary>
     public bool IsAway => _shared.IsAway;
 
-    private TimeSpan IdleLifetime => _configuration.Current.Authentication.Oidc.IdleLifetime;
+    private OidcOptions Options => _configuration.Current.Authentication.Oidc;
 
     /// <summary>Keeps a new session.</summary>
-    /// <returns>The browser's name for it; null: Redis is away, so that no other node would know of it.</returns>
-    public async Task<string?> StartAsync(Session session)
+    /// <param name="id">The browser's name for it.</param>
+    /// <returns>Why there is none: Redis is away, so that no other node would know of it, or it has ended while it began.</returns>
+    public async Task<Refusal> StartAsync(string id, Session session)
     {
         Sweep();
-        var id = SessionCookie.NewId();
         var hash = KeyHash.Of(id);
-        if (_shared.IsConfigured && !await _shared.StoreAsync(hash, session, IdleLifetime)) return null;
-        // It may have ended already.
+        if (_shared.IsConfigured)
+        {
+            if (!await _shared.StoreAsync(hash, session, Options.IdleLifetime)) return Refusal.SessionsAway;
+            if (await _shared.IsMarkedAsync(session) == true) return Refusal.SessionEnded;
+        }
         _entries.TryAdd(hash, Seen(session));
-        return id;
+        if (!session.Marks().Any(mark => _marks.TryGetValue(mark, out var marked) && marked.Order >= session.Order)) return Refusal.None;
+        Forget(hash);
+        return Refusal.SessionEnded;
     }
 
     /// <summary>The session of that name, which is in use, and so not idle.</summary>
-    public ValueTask<(Session? Session, Refusal Refusal)> FindAsync(ReadOnlySpan<char> id)
+    public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id)
     {
-        if (id.Length > KeyHash.MaxKeyLength) return new((null, Refusal.SessionEnded));
+        if (!SessionCookie.MayBeId(id)) return new(new FoundSession(null, default, Refusal.SessionEnded));
         var hash = KeyHash.Of(id);
         var now = _clock.GetUtcNow();
         var known = _entries.GetValueOrDefault(hash);
-        if (known is { Session: null }) return new((null, Refusal.SessionEnded));
         if (known is not null && known.IsAlive(now) && (!_shared.IsConfigured || now - known.CheckedAt < BelievedFor))
         {
-            known.IdleUntil = now + IdleLifetime;
-            return new((known.Session, Refusal.None));
+            known.IdleUntil = now + Options.IdleLifetime;
+            return new(Found(hash, known));
         }
-        return _shared.IsConfigured ? FindSharedAsync(hash, known) : new((null, Refusal.SessionEnded));
+        return _shared.IsConfigured && known is not { Session: null }
+            ? FindSharedAsync(hash, known)
+            : new(new FoundSession(null, hash, Refusal.SessionEnded));
     }
 
-    /// <summary>When the session of that name ends if nothing is asked with it.</summary>
-    public DateTimeOffset IdleUntil(ReadOnlySpan<char> id) =>
-        _entries.GetValueOrDefault(KeyHash.Of(id))?.IdleUntil ?? _clock.GetUtcNow() + IdleLifetime;
-
     /// <summary>Ends a session on all nodes.</summary>
-    public async Task EndAsync(string id)
+    public async Task EndAsync(KeyHash name)
     {
-        var hash = KeyHash.Of(id);
-        Forget(hash);
-        if (_shared.IsConfigured) await _shared.RemoveAsync(hash);
+        Forget(name);
+        if (_shared.IsConfigured) await _shared.RemoveAsync(name);
     }
 
     /// <summary>Ends the sessions of a login, or of all logins of a user, on all nodes.</summary>
     /// <returns>False: Redis is away, so that others may go on.</returns>
     public async Task<bool> EndAllAsync(string issuer, string? subject, string? login)
     {
-        foreach (var (hash, entry) in _entries)
-        {
-            if (entry.Session is { } session && session.Issuer == issuer
-                && (subject is null || session.ClaimSet().Subject == subject)
-                && (login is null || session.ClaimSet().Values("sid").Contains(login)))
-            {
-                Forget(hash);
-                if (_shared.IsConfigured) await _shared.RemoveAsync(hash);
-            }
-        }
-        return !_shared.IsConfigured || await _shared.RemoveAllAsync(issuer, subject, login);
+        var (mark, order) = (Session.Mark(issuer, subject, login), _order.NextPurge());
+        EndMarked(mark, order);
+        return !_shared.IsConfigured || await _shared.MarkAsync(mark, order);
     }
 
-    /// <summary>Makes this node forget a session, which has ended here or elsewhere, for good.</summary>
-    public void Forget(KeyHash hash) => _entries[hash] = new Entry(null, _clock.GetUtcNow()) { IdleUntil = _clock.GetUtcNow() + Remembered };
-
-    private async ValueTask<(Session?, Refusal)> FindSharedAsync(KeyHash hash, Entry? known)
+    private void EndMarked(string mark, long order)
     {
         Sweep();
-        var (found, isAway) = await _shared.FindAsync(hash, IdleLifetime);
+        _marks[mark] = (order, _clock.GetUtcNow());
+        foreach (var (hash, entry) in _entries)
+        {
+            if (entry.Session is { } session && session.Order <= order && session.Marks().Contains(mark)) Forget(hash);
+        }
+    }
+
+    // For good: no session has the name of one that has ended.
+    private void Forget(KeyHash hash)
+    {
+        Sweep();
+        _entries[hash] = new Entry(null, _clock.GetUtcNow()) { IdleUntil = _clock.GetUtcNow() + BetweenSweeps };
+    }
+
+    private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known)
+    {
+        Sweep();
+        var (found, isAway) = await _shared.FindAsync(hash, Options.IdleLifetime);
         var now = _clock.GetUtcNow();
         // Nodes go on alone with what they know.
         if (isAway) found = known is not null && known.IsAlive(now) ? known.Session : null;
-        if (isAway && found is null) return (null, Refusal.SessionsAway);
+        if (isAway && found is null) return new(null, hash, Refusal.SessionsAway);
         if (found is null || found.EndsAt <= now)
         {
-            _entries.TryRemove(hash, out _);
-            return (null, Refusal.SessionEnded);
+            if (known is not null) _entries.TryRemove(KeyValuePair.Create(hash, known));
+            return new(null, hash, Refusal.SessionEnded);
         }
-        var entry = _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found));
-        return entry.Session is { } session ? (session, Refusal.None) : (null, Refusal.SessionEnded);
+        return Found(hash, _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found)));
     }
+
+    private static FoundSession Found(KeyHash hash, Entry entry) => entry.Session is { } session
+        ? new(session, hash, Refusal.None, entry.IdleUntil < session.EndsAt ? entry.IdleUntil : session.EndsAt)
+        : new(null, hash, Refusal.SessionEnded);
 
     private Entry Seen(Session session)
     {
         var now = _clock.GetUtcNow();
-        return new Entry(session, now) { IdleUntil = now + IdleLifetime };
+        return new Entry(session, now) { IdleUntil = now + Options.IdleLifetime };
     }
 
     // Once a minute whoever comes by takes out what has ended.
@@ -120,11 +141,14 @@ internal sealed class SessionStore
     {
         var now = _clock.GetUtcNow();
         var last = Interlocked.Read(ref _sweptAt);
-        if (now.Ticks - last < Remembered.Ticks || Interlocked.CompareExchange(ref _sweptAt, now.Ticks, last) != last) return;
+        if (now.Ticks - last < BetweenSweeps.Ticks || Interlocked.CompareExchange(ref _sweptAt, now.Ticks, last) != last) return;
         foreach (var (hash, entry) in _entries)
         {
-            var isUnused = _shared.IsConfigured && entry.Session is not null && now - entry.CheckedAt > Remembered;
-            if (isUnused || entry.IdleUntil <= now || entry.Session?.EndsAt <= now) _entries.TryRemove(KeyValuePair.Create(hash, entry));
+            if (entry.IdleUntil <= now || entry.Session?.EndsAt <= now) _entries.TryRemove(KeyValuePair.Create(hash, entry));
+        }
+        foreach (var (mark, marked) in _marks)
+        {
+            if (marked.At + Options.AbsoluteLifetime < now) _marks.TryRemove(KeyValuePair.Create(mark, marked));
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
-using System.Security.Cryptography;
-using System.Text;
+using System.Globalization;
 using Gateway.Configuration;
 using Gateway.Operations;
 using Gateway.Redis;
@@ -9,12 +8,13 @@ using StackExchange.Redis;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle, and beside it for each
-/// user and each login a set of the sessions it has, for the day when the provider says that they end.
+/// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle. Beside them are marks,
+/// <c>gateway:session-mark:{name}</c>, of logins that the provider has ended: a session whose login began before its mark
+/// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first.
 /// </summary>
 internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration configuration, GatewayMetrics metrics)
 {
-    private const string Prefix = RedisConnection.Prefix + "session:", IndexPrefix = RedisConnection.Prefix + "sessions-of:";
+    private const string Prefix = RedisConnection.Prefix + "session:", MarkPrefix = RedisConnection.Prefix + "session-mark:";
 
     private static readonly RedisChannel Channel = RedisChannel.Literal(RedisConnection.Prefix + "sessions");
 
@@ -25,6 +25,9 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
     /// <summary>Raised when a session has ended on another node, or on this one.</summary>
     public event Action<KeyHash>? Ended;
 
+    /// <summary>Raised when the provider has ended a login by way of another node, or of this one.</summary>
+    public event Action<string, long>? Marked;
+
     public bool IsConfigured => redis.IsConfigured;
 
     public bool IsAway => redis.IsConfigured && !redis.IsAvailable;
@@ -34,10 +37,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         if (_subscribed || !configuration.Current.Authentication.Oidc.IsConfigured) return;
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
         await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
-        await subscriber.SubscribeAsync(Channel, (_, message) =>
-        {
-            if (KeyHash.TryParse(message, out var hash)) Ended?.Invoke(hash.Value);
-        });
+        await subscriber.SubscribeAsync(Channel, (_, message) => Hear(message.ToString()));
         _subscribed = true;
     }
 
@@ -45,29 +45,33 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
     public async Task<bool> StoreAsync(KeyHash hash, Session session, TimeSpan idle)
     {
         var stored = await redis.TryAsync(async database =>
-        {
-            foreach (var index in Indexes(session.Issuer, session.ClaimSet().Subject, session.ClaimSet().Values("sid").FirstOrDefault()))
-            {
-                await database.SetAddAsync(index, hash.ToString());
-                // An index outlives each session in it.
-                await database.KeyExpireAsync(index, session.EndsAt - session.StartedAt + idle);
-            }
-            return await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null;
-        }, redis.NewPatience());
+            await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null, redis.NewPatience());
         return stored is not null;
     }
 
     /// <summary>Reads a session, and lets it live on for as long as it may be idle.</summary>
     public async ValueTask<(Session? Session, bool IsAway)> FindAsync(KeyHash hash, TimeSpan idle)
     {
+        var patience = redis.NewPatience();
         var reply = await redis.TryAsync(async database =>
-            (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), redis.NewPatience());
+            (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), patience);
         if (reply is not RedisValue value) return (null, true);
         if (value.IsNull || _toRemove.ContainsKey(hash)) return (null, false);
-        if (Session.Parse((byte[])value!) is { } session) return (session, false);
-        metrics.StoredValueRejected("session");
-        return (null, false);
+        if (Session.Parse((byte[])value!) is not { } session)
+        {
+            metrics.StoredValueRejected("session");
+            return (null, false);
+        }
+        return await IsMarkedAsync(session, patience) switch
+        {
+            true => (null, false),
+            false => (session, false),
+            null => (null, true),
+        };
     }
+
+    /// <summary>Whether the provider has ended the login that this is a session of. Null: Redis is away.</summary>
+    public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, redis.NewPatience());
 
     public async Task RemoveAsync(KeyHash hash)
     {
@@ -75,21 +79,19 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         await FlushAsync();
     }
 
+    /// <summary>Marks a login, or all of a user's, as ended, on all nodes.</summary>
     /// <returns>False: Redis is away.</returns>
-    public async Task<bool> RemoveAllAsync(string issuer, string? subject, string? login)
+    public async Task<bool> MarkAsync(string mark, long order)
     {
-        // A login is one of the user's, so its index alone has all that is meant.
-        foreach (var index in Indexes(issuer, login is null ? subject : null, login))
+        // No session outlives that.
+        var lifetime = configuration.Current.Authentication.Oidc.AbsoluteLifetime;
+        var done = await redis.TryAsync(async database =>
         {
-            var members = await redis.TryAsync(async database => await database.SetMembersAsync(index), redis.NewPatience());
-            if (members is null) return false;
-            foreach (var member in members)
-            {
-                if (KeyHash.TryParse(member, out var hash)) _toRemove[hash.Value] = true;
-            }
-        }
-        await FlushAsync();
-        return _toRemove.IsEmpty;
+            await database.StringSetAsync(MarkPrefix + mark, order, lifetime);
+            await database.Multiplexer.GetSubscriber().PublishAsync(Channel, string.Create(CultureInfo.InvariantCulture, $"{mark} {order}"));
+            return this;
+        }, redis.NewPatience());
+        return done is not null;
     }
 
     /// <summary>Removes what is to be removed, as far as Redis takes part, and tells the other nodes.</summary>
@@ -108,13 +110,18 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         }
     }
 
-    private static IEnumerable<RedisKey> Indexes(string issuer, string? subject, string? login)
+    private async Task<bool?> IsMarkedAsync(Session session, Patience patience)
     {
-        if (!string.IsNullOrEmpty(subject)) yield return Index("sub", issuer, subject);
-        if (!string.IsNullOrEmpty(login)) yield return Index("sid", issuer, login);
+        // One key each, for they may be on different servers of a cluster.
+        var marks = await redis.TryAsync(async database =>
+            await Task.WhenAll(session.Marks().Select(mark => database.StringGetAsync(MarkPrefix + mark))), patience);
+        return marks?.Any(mark => mark.TryParse(out long order) && order >= session.Order);
     }
 
-    // Hashed, for a name in Redis is seen by more people than a value.
-    private static RedisKey Index(string kind, string issuer, string id) =>
-        $"{IndexPrefix}{kind}:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{issuer}\n{id}")))}";
+    private void Hear(string message)
+    {
+        var words = message.Split(' ');
+        if (words.Length == 1 && KeyHash.TryParse(message, out var hash)) Ended?.Invoke(hash.Value);
+        if (words.Length == 2 && long.TryParse(words[1], CultureInfo.InvariantCulture, out var order)) Marked?.Invoke(words[0], order);
+    }
 }

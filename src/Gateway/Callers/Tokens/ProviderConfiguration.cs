@@ -14,10 +14,10 @@ namespace Gateway.Callers.Tokens;
 /// </remarks>
 internal sealed partial class ProviderConfiguration : IConfigurationManager<OpenIdConnectConfiguration>, IDisposable
 {
-    /// <summary>How long an answer of the provider's, a dead one included, is the last word.</summary>
+    /// <summary>How far apart questions are: to a provider that is away, and for keys that may be new.</summary>
     public static readonly TimeSpan BackOff = TimeSpan.FromSeconds(1), BetweenRefreshes = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(10), Patience = TimeSpan.FromSeconds(5), LongestWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(10), Deadline = TimeSpan.FromSeconds(4), LongestWait = TimeSpan.FromSeconds(2);
     private const long LargestDocument = 1024 * 1024;
 
     private readonly string _authority;
@@ -28,18 +28,15 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private readonly Lock _starting = new();
     private volatile OpenIdConnectConfiguration? _known;
     private Task _fetch = Task.CompletedTask;
-    private long _fetchedAt;
+    // Timestamps; 0: never.
+    private long _askedAt, _learntAt;
 
     public ProviderConfiguration(string authority, bool requireHttps, TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
         _authority = authority.TrimEnd('/');
         _clock = clock;
         _logger = logger;
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
-        {
-            Timeout = Patience,
-            MaxResponseContentBufferSize = LargestDocument,
-        };
+        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { MaxResponseContentBufferSize = LargestDocument };
         _documents = new HttpDocumentRetriever(_client) { RequireHttps = requireHttps };
     }
 
@@ -48,15 +45,24 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     public ValueTask<OpenIdConnectConfiguration?> FindAsync()
     {
         if (_known is not { } known) return FetchedAsync(BackOff);
+        if (Since(ref _learntAt) < RefreshAfter) return new(known);
         // Nobody asked for long, and what is known may be long withdrawn.
-        if (SinceFetch > 2 * RefreshAfter) return FetchedAsync(BetweenRefreshes);
-        if (SinceFetch > RefreshAfter) _ = FetchAsync(BetweenRefreshes);
+        if (Since(ref _askedAt) > 2 * RefreshAfter) return FetchedAsync(BetweenRefreshes);
+        _ = FetchAsync(BetweenRefreshes);
         return new(known);
     }
 
+    /// <summary>When it last said what is known, as a timestamp; 0: never.</summary>
+    public long LearntAt => Interlocked.Read(ref _learntAt);
+
     /// <summary>What it says now, where that may be newer than what was known: a key is missing.</summary>
-    public ValueTask<OpenIdConnectConfiguration?> NewerAsync(OpenIdConnectConfiguration than) =>
-        _known is { } known && known != than ? new(known) : FetchedAsync(BetweenRefreshes);
+    /// <param name="learntAt">When that was learnt, as far as whoever asks knew when it began.</param>
+    /// <returns>And whether it is news since; else the provider was asked a moment ago, or is away.</returns>
+    public async ValueTask<(OpenIdConnectConfiguration Said, bool IsNews)> NewerAsync(OpenIdConnectConfiguration than, long learntAt)
+    {
+        if (LearntAt == learntAt) await FetchedAsync(BetweenRefreshes);
+        return (_known ?? than, LearntAt != learntAt);
+    }
 
     /// <exception cref="ProviderAwayException">It cannot be asked, and was not asked before.</exception>
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
@@ -66,13 +72,14 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
 
     public void Dispose() => _client.Dispose();
 
-    private TimeSpan SinceFetch => new(_clock.GetUtcNow().Ticks - Interlocked.Read(ref _fetchedAt));
+    private TimeSpan Since(ref long timestamp) =>
+        Interlocked.Read(ref timestamp) is var then and not 0 ? _clock.GetElapsedTime(then) : TimeSpan.MaxValue;
 
     private async ValueTask<OpenIdConnectConfiguration?> FetchedAsync(TimeSpan atLeastApart)
     {
         var fetch = FetchAsync(atLeastApart);
         // Whoever comes later into one that takes its time need not find that out again.
-        var left = LongestWait - SinceFetch;
+        var left = LongestWait - Since(ref _askedAt);
         if (!fetch.IsCompleted && left > TimeSpan.Zero) await Task.WhenAny(fetch, Task.Delay(left));
         return _known;
     }
@@ -82,8 +89,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     {
         lock (_starting)
         {
-            if (!_fetch.IsCompleted || SinceFetch < atLeastApart) return _fetch;
-            Interlocked.Exchange(ref _fetchedAt, _clock.GetUtcNow().Ticks);
+            if (!_fetch.IsCompleted || Since(ref _askedAt) < atLeastApart) return _fetch;
+            Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
             return _fetch = AskAsync();
         }
     }
@@ -92,18 +99,26 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     {
         try
         {
+            using var deadline = new CancellationTokenSource(Deadline);
             var said = await OpenIdConnectConfigurationRetriever.GetAsync(
-                $"{_authority}/.well-known/openid-configuration", _documents, CancellationToken.None);
+                $"{_authority}/.well-known/openid-configuration", _documents, deadline.Token);
             // Section 4.3: else one provider could speak for another.
-            if (said.Issuer?.TrimEnd('/') != _authority) Log.WrongIssuer(_logger, _authority, said.Issuer);
-            else _known = said;
+            if (said.Issuer?.TrimEnd('/') != _authority)
+            {
+                Log.WrongIssuer(_logger, _authority, said.Issuer);
+            }
+            else
+            {
+                _known = said;
+                Interlocked.Exchange(ref _learntAt, _clock.GetTimestamp());
+            }
         }
         catch (Exception e)
         {
             // Whatever it is, it is about the provider, and whoever waits is told that it is away.
             Log.Failed(_logger, _authority, e.GetBaseException().Message);
         }
-        Interlocked.Exchange(ref _fetchedAt, _clock.GetUtcNow().Ticks);
+        Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }
 
     private static partial class Log

@@ -1,4 +1,6 @@
 using System.Buffers.Text;
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
@@ -21,6 +23,10 @@ internal sealed class TokenVerifier(
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
     ];
 
+    private const int MostAbsent = 64;
+
+    private readonly ConditionalWeakTable<OpenIdConnectConfiguration, ConcurrentDictionary<string, bool>> _absent = [];
+
     private readonly JsonWebTokenHandler _handler = new() { MaximumTokenSizeInBytes = PresentedCredential.MaxLength };
 
     /// <returns>Its claims, or why it does not count.</returns>
@@ -28,16 +34,28 @@ internal sealed class TokenVerifier(
     {
         if (!TryRead(token, out var read)) return (null, Refusal.TokenMalformed);
         if (!Algorithms.Contains(read.Alg)) return (null, Refusal.TokenAlgorithm);
+        var learntAt = provider.LearntAt;
         if (await provider.FindAsync() is not { } known) return (null, Refusal.ProviderAway);
 
         var result = await _handler.ValidateTokenAsync(read, Parameters(known));
-        if (result.Exception is SecurityTokenSignatureKeyNotFoundException && await provider.NewerAsync(known) is { } newer && newer != known)
+        if (result.Exception is SecurityTokenSignatureKeyNotFoundException)
         {
-            result = await _handler.ValidateTokenAsync(read, Parameters(newer));
+            var (said, isNews) = await provider.NewerAsync(known, learntAt);
+            if (isNews) result = await _handler.ValidateTokenAsync(read, Parameters(said));
+            if (result.Exception is SecurityTokenSignatureKeyNotFoundException && !IsAbsent(read.Kid, said, isNews)) return (null, Refusal.ProviderAway);
         }
-        return result.IsValid
-            ? (new ClaimSet(JsonElement.Parse(Base64Url.DecodeFromChars(read.EncodedPayload))), Refusal.None)
-            : (null, RefusalOf(result.Exception));
+        if (!result.IsValid) return (null, RefusalOf(result.Exception));
+        var claims = new ClaimSet(JsonElement.Parse(Base64Url.DecodeFromChars(read.EncodedPayload)));
+        // Bound to a key of the sender's (RFC 7800), which nobody asks for here.
+        return claims.Has("cnf") ? (null, Refusal.TokenUnsuitable) : (claims, Refusal.None);
+    }
+
+    // A key may have been added since the provider was asked; but not each that it lacked when it was asked for it.
+    private bool IsAbsent(string? key, OpenIdConnectConfiguration said, bool isNews)
+    {
+        var absent = _absent.GetValue(said, _ => new ConcurrentDictionary<string, bool>());
+        if (isNews && absent.Count < MostAbsent) absent[key ?? ""] = true;
+        return isNews || absent.ContainsKey(key ?? "");
     }
 
     private static bool TryRead(string token, out JsonWebToken read)
@@ -61,6 +79,7 @@ internal sealed class TokenVerifier(
         IssuerSigningKeys = known.SigningKeys,
         ValidIssuer = known.Issuer,
         ValidAudience = audience,
+        IgnoreTrailingSlashWhenValidatingAudience = false,
         ClockSkew = clockSkew,
         LifetimeValidator = CheckLifetime,
         TypeValidator = (type, _, _) => isType(type) ? type : throw new SecurityTokenInvalidTypeException("Another type"),
@@ -81,7 +100,8 @@ internal sealed class TokenVerifier(
         SecurityTokenNotYetValidException => Refusal.TokenNotYetValid,
         SecurityTokenInvalidAudienceException => Refusal.TokenAudience,
         SecurityTokenInvalidIssuerException => Refusal.TokenIssuer,
-        SecurityTokenInvalidTypeException or SecurityTokenNoExpirationException or SecurityTokenMalformedException => Refusal.TokenMalformed,
+        SecurityTokenInvalidTypeException or SecurityTokenNoExpirationException => Refusal.TokenUnsuitable,
+        SecurityTokenMalformedException => Refusal.TokenMalformed,
         _ => Refusal.TokenSignature,
     };
 }

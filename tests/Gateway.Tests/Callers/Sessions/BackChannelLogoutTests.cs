@@ -1,6 +1,11 @@
 using System.Net;
+using System.Text.Json;
+using Gateway.Callers;
+using Gateway.Callers.Sessions;
+using Gateway.Jobs;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Callers.Sessions;
 
@@ -28,6 +33,8 @@ public sealed class BackChannelLogoutTests
             ["without events"] = provider.LogoutToken(subject, change: jwt => jwt.Without("events")),
             ["of another event"] = provider.LogoutToken(subject, change: jwt => jwt.With("events", new Dictionary<string, object> { ["x"] = new { } })),
             ["of an event that is no object"] = provider.LogoutToken(subject, change: jwt => jwt.With("events", new Dictionary<string, object> { [Event] = 1 })),
+            ["without a time"] = provider.LogoutToken(subject, change: jwt => jwt with { IssuedAt = null }),
+            ["without a name"] = provider.LogoutToken(subject, change: jwt => jwt.Without("jti")),
             ["of nobody"] = provider.LogoutToken(),
             ["for another client"] = provider.LogoutToken(subject, change: jwt => jwt with { Audience = "another" }),
             ["of another issuer"] = provider.LogoutToken(subject, change: jwt => jwt with { Issuer = "http://127.0.0.1:1/" }),
@@ -57,14 +64,31 @@ public sealed class BackChannelLogoutTests
     [InlineData("application/x-www-form-urlencoded", "logout_token=a&logout_token=b")]
     [InlineData("application/x-www-form-urlencoded", "other=a")]
     [InlineData("multipart/form-data", "x")]
+    [InlineData("application/x-www-form-urlencoded; charset=utf-7", "logout_token=a")]
     public async Task What_is_no_such_form_is_400(string type, string body)
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
         using var client = world.Gateway.Client();
-        using var content = new StringContent(body, new System.Net.Http.Headers.MediaTypeHeaderValue(type));
+        using var content = new StringContent(body, System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type));
         using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), content, World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_login_that_the_provider_ends_while_it_ends_is_no_session()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        var (sessions, order) = (world.Gateway.Services.GetRequiredService<SessionStore>(), world.Gateway.Services.GetRequiredService<FetchOrder>());
+        var began = order.NextFetch(0);
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(User.Alice.Subject)));
+
+        Assert.Equal(Refusal.SessionEnded, await StartAsync(began));
+        Assert.Equal(Refusal.None, await StartAsync(order.NextFetch(0)));
+
+        Task<Refusal> StartAsync(long at) => sessions.StartAsync(SessionCookie.NewId(), new Session(provider.Address.AbsoluteUri,
+            JsonSerializer.SerializeToElement(new { sub = User.Alice.Subject }), at, DateTimeOffset.UtcNow.AddHours(1)));
     }
 
     [Fact]

@@ -52,6 +52,33 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Logins_go_on_when_redis_has_lost_the_keys_that_protect_them()
+    {
+        await using var own = new OwnRedis();
+        await own.StartAsync();
+        await using var world = await UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", own.ConnectionString));
+        using var before = Visitor.Of(_provider);
+        using var landed = await before.LogInAsync(_provider, world.Gateway.Address);
+        Assert.Equal(HttpStatusCode.Redirect, landed.StatusCode);
+        await own.CommandAsync("FLUSHALL");
+        var newer = world.AddGateway();
+
+        foreach (var (from, to) in ((GatewayNode, GatewayNode)[])[(world.Gateway, newer), (newer, world.Gateway)])
+        {
+            _provider.Register(to.Address);
+            await Purging.WithinAsync(Promised, async () => await CanLogInAsync(from, to), "a login begins on one and ends on the other");
+        }
+
+        async Task<bool> CanLogInAsync(GatewayNode from, GatewayNode to)
+        {
+            using var visitor = Visitor.Of(_provider);
+            using var sent = await visitor.SendAsync(HttpMethod.Get, new Uri(from.Address, "bff/login"), null, ("Host", to.Address.Authority));
+            using var end = await visitor.GetAsync(await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice"));
+            return end.StatusCode == HttpStatusCode.Redirect;
+        }
+    }
+
+    [Fact]
     public async Task A_logout_on_one_node_ends_the_session_on_all()
     {
         using var visitor = await LoggedInAsync();

@@ -38,6 +38,24 @@ public sealed class SessionOutageTests
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(one));
     }
 
+    [Fact]
+    public async Task A_session_that_a_node_has_seen_is_not_forgotten_while_it_is_idle()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
+        using Visitor idle = Visitor.Of(provider), busy = Visitor.Of(provider);
+        foreach (var visitor in (Visitor[])[idle, busy]) using (await visitor.LogInAsync(provider, world.Gateway.Address)) { }
+        await redis.KillAsync();
+        for (var minutes = 0; minutes < 20; minutes += 2)
+        {
+            world.Clock!.Advance(TimeSpan.FromMinutes(2));
+            Assert.Equal(HttpStatusCode.OK, await busy.StatusAsync(world.Gateway.Address));
+        }
+        Assert.Equal(HttpStatusCode.OK, await idle.StatusAsync(world.Gateway.Address));
+    }
+
     private static async Task<bool> IsAsync(Task<HttpResponseMessage> asking, string type)
     {
         using var answer = await asking;

@@ -78,7 +78,8 @@ public sealed class SessionTests : IAsyncLifetime
     [Fact]
     public async Task The_claims_that_a_page_may_see_can_be_named()
     {
-        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"), ("Authentication:Oidc:UserClaims:1", "none"));
+        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"), ("Authentication:Oidc:UserClaims:1", "none"),
+            ("Authentication:Oidc:UserClaims:2", "groups"));
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
         using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
@@ -155,6 +156,8 @@ public sealed class SessionTests : IAsyncLifetime
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
         var stolen = visitor.Session!;
 
+        using var user = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
+        Assert.Equal(HttpStatusCode.OK, user.StatusCode);
         var next = new Uri((await visitor.LogOutAsync(world.Gateway.Address, "?returnUrl=%2Fbye")).GetProperty("logoutUrl").GetString()!);
 
         Assert.Null(visitor.Session);
@@ -319,6 +322,64 @@ public sealed class SessionTests : IAsyncLifetime
         using var right = await visitor.LogInAsync(_provider, world.Gateway.Address);
         Assert.Equal((HttpStatusCode.BadRequest, HttpStatusCode.Redirect), (wrong.StatusCode, right.StatusCode));
         File.Delete(file);
+    }
+
+    [Fact]
+    public async Task The_first_login_after_the_provider_has_new_keys_is_a_login()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var first = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        world.Clock!.Advance(TimeSpan.FromSeconds(6));
+        _provider.RotateSigningKey();
+        using var second = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        Assert.Equal((HttpStatusCode.Redirect, HttpStatusCode.Redirect), (first.StatusCode, second.StatusCode));
+    }
+
+    [Fact]
+    public async Task An_answer_that_does_not_say_whose_it_is_is_none_where_the_provider_says_it_would()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        var back = await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice");
+        var query = QueryHelpers.ParseQuery(back.Query);
+        Assert.Equal(_provider.Address.AbsoluteUri, query["iss"]);
+        foreach (var issuer in (string?[])[null, "https://another.example/"])
+        {
+            var said = query.Where(pair => pair.Key != "iss").Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value.ToString()));
+            if (issuer is not null) said = said.Append(KeyValuePair.Create("iss", (string?)issuer));
+            using var answer = await visitor.GetAsync(new Uri(QueryHelpers.AddQueryString(back.GetLeftPart(UriPartial.Path), said)));
+            Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
+        }
+        Assert.Null(visitor.Session);
+    }
+
+    [Fact]
+    public async Task Logins_that_nobody_ends_do_not_fill_the_browsers_headers()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        for (var i = 0; i < 60; i++)
+        {
+            using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login?returnUrl=/app"));
+            Assert.Equal(HttpStatusCode.Redirect, sent.StatusCode);
+        }
+        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        Assert.Equal("/app", landed.Headers.Location?.ToString());
+    }
+
+    [Fact]
+    public async Task A_key_does_not_make_a_session_of_a_cookie_that_looks_like_ours()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey), ("Cookie", $"__host-http-gateway={visitor.Session}"));
+        using var user = await client.GetAsync(new Uri("bff/user", UriKind.Relative), World.Cancellation);
+        using var logout = await client.PostAsync(new Uri("bff/logout", UriKind.Relative), null, World.Cancellation);
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized), (user.StatusCode, logout.StatusCode));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
     }
 
     [Fact]

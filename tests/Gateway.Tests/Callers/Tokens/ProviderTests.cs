@@ -105,16 +105,43 @@ public sealed class ProviderTests
     }
 
     [Fact]
+    public async Task A_roll_over_right_after_the_keys_were_read_makes_tokens_wait_and_is_no_guess()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider, ("Authentication:FailedAttempts", "2"));
+        Assert.Equal(200, await StatusAsync(world, provider.AccessToken()));
+        provider.RotateSigningKey();
+        for (var i = 0; i < 10; i++) Assert.Equal(503, await StatusAsync(world, provider.AccessToken()));
+        using var byKey = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, byKey.StatusCode);
+        world.Clock!.Advance(TimeSpan.FromSeconds(6));
+        Assert.Equal(200, await StatusAsync(world, provider.AccessToken()));
+    }
+
+    [Fact]
+    public async Task A_token_by_a_key_that_was_withdrawn_is_401_each_time()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider);
+        Assert.Equal(200, await StatusAsync(world, provider.AccessToken()));
+        var foreign = Foreign(provider);
+        world.Clock!.Advance(TimeSpan.FromSeconds(6));
+        for (var i = 0; i < 5; i++) Assert.Equal(401, await StatusAsync(world, foreign));
+        Assert.Equal(2, provider.Ledger.KeyRequests);
+    }
+
+    [Fact]
     public async Task Tokens_with_made_up_keys_do_not_make_the_gateway_ask_again_and_again()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider, ("Authentication:FailedAttempts", "0"));
         Assert.Equal(200, await StatusAsync(world, provider.AccessToken()));
-        for (var i = 0; i < 20; i++) Assert.Equal(401, await StatusAsync(world, Foreign(provider)));
+        for (var i = 0; i < 20; i++) Assert.Equal(503, await StatusAsync(world, Foreign(provider)));
         Assert.Equal(1, provider.Ledger.KeyRequests);
 
         world.Clock!.Advance(TimeSpan.FromSeconds(6));
-        for (var i = 0; i < 20; i++) Assert.Equal(401, await StatusAsync(world, Foreign(provider)));
+        Assert.Equal(401, await StatusAsync(world, Foreign(provider)));
+        for (var i = 0; i < 20; i++) Assert.Equal(503, await StatusAsync(world, Foreign(provider)));
         Assert.Equal(2, provider.Ledger.KeyRequests);
     }
 

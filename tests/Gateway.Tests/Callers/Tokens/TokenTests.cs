@@ -18,7 +18,7 @@ public sealed class TokenTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _provider = await IdentityProvider.StartedAsync();
-        _world = await UserWorld.StartAsync(_provider, ("Authentication:FailedAttempts", "0"));
+        _world = await UserWorld.StopClockAsync(_provider, ("Authentication:FailedAttempts", "0"));
     }
 
     public async ValueTask DisposeAsync()
@@ -57,7 +57,7 @@ public sealed class TokenTests : IAsyncLifetime
     {
         { "expired", "The token has expired" },
         { "not yet valid", "The token is not valid yet" },
-        { "never expires", "The token is not a JWT that can be used here" },
+        { "never expires", "The token is for another purpose" },
         { "wrong audience", "The token is for another audience" },
         { "no audience", "The token is for another audience" },
         { "wrong issuer", "The token is another provider's" },
@@ -72,7 +72,9 @@ public sealed class TokenTests : IAsyncLifetime
         { "another kind of key under a known name", "The token is not signed by a key of its provider" },
         { "tampered with", "The token is not signed by a key of its provider" },
         { "without its signature", "The token is not signed by a key of its provider" },
-        { "a logout token", "The token is not a JWT that can be used here" },
+        { "a logout token", "The token is for another purpose" },
+        { "bound to a key of the sender's", "The token is for another purpose" },
+        { "for an audience that looks like it", "The token is for another audience" },
         { "critical extension", "The token is not a JWT that can be used here" },
         { "no JSON", "The token is not a JWT that can be used here" },
         { "encrypted", "The token is not a JWT that can be used here" },
@@ -83,6 +85,8 @@ public sealed class TokenTests : IAsyncLifetime
     {
         foreach (var (what, description) in Wrong)
         {
+            // The provider may be asked again for a key that is not known.
+            _world.Clock!.Advance(TimeSpan.FromSeconds(6));
             using var answer = await GetAsync(Make(what));
             Assert.Equal((what, HttpStatusCode.Unauthorized), (what, answer.StatusCode));
             Assert.Equal((what, $"{Challenge}\"{description}\""), (what, answer.Headers.WwwAuthenticate.ToString()));
@@ -157,6 +161,8 @@ public sealed class TokenTests : IAsyncLifetime
             "a foreign key under an unknown name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
             "a foreign key under no name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
             "another kind of key under a known name" => jwt => jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" },
+            "bound to a key of the sender's" => jwt => jwt.With("cnf", new { jkt = "x" }),
+            "for an audience that looks like it" => jwt => jwt with { Audience = IdentityProvider.Audience + "/" },
             "a logout token" => jwt => jwt with { Type = "logout+jwt" },
             _ => jwt => jwt,
         };
