@@ -1,0 +1,30 @@
+namespace Gateway.KeyTiming;
+
+/// <summary>
+/// The positive control: how keys should not be compared, which is character by character until one differs. A method that
+/// does not see this one sees nothing.
+/// </summary>
+internal sealed class NaiveKeys(string[] keys)
+{
+    public string[] Keys { get; set; } = keys;
+
+    public bool Has(string presented)
+    {
+        foreach (var key in Keys)
+        {
+            if (AreEqual(key, presented)) return true;
+        }
+        return false;
+    }
+
+    // Not string.Equals, which compares many characters at once.
+    private static bool AreEqual(string a, string b)
+    {
+        if (a.Length != b.Length) return false;
+        for (var i = 0; i < a.Length; i++)
+        {
+            if (a[i] != b[i]) return false;
+        }
+        return true;
+    }
+}
