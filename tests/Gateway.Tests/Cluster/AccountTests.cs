@@ -4,6 +4,7 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>What teams share, and what they may no longer read.</summary>
+[Trait("Redis", "any")]
 public sealed class AccountTests(RedisServer redis)
 {
     private readonly string _account = Purging.NewAccount();

@@ -7,6 +7,7 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>One node fetches, another waits: what the one is told is the other's answer, whatever it is.</summary>
+[Trait("Redis", "any")]
 public sealed class HandOverTests(RedisServer redis)
 {
     private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);

@@ -14,6 +14,7 @@ namespace Gateway.Tests.Cluster;
 /// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes forget what
 /// they were doing, or fetch on their own; the job goes on meanwhile, and is purged. Whatever happens, no node goes back.
 /// </summary>
+[Trait("Redis", "any")]
 public sealed class InterleavingTests(RedisServer redis)
 {
     private const int Nodes = 3, Batch = 1000;

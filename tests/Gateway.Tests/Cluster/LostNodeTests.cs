@@ -5,6 +5,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
+[Trait("Redis", "any")]
 public sealed class LostNodeTests(RedisServer redis)
 {
     private const int Nodes = 3, Filling = 0;

@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Cluster;
 
+[Trait("Redis", "any")]
 public sealed class MemoryTests(RedisServer redis)
 {
     [Fact]

@@ -3,6 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Cluster;
 
+[Trait("Redis", "any")]
 public sealed class OneFetchTests(RedisServer redis)
 {
     private const int Nodes = 3, FirstRequests = 3_000, Jobs = 200, RequestsEach = 50, InFlight = 200;

@@ -5,6 +5,7 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>A purge wins over a fetch that began before it.</summary>
+[Trait("Redis", "any")]
 public sealed class PurgeRaceTests(RedisServer redis)
 {
     private readonly string _account = Purging.NewAccount();

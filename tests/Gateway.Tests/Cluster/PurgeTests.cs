@@ -5,6 +5,7 @@ using Simulator;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>What a purge takes away, and what it leaves.</summary>
+[Trait("Redis", "any")]
 public sealed class PurgeTests(RedisServer redis)
 {
     private readonly string _account = Purging.NewAccount();

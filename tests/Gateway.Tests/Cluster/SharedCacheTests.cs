@@ -5,6 +5,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
+[Trait("Redis", "any")]
 public sealed class SharedCacheTests(RedisServer redis)
 {
     private readonly string _job = $"finished-{Guid.NewGuid():N}";

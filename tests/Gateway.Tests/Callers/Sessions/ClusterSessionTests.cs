@@ -7,6 +7,7 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Callers.Sessions;
 
 /// <summary>Sessions of several nodes with one Redis.</summary>
+[Trait("Redis", "any")]
 public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
 {
     private static readonly TimeSpan Promised = TimeSpan.FromSeconds(1) + Promptness.Grace;

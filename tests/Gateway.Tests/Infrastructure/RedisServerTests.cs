@@ -1,0 +1,15 @@
+using System.Reflection;
+
+namespace Gateway.Tests.Infrastructure;
+
+public sealed class RedisServerTests
+{
+    [Fact]
+    public void Every_test_against_the_common_redis_says_that_any_kind_of_it_will_do()
+    {
+        var classes = typeof(RedisServer).Assembly.GetTypes().Where(type => type.GetConstructors()
+            .Any(constructor => constructor.GetParameters().Any(parameter => parameter.ParameterType == typeof(RedisServer)))).ToList();
+        Assert.NotEmpty(classes);
+        Assert.All(classes, type => Assert.Contains(type.GetCustomAttributes<TraitAttribute>(), trait => trait is { Name: "Redis", Value: "any" }));
+    }
+}
