@@ -28,6 +28,31 @@ public sealed class ProxyTests
         Assert.Equal(isBelieved ? HttpStatusCode.Unauthorized : HttpStatusCode.TooManyRequests, another.StatusCode);
     }
 
+    [Theory]
+    [InlineData("2001:db8::1", "2001:db8::2:0:0:9", true)]
+    [InlineData("2001:db8:0:1::1", "2001:db8:0:2::1", false)]
+    [InlineData("::ffff:192.0.2.1", "192.0.2.1", true)]
+    [InlineData("::ffff:192.0.2.1", "::ffff:192.0.2.2", false)]
+    public async Task A_source_is_an_ipv4_address_or_the_64_bits_of_an_ipv6_network(string guesser, string other, bool isTheSame)
+    {
+        await using var world = await World.StartAsync([.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);
+        foreach (var guess in (string[])["a", "b"]) using (await GuessAsync(world, guess, guesser)) { }
+        using var another = await GuessAsync(world, "c", other);
+        Assert.Equal(isTheSame ? HttpStatusCode.TooManyRequests : HttpStatusCode.Unauthorized, another.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("1", true)]
+    [InlineData("2", false)]
+    public async Task As_many_proxies_are_believed_as_a_request_may_pass(string limit, bool isTheSame)
+    {
+        await using var world = await World.StartAsync(
+            [.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"), ("ForwardedHeaders:KnownProxies:1", "192.0.2.1"), ("ForwardedHeaders:ForwardLimit", limit)]);
+        foreach (var guess in (string[])["a", "b"]) using (await GuessAsync(world, guess, "198.51.100.1, 192.0.2.1")) { }
+        using var another = await GuessAsync(world, "c", "198.51.100.2, 192.0.2.1");
+        Assert.Equal(isTheSame ? HttpStatusCode.TooManyRequests : HttpStatusCode.Unauthorized, another.StatusCode);
+    }
+
     [Fact]
     public async Task The_frameworks_own_switch_does_not_make_everybody_a_known_proxy()
     {
@@ -77,6 +102,15 @@ public sealed class ProxyTests
         Assert.StartsWith(callback, QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"], StringComparison.Ordinal);
         using var direct = await visitor.GetAsync(new Uri(world.Gateway.Address, "health/live"), ("Host", "evil.example"));
         Assert.Equal(HttpStatusCode.BadRequest, direct.StatusCode);
+    }
+
+    [Fact]
+    public async Task Without_an_age_browsers_are_told_nothing_of_https()
+    {
+        await using var world = await World.StartAsync(("ForwardedHeaders:KnownProxies:0", "127.0.0.1"), ("Https:HstsMaxAge", "00:00:00"));
+        using var answer = await world.GetAsync("finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.False(answer.Headers.Contains("Strict-Transport-Security"));
     }
 
     [Fact]

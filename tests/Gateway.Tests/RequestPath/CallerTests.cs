@@ -99,6 +99,20 @@ public sealed class CallerTests
     }
 
     [Fact]
+    public async Task A_key_counts_from_its_first_moment_and_no_more_at_its_last()
+    {
+        await using var world = await World.StopClockAsync();
+        var now = world.Clock!.GetUtcNow();
+        world.Gateway.Reconfigure(
+            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddMinutes(1).ToString("O")), ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddMinutes(2).ToString("O")));
+        world.Clock.Advance(TimeSpan.FromMinutes(1));
+        using var first = await world.GetAsync("finished-1");
+        world.Clock.Advance(TimeSpan.FromMinutes(1));
+        using var last = await world.GetAsync("finished-1");
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Unauthorized), (first.StatusCode, last.StatusCode));
+    }
+
+    [Fact]
     public async Task A_mistyped_gateway_key_is_told_from_an_unknown_one()
     {
         await using var world = await World.StartAsync();

@@ -51,6 +51,7 @@ public sealed class BackChannelLogoutTests
         }
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken("somebody-else")));
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: "another-login")));
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject, "another-login")));
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
 
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject)));
@@ -92,10 +93,45 @@ public sealed class BackChannelLogoutTests
     }
 
     [Fact]
+    public async Task Of_two_tokens_neither_counts()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        var token = provider.LogoutToken(User.Alice.Subject);
+        using var client = world.Gateway.Client();
+        using var form = new FormUrlEncodedContent([KeyValuePair.Create("logout_token", token), KeyValuePair.Create("logout_token", token)]);
+        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+    }
+
+    [Fact]
     public async Task A_body_beyond_any_token_is_not_read()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
         Assert.Equal(400, await ClusterSessionTests.EndAsync(world.Gateway, new string('x', 100_000)));
+
+        using var client = world.Gateway.Client();
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["padding"] = new string('x', 20_000),
+            ["logout_token"] = provider.LogoutToken(User.Alice.Subject),
+        });
+        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
+
+    [Fact]
+    public async Task A_login_is_ended_by_its_name_alone()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        using var visitor = Visitor.Of(provider);
+        using var _ = await visitor.LogInAsync(provider, world.Gateway.Address);
+        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: LoginOf(provider))));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    private static string LoginOf(IdentityProvider provider) =>
+        new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(provider.Ledger.IdTokens[0]).GetPayloadValue<string>("sid");
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.Callers.Sessions;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
@@ -116,6 +117,54 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_session_ends_at_its_time_on_each_node_however_much_it_is_used()
+    {
+        await using var world = await StopClockAsync(("Authentication:Oidc:AbsoluteLifetime", "01:00:00"));
+        var two = world.AddGateway().Address;
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        world.Clock!.Advance(TimeSpan.FromMinutes(59));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(two));
+        world.Clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(two));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_logout_whose_message_was_lost_counts_after_five_seconds()
+    {
+        await using var world = await StopClockAsync();
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        Assert.True(await connection.GetDatabase().KeyDeleteAsync($"gateway:session:{World.Sha256(visitor.Session!)}"));
+        world.Clock!.Advance(TimeSpan.FromSeconds(4));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        world.Clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task What_the_provider_has_ended_is_marked_under_hashes_for_as_long_as_sessions_last()
+    {
+        var (subject, login) = ($"{Guid.NewGuid():N}", $"{Guid.NewGuid():N}");
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        var before = await MarksAsync();
+        Assert.Equal(200, await EndAsync(_one, _provider.LogoutToken(subject)));
+        Assert.Equal(200, await EndAsync(_one, _provider.LogoutToken(session: login)));
+        var marks = (await MarksAsync()).Except(before).ToList();
+        Assert.True(marks.Count >= 2);
+        foreach (var mark in marks)
+        {
+            Assert.DoesNotMatch($"{subject}|{login}", mark.ToString());
+            Assert.InRange((await connection.GetDatabase().KeyTimeToLiveAsync(mark))!.Value.TotalHours, 7.9, 8);
+        }
+
+        async Task<List<RedisKey>> MarksAsync() =>
+            await connection.GetServers()[0].KeysAsync(pattern: "gateway:session-mark:*").ToListAsync(World.Cancellation);
+    }
+
+    [Fact]
     public async Task Redis_has_neither_the_name_of_a_session_nor_a_token()
     {
         using var visitor = await LoggedInAsync();
@@ -141,10 +190,12 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     [InlineData("{}")]
     [InlineData("null")]
     [InlineData("""{"Issuer":"x","Claims":[]}""")]
+    [InlineData("""{"Issuer":"x","Claims":[],"Order":9000000000000000000,"EndsAt":"2099-01-01T00:00:00Z"}""")]
+    [InlineData("""{"Claims":{"groups":["mapping"]},"Order":9000000000000000000,"EndsAt":"2099-01-01T00:00:00Z"}""")]
     public async Task What_is_no_session_in_redis_is_none(string planted)
     {
         using var visitor = Visitor.Of(_provider);
-        visitor.Session = $"planted-{Guid.NewGuid():N}";
+        visitor.Session = SessionCookie.NewId();
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await connection.GetDatabase().StringSetAsync($"gateway:session:{World.Sha256(visitor.Session)}", planted);
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
@@ -165,6 +216,9 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         await Purging.WithinAsync(Promised, async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized, "all have ended");
         Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(_two.Address));
     }
+
+    private Task<World> StopClockAsync(params (string, string?)[] settings) =>
+        UserWorld.StopClockAsync(_provider, [("ConnectionStrings:Redis", redis.ConnectionString), .. settings]);
 
     private async Task<Visitor> LoggedInAsync(string user = "alice")
     {

@@ -46,6 +46,32 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Behind_a_proxy_and_a_path_base_a_login_and_a_logout_lead_back_to_where_the_browser_was()
+    {
+        await using var world = await UserWorld.StartAsync(_provider, ("PathBase", "/gw"), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
+        var gateway = new Uri(world.Gateway.Address, "gw/");
+        _provider.Register(gateway);
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.GetAsync(new Uri(gateway, "bff/login"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example"));
+        Assert.Equal("https://gateway.example/gw/bff/callback", QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"]);
+
+        using var landed = await visitor.LogInAsync(_provider, gateway, query: "");
+        Assert.Equal("/gw/", landed.Headers.Location?.ToString());
+
+        var next = new Uri((await visitor.LogOutAsync(gateway)).GetProperty("logoutUrl").GetString()!);
+        Assert.Equal(new Uri(gateway, "bff/logged-out").AbsoluteUri, QueryHelpers.ParseQuery(next.Query)["post_logout_redirect_uri"]);
+    }
+
+    [Fact]
+    public async Task Unless_something_else_is_asked_for_it_is_who_the_user_is()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        Assert.Equal("openid profile email", QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["scope"]);
+    }
+
+    [Fact]
     public async Task The_cookie_is_a_random_name_and_as_strict_as_can_be()
     {
         await using var world = await UserWorld.StartAsync(_provider);
@@ -66,13 +92,16 @@ public sealed class SessionTests : IAsyncLifetime
 
         using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
 
-        var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+        var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
+        Assert.DoesNotContain(_provider.Ledger.Tokens, token => body.Contains(token, StringComparison.Ordinal));
+        var user = JsonElement.Parse(body);
         Assert.Equal(["sub", "name", "preferred_username", "email"], user.GetProperty("claims").EnumerateObject().Select(claim => claim.Name));
         Assert.Equal("Carol Curie", user.GetProperty("claims").GetProperty("name").GetString());
         Assert.Equal(["mapping", "survey"], user.GetProperty("teams").EnumerateArray().Select(team => team.GetString()));
         Assert.Equal(world.Clock!.GetUtcNow() + TimeSpan.FromHours(8), user.GetProperty("expiresAt").GetDateTimeOffset());
         Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(30), user.GetProperty("idleExpiresAt").GetDateTimeOffset());
         Assert.True(answer.Headers.CacheControl?.NoStore);
+        Assert.Contains("Cookie", answer.Headers.Vary);
     }
 
     [Fact]
@@ -85,6 +114,19 @@ public sealed class SessionTests : IAsyncLifetime
         using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
         var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
         Assert.Equal("""{"groups":["mapping"]}""", user.GetProperty("claims").GetRawText());
+    }
+
+    [Fact]
+    public async Task The_user_info_adds_to_what_the_id_token_says_and_changes_nothing_of_it()
+    {
+        (_provider.UserInfo["department"], _provider.UserInfo["groups"]) = ("maps", new[] { "survey" });
+        await using var world = await UserWorld.StartAsync(_provider,
+            ("Authentication:Oidc:UserClaims:0", "groups"), ("Authentication:Oidc:UserClaims:1", "department"));
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
+        var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Equal("""{"groups":["mapping"],"department":"maps"}""", user.GetProperty("claims").GetRawText());
     }
 
     [Theory]
@@ -214,6 +256,30 @@ public sealed class SessionTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
     }
 
+    [Fact]
+    public async Task A_page_is_told_of_no_idle_time_beyond_the_end()
+    {
+        await using var world = await UserWorld.StopClockAsync(
+            _provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"), ("Authentication:Oidc:AbsoluteLifetime", "00:15:00"));
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        world.Clock!.Advance(TimeSpan.FromMinutes(9));
+        using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
+        var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(6), user.GetProperty("idleExpiresAt").GetDateTimeOffset());
+    }
+
+    [Fact]
+    public async Task The_login_of_one_ends_no_session_of_another()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider);
+        using Visitor first = Visitor.Of(_provider), second = Visitor.Of(_provider);
+        using var one = await first.LogInAsync(_provider, world.Gateway.Address);
+        world.Clock!.Advance(TimeSpan.FromMinutes(5));
+        using var two = await second.LogInAsync(_provider, world.Gateway.Address, "bob");
+        Assert.Equal(HttpStatusCode.OK, await first.StatusAsync(world.Gateway.Address));
+    }
+
     [Theory]
     [InlineData("//evil.example")]
     [InlineData("https://evil.example/")]
@@ -265,11 +331,23 @@ public sealed class SessionTests : IAsyncLifetime
         var back = await visitor.AuthorizeAsync(_provider, first.Headers.Location!, "alice");
         // The code of one login with the state of another.
         var state = QueryHelpers.ParseQuery(second.Headers.Location!.Query)["state"].ToString();
-        var mixed = QueryHelpers.AddQueryString(back.GetLeftPart(UriPartial.Path),
-            QueryHelpers.ParseQuery(back.Query).ToDictionary(pair => pair.Key, pair => pair.Key == "state" ? state : pair.Value.ToString())!);
-        using var injected = await visitor.GetAsync(new Uri(mixed));
+        using var injected = await visitor.GetAsync(With(back, "state", state));
         Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(injected));
         Assert.Null(visitor.Session);
+    }
+
+    [Fact]
+    public async Task What_a_provider_says_of_a_failure_is_not_repeated()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
+        var state = QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["state"].ToString();
+        var callback = new Uri(world.Gateway.Address, "bff/callback?error=access_denied&error_description=from-outside");
+        using var answer = await visitor.GetAsync(With(With(callback, "state", state), "iss", _provider.Address.AbsoluteUri));
+        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
+        Assert.DoesNotContain("from-outside", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("A login failed", StringComparison.Ordinal) && line.Contains("from-outside", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -424,6 +502,13 @@ public sealed class SessionTests : IAsyncLifetime
                 Assert.DoesNotContain(secret, line, StringComparison.Ordinal);
             }
         }
+    }
+
+    private static Uri With(Uri address, string name, string value)
+    {
+        var query = QueryHelpers.ParseQuery(address.Query).ToDictionary(pair => pair.Key, pair => (string?)pair.Value.ToString());
+        query[name] = value;
+        return new Uri(QueryHelpers.AddQueryString(address.GetLeftPart(UriPartial.Path), query));
     }
 
     private static void AssertStrict(IEnumerable<string> lines, string sameSite)

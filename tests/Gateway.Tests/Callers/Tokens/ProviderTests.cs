@@ -78,6 +78,22 @@ public sealed class ProviderTests
     }
 
     [Fact]
+    public async Task What_a_provider_said_goes_on_also_when_it_was_asked_again_in_vain()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider);
+        var token = provider.AccessToken(change: jwt => jwt with { Expires = DateTimeOffset.UtcNow.AddHours(2) });
+        Assert.Equal(200, await StatusAsync(world, token));
+        await provider.StopAsync();
+        for (var i = 0; i < 2; i++)
+        {
+            world.Clock!.Advance(TimeSpan.FromMinutes(21));
+            Assert.Equal(200, await StatusAsync(world, token));
+        }
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("cannot be asked for its keys", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task It_is_asked_once_for_many_tokens()
     {
         await using var provider = await IdentityProvider.StartedAsync();
@@ -143,6 +159,18 @@ public sealed class ProviderTests
         Assert.Equal(401, await StatusAsync(world, Foreign(provider)));
         for (var i = 0; i < 20; i++) Assert.Equal(503, await StatusAsync(world, Foreign(provider)));
         Assert.Equal(2, provider.Ledger.KeyRequests);
+    }
+
+    [Fact]
+    public async Task What_a_provider_said_is_asked_for_again_in_time_and_nobody_waits_for_it()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider);
+        var token = provider.AccessToken(change: jwt => jwt with { Expires = DateTimeOffset.UtcNow.AddHours(2) });
+        Assert.Equal(200, await StatusAsync(world, token));
+        world.Clock!.Advance(TimeSpan.FromMinutes(11));
+        Assert.Equal(200, await StatusAsync(world, token));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => provider.Ledger.KeyRequests == 2, "it is asked again");
     }
 
     [Fact]

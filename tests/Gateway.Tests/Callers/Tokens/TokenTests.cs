@@ -47,7 +47,7 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Audience = audiences })));
         Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = null, IssuedAt = null })));
         Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { KeyId = null })));
-        foreach (var algorithm in (string[])["RS384", "RS512", "PS256", "PS512"])
+        foreach (var algorithm in (string[])["RS384", "RS512", "PS256", "PS384", "PS512"])
         {
             Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Algorithm = algorithm })));
         }
@@ -103,6 +103,29 @@ public sealed class TokenTests : IAsyncLifetime
         Assert.Equal(401, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(60) }))).Status);
         Assert.Equal(200, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-15) }))).Status);
         Assert.Equal(401, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-45) }))).Status);
+    }
+
+    [Theory]
+    [InlineData("00:00:00", 401)]
+    [InlineData("00:02:00", 200)]
+    public async Task How_far_a_clock_may_be_off_can_be_said(string skew, int status)
+    {
+        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Jwt:ClockSkew", skew));
+        using var client = world.Gateway.Client(("Authorization", $"Bearer {_provider.AccessToken(change: Ahead)}"));
+        using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        Assert.Equal(status, (int)answer.StatusCode);
+
+        static Jwt Ahead(Jwt jwt) => jwt with { NotBefore = DateTimeOffset.UtcNow.AddSeconds(60) };
+    }
+
+    [Fact]
+    public async Task A_token_that_nobody_signed_is_a_guess_and_one_that_has_expired_is_not()
+    {
+        _world.Gateway.Reconfigure(("Authentication:FailedAttempts", "2"));
+        foreach (var what in (string[])["expired", "wrong audience", "wrong issuer", "not yet valid"]) Assert.Equal(401, (await AskAsync(Make(what))).Status);
+        Assert.Equal(401, (await AskAsync(Make("alg none"))).Status);
+        Assert.Equal(401, (await AskAsync(Make("a foreign key under a known name"))).Status);
+        Assert.Equal((429, "/problems/too-many-attempts"), await AskAsync(Make("no JSON")));
     }
 
     [Theory]

@@ -93,14 +93,16 @@ internal sealed class IdentityEndpoints(IdentityProvider provider)
             await context.ChallengeAsync(Scheme);
             return;
         }
-        await context.Response.WriteAsJsonAsync(new Dictionary<string, object>
+        var claims = new Dictionary<string, object>
         {
             [Claims.Subject] = user.Subject,
             [Claims.Name] = user.FullName,
             [Claims.PreferredUsername] = user.Name,
             [Claims.Email] = user.Email,
             ["groups"] = user.Groups,
-        });
+        };
+        foreach (var (claim, value) in provider.UserInfo) claims[claim] = value;
+        await context.Response.WriteAsJsonAsync(claims);
     }
 
     private async Task EndSessionAsync(HttpContext context)

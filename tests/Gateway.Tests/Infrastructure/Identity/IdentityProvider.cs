@@ -58,6 +58,9 @@ internal sealed class IdentityProvider : IAsyncDisposable
     public ConcurrentDictionary<string, User> Users { get; } =
         new(new[] { User.Alice, User.Bob, User.Carol, User.Dave }.ToDictionary(user => user.Name));
 
+    /// <summary>What the user info says of everybody, beside what tokens say or other than they do.</summary>
+    public ConcurrentDictionary<string, object> UserInfo { get; } = new();
+
     public ImmutableArray<string> ServiceGroups { get; set; } = ["survey"];
 
     public TimeSpan AccessTokenLifetime { get; init; } = Lifetime;
