@@ -14,9 +14,10 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
 
     private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
 
-    // Of each source, when all its attempts are there again, in ticks, and some of what it tried.
+    // Of each source, when all its attempts are there again, in ticks, and what it tried last.
     private readonly long[] _restored = new long[Places];
     private readonly int[] _tried = new int[Places * Remembered];
+    private readonly byte[] _next = new byte[Places];
     private long _lastLine;
 
     /// <summary>The source of a request: an IPv4 address, or the network of an IPv6 one, of which a host has all 64 bits.</summary>
@@ -51,9 +52,7 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
         retryAfter = default;
         if (Allowed is not (> 0 and var allowed)) return true;
         ref var restored = ref _restored[Place(source)];
-        var tried = string.GetHashCode(credential);
-        ref var before = ref _tried[Place(source) * Remembered + (tried & (Remembered - 1))];
-        var isNew = Interlocked.Exchange(ref before, tried) != tried;
+        var isNew = IsNew(Place(source), string.GetHashCode(credential));
         while (true)
         {
             var then = Volatile.Read(ref restored);
@@ -66,6 +65,15 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
             var now = Math.Max(then, Now) + IntervalOf(allowed);
             if (Interlocked.CompareExchange(ref restored, now, then) == then) return true;
         }
+    }
+
+    // What several threads note at once may be lost, and is then new another time.
+    private bool IsNew(int place, int tried)
+    {
+        var lately = _tried.AsSpan(place * Remembered, Remembered);
+        if (lately.Contains(tried)) return false;
+        lately[_next[place]++ % Remembered] = tried;
+        return true;
     }
 
     private int Allowed => configuration.Current.Authentication.FailedAttempts;
