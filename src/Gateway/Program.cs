@@ -36,7 +36,9 @@ internal sealed class Program
         services.AddRedis();
         services.AddCallers();
         services.AddEdge();
-        services.AddSingleton<TeamQuotas>();
+        services.AddSingleton<Quotas>();
+        services.AddSingleton<SharedQuotas>();
+        services.AddHostedService<QuotaKeeper>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();
         services.AddSingleton<JobMemory>();

@@ -79,21 +79,23 @@ internal sealed partial class RequestPath(
         if (caller.TeamFor(address.Workflow) is not { } team)
         {
             metrics.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
-            if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.Teams[0].Quota);
+            if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.QuotasOf(caller.Teams[0]));
             return Forbidden(caller);
         }
         request.Team = team;
 
-        // 4. Limit: one permit of the team's quota.
-        var admitted = team.Quota.TryTake();
-        RateLimitFields.Write(http.Response.Headers, team.Quota);
-        if (!admitted)
+        // 4. Limit: one permit of each quota that counts, out of this node's leases.
+        var quotas = caller.QuotasOf(team);
+        var refusing = await Admission.TakeAsync(quotas);
+        RateLimitFields.Write(http.Response.Headers, quotas);
+        if (refusing.Length > 0)
         {
             metrics.Refused("quota");
-            return new Problem(ProblemType.QuotaExceeded, $"Team '{team.Name}' has used up its quota '{team.Quota.Policy}'.")
+            var names = refusing.Select(quota => quota.Policy).ToArray();
+            return new Problem(ProblemType.QuotaExceeded, $"Team '{team.Name}' has used up its quota {string.Join(", ", names.Select(name => $"'{name}'"))}.")
             {
-                RetryAfter = team.Quota.Tick,
-                ViolatedPolicies = [team.Quota.Policy],
+                RetryAfter = refusing.Max(quota => quota.Wait),
+                ViolatedPolicies = names,
             };
         }
 

@@ -8,11 +8,11 @@ namespace Gateway.Callers;
 internal sealed partial class CallerDirectory : IDisposable
 {
     private readonly LiveConfiguration _configuration;
-    private readonly TeamQuotas _quotas;
+    private readonly Quotas _quotas;
     private readonly ILogger<CallerDirectory> _logger;
     private volatile Content _content = new(FrozenDictionary<KeyHash, KnownKey>.Empty, []);
 
-    public CallerDirectory(LiveConfiguration configuration, TeamQuotas quotas, ILogger<CallerDirectory> logger)
+    public CallerDirectory(LiveConfiguration configuration, Quotas quotas, ILogger<CallerDirectory> logger)
     {
         _logger = logger;
         _configuration = configuration;
@@ -36,19 +36,30 @@ internal sealed partial class CallerDirectory : IDisposable
         var before = _content.ByKey;
         var byKey = new Dictionary<KeyHash, KnownKey>();
         var teams = new List<Team>();
+        var used = new HashSet<Quota>();
         foreach (var (name, team) in options.Teams.OrderBy(team => team.Value.Order))
         {
             // Jobs are filed under the account, and configuration names it in any case.
             var account = team.Account.ToLowerInvariant();
             var loaded = new Team(name, account, new WorkflowRules(team.Workflows), new ClaimRules(team.Claims),
-                _quotas.For(name, team.Quota, options.Quotas[team.Quota]));
+                [.. team.QuotaNames.Select(quota => Use($"team:{name.ToLowerInvariant()}", quota))]);
             teams.Add(loaded);
-            foreach (var key in team.ApiKeys) Add(key, new Caller(key.Id, [loaded]));
+            foreach (var key in team.ApiKeys)
+            {
+                Add(key, new Caller(key.Id, [loaded], key.Quota.Length > 0 ? Use($"key:{key.Sha256.ToLowerInvariant()}", key.Quota) : null));
+            }
         }
         foreach (var key in options.Operators.ApiKeys) Add(key, new Caller(key.Id, [], IsOperator: true));
-        _quotas.Keep(options.Teams.Keys);
+        _quotas.Keep(used);
         _content = new Content(byKey.ToFrozenDictionary(), [.. teams]);
         if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.Nobody(_logger);
+
+        Quota Use(string holder, string policy)
+        {
+            var quota = _quotas.For(holder, policy, options.Quotas[policy]);
+            used.Add(quota);
+            return quota;
+        }
 
         void Add(ApiKeyOptions key, Caller caller)
         {

@@ -10,6 +10,9 @@ internal sealed class OperatorOptions
 
     public void Check(Mistakes mistakes, Dictionary<KeyHash, string> keyOf)
     {
-        for (var i = 0; i < ApiKeys.Count; i++) ApiKeys[i].Check(mistakes, $"Operators:ApiKeys:{i}", keyOf);
+        for (var i = 0; i < ApiKeys.Count; i++) {
+            ApiKeys[i].Check(mistakes, $"Operators:ApiKeys:{i}", keyOf);
+            mistakes.Unless(ApiKeys[i].Quota.Length == 0, $"Operators:ApiKeys:{i}:Quota", "counts requests for jobs, and operators make none");
+        }
     }
 }

@@ -3,4 +3,4 @@ using Gateway.Limits;
 namespace Gateway.Callers;
 
 /// <summary>A team as the request path sees it.</summary>
-internal sealed record Team(string Name, string Account, WorkflowRules Workflows, ClaimRules Claims, TeamQuota Quota);
+internal sealed record Team(string Name, string Account, WorkflowRules Workflows, ClaimRules Claims, Quota[] Quotas);

@@ -12,8 +12,10 @@ internal sealed class TeamOptions
     /// <summary>Workflow ids, or prefixes ending in <c>*</c>. None: the team may read nothing.</summary>
     public List<string> Workflows { get; set; } = [];
 
-    /// <summary>A name under <c>Quotas</c>.</summary>
+    /// <summary>A name under <c>Quotas</c>, or several, with spaces between them: each counts.</summary>
     public string Quota { get; set; } = "standard";
+
+    public string[] QuotaNames => Quota.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     public List<ApiKeyOptions> ApiKeys { get; set; } = [];
 
@@ -31,8 +33,7 @@ internal sealed class TeamOptions
             var path = $"Teams:{name}";
             mistakes.Unless(options.Upstream.Accounts.ContainsKey(team.Account), $"{path}:Account",
                 $"there is no account '{team.Account}' in Upstream:Accounts");
-            mistakes.Unless(options.Quotas.ContainsKey(team.Quota), $"{path}:Quota",
-                $"there is no quota '{team.Quota}' in Quotas");
+            CheckQuotas(mistakes, options, $"{path}:Quota", team.Quota, team.QuotaNames);
             for (var i = 0; i < team.Workflows.Count; i++)
             {
                 mistakes.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
@@ -46,8 +47,17 @@ internal sealed class TeamOptions
             for (var i = 0; i < team.ApiKeys.Count; i++)
             {
                 team.ApiKeys[i].Check(mistakes, $"{path}:ApiKeys:{i}", keyOf);
+                var own = team.ApiKeys[i].Quota;
+                if (own.Length > 0) CheckQuotas(mistakes, options, $"{path}:ApiKeys:{i}:Quota", own, [own]);
             }
         }
+    }
+
+    private static void CheckQuotas(Mistakes mistakes, GatewayOptions options, string path, string text, string[] names)
+    {
+        mistakes.Unless(names.Length > 0, path, "must name a quota");
+        mistakes.Unless(names.Distinct(StringComparer.OrdinalIgnoreCase).Count() == names.Length, path, $"'{text}' names a quota twice");
+        foreach (var name in names) mistakes.Unless(options.Quotas.ContainsKey(name), path, $"there is no quota '{name}' in Quotas");
     }
 }
 
@@ -66,6 +76,9 @@ internal sealed class ApiKeyOptions
 
     /// <summary>From then on the key is refused; null, the default: never. Without an offset it is UTC.</summary>
     public string? ExpiresAt { get; set; }
+
+    /// <summary>A name under <c>Quotas</c>, for this key alone, beside its team's. Empty, the default: none.</summary>
+    public string Quota { get; set; } = "";
 
     public KeyValidity Validity => new(TimeOf(NotBefore), TimeOf(ExpiresAt));
 

@@ -2,7 +2,14 @@ using Gateway.Configuration;
 
 namespace Gateway.Limits;
 
-/// <summary>How often a team may call: a token bucket of <c>Burst</c> permits, refilled at <c>Requests</c> a <c>Window</c>.</summary>
+/// <summary>What becomes of a request beyond a quota.</summary>
+internal enum QuotaMode
+{
+    Enforce,
+    Observe,
+}
+
+/// <summary>How often a team or a key may call: a bucket of <c>Burst</c> permits, refilled at <c>Requests</c> a <c>Window</c>.</summary>
 internal sealed record QuotaOptions
 {
     /// <summary>Permits that a window brings. Default 600; 1 to 10 million.</summary>
@@ -13,6 +20,9 @@ internal sealed record QuotaOptions
 
     /// <summary>Permits at once, after a pause. Default 60; 1 to 10 million, and no less than 10 ms bring.</summary>
     public int Burst { get; set; } = 60;
+
+    /// <summary>Whether requests beyond it are refused, or only counted. Default Enforce.</summary>
+    public QuotaMode Mode { get; set; } = QuotaMode.Enforce;
 
     public void Check(Mistakes mistakes, string name)
     {

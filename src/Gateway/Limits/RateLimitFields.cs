@@ -13,14 +13,14 @@ internal static class RateLimitFields
         $"\"{name}\";q={options.Requests};w={Seconds(options.Window)}");
 
     /// <summary>r: permits left now; t: seconds until there are more.</summary>
-    public static string Limit(TeamQuota quota) => string.Create(CultureInfo.InvariantCulture,
-        $"\"{quota.Policy}\";r={quota.Remaining};t={Seconds(quota.Tick)}");
+    public static string Limit(Quota quota) => string.Create(CultureInfo.InvariantCulture,
+        $"\"{quota.Policy}\";r={quota.Remaining};t={Seconds(quota.Wait > quota.Tick ? quota.Wait : quota.Tick)}");
 
-    /// <summary>Adds both fields, as they stand now.</summary>
-    public static void Write(IHeaderDictionary headers, TeamQuota quota)
+    /// <summary>Adds both fields, as they stand now, with an item for each quota that counts for the request.</summary>
+    public static void Write(IHeaderDictionary headers, Quota[] quotas)
     {
-        headers["RateLimit-Policy"] = quota.PolicyField;
-        headers["RateLimit"] = Limit(quota);
+        headers["RateLimit-Policy"] = quotas is [var only] ? only.PolicyField : string.Join(", ", quotas.Select(quota => quota.PolicyField));
+        headers["RateLimit"] = quotas is [var one] ? Limit(one) : string.Join(", ", quotas.Select(Limit));
     }
 
     /// <summary>Whole seconds, rounded up and at least 1.</summary>

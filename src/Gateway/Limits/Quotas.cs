@@ -1,0 +1,27 @@
+using System.Collections.Concurrent;
+
+namespace Gateway.Limits;
+
+/// <summary>
+/// All quotas on this node. One outlives a change of configuration that leaves it as it was, so that nobody gets a fresh
+/// burst from somebody else's edit.
+/// </summary>
+internal sealed class Quotas(SharedQuotas shared, TimeProvider clock)
+{
+    private readonly ConcurrentDictionary<(string Holder, string Policy), Quota> _all = new();
+
+    public ICollection<Quota> All => _all.Values;
+
+    public Quota For(string holder, string policy, QuotaOptions options) => _all.AddOrUpdate((holder, policy),
+        _ => new Quota(holder, policy, options, shared, clock),
+        (_, kept) => kept.Options == options ? kept : new Quota(holder, policy, options, shared, clock));
+
+    /// <summary>Forgets every quota but these.</summary>
+    public void Keep(IReadOnlySet<Quota> used)
+    {
+        foreach (var (key, quota) in _all)
+        {
+            if (!used.Contains(quota)) _all.TryRemove(KeyValuePair.Create(key, quota));
+        }
+    }
+}

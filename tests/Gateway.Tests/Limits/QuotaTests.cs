@@ -1,0 +1,91 @@
+using Gateway.Configuration;
+using Gateway.Limits;
+using Gateway.Redis;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Gateway.Tests.Limits;
+
+/// <summary>Quotas of a node that has no Redis.</summary>
+public sealed class QuotaTests
+{
+    private static readonly QuotaOptions Minutely = new() { Requests = 60, Window = TimeSpan.FromMinutes(1), Burst = 5 };
+
+    private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
+
+    [Fact]
+    public async Task The_burst_is_granted_exactly_to_many_at_once()
+    {
+        var quota = New().For("team:mapping", "daily", new QuotaOptions { Requests = 1, Window = TimeSpan.FromDays(1), Burst = 100 });
+        var granted = 0;
+        await Parallel.ForAsync(0, 1000, async (_, _) =>
+        {
+            if (await quota.TakeAsync()) Interlocked.Increment(ref granted);
+        });
+        Assert.Equal((100, 0), (granted, quota.Remaining));
+    }
+
+    [Fact]
+    public async Task Permits_come_back_one_by_one()
+    {
+        var quota = New().For("team:mapping", "minutely", Minutely);
+        for (var i = 0; i < 5; i++) Assert.True(await quota.TakeAsync());
+        Assert.False(await quota.TakeAsync());
+        Assert.Equal(TimeSpan.FromSeconds(1), quota.Wait);
+        _clock.Advance(quota.Wait);
+        Assert.True(await quota.TakeAsync());
+        Assert.False(await quota.TakeAsync());
+    }
+
+    [Fact]
+    public async Task A_quota_outlives_a_change_that_leaves_it_as_it_was()
+    {
+        var quotas = New();
+        await quotas.For("team:mapping", "minutely", Minutely).TakeAsync();
+        Assert.Equal(4, quotas.For("team:mapping", "minutely", Minutely with { }).Remaining);
+        Assert.Equal(4, quotas.For("team:mapping", "minutely", Minutely with { Burst = 4 }).Remaining);
+        Assert.Equal(5, quotas.For("team:survey", "minutely", Minutely).Remaining);
+        Assert.Equal(5, quotas.For("team:mapping", "other", Minutely).Remaining);
+    }
+
+    [Fact]
+    public async Task What_nobody_has_any_more_is_forgotten()
+    {
+        var quotas = New();
+        var (gone, kept) = (quotas.For("team:gone", "minutely", Minutely), quotas.For("team:kept", "minutely", Minutely));
+        await gone.TakeAsync();
+        await kept.TakeAsync();
+        quotas.Keep(new HashSet<Quota> { kept });
+        Assert.Equal(5, quotas.For("team:gone", "minutely", Minutely).Remaining);
+        Assert.Equal(4, quotas.For("team:kept", "minutely", Minutely).Remaining);
+    }
+
+    [Fact]
+    public async Task A_request_that_one_quota_refuses_costs_no_permit_of_another()
+    {
+        var quotas = New();
+        Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
+        Assert.Empty(await Admission.TakeAsync(both));
+        Assert.Equal([both[1]], await Admission.TakeAsync(both));
+        Assert.Equal((4, 0), (both[0].Remaining, both[1].Remaining));
+    }
+
+    [Fact]
+    public async Task A_quota_that_only_observes_refuses_nothing()
+    {
+        var quotas = New();
+        Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1, Mode = QuotaMode.Observe })];
+        for (var i = 0; i < 5; i++) Assert.Empty(await Admission.TakeAsync(both));
+        Assert.Equal([both[0]], await Admission.TakeAsync(both));
+        Assert.Empty(await Admission.TakeAsync([both[1]]));
+    }
+
+    private Quotas New()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(
+            new Dictionary<string, string?> { ["Upstream:Accounts:default:Credential"] = "a-credential" }).Build();
+        var live = new LiveConfiguration(configuration, NullLogger<LiveConfiguration>.Instance);
+        return new Quotas(new SharedQuotas(new RedisConnection(live, NullLogger<RedisConnection>.Instance)), _clock);
+    }
+}

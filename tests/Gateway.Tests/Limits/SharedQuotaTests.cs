@@ -1,0 +1,112 @@
+using Gateway.Limits;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Gateway.Tests.Limits;
+
+/// <summary>Quotas of several nodes with a real Redis.</summary>
+[Trait("Redis", "any")]
+public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
+{
+    private static readonly QuotaOptions Hourly = new() { Requests = 1, Window = TimeSpan.FromHours(1), Burst = 100 };
+
+    private World _world = null!;
+    private GatewayNode _one = null!, _two = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
+        (_one, _two) = (_world.Gateway, _world.AddGateway());
+    }
+
+    public async ValueTask DisposeAsync() => await _world.DisposeAsync();
+
+    [Fact]
+    public async Task Redis_counts_as_the_arithmetic_does()
+    {
+        var shared = _one.Services.GetRequiredService<SharedQuotas>();
+        var name = $"{{{Guid.NewGuid()}}}";
+        var quota = Gcra.Of(new QuotaOptions { Requests = 50, Window = TimeSpan.FromSeconds(1), Burst = 20 });
+        double? restored = null;
+        var random = new Random(1);
+        for (var i = 0; i < 200; i++)
+        {
+            var (wanted, back) = (random.Next(0, 8), random.Next(-3, 3));
+            var lease = (await shared.AskAsync(name, quota, wanted, back))!.Value;
+            var now = lease.Now;
+            var expected = back > 0 ? quota.Return(restored ?? now, now, back) : quota.Take(restored ?? now, now, -back);
+            var granted = Math.Min(wanted, quota.Available(expected, now));
+            Assert.Equal(granted, lease.Granted);
+            restored = quota.Take(expected, now, granted);
+            Assert.Equal(restored.Value, lease.Restored, 1.0);
+            if (i % 10 == 0) await Task.Delay(random.Next(30), World.Cancellation);
+        }
+    }
+
+    [Fact]
+    public async Task All_nodes_together_admit_the_burst_exactly()
+    {
+        var (one, two) = Both(Hourly);
+        var granted = 0;
+        await Parallel.ForAsync(0, 500, async (i, _) =>
+        {
+            if (await (i % 2 == 0 ? one : two).TakeAsync()) Interlocked.Increment(ref granted);
+        });
+        // What one holds the other cannot have, until it is given back.
+        Assert.InRange(granted, 100 - one.LargestLease, 100);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
+        {
+            if (await one.TakeAsync()) granted++;
+            if (await two.TakeAsync()) granted++;
+            return granted == 100;
+        }, "the rest is admitted");
+        Assert.False(await one.TakeAsync() || await two.TakeAsync());
+    }
+
+    [Fact]
+    public async Task What_a_node_does_not_need_it_gives_back()
+    {
+        var (one, two) = Both(Hourly);
+        for (var i = 0; i < 40; i++) Assert.True(await one.TakeAsync());
+        await Purging.WithinAsync(TimeSpan.FromSeconds(2) + Promptness.Grace, async () =>
+        {
+            await two.TendAsync();
+            return one.Remaining == 60;
+        }, "what is left is known to be there");
+        var others = 0;
+        while (await two.TakeAsync()) others++;
+        Assert.Equal(60, others);
+    }
+
+    [Fact]
+    public async Task Nodes_know_how_many_they_are()
+    {
+        foreach (var node in (GatewayNode[])[_one, _two])
+        {
+            var shared = node.Services.GetRequiredService<SharedQuotas>();
+            await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "there are two at least");
+        }
+    }
+
+    [Fact]
+    public async Task Most_requests_do_not_ask_redis()
+    {
+        var (one, _) = Both(new QuotaOptions { Requests = 1_000_000, Burst = 100_000 });
+        var waited = 0;
+        for (var i = 0; i < 5000; i++)
+        {
+            var taking = one.TakeAsync();
+            if (!taking.IsCompleted) waited++;
+            Assert.True(await taking);
+        }
+        Assert.True(waited < 100, $"{waited} of 5000 waited");
+    }
+
+    private (Quota One, Quota Two) Both(QuotaOptions options)
+    {
+        var holder = $"team:{Guid.NewGuid():N}";
+        return (Of(_one), Of(_two));
+
+        Quota Of(GatewayNode node) => node.Services.GetRequiredService<Quotas>().For(holder, "q", options);
+    }
+}
