@@ -46,7 +46,7 @@ internal sealed partial class CallerDirectory : IDisposable
             teams.Add(loaded);
             foreach (var key in team.ApiKeys)
             {
-                Add(key, new Caller(key.Id, [loaded], key.Quota.Length > 0 ? Use($"key:{key.Sha256.ToLowerInvariant()}", key.Quota) : null));
+                Add(key, new Caller(key.Id, [loaded], key.Quota.Length > 0 ? Use($"key:{name.ToLowerInvariant()}/{key.Id}", key.Quota) : null));
             }
         }
         foreach (var key in options.Operators.ApiKeys) Add(key, new Caller(key.Id, [], IsOperator: true));

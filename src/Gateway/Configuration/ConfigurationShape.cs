@@ -100,5 +100,6 @@ internal static class ConfigurationShape
         : type == typeof(DateTimeOffset) ? "a date and time (RFC 3339)"
         : type == typeof(bool) ? "true or false"
         : type == typeof(Uri) ? "an address"
+        : type.IsEnum ? string.Join(" or ", Enum.GetNames(type))
         : "a whole number";
 }

@@ -1,3 +1,5 @@
+using Gateway.Operations;
+
 namespace Gateway.Limits;
 
 /// <summary>
@@ -10,6 +12,7 @@ internal sealed class Quota
     private const int TicksUntilIdle = 4;
 
     private readonly SharedQuotas _shared;
+    private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _clock;
     private readonly Gcra _whole;
     private readonly Lock _asking = new();
@@ -22,9 +25,9 @@ internal sealed class Quota
     // As Redis said last, by this node's clock.
     private double _restored;
 
-    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, TimeProvider clock)
+    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, GatewayMetrics metrics, TimeProvider clock)
     {
-        (_shared, _clock, _whole) = (shared, clock, Gcra.Of(options));
+        (_shared, _metrics, _clock, _whole) = (shared, metrics, clock, Gcra.Of(options));
         (Holder, Policy, Options) = (holder, policy, options);
         PolicyField = RateLimitFields.Policy(policy, options);
         _restored = Now;
@@ -68,14 +71,19 @@ internal sealed class Quota
     {
         Interlocked.Increment(ref _taken);
         if (TryTakeLeased()) return new(true);
-        return _shared.IsAvailable ? TakeSharedAsync() : new(TakeAlone());
+        return _shared.IsAvailable ? TakeSharedAsync() : new(Counted(TakeAlone()));
     }
 
     /// <summary>Gives back one that was taken, for a request that another quota refused.</summary>
     public void Return()
     {
-        if (_alone is { } alone) alone.Return(Now);
-        else Interlocked.Increment(ref _permits);
+        if (_alone is not { } alone)
+        {
+            Interlocked.Increment(ref _permits);
+            return;
+        }
+        alone.Return(Now);
+        if (_shared.IsConfigured) Interlocked.Decrement(ref _spentAlone);
     }
 
     /// <summary>Gives back what is leased and not spent, for this node stops.</summary>
@@ -108,6 +116,12 @@ internal sealed class Quota
         }
     }
 
+    private bool Counted(bool hasTaken)
+    {
+        if (!hasTaken) _metrics.QuotaExceeded(Policy, Options.Mode.ToString());
+        return hasTaken;
+    }
+
     private bool TakeAlone()
     {
         var alone = _alone ?? BeAlone();
@@ -134,10 +148,10 @@ internal sealed class Quota
         // Whoever comes while there is none need not ask again.
         while (_alone is not null || Wait == TimeSpan.Zero)
         {
-            if (!await LeaseAsync()) return TryTakeLeased() || TakeAlone();
+            if (!await LeaseAsync()) return Counted(TryTakeLeased() || TakeAlone());
             if (TryTakeLeased()) return true;
         }
-        return false;
+        return Counted(false);
     }
 
     // One question at a time, for all who wait.

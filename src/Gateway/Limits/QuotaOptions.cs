@@ -31,6 +31,7 @@ internal sealed record QuotaOptions
         var fine = mistakes.Range($"{key}:Requests", Requests, 1, 10_000_000)
             & mistakes.Range($"{key}:Window", Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
             & mistakes.Range($"{key}:Burst", Burst, 1, 10_000_000);
+        mistakes.Unless(Enum.IsDefined(Mode), $"{key}:Mode", $"must be {nameof(QuotaMode.Enforce)} or {nameof(QuotaMode.Observe)}");
         if (!fine) return;
         var least = Math.Ceiling(Requests / Window.TotalMilliseconds * 10);
         mistakes.Unless(Burst >= least, $"{key}:Burst", $"must be at least {least}, what 10 ms bring at this rate");

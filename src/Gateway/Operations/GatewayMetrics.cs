@@ -15,6 +15,7 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _requests;
     private readonly Counter<long> _cache;
     private readonly Counter<long> _refusals;
+    private readonly Counter<long> _quota;
     private readonly Counter<long> _upstreamCalls;
     private readonly Counter<long> _rejected;
     private readonly Histogram<double> _fills;
@@ -25,6 +26,7 @@ internal sealed class GatewayMetrics
         _requests = meter.CreateCounter<long>("gateway.requests", "{request}", "Answered requests for jobs, by team and status");
         _cache = meter.CreateCounter<long>("gateway.cache.lookups", "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
         _refusals = meter.CreateCounter<long>("gateway.refusals", "{request}", "Requests refused before the look-up, by reason");
+        _quota = meter.CreateCounter<long>("gateway.quota.exceeded", "{request}", "Requests that found no permit of a quota, by policy and mode");
         _upstreamCalls = meter.CreateCounter<long>("gateway.upstream.calls", "{call}",
             "Calls to the upstream, retries included, by status; 0 where there was no answer");
         _rejected = meter.CreateCounter<long>("gateway.cache.rejected", "{value}", "Stored values that failed their checks, by reason");
@@ -49,6 +51,8 @@ internal sealed class GatewayMetrics
     }
 
     public void Refused(string reason) => _refusals.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void QuotaExceeded(string policy, string mode) => _quota.Add(1, new("policy", policy), new("mode", mode));
 
     public void UpstreamCalled(int status) => _upstreamCalls.Add(1, new KeyValuePair<string, object?>("status", status));
 

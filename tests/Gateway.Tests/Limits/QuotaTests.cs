@@ -1,7 +1,10 @@
+using System.Diagnostics.Metrics;
 using Gateway.Configuration;
 using Gateway.Limits;
+using Gateway.Operations;
 using Gateway.Redis;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
@@ -12,6 +15,7 @@ public sealed class QuotaTests
 {
     private static readonly QuotaOptions Minutely = new() { Requests = 60, Window = TimeSpan.FromMinutes(1), Burst = 5 };
 
+    private readonly IMeterFactory _meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
 
     [Fact]
@@ -86,6 +90,6 @@ public sealed class QuotaTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(
             new Dictionary<string, string?> { ["Upstream:Accounts:default:Credential"] = "a-credential" }).Build();
         var live = new LiveConfiguration(configuration, NullLogger<LiveConfiguration>.Instance);
-        return new Quotas(new SharedQuotas(new RedisConnection(live, NullLogger<RedisConnection>.Instance)), _clock);
+        return new Quotas(new SharedQuotas(new RedisConnection(live, NullLogger<RedisConnection>.Instance)), new GatewayMetrics(_meters), _clock);
     }
 }

@@ -53,6 +53,40 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task A_retry_at_the_time_that_was_said_succeeds()
+    {
+        await using var world = await TinyQuotaAsync(requests: 2, window: "00:00:01", burst: 1);
+        using var first = await world.GetAsync("finished-1");
+        using var refused = await world.GetAsync("finished-1");
+        await Task.Delay(refused.Headers.RetryAfter!.Delta!.Value, World.Cancellation);
+        using var retry = await world.GetAsync("finished-1");
+        Assert.Equal((HttpStatusCode.TooManyRequests, HttpStatusCode.OK), (refused.StatusCode, retry.StatusCode));
+    }
+
+    [Fact]
+    public async Task Several_quotas_all_count_and_a_keys_own_beside_its_teams()
+    {
+        await using var world = await World.StartAsync(
+            ("Quotas:burst:Requests", "6"), ("Quotas:burst:Burst", "5"), ("Quotas:sustained:Requests", "60"), ("Quotas:sustained:Burst", "4"),
+            ("Quotas:own:Requests", "12"), ("Quotas:own:Burst", "2"), ("Teams:mapping:Quota", "burst sustained"), ("Teams:mapping:ApiKeys:0:Quota", "own"),
+            ("Teams:mapping:ApiKeys:1:Id", "other"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("other-key")));
+        var answers = new List<HttpResponseMessage>();
+        for (var i = 0; i < 3; i++) answers.Add(await world.GetAsync("finished-1"));
+        for (var i = 0; i < 3; i++) answers.Add(await world.GetAsync("finished-1", key: "other-key"));
+
+        Assert.Equal([200, 200, 429, 200, 200, 429], answers.Select(answer => (int)answer.StatusCode));
+        Assert.Equal("\"burst\";q=6;w=60, \"sustained\";q=60;w=60, \"own\";q=12;w=60", answers[0].Headers.GetValues("RateLimit-Policy").Single());
+        Assert.Equal("\"burst\";r=4;t=10, \"sustained\";r=3;t=1, \"own\";r=1;t=5", answers[0].Headers.GetValues("RateLimit").Single());
+        Assert.Equal(("own", TimeSpan.FromSeconds(5)), await ViolatedAsync(answers[2]));
+        Assert.Equal("\"burst\";q=6;w=60, \"sustained\";q=60;w=60", answers[5].Headers.GetValues("RateLimit-Policy").Single());
+        Assert.Equal(("sustained", TimeSpan.FromSeconds(1)), await ViolatedAsync(answers[5]));
+        answers.ForEach(answer => answer.Dispose());
+
+        static async Task<(string?, TimeSpan?)> ViolatedAsync(HttpResponseMessage answer) =>
+            (Assert.Single((await BoundTests.ProblemAsync(answer)).GetProperty("violated-policies").EnumerateArray().ToList()).GetString(), answer.Headers.RetryAfter?.Delta);
+    }
+
+    [Fact]
     public async Task A_change_elsewhere_gives_nobody_a_fresh_burst()
     {
         await using var world = await TinyQuotaAsync(requests: 1, window: "01:00:00", burst: 1);
