@@ -10,9 +10,11 @@ internal sealed class OperatorOptions
 
     public void Check(Mistakes mistakes, Dictionary<KeyHash, string> keyOf)
     {
-        for (var i = 0; i < ApiKeys.Count; i++) {
-            ApiKeys[i].Check(mistakes, $"Operators:ApiKeys:{i}", keyOf);
-            mistakes.Unless(ApiKeys[i].Quota.Length == 0, $"Operators:ApiKeys:{i}:Quota", "counts requests for jobs, and operators make none");
+        for (var i = 0; i < ApiKeys.Count; i++)
+        {
+            var path = $"Operators:ApiKeys:{i}";
+            ApiKeys[i].Check(mistakes, path, keyOf);
+            mistakes.Unless(ApiKeys[i].Quota.Length == 0, $"{path}:Quota", "counts requests for jobs, and operators make none");
         }
     }
 }

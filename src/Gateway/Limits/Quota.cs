@@ -161,7 +161,8 @@ internal sealed class Quota
         {
             if (!_ask.IsCompleted) return _ask;
             var demand = Math.Max(1, Interlocked.Read(ref _taken) - _takenBefore) * 2;
-            return _ask = AskAsync(wanted: Math.Min(demand, LargestLease), back: 0);
+            var room = Math.Max(1, LargestLease - Volatile.Read(ref _permits));
+            return _ask = AskAsync(wanted: Math.Min(demand, room), back: 0);
         }
     }
 

@@ -47,6 +47,7 @@ public sealed class LiveConfigurationTests
     [InlineData("Teams:a:Quota", "q Q", "Teams:a:Quota: 'q Q' names a quota twice")]
     [InlineData("Teams:a:Quota", " ", "Teams:a:Quota: must name a quota")]
     [InlineData("Teams:a:ApiKeys:0:Quota", "none", "Teams:a:ApiKeys:0:Quota: there is no quota 'none'")]
+    [InlineData("Quotas:q:Mode", "7", "Quotas:q:Mode: must be Enforce or Observe")]
     [InlineData("Quotas:q:Mode", "Perhaps", "Quotas:q:Mode: 'Perhaps' is not")]
     [InlineData("Teams:a:Order", "first", "Teams:a:Order: 'first' is not a whole number")]
     [InlineData("Authentication:FailedAttempts", "-1", "Authentication:FailedAttempts: must be from 0")]
