@@ -11,6 +11,8 @@ internal sealed class Quota
 {
     private const int TicksUntilIdle = 4;
 
+    private static readonly TimeSpan Believed = TimeSpan.FromSeconds(1);
+
     private readonly SharedQuotas _shared;
     private readonly GatewayMetrics _metrics;
     private readonly TimeProvider _clock;
@@ -24,6 +26,7 @@ internal sealed class Quota
     private int _idleTicks;
     // As Redis said last, by this node's clock.
     private double _restored;
+    private long _askedAt;
 
     public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, GatewayMetrics metrics, TimeProvider clock)
     {
@@ -145,8 +148,8 @@ internal sealed class Quota
 
     private async ValueTask<bool> TakeSharedAsync()
     {
-        // Whoever comes while there is none need not ask again.
-        while (_alone is not null || Wait == TimeSpan.Zero)
+        // Whoever comes while there is none need not ask again, but for what others may have given back.
+        while (_alone is not null || Wait == TimeSpan.Zero || _clock.GetElapsedTime(Interlocked.Read(ref _askedAt)) > Believed)
         {
             if (!await LeaseAsync()) return Counted(TryTakeLeased() || TakeAlone());
             if (TryTakeLeased()) return true;
@@ -171,12 +174,13 @@ internal sealed class Quota
     {
         var spent = Interlocked.Exchange(ref _spentAlone, 0);
         var asked = Now;
-        if (await _shared.AskAsync($"{{{Holder}/{Policy}}}", _whole, wanted, back - spent) is not { } lease)
+        if (await _shared.AskAsync($"{Holder}/{Policy}", _whole, wanted, back - spent) is not { } lease)
         {
             Interlocked.Add(ref _spentAlone, spent);
             return false;
         }
         // The clocks need not agree.
+        Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
         Volatile.Write(ref _restored, lease.Restored - lease.Now + asked);
         Interlocked.Add(ref _permits, (int)lease.Granted);
         _alone = null;

@@ -25,7 +25,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     public async Task Redis_counts_as_the_arithmetic_does()
     {
         var shared = _one.Services.GetRequiredService<SharedQuotas>();
-        var name = $"{{{Guid.NewGuid()}}}";
+        var name = $"{Guid.NewGuid()}";
         var quota = Gcra.Of(new QuotaOptions { Requests = 50, Window = TimeSpan.FromSeconds(1), Burst = 20 });
         double? restored = null;
         var random = new Random(1);
@@ -68,13 +68,12 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     {
         var (one, two) = Both(Hourly);
         for (var i = 0; i < 40; i++) Assert.True(await one.TakeAsync());
-        await Purging.WithinAsync(TimeSpan.FromSeconds(2) + Promptness.Grace, async () =>
-        {
-            await two.TendAsync();
-            return one.Remaining == 60;
-        }, "what is left is known to be there");
         var others = 0;
-        while (await two.TakeAsync()) others++;
+        await Purging.WithinAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
+        {
+            while (await two.TakeAsync()) others++;
+            return others >= 60;
+        }, "the rest is another node's");
         Assert.Equal(60, others);
     }
 
