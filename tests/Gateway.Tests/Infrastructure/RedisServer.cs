@@ -51,11 +51,15 @@ public sealed class RedisServer : IAsyncLifetime
             await foreach (var key in connection.GetServers()[0].KeysAsync())
             {
                 Canary.AssertAbsent("a Redis key", key.ToString());
-                if (await database.KeyTypeAsync(key) != RedisType.Hash) continue;
-                foreach (var field in await database.HashGetAllAsync(key))
+                RedisValue[] values = await database.KeyTypeAsync(key) switch
                 {
-                    Canary.AssertAbsent("a Redis value", ((byte[]?)field.Value).AsSpan());
-                }
+                    RedisType.Hash => [.. (await database.HashGetAllAsync(key)).Select(field => field.Value)],
+                    RedisType.String => [await database.StringGetAsync(key)],
+                    RedisType.List => await database.ListRangeAsync(key),
+                    RedisType.SortedSet => await database.SortedSetRangeByRankAsync(key),
+                    _ => [],
+                };
+                foreach (var value in values) Canary.AssertAbsent("a Redis value", ((byte[]?)value).AsSpan());
             }
         }
         finally
