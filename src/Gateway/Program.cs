@@ -46,6 +46,8 @@ internal sealed class Program
         services.AddSingleton<FetchOrder>();
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton<Accounts>();
+        services.AddSingleton<SharedAccounts>();
+        services.AddSingleton<AccountGates>();
         services.AddSingleton<OutboundChain>();
         services.AddSingleton<UpstreamClient>();
         services.AddSingleton<RequestPath>();

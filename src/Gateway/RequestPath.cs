@@ -105,7 +105,7 @@ internal sealed partial class RequestPath(
 
         // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
         //    leaves alone.
-        var fill = jobs.FillAsync(key, out var collapsed);
+        var fill = jobs.FillAsync(key, team.Name, out var collapsed);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
         // 8. Answer: from stored bytes.

@@ -27,15 +27,17 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
 
     /// <summary>
     /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within a
-    /// whole one. An answer that is about this request, and no failure, may be asked for again at once.
+    /// whole one. An answer that is about this request, and no failure, may be asked for again at once, and so may a job that
+    /// nobody has seen and that nobody was asked for, because the budget was used up: another team may have its turn.
     /// </summary>
-    public static FailedFill Of(in Verdict verdict, in UpstreamAnswer answer, JobsOptions options)
+    public static FailedFill Of(in Verdict verdict, in UpstreamAnswer answer, JobsOptions options, bool isFirst)
     {
-        if (verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.CredentialRefused)
+        if (verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.CredentialRefused
+            || (verdict.Kind == VerdictKind.OverBudget && isFirst))
         {
             return new FailedFill(verdict, answer, TimeSpan.Zero);
         }
-        var asked = answer.Fault == UpstreamFault.None ? answer.RetryAfter : null;
+        var asked = answer.Fault is UpstreamFault.None or UpstreamFault.Paused ? answer.RetryAfter : null;
         var pause = TimeSpan.FromTicks(Math.Clamp((options.RunningLifetime / 2).Ticks, ShortestPause.Ticks, LongestPause.Ticks));
         if (asked > pause) pause = asked < LongestRetryAfter ? asked.Value : LongestRetryAfter;
         return new FailedFill(verdict, answer, pause);

@@ -38,6 +38,9 @@ internal enum VerdictKind
 
     /// <summary>No connection, or any other 5xx.</summary>
     Broken,
+
+    /// <summary>Nothing was sent, for what the account may ask of the upstream was used up.</summary>
+    OverBudget,
 }
 
 /// <summary>What an upstream answer means, and how long it may live.</summary>
@@ -60,6 +63,9 @@ internal static class Freshness
         answer.Fault switch
         {
             UpstreamFault.NoCredential => new(VerdictKind.Unavailable, TimeSpan.Zero, "no-credential"),
+            UpstreamFault.OverBudget => new(VerdictKind.OverBudget, TimeSpan.Zero, "over-budget"),
+            UpstreamFault.Paused => new(VerdictKind.Busy, TimeSpan.Zero, "paused"),
+            UpstreamFault.CredentialDead => new(VerdictKind.CredentialRefused, TimeSpan.Zero, "credential-refused"),
             UpstreamFault.CircuitOpen => new(VerdictKind.Unavailable, TimeSpan.Zero, "circuit-open"),
             UpstreamFault.Unreachable => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-unreachable"),
             UpstreamFault.TimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"),

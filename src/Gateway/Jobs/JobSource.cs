@@ -8,7 +8,7 @@ namespace Gateway.Jobs;
 /// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
 internal sealed class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
-    FetchOrder order, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
+    AccountGates gates, FetchOrder order, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
 {
     // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -28,10 +28,12 @@ internal sealed class JobSource(
     /// Joins this node's one fill of this job, or starts it. Where the last one failed, the answer is that of the failure
     /// unless this one ends soon; it goes on all the same.
     /// </summary>
-    public Task<Lookup> FillAsync(JobKey key, out bool collapsed)
+    /// <param name="team">Who asks: where the account's budget is short, teams take turns.</param>
+    public Task<Lookup> FillAsync(JobKey key, string team, out bool collapsed)
     {
         var lastFailure = memory.FindLastFailure(key);
-        var fill = _fills.Join(key, RunFillAsync, out collapsed);
+        var fill = _fills.Join(key, key => RunFillAsync(key, team), out collapsed);
+        if (collapsed && !fill.IsCompleted) gates.Of(key.Account).Join(key.Address, team);
         return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
     }
 
@@ -41,9 +43,9 @@ internal sealed class JobSource(
         return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure, redis.NewPatience());
     }
 
-    private async Task<Lookup> RunFillAsync(JobKey key)
+    private async Task<Lookup> RunFillAsync(JobKey key, string team)
     {
-        var lookup = await FindOrFetchAsync(key);
+        var lookup = await FindOrFetchAsync(key, team);
         if (lookup is { Origin: not Origin.Stale, Snapshot: not null }) memory.ForgetFailure(key);
         return lookup;
     }
@@ -52,7 +54,7 @@ internal sealed class JobSource(
     /// One fill: out of Redis, or by another node that is at it already, or from the upstream. It is bounded in time by the
     /// upstream's timeout, once more for each time that a node dies, or is paused, while it fetches.
     /// </summary>
-    private async Task<Lookup> FindOrFetchAsync(JobKey key)
+    private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
     {
         using var listener = channel.Listen(key.Name);
         long awaited = 0;
@@ -82,7 +84,7 @@ internal sealed class JobSource(
                     memory.Keep(key, theirFailure);
                     return Fail(theirFailure, known);
             }
-            if (await FetchAsync(key, turn as Turn.Mine, known, patience) is { } lookup) return lookup;
+            if (await FetchAsync(key, team, turn as Turn.Mine, known, patience) is { } lookup) return lookup;
             if (++fetches == MaxFetches) return Fail(FailedFill.TooLate, known);
         }
     }
@@ -90,11 +92,11 @@ internal sealed class JobSource(
     private TimeSpan Lease => configuration.Current.Upstream.Timeout + LeaseMargin;
 
     /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
-    private async Task<Lookup?> FetchAsync(JobKey key, Turn.Mine? turn, JobSnapshot? known, Patience patience)
+    private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
         var asked = turn?.Order ?? order.NextFetch(known?.Order ?? 0);
-        var answer = await upstream.GetJobAsync(key.Account, key.Address);
+        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { Kind: not VerdictKind.NotFound });
         var options = configuration.Current.Jobs;
         var now = clock.GetUtcNow();
         var verdict = Freshness.Classify(answer, key.Address, options, now);
@@ -104,7 +106,7 @@ internal sealed class JobSource(
 
         if (!verdict.IsJob && verdict.Kind != VerdictKind.NotFound)
         {
-            var failure = FailedFill.Of(verdict, answer, options) with { Order = asked };
+            var failure = FailedFill.Of(verdict, answer, options, isFirst: known is null) with { Order = asked };
             memory.Keep(key, failure);
             if (turn is not null)
             {

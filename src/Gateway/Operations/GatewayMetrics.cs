@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Gateway.Jobs;
+using Gateway.Upstream;
 
 namespace Gateway.Operations;
 
@@ -19,6 +21,7 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _upstreamCalls;
     private readonly Counter<long> _rejected;
     private readonly Histogram<double> _fills;
+    private readonly Histogram<double> _queue;
 
     public GatewayMetrics(IMeterFactory factory)
     {
@@ -32,6 +35,22 @@ internal sealed class GatewayMetrics
         _rejected = meter.CreateCounter<long>("gateway.cache.rejected", "{value}", "Stored values that failed their checks, by reason");
         _fills = meter.CreateHistogram<double>("gateway.fill.duration", "s", "Time from asking the upstream to its verdict",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
+        _queue = meter.CreateHistogram<double>("gateway.account.wait", "s", "Time that a call waited for its account's budget",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10] });
+    }
+
+    /// <summary>Whether each account can be used, and what waits for it.</summary>
+    public void ObserveAccounts(ConcurrentDictionary<string, AccountGate> gates)
+    {
+        IEnumerable<Measurement<int>> Each(Func<AccountGate, int> value) =>
+            gates.Select(gate => new Measurement<int>(value(gate.Value), new KeyValuePair<string, object?>("account", gate.Key)));
+
+        _meter.CreateObservableGauge("gateway.account.refused", () => Each(gate => gate.IsRefused ? 1 : 0), null,
+            "1 while the upstream takes none of the account's credentials");
+        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.IsOnNext ? 1 : 0), null,
+            "1 while the next credential stands in for a dead one");
+        _meter.CreateObservableGauge("gateway.account.queue", () => Each(gate => gate.Waiting), "{call}",
+            "Calls of this node that wait for the account's budget");
     }
 
     public void ObserveMemory(Func<long> bytes) =>
@@ -55,6 +74,9 @@ internal sealed class GatewayMetrics
     public void QuotaExceeded(string policy, string mode) => _quota.Add(1, new("policy", policy), new("mode", mode));
 
     public void UpstreamCalled(int status) => _upstreamCalls.Add(1, new KeyValuePair<string, object?>("status", status));
+
+    public void Queued(string account, TimeSpan time, UpstreamFault fault) =>
+        _queue.Record(time.TotalSeconds, new("account", account), new("outcome", fault == UpstreamFault.None ? "sent" : fault.ToString()));
 
     public void StoredValueRejected(string reason) => _rejected.Add(1, new KeyValuePair<string, object?>("reason", reason));
 

@@ -33,11 +33,14 @@ internal static class Health
                 ? HealthCheckResult.Unhealthy("Stopping") : HealthCheckResult.Healthy());
     }
 
-    private sealed class Credentials(Accounts accounts) : IHealthCheck
+    private sealed class Credentials(Accounts accounts, AccountGates gates) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(accounts.Names.All(name => accounts.CredentialOf(name) is not null)
-                ? HealthCheckResult.Healthy() : HealthCheckResult.Unhealthy("An account has no readable credential"));
+            Task.FromResult(!accounts.Names.All(name => accounts.CredentialsOf(name).Length > 0)
+                ? HealthCheckResult.Unhealthy("An account has no readable credential")
+                : accounts.Names.Any(name => gates.Of(name).IsRefused)
+                    ? HealthCheckResult.Degraded("The upstream takes no credential of an account; cached jobs are still served")
+                    : HealthCheckResult.Healthy());
     }
 
     private sealed class Shared(RedisConnection redis) : IHealthCheck

@@ -47,9 +47,10 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         {
             VerdictKind.BadRequest => (ProblemType.UpstreamBadRequest, "The upstream answered 400."),
             VerdictKind.Forbidden => (ProblemType.UpstreamForbidden, "The upstream answered 403."),
-            VerdictKind.CredentialRefused => (ProblemType.UpstreamCredentialRefused, "The upstream answered 401 to the gateway."),
+            VerdictKind.CredentialRefused => (ProblemType.UpstreamCredentialRefused, $"The upstream does not take the gateway's credential ({verdict.Detail})."),
             VerdictKind.Invalid => (ProblemType.UpstreamInvalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
             VerdictKind.Busy => (ProblemType.UpstreamBusy, "The upstream answered 429 to the gateway."),
+            VerdictKind.OverBudget => (ProblemType.UpstreamBudgetExhausted, "What the gateway may ask of the upstream is used up for now."),
             VerdictKind.Unavailable => (ProblemType.UpstreamUnavailable, $"The upstream is unavailable ({verdict.Detail})."),
             VerdictKind.TimedOut => (ProblemType.UpstreamTimeout, "The upstream did not answer in time."),
             _ => (ProblemType.UpstreamFailed, $"The upstream failed ({verdict.Detail})."),
@@ -59,7 +60,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
             // Of any other status the body is not an error object, and nobody's to see.
             UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
-                ? Capped(answer.RetryAfter ?? OutboundChain.BreakDuration)
+                ? Capped(answer.RetryAfter ?? AccountHealth.BreakDuration)
                 : null,
         };
     }

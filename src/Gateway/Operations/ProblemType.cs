@@ -61,13 +61,15 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         "The upstream knows no such job", "Check both identifiers; a job created a moment ago appears within seconds.");
     public static readonly ProblemType UpstreamInvalid = new("upstream-invalid", 502,
         "The upstream's answer is not this job", "Try again later; tell the gateway's operators the traceId if it lasts.");
-    public static readonly ProblemType UpstreamCredentialRefused = new("upstream-credential-refused", 502,
+    public static readonly ProblemType UpstreamCredentialRefused = new("upstream-credential-refused", 503,
         "The upstream refused the gateway's own credential", "Tell the gateway's operators; your key is fine.");
     public static readonly ProblemType UpstreamFailed = new("upstream-failed", 502,
         "The upstream failed", "Try again later.");
     public static readonly ProblemType UpstreamBusy = new("upstream-busy", 503,
         "The upstream asks to slow down", "Wait for the seconds in Retry-After.",
         "https://iana.org/assignments/http-problem-types#temporary-reduced-capacity");
+    public static readonly ProblemType UpstreamBudgetExhausted = new("upstream-budget-exhausted", 503,
+        "The gateway may not ask the upstream more often", "Wait for the seconds in Retry-After.");
     public static readonly ProblemType UpstreamUnavailable = new("upstream-unavailable", 503,
         "The upstream is unavailable", "Wait for the seconds in Retry-After.");
     public static readonly ProblemType UpstreamTimeout = new("upstream-timeout", 504,
@@ -78,7 +80,8 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         InvalidIdentifier, AmbiguousCredentials, MalformedCredential, BadRequest, Unauthenticated, TooManyAttempts,
         WorkflowForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
         InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
-        UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy, UpstreamUnavailable, UpstreamTimeout,
+        UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,
+        UpstreamBudgetExhausted, UpstreamUnavailable, UpstreamTimeout,
     ];
 
     /// <summary>The value of <c>type</c>.</summary>

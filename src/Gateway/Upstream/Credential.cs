@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
@@ -20,10 +21,14 @@ internal sealed class Credential
     {
         HeaderValue = value;
         _echoes = Echoes(Secret(value)).ToArray();
+        Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(value)).AsSpan(0, 8));
     }
 
     /// <summary>For the outbound request only.</summary>
     public string HeaderValue { get; }
+
+    /// <summary>What stands for it where nodes tell each other of it: 64 bits of its SHA-256, in hexadecimal.</summary>
+    public string Fingerprint { get; }
 
     public static bool TryParse(string value, [NotNullWhen(true)] out Credential? credential)
     {
@@ -33,13 +38,16 @@ internal sealed class Credential
         return fine;
     }
 
-    public static bool TryReadFile(string path, [NotNullWhen(true)] out Credential? credential, out string problem)
+    /// <param name="known">Returned where it is what the file holds.</param>
+    public static bool TryReadFile(string path, [NotNullWhen(true)] out Credential? credential, out string problem, Credential? known = null)
     {
         credential = null;
+        problem = "";
         try
         {
             var text = File.ReadAllText(path).Trim();
-            problem = TryParse(text, out credential) ? "" : $"the file does not hold a credential: {Form}";
+            if (text == known?.HeaderValue) credential = known;
+            else if (!TryParse(text, out credential)) problem = $"the file does not hold a credential: {Form}";
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {

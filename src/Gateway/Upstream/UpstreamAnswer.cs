@@ -10,6 +10,15 @@ internal enum UpstreamFault
 
     /// <summary>The circuit breaker is open; nothing was sent.</summary>
     CircuitOpen,
+
+    /// <summary>The upstream asked for a pause, which lasts; nothing was sent.</summary>
+    Paused,
+
+    /// <summary>The account's budget was not enough for it in time; nothing was sent.</summary>
+    OverBudget,
+
+    /// <summary>The upstream takes none of the account's credentials; nothing was sent.</summary>
+    CredentialDead,
     Unreachable,
     TimedOut,
 
@@ -26,7 +35,7 @@ internal enum UpstreamFault
 /// <summary>What the upstream said to one fetch.</summary>
 /// <param name="Status">0 where there was no answer.</param>
 /// <param name="Body">The bytes of a 200; of a 400, 403 or 404 the <c>error</c> object alone, or nothing.</param>
-/// <param name="RetryAfter">As the upstream gave it; null where it gave none.</param>
+/// <param name="RetryAfter">As the upstream gave it, or where nothing was sent, when to ask again; null: no word of it.</param>
 internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
 {
     public static UpstreamAnswer Failed(UpstreamFault fault, int status = 0, TimeSpan? retryAfter = null) =>

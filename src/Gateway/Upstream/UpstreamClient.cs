@@ -2,50 +2,119 @@ using System.Net;
 using System.Text.Json;
 using Gateway.Configuration;
 using Gateway.Jobs;
-using Polly.CircuitBreaker;
+using Polly;
 
 namespace Gateway.Upstream;
 
 /// <summary>Asks the upstream for jobs. What comes back is an answer or a fault, never an exception.</summary>
 internal sealed class UpstreamClient(
-    OutboundChain chain, Accounts accounts, LiveConfiguration configuration, TimeProvider clock) : IDisposable
+    OutboundChain chain, AccountGates gates, LiveConfiguration configuration, TimeProvider clock) : IDisposable
 {
     private const int MaxErrorBytes = 64 * 1024;
 
     private readonly HttpMessageInvoker _client = chain.CreateClient();
+    private readonly ResiliencePipeline<UpstreamAnswer> _retry = Retry.Build(clock);
 
     public void Dispose() => _client.Dispose();
 
-    /// <summary>Fetches one job with an account's credential, within <c>Upstream:Timeout</c>.</summary>
-    public async Task<UpstreamAnswer> GetJobAsync(string account, JobAddress job)
+    /// <summary>
+    /// Fetches one job with its account's credential, within <c>Upstream:Timeout</c>; each call, retries included, first waits
+    /// for its place in the account's budget.
+    /// </summary>
+    /// <param name="team">Whose turn it takes.</param>
+    /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
+    public async Task<UpstreamAnswer> GetJobAsync(JobKey key, string team, bool isRefresh)
+    {
+        using var deadline = new CancellationTokenSource(configuration.Current.Upstream.Timeout, clock);
+        var fetch = new Fetch(gates.Of(key.Account), key, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead, clock.GetTimestamp());
+        try
+        {
+            return await _retry.ExecuteAsync(async (fetch, cancellation) => await CallAsync(fetch, cancellation), fetch, deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Between two calls.
+            return fetch.Last ?? UpstreamAnswer.Failed(UpstreamFault.TimedOut);
+        }
+    }
+
+    private async Task<UpstreamAnswer> CallAsync(Fetch fetch, CancellationToken deadline)
+    {
+        var entry = await EnterAsync(fetch, fetch.Rank);
+        if (entry.Permit is not { } permit) return fetch.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
+        var answer = await SendAsync(fetch.Key.Address, permit, permit.Credential, deadline);
+        if (answer is { Fault: UpstreamFault.None, Status: 401 or 403 } && fetch.Gate.OtherThan(permit.Credential) is { } other)
+        {
+            answer = await CallAgainAsync(fetch, answer, permit.Credential, other, deadline);
+        }
+        fetch.Last = answer;
+        return answer;
+    }
+
+    // A credential that was replaced meanwhile, or the next one: if that is accepted, the first is dead.
+    private async Task<UpstreamAnswer> CallAgainAsync(
+        Fetch fetch, UpstreamAnswer refusal, Credential refused, Credential other, CancellationToken deadline)
+    {
+        var entry = await EnterAsync(fetch, CallRank.OtherCredential);
+        if (entry.Permit is not { } permit) return refusal;
+        return await SendAsync(fetch.Key.Address, permit, other, deadline, refused);
+    }
+
+    private async ValueTask<Entry> EnterAsync(Fetch fetch, CallRank rank)
+    {
+        var options = configuration.Current.Upstream;
+        var patience = options.Accounts.GetValueOrDefault(fetch.Key.Account)?.QueueTimeout ?? TimeSpan.Zero;
+        var left = options.Timeout - clock.GetElapsedTime(fetch.Started);
+        var atMost = new[] { patience, options.Timeout / 2, left }.Min();
+        return await fetch.Gate.EnterAsync(rank, fetch.Team, fetch.Key.Address, atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero);
+    }
+
+    private async Task<UpstreamAnswer> SendAsync(
+        JobAddress job, AccountGate.Permit permit, Credential credential, CancellationToken deadline, Credential? refused = null)
+    {
+        var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
+        try
+        {
+            return answer = await SendAsync(job, credential, deadline);
+        }
+        finally
+        {
+            var end = EndOf(answer);
+            if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
+            permit.End(end, credential, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
+        }
+    }
+
+    private async Task<UpstreamAnswer> SendAsync(JobAddress job, Credential credential, CancellationToken deadline)
     {
         var options = configuration.Current;
-        if (accounts.CredentialOf(account) is not { } credential)
-        {
-            return UpstreamAnswer.Failed(UpstreamFault.NoCredential);
-        }
-        using var deadline = new CancellationTokenSource(options.Upstream.Timeout, clock);
         using var request = RequestFor(options.Upstream.BaseAddress, job, credential);
         var status = 0;
         try
         {
-            using var response = await _client.SendAsync(request, deadline.Token);
+            using var response = await _client.SendAsync(request, deadline);
             status = (int)response.StatusCode;
-            return await ReadAsync(response, credential, options.Jobs.MaxBodyBytes, deadline.Token);
+            return await ReadAsync(response, credential, options.Jobs.MaxBodyBytes, deadline);
         }
         catch (OperationCanceledException)
         {
             return UpstreamAnswer.Failed(UpstreamFault.TimedOut, status);
-        }
-        catch (BrokenCircuitException)
-        {
-            return UpstreamAnswer.Failed(UpstreamFault.CircuitOpen, retryAfter: OutboundChain.BreakDuration);
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
             return UpstreamAnswer.Failed(status == 0 ? UpstreamFault.Unreachable : UpstreamFault.CutShort, status);
         }
     }
+
+    private static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
+    {
+        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut } or { Status: >= 500 } => CallEnd.Failed,
+        { Status: 200 or 400 or 404 } => CallEnd.Accepted,
+        { Status: 401 } => CallEnd.Unauthorized,
+        { Status: 403 } => CallEnd.Refused,
+        { Status: 429 } => CallEnd.Busy,
+        _ => CallEnd.Unknown,
+    };
 
     // These headers and no others; HTTP/2 where the upstream offers it in the TLS handshake.
     private static HttpRequestMessage RequestFor(Uri baseAddress, JobAddress job, Credential credential)
@@ -109,4 +178,10 @@ internal sealed class UpstreamClient(
         { Date: { } date } => date - clock.GetUtcNow(),
         _ => null,
     };
+
+    private sealed record Fetch(AccountGate Gate, JobKey Key, string Team, CallRank Rank, long Started)
+    {
+        /// <summary>What the last call brought; it stands where no further call may go out.</summary>
+        public UpstreamAnswer? Last { get; set; }
+    }
 }

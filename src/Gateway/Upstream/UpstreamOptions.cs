@@ -36,37 +36,3 @@ internal sealed class UpstreamOptions
         foreach (var (name, account) in Accounts) account.Check(mistakes, name, used.Contains(name));
     }
 }
-
-/// <summary>One upstream credential: the value of <c>Authorization</c>, verbatim, given here or in a file.</summary>
-internal sealed class AccountOptions
-{
-    public string Credential { get; set; } = "";
-
-    /// <summary>A file that holds the credential; it is read again when it changes.</summary>
-    public string CredentialFile { get; set; } = "";
-
-    public bool IsEmpty => Credential.Length == 0 && CredentialFile.Length == 0;
-
-    public void Check(Mistakes mistakes, string name, bool used)
-    {
-        var key = $"Upstream:Accounts:{name}";
-        mistakes.Name(key, name, "an account's");
-        if (IsEmpty)
-        {
-            mistakes.Unless(!used, key, "a team uses this account, but it has neither Credential nor CredentialFile");
-            return;
-        }
-        if (Credential.Length > 0 && CredentialFile.Length > 0)
-        {
-            mistakes.Add(key, "has both Credential and CredentialFile; set one");
-        }
-        else if (Credential.Length > 0)
-        {
-            mistakes.Unless(Upstream.Credential.TryParse(Credential, out _), $"{key}:Credential", Upstream.Credential.Form);
-        }
-        else if (!Upstream.Credential.TryReadFile(CredentialFile, out _, out var problem))
-        {
-            mistakes.Add($"{key}:CredentialFile", problem);
-        }
-    }
-}

@@ -24,7 +24,10 @@ internal static class Purging
 
     /// <summary>An account of the test's own, and the team that reads with it.</summary>
     public static (string Key, string? Value)[] Account(string name, string team = "mapping") =>
-        [($"Upstream:Accounts:{name}:Credential", Canary.Credential), ($"Teams:{team}:Account", name)];
+    [
+        ($"Upstream:Accounts:{name}:Credential", Canary.Credential), ($"Upstream:Accounts:{name}:RequestsPerSecond", "100000"),
+        ($"Upstream:Accounts:{name}:Burst", "1000000"), ($"Upstream:Accounts:{name}:MaxConcurrentRequests", "10000"), ($"Teams:{team}:Account", name),
+    ];
 
     public static async Task<HttpResponseMessage> PurgeAsync(GatewayNode node, string scope, string key = OperatorKey)
     {

@@ -49,7 +49,21 @@ internal sealed class World : IAsyncDisposable
         var upstream = await SimulatedUpstream.StartAsync(credentials: [Canary.Credential], clock: clock);
         var all = Defaults(upstream.Address);
         foreach (var (key, value) in settings) all[key] = value;
+        if (all.GetValueOrDefault("ConnectionStrings:Redis") is { Length: > 0 }) UseAccountOfItsOwn(all);
         return new World(upstream, clock, all);
+    }
+
+    // What one test has the upstream do to its account, others that share a Redis are not to notice.
+    private static void UseAccountOfItsOwn(Dictionary<string, string?> settings)
+    {
+        const string Default = "Upstream:Accounts:default:";
+        var name = Purging.NewAccount();
+        foreach (var (key, value) in settings.Where(setting => setting.Key.StartsWith(Default, StringComparison.Ordinal)).ToArray())
+        {
+            settings[$"Upstream:Accounts:{name}:{key[Default.Length..]}"] = value;
+        }
+        settings.TryAdd("Teams:mapping:Account", name);
+        settings.TryAdd("Teams:survey:Account", name);
     }
 
     public static string Sha256(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
@@ -103,6 +117,9 @@ internal sealed class World : IAsyncDisposable
     {
         ["Upstream:BaseAddress"] = upstream.ToString(),
         ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+        ["Upstream:Accounts:default:RequestsPerSecond"] = "100000",
+        ["Upstream:Accounts:default:Burst"] = "1000000",
+        ["Upstream:Accounts:default:MaxConcurrentRequests"] = "10000",
         ["Teams:mapping:Workflows:0"] = "*",
         ["Teams:mapping:Quota"] = "plenty",
         ["Teams:mapping:ApiKeys:0:Id"] = "mapping-test",

@@ -1,0 +1,22 @@
+using System.Collections.Concurrent;
+using Gateway.Configuration;
+using Gateway.Limits;
+using Gateway.Operations;
+
+namespace Gateway.Upstream;
+
+/// <summary>The gates of all accounts.</summary>
+internal sealed class AccountGates
+{
+    private readonly ConcurrentDictionary<string, AccountGate> _all = new(StringComparer.OrdinalIgnoreCase);
+    private readonly Func<string, AccountGate> _make;
+
+    public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, LiveConfiguration configuration,
+        GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
+    {
+        _make = account => new AccountGate(account, accounts, shared, nodes, configuration, metrics, clock, logger);
+        metrics.ObserveAccounts(_all);
+    }
+
+    public AccountGate Of(string account) => _all.GetOrAdd(account, _make);
+}

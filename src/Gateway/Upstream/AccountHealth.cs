@@ -1,0 +1,194 @@
+namespace Gateway.Upstream;
+
+/// <summary>
+/// Whether an account may be used, as all nodes together have seen: pauses that the upstream asked for, the circuit breaker,
+/// and which credentials it takes. Times are microseconds since 1970, by one clock.
+/// </summary>
+internal sealed class AccountHealth
+{
+    public const double Second = 1e6;
+
+    /// <summary>How long an open circuit lets nothing through, and then one call.</summary>
+    public static readonly TimeSpan BreakDuration = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The least and the most that a 429 can ask for; it is the least where it asks for nothing.</summary>
+    public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(5);
+
+    /// <summary>How often a credential that the upstream does not take is tried again.</summary>
+    public static readonly TimeSpan BetweenDeadTrials = TimeSpan.FromSeconds(10), BetweenSuspectTrials = TimeSpan.FromSeconds(1);
+
+    /// <summary>So many jobs refused one after the other, and none accepted: then it may be the credential.</summary>
+    public const int SuspectAfter = 5;
+
+    private const int LeastCalls = 10, Remembered = 8;
+
+    private const double Window = 5 * Second, TrialOfNew = Second, Certainty = 10 * Second;
+
+    /// <summary>429: nothing goes out until then.</summary>
+    public double PausedUntil { get; set; }
+
+    /// <summary>Whether the circuit is open.</summary>
+    public bool IsBroken { get; set; }
+
+    public double ProbeFrom { get; set; }
+
+    /// <summary>Calls of this window and the one before it.</summary>
+    public int Good { get; set; }
+
+    public int Bad { get; set; }
+
+    public int GoodBefore { get; set; }
+
+    public int BadBefore { get; set; }
+
+    public double WindowUntil { get; set; }
+
+    /// <summary>One call is under way, whose end decides; until then at most.</summary>
+    public double TrialUntil { get; set; }
+
+    /// <summary>Fingerprints of credentials that the upstream took, and of those that it takes no longer.</summary>
+    public List<string> Accepted { get; set; } = [];
+
+    public List<string> Dead { get; set; } = [];
+
+    public double DeadTrialFrom { get; set; }
+
+    /// <summary>Jobs that were refused since one was accepted.</summary>
+    public List<int> RefusedJobs { get; set; } = [];
+
+    public double SuspectTrialFrom { get; set; }
+
+    /// <summary>The credential that was refused and may be dead; its successor is being tried.</summary>
+    public string Doubted { get; set; } = "";
+
+    public double DoubtUntil { get; set; }
+
+    public double CertainUntil { get; set; }
+
+    public bool IsSuspect => RefusedJobs.Count >= SuspectAfter;
+
+    /// <summary>Takes note of a call that is over.</summary>
+    public void Note(in EndedCall call, bool hasOther, AccountLimits limits, double now)
+    {
+        if (call.IsTrial) TrialUntil = 0;
+        switch (call.End)
+        {
+            case CallEnd.Accepted:
+                Count(good: 1, bad: 0, now);
+                if (call.IsTrial && IsBroken) Mend();
+                RefusedJobs.Clear();
+                Dead.Remove(call.Credential);
+                Remember(Accepted, call.Credential);
+                if (call.Supersedes is { } superseded) Bury(superseded);
+                break;
+            case CallEnd.Failed:
+                Count(good: 0, bad: 1, now);
+                if (IsBroken ? call.IsTrial : HasFailedOften) (IsBroken, ProbeFrom) = (true, now + BreakDuration.TotalMicroseconds);
+                break;
+            case CallEnd.Unauthorized:
+                Bury(call.Credential);
+                DeadTrialFrom = now + BetweenDeadTrials.TotalMicroseconds;
+                break;
+            case CallEnd.Refused:
+                Suspect(call, now);
+                if (hasOther && now >= CertainUntil) (Doubted, DoubtUntil) = (call.Credential, now + limits.CallTime.TotalMicroseconds);
+                break;
+            case CallEnd.RefusedTwice:
+                Suspect(call, now);
+                (Doubted, CertainUntil) = ("", now + Certainty);
+                break;
+            case CallEnd.Busy:
+                var asked = call.RetryAfter ?? TimeSpan.Zero;
+                var pause = asked < ShortestPause ? ShortestPause : asked > LongestPause ? LongestPause : asked;
+                PausedUntil = Math.Max(PausedUntil, now + pause.TotalMicroseconds);
+                break;
+        }
+    }
+
+    /// <summary>Whether calls wait because a credential was refused, and its successor is being tried.</summary>
+    public bool IsInDoubt(string credential, double now) => Doubted == credential && now < DoubtUntil;
+
+    /// <summary>When the next call may go out, alone, for its end decides about the others. Null: calls need not go alone.</summary>
+    public double? NextTrial(string credential, bool hasOther)
+    {
+        double? from = null;
+        if (hasOther && !Accepted.Contains(credential)) from = 0;
+        if (IsSuspect) from = SuspectTrialFrom;
+        if (Dead.Contains(credential)) from = Math.Max(from ?? 0, DeadTrialFrom);
+        if (IsBroken) from = Math.Max(from ?? 0, ProbeFrom);
+        return from is null ? null : Math.Max(from.Value, TrialUntil);
+    }
+
+    /// <summary>Takes note that such a call goes out.</summary>
+    public void Try(string credential, AccountLimits limits, double now)
+    {
+        // Where nothing speaks against the credential but that it is new, nobody waits for long.
+        var longest = IsBroken || IsSuspect || Dead.Contains(credential) ? limits.CallTime.TotalMicroseconds : TrialOfNew;
+        TrialUntil = now + longest;
+    }
+
+    /// <summary>Why calls should not even wait.</summary>
+    public Closed? ClosedFor(string credential, double now)
+    {
+        if (PausedUntil > now) return new Closed(UpstreamFault.Paused, PausedUntil);
+        if (Dead.Contains(credential)) return new Closed(UpstreamFault.CredentialDead, Math.Max(DeadTrialFrom, now + Second));
+        if (IsBroken) return new Closed(UpstreamFault.CircuitOpen, Math.Max(ProbeFrom, now));
+        return null;
+    }
+
+    /// <summary>Adds what another has seen.</summary>
+    public void Merge(AccountHealth other)
+    {
+        PausedUntil = Math.Max(PausedUntil, other.PausedUntil);
+        foreach (var credential in other.Accepted) Remember(Accepted, credential);
+        foreach (var credential in other.Dead) Bury(credential);
+        DeadTrialFrom = Math.Max(DeadTrialFrom, other.DeadTrialFrom);
+    }
+
+    // Half of all, and not by chance.
+    private bool HasFailedOften
+    {
+        get
+        {
+            var bad = Bad + BadBefore;
+            var all = bad + Good + GoodBefore;
+            return all >= LeastCalls && bad * 2 >= all;
+        }
+    }
+
+    private void Count(int good, int bad, double now)
+    {
+        if (now >= WindowUntil || now < WindowUntil - Window)
+        {
+            (GoodBefore, BadBefore) = now < WindowUntil + Window ? (Good, Bad) : (0, 0);
+            (Good, Bad, WindowUntil) = (0, 0, now + Window);
+        }
+        (Good, Bad) = (Good + good, Bad + bad);
+    }
+
+    private void Mend()
+    {
+        IsBroken = false;
+        (Good, Bad, GoodBefore, BadBefore) = (1, 0, 0, 0);
+    }
+
+    private void Bury(string credential)
+    {
+        Accepted.Remove(credential);
+        Remember(Dead, credential);
+        if (Doubted == credential) Doubted = "";
+    }
+
+    private void Suspect(in EndedCall call, double now)
+    {
+        if (!RefusedJobs.Contains(call.Job) && !IsSuspect) RefusedJobs.Add(call.Job);
+        if (IsSuspect) SuspectTrialFrom = now + BetweenSuspectTrials.TotalMicroseconds;
+    }
+
+    private static void Remember(List<string> list, string credential)
+    {
+        if (list.Contains(credential)) return;
+        list.Add(credential);
+        if (list.Count > Remembered) list.RemoveAt(0);
+    }
+}

@@ -1,0 +1,71 @@
+using Gateway.Configuration;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// One upstream credential, the value of <c>Authorization</c>, verbatim, given here or in a file; its successor; and what
+/// all nodes together may ask of the upstream with it.
+/// </summary>
+internal sealed record AccountOptions
+{
+    public string Credential { get; set; } = "";
+
+    /// <summary>A file that holds the credential; it is read again when it changes.</summary>
+    public string CredentialFile { get; set; } = "";
+
+    /// <summary>What takes over when the upstream refuses the credential. Empty, the default: nothing.</summary>
+    public string NextCredential { get; set; } = "";
+
+    /// <summary>A file that holds it, likewise.</summary>
+    public string NextCredentialFile { get; set; } = "";
+
+    /// <summary>Calls a second, in the long run. Default 10; 0.01 to 100,000.</summary>
+    public double RequestsPerSecond { get; set; } = 10;
+
+    /// <summary>Calls at once, after a pause. Default 20; 1 to 1 million.</summary>
+    public int Burst { get; set; } = 20;
+
+    /// <summary>Calls under way at a time. Default 32; 1 to 10,000.</summary>
+    public int MaxConcurrentRequests { get; set; } = 32;
+
+    /// <summary>How long a fill may wait for any of these. Default 2 s; 100 ms to 1 min, and never over half of <c>Upstream:Timeout</c>.</summary>
+    public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(2);
+
+    public bool IsEmpty => Credential.Length == 0 && CredentialFile.Length == 0;
+
+    public bool HasNext => NextCredential.Length > 0 || NextCredentialFile.Length > 0;
+
+    public void Check(Mistakes mistakes, string name, bool used)
+    {
+        var key = $"Upstream:Accounts:{name}";
+        mistakes.Name(key, name, "an account's");
+        mistakes.Range($"{key}:RequestsPerSecond", RequestsPerSecond, 0.01, 100_000);
+        mistakes.Range($"{key}:Burst", Burst, 1, 1_000_000);
+        mistakes.Range($"{key}:MaxConcurrentRequests", MaxConcurrentRequests, 1, 10_000);
+        mistakes.Range($"{key}:QueueTimeout", QueueTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        if (IsEmpty)
+        {
+            mistakes.Unless(!used, key, "a team uses this account, but it has neither Credential nor CredentialFile");
+            mistakes.Unless(!HasNext, key, "has a next credential, but neither Credential nor CredentialFile");
+            return;
+        }
+        CheckOne(mistakes, key, "Credential", Credential, CredentialFile);
+        if (HasNext) CheckOne(mistakes, key, "NextCredential", NextCredential, NextCredentialFile);
+    }
+
+    private static void CheckOne(Mistakes mistakes, string key, string option, string value, string file)
+    {
+        if (value.Length > 0 && file.Length > 0)
+        {
+            mistakes.Add(key, $"has both {option} and {option}File; set one");
+        }
+        else if (value.Length > 0)
+        {
+            mistakes.Unless(Upstream.Credential.TryParse(value, out _), $"{key}:{option}", Upstream.Credential.Form);
+        }
+        else if (!Upstream.Credential.TryReadFile(file, out _, out var problem))
+        {
+            mistakes.Add($"{key}:{option}File", problem);
+        }
+    }
+}

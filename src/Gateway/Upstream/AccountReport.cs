@@ -1,0 +1,83 @@
+using Gateway.Limits;
+
+namespace Gateway.Upstream;
+
+/// <summary>In which order calls go out, where they wait.</summary>
+internal enum CallRank
+{
+    /// <summary>The same question again, with another credential, for the first was refused.</summary>
+    OtherCredential,
+
+    /// <summary>Of a job that nobody has seen yet.</summary>
+    FirstRead,
+
+    /// <summary>Of a job of which there is a snapshot.</summary>
+    Refresh,
+}
+
+/// <summary>How a call ended, as far as it concerns the account.</summary>
+internal enum CallEnd
+{
+    /// <summary>Nothing was sent, or there is nothing to learn from it.</summary>
+    Unknown,
+
+    /// <summary>The upstream took the credential and is well: 200, 404, or a 400.</summary>
+    Accepted,
+
+    /// <summary>5xx, no answer in time, or no connection.</summary>
+    Failed,
+
+    /// <summary>401.</summary>
+    Unauthorized,
+
+    /// <summary>403: this job, or the credential.</summary>
+    Refused,
+
+    /// <summary>Another credential was refused the same job: it is the job.</summary>
+    RefusedTwice,
+
+    /// <summary>429.</summary>
+    Busy,
+}
+
+/// <summary>What all nodes together may ask of the upstream with one account.</summary>
+/// <param name="CallTime">No call lasts longer.</param>
+internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequests, TimeSpan CallTime)
+{
+    public static AccountLimits Of(AccountOptions options, TimeSpan timeout) => new(
+        new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests, timeout + TimeSpan.FromSeconds(1));
+
+    /// <summary>The share of one of several nodes that cannot ask each other.</summary>
+    public AccountLimits Share(int nodes) =>
+        this with { Budget = Budget.Share(nodes), MaxConcurrentRequests = Math.Max(1, MaxConcurrentRequests / nodes) };
+}
+
+/// <summary>Calls that wait, of one rank and one team.</summary>
+internal readonly record struct WaitingCalls(CallRank Rank, string Team, int Count);
+
+/// <summary>A call that is over.</summary>
+/// <param name="Credential">The fingerprint of what it was made with.</param>
+/// <param name="Job">A number that stands for the job.</param>
+/// <param name="IsTrial">Whether it was the one call that was let through.</param>
+/// <param name="RetryAfter">Of <see cref="CallEnd.Busy"/>: as the upstream gave it.</param>
+/// <param name="Supersedes">The fingerprint of the credential that was refused where this one was accepted.</param>
+internal readonly record struct EndedCall(
+    CallEnd End, string Credential, int Job = 0, bool IsTrial = false, TimeSpan? RetryAfter = null, string? Supersedes = null);
+
+/// <summary>What a node tells of its calls, and asks for.</summary>
+/// <param name="UnderWay">Calls that this node has under way.</param>
+/// <param name="Credential">The fingerprint of what it would call with.</param>
+/// <param name="HasOther">Whether there is another credential to try.</param>
+/// <param name="SpentAlone">Calls made without asking, while there was nobody to ask.</param>
+internal sealed record NodeReport(
+    string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string Credential, bool HasOther, int SpentAlone = 0);
+
+/// <summary>Why no call may be made for a while, and until when, in microseconds since 1970.</summary>
+internal readonly record struct Closed(UpstreamFault Reason, double Until);
+
+/// <summary>What a node may do now.</summary>
+/// <param name="Granted">For each call that may go out, whose it is.</param>
+/// <param name="AreTrials">Whether it is the one call that is let through.</param>
+/// <param name="Closed">Null: calls go out as the budget allows.</param>
+/// <param name="Wait">After this there may be more.</param>
+internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, bool AreTrials, Closed? Closed, TimeSpan Wait);

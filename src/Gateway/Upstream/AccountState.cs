@@ -1,0 +1,104 @@
+using Gateway.Limits;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// One account, as all nodes together know it: what is left of its budget, which nodes have calls under way or waiting, and
+/// whether it may be used at all. It is the same in a node's memory and in Redis. Times are microseconds since 1970, by one
+/// clock: that of Redis, where there is one.
+/// </summary>
+internal sealed class AccountState
+{
+    // A node that is waiting for calls says so more often.
+    private const double WaitingStay = 0.5e6;
+
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25), Yield = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Tells it from one that was begun anew, because the former was lost.</summary>
+    public string Origin { get; set; } = "";
+
+    /// <summary>When the whole burst is there again (<see cref="Gcra"/>).</summary>
+    public double Restored { get; set; }
+
+    public FairOrder Order { get; set; } = new();
+
+    public AccountHealth Health { get; set; } = new();
+
+    public Dictionary<string, NodeCalls> Nodes { get; set; } = new(StringComparer.Ordinal);
+
+    /// <summary>What a node makes of the last it knew, where it can ask nobody any more: it begins with nothing left.</summary>
+    public static AccountState Alone(AccountHealth? known, AccountLimits share, double now)
+    {
+        var alone = new AccountState { Restored = share.Budget.With(0, now) };
+        if (known is not null) alone.Health.Merge(known);
+        return alone;
+    }
+
+    /// <summary>Hears a node, and says what it may do.</summary>
+    public NodeReply Exchange(NodeReport report, AccountLimits limits, double now)
+    {
+        Restored = limits.Budget.Take(Restored, now, report.SpentAlone);
+        foreach (var call in report.Ended) Health.Note(call, report.HasOther, limits, now);
+        Register(report, limits, now);
+
+        var granted = new List<(CallRank, string)>();
+        var closed = Health.ClosedFor(report.Credential, now);
+        var trial = Health.NextTrial(report.Credential, report.HasOther);
+        var onlyOther = Health.IsInDoubt(report.Credential, now) || trial > now;
+        if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, atMost: trial is null ? int.MaxValue : 1);
+
+        var isTrial = trial is not null && granted.Any(call => call.Item1 != CallRank.OtherCredential);
+        if (isTrial) Health.Try(report.Credential, limits, now);
+        Order.Prune();
+        return new NodeReply(granted, isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
+    }
+
+    private void Register(NodeReport report, AccountLimits limits, double now)
+    {
+        Nodes[report.Node] = new NodeCalls(
+            report.UnderWay, now + limits.CallTime.TotalMicroseconds, report.Waiting, report.Waiting.Length == 0 ? 0 : now + WaitingStay);
+        foreach (var (node, calls) in Nodes)
+        {
+            // One from another clock would stay for ever.
+            var isGone = calls.Until <= now || calls.Until > now + 2 * limits.CallTime.TotalMicroseconds;
+            if (isGone || (node != report.Node && calls is { UnderWay: 0 } && calls.WaitingUntil <= now)) Nodes.Remove(node);
+        }
+    }
+
+    private void Grant(string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, int atMost)
+    {
+        var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - Nodes.Values.Sum(calls => (long)calls.UnderWay));
+        if (room <= 0) return;
+        var claims = Nodes.Where(calls => calls.Value.WaitingUntil > now)
+            .SelectMany(calls => calls.Value.Waiting.Select(waiting => new FairOrder.Claim(waiting.Rank, waiting.Team, calls.Key == node, waiting.Count)))
+            .Where(claim => claim.Rank == CallRank.OtherCredential || !onlyOther).ToList();
+        // What is another node's turn is left for it.
+        var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Order : Order.Copy();
+        while (room-- > 0 && ahead.Choose(claims) is >= 0 and var best)
+        {
+            var claim = claims[best];
+            if (claim.Rank != CallRank.OtherCredential && atMost-- <= 0) break;
+            claim.Left--;
+            var refreshesWait = claims.Exists(other => other is { Rank: CallRank.Refresh, Left: > 0 });
+            ahead.Serve(claim, refreshesWait);
+            if (!claim.IsOurs) continue;
+            if (ahead != Order) Order.Serve(claim, refreshesWait);
+            granted.Add((claim.Rank, claim.Team));
+        }
+        Restored = limits.Budget.Take(Restored, now, granted.Count);
+        Nodes[node] = Nodes[node] with { UnderWay = Nodes[node].UnderWay + granted.Count };
+    }
+
+    private TimeSpan Wait(AccountLimits limits, Closed? closed, double? trial, bool onlyOther, double now)
+    {
+        if (closed?.Reason == UpstreamFault.Paused) return TimeSpan.FromMicroseconds(closed.Value.Until - now);
+        var forPermit = limits.Budget.Wait(Restored, now);
+        if (forPermit > TimeSpan.Zero) return forPermit;
+        if (trial > now) return TimeSpan.FromMicroseconds(Math.Min(trial.Value - now, Poll.TotalMicroseconds));
+        return onlyOther || Nodes.Values.Sum(calls => calls.UnderWay) >= limits.MaxConcurrentRequests ? Poll : Yield;
+    }
+
+    /// <summary>The calls of one node.</summary>
+    /// <param name="Until">By then those under way have ended, also where the node has died.</param>
+    internal sealed record NodeCalls(int UnderWay, double Until, WaitingCalls[] Waiting, double WaitingUntil);
+}

@@ -1,0 +1,24 @@
+using Polly;
+using Polly.Retry;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// Repeats a call, which has no body, where the connection failed or the answer is 502, 503 or 504, unless that says when to
+/// come back. Time is bounded by the caller, for one bound covers the body and the waiting, too.
+/// </summary>
+internal static class Retry
+{
+    public static ResiliencePipeline<UpstreamAnswer> Build(TimeProvider clock) =>
+        new ResiliencePipelineBuilder<UpstreamAnswer> { TimeProvider = clock }
+            .AddRetry(new RetryStrategyOptions<UpstreamAnswer>
+            {
+                MaxRetryAttempts = 2,
+                Delay = TimeSpan.FromMilliseconds(100),
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                ShouldHandle = static attempt => ValueTask.FromResult(attempt.Outcome.Result is
+                    { Fault: UpstreamFault.Unreachable } or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null }),
+            })
+            .Build();
+}

@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Gateway.Redis;
+using StackExchange.Redis;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// Accounts as all nodes share them, in Redis: one value each, which a node changes by putting a new one in the place of the
+/// very one that it has seen. Most often it has seen the last one, and that is a single trip.
+/// </summary>
+internal sealed class SharedAccounts(RedisConnection redis)
+{
+    // A value is a version, a line feed, and the account as JSON.
+    private const string Swap = """
+        local held = redis.pcall('GET', KEYS[1])
+        if type(held) == 'table' then
+          redis.call('DEL', KEYS[1])
+          held = false
+        end
+        held = held or ''
+        local time = redis.call('TIME')
+        local now = string.format('%.0f', time[1] * 1000000 + time[2])
+        if string.match(held, '^[^\n]*') ~= ARGV[1] then return {0, now, held} end
+        redis.call('SET', KEYS[1], ARGV[2] .. '\n' .. ARGV[3], 'PX', ARGV[4])
+        return {1, now}
+        """;
+
+    private const int MaxTries = 20;
+
+    private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
+
+    public bool IsConfigured => redis.IsConfigured;
+
+    public bool IsAvailable => redis.IsAvailable;
+
+    /// <summary>Changes an account, as often as it takes.</summary>
+    /// <param name="change">It may be called several times, with accounts that differ, and does nothing else.</param>
+    /// <returns>Null: Redis is no help.</returns>
+    public async ValueTask<NodeReply?> ChangeAsync(string account, LastSeen seen, Func<AccountState, double, NodeReply> change)
+    {
+        RedisKey[] key = [$"{RedisConnection.Prefix}account:{account}:calls"];
+        for (var tries = 0; tries < MaxTries; tries++)
+        {
+            var (state, now) = (seen.Read(), seen.Now);
+            var reply = change(state, now);
+            var (version, json) = (Guid.NewGuid().ToString("N"), JsonSerializer.Serialize(state));
+            var result = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
+                Swap, key, [seen.Version, version, json, (long)Kept.TotalMilliseconds]), redis.NewPatience());
+            if (result is null) return null;
+            var time = double.Parse((string)result[1]!, CultureInfo.InvariantCulture);
+            if ((int)result[0] == 1)
+            {
+                seen.Keep(version, json, state, time);
+                return reply;
+            }
+            seen.Keep((string)result[2]!, time);
+            // Others are at it, too.
+            if (tries > 2) await Task.Delay(Random.Shared.Next(1, 2 + tries));
+        }
+        return new NodeReply([], AreTrials: false, Closed: null, TimeSpan.FromMilliseconds(Random.Shared.Next(5, 25)));
+    }
+
+    /// <summary>An account as this node has seen it last, and when that was.</summary>
+    internal sealed class LastSeen
+    {
+        private string _json = "";
+        private double _redisTime;
+        private long _seenAt = Stopwatch.GetTimestamp();
+
+        /// <summary>At first, one that there is none of.</summary>
+        public string Version { get; private set; } = "?";
+
+        /// <summary>The account after this node's last change; null before the first.</summary>
+        public AccountState? Own { get; private set; }
+
+        /// <summary>What time it is for Redis, at the least: so nothing is thought to have come back before it has.</summary>
+        public double Now => _redisTime + Stopwatch.GetElapsedTime(_seenAt).TotalMicroseconds;
+
+        /// <summary>The account; what others have lost of what this node knows, it has again.</summary>
+        public AccountState Read()
+        {
+            var state = Parse() ?? new AccountState { Origin = Guid.NewGuid().ToString("N") };
+            if (Own is null || state.Origin == Own.Origin) return state;
+            state.Restored = Math.Max(state.Restored, Own.Restored);
+            state.Health.Merge(Own.Health);
+            return state;
+        }
+
+        public void Keep(string version, string json, AccountState own, double time)
+        {
+            (Version, _json, Own) = (version, json, own);
+            Look(time);
+        }
+
+        public void Keep(string held, double time)
+        {
+            var end = held.IndexOf('\n', StringComparison.Ordinal);
+            (Version, _json) = end < 0 ? (held, "") : (held[..end], held[(end + 1)..]);
+            Look(time);
+        }
+
+        private void Look(double time) => (_redisTime, _seenAt) = (time, Stopwatch.GetTimestamp());
+
+        // What is not an account is none.
+        private AccountState? Parse()
+        {
+            try
+            {
+                return _json.Length == 0 ? null : JsonSerializer.Deserialize<AccountState>(_json);
+            }
+            catch (JsonException)
+            {
+                return null;
+            }
+        }
+    }
+}
