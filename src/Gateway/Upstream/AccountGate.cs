@@ -19,6 +19,8 @@ internal sealed partial class AccountGate(
 
     private static readonly TimeSpan LongestPromise = TimeSpan.FromMinutes(1), NoHurry = TimeSpan.FromMilliseconds(50);
 
+    // Whoever shares a Redis goes by its time, which cannot be replaced.
+    private readonly TimeProvider _clock = shared.IsConfigured ? TimeProvider.System : clock;
     private readonly string _node = Guid.NewGuid().ToString("N");
     private readonly Lock _lock = new();
     private readonly WaitingLine _line = new();
@@ -43,7 +45,7 @@ internal sealed partial class AccountGate(
         get { lock (_lock) return _line.Count; }
     }
 
-    private double Now => (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
+    private double Now => (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
 
     /// <summary>What to try instead of a credential that was refused; null: there is nothing.</summary>
     public Credential? OtherThan(Credential refused) => accounts.CredentialsOf(account)
@@ -55,19 +57,19 @@ internal sealed partial class AccountGate(
     public async ValueTask<Entry> EnterAsync(CallRank rank, string team, JobAddress job, TimeSpan patience)
     {
         var waiter = new WaitingLine.Waiter(rank, team, job);
-        var started = clock.GetTimestamp();
+        var started = _clock.GetTimestamp();
         lock (_lock) Admit(waiter);
         Kick();
         if (!waiter.Entered.Task.IsCompleted)
         {
-            await ((Task)waiter.Entered.Task).WaitAsync(patience, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)waiter.Entered.Task).WaitAsync(patience, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             lock (_lock)
             {
                 if (_line.Remove(waiter)) Turn(waiter, IsRefused ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget, null);
             }
         }
         var entry = await waiter.Entered.Task;
-        metrics.Queued(account, clock.GetElapsedTime(started), entry.Fault);
+        metrics.Queued(account, _clock.GetElapsedTime(started), entry.Fault);
         return entry;
     }
 
@@ -179,7 +181,7 @@ internal sealed partial class AccountGate(
             {
                 if (_isDirty || _line.Count == 0) continue;
             }
-            if (wait > TimeSpan.Zero) await Task.WhenAny(nudge, shared.IsConfigured ? Task.Delay(wait) : Task.Delay(wait, clock));
+            if (wait > TimeSpan.Zero) await Task.WhenAny(nudge, Task.Delay(wait, _clock));
         }
     }
 

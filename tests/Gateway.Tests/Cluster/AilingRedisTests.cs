@@ -244,7 +244,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
     public async Task A_node_whose_clock_was_fast_while_it_was_alone_joins_the_others_numbers()
     {
         await _redis.KillAsync();
-        await using var world = await World.WithoutGatewayAsync(clock: null, [("ConnectionStrings:Redis", _redis.ConnectionString), .. Purging.Operator]);
+        await using var world = await World.WithoutGatewayAsync(clock: null, [("ConnectionStrings:Redis", _redis.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
         await using var node = new GatewayNode(new(world.Settings), new Fast());
         await Purging.IsHitAsync(node, _job);
         Assert.True(await Purging.IsHitAsync(node, _job));
@@ -259,7 +259,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
     private static RedisConnection Redis(GatewayNode node) => node.Services.GetRequiredService<RedisConnection>();
 
     private static Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) =>
-        World.StartAsync([("ConnectionStrings:Redis", connectionString), .. Purging.Operator, .. settings]);
+        World.StartAsync([("ConnectionStrings:Redis", connectionString), .. World.DefaultAccount, .. Purging.Operator, .. settings]);
 
     private sealed class Fast : TimeProvider
     {

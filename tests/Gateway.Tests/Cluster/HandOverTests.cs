@@ -19,7 +19,7 @@ public sealed class HandOverTests(RedisServer redis)
     [InlineData(404, HttpStatusCode.NotFound)]
     [InlineData(400, HttpStatusCode.BadRequest)]
     [InlineData(403, HttpStatusCode.Forbidden)]
-    [InlineData(401, HttpStatusCode.BadGateway)]
+    [InlineData(401, HttpStatusCode.ServiceUnavailable)]
     [InlineData(500, HttpStatusCode.BadGateway)]
     [InlineData(429, HttpStatusCode.ServiceUnavailable)]
     public async Task What_one_node_is_told_is_what_the_others_answer_also_where_it_may_not_live(int said, HttpStatusCode status)
@@ -88,7 +88,7 @@ public sealed class HandOverTests(RedisServer redis)
         var late = world.GetAsync(job);
         await AskedAsync(world);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        Assert.True(await connection.GetDatabase().KeyDeleteAsync($"gateway:{{default/survey-1/{job}}}:lock"));
+        Assert.True(await connection.GetDatabase().KeyDeleteAsync($"gateway:{{{world.Account}/survey-1/{job}}}:lock"));
 
         using var finished = await World.GetAsync(finisher, job);
         using var answer = await late;

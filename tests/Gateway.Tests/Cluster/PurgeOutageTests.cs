@@ -25,7 +25,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     {
         await _redis.InitializeAsync();
         (_line, _otherLine) = (new RedisProxy(_redis.Port), new RedisProxy(_redis.Port));
-        _world = await World.StartAsync([("ConnectionStrings:Redis", _line.ConnectionString), .. Purging.Operator]);
+        _world = await World.StartAsync([("ConnectionStrings:Redis", _line.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
         _other = _world.AddGateway(("ConnectionStrings:Redis", _otherLine.ConnectionString));
         Assert.False(await Purging.IsHitAsync(_world.Gateway, _job));
         Assert.True(await Purging.IsHitAsync(_other, _job));

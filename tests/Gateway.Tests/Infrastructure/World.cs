@@ -79,6 +79,12 @@ internal sealed class World : IAsyncDisposable
 
     public IReadOnlyDictionary<string, string?> Settings => _settings;
 
+    /// <summary>Of a test with a Redis of its own, which goes by the names in it.</summary>
+    public static (string Key, string? Value)[] DefaultAccount => [("Teams:mapping:Account", "default"), ("Teams:survey:Account", "default")];
+
+    /// <summary>What team mapping's jobs are filed under.</summary>
+    public string Account => _settings.GetValueOrDefault("Teams:mapping:Account") ?? "default";
+
     /// <summary>The settings as environment variables, for a gateway in a process of its own.</summary>
     public Dictionary<string, string?> Environment() =>
         _settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value);
