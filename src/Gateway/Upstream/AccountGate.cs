@@ -31,7 +31,7 @@ internal sealed partial class AccountGate(
     private volatile string[] _dead = [];
     private int _underWay, _spentAlone, _nodesSeen = 1;
     private bool _isPumping, _isDirty, _isKickPlanned;
-    private TaskCompletionSource _nudge = new();
+    private TaskCompletionSource _nudge = new(), _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Whether the upstream takes none of the account's credentials, as far as it is known.</summary>
     public bool IsRefused { get; private set; }
@@ -116,16 +116,19 @@ internal sealed partial class AccountGate(
         waiter.Entered.TrySetResult(new Entry(null, fault, retryAfter ?? TimeSpan.Zero));
     }
 
-    private void Leave(EndedCall end)
+    private async ValueTask LeaveAsync(EndedCall end)
     {
+        Task told;
         lock (_lock)
         {
             _underWay--;
             if (_ended.Count < KeptEnds) _ended.Add(end);
+            told = _told.Task;
         }
-        // What went well can wait for the next question.
+        // What went well can wait for the next question; what stops other nodes cannot.
         if (end.End == CallEnd.Accepted && !end.IsTrial && end.Supersedes is null && shared.IsConfigured) _ = KickLaterAsync();
         else Kick();
+        if (end.End is CallEnd.Busy or CallEnd.Unauthorized || end.Supersedes is not null) await told;
     }
 
     private async Task KickLaterAsync()
@@ -140,14 +143,6 @@ internal sealed partial class AccountGate(
         Kick();
     }
 
-    // The first credential that is not known to be dead, else the last.
-    private Credential? CredentialNow(out bool hasOther)
-    {
-        var (credentials, dead) = (accounts.CredentialsOf(account), _dead);
-        var alive = credentials.Where(credential => !dead.Contains(credential.Fingerprint)).ToArray();
-        hasOther = alive.Length > 1;
-        return alive.FirstOrDefault() ?? credentials.LastOrDefault();
-    }
 
     private void Kick()
     {
@@ -199,14 +194,23 @@ internal sealed partial class AccountGate(
 
     private async ValueTask<TimeSpan> AskAsync()
     {
-        if (CredentialNow(out var hasOther) is not { } credential || Options is not { } options) return Refuse();
+        var credentials = accounts.CredentialsOf(account);
         NodeReport report;
+        TaskCompletionSource told;
         lock (_lock)
         {
-            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], credential.Fingerprint, hasOther, _spentAlone);
+            (told, _told) = (_told, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], Array.ConvertAll(credentials, one => one.Fingerprint), _spentAlone);
         }
-        var reply = await ExchangeAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout));
-        return Serve(credential, report, reply);
+        try
+        {
+            if (credentials.Length == 0 || Options is not { } options) return Refuse();
+            return Serve(credentials, report, await ExchangeAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout)));
+        }
+        finally
+        {
+            told.TrySetResult();
+        }
     }
 
     private TimeSpan Refuse()
@@ -251,12 +255,12 @@ internal sealed partial class AccountGate(
         return answer;
     }
 
-    private TimeSpan Serve(Credential credential, NodeReport report, NodeReply reply)
+    private TimeSpan Serve(Credential[] credentials, NodeReport report, NodeReply reply)
     {
         var health = (_alone ?? _seen.Own)?.Health ?? new AccountHealth();
         _dead = [.. health.Dead];
-        Tell(health.Dead.Contains(report.Credential) || health.IsSuspect,
-            accounts.CredentialsOf(account) is [var first, _] && health.Dead.Contains(first.Fingerprint));
+        var credential = credentials[reply.Credential];
+        Tell(isRefused: health.Dead.Contains(credential.Fingerprint) || health.IsSuspect, isOnNext: reply.Credential > 0);
         lock (_lock)
         {
             _ended = _ended[report.Ended.Length..];
@@ -300,9 +304,9 @@ internal sealed partial class AccountGate(
         /// <summary>What to make it with, unless it is for the other one.</summary>
         public Credential Credential => credential;
 
-        /// <summary>Says how it ended.</summary>
-        public void End(CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null) =>
-            gate.Leave(new EndedCall(end, used.Fingerprint, NumberOf(job), isTrial, retryAfter, supersedes?.Fingerprint));
+        /// <summary>Says how it ended, and waits until all nodes can know it where they must.</summary>
+        public ValueTask EndAsync(CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null) =>
+            gate.LeaveAsync(new EndedCall(end, used.Fingerprint, NumberOf(job), isTrial, retryAfter, supersedes?.Fingerprint));
 
         // The same on each node.
         private static int NumberOf(JobAddress job) => BitConverter.ToInt32(SHA256.HashData(Encoding.ASCII.GetBytes($"{job.Workflow}/{job.Job}")));

@@ -22,7 +22,7 @@ internal sealed class AccountHealth
 
     private const int LeastCalls = 10, Remembered = 8;
 
-    private const double Window = 5 * Second, TrialOfNew = Second, Certainty = 10 * Second;
+    private const double Window = 5 * Second, TrialOfNew = Second, LongestDoubt = 2 * Second, Certainty = 10 * Second;
 
     /// <summary>429: nothing goes out until then.</summary>
     public double PausedUntil { get; set; }
@@ -68,17 +68,19 @@ internal sealed class AccountHealth
     public bool IsSuspect => RefusedJobs.Count >= SuspectAfter;
 
     /// <summary>Takes note of a call that is over.</summary>
-    public void Note(in EndedCall call, bool hasOther, AccountLimits limits, double now)
+    /// <param name="credentials">What the node has to call with.</param>
+    public void Note(in EndedCall call, string[] credentials, double now)
     {
         if (call.IsTrial) TrialUntil = 0;
         switch (call.End)
         {
             case CallEnd.Accepted:
                 Count(good: 1, bad: 0, now);
-                if (call.IsTrial && IsBroken) Mend();
                 RefusedJobs.Clear();
-                Dead.Remove(call.Credential);
-                Remember(Accepted, call.Credential);
+                // Word of a call that was made before may come late.
+                if (call.IsTrial) Dead.Remove(call.Credential);
+                if (call.IsTrial && IsBroken) Mend();
+                if (!Dead.Contains(call.Credential)) Remember(Accepted, call.Credential);
                 if (call.Supersedes is { } superseded) Bury(superseded);
                 break;
             case CallEnd.Failed:
@@ -87,11 +89,12 @@ internal sealed class AccountHealth
                 break;
             case CallEnd.Unauthorized:
                 Bury(call.Credential);
+                Doubted = "";
                 DeadTrialFrom = now + BetweenDeadTrials.TotalMicroseconds;
                 break;
             case CallEnd.Refused:
                 Suspect(call, now);
-                if (hasOther && now >= CertainUntil) (Doubted, DoubtUntil) = (call.Credential, now + limits.CallTime.TotalMicroseconds);
+                if (now >= CertainUntil && HasOther(call.Credential, credentials)) (Doubted, DoubtUntil) = (call.Credential, now + LongestDoubt);
                 break;
             case CallEnd.RefusedTwice:
                 Suspect(call, now);
@@ -143,6 +146,15 @@ internal sealed class AccountHealth
         foreach (var credential in other.Accepted) Remember(Accepted, credential);
         foreach (var credential in other.Dead) Bury(credential);
         DeadTrialFrom = Math.Max(DeadTrialFrom, other.DeadTrialFrom);
+    }
+
+    private bool HasOther(string credential, string[] credentials)
+    {
+        foreach (var other in credentials)
+        {
+            if (other != credential && !Dead.Contains(other)) return true;
+        }
+        return false;
     }
 
     // Half of all, and not by chance.

@@ -66,18 +66,18 @@ internal readonly record struct EndedCall(
 
 /// <summary>What a node tells of its calls, and asks for.</summary>
 /// <param name="UnderWay">Calls that this node has under way.</param>
-/// <param name="Credential">The fingerprint of what it would call with.</param>
-/// <param name="HasOther">Whether there is another credential to try.</param>
+/// <param name="Credentials">The fingerprints of what it could call with, the first one first.</param>
 /// <param name="SpentAlone">Calls made without asking, while there was nobody to ask.</param>
 internal sealed record NodeReport(
-    string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string Credential, bool HasOther, int SpentAlone = 0);
+    string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string[] Credentials, int SpentAlone = 0);
 
 /// <summary>Why no call may be made for a while, and until when, in microseconds since 1970.</summary>
 internal readonly record struct Closed(UpstreamFault Reason, double Until);
 
 /// <summary>What a node may do now.</summary>
 /// <param name="Granted">For each call that may go out, whose it is.</param>
+/// <param name="Credential">Which of the credentials to use.</param>
 /// <param name="AreTrials">Whether it is the one call that is let through.</param>
 /// <param name="Closed">Null: calls go out as the budget allows.</param>
 /// <param name="Wait">After this there may be more.</param>
-internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, bool AreTrials, Closed? Closed, TimeSpan Wait);
+internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, int Credential, bool AreTrials, Closed? Closed, TimeSpan Wait);

@@ -38,19 +38,23 @@ internal sealed class AccountState
     public NodeReply Exchange(NodeReport report, AccountLimits limits, double now)
     {
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone);
-        foreach (var call in report.Ended) Health.Note(call, report.HasOther, limits, now);
+        foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
         Register(report, limits, now);
+        // The first that is not known to be dead, else the last.
+        var alive = Array.FindIndex(report.Credentials, credential => !Health.Dead.Contains(credential));
+        var used = alive < 0 ? report.Credentials.Length - 1 : alive;
+        var credential = report.Credentials[used];
 
         var granted = new List<(CallRank, string)>();
-        var closed = Health.ClosedFor(report.Credential, now);
-        var trial = Health.NextTrial(report.Credential, report.HasOther);
-        var onlyOther = Health.IsInDoubt(report.Credential, now) || trial > now;
+        var closed = Health.ClosedFor(credential, now);
+        var trial = Health.NextTrial(credential, hasOther: used < report.Credentials.Length - 1);
+        var onlyOther = Health.IsInDoubt(credential, now) || trial > now;
         if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, atMost: trial is null ? int.MaxValue : 1);
 
         var isTrial = trial is not null && granted.Any(call => call.Item1 != CallRank.OtherCredential);
-        if (isTrial) Health.Try(report.Credential, limits, now);
+        if (isTrial) Health.Try(credential, limits, now);
         Order.Prune();
-        return new NodeReply(granted, isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
+        return new NodeReply(granted, used, isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
     }
 
     private void Register(NodeReport report, AccountLimits limits, double now)
@@ -86,7 +90,12 @@ internal sealed class AccountState
             granted.Add((claim.Rank, claim.Team));
         }
         Restored = limits.Budget.Take(Restored, now, granted.Count);
-        Nodes[node] = Nodes[node] with { UnderWay = Nodes[node].UnderWay + granted.Count };
+        Nodes[node] = Nodes[node] with
+        {
+            UnderWay = Nodes[node].UnderWay + granted.Count,
+            // The others are not to leave anything to calls that go out now.
+            Waiting = [.. Nodes[node].Waiting.Select(waiting => waiting with { Count = waiting.Count - granted.Count(call => call == (waiting.Rank, waiting.Team)) })],
+        };
     }
 
     private TimeSpan Wait(AccountLimits limits, Closed? closed, double? trial, bool onlyOther, double now)

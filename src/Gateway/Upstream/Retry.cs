@@ -18,7 +18,7 @@ internal static class Retry
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
                 ShouldHandle = static attempt => ValueTask.FromResult(attempt.Outcome.Result is
-                    { Fault: UpstreamFault.Unreachable } or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null }),
+                { Fault: UpstreamFault.Unreachable } or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null }),
             })
             .Build();
 }

@@ -59,7 +59,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
             // Others are at it, too.
             if (tries > 2) await Task.Delay(Random.Shared.Next(1, 2 + tries));
         }
-        return new NodeReply([], AreTrials: false, Closed: null, TimeSpan.FromMilliseconds(Random.Shared.Next(5, 25)));
+        return new NodeReply([], Credential: 0, AreTrials: false, Closed: null, TimeSpan.FromMilliseconds(Random.Shared.Next(5, 25)));
     }
 
     /// <summary>An account as this node has seen it last, and when that was.</summary>

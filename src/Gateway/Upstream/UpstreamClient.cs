@@ -81,7 +81,7 @@ internal sealed class UpstreamClient(
         {
             var end = EndOf(answer);
             if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
-            permit.End(end, credential, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
+            await permit.EndAsync(end, credential, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
         }
     }
 

@@ -8,6 +8,9 @@ internal static class Canary
     public const string Secret = "canary-5e1f0c77d9/+&a2";
     public const string Credential = "Bearer " + Secret;
 
+    /// <summary>Its successors; whoever finds one of them finds the secret.</summary>
+    public const string Next = Credential + "-next", Third = Credential + "-third";
+
     public static void AssertAbsent(string where, string text) =>
         Assert.False(text.Contains(Secret, StringComparison.OrdinalIgnoreCase), $"The upstream credential is in {where}");
 

@@ -26,13 +26,15 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
         new(await Task.WhenAll(Enumerable.Range(0, count).Select(_ => Node.StartAsync(world.Environment()))));
 
     /// <summary>Asks one of them for a job.</summary>
-    public async Task<Answer> GetAsync(int node, string job)
+    public async Task<Answer> GetAsync(int node, string job, string key = World.MappingKey)
     {
         var watch = Stopwatch.StartNew();
-        using var answer = await _nodes[node].Client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative), World.Cancellation);
+        using var question = new HttpRequestMessage(HttpMethod.Get, new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative));
+        question.Headers.Add("X-Api-Key", key);
+        using var answer = await _nodes[node].Client.SendAsync(question, World.Cancellation);
         var body = await answer.Content.ReadAsByteArrayAsync(World.Cancellation);
         var cacheStatus = answer.Headers.TryGetValues("Cache-Status", out var values) ? string.Join(", ", values) : "";
-        return new Answer(job, answer.StatusCode, body, cacheStatus, answer.Headers.Age, answer.Content.Headers.ContentType?.MediaType, watch.Elapsed);
+        return new Answer(job, answer.StatusCode, body, cacheStatus, answer.Headers.Age, answer.Content.Headers.ContentType?.MediaType, answer.Headers.RetryAfter?.Delta, watch.Elapsed);
     }
 
     public void Signal(int node, string signal) => _nodes[node].Process.Signal(signal);
@@ -54,7 +56,7 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
     private static partial Regex Sample();
 
     internal sealed record Answer(
-        string Job, HttpStatusCode Status, byte[] Body, string CacheStatus, TimeSpan? Age, string? MediaType, TimeSpan Time)
+        string Job, HttpStatusCode Status, byte[] Body, string CacheStatus, TimeSpan? Age, string? MediaType, TimeSpan? RetryAfter, TimeSpan Time)
     {
         public override string ToString() => $"{Job}: {(int)Status} {CacheStatus} after {Time.TotalMilliseconds:0} ms";
     }

@@ -1,0 +1,81 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>Three gateways with one Redis, and two teams that ask one account for more jobs than it may fetch.</summary>
+[Collection(nameof(Alone))]
+[Trait("Redis", "any")]
+public sealed class BudgetLoadTests(RedisServer redis)
+{
+    private const int Nodes = 3, PerSecond = 10, Burst = 20, Large = 1900, Small = 100;
+
+    // What the network and a busy machine may add between the permit and the upstream's log.
+    private const double Jitter = 0.1;
+
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);
+
+    [Fact]
+    public async Task The_upstream_sees_no_more_than_the_budget_and_a_small_team_gets_its_fair_half()
+    {
+        await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(redis, [
+            ("Upstream:Accounts:default:RequestsPerSecond", $"{PerSecond}"), ("Upstream:Accounts:default:Burst", $"{Burst}"),
+            ("Upstream:Accounts:default:MaxConcurrentRequests", "32"), ("Upstream:Accounts:default:QueueTimeout", $"{Deadline}")]));
+        await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
+        // So that none of them makes its very first call, which takes long, in the crowd.
+        for (var node = 0; node < Nodes; node++) await gateways.GetAsync(node, $"finished-{Guid.NewGuid():N}");
+        await Task.Delay(TimeSpan.FromSeconds((double)Burst / PerSecond), World.Cancellation);
+        world.Upstream.Ledger.Clear();
+        var longest = new ConcurrentBag<TimeSpan>();
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(World.Cancellation);
+        var watch = Stopwatch.StartNew();
+
+        var large = Enumerable.Range(0, Large).Select(i => FetchAsync(gateways, i % Nodes, World.MappingKey, longest, enough.Token)).ToArray();
+        var small = Enumerable.Range(0, Small).Select(i => FetchAsync(gateways, i % Nodes, World.SurveyKey, longest, enough.Token)).ToArray();
+        await Task.WhenAll(small);
+
+        var took = watch.Elapsed;
+        await enough.CancelAsync();
+        await Task.WhenAll(large);
+        var calls = world.Upstream.Ledger.Calls.Select(call => call.At).Order().ToArray();
+        var excess = Excess(calls);
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"The small team was done after {took}; {calls.Length} calls, {excess:0.0} ahead at most; the longest wait was {longest.Max()}");
+        Assert.InRange(excess, double.MinValue, PerSecond * Jitter);
+        // Half of what there is, until its hundred are done; and the whole seconds that Retry-After is rounded to.
+        Assert.InRange(took.TotalSeconds, 0, (Small - Burst / 2.0) / (PerSecond / 2.0) + 8);
+        Assert.InRange(longest.Max(), TimeSpan.Zero, Deadline + Promptness.Grace);
+        // And no budget is wasted.
+        Assert.InRange(calls.Length, PerSecond * took.TotalSeconds * 0.8, double.MaxValue);
+    }
+
+    // By how many calls any window was ahead of what it may have.
+    private static double Excess(DateTimeOffset[] calls)
+    {
+        var most = double.MinValue;
+        for (var from = 0; from < calls.Length; from++)
+        {
+            for (var to = from; to < calls.Length; to++)
+            {
+                most = Math.Max(most, to - from + 1 - Burst - PerSecond * (calls[to] - calls[from]).TotalSeconds);
+            }
+        }
+        return most;
+    }
+
+    private static async Task FetchAsync(
+        GatewayProcesses gateways, int node, string key, ConcurrentBag<TimeSpan> longest, CancellationToken enough)
+    {
+        var job = $"finished-{Guid.NewGuid():N}";
+        while (!enough.IsCancellationRequested)
+        {
+            var answer = await gateways.GetAsync(node, job, key);
+            longest.Add(answer.Time);
+            if (answer.Status == HttpStatusCode.OK) return;
+            Assert.True(answer is { Status: HttpStatusCode.ServiceUnavailable, RetryAfter: not null }, $"{answer}");
+            await Task.Delay(answer.RetryAfter.Value, enough).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+}

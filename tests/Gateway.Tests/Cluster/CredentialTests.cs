@@ -1,0 +1,195 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Simulator;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>Credentials that are replaced, or die, while gateways use them.</summary>
+[Trait("Redis", "any")]
+public sealed class CredentialTests(RedisServer redis) : IDisposable
+{
+    private const string Account = "Upstream:Accounts:default:";
+
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_credential_file_is_replaced_under_load_while_the_old_one_is_retired_and_nobody_notices(bool withRedis)
+    {
+        Replace(Canary.Credential);
+        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        var nodes = Nodes(world, withRedis);
+
+        var statuses = await UnderLoadAsync(nodes, async () =>
+        {
+            foreach (var (old, next) in ((string, string)[])[(Canary.Credential, Canary.Next), (Canary.Next, Canary.Third), (Canary.Third, Canary.Credential)])
+            {
+                world.Upstream.Credentials.Accept(next);
+                Replace(next);
+                world.Upstream.Credentials.Retire(old);
+                await Task.Delay(700, World.Cancellation);
+            }
+        });
+
+        Assert.Equal([HttpStatusCode.OK], statuses);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_configured_credential_is_replaced_under_load_with_the_next_one_overlapping(bool withRedis)
+    {
+        await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
+        world.Upstream.Credentials.Accept(Canary.Next);
+        var nodes = Nodes(world, withRedis);
+
+        var statuses = await UnderLoadAsync(nodes, async () =>
+        {
+            world.Upstream.Credentials.Retire(Canary.Credential);
+            await Task.Delay(500, World.Cancellation);
+            foreach (var node in nodes)
+            {
+                node.Reconfigure(Named(world, (Account + "Credential", Canary.Next), (Account + "NextCredential", "")));
+                await Task.Delay(200, World.Cancellation);
+            }
+        });
+
+        Assert.Equal([HttpStatusCode.OK], statuses);
+    }
+
+    [Theory]
+    [InlineData(true, 403)]
+    [InlineData(false, 403)]
+    [InlineData(true, 401)]
+    public async Task A_credential_that_is_dead_from_the_start_costs_one_failed_call_and_no_failed_request(bool withRedis, int refusal)
+    {
+        await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
+        world.Upstream.Credentials.Accept(Canary.Next);
+        if (refusal == 403) world.Upstream.Credentials.Retire(Canary.Credential);
+        else world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401, Times = 1 });
+        var nodes = Nodes(world, withRedis);
+
+        var answers = await Task.WhenAll(nodes.SelectMany(node => Enumerable.Range(0, 30).Select(_ => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
+
+        Assert.Equal(["200"], answers.Select(answer => answer.IsSuccessStatusCode ? "200" : JobTests.CacheStatus(answer)).Distinct());
+        Assert.Single(world.Upstream.Ledger.Calls, call => call.Status != 200);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_credential_that_dies_is_replaced_by_the_next_one_on_all_nodes_and_never_comes_back_by_itself(bool withRedis)
+    {
+        await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
+        world.Upstream.Credentials.Accept(Canary.Next);
+        var nodes = Nodes(world, withRedis);
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
+        world.Upstream.Credentials.Retire(Canary.Credential);
+
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
+        Assert.Single(world.Upstream.Ledger.Calls, call => call.Status == 403);
+
+        // It would be taken again, and the other one not.
+        world.Upstream.Credentials.Replace([Canary.Credential]);
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.Forbidden, await AskAsync(node));
+
+        // Until somebody says so.
+        foreach (var node in nodes)
+        {
+            node.Reconfigure(Named(world, (Account + "Credential", Canary.Third), (Account + "NextCredential", "")));
+        }
+        world.Upstream.Credentials.Replace([Canary.Third]);
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
+    }
+
+    [Fact]
+    public async Task A_job_that_both_credentials_may_not_read_is_403_and_changes_nothing()
+    {
+        await using var world = await StartAsync(withRedis: true, (Account + "NextCredential", Canary.Next));
+        world.Upstream.Credentials.Accept(Canary.Next);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
+
+        using var forbidden = await world.GetAsync("forbidden");
+
+        Assert.Equal(HttpStatusCode.Forbidden, forbidden.StatusCode);
+        world.Upstream.Credentials.Retire(Canary.Next);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
+        Assert.Equal(2, world.Upstream.Ledger.Calls.Count(call => call.Status == 403));
+    }
+
+    [Theory]
+    [InlineData(true, 401)]
+    [InlineData(false, 401)]
+    [InlineData(true, 403)]
+    [InlineData(false, 403)]
+    public async Task When_both_are_dead_it_is_503_and_the_upstream_is_left_alone_until_one_is_replaced(bool withRedis, int refusal)
+    {
+        await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next), (Account + "QueueTimeout", "00:00:00.3"));
+        var nodes = Nodes(world, withRedis);
+        if (refusal == 401) world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401 });
+        world.Upstream.Credentials.Replace(refusal == 401 ? [Canary.Credential, Canary.Next, Canary.Third] : [Canary.Third]);
+        // That is found out by and by.
+        for (var i = 0; i < 10; i++) await AskAsync(nodes[i % nodes.Length]);
+        world.Upstream.Ledger.Clear();
+        var from = DateTimeOffset.UtcNow;
+
+        var answers = new List<HttpResponseMessage>();
+        while (DateTimeOffset.UtcNow < from.AddSeconds(3))
+        {
+            answers.AddRange(await Task.WhenAll(nodes.Select(node => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
+        }
+
+        var refused = answers.Where(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable).ToArray();
+        Assert.All(refused, answer => Assert.Contains("detail=credential-refused", JobTests.CacheStatus(answer), StringComparison.Ordinal));
+        Assert.All(refused, answer => Assert.NotNull(answer.Headers.RetryAfter));
+        // One call a second at most with each of them, and one in ten where there is no doubt.
+        Assert.InRange(answers.Count - refused.Length, 0, refusal == 401 ? 0 : 4);
+        Assert.InRange(world.Upstream.Ledger.Total, 0, refusal == 401 ? 0 : 8);
+        Assert.Contains(nodes.SelectMany(node => node.Log.All), line => line.StartsWith("Critical", StringComparison.Ordinal));
+
+        world.Upstream.Faults.Clear();
+        foreach (var node in nodes) node.Reconfigure(Named(world, (Account + "Credential", Canary.Third)));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => await AskAsync(nodes[^1]) == HttpStatusCode.OK, "the new one is used");
+    }
+
+    private Task<World> StartAsync(bool withRedis, params (string, string?)[] settings) =>
+        World.StartAsync([("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""), .. settings]);
+
+    private static GatewayNode[] Nodes(World world, bool withRedis) =>
+        withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
+
+    private static (string, string?)[] Named(World world, params (string Key, string? Value)[] settings) =>
+        [.. settings.Select(setting => (setting.Key.Replace("default", world.Account, StringComparison.Ordinal), setting.Value))];
+
+    private void Replace(string credential)
+    {
+        File.WriteAllText(_file + "-new", credential);
+        File.Move(_file + "-new", _file, overwrite: true);
+    }
+
+    private static async Task<HttpStatusCode> AskAsync(GatewayNode node)
+    {
+        using var answer = await World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
+        return answer.StatusCode;
+    }
+
+    // 200 requests a second, each for another job.
+    private static async Task<HttpStatusCode[]> UnderLoadAsync(GatewayNode[] nodes, Func<Task> meanwhile)
+    {
+        var asking = new List<Task<HttpStatusCode>>();
+        var changing = Task.Run(async () =>
+        {
+            await Task.Delay(500, World.Cancellation);
+            await meanwhile();
+        }, World.Cancellation);
+        using var clock = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
+        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation)) asking.Add(AskAsync(nodes[asking.Count % nodes.Length]));
+        await changing;
+        Assert.InRange(asking.Count, 100, int.MaxValue);
+        return [.. (await Task.WhenAll(asking)).Distinct()];
+    }
+}

@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Simulator;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>The upstream answers 429 to one node: the account rests, on all of them.</summary>
+[Trait("Redis", "any")]
+public sealed class PauseTests(RedisServer redis)
+{
+    private const string Busy = "finished-busy";
+
+    // What was on its way when the 429 came.
+    private static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(50);
+
+    private readonly string _other = Purging.NewAccount();
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Nobody_sends_anything_on_that_account_for_as_long_as_it_said_and_others_are_not_touched(bool withRedis)
+    {
+        await using var world = await World.StartAsync(
+            [("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""), .. Purging.Account(_other, "survey")]);
+        GatewayNode[] nodes = withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
+        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
+        using var told = await world.GetAsync(Busy);
+        var paused = world.Upstream.Ledger.Calls.Single(call => call.Status == 429).At;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
+        Assert.Equal(TimeSpan.FromSeconds(5), told.Headers.RetryAfter?.Delta);
+
+        while (DateTimeOffset.UtcNow < paused.AddSeconds(3.5))
+        {
+            foreach (var node in nodes)
+            {
+                using var refused = await AskAsync(node, World.MappingKey);
+                Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+                Assert.Contains("detail=paused", JobTests.CacheStatus(refused), StringComparison.Ordinal);
+                Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 5);
+                using var other = await AskAsync(node, World.SurveyKey, "survey-2");
+                Assert.Equal(HttpStatusCode.OK, other.StatusCode);
+            }
+            await Task.Delay(20, World.Cancellation);
+        }
+        await Purging.WithinAsync(TimeSpan.FromSeconds(4), async () =>
+        {
+            using var again = await AskAsync(nodes[^1], World.MappingKey);
+            return again.StatusCode == HttpStatusCode.OK;
+        }, "the pause is over");
+
+        Assert.DoesNotContain(world.Upstream.Ledger.Calls, call =>
+            call.WorkflowId == "survey-1" && call.At > paused + OnItsWay && call.At < paused.AddSeconds(5));
+    }
+
+    [Theory]
+    [InlineData("3", 3)]
+    [InlineData("+3 s, as a date", 3)]
+    [InlineData("99999999", 300)]
+    [InlineData("0", 1)]
+    [InlineData("-7", 1)]
+    [InlineData("soon", 1)]
+    [InlineData("Thu, 01 Jan 1970 00:00:00 GMT", 1)]
+    [InlineData("Fri, 31 Dec 9999 23:59:59 GMT", 300)]
+    [InlineData(null, 1)]
+    public async Task It_may_say_so_in_seconds_or_as_a_date_and_nobody_waits_for_ever(string? retryAfter, int seconds)
+    {
+        await using var world = await World.StartAsync();
+        if (retryAfter?.StartsWith('+') == true) retryAfter = DateTimeOffset.UtcNow.AddSeconds(3.5).ToString("r", CultureInfo.InvariantCulture);
+        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = retryAfter, Times = 1 });
+        using var told = await world.GetAsync(Busy);
+
+        using var another = await AskAsync(world.Gateway, World.MappingKey);
+
+        // One second may be waited for.
+        Assert.Equal(seconds == 1 ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, another.StatusCode);
+        if (seconds > 1) Assert.InRange(another.Headers.RetryAfter!.Delta!.Value.TotalSeconds, seconds - 1, seconds + 1);
+        Assert.Equal(seconds == 1 ? 2 : 1, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task What_is_known_answers_meanwhile_visibly_stale()
+    {
+        await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00.3"));
+        using var fresh = await world.GetAsync("run-300");
+        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "60" });
+        using var told = await world.GetAsync(Busy);
+        await Task.Delay(500, World.Cancellation);
+
+        using var stale = await world.GetAsync("run-300");
+
+        Assert.Equal(HttpStatusCode.OK, stale.StatusCode);
+        Assert.Matches("^Gateway; hit; ttl=-[0-9]+; detail=paused$", JobTests.CacheStatus(stale));
+    }
+
+    private static Task<HttpResponseMessage> AskAsync(GatewayNode node, string key, string workflow = "survey-1") =>
+        World.GetAsync(node, $"finished-{Guid.NewGuid():N}", workflow, key);
+}
