@@ -13,7 +13,7 @@ namespace Gateway;
 /// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
 /// </summary>
 internal sealed partial class RequestPath(
-    Identification callers, JobSource jobs, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
+    Identification callers, JobSource jobs, Pacing pacing, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
 {
     public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
@@ -101,7 +101,7 @@ internal sealed partial class RequestPath(
 
         // 5. Look up: a fresh snapshot in memory answers at once.
         var key = new JobKey(team.Account, address);
-        if (jobs.FindFresh(key) is { } snapshot) return Answer(Lookup.Hit(snapshot), collapsed: false);
+        if (jobs.FindFresh(key) is { } snapshot) return Answer(key, Lookup.Hit(snapshot), collapsed: false);
 
         // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
         //    leaves alone.
@@ -109,7 +109,7 @@ internal sealed partial class RequestPath(
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
         // 8. Answer: from stored bytes.
-        return Answer(lookup, collapsed);
+        return Answer(key, lookup, collapsed);
     }
 
     private static Problem Forbidden(Caller caller) => caller.Teams switch
@@ -120,7 +120,7 @@ internal sealed partial class RequestPath(
             $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may read this workflow."),
     };
 
-    private IAnswer Answer(Lookup lookup, bool collapsed)
+    private IAnswer Answer(JobKey key, Lookup lookup, bool collapsed)
     {
         var now = clock.GetUtcNow();
         collapsed |= lookup.WasElsewhere;
@@ -129,11 +129,19 @@ internal sealed partial class RequestPath(
         metrics.LookedUp(lookup.Origin, collapsed);
         return lookup.Snapshot switch
         {
-            { Kind: not VerdictKind.NotFound } job => new JobAnswer(job, status, fromCache, now),
+            { Kind: VerdictKind.Running } job => new JobAnswer(job, status, fromCache, now)
+            {
+                NextPoll = Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter),
+                IsStale = lookup.Origin == Origin.Stale,
+            },
+            { Kind: not VerdictKind.NotFound } job => new JobAnswer(job, status, fromCache, now) { IsStale = lookup.Origin == Origin.Stale },
             { } notFound => Problem.NotFound(notFound) with { CacheStatus = status, Age = fromCache ? now - notFound.FetchedAt : null },
             null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
         };
     }
+
+    // A failing upstream may have asked for more.
+    private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
 
     /// <summary>What is known of a request while it is being decided, for the log line.</summary>
     private sealed class JobRequest

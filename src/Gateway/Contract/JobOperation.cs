@@ -9,7 +9,7 @@ namespace Gateway.Contract;
 /// <summary>Adds to the job operation what every answer of it carries: headers, 304, and each problem of the one table.</summary>
 internal sealed class JobOperation : IOperationFilter
 {
-    private static readonly string[] JobHeaders = ["ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "RateLimit", "RateLimit-Policy"];
+    private static readonly string[] JobHeaders = ["ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy"];
 
     // Problems that a request with this path cannot meet.
     private static readonly ProblemType[] Elsewhere =
@@ -22,12 +22,12 @@ internal sealed class JobOperation : IOperationFilter
     {
         ["ETag"] = "Strong validator of these very bytes, one for each content coding (RFC 9110).",
         ["Cache-Status"] = "How the gateway came by the answer (RFC 9211).",
-        ["Cache-Control"] = "Finished jobs may be reused for minutes; anything else is to be asked for again.",
+        ["Cache-Control"] = "Finished jobs may be reused for minutes, running ones until Retry-After is over; anything else is to be asked for again.",
         ["Vary"] = "The request headers that the answer depends on.",
         ["Age"] = "Seconds since the upstream said it; only from cache.",
         ["RateLimit"] = "Requests left, and seconds until there are more.",
         ["RateLimit-Policy"] = "The team's quota: requests and window in seconds.",
-        ["Retry-After"] = "Seconds to wait.",
+        ["Retry-After"] = "Seconds to wait; of a running job, until it is worth asking again.",
         ["WWW-Authenticate"] = "What credential is wanted (RFC 6750).",
     };
 

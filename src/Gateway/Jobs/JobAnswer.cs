@@ -9,6 +9,12 @@ internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool f
 {
     private static readonly TimeSpan BrowserReuse = TimeSpan.FromSeconds(300);
 
+    /// <summary>When to ask again, of a job that is not finished; null: there is no telling.</summary>
+    public TimeSpan? NextPoll { get; init; }
+
+    /// <summary>Whether it answers for a failing upstream.</summary>
+    public bool IsStale { get; init; }
+
     public int Status { get; private set; } = StatusCodes.Status200OK;
 
     public async ValueTask WriteAsync(HttpContext http)
@@ -19,6 +25,7 @@ internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool f
         headers.CacheControl = CacheControl();
         headers.Vary = Answers.Vary;
         headers["Cache-Status"] = cacheStatus;
+        if (NextPoll is { } time) headers.RetryAfter = Seconds(time);
         if (fromCache) headers.Age = Seconds(now - snapshot.FetchedAt);
 
         if (MatchesIfNoneMatch(http.Request.Headers, representation.ETag))
@@ -42,14 +49,17 @@ internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool f
         await writer.WriteAsync(body, http.RequestAborted);
     }
 
-    // Only what never changes again may be reused without asking; nobody's copy outlives a signed URL within it.
+    // What never changes again may be reused for a while without asking, and what does, until it is to be asked for again;
+    // nobody's copy outlives a signed URL within it.
     private string CacheControl()
     {
-        var left = snapshot.FreshUntil - now;
-        if (snapshot.Kind != VerdictKind.Finished || left < TimeSpan.FromSeconds(1)) return "private, no-cache";
+        var reuse = snapshot.Kind == VerdictKind.Finished ? snapshot.FreshUntil - now < BrowserReuse ? snapshot.FreshUntil - now : BrowserReuse
+            : IsStale ? TimeSpan.Zero : NextPoll ?? TimeSpan.Zero;
+        if (snapshot.UrlsExpireAt is { } expiry && expiry - now < reuse) reuse = expiry - now;
+        if (reuse < TimeSpan.FromSeconds(1)) return "private, no-cache";
         // It counts from when the upstream said it, as Age does (RFC 9111, section 4.2).
         var age = fromCache ? now - snapshot.FetchedAt : TimeSpan.Zero;
-        return $"private, max-age={Seconds(TimeSpan.FromSeconds((long)age.TotalSeconds) + (left < BrowserReuse ? left : BrowserReuse))}";
+        return $"private, max-age={Seconds(TimeSpan.FromSeconds((long)age.TotalSeconds) + reuse)}";
     }
 
     private static string Seconds(TimeSpan time) => Math.Max(0, (long)time.TotalSeconds).ToString(CultureInfo.InvariantCulture);

@@ -7,7 +7,7 @@ namespace Gateway.Jobs;
 /// Where snapshots are: in this node's memory, and in Redis where it is of use. In both a snapshot gives way only to one
 /// that outranks it, so a late answer cannot take a job back to where it was.
 /// </summary>
-internal sealed class JobCache(JobMemory memory, SharedJobs shared, LiveConfiguration configuration)
+internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacing, LiveConfiguration configuration)
 {
     /// <summary>What this node's memory has. It neither waits nor leaves the process.</summary>
     public JobSnapshot? FindInMemory(JobKey key) => memory.Find(key);
@@ -16,7 +16,7 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, LiveConfigur
     public async ValueTask<SharedJobs.Found> FindAsync(JobKey key, Patience patience)
     {
         var found = await shared.FindAsync(key, patience);
-        return found with { Snapshot = found.Snapshot is { } theirs ? memory.Keep(key, theirs) : memory.Find(key) };
+        return found with { Snapshot = found.Snapshot is { } theirs ? Keep(key, theirs) : memory.Find(key) };
     }
 
     /// <summary>Keeps a snapshot for as long as it may be of use, and ends the turn in which it was fetched.</summary>
@@ -27,7 +27,13 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, LiveConfigur
         var stored = await shared.StoreAsync(key, snapshot, retention, turn, patience);
         // Unless what is there is not what it claims to be.
         if (stored == false && (await shared.FindAsync(key, patience)).Snapshot is { } better && better.Outranks(snapshot)) snapshot = better;
-        var counts = memory.Keep(key, snapshot);
+        var counts = Keep(key, snapshot);
         return (counts, stored == true || memory.Find(key) == counts);
+    }
+
+    private JobSnapshot Keep(JobKey key, JobSnapshot snapshot)
+    {
+        pacing.Observe(key, snapshot);
+        return memory.Keep(key, snapshot);
     }
 }

@@ -8,6 +8,8 @@ internal sealed class JobSnapshot
     // What a snapshot weighs beside its bodies, about.
     private const int Overhead = 512;
 
+    private JobTimes? _times;
+
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public required long Order { get; init; }
 
@@ -25,6 +27,9 @@ internal sealed class JobSnapshot
 
     /// <summary>The body in every stored coding, identity first. Of NotFound: the upstream's error object, or nothing.</summary>
     public required Representation[] Representations { get; init; }
+
+    /// <summary>What the job says of its own time; read when it is first asked for.</summary>
+    public JobTimes Times => _times ??= JobTimes.Read(Representations[0].Body.Span);
 
     /// <summary>What it weighs in memory, in bytes.</summary>
     public long Size => Overhead + Representations.Sum(representation => (long)representation.Body.Length);

@@ -26,6 +26,12 @@ internal sealed class JobsOptions
     /// <summary>Default 1 s; 0 to 1 h. Short, for a job just created may be unknown for a moment.</summary>
     public TimeSpan NotFoundLifetime { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>The soonest that a client of a running job is told to ask again. Default 2 s; 1 s to 1 h.</summary>
+    public TimeSpan MinPollInterval { get; set; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The latest. Default 30 s; 1 s to 1 day, and no less than <see cref="MinPollInterval"/>.</summary>
+    public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(30);
+
     /// <summary>How old a snapshot may be that answers for a failing upstream. Default 10 min; 0 to 1 day.</summary>
     public TimeSpan StaleIfError { get; set; } = TimeSpan.FromMinutes(10);
 
@@ -48,6 +54,9 @@ internal sealed class JobsOptions
         mistakes.Range("Jobs:FailedLifetime", FailedLifetime, TimeSpan.Zero, TimeSpan.FromDays(365));
         mistakes.Range("Jobs:RunningLifetime", RunningLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
         mistakes.Range("Jobs:NotFoundLifetime", NotFoundLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
+        var fine = mistakes.Range("Jobs:MinPollInterval", MinPollInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
+            & mistakes.Range("Jobs:MaxPollInterval", MaxPollInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        mistakes.Unless(!fine || MaxPollInterval >= MinPollInterval, "Jobs:MaxPollInterval", "must not be less than Jobs:MinPollInterval");
         mistakes.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
         mistakes.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
         mistakes.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);

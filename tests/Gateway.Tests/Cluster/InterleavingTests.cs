@@ -89,9 +89,10 @@ public sealed class InterleavingTests(RedisServer redis)
             Redis = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
             Memory = new JobMemory(_configuration, Purges, metrics, TimeProvider.System);
             Shared = new SharedJobs(Redis, new LeftTurns(Redis), Purges, metrics);
-            Cache = new JobCache(Memory, Shared, _configuration);
+            var pacing = new Pacing(_configuration);
+            Cache = new JobCache(Memory, Shared, pacing, _configuration);
             _away = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
-            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new LeftTurns(_away), Purges, metrics), _configuration);
+            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new LeftTurns(_away), Purges, metrics), pacing, _configuration);
             // Sees what is stored as it is, purged or not.
             Observer = new SharedJobs(Redis, new LeftTurns(Redis), new PurgeMarks(), metrics);
         }

@@ -1,0 +1,87 @@
+using Gateway.Configuration;
+using Microsoft.Extensions.Caching.Memory;
+
+namespace Gateway.Jobs;
+
+/// <summary>
+/// Tells clients of a running job when to ask again: in a third of the time that it is thought to take still, and the longer
+/// it is overdue, the later. What it is thought to take is what the workflow's last jobs took, as far as this node has seen
+/// them, else what the job says itself; its own progress corrects both.
+/// </summary>
+internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
+{
+    private const int Workflows = 10_000, Remembered = 16, Enough = 3;
+
+    private const double ShareOfRest = 1 / 3.0, ShareOfOverdue = 0.1, Jitter = 0.1, LeastProgress = 0.05;
+
+    private readonly MemoryCache _durations = new(new MemoryCacheOptions { SizeLimit = Workflows });
+
+    /// <summary>Takes note of how long a job took that has succeeded.</summary>
+    public void Observe(JobKey key, JobSnapshot snapshot)
+    {
+        if (snapshot.Kind != VerdictKind.Finished || snapshot.Times.Took is not { } took) return;
+        var workflow = WorkflowOf(key);
+        if (!_durations.TryGetValue(workflow, out var known) || known is not Durations durations)
+        {
+            durations = new Durations();
+            _durations.Set(workflow, durations, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromDays(7) });
+        }
+        durations.Add(key.Address.Job, took);
+    }
+
+    /// <summary>When to ask for a running job again, counted from now: whole seconds, within the configured bounds.</summary>
+    public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
+    {
+        var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;
+        var interval = Interval(snapshot.Times, usual, now) * (1 + Jitter * (2 * Random.Shared.NextDouble() - 1));
+        var options = configuration.Current.Jobs;
+        // Before that there is nothing new.
+        if (snapshot.FreshUntil - now > interval) interval = snapshot.FreshUntil - now;
+        var seconds = Math.Ceiling(Math.Clamp(interval.TotalSeconds, options.MinPollInterval.TotalSeconds, options.MaxPollInterval.TotalSeconds));
+        return TimeSpan.FromSeconds(Math.Min(seconds, Math.Floor(options.MaxPollInterval.TotalSeconds)));
+    }
+
+    public void Dispose() => _durations.Dispose();
+
+    /// <summary>A pure function of what is known; zero where nothing is.</summary>
+    /// <param name="usual">What the workflow's jobs take, or null.</param>
+    public static TimeSpan Interval(JobTimes job, TimeSpan? usual, DateTimeOffset now)
+    {
+        if (now - job.StartedAt is not { } elapsed) return TimeSpan.Zero;
+        // The clocks need not agree.
+        if (elapsed < TimeSpan.Zero) elapsed = TimeSpan.Zero;
+        var rest = (usual ?? job.Estimated) - elapsed;
+        if (job.Progress is >= LeastProgress and < 1 and var progress)
+        {
+            // The further it is, the more its own pace counts.
+            var byProgress = elapsed * ((1 - progress) / progress);
+            rest = rest is { Ticks: > 0 } ? rest.Value * (1 - progress) + byProgress * progress : byProgress;
+        }
+        return rest is { Ticks: > 0 } left ? left * ShareOfRest : (rest is { } overdue ? -overdue : elapsed) * ShareOfOverdue;
+    }
+
+    private static (string, string) WorkflowOf(JobKey key) => (key.Account, key.Address.Workflow);
+
+    private sealed class Durations
+    {
+        private readonly Queue<(string Job, TimeSpan Took)> _last = new();
+        private TimeSpan? _usual;
+
+        /// <summary>The median; null where there were too few.</summary>
+        public TimeSpan? Usual
+        {
+            get { lock (_last) return _usual; }
+        }
+
+        public void Add(string job, TimeSpan took)
+        {
+            lock (_last)
+            {
+                if (_last.Any(known => known.Job == job)) return;
+                _last.Enqueue((job, took));
+                if (_last.Count > Remembered) _last.Dequeue();
+                _usual = _last.Count < Enough ? null : _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2);
+            }
+        }
+    }
+}

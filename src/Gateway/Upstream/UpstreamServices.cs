@@ -1,0 +1,14 @@
+namespace Gateway.Upstream;
+
+/// <summary>Where jobs come from.</summary>
+internal static class UpstreamServices
+{
+    public static void AddUpstream(this IServiceCollection services)
+    {
+        services.AddSingleton<Accounts>();
+        services.AddSingleton<SharedAccounts>();
+        services.AddSingleton<AccountGates>();
+        services.AddSingleton<OutboundChain>();
+        services.AddSingleton<UpstreamClient>();
+    }
+}
