@@ -1,0 +1,64 @@
+using Gateway.Configuration;
+using Gateway.Limits;
+using Gateway.Operations;
+using Gateway.Redis;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.LimitCosts;
+
+/// <summary>
+/// A node that answers <c>/{way}/{quota}</c> with a job's worth of bytes, or with 429, in a process of its own. The quota is
+/// written as requests a minute and burst, such as <c>6000-600</c>.
+/// </summary>
+internal static class Server
+{
+    public const string None = "none", Leased = "leased", Asking = "asking";
+
+    private static readonly byte[] Body = new byte[5 * 1024];
+
+    public static async Task RunAsync(string redis, string address)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls(address);
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Redis"] = redis,
+            ["Upstream:Accounts:default:Credential"] = "a-credential",
+        });
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<LiveConfiguration>();
+        builder.Services.AddSingleton<GatewayMetrics>();
+        builder.Services.AddSingleton<RedisConnection>();
+        builder.Services.AddLimits();
+        await using var app = builder.Build();
+
+        var connection = app.Services.GetRequiredService<RedisConnection>();
+        await connection.MultiplexerAsync();
+        connection.Found();
+        var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(), app.Services.GetRequiredService<SharedQuotas>());
+        app.MapGet("/{way}/{quota}", async (HttpContext http, string way, string quota) =>
+        {
+            var numbers = quota.Split('-');
+            var options = new QuotaOptions { Requests = int.Parse(numbers[0], null), Burst = int.Parse(numbers[1], null) };
+            var admitted = way switch
+            {
+                None => true,
+                Leased => await LeasedQuota(quotas, quota, options).TakeAsync(),
+                _ => await shared.AskAsync($"asking/{quota}", Gcra.Of(options), wanted: 1, back: 0) is { Granted: 1 },
+            };
+            http.Response.StatusCode = admitted ? StatusCodes.Status200OK : StatusCodes.Status429TooManyRequests;
+            if (admitted) await http.Response.BodyWriter.WriteAsync(Body);
+        });
+        await app.RunAsync();
+    }
+
+    private static Quota LeasedQuota(Quotas quotas, string quota, QuotaOptions options) =>
+        quotas.All.FirstOrDefault(known => known.Policy == quota) ?? quotas.For(Leased, quota, options);
+}
