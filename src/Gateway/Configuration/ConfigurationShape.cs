@@ -100,6 +100,7 @@ internal static class ConfigurationShape
         : type == typeof(DateTimeOffset) ? "a date and time (RFC 3339)"
         : type == typeof(bool) ? "true or false"
         : type == typeof(Uri) ? "an address"
+        : type == typeof(double) ? "a number"
         : type.IsEnum ? string.Join(" or ", Enum.GetNames(type))
         : "a whole number";
 }
