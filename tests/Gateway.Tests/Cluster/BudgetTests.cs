@@ -1,0 +1,140 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Simulator;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>What nodes ask of the upstream with one account, together.</summary>
+[Trait("Redis", "any")]
+public sealed class BudgetTests(RedisServer redis)
+{
+    private const string Account = "Upstream:Accounts:default:";
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task No_more_calls_are_under_way_than_may_be(bool withRedis)
+    {
+        const int Most = 4, Jobs = 48;
+        var delay = TimeSpan.FromSeconds(0.3);
+        await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", $"{Most}"), (Account + "QueueTimeout", "00:00:30"), ("Upstream:Timeout", "00:01:00"));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = delay });
+        var nodes = Nodes(world, withRedis);
+        var watch = Stopwatch.StartNew();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, Jobs).Select(i => AskAsync(nodes[i % nodes.Length])));
+
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
+        var calls = world.Upstream.Ledger.Calls.Select(call => call.At).Order().ToArray();
+        // The next one comes only when one has been answered, so long after it came.
+        for (var i = Most; i < calls.Length; i++) Assert.InRange(calls[i] - calls[i - Most], delay * 0.9, TimeSpan.MaxValue);
+        // And places do not stay empty.
+        Assert.InRange(watch.Elapsed, delay * (Jobs / Most), 2 * delay * (Jobs / Most) + Promptness.Grace);
+    }
+
+    [Fact]
+    public async Task Beyond_the_budget_a_job_that_nobody_has_seen_is_503_and_says_when_to_come_back()
+    {
+        await using var world = await StartAsync(withRedis: false, (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
+        using var first = await AskAsync(world.Gateway);
+
+        using var second = await AskAsync(world.Gateway);
+
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable], [first.StatusCode, second.StatusCode]);
+        Assert.Equal("/problems/upstream-budget-exhausted", (await second.Content.ReadFromJsonAsync<JsonElement>(World.Cancellation)).GetProperty("type").GetString());
+        Assert.Equal("Gateway; fwd=uri-miss; detail=over-budget", JobTests.CacheStatus(second));
+        Assert.InRange(second.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 9, 11);
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task Beyond_the_budget_a_job_that_is_known_is_answered_visibly_stale()
+    {
+        await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.2"),
+            (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
+        using var fresh = await world.GetAsync("run-300");
+        await Task.Delay(300, World.Cancellation);
+
+        using var stale = await world.GetAsync("run-300");
+
+        Assert.Equal(HttpStatusCode.OK, stale.StatusCode);
+        Assert.Matches("^Gateway; hit; ttl=-[0-9]+; detail=over-budget$", JobTests.CacheStatus(stale));
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task First_reads_go_before_refreshes_but_for_each_fifth_call()
+    {
+        await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.1"),
+            (Account + "RequestsPerSecond", "20"), (Account + "Burst", "10"), (Account + "QueueTimeout", "00:00:05"));
+        for (var i = 0; i < 10; i++) (await world.GetAsync($"run-300-{i}")).Dispose();
+        await Task.Delay(150, World.Cancellation);
+        // What came back meanwhile goes to the first of these.
+        var refreshes = Enumerable.Range(0, 10).Select(i => world.GetAsync($"run-300-{i}")).ToArray();
+        await Task.Delay(50, World.Cancellation);
+        world.Upstream.Ledger.Clear();
+        var reads = Enumerable.Range(0, 12).Select(i => world.GetAsync($"finished-{i}")).ToArray();
+        await Task.WhenAll(refreshes);
+        await Task.WhenAll(reads);
+
+        var order = string.Concat(world.Upstream.Ledger.Calls.Select(call => call.JobId[0]));
+
+        Assert.Matches("^r?ffffrffffrffffr*$", order);
+    }
+
+    [Fact]
+    public async Task A_team_that_wants_one_job_does_not_wait_behind_another_that_wants_many_also_where_it_is_one_of_those()
+    {
+        await using var world = await StartAsync(withRedis: false,
+            (Account + "RequestsPerSecond", "10"), (Account + "Burst", "50"), (Account + "QueueTimeout", "00:00:05"), ("Upstream:Timeout", "00:00:10"));
+        for (var i = 0; i < 50; i++) (await AskAsync(world.Gateway)).Dispose();
+        var many = Enumerable.Range(0, 40).Select(i => world.GetAsync($"finished-{i}")).ToArray();
+        await Task.Delay(100, World.Cancellation);
+        var watch = Stopwatch.StartNew();
+
+        using var own = await world.GetAsync("finished-own", key: World.SurveyKey);
+        var ownTook = watch.Elapsed;
+        using var common = await world.GetAsync("finished-39", key: World.SurveyKey);
+
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK], [own.StatusCode, common.StatusCode]);
+        Assert.InRange(ownTook, TimeSpan.Zero, TimeSpan.FromSeconds(1.5));
+        Assert.InRange(watch.Elapsed - ownTook, TimeSpan.Zero, TimeSpan.FromSeconds(1.5));
+        await Task.WhenAll(many);
+    }
+
+    [Fact]
+    public async Task An_open_circuit_is_open_on_all_nodes_and_one_call_at_a_time_finds_out_when_it_is_over()
+    {
+        await using var world = await StartAsync(withRedis: true);
+        var nodes = Nodes(world, withRedis: true);
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
+        for (var i = 0; i < 10; i++) (await AskAsync(nodes[0])).Dispose();
+        world.Upstream.Ledger.Clear();
+        var watch = Stopwatch.StartNew();
+
+        while (watch.Elapsed < TimeSpan.FromSeconds(2))
+        {
+            using var answer = await AskAsync(nodes[Random.Shared.Next(nodes.Length)]);
+            Assert.Matches("detail=(circuit-open|upstream-500)$", JobTests.CacheStatus(answer));
+        }
+
+        Assert.InRange(world.Upstream.Ledger.Total, 1, 5);
+        world.Upstream.Faults.Clear();
+        foreach (var node in nodes)
+        {
+            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "it is closed again");
+        }
+    }
+
+    private Task<World> StartAsync(bool withRedis, params (string, string?)[] settings) =>
+        World.StartAsync([("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""), .. settings]);
+
+    private static GatewayNode[] Nodes(World world, bool withRedis) =>
+        withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
+
+    private static Task<HttpResponseMessage> AskAsync(GatewayNode node) => World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
+}
