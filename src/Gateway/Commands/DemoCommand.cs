@@ -63,6 +63,8 @@ internal static class DemoCommand
         ["Upstream:BaseAddress"] = upstream.ToString(),
         ["Upstream:Accounts:default:Credential"] = Credential,
         ["Upstream:Accounts:default:CredentialFile"] = "",
+        ["Upstream:Accounts:default:NextCredential"] = "",
+        ["Upstream:Accounts:default:NextCredentialFile"] = "",
         ["Teams:mapping:Account"] = "default",
         ["Teams:mapping:Workflows:0"] = "*",
         ["Teams:mapping:Quota"] = "demo-mapping",

@@ -8,7 +8,7 @@ namespace Gateway.Upstream;
 /// <summary>The gates of all accounts.</summary>
 internal sealed class AccountGates
 {
-    private readonly ConcurrentDictionary<string, AccountGate> _all = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, AccountGate> _all = new(StringComparer.Ordinal);
     private readonly Func<string, AccountGate> _make;
 
     public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, LiveConfiguration configuration,
@@ -18,5 +18,6 @@ internal sealed class AccountGates
         metrics.ObserveAccounts(_all);
     }
 
-    public AccountGate Of(string account) => _all.GetOrAdd(account, _make);
+    // In Redis it has one name, however it is written in the configuration.
+    public AccountGate Of(string account) => _all.GetOrAdd(account.ToLowerInvariant(), _make);
 }
