@@ -32,6 +32,9 @@ internal sealed class AccountHealth
 
     public double ProbeFrom { get; set; }
 
+    /// <summary>Calls under way that were let through an open circuit.</summary>
+    public int Probes { get; set; }
+
     /// <summary>Calls of this window and the one before it.</summary>
     public int Good { get; set; }
 
@@ -72,6 +75,8 @@ internal sealed class AccountHealth
     public void Note(in EndedCall call, string[] credentials, double now)
     {
         if (call.IsTrial) TrialUntil = 0;
+        var wasProbe = call.IsTrial && Probes > 0;
+        if (wasProbe) Probes--;
         switch (call.End)
         {
             case CallEnd.Accepted:
@@ -84,7 +89,10 @@ internal sealed class AccountHealth
                 if (call.Supersedes is { } superseded) Bury(superseded);
                 break;
             case CallEnd.Failed:
+                // One that has hung since before the upstream was well says nothing new.
+                if (wasProbe && !IsBroken) break;
                 Count(good: 0, bad: 1, now);
+                if (!IsBroken && HasFailedOften) Probes = 0;
                 if (IsBroken ? call.IsTrial : HasFailedOften) (IsBroken, ProbeFrom) = (true, now + BreakDuration.TotalMicroseconds);
                 break;
             case CallEnd.Unauthorized:
@@ -125,8 +133,10 @@ internal sealed class AccountHealth
     /// <summary>Takes note that such a call goes out.</summary>
     public void Try(string credential, AccountLimits limits, double now)
     {
-        // Where nothing speaks against the credential but that it is new, nobody waits for long.
-        var longest = IsBroken || IsSuspect || Dead.Contains(credential) ? limits.CallTime.TotalMicroseconds : TrialOfNew;
+        if (IsBroken) Probes++;
+        // One that hangs is not waited for, and where nothing speaks against the credential but that it is new, nobody waits for long.
+        var longest = IsSuspect || Dead.Contains(credential) ? limits.CallTime.TotalMicroseconds
+            : IsBroken ? BreakDuration.TotalMicroseconds : TrialOfNew;
         TrialUntil = now + longest;
     }
 

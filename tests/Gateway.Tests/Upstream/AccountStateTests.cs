@@ -1,0 +1,45 @@
+using Gateway.Limits;
+using Gateway.Upstream;
+
+namespace Gateway.Tests.Upstream;
+
+/// <summary>What an account lets through, by a clock that is moved here.</summary>
+public sealed class AccountStateTests
+{
+    private const double Start = 1.8e15, Second = 1e6;
+
+    private static readonly AccountLimits Plenty = new(new Gcra(10, 1000), 100, TimeSpan.FromSeconds(11));
+
+    private readonly AccountState _state = new();
+
+    private double _now = Start;
+
+    [Fact]
+    public void A_probe_that_hangs_keeps_no_other_back_and_its_late_end_opens_nothing()
+    {
+        Break();
+        for (var i = 0; i < 10; i++)
+        {
+            _now += 0.5 * Second;
+            Assert.Single(Ask(FirstReads("mapping", 5)).Granted);
+        }
+        Tell(new EndedCall(CallEnd.Accepted, "one", IsTrial: true));
+        for (var i = 0; i < 9; i++) Tell(new EndedCall(CallEnd.Failed, "one", IsTrial: true));
+        Assert.Equal(5, Ask(FirstReads("mapping", 5)).Granted.Count);
+    }
+
+    private void Break()
+    {
+        for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));
+        Assert.Equal(UpstreamFault.CircuitOpen, Ask(FirstReads("mapping", 1)).Closed?.Reason);
+    }
+
+    private static WaitingCalls FirstReads(string team, int count) => new(CallRank.FirstRead, team, count);
+
+    private NodeReply Ask(params WaitingCalls[] waiting) => Exchange(waiting, [], ["one"]);
+
+    private void Tell(params EndedCall[] ended) => Exchange([], ended, ["one"]);
+
+    private NodeReply Exchange(WaitingCalls[] waiting, EndedCall[] ended, string[] credentials, int underWay = 0, string node = "a") =>
+        _state.Exchange(new NodeReport(node, underWay, waiting, ended, credentials), Plenty, _now);
+}
