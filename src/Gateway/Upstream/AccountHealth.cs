@@ -120,10 +120,12 @@ internal sealed class AccountHealth
     public bool IsInDoubt(string credential, double now) => Doubted == credential && now < DoubtUntil;
 
     /// <summary>When the next call may go out, alone, for its end decides about the others. Null: calls need not go alone.</summary>
-    public double? NextTrial(string credential, bool hasOther)
+    public double? NextTrial(string credential, bool hasOther, double now)
     {
         double? from = null;
-        if (hasOther && !Accepted.Contains(credential)) from = 0;
+        // Where a trial has no answer in time, the upstream is slow, and all go.
+        var isOverdue = TrialUntil > 0 && now >= TrialUntil;
+        if (hasOther && !Accepted.Contains(credential) && !isOverdue) from = 0;
         if (IsSuspect) from = SuspectTrialFrom;
         if (Dead.Contains(credential)) from = Math.Max(from ?? 0, DeadTrialFrom);
         if (IsBroken) from = Math.Max(from ?? 0, ProbeFrom);

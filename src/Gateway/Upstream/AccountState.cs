@@ -47,7 +47,7 @@ internal sealed class AccountState
 
         var granted = new List<(CallRank, string)>();
         var closed = Health.ClosedFor(credential, now);
-        var trial = Health.NextTrial(credential, hasOther: used < report.Credentials.Length - 1);
+        var trial = Health.NextTrial(credential, hasOther: used < report.Credentials.Length - 1, now);
         var onlyOther = Health.IsInDoubt(credential, now) || trial > now;
         if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, atMost: trial is null ? int.MaxValue : 1);
 

@@ -28,6 +28,16 @@ public sealed class AccountStateTests
         Assert.Equal(5, Ask(FirstReads("mapping", 5)).Granted.Count);
     }
 
+    [Fact]
+    public void A_new_credential_is_tried_by_one_call_but_where_the_upstream_is_slow_all_go()
+    {
+        Assert.Single(AskWithTwo(FirstReads("mapping", 9)).Granted);
+        _now += 0.9 * Second;
+        Assert.Empty(AskWithTwo(FirstReads("mapping", 9)).Granted);
+        _now += 0.2 * Second;
+        Assert.Equal(9, AskWithTwo(FirstReads("mapping", 9)).Granted.Count);
+    }
+
     private void Break()
     {
         for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));
@@ -37,6 +47,8 @@ public sealed class AccountStateTests
     private static WaitingCalls FirstReads(string team, int count) => new(CallRank.FirstRead, team, count);
 
     private NodeReply Ask(params WaitingCalls[] waiting) => Exchange(waiting, [], ["one"]);
+
+    private NodeReply AskWithTwo(params WaitingCalls[] waiting) => Exchange(waiting, [], ["one", "two"]);
 
     private void Tell(params EndedCall[] ended) => Exchange([], ended, ["one"]);
 
