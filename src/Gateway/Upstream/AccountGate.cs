@@ -19,6 +19,9 @@ internal sealed partial class AccountGate(
 
     private static readonly TimeSpan LongestPromise = TimeSpan.FromMinutes(1), NoHurry = TimeSpan.FromMilliseconds(50);
 
+    // What timers can do.
+    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1);
+
     // Whoever shares a Redis goes by its time, which cannot be replaced.
     private readonly TimeProvider _clock = shared.IsConfigured ? TimeProvider.System : clock;
     private readonly string _node = Guid.NewGuid().ToString("N");
@@ -172,11 +175,15 @@ internal sealed partial class AccountGate(
                 Log.Failed(logger, account, e);
                 wait = NoHurry;
             }
+            bool isDirty;
             lock (_lock)
             {
-                if (_isDirty || _line.Count == 0) continue;
+                if (!_isDirty && _line.Count == 0) continue;
+                isDirty = _isDirty;
             }
-            if (wait > TimeSpan.Zero) await Task.WhenAny(nudge, Task.Delay(wait, _clock));
+            // Whoever began this has a call of its own to make.
+            if (isDirty) await Task.Yield();
+            else await nudge.WaitAsync(wait > LeastWait ? wait : LeastWait, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
