@@ -204,6 +204,7 @@ internal sealed partial class AccountGate(
         var credentials = accounts.CredentialsOf(account);
         NodeReport report;
         TaskCompletionSource told;
+        var isTold = true;
         lock (_lock)
         {
             (told, _told) = (_told, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -212,12 +213,26 @@ internal sealed partial class AccountGate(
         try
         {
             if (credentials.Length == 0 || Options is not { } options) return Refuse();
-            return Serve(credentials, report, await ExchangeAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout)));
+            var reply = await ExchangeAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout));
+            if (reply != SharedAccounts.Crowded) return Serve(credentials, report, reply);
+            isTold = false;
+            return AskAgain(told);
         }
         finally
         {
-            told.TrySetResult();
+            if (isTold) told.TrySetResult();
         }
+    }
+
+    // Nobody has been told: whoever waits for that waits for the next question.
+    private TimeSpan AskAgain(TaskCompletionSource told)
+    {
+        lock (_lock)
+        {
+            _isDirty = true;
+            _ = _told.Task.ContinueWith(_ => told.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+        return TimeSpan.Zero;
     }
 
     private TimeSpan Refuse()
@@ -244,6 +259,7 @@ internal sealed partial class AccountGate(
                 if (alone is not null) state.Health.Merge(alone.Health);
                 return state.Exchange(report, limits, now);
             });
+            if (reply == SharedAccounts.Crowded) return reply;
             if (reply is not null)
             {
                 _alone = null;

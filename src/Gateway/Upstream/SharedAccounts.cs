@@ -31,13 +31,15 @@ internal sealed class SharedAccounts(RedisConnection redis)
 
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
+    public static readonly NodeReply Crowded = new([], Credential: 0, AreTrials: false, Closed: null, TimeSpan.Zero);
+
     public bool IsConfigured => redis.IsConfigured;
 
     public bool IsAvailable => redis.IsAvailable;
 
     /// <summary>Changes an account, as often as it takes.</summary>
     /// <param name="change">It may be called several times, with accounts that differ, and does nothing else.</param>
-    /// <returns>Null: Redis is no help.</returns>
+    /// <returns>Null: Redis is no help. <see cref="Crowded"/>: others were at it all the time, and nothing has changed.</returns>
     public async ValueTask<NodeReply?> ChangeAsync(string account, LastSeen seen, Func<AccountState, double, NodeReply> change)
     {
         RedisKey[] key = [$"{RedisConnection.Prefix}account:{account}:calls"];
@@ -59,7 +61,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
             // Others are at it, too.
             if (tries > 2) await Task.Delay(Random.Shared.Next(1, 2 + tries));
         }
-        return new NodeReply([], Credential: 0, AreTrials: false, Closed: null, TimeSpan.FromMilliseconds(Random.Shared.Next(5, 25)));
+        return Crowded;
     }
 
     /// <summary>An account as this node has seen it last, and when that was.</summary>

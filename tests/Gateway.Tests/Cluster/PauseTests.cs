@@ -3,6 +3,7 @@ using System.Net;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
 using Simulator;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
@@ -93,6 +94,41 @@ public sealed class PauseTests(RedisServer redis)
 
         Assert.Equal(HttpStatusCode.OK, stale.StatusCode);
         Assert.Matches("^Gateway; hit; ttl=-[0-9]+; detail=paused$", JobTests.CacheStatus(stale));
+    }
+
+    [Fact]
+    public async Task Word_of_it_is_not_lost_while_others_are_at_the_account_all_the_time()
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
+        using var known = await AskAsync(world.Gateway, World.MappingKey);
+        world.Upstream.Faults.Add(new Fault
+        {
+            Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "30", Times = 1, Delay = TimeSpan.FromMilliseconds(500),
+        });
+        var told = world.GetAsync(Busy);
+        await Task.Delay(250, World.Cancellation);
+        using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2))) await CrowdAsync(world.Account, enough.Token);
+        using var busy = await told;
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, busy.StatusCode);
+
+        using var another = await AskAsync(world.Gateway, World.MappingKey);
+
+        Assert.Contains("detail=paused", JobTests.CacheStatus(another), StringComparison.Ordinal);
+        Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Critical", StringComparison.Ordinal));
+    }
+
+    // Changes nothing, but is always faster than whoever wants to.
+    private async Task CrowdAsync(string account, CancellationToken enough)
+    {
+        const string Touch = "local held = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1] .. string.sub(held, 33), 'KEEPTTL')";
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                await connection.GetDatabase().ScriptEvaluateAsync(Touch, [$"gateway:account:{account}:calls"], [Guid.NewGuid().ToString("N")]);
+            }
+        }));
     }
 
     private static Task<HttpResponseMessage> AskAsync(GatewayNode node, string key, string workflow = "survey-1") =>
