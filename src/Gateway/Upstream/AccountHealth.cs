@@ -151,6 +151,18 @@ internal sealed class AccountHealth
         return null;
     }
 
+    /// <summary>What lies further ahead than it could is from another clock, or from before that was set back.</summary>
+    public void Bound(AccountLimits limits, double now)
+    {
+        PausedUntil = Math.Min(PausedUntil, now + LongestPause.TotalMicroseconds);
+        ProbeFrom = Math.Min(ProbeFrom, now + BreakDuration.TotalMicroseconds);
+        TrialUntil = Math.Min(TrialUntil, now + limits.CallTime.TotalMicroseconds);
+        DeadTrialFrom = Math.Min(DeadTrialFrom, now + BetweenDeadTrials.TotalMicroseconds);
+        SuspectTrialFrom = Math.Min(SuspectTrialFrom, now + BetweenSuspectTrials.TotalMicroseconds);
+        DoubtUntil = Math.Min(DoubtUntil, now + LongestDoubt);
+        CertainUntil = Math.Min(CertainUntil, now + Certainty);
+    }
+
     /// <summary>Adds what another has seen.</summary>
     public void Merge(AccountHealth other)
     {

@@ -37,6 +37,7 @@ internal sealed class AccountState
     /// <summary>Hears a node, and says what it may do.</summary>
     public NodeReply Exchange(NodeReport report, AccountLimits limits, double now)
     {
+        Health.Bound(limits, now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone);
         foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
         Register(report, limits, now);

@@ -38,6 +38,17 @@ public sealed class AccountStateTests
         Assert.Equal(9, AskWithTwo(FirstReads("mapping", 9)).Granted.Count);
     }
 
+    [Fact]
+    public void A_clock_that_is_set_back_keeps_no_circuit_open()
+    {
+        Break();
+        _now -= 3600 * Second;
+        Ask();
+        _now += 0.5 * Second;
+
+        Assert.Single(Ask(FirstReads("mapping", 5)).Granted);
+    }
+
     private void Break()
     {
         for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));
