@@ -45,9 +45,21 @@ internal sealed class SharedAccounts(RedisConnection redis)
         RedisKey[] key = [$"{RedisConnection.Prefix}account:{account}:calls"];
         for (var tries = 0; tries < MaxTries; tries++)
         {
-            var (state, now) = (seen.Read(), seen.Now);
-            var reply = change(state, now);
-            var (version, json) = (Guid.NewGuid().ToString("N"), JsonSerializer.Serialize(state));
+            var version = Guid.NewGuid().ToString("N");
+            AccountState state;
+            NodeReply reply;
+            string json;
+            try
+            {
+                state = seen.Read();
+                reply = change(state, seen.Now);
+                json = JsonSerializer.Serialize(state);
+            }
+            catch (Exception) when (seen.Forget())
+            {
+                // It looked like an account, and is none.
+                continue;
+            }
             var result = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
                 Swap, key, [seen.Version, version, json, (long)Kept.TotalMilliseconds]), redis.NewPatience());
             if (result is null) return null;
@@ -87,6 +99,8 @@ internal sealed class SharedAccounts(RedisConnection redis)
             if (Own is null || state.Origin == Own.Origin) return state;
             state.Restored = Math.Max(state.Restored, Own.Restored);
             state.Health.Merge(Own.Health);
+            // Calls under way go on.
+            foreach (var (node, calls) in Own.Nodes) state.Nodes.TryAdd(node, calls with { Waiting = [], WaitingUntil = 0 });
             return state;
         }
 
@@ -101,6 +115,15 @@ internal sealed class SharedAccounts(RedisConnection redis)
             var end = held.IndexOf('\n', StringComparison.Ordinal);
             (Version, _json) = end < 0 ? (held, "") : (held[..end], held[(end + 1)..]);
             Look(time);
+        }
+
+        /// <summary>Begins the account anew.</summary>
+        /// <returns>False: that it was already.</returns>
+        public bool Forget()
+        {
+            if (_json.Length == 0) return false;
+            _json = "";
+            return true;
         }
 
         private void Look(double time) => (_redisTime, _seenAt) = (time, Stopwatch.GetTimestamp());

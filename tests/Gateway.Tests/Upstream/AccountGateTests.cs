@@ -2,11 +2,13 @@ using Gateway.Jobs;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
 using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Upstream;
 
 /// <summary>Calls that wait on one node.</summary>
-public sealed class AccountGateTests
+[Trait("Redis", "any")]
+public sealed class AccountGateTests(RedisServer redis)
 {
     private const string Account = "Upstream:Accounts:default:";
 
@@ -23,6 +25,40 @@ public sealed class AccountGateTests
 
         Assert.NotNull((await await entering).Permit);
         Assert.True(isFree);
+    }
+
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("v\n{\"Nodes\":null}")]
+    [InlineData("v\n{\"Health\":null}")]
+    [InlineData("v\n{\"Health\":{\"Dead\":null}}")]
+    [InlineData("v\n{\"Order\":{\"Served\":null}}")]
+    [InlineData("v\n{\"Nodes\":{\"n\":null}}")]
+    [InlineData("v\n{\"Nodes\":{\"n\":{\"UnderWay\":0,\"Until\":1e18,\"WaitingUntil\":1e18,\"Waiting\":null}}}")]
+    public async Task Whatever_somebody_else_has_put_in_the_place_of_an_account_it_goes_on(string held)
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await connection.GetDatabase().StringSetAsync($"gateway:account:{world.Account}:calls", held);
+
+        Assert.NotNull((await EnterAsync(world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account))).Permit);
+    }
+
+    [Fact]
+    public async Task Where_Redis_has_lost_its_data_calls_of_others_are_still_under_way()
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "3"));
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+        for (var i = 0; i < 2; i++) Assert.NotNull((await EnterAsync(gates[0])).Permit);
+        var one = (await EnterAsync(gates[1])).Permit!;
+        await one.EndAsync(CallEnd.Accepted, one.Credential);
+        await Task.Delay(100, World.Cancellation);
+        await connection.GetDatabase().KeyDeleteAsync($"gateway:account:{world.Account}:calls");
+
+        var entered = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => EnterAsync(gates[1])));
+
+        Assert.Single(entered, entry => entry.Permit is not null);
     }
 
     private static Task<Entry> EnterAsync(AccountGate gate)
