@@ -68,7 +68,9 @@ internal sealed partial class AccountGate(
             await ((Task)waiter.Entered.Task).WaitAsync(patience, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             lock (_lock)
             {
-                if (_line.Remove(waiter)) Turn(waiter, IsRefused ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget, null);
+                // Where it may be the job and not the credential, what is known of other jobs answers.
+                var fault = IsRefused && rank != CallRank.Refresh ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget;
+                if (_line.Remove(waiter)) Turn(waiter, fault, null);
             }
         }
         var entry = await waiter.Entered.Task;

@@ -79,7 +79,8 @@ internal sealed class AccountState
             .Where(claim => claim.Rank == CallRank.OtherCredential || !onlyOther).ToList();
         // What is another node's turn is left for it.
         var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Order : Order.Copy();
-        while (room-- > 0 && ahead.Choose(claims) is >= 0 and var best)
+        // Refused jobs are read first for ever: they are not to be all that is tried.
+        while (room-- > 0 && ahead.Choose(claims, byRank: !Health.IsSuspect) is >= 0 and var best)
         {
             var claim = claims[best];
             if (claim.Rank != CallRank.OtherCredential && atMost-- <= 0) break;

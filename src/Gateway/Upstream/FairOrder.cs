@@ -22,14 +22,16 @@ internal sealed class FairOrder
         new() { Virtual = Virtual, ReadsInRow = ReadsInRow, Served = new Dictionary<string, double>(Served, StringComparer.Ordinal) };
 
     /// <summary>The best of those of which any are waiting.</summary>
+    /// <param name="byRank">Whether first reads go before refreshes.</param>
     /// <returns>Its index, or -1.</returns>
-    public int Choose(IReadOnlyList<Claim> claims)
+    public int Choose(IReadOnlyList<Claim> claims, bool byRank = true)
     {
         var rank = RankToServe(claims);
         var best = -1;
         for (var i = 0; i < claims.Count; i++)
         {
-            if (claims[i].Left == 0 || claims[i].Rank != rank) continue;
+            if (claims[i].Left == 0) continue;
+            if (claims[i].Rank != rank && (byRank || rank == CallRank.OtherCredential)) continue;
             if (best < 0 || IsBefore(claims[i], claims[best])) best = i;
         }
         return best;

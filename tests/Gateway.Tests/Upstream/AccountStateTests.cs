@@ -49,6 +49,22 @@ public sealed class AccountStateTests
         Assert.Single(Ask(FirstReads("mapping", 5)).Granted);
     }
 
+    [Fact]
+    public void A_team_that_asks_for_refused_jobs_alone_does_not_keep_the_others_from_being_tried()
+    {
+        for (var job = 0; job < 5; job++) Tell(new EndedCall(CallEnd.Refused, "one", job));
+        var tried = new List<string>();
+        for (var i = 0; i < 4; i++)
+        {
+            _now += 1.1 * Second;
+            tried.AddRange(Ask(FirstReads("refused", 9), new WaitingCalls(CallRank.Refresh, "mapping", 1)).Granted.Select(call => call.Team));
+            Tell(new EndedCall(CallEnd.Refused, "one", i, IsTrial: true));
+        }
+
+        Assert.Equal(["mapping", "refused"], tried.Take(2).Order());
+        Assert.Equal(["mapping", "refused"], tried.Skip(2).Order());
+    }
+
     private void Break()
     {
         for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));
