@@ -12,6 +12,7 @@ internal readonly record struct Entry(AccountGate.Permit? Permit, UpstreamFault 
 internal sealed class WaitingLine
 {
     private readonly Dictionary<(CallRank Rank, string Team), LinkedList<Waiter>> _lines = [];
+    private readonly Dictionary<JobAddress, Waiter> _byJob = [];
 
     /// <summary>How many calls wait.</summary>
     public int Count { get; private set; }
@@ -26,6 +27,7 @@ internal sealed class WaitingLine
     public void Add(Waiter waiter)
     {
         Count++;
+        _byJob[waiter.Job] = waiter;
         Join(waiter, waiter.Team);
     }
 
@@ -52,7 +54,7 @@ internal sealed class WaitingLine
     /// <summary>Takes any.</summary>
     public Waiter? TakeAny() => _lines.Keys.OrderBy(line => line.Rank).Select(line => Take(line.Rank, line.Team)).FirstOrDefault();
 
-    public Waiter? Find(JobAddress job) => All.FirstOrDefault(waiter => waiter.Job == job);
+    public Waiter? Find(JobAddress job) => _byJob.GetValueOrDefault(job);
 
     /// <returns>False: it had gone already.</returns>
     public bool Remove(Waiter waiter)
@@ -64,6 +66,7 @@ internal sealed class WaitingLine
             if (_lines[line].Count == 0) _lines.Remove(line);
         }
         waiter.Places.Clear();
+        if (_byJob.GetValueOrDefault(waiter.Job) == waiter) _byJob.Remove(waiter.Job);
         Count--;
         return true;
     }

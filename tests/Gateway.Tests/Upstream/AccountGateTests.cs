@@ -61,6 +61,26 @@ public sealed class AccountGateTests(RedisServer redis)
         Assert.Single(entered, entry => entry.Permit is not null);
     }
 
+    [Fact]
+    public void To_join_a_call_that_waits_costs_the_same_however_many_wait()
+    {
+        var line = new WaitingLine();
+        for (var i = 0; i < 10_000; i++)
+        {
+            Assert.True(JobAddress.TryCreate("survey-1", $"{i}", out var job));
+            line.Add(new WaitingLine.Waiter(CallRank.FirstRead, "mapping", job));
+        }
+        Assert.True(JobAddress.TryCreate("survey-1", "7000", out var sought));
+        Assert.Equal(sought, line.Find(sought)?.Job);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        for (var i = 0; i < 100; i++) line.Find(sought);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
+        Assert.True(line.Remove(line.Find(sought)!));
+        Assert.Null(line.Find(sought));
+    }
+
     private static Task<Entry> EnterAsync(AccountGate gate)
     {
         Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
