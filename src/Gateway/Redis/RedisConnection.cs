@@ -50,6 +50,9 @@ internal sealed partial class RedisConnection : IDisposable
     /// <summary>Raised when it is of no use any longer.</summary>
     public event Action? Lost;
 
+    /// <summary>Raised when it is of use again.</summary>
+    public event Action? Returned;
+
     /// <summary>Reads of plain values; null where no Redis is configured.</summary>
     public RedisCache? Cache { get; }
 
@@ -124,6 +127,7 @@ internal sealed partial class RedisConnection : IDisposable
         if (_available) return;
         _available = true;
         if (MayLog()) Log.Found(_logger);
+        Returned?.Invoke();
     }
 
     /// <summary>Says that it is of no use for now.</summary>

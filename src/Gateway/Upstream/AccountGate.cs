@@ -88,6 +88,12 @@ internal sealed partial class AccountGate(
         Kick();
     }
 
+    /// <summary>Tells the other nodes what has happened on this one while they could not be told.</summary>
+    public void TellOfTimeAlone()
+    {
+        if (_alone is not null) Kick();
+    }
+
     private void Admit(WaitingLine.Waiter waiter)
     {
         _line.Add(waiter);

@@ -16,6 +16,10 @@ internal sealed class AccountGates
     {
         _make = account => new AccountGate(account, accounts, shared, nodes, configuration, metrics, clock, logger);
         metrics.ObserveAccounts(_all);
+        shared.Returned += () =>
+        {
+            foreach (var gate in _all.Values) gate.TellOfTimeAlone();
+        };
     }
 
     // In Redis it has one name, however it is written in the configuration.

@@ -37,6 +37,13 @@ internal sealed class SharedAccounts(RedisConnection redis)
 
     public bool IsAvailable => redis.IsAvailable;
 
+    /// <summary>Raised when others can be told again.</summary>
+    public event Action Returned
+    {
+        add => redis.Returned += value;
+        remove => redis.Returned -= value;
+    }
+
     /// <summary>Changes an account, as often as it takes.</summary>
     /// <param name="change">It may be called several times, with accounts that differ, and does nothing else.</param>
     /// <returns>Null: Redis is no help. <see cref="Crowded"/>: others were at it all the time, and nothing has changed.</returns>

@@ -97,6 +97,27 @@ public sealed class PauseTests(RedisServer redis)
     }
 
     [Fact]
+    public async Task A_node_that_was_told_while_Redis_was_away_passes_it_on_when_Redis_is_back_also_when_nobody_asks_it()
+    {
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
+        var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString));
+        foreach (var node in (GatewayNode[])[world.Gateway, other]) Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
+        proxy.Cut();
+        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "60", Times = 1 });
+        using var told = await world.GetAsync(Busy);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
+
+        proxy.GetWell();
+
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
+        {
+            using var answer = await AskAsync(other, World.MappingKey);
+            return answer.StatusCode == HttpStatusCode.ServiceUnavailable;
+        }, "the other one knows");
+    }
+
+    [Fact]
     public async Task Word_of_it_is_not_lost_while_others_are_at_the_account_all_the_time()
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
