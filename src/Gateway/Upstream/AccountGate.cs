@@ -299,7 +299,14 @@ internal sealed partial class AccountGate(
             {
                 // Whoever was meant may have gone; what is granted is granted.
                 var waiter = _line.Take(rank, team) ?? _line.TakeAny();
-                if (waiter is null) continue;
+                if (waiter is null)
+                {
+                    // A trial that nobody makes is over.
+                    if (!reply.AreTrials || rank == CallRank.OtherCredential) continue;
+                    _ended.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
+                    _isDirty = true;
+                    continue;
+                }
                 _underWay++;
                 waiter.Entered.TrySetResult(new Entry(new Permit(this, credential, reply.AreTrials && rank != CallRank.OtherCredential, waiter.Job)));
             }

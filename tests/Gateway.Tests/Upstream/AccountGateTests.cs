@@ -81,9 +81,29 @@ public sealed class AccountGateTests(RedisServer redis)
         Assert.Null(line.Find(sought));
     }
 
-    private static Task<Entry> EnterAsync(AccountGate gate)
+    [Fact]
+    public async Task A_trial_that_is_granted_to_nobody_any_more_keeps_no_other_back()
+    {
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        for (var i = 0; i < 5; i++)
+        {
+            var permit = (await EnterAsync(gate)).Permit!;
+            await permit.EndAsync(CallEnd.Refused, permit.Credential);
+        }
+        await Task.Delay(1200, World.Cancellation);
+        proxy.SlowDown();
+        Assert.Null((await EnterAsync(gate, milliseconds: 100)).Permit);
+        await Task.Delay(600, World.Cancellation);
+        proxy.GetWell();
+
+        Assert.NotNull((await EnterAsync(gate)).Permit);
+    }
+
+    private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000)
     {
         Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
-        return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromSeconds(2)).AsTask();
+        return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
     }
 }
