@@ -19,7 +19,7 @@ internal readonly record struct Gcra(double Interval, double Burst)
     /// <summary>Whole permits there are now.</summary>
     /// <param name="restored">When all are there again. One that lies further ahead than it could is from another clock.</param>
     public long Available(double restored, double now) =>
-        (long)Math.Floor((now + Burst * Interval - Within(restored, now)) / Interval + 1e-6);
+        Math.Max(0, (long)Math.Floor(Burst - (Within(restored, now) - now) / Interval + 1e-6));
 
     /// <summary>Takes so many, which are there.</summary>
     public double Take(double restored, double now, double permits) => Within(Within(restored, now) + permits * Interval, now);

@@ -25,7 +25,7 @@ internal sealed class SharedQuotas(RedisConnection redis)
         local full = now + burst * interval
         local restored = tonumber(redis.call('GET', KEYS[1]) or now) or now
         restored = math.max(now, math.min(full, math.max(now, math.min(full, restored)) - back * interval))
-        local granted = math.min(wanted, math.floor((full - restored) / interval + 0.000001))
+        local granted = math.min(wanted, math.max(0, math.floor(burst - (restored - now) / interval + 0.000001)))
         restored = restored + granted * interval
         if restored > now then
           redis.call('SET', KEYS[1], string.format('%.3f', restored), 'PX', math.ceil((restored - now) / 1000) + 1000)

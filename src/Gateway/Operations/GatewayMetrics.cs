@@ -45,9 +45,9 @@ internal sealed class GatewayMetrics
         IEnumerable<Measurement<int>> Each(Func<AccountGate, int> value) =>
             gates.Select(gate => new Measurement<int>(value(gate.Value), new KeyValuePair<string, object?>("account", gate.Key)));
 
-        _meter.CreateObservableGauge("gateway.account.refused", () => Each(gate => gate.IsRefused ? 1 : 0), null,
+        _meter.CreateObservableGauge("gateway.account.refused", () => Each(gate => gate.Credentials.Standing == CredentialStanding.Refused ? 1 : 0), null,
             "1 while the upstream takes none of the account's credentials");
-        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.IsOnNext ? 1 : 0), null,
+        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.Credentials.IsOnNext ? 1 : 0), null,
             "1 while the next credential stands in for a dead one");
         _meter.CreateObservableGauge("gateway.account.queue", () => Each(gate => gate.Waiting), "{call}",
             "Calls of this node that wait for the account's budget");

@@ -38,7 +38,7 @@ internal static class Health
         public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(!accounts.Names.All(name => accounts.CredentialsOf(name).Length > 0)
                 ? HealthCheckResult.Unhealthy("An account has no readable credential")
-                : accounts.Names.Any(name => gates.Of(name).IsRefused)
+                : accounts.Names.Any(name => gates.Of(name).Credentials.Standing == CredentialStanding.Refused)
                     ? HealthCheckResult.Degraded("The upstream takes no credential of an account; cached jobs are still served")
                     : HealthCheckResult.Healthy());
     }

@@ -60,7 +60,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
             // Of any other status the body is not an error object, and nobody's to see.
             UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
-                ? Capped(answer.RetryAfter ?? AccountHealth.BreakDuration)
+                ? Capped(answer.RetryAfter ?? Circuit.BreakDuration)
                 : null,
         };
     }

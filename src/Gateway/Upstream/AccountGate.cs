@@ -1,46 +1,33 @@
-using System.Security.Cryptography;
-using System.Text;
 using Gateway.Configuration;
 using Gateway.Jobs;
-using Gateway.Limits;
 using Gateway.Operations;
 
 namespace Gateway.Upstream;
 
 /// <summary>
 /// The calls of one account on this node: they wait here until all nodes together may make one more, for a short while and
-/// not too many of them. It asks for all that wait at once, of Redis where there is one, and else of its own memory.
+/// not too many of them. It asks for all that wait at once, of its <see cref="AccountBook"/>.
 /// </summary>
 internal sealed partial class AccountGate(
-    string account, Accounts accounts, SharedAccounts shared, SharedQuotas nodes, LiveConfiguration configuration,
-    GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
+    string account, Accounts accounts, AccountBook book, bool isShared, LiveConfiguration configuration, GatewayMetrics metrics,
+    TimeProvider clock, ILogger<AccountGate> logger)
 {
     private const int LongestLine = 10_000, KeptEnds = 1_000;
 
-    private static readonly TimeSpan LongestPromise = TimeSpan.FromMinutes(1), NoHurry = TimeSpan.FromMilliseconds(50);
+    // What timers can do, and how long good news can wait.
+    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1), NoHurry = TimeSpan.FromMilliseconds(50);
 
-    // What timers can do.
-    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1);
-
-    // Whoever shares a Redis goes by its time, which cannot be replaced.
-    private readonly TimeProvider _clock = shared.IsConfigured ? TimeProvider.System : clock;
     private readonly string _node = Guid.NewGuid().ToString("N");
     private readonly Lock _lock = new();
     private readonly WaitingLine _line = new();
-    private readonly SharedAccounts.LastSeen _seen = new();
-    private readonly Dictionary<string, double> _promises = new(StringComparer.Ordinal);
+    private readonly RetryPromises _promises = new();
     private List<EndedCall> _ended = [];
-    private AccountState? _alone;
-    private volatile string[] _dead = [];
-    private int _underWay, _spentAlone, _nodesSeen = 1;
+    private int _underWay;
     private bool _isPumping, _isDirty, _isKickPlanned;
-    private TaskCompletionSource _nudge = new(), _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource _nudge = new(), _told = NewTask();
 
-    /// <summary>Whether the upstream takes none of the account's credentials, as far as it is known.</summary>
-    public bool IsRefused { get; private set; }
-
-    /// <summary>Whether the next credential has taken over.</summary>
-    public bool IsOnNext { get; private set; }
+    /// <summary>How the upstream takes the account's credentials.</summary>
+    public CredentialWatch Credentials { get; } = new(account, logger);
 
     /// <summary>Calls that wait on this node.</summary>
     public int Waiting
@@ -48,11 +35,11 @@ internal sealed partial class AccountGate(
         get { lock (_lock) return _line.Count; }
     }
 
-    private double Now => (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
+    private AccountOptions? Options => configuration.Current.Upstream.Accounts.GetValueOrDefault(account);
 
     /// <summary>What to try instead of a credential that was refused; null: there is nothing.</summary>
     public Credential? OtherThan(Credential refused) => accounts.CredentialsOf(account)
-        .FirstOrDefault(credential => credential.Fingerprint != refused.Fingerprint && !_dead.Contains(credential.Fingerprint));
+        .FirstOrDefault(credential => credential.Fingerprint != refused.Fingerprint && !book.Dead.Contains(credential.Fingerprint));
 
     /// <summary>Waits until one call may go out.</summary>
     /// <param name="team">Whose turn it takes.</param>
@@ -60,21 +47,21 @@ internal sealed partial class AccountGate(
     public async ValueTask<Entry> EnterAsync(CallRank rank, string team, JobAddress job, TimeSpan patience)
     {
         var waiter = new WaitingLine.Waiter(rank, team, job);
-        var started = _clock.GetTimestamp();
+        var started = clock.GetTimestamp();
         lock (_lock) Admit(waiter);
         Kick();
         if (!waiter.Entered.Task.IsCompleted)
         {
-            await ((Task)waiter.Entered.Task).WaitAsync(patience, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)waiter.Entered.Task).WaitAsync(patience, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Where it may be the job and not the credential, what is known of other jobs answers.
+            var fault = Credentials.Standing != CredentialStanding.Fine && rank != CallRank.Refresh ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget;
             lock (_lock)
             {
-                // Where it may be the job and not the credential, what is known of other jobs answers.
-                var fault = IsRefused && rank != CallRank.Refresh ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget;
-                if (_line.Remove(waiter)) Turn(waiter, fault, null);
+                if (_line.Remove(waiter)) TurnAway(waiter, fault);
             }
         }
         var entry = await waiter.Entered.Task;
-        metrics.Queued(account, _clock.GetElapsedTime(started), entry.Fault);
+        metrics.Queued(account, clock.GetElapsedTime(started), entry.Fault);
         return entry;
     }
 
@@ -91,43 +78,38 @@ internal sealed partial class AccountGate(
     /// <summary>Tells the other nodes what has happened on this one while they could not be told.</summary>
     public void TellOfTimeAlone()
     {
-        if (_alone is not null) Kick();
+        if (book.IsAlone) Kick();
     }
 
     private void Admit(WaitingLine.Waiter waiter)
     {
         _line.Add(waiter);
-        if (waiter.Rank == CallRank.OtherCredential || _line.Count <= Longest()) return;
+        if (waiter.Rank == CallRank.OtherCredential || Options is not { } options) return;
+        // Twice what comes to be served in time.
+        var served = options.Burst + options.RequestsPerSecond * options.QueueTimeout.TotalSeconds;
+        if (_line.Count <= Math.Min(LongestLine, Math.Ceiling(2 * served))) return;
         var surplus = _line.Surplus();
         _line.Remove(surplus);
-        Turn(surplus, UpstreamFault.OverBudget, null);
+        TurnAway(surplus, UpstreamFault.OverBudget);
     }
 
-    // Twice what comes to be served in time.
-    private int Longest()
+    private void TurnAway(WaitingLine.Waiter waiter, UpstreamFault fault)
     {
-        if (Options is not { } options) return LongestLine;
-        var served = options.Burst + options.RequestsPerSecond * options.QueueTimeout.TotalSeconds;
-        return (int)Math.Min(LongestLine, Math.Ceiling(2 * served));
+        var spacing = TimeSpan.FromSeconds(1 / (Options?.RequestsPerSecond ?? 1)) * book.Nodes * Math.Max(1, _line.Teams);
+        waiter.Entered.TrySetResult(new Entry(null, fault, _promises.Next(waiter.Team, spacing, book.Now)));
     }
 
-    private AccountOptions? Options => configuration.Current.Upstream.Accounts.GetValueOrDefault(account);
-
-    // Those who are turned away are told to come back one after the other, as the budget allows.
-    private void Turn(WaitingLine.Waiter waiter, UpstreamFault fault, TimeSpan? retryAfter)
+    private void TurnAllAway(UpstreamFault fault, TimeSpan retryAfter)
     {
-        if (retryAfter is null && Options is { } options)
+        foreach (var waiter in _line.All.ToList())
         {
-            var spacing = 1e6 / options.RequestsPerSecond * _nodesSeen * Math.Max(1, _line.Teams);
-            var promised = Math.Clamp(_promises.GetValueOrDefault(waiter.Team), Now, Now + LongestPromise.TotalMicroseconds) + spacing;
-            _promises[waiter.Team] = promised;
-            var wait = TimeSpan.FromMicroseconds(promised - Now);
-            retryAfter = wait < LongestPromise ? wait : LongestPromise;
+            _line.Remove(waiter);
+            waiter.Entered.TrySetResult(new Entry(null, fault, retryAfter));
         }
-        waiter.Entered.TrySetResult(new Entry(null, fault, retryAfter ?? TimeSpan.Zero));
     }
 
-    private async ValueTask LeaveAsync(EndedCall end)
+    /// <summary>Takes note of a call that is over.</summary>
+    public async ValueTask LeaveAsync(EndedCall end)
     {
         Task told;
         lock (_lock)
@@ -137,7 +119,7 @@ internal sealed partial class AccountGate(
             told = _told.Task;
         }
         // What went well can wait for the next question; what stops other nodes cannot.
-        if (end.End == CallEnd.Accepted && !end.IsTrial && end.Supersedes is null && shared.IsConfigured) _ = KickLaterAsync();
+        if (end.End == CallEnd.Accepted && !end.IsTrial && end.Supersedes is null && isShared) _ = KickLaterAsync();
         else Kick();
         if (end.End is CallEnd.Busy or CallEnd.Unauthorized || end.Supersedes is not null) await told;
     }
@@ -153,7 +135,6 @@ internal sealed partial class AccountGate(
         lock (_lock) _isKickPlanned = false;
         Kick();
     }
-
 
     private void Kick()
     {
@@ -180,7 +161,7 @@ internal sealed partial class AccountGate(
             catch (Exception e)
             {
                 // Whoever waits is not to wait for ever.
-                Log.Failed(logger, account, e);
+                LogFailed(logger, account, e);
                 wait = NoHurry;
             }
             bool isDirty;
@@ -191,7 +172,7 @@ internal sealed partial class AccountGate(
             }
             // Whoever began this has a call of its own to make.
             if (isDirty) await Task.Yield();
-            else await nudge.WaitAsync(wait > LeastWait ? wait : LeastWait, _clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            else await nudge.WaitAsync(wait > LeastWait ? wait : LeastWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -199,7 +180,7 @@ internal sealed partial class AccountGate(
     {
         lock (_lock)
         {
-            if (_nudge.Task.IsCompleted) _nudge = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_nudge.Task.IsCompleted) _nudge = NewTask();
             nudge = _nudge.Task;
             _isPumping = _isDirty || _line.Count > 0;
             _isDirty = false;
@@ -212,156 +193,81 @@ internal sealed partial class AccountGate(
         var credentials = accounts.CredentialsOf(account);
         NodeReport report;
         TaskCompletionSource told;
-        var isTold = true;
         lock (_lock)
         {
-            (told, _told) = (_told, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
-            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], Array.ConvertAll(credentials, one => one.Fingerprint), _spentAlone);
+            (told, _told) = (_told, NewTask());
+            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], Array.ConvertAll(credentials, one => one.Fingerprint));
         }
+        var isHeard = true;
         try
         {
-            if (credentials.Length == 0 || Options is not { } options) return Refuse();
-            var reply = await ExchangeAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout));
-            if (reply != SharedAccounts.Crowded) return Serve(credentials, report, reply);
-            isTold = false;
-            return AskAgain(told);
+            if (credentials.Length == 0 || Options is not { } options)
+            {
+                lock (_lock)
+                {
+                    _ended.Clear();
+                    TurnAllAway(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
+                }
+                return TimeSpan.Zero;
+            }
+            var reply = await book.AskAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout));
+            isHeard = reply != NodeReply.NotHeard;
+            if (isHeard) Serve(credentials, report, reply);
+            return reply.Wait;
         }
         finally
         {
-            if (isTold) told.TrySetResult();
+            if (isHeard) told.TrySetResult();
+            else TellAgain(told);
         }
     }
 
-    // Nobody has been told: whoever waits for that waits for the next question.
-    private TimeSpan AskAgain(TaskCompletionSource told)
+    // Whoever waits for that waits for the next question.
+    private void TellAgain(TaskCompletionSource told)
     {
         lock (_lock)
         {
             _isDirty = true;
             _ = _told.Task.ContinueWith(_ => told.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         }
-        return TimeSpan.Zero;
     }
 
-    private TimeSpan Refuse()
+    private void Serve(Credential[] credentials, NodeReport report, NodeReply reply)
     {
-        lock (_lock)
-        {
-            _ended.Clear();
-            foreach (var waiter in _line.All.ToList())
-            {
-                _line.Remove(waiter);
-                Turn(waiter, UpstreamFault.NoCredential, AccountHealth.ShortestPause);
-            }
-        }
-        return TimeSpan.Zero;
-    }
-
-    private async ValueTask<NodeReply> ExchangeAsync(NodeReport report, AccountLimits limits)
-    {
-        if (shared.IsAvailable)
-        {
-            var alone = _alone;
-            var reply = await shared.ChangeAsync(account, _seen, (state, now) =>
-            {
-                if (alone is not null) state.Health.Merge(alone.Health);
-                return state.Exchange(report, limits, now);
-            });
-            if (reply == SharedAccounts.Crowded) return reply;
-            if (reply is not null)
-            {
-                _alone = null;
-                _nodesSeen = Math.Max(1, _seen.Own!.Nodes.Count);
-                lock (_lock) _spentAlone -= report.SpentAlone;
-                return reply;
-            }
-        }
-        if (!shared.IsConfigured) return (_alone ??= new AccountState()).Exchange(report, limits, Now);
-
-        // By the clock of Redis still, as far as it is known.
-        var time = _seen.Own is null ? Now : _seen.Now;
-        var share = limits.Share(nodes.Nodes);
-        var answer = (_alone ??= AccountState.Alone(_seen.Own?.Health, share, time)).Exchange(report with { SpentAlone = 0 }, share, time);
-        lock (_lock) _spentAlone += answer.Granted.Count;
-        return answer;
-    }
-
-    private TimeSpan Serve(Credential[] credentials, NodeReport report, NodeReply reply)
-    {
-        var health = (_alone ?? _seen.Own)?.Health ?? new AccountHealth();
-        _dead = [.. health.Dead];
         var credential = credentials[reply.Credential];
-        Tell(isRefused: health.Dead.Contains(credential.Fingerprint) || health.IsSuspect, isOnNext: reply.Credential > 0);
+        Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
+        _ = LookLaterAsync();
         lock (_lock)
         {
             _ended = _ended[report.Ended.Length..];
             foreach (var (rank, team) in reply.Granted)
             {
+                var isTrial = reply.AreTrials && rank != CallRank.OtherCredential;
                 // Whoever was meant may have gone; what is granted is granted.
-                var waiter = _line.Take(rank, team) ?? _line.TakeAny();
-                if (waiter is null)
+                if ((_line.Take(rank, team) ?? _line.TakeAny()) is { } waiter)
                 {
-                    // A trial that nobody makes is over.
-                    if (!reply.AreTrials || rank == CallRank.OtherCredential) continue;
-                    _ended.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
-                    _isDirty = true;
+                    _underWay++;
+                    waiter.Entered.TrySetResult(new Entry(new CallPermit(this, credential, isTrial, waiter.Job)));
                     continue;
                 }
-                _underWay++;
-                waiter.Entered.TrySetResult(new Entry(new Permit(this, credential, reply.AreTrials && rank != CallRank.OtherCredential, waiter.Job)));
+                // Nobody makes this call, and the others are to know it.
+                _isDirty = true;
+                if (isTrial) _ended.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
             }
-            if (reply.Closed is { } closed) TurnAll(closed);
-        }
-        return reply.Wait;
-    }
-
-    private void Tell(bool isRefused, bool isOnNext)
-    {
-        if (isRefused && !IsRefused) Log.Refused(logger, account);
-        if (isOnNext && !IsOnNext) Log.OnNext(logger, account);
-        if (IsRefused && !isRefused) Log.TakenAgain(logger, account);
-        (IsRefused, IsOnNext) = (isRefused, isOnNext);
-    }
-
-    // A pause that ends soon may be waited for.
-    private void TurnAll(Closed closed)
-    {
-        var now = shared.IsConfigured && _seen.Own is not null ? _seen.Now : Now;
-        var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - now));
-        if (closed.Reason == UpstreamFault.Paused && left <= Options?.QueueTimeout / 2) return;
-        foreach (var waiter in _line.All.ToList())
-        {
-            _line.Remove(waiter);
-            Turn(waiter, closed.Reason, left);
+            if (reply.Closed is not { } closed) return;
+            var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - book.Now));
+            // A pause that ends soon may be waited for.
+            if (closed.Reason != UpstreamFault.Paused || left > Options?.QueueTimeout / 2) TurnAllAway(closed.Reason, left);
         }
     }
 
-    /// <summary>One call. It must be ended.</summary>
-    internal sealed class Permit(AccountGate gate, Credential credential, bool isTrial, JobAddress job)
+    private async Task LookLaterAsync()
     {
-        /// <summary>What to make it with, unless it is for the other one.</summary>
-        public Credential Credential => credential;
-
-        /// <summary>Says how it ended, and waits until all nodes can know it where they must.</summary>
-        public ValueTask EndAsync(CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null) =>
-            gate.LeaveAsync(new EndedCall(end, used.Fingerprint, NumberOf(job), isTrial, retryAfter, supersedes?.Fingerprint));
-
-        // The same on each node.
-        private static int NumberOf(JobAddress job) => BitConverter.ToInt32(SHA256.HashData(Encoding.ASCII.GetBytes($"{job.Workflow}/{job.Job}")));
+        if (await Credentials.WaitForLookAsync()) Kick();
     }
 
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Critical, "The upstream takes no credential of account {Account}: replace it")]
-        public static partial void Refused(ILogger logger, string account);
+    private static TaskCompletionSource NewTask() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        [LoggerMessage(LogLevel.Warning, "The upstream takes the credential of account {Account} no longer; the next one has taken over")]
-        public static partial void OnNext(ILogger logger, string account);
-
-        [LoggerMessage(LogLevel.Information, "The upstream takes a credential of account {Account} again")]
-        public static partial void TakenAgain(ILogger logger, string account);
-
-        [LoggerMessage(LogLevel.Error, "Calls of account {Account} could not be let through")]
-        public static partial void Failed(ILogger logger, string account, Exception why);
-    }
+    [LoggerMessage(LogLevel.Error, "Calls of account {Account} could not be let through")]
+    private static partial void LogFailed(ILogger logger, string account, Exception why);
 }

@@ -14,11 +14,21 @@ internal sealed class AccountGates
     public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, LiveConfiguration configuration,
         GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
     {
-        _make = account => new AccountGate(account, accounts, shared, nodes, configuration, metrics, clock, logger);
+        // Whoever shares a Redis goes by its time, which cannot be replaced.
+        var time = shared.IsConfigured ? TimeProvider.System : clock;
+        _make = account => new AccountGate(
+            account, accounts, new AccountBook(account, shared, nodes, time), shared.IsConfigured, configuration, metrics, time, logger);
         metrics.ObserveAccounts(_all);
         shared.Returned += () =>
         {
             foreach (var gate in _all.Values) gate.TellOfTimeAlone();
+        };
+        configuration.Changed += options =>
+        {
+            foreach (var account in _all.Keys)
+            {
+                if (!options.Upstream.Accounts.ContainsKey(account)) _all.TryRemove(account, out _);
+            }
         };
     }
 

@@ -8,9 +8,6 @@ internal sealed class AccountHealth
 {
     public const double Second = 1e6;
 
-    /// <summary>How long an open circuit lets nothing through, and then one call.</summary>
-    public static readonly TimeSpan BreakDuration = TimeSpan.FromMilliseconds(500);
-
     /// <summary>The least and the most that a 429 can ask for; it is the least where it asks for nothing.</summary>
     public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(5);
 
@@ -20,34 +17,17 @@ internal sealed class AccountHealth
     /// <summary>So many jobs refused one after the other, and none accepted: then it may be the credential.</summary>
     public const int SuspectAfter = 5;
 
-    private const int LeastCalls = 10, Remembered = 8;
+    /// <summary>For so long nothing was accepted, where that is said aloud.</summary>
+    public const double SuspectUntilRefused = 10 * Second;
 
-    private const double Window = 5 * Second, TrialOfNew = Second, LongestDoubt = 2 * Second, Certainty = 10 * Second;
+    private const int Remembered = 8;
+
+    private const double LongestTrialOfNew = Second, LongestDoubt = 2 * Second, Certainty = 10 * Second, LongestSuspicion = 600 * Second;
 
     /// <summary>429: nothing goes out until then.</summary>
     public double PausedUntil { get; set; }
 
-    /// <summary>Whether the circuit is open.</summary>
-    public bool IsBroken { get; set; }
-
-    public double ProbeFrom { get; set; }
-
-    /// <summary>Calls under way that were let through an open circuit.</summary>
-    public int Probes { get; set; }
-
-    /// <summary>Calls of this window and the one before it.</summary>
-    public int Good { get; set; }
-
-    public int Bad { get; set; }
-
-    public int GoodBefore { get; set; }
-
-    public int BadBefore { get; set; }
-
-    public double WindowUntil { get; set; }
-
-    /// <summary>One call is under way, whose end decides; until then at most.</summary>
-    public double TrialUntil { get; set; }
+    public Circuit Circuit { get; set; } = new();
 
     /// <summary>Fingerprints of credentials that the upstream took, and of those that it takes no longer.</summary>
     public List<string> Accepted { get; set; } = [];
@@ -56,8 +36,17 @@ internal sealed class AccountHealth
 
     public double DeadTrialFrom { get; set; }
 
-    /// <summary>Jobs that were refused since one was accepted.</summary>
+    /// <summary>One call with a credential that was never accepted is under way; until then it is waited for. 0: none is.</summary>
+    public double NewTrialUntil { get; set; }
+
+    /// <summary>Jobs that were refused with one credential since one was accepted, and since when they are many.</summary>
     public List<int> RefusedJobs { get; set; } = [];
+
+    public string RefusedWith { get; set; } = "";
+
+    public double SuspectSince { get; set; }
+
+    public double RefusedAt { get; set; }
 
     public double SuspectTrialFrom { get; set; }
 
@@ -68,32 +57,36 @@ internal sealed class AccountHealth
 
     public double CertainUntil { get; set; }
 
-    public bool IsSuspect => RefusedJobs.Count >= SuspectAfter;
+    /// <summary>What lies further ahead than it could is from another clock, or from before that was set back.</summary>
+    public void Bound(double now)
+    {
+        PausedUntil = Math.Min(PausedUntil, now + LongestPause.TotalMicroseconds);
+        Circuit.Bound(now);
+        DeadTrialFrom = Math.Min(DeadTrialFrom, now + BetweenDeadTrials.TotalMicroseconds);
+        NewTrialUntil = Math.Min(NewTrialUntil, now + LongestTrialOfNew);
+        SuspectSince = Math.Min(SuspectSince, now);
+        RefusedAt = Math.Min(RefusedAt, now);
+        if (now - RefusedAt > LongestSuspicion) RefusedJobs.Clear();
+        SuspectTrialFrom = Math.Min(SuspectTrialFrom, now + BetweenSuspectTrials.TotalMicroseconds);
+        DoubtUntil = Math.Min(DoubtUntil, now + LongestDoubt);
+        CertainUntil = Math.Min(CertainUntil, now + Certainty);
+    }
 
     /// <summary>Takes note of a call that is over.</summary>
     /// <param name="credentials">What the node has to call with.</param>
     public void Note(in EndedCall call, string[] credentials, double now)
     {
-        if (call.IsTrial) TrialUntil = 0;
-        var wasProbe = call.IsTrial && Probes > 0;
-        if (wasProbe) Probes--;
+        if (call.IsTrial) NewTrialUntil = 0;
+        if (call.End != CallEnd.Unknown) Circuit.Note(hasFailed: call.End == CallEnd.Failed, call.IsTrial, now);
+        else if (call.IsTrial) Circuit.Forgo();
         switch (call.End)
         {
             case CallEnd.Accepted:
-                Count(good: 1, bad: 0, now);
                 RefusedJobs.Clear();
                 // Word of a call that was made before may come late.
                 if (call.IsTrial) Dead.Remove(call.Credential);
-                if (call.IsTrial && IsBroken) Mend();
                 if (!Dead.Contains(call.Credential)) Remember(Accepted, call.Credential);
                 if (call.Supersedes is { } superseded) Bury(superseded);
-                break;
-            case CallEnd.Failed:
-                // One that has hung since before the upstream was well says nothing new.
-                if (wasProbe && !IsBroken) break;
-                Count(good: 0, bad: 1, now);
-                if (!IsBroken && HasFailedOften) Probes = 0;
-                if (IsBroken ? call.IsTrial : HasFailedOften) (IsBroken, ProbeFrom) = (true, now + BreakDuration.TotalMicroseconds);
                 break;
             case CallEnd.Unauthorized:
                 Bury(call.Credential);
@@ -105,7 +98,6 @@ internal sealed class AccountHealth
                 if (now >= CertainUntil && HasOther(call.Credential, credentials)) (Doubted, DoubtUntil) = (call.Credential, now + LongestDoubt);
                 break;
             case CallEnd.RefusedTwice:
-                Suspect(call, now);
                 (Doubted, CertainUntil) = ("", now + Certainty);
                 break;
             case CallEnd.Busy:
@@ -116,6 +108,14 @@ internal sealed class AccountHealth
         }
     }
 
+    /// <summary>Whether jobs are refused one after the other: it may be the credential.</summary>
+    public bool IsSuspect(string credential) => RefusedJobs.Count >= SuspectAfter && RefusedWith == credential;
+
+    /// <summary>How the upstream takes a credential.</summary>
+    public CredentialStanding StandingOf(string credential, double now) =>
+        Dead.Contains(credential) || (IsSuspect(credential) && now - SuspectSince >= SuspectUntilRefused) ? CredentialStanding.Refused
+        : IsSuspect(credential) ? CredentialStanding.Suspect : CredentialStanding.Fine;
+
     /// <summary>Whether calls wait because a credential was refused, and its successor is being tried.</summary>
     public bool IsInDoubt(string credential, double now) => Doubted == credential && now < DoubtUntil;
 
@@ -124,22 +124,21 @@ internal sealed class AccountHealth
     {
         double? from = null;
         // Where a trial has no answer in time, the upstream is slow, and all go.
-        var isOverdue = TrialUntil > 0 && now >= TrialUntil;
-        if (hasOther && !Accepted.Contains(credential) && !isOverdue) from = 0;
-        if (IsSuspect) from = SuspectTrialFrom;
+        var isOverdue = NewTrialUntil > 0 && now >= NewTrialUntil;
+        if (hasOther && !Accepted.Contains(credential) && !isOverdue) from = NewTrialUntil;
+        if (IsSuspect(credential)) from = Math.Max(from ?? 0, SuspectTrialFrom);
         if (Dead.Contains(credential)) from = Math.Max(from ?? 0, DeadTrialFrom);
-        if (IsBroken) from = Math.Max(from ?? 0, ProbeFrom);
-        return from is null ? null : Math.Max(from.Value, TrialUntil);
+        if (Circuit.IsOpen) from = Math.Max(from ?? 0, Circuit.ProbeFrom);
+        return from;
     }
 
-    /// <summary>Takes note that such a call goes out.</summary>
-    public void Try(string credential, AccountLimits limits, double now)
+    /// <summary>Takes note that such a call goes out. However it ends, and if it does not, the next one waits for its time.</summary>
+    public void Try(string credential, double now)
     {
-        if (IsBroken) Probes++;
-        // One that hangs is not waited for, and where nothing speaks against the credential but that it is new, nobody waits for long.
-        var longest = IsSuspect || Dead.Contains(credential) ? limits.CallTime.TotalMicroseconds
-            : IsBroken ? BreakDuration.TotalMicroseconds : TrialOfNew;
-        TrialUntil = now + longest;
+        NewTrialUntil = now + LongestTrialOfNew;
+        SuspectTrialFrom = now + BetweenSuspectTrials.TotalMicroseconds;
+        if (Dead.Contains(credential)) DeadTrialFrom = now + BetweenDeadTrials.TotalMicroseconds;
+        if (Circuit.IsOpen) Circuit.Probe(now);
     }
 
     /// <summary>Why calls should not even wait.</summary>
@@ -147,20 +146,8 @@ internal sealed class AccountHealth
     {
         if (PausedUntil > now) return new Closed(UpstreamFault.Paused, PausedUntil);
         if (Dead.Contains(credential)) return new Closed(UpstreamFault.CredentialDead, Math.Max(DeadTrialFrom, now + Second));
-        if (IsBroken) return new Closed(UpstreamFault.CircuitOpen, Math.Max(ProbeFrom, now));
+        if (Circuit.IsOpen) return new Closed(UpstreamFault.CircuitOpen, Math.Max(Circuit.ProbeFrom, now));
         return null;
-    }
-
-    /// <summary>What lies further ahead than it could is from another clock, or from before that was set back.</summary>
-    public void Bound(AccountLimits limits, double now)
-    {
-        PausedUntil = Math.Min(PausedUntil, now + LongestPause.TotalMicroseconds);
-        ProbeFrom = Math.Min(ProbeFrom, now + BreakDuration.TotalMicroseconds);
-        TrialUntil = Math.Min(TrialUntil, now + limits.CallTime.TotalMicroseconds);
-        DeadTrialFrom = Math.Min(DeadTrialFrom, now + BetweenDeadTrials.TotalMicroseconds);
-        SuspectTrialFrom = Math.Min(SuspectTrialFrom, now + BetweenSuspectTrials.TotalMicroseconds);
-        DoubtUntil = Math.Min(DoubtUntil, now + LongestDoubt);
-        CertainUntil = Math.Min(CertainUntil, now + Certainty);
     }
 
     /// <summary>Adds what another has seen.</summary>
@@ -181,33 +168,6 @@ internal sealed class AccountHealth
         return false;
     }
 
-    // Half of all, and not by chance.
-    private bool HasFailedOften
-    {
-        get
-        {
-            var bad = Bad + BadBefore;
-            var all = bad + Good + GoodBefore;
-            return all >= LeastCalls && bad * 2 >= all;
-        }
-    }
-
-    private void Count(int good, int bad, double now)
-    {
-        if (now >= WindowUntil || now < WindowUntil - Window)
-        {
-            (GoodBefore, BadBefore) = now < WindowUntil + Window ? (Good, Bad) : (0, 0);
-            (Good, Bad, WindowUntil) = (0, 0, now + Window);
-        }
-        (Good, Bad) = (Good + good, Bad + bad);
-    }
-
-    private void Mend()
-    {
-        IsBroken = false;
-        (Good, Bad, GoodBefore, BadBefore) = (1, 0, 0, 0);
-    }
-
     private void Bury(string credential)
     {
         Accepted.Remove(credential);
@@ -217,8 +177,11 @@ internal sealed class AccountHealth
 
     private void Suspect(in EndedCall call, double now)
     {
-        if (!RefusedJobs.Contains(call.Job) && !IsSuspect) RefusedJobs.Add(call.Job);
-        if (IsSuspect) SuspectTrialFrom = now + BetweenSuspectTrials.TotalMicroseconds;
+        RefusedAt = now;
+        if (RefusedWith != call.Credential) (RefusedWith, RefusedJobs) = (call.Credential, []);
+        if (RefusedJobs.Count >= SuspectAfter || RefusedJobs.Contains(call.Job)) return;
+        RefusedJobs.Add(call.Job);
+        if (RefusedJobs.Count == SuspectAfter) (SuspectSince, SuspectTrialFrom) = (now, now + BetweenSuspectTrials.TotalMicroseconds);
     }
 
     private static void Remember(List<string> list, string credential)
@@ -227,4 +190,16 @@ internal sealed class AccountHealth
         list.Add(credential);
         if (list.Count > Remembered) list.RemoveAt(0);
     }
+}
+
+/// <summary>How the upstream takes a credential.</summary>
+internal enum CredentialStanding
+{
+    Fine,
+
+    /// <summary>It refuses one job after the other.</summary>
+    Suspect,
+
+    /// <summary>It does not take it, or takes it for no job for a while.</summary>
+    Refused,
 }

@@ -21,8 +21,11 @@ internal enum CallEnd
     /// <summary>Nothing was sent, or there is nothing to learn from it.</summary>
     Unknown,
 
-    /// <summary>The upstream took the credential and is well: 200, 404, or a 400.</summary>
+    /// <summary>The upstream took the credential: 200 or 404.</summary>
     Accepted,
+
+    /// <summary>The upstream is there, and that is all there is to learn: 400, or what makes no sense.</summary>
+    Answered,
 
     /// <summary>5xx, no answer in time, or no connection.</summary>
     Failed,
@@ -77,7 +80,12 @@ internal readonly record struct Closed(UpstreamFault Reason, double Until);
 /// <summary>What a node may do now.</summary>
 /// <param name="Granted">For each call that may go out, whose it is.</param>
 /// <param name="Credential">Which of the credentials to use.</param>
+/// <param name="Standing">How the upstream takes it.</param>
 /// <param name="AreTrials">Whether it is the one call that is let through.</param>
 /// <param name="Closed">Null: calls go out as the budget allows.</param>
 /// <param name="Wait">After this there may be more.</param>
-internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, int Credential, bool AreTrials, Closed? Closed, TimeSpan Wait);
+internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, int Credential, CredentialStanding Standing, bool AreTrials, Closed? Closed, TimeSpan Wait)
+{
+    /// <summary>Nothing was changed, and the node is to tell it again.</summary>
+    public static readonly NodeReply NotHeard = new([], 0, CredentialStanding.Fine, AreTrials: false, Closed: null, TimeSpan.Zero);
+}

@@ -37,7 +37,7 @@ internal sealed class AccountState
     /// <summary>Hears a node, and says what it may do.</summary>
     public NodeReply Exchange(NodeReport report, AccountLimits limits, double now)
     {
-        Health.Bound(limits, now);
+        Health.Bound(now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone);
         foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
         Register(report, limits, now);
@@ -50,12 +50,12 @@ internal sealed class AccountState
         var closed = Health.ClosedFor(credential, now);
         var trial = Health.NextTrial(credential, hasOther: used < report.Credentials.Length - 1, now);
         var onlyOther = Health.IsInDoubt(credential, now) || trial > now;
-        if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, atMost: trial is null ? int.MaxValue : 1);
+        if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, isSuspect: Health.IsSuspect(credential), atMost: trial is null ? int.MaxValue : 1);
 
         var isTrial = trial is not null && granted.Any(call => call.Item1 != CallRank.OtherCredential);
-        if (isTrial) Health.Try(credential, limits, now);
+        if (isTrial) Health.Try(credential, now);
         Order.Prune();
-        return new NodeReply(granted, used, isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
+        return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
     }
 
     private void Register(NodeReport report, AccountLimits limits, double now)
@@ -70,7 +70,7 @@ internal sealed class AccountState
         }
     }
 
-    private void Grant(string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, int atMost)
+    private void Grant(string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, bool isSuspect, int atMost)
     {
         var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - Nodes.Values.Sum(calls => (long)calls.UnderWay));
         if (room <= 0) return;
@@ -80,7 +80,7 @@ internal sealed class AccountState
         // What is another node's turn is left for it.
         var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Order : Order.Copy();
         // Refused jobs are read first for ever: they are not to be all that is tried.
-        while (room-- > 0 && ahead.Choose(claims, byRank: !Health.IsSuspect) is >= 0 and var best)
+        while (room-- > 0 && ahead.Choose(claims, byRank: !isSuspect) is >= 0 and var best)
         {
             var claim = claims[best];
             if (claim.Rank != CallRank.OtherCredential && atMost-- <= 0) break;
@@ -88,7 +88,7 @@ internal sealed class AccountState
             var refreshesWait = claims.Exists(other => other is { Rank: CallRank.Refresh, Left: > 0 });
             ahead.Serve(claim, refreshesWait);
             if (!claim.IsOurs) continue;
-            if (ahead != Order) Order.Serve(claim, refreshesWait);
+            if (ahead != Order) Order.ServeAhead(claim, refreshesWait, claims);
             granted.Add((claim.Rank, claim.Team));
         }
         Restored = limits.Budget.Take(Restored, now, granted.Count);

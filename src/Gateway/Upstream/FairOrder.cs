@@ -45,6 +45,18 @@ internal sealed class FairOrder
         ReadsInRow = claim.Rank == CallRank.Refresh || !refreshesWait ? 0 : ReadsInRow + 1;
     }
 
+    /// <summary>The same, where others of the same rank that other nodes have waiting keep the turn that was theirs.</summary>
+    public void ServeAhead(Claim claim, bool refreshesWait, IReadOnlyList<Claim> claims)
+    {
+        var before = Virtual;
+        Serve(claim, refreshesWait);
+        foreach (var other in claims)
+        {
+            if (other.IsOurs || other.Count == 0 || other.Rank != claim.Rank) continue;
+            Virtual = Math.Min(Virtual, Math.Max(before, Served.GetValueOrDefault(other.Team)));
+        }
+    }
+
     /// <summary>Forgets teams that are no further than one that was away.</summary>
     public void Prune()
     {

@@ -31,8 +31,6 @@ internal sealed class SharedAccounts(RedisConnection redis)
 
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
-    public static readonly NodeReply Crowded = new([], Credential: 0, AreTrials: false, Closed: null, TimeSpan.Zero);
-
     public bool IsConfigured => redis.IsConfigured;
 
     public bool IsAvailable => redis.IsAvailable;
@@ -46,7 +44,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
 
     /// <summary>Changes an account, as often as it takes.</summary>
     /// <param name="change">It may be called several times, with accounts that differ, and does nothing else.</param>
-    /// <returns>Null: Redis is no help. <see cref="Crowded"/>: others were at it all the time, and nothing has changed.</returns>
+    /// <returns>Null: Redis is no help. <see cref="NodeReply.NotHeard"/>: others were at it all the time.</returns>
     public async ValueTask<NodeReply?> ChangeAsync(string account, LastSeen seen, Func<AccountState, double, NodeReply> change)
     {
         RedisKey[] key = [$"{RedisConnection.Prefix}account:{account}:calls"];
@@ -55,12 +53,12 @@ internal sealed class SharedAccounts(RedisConnection redis)
             var version = Guid.NewGuid().ToString("N");
             AccountState state;
             NodeReply reply;
-            string json;
+            byte[] json;
             try
             {
                 state = seen.Read();
                 reply = change(state, seen.Now);
-                json = JsonSerializer.Serialize(state);
+                json = JsonSerializer.SerializeToUtf8Bytes(state);
             }
             catch (Exception) when (seen.Forget())
             {
@@ -76,22 +74,22 @@ internal sealed class SharedAccounts(RedisConnection redis)
                 seen.Keep(version, json, state, time);
                 return reply;
             }
-            seen.Keep((string)result[2]!, time);
+            seen.Keep((byte[])result[2]!, time);
             // Others are at it, too.
             if (tries > 2) await Task.Delay(Random.Shared.Next(1, 2 + tries));
         }
-        return Crowded;
+        return NodeReply.NotHeard;
     }
 
     /// <summary>An account as this node has seen it last, and when that was.</summary>
     internal sealed class LastSeen
     {
-        private string _json = "";
+        private byte[] _json = [];
         private double _redisTime;
         private long _seenAt = Stopwatch.GetTimestamp();
 
-        /// <summary>At first, one that there is none of.</summary>
-        public string Version { get; private set; } = "?";
+        /// <summary>At first, one that there is none of. What is not ours need not be text.</summary>
+        public RedisValue Version { get; private set; } = "?";
 
         /// <summary>The account after this node's last change; null before the first.</summary>
         public AccountState? Own { get; private set; }
@@ -111,16 +109,16 @@ internal sealed class SharedAccounts(RedisConnection redis)
             return state;
         }
 
-        public void Keep(string version, string json, AccountState own, double time)
+        public void Keep(string version, byte[] json, AccountState own, double time)
         {
             (Version, _json, Own) = (version, json, own);
             Look(time);
         }
 
-        public void Keep(string held, double time)
+        public void Keep(byte[] held, double time)
         {
-            var end = held.IndexOf('\n', StringComparison.Ordinal);
-            (Version, _json) = end < 0 ? (held, "") : (held[..end], held[(end + 1)..]);
+            var end = Array.IndexOf(held, (byte)'\n');
+            (Version, _json) = end < 0 ? (held, []) : (held[..end], held[(end + 1)..]);
             Look(time);
         }
 
@@ -129,7 +127,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
         public bool Forget()
         {
             if (_json.Length == 0) return false;
-            _json = "";
+            _json = [];
             return true;
         }
 

@@ -70,7 +70,7 @@ internal sealed class UpstreamClient(
     }
 
     private async Task<UpstreamAnswer> SendAsync(
-        JobAddress job, AccountGate.Permit permit, Credential credential, CancellationToken deadline, Credential? refused = null)
+        JobAddress job, CallPermit permit, Credential credential, CancellationToken deadline, Credential? refused = null)
     {
         var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         try
@@ -109,10 +109,11 @@ internal sealed class UpstreamClient(
     private static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
     {
         { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut } or { Status: >= 500 } => CallEnd.Failed,
-        { Status: 200 or 400 or 404 } => CallEnd.Accepted,
+        { Status: 200 or 404 } => CallEnd.Accepted,
         { Status: 401 } => CallEnd.Unauthorized,
         { Status: 403 } => CallEnd.Refused,
         { Status: 429 } => CallEnd.Busy,
+        { Status: > 0 } => CallEnd.Answered,
         _ => CallEnd.Unknown,
     };
 

@@ -6,7 +6,7 @@ namespace Gateway.Upstream;
 /// <param name="Permit">Null: it does not.</param>
 /// <param name="Fault">Then, why.</param>
 /// <param name="RetryAfter">And when it may be asked again.</param>
-internal readonly record struct Entry(AccountGate.Permit? Permit, UpstreamFault Fault = UpstreamFault.None, TimeSpan RetryAfter = default);
+internal readonly record struct Entry(CallPermit? Permit, UpstreamFault Fault = UpstreamFault.None, TimeSpan RetryAfter = default);
 
 /// <summary>The calls of one account that wait on this node, by rank and team. It is not safe for several threads.</summary>
 internal sealed class WaitingLine
@@ -78,7 +78,13 @@ internal sealed class WaitingLine
     {
         var team = _lines.Where(line => line.Key.Rank != CallRank.OtherCredential).GroupBy(line => line.Key.Team)
             .MaxBy(lines => lines.Sum(line => line.Value.Count))!;
-        return team.MaxBy(line => line.Key.Rank).Value.Last!.Value;
+        var line = team.MaxBy(line => line.Key.Rank).Value;
+        for (var place = line.Last; place is not null; place = place.Previous)
+        {
+            // Not one that another team waits for, too.
+            if (place.Value.Places.Count == 1) return place.Value;
+        }
+        return line.Last!.Value;
     }
 
     internal sealed class Waiter(CallRank rank, string team, JobAddress job)

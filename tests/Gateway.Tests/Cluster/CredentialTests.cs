@@ -149,7 +149,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         // One call a second at most with each of them, and one in ten where there is no doubt.
         Assert.InRange(answers.Count - refused.Length, 0, refusal == 401 ? 0 : 4);
         Assert.InRange(world.Upstream.Ledger.Total, 0, refusal == 401 ? 0 : 8);
-        Assert.Contains(nodes.SelectMany(node => node.Log.All), line => line.StartsWith("Critical", StringComparison.Ordinal));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+            () => nodes.SelectMany(node => node.Log.All).Any(line => line.StartsWith("Critical", StringComparison.Ordinal)), "it is said aloud");
 
         world.Upstream.Faults.Clear();
         foreach (var node in nodes) node.Reconfigure(Named(world, (Account + "Credential", Canary.Third)));

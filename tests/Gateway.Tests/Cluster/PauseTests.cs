@@ -124,7 +124,12 @@ public sealed class PauseTests(RedisServer redis)
         using var known = await AskAsync(world.Gateway, World.MappingKey);
         world.Upstream.Faults.Add(new Fault
         {
-            Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "30", Times = 1, Delay = TimeSpan.FromMilliseconds(500),
+            Job = Busy,
+            Kind = FaultKind.Status,
+            Status = 429,
+            RetryAfter = "30",
+            Times = 1,
+            Delay = TimeSpan.FromMilliseconds(500),
         });
         var told = world.GetAsync(Busy);
         await Task.Delay(250, World.Cancellation);

@@ -35,6 +35,11 @@ public sealed class GcraTests
         });
 
     [Fact]
+    public void A_full_quota_has_its_whole_burst_however_short_the_interval_is() =>
+        Gen.Select(AnyQuota, Gen.Long[0, 1_000_000_000_000]).Sample((quota, later) =>
+            Assert.Equal((long)quota.Burst, quota.Available(Start, Start + later)));
+
+    [Fact]
     public void Permits_only_come_back_while_none_is_taken() =>
         Gen.Select(AnyQuota, Gen.Int[0, 1000], Gen.Double[0, 1e9], Gen.Double[0, 1e9]).Sample((quota, taken, first, more) =>
         {

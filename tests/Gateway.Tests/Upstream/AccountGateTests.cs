@@ -1,109 +1,267 @@
+using System.Diagnostics.Metrics;
+using CsCheck;
+using Gateway.Configuration;
 using Gateway.Jobs;
+using Gateway.Limits;
+using Gateway.Operations;
+using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using StackExchange.Redis;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>Calls that wait on one node.</summary>
-[Trait("Redis", "any")]
-public sealed class AccountGateTests(RedisServer redis)
+/// <summary>An account's calls on one node, mostly without Redis and by a clock that the test moves.</summary>
+public sealed class AccountGateTests
 {
-    private const string Account = "Upstream:Accounts:default:";
+    private const string Account = "Upstream:Accounts:mapping:";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2), Tick = TimeSpan.FromMilliseconds(10);
+
+    private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
+    private int _jobs;
 
     [Fact]
-    public async Task Who_waits_for_less_than_a_timer_can_tell_leaves_the_processor_to_others()
+    public async Task So_many_calls_go_out_at_once_and_each_that_ends_lets_one_more_through()
     {
-        await using var world = await World.StopClockAsync((Account + "RequestsPerSecond", "2000"), (Account + "Burst", "1"));
-        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
-        Assert.NotNull((await EnterAsync(gate)).Permit);
-
-        var entering = Task.Factory.StartNew(() => EnterAsync(gate), World.Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        var isFree = await Task.WhenAny(entering, Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation)) == entering;
-        world.Clock!.Advance(TimeSpan.FromMilliseconds(1));
-
-        Assert.NotNull((await await entering).Permit);
-        Assert.True(isFree);
+        var gate = Open(perSecond: 1000, burst: 1000, calls: 3).Gate;
+        var entering = Enumerable.Range(0, 10).Select(_ => Enter(gate)).ToList();
+        for (var let = 3; let <= 10; let++)
+        {
+            await UntilAsync(() => entering.Count(task => task.IsCompleted) == let);
+            await AdvanceAsync(Tick, 5);
+            Assert.Equal(let, entering.Count(task => task.IsCompleted));
+            await EndAsync((await entering[let - 3]).Permit!);
+        }
+        Assert.Equal(0, gate.Waiting);
     }
 
     [Theory]
-    [InlineData("nonsense")]
-    [InlineData("v\n{\"Nodes\":null}")]
-    [InlineData("v\n{\"Health\":null}")]
-    [InlineData("v\n{\"Health\":{\"Dead\":null}}")]
-    [InlineData("v\n{\"Order\":{\"Served\":null}}")]
-    [InlineData("v\n{\"Nodes\":{\"n\":null}}")]
-    [InlineData("v\n{\"Nodes\":{\"n\":{\"UnderWay\":0,\"Until\":1e18,\"WaitingUntil\":1e18,\"Waiting\":null}}}")]
-    public async Task Whatever_somebody_else_has_put_in_the_place_of_an_account_it_goes_on(string held)
+    [InlineData(3.0)]
+    [InlineData(70.0)]
+    public async Task The_burst_goes_out_and_then_as_many_as_the_rate_brings(double perSecond)
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        await connection.GetDatabase().StringSetAsync($"gateway:account:{world.Account}:calls", held);
-
-        Assert.NotNull((await EnterAsync(world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account))).Permit);
+        var gate = Open(perSecond, burst: 2, queue: 59).Gate;
+        var started = _clock.GetUtcNow();
+        var entering = Enumerable.Range(0, 8).Select(_ => Enter(gate, patience: TimeSpan.FromSeconds(60))).ToList();
+        await UntilAsync(() => entering.TrueForAll(task => task.IsCompleted), TimeSpan.FromMilliseconds(1));
+        Assert.InRange((_clock.GetUtcNow() - started).TotalSeconds, 6 / perSecond - 0.001, 6 / perSecond + 0.1);
     }
 
     [Fact]
-    public async Task Where_Redis_has_lost_its_data_calls_of_others_are_still_under_way()
+    public async Task Who_waits_in_vain_is_told_to_come_back_one_after_the_other_and_within_a_minute()
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "3"));
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
-        for (var i = 0; i < 2; i++) Assert.NotNull((await EnterAsync(gates[0])).Permit);
-        var one = (await EnterAsync(gates[1])).Permit!;
-        await one.EndAsync(CallEnd.Accepted, one.Credential);
-        await Task.Delay(100, World.Cancellation);
-        await connection.GetDatabase().KeyDeleteAsync($"gateway:account:{world.Account}:calls");
+        var gate = Open(perSecond: 0.1, burst: 10).Gate;
+        for (var i = 0; i < 10; i++) Assert.NotNull((await Enter(gate)).Permit);
+        var entering = Enumerable.Range(0, 9).Select(_ => Enter(gate)).ToList();
+        await AdvanceAsync(Tick, 199);
+        Assert.All(entering, task => Assert.False(task.IsCompleted));
+        await UntilAsync(() => entering.TrueForAll(task => task.IsCompleted));
 
-        var entered = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => EnterAsync(gates[1])));
-
-        Assert.Single(entered, entry => entry.Permit is not null);
+        var told = entering.Select(task => task.Result).ToList();
+        Assert.All(told, entry => Assert.Equal((null, UpstreamFault.OverBudget), (entry.Permit, entry.Fault)));
+        Assert.Equal([10, 20, 30, 40, 50, 60, 60, 60, 60], told.Select(entry => Math.Round(entry.RetryAfter.TotalSeconds)).Order());
     }
 
     [Fact]
-    public void To_join_a_call_that_waits_costs_the_same_however_many_wait()
+    public async Task A_full_line_drops_the_newest_of_whoever_has_most_and_refreshes_first()
     {
-        var line = new WaitingLine();
-        for (var i = 0; i < 10_000; i++)
+        // Twice what would be served in time: 2 × (1 + 1 × 2).
+        var gate = Open(perSecond: 1, burst: 1).Gate;
+        Assert.NotNull((await Enter(gate)).Permit);
+        var few = Enter(gate, "few");
+        var reads = Enumerable.Range(0, 3).Select(_ => Enter(gate, "many")).ToList();
+        var refreshes = Enumerable.Range(0, 2).Select(_ => Enter(gate, "many", CallRank.Refresh)).ToList();
+        Assert.Equal(6, gate.Waiting);
+
+        var late = Enter(gate, "late");
+        Assert.Equal(UpstreamFault.OverBudget, (await refreshes[1]).Fault);
+        Assert.False(refreshes[0].IsCompleted);
+        var another = Enter(gate, "few");
+        Assert.Equal(UpstreamFault.OverBudget, (await refreshes[0]).Fault);
+        // It goes out before all of them, and drops none.
+        var other = Enter(gate, "late", CallRank.OtherCredential);
+        Assert.Equal(7, gate.Waiting);
+        Assert.All([few, .. reads, late, another, other], task => Assert.False(task.IsCompleted));
+        await UntilAsync(() => other.IsCompleted);
+        Assert.NotNull((await other).Permit);
+        Assert.DoesNotContain(reads, task => task.IsCompletedSuccessfully && task.Result.Permit is not null);
+    }
+
+    [Fact]
+    public async Task An_account_that_is_removed_lets_nobody_in_and_keeps_nobody()
+    {
+        var (gate, settings) = Open(perSecond: 1, burst: 1);
+        Assert.NotNull((await Enter(gate)).Permit);
+        var waiting = Enter(gate);
+        Set(settings, (Account + "Credential", ""));
+        var entry = await Enter(gate);
+        Assert.Equal((null, UpstreamFault.NoCredential), (entry.Permit, entry.Fault));
+        Assert.Equal(UpstreamFault.NoCredential, (await waiting).Fault);
+    }
+
+    [Fact]
+    public async Task A_call_that_was_begun_by_one_team_goes_out_at_anothers_turn()
+    {
+        var gate = Open(perSecond: 1, burst: 1, queue: 59).Gate;
+        Assert.NotNull((await Enter(gate)).Permit);
+        var before = Enumerable.Range(0, 10).Select(_ => Enter(gate, "many", patience: TimeSpan.FromSeconds(60))).ToList();
+        var shared = Job();
+        var joined = Enter(gate, "many", job: shared, patience: TimeSpan.FromSeconds(60));
+        gate.Join(shared, "few");
+        await UntilAsync(() => joined.IsCompleted);
+        Assert.NotNull((await joined).Permit);
+        Assert.InRange(before.Count(task => task.IsCompleted), 0, 1);
+    }
+
+    [Fact]
+    public async Task Of_a_pause_everybody_is_told_who_could_not_wait_for_its_end()
+    {
+        var gate = Open(perSecond: 1000, burst: 1000).Gate;
+        await EndAsync((await Enter(gate)).Permit!, CallEnd.Busy, TimeSpan.FromSeconds(30));
+        var entry = await Enter(gate);
+        Assert.Equal((null, UpstreamFault.Paused, TimeSpan.FromSeconds(30)), (entry.Permit, entry.Fault, entry.RetryAfter));
+        _clock.Advance(TimeSpan.FromSeconds(29.5));
+        var last = Enter(gate);
+        Assert.False(last.IsCompleted);
+        await UntilAsync(() => last.IsCompleted);
+        Assert.NotNull((await last).Permit);
+    }
+
+    [Fact]
+    public async Task A_call_that_was_granted_when_its_caller_had_gone_keeps_no_other_node_waiting()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        AccountGate[] gates = [Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate, Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate];
+        foreach (var gate in gates)
         {
-            Assert.True(JobAddress.TryCreate("survey-1", $"{i}", out var job));
-            line.Add(new WaitingLine.Waiter(CallRank.FirstRead, "mapping", job));
+            await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => (await Enter(gate)).Permit is { } permit && await EndAsync(permit), "it is let in");
+            await Task.Delay(200, World.Cancellation);
         }
-        Assert.True(JobAddress.TryCreate("survey-1", "7000", out var sought));
-        Assert.Equal(sought, line.Find(sought)?.Job);
-        var before = GC.GetAllocatedBytesForCurrentThread();
 
-        for (var i = 0; i < 100; i++) line.Find(sought);
+        redis.Freeze();
+        var gone = await Enter(gates[0], patience: TimeSpan.FromMilliseconds(50));
+        redis.Thaw();
+        await Task.Delay(300, World.Cancellation);
 
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
-        Assert.True(line.Remove(line.Find(sought)!));
-        Assert.Null(line.Find(sought));
+        Assert.Equal(UpstreamFault.OverBudget, gone.Fault);
+        Assert.NotNull((await Enter(gates[1], patience: TimeSpan.FromSeconds(5))).Permit);
     }
 
     [Fact]
-    public async Task A_trial_that_is_granted_to_nobody_any_more_keeps_no_other_back()
-    {
-        await using var proxy = new RedisProxy(redis.Port);
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
-        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
-        for (var i = 0; i < 5; i++)
+    public async Task Nobody_is_left_hanging_whatever_happens_and_never_do_more_calls_go_out_than_allowed() =>
+        await Gen.Select(Gen.Double[0.5, 300], Gen.Int[1, 20], Gen.Int[1, 5], Gen.Int[0, int.MaxValue]).SampleAsync(async (perSecond, burst, calls, seed) =>
         {
-            var permit = (await EnterAsync(gate)).Permit!;
-            await permit.EndAsync(CallEnd.Refused, permit.Credential);
-        }
-        await Task.Delay(1200, World.Cancellation);
-        proxy.SlowDown();
-        Assert.Null((await EnterAsync(gate, milliseconds: 100)).Permit);
-        await Task.Delay(600, World.Cancellation);
-        proxy.GetWell();
+            var (gate, settings) = Open(perSecond, burst, calls, queue: 1);
+            var random = new Random(seed);
+            var entering = new List<Task<Entry>>();
+            var open = new List<CallPermit>();
+            var seen = 0;
+            var most = calls;
+            for (var i = 0; i < 150; i++)
+            {
+                switch (random.Next(8))
+                {
+                    case <= 3:
+                        var job = Job();
+                        entering.Add(Enter(gate, $"{random.Next(3)}", (CallRank)random.Next(3), TimeSpan.FromMilliseconds(random.Next(1000)), job));
+                        if (random.Next(3) == 0) gate.Join(job, $"{random.Next(3)}");
+                        break;
+                    case <= 5 when open.Count > 0:
+                        var permit = open[random.Next(open.Count)];
+                        open.Remove(permit);
+                        var end = random.Next(10) == 0 ? (CallEnd)random.Next(7) : CallEnd.Accepted;
+                        await EndAsync(permit, end, TimeSpan.FromSeconds(random.Next(3)));
+                        break;
+                    case 6 when random.Next(5) == 0:
+                        Set(settings, (Account + "MaxConcurrentRequests", $"{calls = random.Next(1, 6)}"), (Account + "Burst", $"{random.Next(1, 20)}"));
+                        most = Math.Max(most, calls);
+                        break;
+                    default:
+                        _clock.Advance(TimeSpan.FromMilliseconds(random.Next(200)));
+                        break;
+                }
+                Collect();
+            }
+            await UntilAsync(() => entering.TrueForAll(task => task.IsCompleted));
+            Assert.Equal(0, gate.Waiting);
 
-        Assert.NotNull((await EnterAsync(gate)).Permit);
+            void Collect()
+            {
+                var done = entering.Where(task => task.IsCompletedSuccessfully && task.Result.Permit is not null).Select(task => task.Result.Permit!).ToList();
+                open.AddRange(done.Skip(seen));
+                seen = done.Count;
+                Assert.InRange(open.Count, 0, most);
+            }
+        }, iter: 40, threads: 1);
+
+    private Task<Entry> Enter(
+        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? patience = null, JobAddress? job = null) =>
+        gate.EnterAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
+
+    private static async Task<bool> EndAsync(CallPermit permit, CallEnd end = CallEnd.Accepted, TimeSpan? retryAfter = null)
+    {
+        await permit.EndAsync(end, permit.Credential, retryAfter).AsTask().WaitAsync(TimeSpan.FromSeconds(20), World.Cancellation);
+        return true;
     }
 
-    private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000)
+    private async Task AdvanceAsync(TimeSpan step, int times)
     {
-        Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
-        return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
+        for (var i = 0; i < times; i++)
+        {
+            _clock.Advance(step);
+            await Task.Yield();
+        }
+    }
+
+    // Moves the clock on, and leaves those who waited for it some time of the machine's.
+    private async Task UntilAsync(Func<bool> holds, TimeSpan? step = null)
+    {
+        for (var i = 0; !holds(); i++)
+        {
+            Assert.True(i < 50_000, "Somebody is left hanging");
+            _clock.Advance(step ?? Tick);
+            if (i % 20 == 19) await Task.Delay(1, World.Cancellation);
+            else await Task.Yield();
+        }
+    }
+
+    private JobAddress Job()
+    {
+        Assert.True(JobAddress.TryCreate("survey-1", $"job-{Interlocked.Increment(ref _jobs)}", out var address));
+        return address;
+    }
+
+    private (AccountGate Gate, IConfigurationRoot Settings) Open(double perSecond, int burst, int calls = 1000, int queue = 2, int redis = 0)
+    {
+        var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Redis"] = redis == 0 ? "" : $"127.0.0.1:{redis}",
+            ["Redis:Timeout"] = "00:00:05",
+            ["Upstream:Accounts:other:Credential"] = Canary.Credential,
+            [Account + "Credential"] = Canary.Credential,
+            [Account + "RequestsPerSecond"] = FormattableString.Invariant($"{perSecond}"),
+            [Account + "Burst"] = $"{burst}",
+            [Account + "MaxConcurrentRequests"] = $"{calls}",
+            [Account + "QueueTimeout"] = $"00:00:{queue}",
+        }).Build();
+        var live = new LiveConfiguration(settings, NullLogger<LiveConfiguration>.Instance);
+        var connection = new RedisConnection(live, NullLogger<RedisConnection>.Instance);
+        if (redis > 0) connection.Found();
+        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+        var gates = new AccountGates(new Accounts(live, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection), live,
+            new GatewayMetrics(meters), _clock, NullLogger<AccountGate>.Instance);
+        var gate = gates.Of("mapping");
+        return (gate, settings);
+    }
+
+    private static void Set(IConfigurationRoot settings, params (string Key, string? Value)[] values)
+    {
+        foreach (var (key, value) in values) settings[key] = value;
+        settings.Reload();
     }
 }

@@ -1,84 +1,185 @@
+using CsCheck;
 using Gateway.Limits;
 using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>What an account lets through, by a clock that is moved here.</summary>
+/// <summary>What all nodes together are granted, whatever they report and in whatever order.</summary>
 public sealed class AccountStateTests
 {
     private const double Start = 1.8e15, Second = 1e6;
 
-    private static readonly AccountLimits Plenty = new(new Gcra(10, 1000), 100, TimeSpan.FromSeconds(11));
+    private static readonly string[] Teams = ["a", "b", "c"];
 
-    private readonly AccountState _state = new();
+    private static readonly Gen<AccountLimits> AnyLimits = Gen.Select(Gen.Double[0.1, 3000], Gen.Int[1, 60], Gen.Int[1, 20], Gen.Int[2, 20])
+        .Select((perSecond, burst, calls, seconds) => new AccountLimits(new Gcra(1e6 / perSecond, burst), calls, TimeSpan.FromSeconds(seconds)));
 
-    private double _now = Start;
+    private static readonly Gen<WaitingCalls[]> AnyWaiting = Gen.Select(Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[1, 40])
+        .Select((rank, team, count) => new WaitingCalls((CallRank)rank, Teams[team], count)).Array[0, 5]
+        .Select(waiting => waiting.DistinctBy(calls => (calls.Rank, calls.Team)).ToArray());
+
+    private static readonly Gen<CallEnd> AnyEnd = Gen.Int[0, 7].Select(end => (CallEnd)end);
+
+    // What a node does next: how much later, which one, whether it dies first, how many of its calls end, and how.
+    private static readonly Gen<Step> AnyStep = Gen.Select(
+        Gen.OneOf(Gen.Double[0, 20_000], Gen.Double[0, 3 * Second]), Gen.Int[0, 2], Gen.Int[0, 9], Gen.Int[0, 20], AnyEnd, AnyWaiting)
+        .Select((later, node, fate, ended, end, waiting) => new Step(later, node, fate == 0, ended, end, waiting));
 
     [Fact]
-    public void A_probe_that_hangs_keeps_no_other_back_and_its_late_end_opens_nothing()
-    {
-        Break();
-        for (var i = 0; i < 10; i++)
+    public void In_any_window_no_more_is_granted_than_the_burst_and_what_the_window_brings() =>
+        Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
         {
-            _now += 0.5 * Second;
-            Assert.Single(Ask(FirstReads("mapping", 5)).Granted);
-        }
-        Tell(new EndedCall(CallEnd.Accepted, "one", IsTrial: true));
-        for (var i = 0; i < 9; i++) Tell(new EndedCall(CallEnd.Failed, "one", IsTrial: true));
-        Assert.Equal(5, Ask(FirstReads("mapping", 5)).Granted.Count);
-    }
+            var granted = new List<(double At, int Count)>();
+            Run(limits, steps, (now, reply, _) => granted.Add((now, reply.Granted.Count)));
+            for (var from = 0; from < granted.Count; from++)
+            {
+                var sum = 0;
+                for (var to = from; to < granted.Count; to++)
+                {
+                    sum += granted[to].Count;
+                    Assert.True(sum <= limits.Budget.Burst + (granted[to].At - granted[from].At) / limits.Budget.Interval + 0.01, $"{sum} in {from}..{to}");
+                }
+            }
+        });
 
     [Fact]
-    public void A_new_credential_is_tried_by_one_call_but_where_the_upstream_is_slow_all_go()
-    {
-        Assert.Single(AskWithTwo(FirstReads("mapping", 9)).Granted);
-        _now += 0.9 * Second;
-        Assert.Empty(AskWithTwo(FirstReads("mapping", 9)).Granted);
-        _now += 0.2 * Second;
-        Assert.Equal(9, AskWithTwo(FirstReads("mapping", 9)).Granted.Count);
-    }
+    public void Calls_under_way_are_never_more_than_allowed_though_nodes_die_and_come_back() =>
+        Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
+            Run(limits, steps, (_, _, underWay) => Assert.InRange(underWay, 0, limits.MaxConcurrentRequests)));
 
     [Fact]
-    public void A_clock_that_is_set_back_keeps_no_circuit_open()
-    {
-        Break();
-        _now -= 3600 * Second;
-        Ask();
-        _now += 0.5 * Second;
-
-        Assert.Single(Ask(FirstReads("mapping", 5)).Granted);
-    }
-
-    [Fact]
-    public void A_team_that_asks_for_refused_jobs_alone_does_not_keep_the_others_from_being_tried()
-    {
-        for (var job = 0; job < 5; job++) Tell(new EndedCall(CallEnd.Refused, "one", job));
-        var tried = new List<string>();
-        for (var i = 0; i < 4; i++)
+    public void Nobody_is_granted_more_than_it_asked_for_and_no_count_is_negative() =>
+        Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
         {
-            _now += 1.1 * Second;
-            tried.AddRange(Ask(FirstReads("refused", 9), new WaitingCalls(CallRank.Refresh, "mapping", 1)).Granted.Select(call => call.Team));
-            Tell(new EndedCall(CallEnd.Refused, "one", i, IsTrial: true));
-        }
+            var step = 0;
+            var state = new AccountState();
+            Run(limits, steps, (_, reply, _) =>
+            {
+                var asked = steps[step++].Waiting.ToDictionary(calls => (calls.Rank, calls.Team), calls => calls.Count);
+                Assert.All(reply.Granted.CountBy(call => call), group => Assert.InRange(group.Value, 1, asked.GetValueOrDefault(group.Key)));
+                Assert.All(state.Nodes.Values, node => Assert.InRange(node.UnderWay, 0, limits.MaxConcurrentRequests));
+                Assert.All(state.Nodes.Values.SelectMany(node => node.Waiting), waiting => Assert.InRange(waiting.Count, 0, 40));
+                Assert.InRange(reply.Wait, TimeSpan.Zero, AccountHealth.LongestPause);
+            }, state);
+        });
 
-        Assert.Equal(["mapping", "refused"], tried.Take(2).Order());
-        Assert.Equal(["mapping", "refused"], tried.Skip(2).Order());
-    }
+    [Fact]
+    public void A_node_that_waits_alone_gets_all_that_there_is() =>
+        Gen.Select(AnyLimits, AnyWaiting, Gen.Int[0, 70], Gen.Int[0, 25], Gen.Int[0, 25]).Sample((limits, waiting, spent, underWay, elsewhere) =>
+        {
+            var state = new AccountState();
+            state.Exchange(Report("other", elsewhere), limits, Start);
+            state.Exchange(Report("one", underWay, spentAlone: spent), limits, Start);
+            var now = Start + Second;
+            var expected = Math.Min(limits.Budget.Available(state.Restored, now), Math.Max(0, limits.MaxConcurrentRequests - underWay - elsewhere));
 
-    private void Break()
+            var reply = state.Exchange(Report("one", underWay, waiting), limits, now);
+
+            Assert.Equal(Math.Min(expected, waiting.Sum(calls => calls.Count)), reply.Granted.Count);
+        });
+
+    [Fact]
+    public void What_a_node_spent_while_it_was_alone_is_taken_of_the_budget()
     {
-        for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));
-        Assert.Equal(UpstreamFault.CircuitOpen, Ask(FirstReads("mapping", 1)).Closed?.Reason);
+        var limits = Limits(perSecond: 1, burst: 10);
+        var state = new AccountState();
+        state.Exchange(Report("one", spentAlone: 7), limits, Start);
+        Assert.Equal(3, state.Exchange(Report("two", waiting: Reads("a", 20)), limits, Start).Granted.Count);
     }
 
-    private static WaitingCalls FirstReads(string team, int count) => new(CallRank.FirstRead, team, count);
+    [Fact]
+    public void A_dead_nodes_calls_count_until_they_must_be_over()
+    {
+        var limits = Limits(perSecond: 1000, burst: 100, calls: 4);
+        var state = new AccountState();
+        Assert.Equal(4, state.Exchange(Report("dead", waiting: Reads("a", 9)), limits, Start).Granted.Count);
+        var over = Start + limits.CallTime.TotalMicroseconds;
+        Assert.Empty(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, over - 1).Granted);
+        Assert.Equal(4, state.Exchange(Report("one", waiting: Reads("a", 9)), limits, over).Granted.Count);
+    }
 
-    private NodeReply Ask(params WaitingCalls[] waiting) => Exchange(waiting, [], ["one"]);
+    [Fact]
+    public void What_is_another_nodes_turn_is_left_for_it_until_it_is_no_longer_heard_of()
+    {
+        var limits = Limits(perSecond: 1, burst: 10);
+        var state = new AccountState();
+        state.Exchange(Report("one", spentAlone: 10), limits, Start);
+        state.Exchange(Report("two", waiting: Reads("b", 9)), limits, Start);
+        var now = Start + 4 * Second;
 
-    private NodeReply AskWithTwo(params WaitingCalls[] waiting) => Exchange(waiting, [], ["one", "two"]);
+        // Two permits came back since, and the other one is still waiting.
+        state.Restored = limits.Budget.With(2, now);
+        state.Exchange(Report("two", underWay: limits.MaxConcurrentRequests, waiting: Reads("b", 9)), limits, now);
+        state.Nodes["two"] = state.Nodes["two"] with { UnderWay = 0 };
+        Assert.Single(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, now).Granted);
+        Assert.Empty(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, now).Granted);
+        Assert.Single(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, now + Second / 2).Granted);
+    }
 
-    private void Tell(params EndedCall[] ended) => Exchange([], ended, ["one"]);
+    [Fact]
+    public void A_clock_that_steps_back_grants_no_more_than_a_burst_at_once() =>
+        Gen.Select(AnyLimits, Gen.Select(AnyStep, Gen.Double[-1e13, 1e13]).Array[1, 60]).Sample((limits, steps) =>
+            Run(limits, [.. steps.Select(step => step.Item1 with { Later = step.Item2 })],
+                (_, reply, _) => Assert.InRange(reply.Granted.Count, 0, (int)limits.Budget.Burst)));
 
-    private NodeReply Exchange(WaitingCalls[] waiting, EndedCall[] ended, string[] credentials, int underWay = 0, string node = "a") =>
-        _state.Exchange(new NodeReport(node, underWay, waiting, ended, credentials), Plenty, _now);
+    [Fact]
+    public void A_clock_that_steps_back_never_stops_an_account_for_long() =>
+        Gen.Select(AnyLimits, AnyStep.Array[1, 60], Gen.OneOf(Gen.Double[0, 60 * Second], Gen.Double[0, 1e13])).Sample((limits, steps, back) =>
+        {
+            var state = new AccountState();
+            var from = Run(limits, steps, (_, _, _) => { }, state) - back;
+            var longest = Math.Max(AccountHealth.LongestPause.TotalMicroseconds, 2 * limits.CallTime.TotalMicroseconds);
+            var until = from + longest + limits.Budget.Interval + Second;
+            var now = from;
+            while (state.Exchange(Report("new", waiting: Reads("z", 1)), limits, now) is { Granted.Count: 0, Wait: var wait })
+            {
+                Assert.True(now < until, $"Nothing is granted after {(now - from) / Second:0} s");
+                now += Math.Max(1000, wait.TotalMicroseconds);
+            }
+        }, iter: 300);
+
+    /// <summary>Nodes do what they do; what a dead one had under way goes on until it must be over.</summary>
+    /// <returns>What time it is then.</returns>
+    private static double Run(AccountLimits limits, Step[] steps, Action<double, NodeReply, int> check, AccountState? state = null)
+    {
+        state ??= new AccountState();
+        var now = Start;
+        var longest = limits.CallTime.TotalMicroseconds;
+        List<(double At, bool IsTrial)>[] calls = [[], [], []];
+        var ghosts = new List<double>();
+        var lives = new int[3];
+        foreach (var step in steps)
+        {
+            now += step.Later;
+            var own = calls[step.Node];
+            if (step.Dies)
+            {
+                ghosts.AddRange(own.Select(call => call.At));
+                own.Clear();
+                lives[step.Node]++;
+            }
+            var over = own.RemoveAll(call => call.At + longest <= now);
+            ghosts.RemoveAll(at => at + longest <= now);
+            var ending = own[..Math.Min(step.Ended, own.Count)];
+            own.RemoveRange(0, ending.Count);
+            EndedCall[] ended = [.. Enumerable.Repeat(new EndedCall(CallEnd.Unknown, "key"), over),
+                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsTrial))];
+
+            var reply = state.Exchange(Report($"{step.Node}-{lives[step.Node]}", own.Count, step.Waiting) with { Ended = ended }, limits, now);
+
+            own.AddRange(reply.Granted.Select(_ => (now, reply.AreTrials)));
+            check(now, reply, calls.Sum(list => list.Count(call => call.At + longest > now)) + ghosts.Count);
+        }
+        return now;
+    }
+
+    private static AccountLimits Limits(double perSecond, int burst, int calls = 1000) =>
+        new(new Gcra(1e6 / perSecond, burst), calls, TimeSpan.FromSeconds(11));
+
+    private static WaitingCalls[] Reads(string team, int count) => [new WaitingCalls(CallRank.FirstRead, team, count)];
+
+    private static NodeReport Report(string node, int underWay = 0, WaitingCalls[]? waiting = null, int spentAlone = 0) =>
+        new(node, underWay, waiting ?? [], [], ["key"], spentAlone);
+
+    private sealed record Step(double Later, int Node, bool Dies, int Ended, CallEnd End, WaitingCalls[] Waiting);
 }

@@ -1,0 +1,56 @@
+using Gateway.Limits;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// An account as one node sees it: in Redis, with the others; while Redis is away, alone with its share; without one, on its
+/// own. It answers one question at a time.
+/// </summary>
+internal sealed class AccountBook(string account, SharedAccounts shared, SharedQuotas nodes, TimeProvider clock)
+{
+    private readonly SharedAccounts.LastSeen _seen = new();
+    private volatile AccountState? _alone;
+    private int _spentAlone;
+
+    /// <summary>Nodes that use the account, as far as it is known.</summary>
+    public int Nodes { get; private set; } = 1;
+
+    /// <summary>Fingerprints of dead credentials.</summary>
+    public IReadOnlyList<string> Dead { get; private set; } = [];
+
+    /// <summary>Whether there is something that the others were not told.</summary>
+    public bool IsAlone => _alone is not null;
+
+    /// <summary>What time it is for the account, in microseconds since 1970.</summary>
+    public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
+
+    public async ValueTask<NodeReply> AskAsync(NodeReport report, AccountLimits limits)
+    {
+        var reply = shared.IsAvailable ? await AskSharedAsync(report, limits) : null;
+        reply ??= shared.IsConfigured ? AskAlone(report, limits) : (_alone ??= new AccountState()).Exchange(report, limits, Now);
+        if ((_alone ?? _seen.Own)?.Health.Dead is { } dead && !Dead.SequenceEqual(dead)) Dead = [.. dead];
+        return reply;
+    }
+
+    private async ValueTask<NodeReply?> AskSharedAsync(NodeReport report, AccountLimits limits)
+    {
+        var (alone, spent) = (_alone, _spentAlone);
+        var reply = await shared.ChangeAsync(account, _seen, (state, now) =>
+        {
+            if (alone is not null) state.Health.Merge(alone.Health);
+            return state.Exchange(report with { SpentAlone = spent }, limits, now);
+        });
+        if (reply is null || reply == NodeReply.NotHeard) return reply;
+        (_alone, _spentAlone, Nodes) = (null, 0, Math.Max(1, _seen.Own!.Nodes.Count));
+        return reply;
+    }
+
+    // By the clock of Redis still, as far as it is known.
+    private NodeReply AskAlone(NodeReport report, AccountLimits limits)
+    {
+        var (share, now) = (limits.Share(nodes.Nodes), Now);
+        var reply = (_alone ??= AccountState.Alone(_seen.Own?.Health, share, now)).Exchange(report, share, now);
+        _spentAlone += reply.Granted.Count;
+        return reply;
+    }
+}

@@ -1,0 +1,19 @@
+using System.Security.Cryptography;
+using System.Text;
+using Gateway.Jobs;
+
+namespace Gateway.Upstream;
+
+/// <summary>One call of an account that may go out. It must be ended.</summary>
+internal sealed class CallPermit(AccountGate gate, Credential credential, bool isTrial, JobAddress job)
+{
+    /// <summary>What to make it with, unless it is for the other one.</summary>
+    public Credential Credential => credential;
+
+    /// <summary>Says how it ended, and waits until all nodes can know it where they must.</summary>
+    public ValueTask EndAsync(CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null) =>
+        gate.LeaveAsync(new EndedCall(end, used.Fingerprint, NumberOf(job), isTrial, retryAfter, supersedes?.Fingerprint));
+
+    // The same on each node.
+    private static int NumberOf(JobAddress job) => BitConverter.ToInt32(SHA256.HashData(Encoding.ASCII.GetBytes($"{job.Workflow}/{job.Job}")));
+}

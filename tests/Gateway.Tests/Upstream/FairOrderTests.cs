@@ -1,0 +1,169 @@
+using CsCheck;
+using Gateway.Limits;
+using Gateway.Upstream;
+
+namespace Gateway.Tests.Upstream;
+
+/// <summary>Teams take turns, on one node and on several.</summary>
+public sealed class FairOrderTests
+{
+    private const double Start = 1.8e15;
+
+    private static readonly string[] Names = ["a", "b", "c", "d", "e"];
+
+    [Fact]
+    public void Teams_that_wait_are_served_within_one_call_of_each_other() =>
+        Gen.Int[1, 500].Array[2, 5].Sample(backlogs =>
+        {
+            var claims = backlogs.Select((count, team) => Reads(Names[team], count)).ToList();
+            var order = new FairOrder();
+            while (claims.TrueForAll(claim => claim.Left > 0))
+            {
+                ServeNext(order, claims);
+                var served = claims.Select(claim => claim.Count - claim.Left).ToArray();
+                Assert.InRange(served.Max() - served.Min(), 0, 1);
+            }
+        });
+
+    [Fact]
+    public void A_team_that_comes_with_one_call_waits_for_one_call_of_each_other_team_at_most() =>
+        Gen.Select(Gen.Int[100, 100_000].Array[1, 4], Gen.Int[0, 90]).Sample((backlogs, before) =>
+        {
+            var claims = backlogs.Select((count, team) => Reads(Names[team], count)).ToList();
+            var order = new FairOrder();
+            for (var i = 0; i < before; i++) ServeNext(order, claims);
+            var one = Reads("new", 1);
+            claims.Add(one);
+            var waited = 0;
+            while (ServeNext(order, claims) != one) waited++;
+            Assert.InRange(waited, 0, backlogs.Length);
+        });
+
+    [Fact]
+    public void A_team_that_was_away_has_saved_up_nothing()
+    {
+        var order = new FairOrder();
+        List<FairOrder.Claim> claims = [Reads("a", 1000)];
+        for (var i = 0; i < 500; i++) ServeNext(order, claims);
+        claims.Add(Reads("b", 1000));
+        for (var i = 0; i < 100; i++) ServeNext(order, claims);
+        Assert.InRange(1000 - claims[1].Left, 49, 51);
+    }
+
+    [Fact]
+    public void Each_fifth_call_is_a_refresh_where_both_wait_and_none_is_lost_where_one_kind_waits()
+    {
+        var order = new FairOrder();
+        List<FairOrder.Claim> claims = [Reads("a", 80), new(CallRank.Refresh, "a", true, 10), new(CallRank.Refresh, "b", true, 20)];
+        var ranks = new List<CallRank>();
+        while (ServeNext(order, claims) is { } served) ranks.Add(served.Rank);
+        Assert.Equal(110, ranks.Count);
+        for (var i = 0; i < 100; i++) Assert.Equal(i % 5 == 4 ? CallRank.Refresh : CallRank.FirstRead, ranks[i]);
+        Assert.All(ranks[100..], rank => Assert.Equal(CallRank.Refresh, rank));
+    }
+
+    [Fact]
+    public void First_reads_that_met_no_refresh_do_not_hasten_the_next_one()
+    {
+        var order = new FairOrder();
+        List<FairOrder.Claim> claims = [Reads("a", 100)];
+        for (var i = 0; i < 50; i++) ServeNext(order, claims);
+        claims.Add(new FairOrder.Claim(CallRank.Refresh, "b", true, 1));
+        for (var i = 0; i < 4; i++) Assert.Equal(CallRank.FirstRead, ServeNext(order, claims)!.Rank);
+        Assert.Equal(CallRank.Refresh, ServeNext(order, claims)!.Rank);
+    }
+
+    [Fact]
+    public void Another_credential_is_tried_before_anything_else()
+    {
+        var order = new FairOrder { ReadsInRow = 9 };
+        List<FairOrder.Claim> claims = [Reads("a", 5), new(CallRank.Refresh, "b", true, 5), new(CallRank.OtherCredential, "c", true, 3)];
+        for (var i = 0; i < 3; i++) Assert.Equal(CallRank.OtherCredential, ServeNext(order, claims)!.Rank);
+        Assert.NotEqual(CallRank.OtherCredential, ServeNext(order, claims)!.Rank);
+    }
+
+    [Fact]
+    public void Only_who_is_ahead_of_the_others_is_remembered()
+    {
+        var order = new FairOrder();
+        List<FairOrder.Claim> claims = [Reads("a", 2), Reads("b", 2), Reads("c", 1)];
+        while (ServeNext(order, claims) is not null) order.Prune();
+        Assert.Equal(["a", "b"], order.Served.Keys.Order());
+        Assert.All(order.Served.Values, served => Assert.True(served > order.Virtual));
+    }
+
+    [Fact]
+    public void Teams_on_several_nodes_that_ask_as_they_like_get_the_same() =>
+        Gen.Select(Gen.Int[1, 7].Array[2, 4], Gen.Double[10, 3000], Gen.Int[1, 50], Gen.Double[0, 25_000].Array[3], Gen.Double[1000, 25_000].Array[3])
+            .Sample((places, perSecond, burst, phases, pauses) =>
+            {
+                var served = Serve(places, perSecond, burst, phases, pauses, out var atOnce);
+                Assert.True(served.Max() - served.Min() <= atOnce + 2 * 3, $"{string.Join(' ', served)}, {atOnce} at once");
+            }, iter: 200);
+
+    [Fact]
+    public void Who_always_asks_first_gets_no_more_for_it()
+    {
+        var served = Serve([1, 2], perSecond: 1000, burst: 20, phases: [0, 100, 0], pauses: [10_000, 10_000, 10_000], out _);
+        Assert.InRange((double)served[0] / served.Sum(), 0.48, 0.52);
+    }
+
+    [Fact]
+    public void A_team_that_comes_with_one_call_to_a_node_of_its_own_is_served_among_the_next() =>
+        Gen.Select(Gen.Int[1, 3], Gen.Int[1, 10_000], Gen.Double[0, 5e6]).Sample((teams, backlog, later) =>
+        {
+            var limits = new AccountLimits(new Gcra(1e5, 20), 10_000, TimeSpan.FromSeconds(11));
+            var state = new AccountState();
+            WaitingCalls[] many = [.. Names[..teams].Select(team => new WaitingCalls(CallRank.FirstRead, team, backlog))];
+            var now = Start;
+            for (; now < Start + later; now += 25_000) state.Exchange(new NodeReport("one", 0, many, [], ["key"]), limits, now);
+            var others = 0;
+            while (state.Exchange(new NodeReport("two", 0, [new(CallRank.FirstRead, "new", 1)], [], ["key"]), limits, now).Granted.Count == 0)
+            {
+                others += state.Exchange(new NodeReport("one", 0, many, [], ["key"]), limits, now).Granted.Count;
+                Assert.InRange(others, 0, teams);
+                now += 10_000;
+            }
+        });
+
+    /// <summary>Three nodes ask, each at a pace of its own, for teams that never run out of calls.</summary>
+    /// <param name="places">For each team, a bit for each node where its calls wait.</param>
+    /// <param name="atOnce">The most that one node got at once.</param>
+    private static int[] Serve(int[] places, double perSecond, int burst, double[] phases, double[] pauses, out int atOnce)
+    {
+        var limits = new AccountLimits(new Gcra(1e6 / perSecond, burst), 1_000_000, TimeSpan.FromSeconds(11));
+        var state = new AccountState();
+        var served = new int[places.Length];
+        var next = phases.Select(phase => Start + phase).ToArray();
+        atOnce = 0;
+        // At first they only say so.
+        for (var node = 0; node < next.Length; node++) Ask(node, spentAlone: burst);
+        while (next.Min() < Start + 3e6)
+        {
+            var node = Array.IndexOf(next, next.Min());
+            var reply = Ask(node);
+            foreach (var (_, team) in reply.Granted) served[Array.IndexOf(Names, team)]++;
+            atOnce = Math.Max(atOnce, reply.Granted.Count);
+            next[node] += pauses[node];
+        }
+        return served;
+
+        NodeReply Ask(int node, int spentAlone = 0)
+        {
+            WaitingCalls[] waiting = [.. places.Index().Where(team => (team.Item >> node & 1) == 1)
+                .Select(team => new WaitingCalls(CallRank.FirstRead, Names[team.Index], 10_000))];
+            return state.Exchange(new NodeReport($"{node}", 0, waiting, [], ["key"], spentAlone), limits, spentAlone > 0 ? Start : next[node]);
+        }
+    }
+
+    private static FairOrder.Claim? ServeNext(FairOrder order, List<FairOrder.Claim> claims)
+    {
+        var best = order.Choose(claims);
+        if (best < 0) return null;
+        claims[best].Left--;
+        order.Serve(claims[best], claims.Exists(claim => claim is { Rank: CallRank.Refresh, Left: > 0 }));
+        return claims[best];
+    }
+
+    private static FairOrder.Claim Reads(string team, int count) => new(CallRank.FirstRead, team, IsOurs: true, count);
+}

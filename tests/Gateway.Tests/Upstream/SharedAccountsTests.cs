@@ -1,0 +1,202 @@
+using System.Text.Json;
+using Gateway.Configuration;
+using Gateway.Limits;
+using Gateway.Redis;
+using Gateway.Tests.Infrastructure;
+using Gateway.Upstream;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace Gateway.Tests.Upstream;
+
+/// <summary>Accounts that several nodes change in a real Redis.</summary>
+[Trait("Redis", "any")]
+public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
+{
+    private const int PerSecond = 200, Burst = 50;
+
+    private static readonly AccountLimits Limits = new(new Gcra(1e6 / PerSecond, Burst), 100_000, TimeSpan.FromSeconds(11));
+
+    // Of these none comes back while a test runs.
+    private static readonly AccountLimits Slow = Limits with { Budget = new Gcra(3600e6, Burst) };
+
+    private readonly string _account = Purging.NewAccount();
+    private readonly SharedAccounts.LastSeen _seen = new(), _seenByOther = new();
+    private RedisConnection _connection = null!;
+    private SharedAccounts _shared = null!;
+    private IDatabase _database = null!;
+
+    private RedisKey Key => $"gateway:account:{_account}:calls";
+
+    public async ValueTask InitializeAsync()
+    {
+        var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Redis"] = redis.ConnectionString,
+            ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+            ["Redis:Timeout"] = "00:00:05",
+        }).Build();
+        _connection = new RedisConnection(new LiveConfiguration(settings, NullLogger<LiveConfiguration>.Instance), NullLogger<RedisConnection>.Instance);
+        _database = (await _connection.MultiplexerAsync()).GetDatabase();
+        _connection.Found();
+        _shared = new SharedAccounts(_connection);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        _connection.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    [Fact]
+    public async Task Nodes_that_change_an_account_at_once_lose_nothing_and_get_no_more_than_there_is()
+    {
+        const int Nodes = 6, Times = 60;
+        var from = await TimeAsync();
+        var granted = 0;
+        await Parallel.ForAsync(0, Nodes, new ParallelOptions { MaxDegreeOfParallelism = Nodes }, async (node, _) =>
+        {
+            var seen = new SharedAccounts.LastSeen();
+            for (var i = 0; i < Times;)
+            {
+                // A job of its own each time, that all will know of.
+                var reply = await ChangeAsync(seen, $"{node}", 5, Limits, new EndedCall(CallEnd.Accepted, $"key-{node}"));
+                Interlocked.Add(ref granted, reply.Granted.Count);
+                if (reply != NodeReply.NotHeard) i++;
+            }
+        });
+        var most = Burst + PerSecond * (await TimeAsync() - from) / 1e6;
+        Assert.InRange(granted, Math.Min(most, Nodes * Times * 5) * 0.5, most + 1);
+        var state = await ReadAsync();
+        // Each has counted one call each time, in one window or the next.
+        Assert.Equal(Nodes * Times, state.Health.Circuit.Good + state.Health.Circuit.GoodBefore);
+        Assert.Equal(Nodes, state.Health.Accepted.Count);
+        Assert.Equal(Nodes, state.Nodes.Count);
+    }
+
+    [Fact]
+    public async Task Nodes_that_take_turns_get_the_burst_and_not_one_more()
+    {
+        var granted = 0;
+        for (var i = 0; i < 40; i++) granted += (await ChangeAsync(i % 2 == 0 ? _seen : _seenByOther, $"{i % 2}", 3, Slow)).Granted.Count;
+        Assert.Equal(Burst, granted);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n")]
+    [InlineData("no line feed")]
+    [InlineData("v\n")]
+    [InlineData("v\nnull")]
+    [InlineData("v\n[]")]
+    [InlineData("v\n{\"Restored\":\"soon\"}")]
+    [InlineData("v\n{\"Health\":null}")]
+    [InlineData("v\n{\"Nodes\":null}")]
+    [InlineData("v\n{\"Nodes\":{\"x\":null}}")]
+    [InlineData("v\n{\"Nodes\":{\"x\":{\"UnderWay\":1,\"Until\":9e18,\"Waiting\":null}}}")]
+    [InlineData("v\n{\"Order\":{\"Served\":null}}")]
+    [InlineData("\u0000\u0001\n\u0000")]
+    public async Task What_is_no_account_is_replaced(string text) => await AssertReplacedAsync(text);
+
+    [Fact]
+    public async Task What_is_no_text_at_all_is_replaced()
+    {
+        await AssertReplacedAsync(new byte[] { 0xFF, 0xFE, 0x80, (byte)'\n', 0xC3 });
+        await AssertReplacedAsync(new byte[] { 0xFF, 0xFE, 0x80 });
+    }
+
+    [Fact]
+    public async Task A_value_of_another_type_is_replaced()
+    {
+        await _database.HashSetAsync(Key, "field", "value");
+        Assert.Equal(3, (await ChangeAsync(_seen, "one", 3, Slow)).Granted.Count);
+        await _database.KeyDeleteAsync(Key);
+        await _database.ListLeftPushAsync(Key, "value");
+        Assert.Equal(4, (await ChangeAsync(_seen, "one", 4, Slow)).Granted.Count);
+        Assert.Equal(Burst - 7, Slow.Budget.Available((await ReadAsync()).Restored, await TimeAsync()));
+    }
+
+    [Fact]
+    public async Task A_value_that_is_cut_off_anywhere_is_replaced()
+    {
+        await ChangeAsync(_seen, "one", 3, Slow, new EndedCall(CallEnd.Accepted, "key"));
+        var whole = (string)(await _database.StringGetAsync(Key))!;
+        for (var length = 0; length < whole.Length; length += 7) await AssertReplacedAsync(whole[..length]);
+    }
+
+    [Fact]
+    public async Task What_redis_has_lost_is_there_again_once_a_node_that_knows_it_has_asked()
+    {
+        Assert.Equal(Burst, (await ChangeAsync(_seen, "one", Burst, Slow)).Granted.Count);
+        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Unauthorized, "dead"),
+            new EndedCall(CallEnd.Accepted, "key"), new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2)));
+        var before = await ReadAsync();
+        await _database.KeyDeleteAsync(Key);
+        // One that comes new knows nothing of it, and can be granted the burst again.
+        await ChangeAsync(_seenByOther, "two", 0, Slow);
+        Assert.NotEqual(before.Origin, (await ReadAsync()).Origin);
+
+        var reply = await ChangeAsync(_seen, "one", 1, Slow);
+
+        Assert.Empty(reply.Granted);
+        Assert.Equal(UpstreamFault.Paused, reply.Closed?.Reason);
+        var after = await ReadAsync();
+        Assert.Equal(before.Restored, after.Restored, 1.0);
+        Assert.Equal(before.Health.PausedUntil, after.Health.PausedUntil, 1.0);
+        Assert.Equal(["dead"], after.Health.Dead);
+        Assert.Equal(["key"], after.Health.Accepted);
+        Assert.Empty((await ChangeAsync(_seenByOther, "two", 1, Slow)).Granted);
+    }
+
+    [Fact]
+    public async Task Of_what_was_lost_the_node_that_begins_anew_grants_nothing_twice()
+    {
+        Assert.Equal(Burst, (await ChangeAsync(_seen, "one", Burst + 5, Slow)).Granted.Count);
+        await _database.KeyDeleteAsync(Key);
+        for (var i = 0; i < 3; i++) Assert.Empty((await ChangeAsync(_seen, "one", 5, Slow)).Granted);
+    }
+
+    [Fact]
+    public async Task A_node_that_never_gets_its_turn_is_told_that_nobody_heard_it()
+    {
+        var reply = await _shared.ChangeAsync(_account, _seen, (state, now) =>
+        {
+            _database.StringSet(Key, $"{Guid.NewGuid()}\n");
+            return state.Exchange(Report("one", 1), Slow, now);
+        });
+        Assert.Same(NodeReply.NotHeard, reply);
+        Assert.Empty(NodeReply.NotHeard.Granted);
+    }
+
+    private async Task AssertReplacedAsync(RedisValue value)
+    {
+        var seen = new SharedAccounts.LastSeen();
+        await _database.StringSetAsync(Key, value);
+        Assert.Equal(2, (await ChangeAsync(seen, "one", 2, Slow)).Granted.Count);
+        Assert.Single((await ChangeAsync(seen, "one", 1, Slow)).Granted);
+        Assert.Equal(Burst - 3, Slow.Budget.Available((await ReadAsync()).Restored, await TimeAsync()));
+    }
+
+    private async Task<NodeReply> ChangeAsync(SharedAccounts.LastSeen seen, string node, int waiting, AccountLimits limits, params EndedCall[] ended)
+    {
+        var reply = await _shared.ChangeAsync(_account, seen, (state, now) => state.Exchange(Report(node, waiting, ended), limits, now));
+        Assert.NotNull(reply);
+        return reply;
+    }
+
+    private static NodeReport Report(string node, int waiting, params EndedCall[] ended) =>
+        new(node, 0, waiting == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "mapping", waiting)], ended, ["key"]);
+
+    private async Task<AccountState> ReadAsync()
+    {
+        var held = (string)(await _database.StringGetAsync(Key))!;
+        return JsonSerializer.Deserialize<AccountState>(held[(held.IndexOf('\n', StringComparison.Ordinal) + 1)..])!;
+    }
+
+    private async Task<double> TimeAsync()
+    {
+        var time = (RedisResult[])(await _database.ExecuteAsync("TIME"))!;
+        return (double)time[0] * 1e6 + (double)time[1];
+    }
+}

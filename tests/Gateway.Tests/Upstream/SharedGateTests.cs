@@ -1,0 +1,109 @@
+using Gateway.Jobs;
+using Gateway.Tests.Infrastructure;
+using Gateway.Upstream;
+using Microsoft.Extensions.DependencyInjection;
+using StackExchange.Redis;
+
+namespace Gateway.Tests.Upstream;
+
+/// <summary>Calls that wait on one node, with a Redis.</summary>
+[Trait("Redis", "any")]
+public sealed class SharedGateTests(RedisServer redis)
+{
+    private const string Account = "Upstream:Accounts:default:";
+
+    [Fact]
+    public async Task Who_waits_for_less_than_a_timer_can_tell_leaves_the_processor_to_others()
+    {
+        await using var world = await World.StopClockAsync((Account + "RequestsPerSecond", "2000"), (Account + "Burst", "1"));
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
+        Assert.NotNull((await EnterAsync(gate)).Permit);
+
+        var entering = Task.Factory.StartNew(() => EnterAsync(gate), World.Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var isFree = await Task.WhenAny(entering, Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation)) == entering;
+        world.Clock!.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.NotNull((await await entering).Permit);
+        Assert.True(isFree);
+    }
+
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("v\n{\"Nodes\":null}")]
+    [InlineData("v\n{\"Health\":null}")]
+    [InlineData("v\n{\"Health\":{\"Dead\":null}}")]
+    [InlineData("v\n{\"Order\":{\"Served\":null}}")]
+    [InlineData("v\n{\"Nodes\":{\"n\":null}}")]
+    [InlineData("v\n{\"Nodes\":{\"n\":{\"UnderWay\":0,\"Until\":1e18,\"WaitingUntil\":1e18,\"Waiting\":null}}}")]
+    public async Task Whatever_somebody_else_has_put_in_the_place_of_an_account_it_goes_on(string held)
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await connection.GetDatabase().StringSetAsync($"gateway:account:{world.Account}:calls", held);
+
+        Assert.NotNull((await EnterAsync(world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account))).Permit);
+    }
+
+    [Fact]
+    public async Task Where_Redis_has_lost_its_data_calls_of_others_are_still_under_way()
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "3"));
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+        for (var i = 0; i < 2; i++) Assert.NotNull((await EnterAsync(gates[0])).Permit);
+        var one = (await EnterAsync(gates[1])).Permit!;
+        await one.EndAsync(CallEnd.Accepted, one.Credential);
+        await Task.Delay(100, World.Cancellation);
+        await connection.GetDatabase().KeyDeleteAsync($"gateway:account:{world.Account}:calls");
+
+        var entered = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => EnterAsync(gates[1])));
+
+        Assert.Single(entered, entry => entry.Permit is not null);
+    }
+
+    [Fact]
+    public void To_join_a_call_that_waits_costs_the_same_however_many_wait()
+    {
+        var line = new WaitingLine();
+        for (var i = 0; i < 10_000; i++)
+        {
+            Assert.True(JobAddress.TryCreate("survey-1", $"{i}", out var job));
+            line.Add(new WaitingLine.Waiter(CallRank.FirstRead, "mapping", job));
+        }
+        Assert.True(JobAddress.TryCreate("survey-1", "7000", out var sought));
+        Assert.Equal(sought, line.Find(sought)?.Job);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        for (var i = 0; i < 100; i++) line.Find(sought);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
+        Assert.True(line.Remove(line.Find(sought)!));
+        Assert.Null(line.Find(sought));
+    }
+
+    [Fact]
+    public async Task A_trial_that_is_granted_to_nobody_any_more_keeps_no_other_back()
+    {
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        for (var i = 0; i < 5; i++)
+        {
+            var permit = (await EnterAsync(gate)).Permit!;
+            await permit.EndAsync(CallEnd.Refused, permit.Credential);
+        }
+        await Task.Delay(1200, World.Cancellation);
+        proxy.SlowDown();
+        Assert.Null((await EnterAsync(gate, milliseconds: 100)).Permit);
+        await Task.Delay(600, World.Cancellation);
+        proxy.GetWell();
+
+        Assert.NotNull((await EnterAsync(gate)).Permit);
+    }
+
+    private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000)
+    {
+        Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
+        return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
+    }
+}
