@@ -18,6 +18,8 @@ internal static class Load
 {
     private const int Connections = 16;
 
+    private static readonly HttpClient Client = new(new SocketsHttpHandler { MaxConnectionsPerServer = Connections });
+
     /// <summary>Asks for a while, each connection again as soon as it has its answer.</summary>
     public static Task<Found> AsFastAsPossibleAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length) => RunAsync(nodes, path, length, perSecond: null);
 
@@ -26,7 +28,6 @@ internal static class Load
 
     private static async Task<Found> RunAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double? perSecond)
     {
-        using var client = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = Connections });
         var watch = Stopwatch.StartNew();
         var results = await Task.WhenAll(Enumerable.Range(0, Connections).Select(worker => Task.Run(async () =>
         {
@@ -36,7 +37,7 @@ internal static class Load
             {
                 if (perSecond is { } rate && TimeSpan.FromSeconds((i * Connections + worker) / rate) - watch.Elapsed is { Ticks: > 0 } early) await Task.Delay(early);
                 var sent = Stopwatch.GetTimestamp();
-                using var answer = await client.GetAsync(address);
+                using var answer = await Client.GetAsync(address);
                 times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
                 if (answer.StatusCode == HttpStatusCode.OK) admitted++;
                 else refused++;

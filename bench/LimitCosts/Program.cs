@@ -44,6 +44,8 @@ internal static class Program
             foreach (var way in Ways.Skip(round % Ways.Length).Concat(Ways.Take(round % Ways.Length)))
             {
                 var fast = await Load.AsFastAsPossibleAsync(nodes.Addresses, $"{way}/{Ample}", Length);
+                // Where nobody has asked for a while, the first to ask waits for a lease.
+                await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length / 4, PerSecond);
                 var before = await nodes.CommandsAsync();
                 var paced = await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length, PerSecond);
                 var commands = await nodes.CommandsAsync() - before;

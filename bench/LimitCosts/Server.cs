@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Gateway.Configuration;
 using Gateway.Limits;
 using Gateway.Operations;
@@ -43,6 +44,7 @@ internal static class Server
         await connection.MultiplexerAsync();
         connection.Found();
         var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(), app.Services.GetRequiredService<SharedQuotas>());
+        var leased = new ConcurrentDictionary<string, Quota>();
         app.MapGet("/{way}/{quota}", async (HttpContext http, string way, string quota) =>
         {
             var numbers = quota.Split('-');
@@ -50,7 +52,7 @@ internal static class Server
             var admitted = way switch
             {
                 None => true,
-                Leased => await LeasedQuota(quotas, quota, options).TakeAsync(),
+                Leased => await leased.GetOrAdd(quota, _ => quotas.For(Leased, quota, options)).TakeAsync(),
                 _ => await shared.AskAsync($"asking/{quota}", Gcra.Of(options), wanted: 1, back: 0) is { Granted: 1 },
             };
             http.Response.StatusCode = admitted ? StatusCodes.Status200OK : StatusCodes.Status429TooManyRequests;
@@ -58,7 +60,4 @@ internal static class Server
         });
         await app.RunAsync();
     }
-
-    private static Quota LeasedQuota(Quotas quotas, string quota, QuotaOptions options) =>
-        quotas.All.FirstOrDefault(known => known.Policy == quota) ?? quotas.For(Leased, quota, options);
 }

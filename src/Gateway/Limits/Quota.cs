@@ -106,7 +106,7 @@ internal sealed class Quota
         var permits = Volatile.Read(ref _permits);
         if (_idleTicks >= TicksUntilIdle && permits > 0) await ReturnLeaseAsync();
         else if (_alone is not null) await AskAsync(wanted: 0, back: 0);
-        else if (lately > permits && permits < LargestLease && Wait == TimeSpan.Zero) await LeaseAsync();
+        else if (2 * lately > permits && permits < LargestLease && Wait == TimeSpan.Zero) await LeaseAsync();
     }
 
     private bool TryTakeLeased()
@@ -163,9 +163,10 @@ internal sealed class Quota
         lock (_asking)
         {
             if (!_ask.IsCompleted) return _ask;
-            var demand = Math.Max(1, Interlocked.Read(ref _taken) - _takenBefore) * 2;
+            // Whoever begins to ask goes on, most often; what it does not need comes back.
+            var demand = Math.Max(2 * (Interlocked.Read(ref _taken) - _takenBefore), LargestLease / 4);
             var room = Math.Max(1, LargestLease - Volatile.Read(ref _permits));
-            return _ask = AskAsync(wanted: Math.Min(demand, room), back: 0);
+            return _ask = AskAsync(wanted: Math.Clamp(demand, 1, room), back: 0);
         }
     }
 
