@@ -22,6 +22,7 @@ internal sealed partial class AccountGate(
     private readonly WaitingLine _line = new();
     private readonly RetryPromises _promises = new();
     private List<EndedCall> _ended = [];
+    private volatile string[] _known = [];
     private int _underWay;
     private bool _isPumping, _isDirty, _isKickPlanned;
     private TaskCompletionSource _nudge = new(), _told = NewTask();
@@ -38,8 +39,8 @@ internal sealed partial class AccountGate(
     private AccountOptions? Options => configuration.Current.Upstream.Accounts.GetValueOrDefault(account);
 
     /// <summary>What to try instead of a credential that was refused; null: there is nothing.</summary>
-    public Credential? OtherThan(Credential refused) => accounts.CredentialsOf(account)
-        .FirstOrDefault(credential => credential.Fingerprint != refused.Fingerprint && !book.Dead.Contains(credential.Fingerprint));
+    public Credential? OtherThan(Credential refused) => accounts.CredentialsOf(account).FirstOrDefault(other =>
+        other.Fingerprint != refused.Fingerprint && !(book.Dead.Contains(other.Fingerprint) && _known.Contains(other.Fingerprint)));
 
     /// <summary>Waits until one call may go out.</summary>
     /// <param name="team">Whose turn it takes.</param>
@@ -196,7 +197,11 @@ internal sealed partial class AccountGate(
         lock (_lock)
         {
             (told, _told) = (_told, NewTask());
-            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], Array.ConvertAll(credentials, one => one.Fingerprint));
+            var fingerprints = Array.ConvertAll(credentials, one => one.Fingerprint);
+            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], fingerprints)
+            {
+                Replaced = _known.Length == 0 ? [] : [.. fingerprints.Except(_known)],
+            };
         }
         var isHeard = true;
         try
@@ -235,6 +240,7 @@ internal sealed partial class AccountGate(
     private void Serve(Credential[] credentials, NodeReport report, NodeReply reply)
     {
         var credential = credentials[reply.Credential];
+        _known = report.Credentials;
         Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
         _ = LookLaterAsync();
         lock (_lock)

@@ -72,7 +72,11 @@ internal readonly record struct EndedCall(
 /// <param name="Credentials">The fingerprints of what it could call with, the first one first.</param>
 /// <param name="SpentAlone">Calls made without asking, while there was nobody to ask.</param>
 internal sealed record NodeReport(
-    string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string[] Credentials, int SpentAlone = 0);
+    string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string[] Credentials, int SpentAlone = 0)
+{
+    /// <summary>Those of them that were put there while the node ran: somebody says that they are good, whatever was known.</summary>
+    public string[] Replaced { get; init; } = [];
+}
 
 /// <summary>Why no call may be made for a while, and until when, in microseconds since 1970.</summary>
 internal readonly record struct Closed(UpstreamFault Reason, double Until);

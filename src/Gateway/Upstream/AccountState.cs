@@ -39,6 +39,7 @@ internal sealed class AccountState
     {
         Health.Bound(now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone);
+        Health.Dead.RemoveAll(credential => report.Replaced.Contains(credential));
         foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
         Register(report, limits, now);
         // The first that is not known to be dead, else the last.

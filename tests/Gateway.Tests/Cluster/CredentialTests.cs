@@ -106,6 +106,25 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_dead_credential_that_somebody_puts_back_counts_at_once(bool withRedis)
+    {
+        Replace(Canary.Credential);
+        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401, Times = 1 });
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
+        world.Upstream.Credentials.Accept(Canary.Next);
+        Replace(Canary.Next);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
+
+        Replace(Canary.Credential);
+
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
+    }
+
     [Fact]
     public async Task A_job_that_both_credentials_may_not_read_is_403_and_changes_nothing()
     {
