@@ -1,0 +1,51 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>What becomes of a team's quota when its Redis goes away and comes back.</summary>
+public sealed class QuotaOutageTests
+{
+    private const int Burst = 40;
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_a_node_spent_alone_all_know_within_a_second_of_the_return(bool keepsItsData)
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync(persistent: true);
+        // One comes back each ten seconds, so that it is the burst alone that counts.
+        await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
+            ("Redis:Timeout", "00:00:00.5"), ("Teams:mapping:Quota", "scarce"), ("Quotas:scarce:Requests", "6"), ("Quotas:scarce:Burst", $"{Burst}")]);
+        GatewayNode[] nodes = [world.AddGateway(), world.AddGateway()];
+        // They know of each other, and have the job.
+        await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
+        await redis.KillAsync();
+        var alone = await SpendAsync(nodes[0]);
+        Assert.InRange(alone, Burst / 2 - 4, Burst / 2);
+
+        await redis.StartAsync(persistent: true);
+        if (!keepsItsData) await redis.CommandAsync("FLUSHALL");
+        // Nodes find it again within the first second.
+        await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
+        var after = await SpendAsync(nodes[1]);
+
+        // A Redis that has lost its data knows what was told, and no more.
+        Assert.InRange(2 + alone + after, Burst - 2, Burst + (keepsItsData ? 1 : 3));
+    }
+
+    private static async Task<int> SpendAsync(GatewayNode node)
+    {
+        var spent = 0;
+        while (await AskAsync(node) == HttpStatusCode.OK) spent++;
+        return spent;
+    }
+
+    private static async Task<HttpStatusCode> AskAsync(GatewayNode node)
+    {
+        using var answer = await World.GetAsync(node, "finished-1");
+        return answer.StatusCode;
+    }
+}
