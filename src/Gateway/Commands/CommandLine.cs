@@ -19,6 +19,7 @@ internal static class CommandLine
             DemoCommand.Create(),
             KeysCommand.Create(),
             HealthCommand.Create(),
+            ContractCommand.Create(),
         };
         var parsed = root.Parse(args);
         // The host itself takes the process's signals.

@@ -1,4 +1,5 @@
 using Gateway.Callers;
+using Gateway.Contract;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
@@ -38,6 +39,8 @@ internal sealed class GatewayOptions
 
     public OperatorOptions Operators { get; set; } = new();
 
+    public ContractOptions Contract { get; set; } = new();
+
     public ManagementOptions Management { get; set; } = new();
 
     /// <summary>Adds a line for each value that is out of range or contradicts another.</summary>
@@ -47,6 +50,7 @@ internal sealed class GatewayOptions
         Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
         Jobs.Check(mistakes);
         Management.Check(mistakes);
+        Contract.Check(mistakes);
         Authentication.Check(mistakes);
         Cors.Check(mistakes);
         ForwardedHeaders.Check(mistakes);

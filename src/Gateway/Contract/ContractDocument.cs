@@ -1,45 +1,25 @@
 using Gateway.Callers.Sessions;
-using Gateway.Edge;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
-/// <summary>The OpenAPI 3.1 document that consumers build against, at <c>/openapi/v0.json</c>, and its page at <c>/docs</c>.</summary>
+/// <summary>The document that consumers build against: what is said beside what the code says by itself.</summary>
 internal static class ContractDocument
 {
-    private const string DocumentRoute = "/openapi/{documentName}.json";
-    private const string Version = "v0";
+    public const string Version = "v0", JobsTag = "Jobs";
 
     public static void AddContract(this IServiceCollection services)
     {
         services.AddEndpointsApiExplorer();
         services.AddSwaggerGen(Describe);
-    }
-
-    public static void MapContract(this WebApplication app)
-    {
-        app.MapSwagger(DocumentRoute, options => options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1);
-        app.UseWhen(http => http.Request.Path.StartsWithSegments("/docs"), docs =>
-        {
-            docs.Use((http, next) =>
-            {
-                SecurityHeaders.AllowOwn(http.Response.Headers);
-                return next(http);
-            });
-            docs.UseSwaggerUI(page =>
-            {
-                page.RoutePrefix = "docs";
-                page.DocumentTitle = "Gateway";
-                page.SwaggerEndpoint("../openapi/v0.json", "Gateway v0");
-            });
-        });
+        services.AddSingleton<PublishedContract>();
     }
 
     /// <summary>Says of the job operation what its handler does not.</summary>
     public static void DescribeJobOperation(this RouteHandlerBuilder operation) => operation
         .WithName("getJobById")
-        .WithTags("Jobs")
+        .WithTags(JobsTag)
         .WithSummary("Get a job by workflow and job id")
         .WithDescription("""
             The last known state of one job, byte for byte as the upstream sent it. Finished jobs come from cache; a running
@@ -59,6 +39,7 @@ internal static class ContractDocument
         options.IncludeXmlComments(typeof(ContractDocument).Assembly);
         options.OperationFilter<JobOperation>();
         options.SchemaFilter<OpenSchema>();
+        options.DocumentFilter<ContractInfo>();
 
         Scheme(options, "apiKey", "A gateway key.", SecuritySchemeType.ApiKey, "X-Api-Key");
         Scheme(options, "authorization", "A gateway key as the whole value, as clients of the upstream send theirs.",

@@ -51,6 +51,7 @@ internal sealed class JobOperation : IOperationFilter
         {
             ok.Description = "The job.";
             ok.Headers = Headers(JobHeaders);
+            foreach (var content in ok.Content?.Values.OfType<OpenApiMediaType>() ?? []) content.Examples = ContractExamples.Jobs;
         }
         responses["304"] = new OpenApiResponse { Description = "The job is as the client has it.", Headers = Headers(JobHeaders) };
 
@@ -61,7 +62,7 @@ internal sealed class JobOperation : IOperationFilter
             {
                 Description = string.Join("\n", status.Select(type => $"- `{type.Uri}`: {type.Title}. {type.Advice}")),
                 Headers = Headers(HeadersOf(status.Key)),
-                Content = new Dictionary<string, IOpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = body } },
+                Content = new Dictionary<string, IOpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = body, Examples = ContractExamples.Of(status) } },
             };
         }
     }

@@ -1,0 +1,52 @@
+using System.Security.Cryptography;
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.Swagger;
+
+namespace Gateway.Contract;
+
+/// <summary>One rendering of the contract.</summary>
+/// <param name="Path">Where it is.</param>
+/// <param name="ETag">Strong, of these very bytes.</param>
+internal sealed record ContractRendering(string Path, string ContentType, byte[] Bytes, string ETag);
+
+/// <summary>The contract in each of its forms. It is generated once, when it is first asked for.</summary>
+internal sealed class PublishedContract
+{
+    // RFC 9512 is the one of YAML.
+    private static readonly (string Path, OpenApiSpecVersion Version, bool IsYaml)[] Forms =
+    [
+        ("/openapi/v0.json", OpenApiSpecVersion.OpenApi3_1, false), ("/openapi/v0.yaml", OpenApiSpecVersion.OpenApi3_1, true),
+        ("/openapi/3.0/v0.json", OpenApiSpecVersion.OpenApi3_0, false), ("/openapi/3.0/v0.yaml", OpenApiSpecVersion.OpenApi3_0, true),
+    ];
+
+    private readonly IAsyncSwaggerProvider _generator;
+    private readonly Lazy<Task<ContractRendering[]>> _renderings;
+
+    public PublishedContract(IAsyncSwaggerProvider generator)
+    {
+        _generator = generator;
+        _renderings = new(RenderAsync);
+    }
+
+    /// <summary>Where its renderings are.</summary>
+    public static IEnumerable<string> Paths => Forms.Select(form => form.Path);
+
+    /// <summary>The rendering at one of these.</summary>
+    public async Task<ContractRendering> GetAsync(string path) => (await _renderings.Value).Single(rendering => rendering.Path == path);
+
+    private async Task<ContractRendering[]> RenderAsync()
+    {
+        var document = await _generator.GetSwaggerAsync(ContractDocument.Version);
+        var renderings = new List<ContractRendering>();
+        foreach (var (path, version, isYaml) in Forms)
+        {
+            using var stream = new MemoryStream();
+            if (isYaml) await document.SerializeAsYamlAsync(stream, version);
+            else await document.SerializeAsJsonAsync(stream, version);
+            var bytes = stream.ToArray();
+            renderings.Add(new ContractRendering(path, isYaml ? "application/yaml" : "application/json", bytes,
+                $"\"{Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 16))}\""));
+        }
+        return [.. renderings];
+    }
+}

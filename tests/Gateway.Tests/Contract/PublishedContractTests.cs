@@ -1,0 +1,109 @@
+using System.Net;
+using System.Text.Json;
+using Gateway.Operations;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Contract;
+
+/// <summary>The document that consumers build against.</summary>
+public sealed class PublishedContractTests
+{
+    [Theory]
+    [InlineData("openapi/v0.json", "application/json", "{\n  \"openapi\": \"3.1")]
+    [InlineData("openapi/v0.yaml", "application/yaml", "openapi: '3.1")]
+    [InlineData("openapi/3.0/v0.json", "application/json", "{\n  \"openapi\": \"3.0")]
+    [InlineData("openapi/3.0/v0.yaml", "application/yaml", "openapi: 3.0")]
+    public async Task It_comes_in_two_versions_and_two_forms_and_is_a_304_where_it_is_known(string path, string type, string beginning)
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        using var first = await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+        client.DefaultRequestHeaders.IfNoneMatch.Add(first.Headers.ETag!);
+
+        using var second = await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.NotModified], [first.StatusCode, second.StatusCode]);
+        Assert.Equal(type, first.Content.Headers.ContentType!.MediaType);
+        Assert.StartsWith(beginning, (await first.Content.ReadAsStringAsync(World.Cancellation)).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.False(first.Headers.ETag!.IsWeak);
+        Assert.Equal("public, max-age=300", first.Headers.CacheControl!.ToString());
+        Assert.Equal(first.Headers.ETag, second.Headers.ETag);
+    }
+
+    [Fact]
+    public async Task The_committed_document_is_the_published_one()
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        var published = await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
+        var committed = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "openapi.json"), World.Cancellation);
+
+        Assert.True(published.ReplaceLineEndings("\n").Trim() == committed.ReplaceLineEndings("\n").Trim(),
+            "docs/openapi.json is not what the gateway publishes. To refresh it: dotnet run --project src/Gateway -- contract > docs/openapi.json");
+    }
+
+    [Fact]
+    public async Task The_command_prints_what_is_published_and_nothing_else()
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        var published = await client.GetStringAsync(new Uri("openapi/3.0/v0.yaml", UriKind.Relative), World.Cancellation);
+
+        var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, "contract", "--path", "/openapi/3.0/v0.yaml"], []);
+
+        Assert.Equal(0, exit);
+        Assert.Equal(published.ReplaceLineEndings("\n").Trim(), output.ReplaceLineEndings("\n").Trim());
+    }
+
+    [Fact]
+    public async Task Where_it_is_not_public_it_wants_a_callers_credential()
+    {
+        await using var world = await World.StartAsync(("Contract:Public", "false"));
+        using var stranger = world.Gateway.Client();
+        using var caller = world.Gateway.Client(("X-Api-Key", World.SurveyKey));
+        using var refused = await stranger.GetAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
+        using var served = await caller.GetAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
+
+        Assert.Equal([HttpStatusCode.Unauthorized, HttpStatusCode.OK], [refused.StatusCode, served.StatusCode]);
+        Assert.Equal("application/problem+json", refused.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("max-age=300, private", served.Headers.CacheControl!.ToString());
+    }
+
+    [Theory]
+    [InlineData("", "", "/")]
+    [InlineData("/gw", "", "/gw")]
+    [InlineData("/gw", "https://jobs.example.com/api", "https://jobs.example.com/api")]
+    public async Task It_says_where_the_gateway_is_and_whom_to_ask(string pathBase, string serverUrl, string expected)
+    {
+        await using var world = await World.StartAsync(("PathBase", pathBase), ("Contract:ServerUrl", serverUrl),
+            ("Contract:ContactName", "Jobs team"), ("Contract:ContactUrl", "https://jobs.example.com/help"));
+        using var client = world.Gateway.Client();
+        var document = JsonElement.Parse(await client.GetStringAsync(new Uri($"{pathBase.TrimStart('/')}/openapi/v0.json".TrimStart('/'), UriKind.Relative), World.Cancellation));
+
+        Assert.Equal(expected, Assert.Single(document.GetProperty("servers").EnumerateArray()).GetProperty("url").GetString());
+        Assert.Equal("Jobs team", document.GetProperty("info").GetProperty("contact").GetProperty("name").GetString());
+        Assert.Equal("https://jobs.example.com/help", document.GetProperty("info").GetProperty("contact").GetProperty("url").GetString());
+    }
+
+    [Fact]
+    public async Task Every_problem_that_a_consumer_can_meet_has_an_example_with_its_status()
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation));
+        var responses = document.GetProperty("paths").EnumerateObject().Single().Value.GetProperty("get").GetProperty("responses");
+        var shown = new List<string>();
+        foreach (var response in responses.EnumerateObject().Where(response => response.Name.CompareTo("400", StringComparison.Ordinal) >= 0))
+        {
+            foreach (var example in response.Value.GetProperty("content").GetProperty("application/problem+json").GetProperty("examples").EnumerateObject())
+            {
+                var value = example.Value.GetProperty("value");
+                Assert.Equal(response.Name, $"{value.GetProperty("status")}");
+                Assert.Equal(ProblemType.All.Single(type => type.Slug == example.Name).Uri, value.GetProperty("type").GetString());
+                shown.Add(example.Name);
+            }
+        }
+        Assert.Equal(["bad-request", "invalid-logout-token", "invalid-return-url", "login-failed", "method-not-allowed", "not-found", "operator-required", "purge-incomplete"],
+            ProblemType.All.Select(type => type.Slug).Except(shown).Order());
+    }
+}
