@@ -5,7 +5,7 @@ internal static class NpmTools
 {
     private static readonly Lazy<Task<(int Exit, string Output)>> Installed = new(InstallAsync);
 
-    private static string Folder => Path.Combine(Repository.Root, "tests", "Gateway.Tests", "Contract", "Tools");
+    public static string Folder { get; } = Path.Combine(Repository.Root, "tests", "Gateway.Tests", "Contract", "Tools");
 
     /// <summary>Runs one of them to its end. Skips the test where there is no npm.</summary>
     public static async Task<(int Exit, string Output)> RunAsync(string tool, params string[] arguments)

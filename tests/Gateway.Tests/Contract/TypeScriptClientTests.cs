@@ -1,0 +1,45 @@
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Contract;
+
+/// <summary>A client in TypeScript, its types generated from what a running gateway publishes.</summary>
+public sealed class TypeScriptClientTests : IDisposable
+{
+    // Within the tools' folder, for there a program finds its packages.
+    private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(NpmTools.Folder, "generated", $"{Guid.NewGuid():N}"));
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("openapi/v0.json")]
+    [InlineData("openapi/3.0/v0.yaml")]
+    public async Task It_compiles_under_strict_settings_and_gets_typed_jobs_and_problems(string contract)
+    {
+        await NpmTools.NeedAsync();
+        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
+        var schema = Path.Combine(_folder.FullName, "schema.d.ts");
+        await RunAsync("openapi-typescript", $"{world.Gateway.Address}{contract}", "--output", schema);
+        foreach (var file in (string[])["consumer.ts", "tsconfig.json"]) File.Copy(Path.Combine(NpmTools.Folder, file), Path.Combine(_folder.FullName, file));
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "package.json"), """{"type":"module"}""", World.Cancellation);
+        await RunAsync("tsc", "--project", _folder.FullName);
+
+        var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "consumer.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.SurveyKey,
+            "survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden", "other/finished-1", "survey-1/missing", "survey-1/finished-2"]);
+
+        Assert.True(exit == 0, said);
+        Assert.Equal("""
+            survey-1/finished-1: 200 completed tasks=true spec=object retryAfter=false
+            survey-1/run-300: 200 queued tasks=true spec=object retryAfter=true
+            survey-1/forbidden: 403 /problems/upstream-forbidden  retryAfter=false
+            other/finished-1: 403 /problems/workflow-forbidden  retryAfter=false
+            survey-1/missing: 404 /problems/job-not-found  retryAfter=false
+            survey-1/finished-2: 429 https://iana.org/assignments/http-problem-types#quota-exceeded few retryAfter=true
+            """, said.Trim());
+    }
+
+    private static async Task RunAsync(string tool, params string[] arguments)
+    {
+        var (exit, output) = await NpmTools.RunAsync(tool, arguments);
+        Assert.True(exit == 0, $"{tool}:\n{output}");
+    }
+}
