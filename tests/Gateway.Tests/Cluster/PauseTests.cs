@@ -120,7 +120,9 @@ public sealed class PauseTests(RedisServer redis)
     [Fact]
     public async Task Word_of_it_is_not_lost_while_others_are_at_the_account_all_the_time()
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
+        await using var proxy = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(30) };
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString));
         using var known = await AskAsync(world.Gateway, World.MappingKey);
         world.Upstream.Faults.Add(new Fault
         {
@@ -133,11 +135,12 @@ public sealed class PauseTests(RedisServer redis)
         });
         var told = world.GetAsync(Busy);
         await Task.Delay(250, World.Cancellation);
+        proxy.SlowDown();
         using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2))) await CrowdAsync(world.Account, enough.Token);
         using var busy = await told;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, busy.StatusCode);
 
-        using var another = await AskAsync(world.Gateway, World.MappingKey);
+        using var another = await AskAsync(other, World.MappingKey);
 
         Assert.Contains("detail=paused", JobTests.CacheStatus(another), StringComparison.Ordinal);
         Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Critical", StringComparison.Ordinal));

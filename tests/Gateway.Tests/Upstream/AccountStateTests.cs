@@ -117,6 +117,25 @@ public sealed class AccountStateTests
     }
 
     [Fact]
+    public void For_what_a_node_was_granted_it_waits_no_longer()
+    {
+        var limits = Limits(perSecond: 0.1, burst: 10);
+        var state = new AccountState();
+        Assert.Equal(6, state.Exchange(Report("one", waiting: Reads("a", 6)), limits, Start).Granted.Count);
+        Assert.Equal(4, state.Exchange(Report("two", waiting: Reads("b", 6)), limits, Start).Granted.Count);
+    }
+
+    [Fact]
+    public void A_node_that_has_nothing_to_do_is_no_longer_counted()
+    {
+        var state = new AccountState();
+        state.Exchange(Report("idle"), Limits(perSecond: 1, burst: 1), Start);
+        state.Exchange(Report("busy", underWay: 1), Limits(perSecond: 1, burst: 1), Start);
+        state.Exchange(Report("one"), Limits(perSecond: 1, burst: 1), Start);
+        Assert.Equal(["busy", "one"], state.Nodes.Keys.Order());
+    }
+
+    [Fact]
     public void A_clock_that_steps_back_grants_no_more_than_a_burst_at_once() =>
         Gen.Select(AnyLimits, Gen.Select(AnyStep, Gen.Double[-1e13, 1e13]).Array[1, 60]).Sample((limits, steps) =>
             Run(limits, [.. steps.Select(step => step.Item1 with { Later = step.Item2 })],

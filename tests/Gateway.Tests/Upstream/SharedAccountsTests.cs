@@ -157,6 +157,13 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_known_outlives_a_weekend_on_which_nobody_asks()
+    {
+        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Unauthorized, "dead"));
+        Assert.InRange(Assert.NotNull(await _database.KeyTimeToLiveAsync(Key)), TimeSpan.FromDays(4), TimeSpan.FromDays(60));
+    }
+
+    [Fact]
     public async Task A_node_that_never_gets_its_turn_is_told_that_nobody_heard_it()
     {
         var reply = await _shared.ChangeAsync(_account, _seen, (state, now) =>

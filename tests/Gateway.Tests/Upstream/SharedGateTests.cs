@@ -101,9 +101,71 @@ public sealed class SharedGateTests(RedisServer redis)
         Assert.NotNull((await EnterAsync(gate)).Permit);
     }
 
-    private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000)
+    [Fact]
+    public async Task Word_that_stops_the_others_has_reached_them_before_the_call_is_over()
+    {
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString)).Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var permit = (await EnterAsync(gate)).Permit!;
+        Assert.NotNull((await EnterAsync(other)).Permit);
+        // It is asking for another call meanwhile.
+        proxy.SlowDown();
+        var entering = EnterAsync(gate);
+
+        await permit.EndAsync(CallEnd.Busy, permit.Credential, TimeSpan.FromSeconds(60));
+
+        Assert.Equal(UpstreamFault.Paused, (await EnterAsync(other)).Fault);
+        proxy.GetWell();
+        await entering;
+    }
+
+    [Fact]
+    public async Task A_pause_outlasts_the_loss_of_Redis()
+    {
+        await using var proxy = new RedisProxy(redis.Port);
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var permit = (await EnterAsync(gate)).Permit!;
+        await permit.EndAsync(CallEnd.Busy, permit.Credential, TimeSpan.FromSeconds(60));
+        proxy.Cut();
+        Assert.Equal(UpstreamFault.Paused, (await EnterAsync(gate)).Fault);
+    }
+
+    [Fact]
+    public async Task Who_is_turned_away_may_come_back_the_later_the_more_nodes_and_teams_there_are()
+    {
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"));
+        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+        Assert.NotNull((await EnterAsync(gates[0])).Permit);
+        Task<Entry>[] waiting = [EnterAsync(gates[1], 5000), EnterAsync(gates[1], 5000, "few")];
+
+        // Ten seconds a call, of two nodes and two teams.
+        Assert.Equal(40, (await EnterAsync(gates[1], 500)).RetryAfter.TotalSeconds, 0.1);
+
+        Assert.All(await Task.WhenAll(waiting), entry => Assert.Equal(UpstreamFault.OverBudget, entry.Fault));
+    }
+
+    [Fact]
+    public async Task While_a_credential_is_suspect_it_is_a_refresh_that_a_snapshot_may_answer()
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var permits = new List<CallPermit>();
+        for (var i = 0; i < 5; i++) permits.Add((await EnterAsync(gate)).Permit!);
+        foreach (var permit in permits) await permit.EndAsync(CallEnd.Refused, permit.Credential);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => gate.Credentials.Standing == CredentialStanding.Suspect, "it is suspect");
+
+        var refused = await Task.WhenAll(EnterAsync(gate, 100), EnterAsync(gate, 100, rank: CallRank.Refresh));
+
+        Assert.Equal([UpstreamFault.CredentialDead, UpstreamFault.OverBudget], refused.Select(entry => entry.Fault));
+    }
+
+    private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
     {
         Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
-        return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
+        return gate.EnterAsync(rank, team, job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
     }
 }

@@ -39,6 +39,15 @@ public sealed class TrialTests
     }
 
     [Fact]
+    public void Who_waits_for_the_trial_of_another_node_soon_asks_how_it_went()
+    {
+        Assert.Single(AskWithTwo(FirstReads("mapping", 1)).Granted);
+        var reply = Exchange([FirstReads("mapping", 1)], [], ["one", "two"], node: "b");
+        Assert.Empty(reply.Granted);
+        Assert.InRange(reply.Wait, TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
+    }
+
+    [Fact]
     public void A_clock_that_is_set_back_keeps_no_circuit_open()
     {
         Break();
@@ -63,6 +72,30 @@ public sealed class TrialTests
 
         Assert.Equal(["mapping", "refused"], tried.Take(2).Order());
         Assert.Equal(["mapping", "refused"], tried.Skip(2).Order());
+    }
+
+    [Fact]
+    public void After_a_clock_was_set_back_nothing_lies_further_ahead_than_it_could()
+    {
+        const double Ahead = 1e18;
+        var health = new AccountHealth
+        {
+            PausedUntil = Ahead,
+            DeadTrialFrom = Ahead,
+            NewTrialUntil = Ahead,
+            SuspectSince = Ahead,
+            RefusedAt = Ahead,
+            SuspectTrialFrom = Ahead,
+            DoubtUntil = Ahead,
+            CertainUntil = Ahead,
+        };
+        health.Circuit.ProbeFrom = Ahead;
+
+        health.Bound(_now);
+
+        double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.SuspectSince, health.RefusedAt,
+            health.SuspectTrialFrom, health.DoubtUntil, health.CertainUntil, health.Circuit.ProbeFrom];
+        Assert.Equal([300, 10, 1, 0, 0, 1, 2, 10, 0.5], left.Select(time => (time - _now) / Second));
     }
 
     private void Break()
