@@ -1,9 +1,13 @@
 using System.Globalization;
 using System.Net;
+using System.Text;
 using CsCheck;
+using Gateway.Configuration;
 using Gateway.Jobs;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
 using Simulator;
 
 namespace Gateway.Tests.Jobs;
@@ -127,6 +131,45 @@ public sealed class PacingTests
     }
 
     [Fact]
+    public void It_is_the_median_of_three_jobs_or_more_of_the_same_workflow_and_account_that_counts()
+    {
+        using var pacing = New();
+        // It says 30 s itself; a third of that.
+        AssertNextPoll(pacing, 10);
+        foreach (var _ in (int[])[1, 2, 3]) Observe(pacing, "once", 300);
+        Observe(pacing, "second", 600);
+        AssertNextPoll(pacing, 10);
+        Observe(pacing, "third", 9000);
+        AssertNextPoll(pacing, 200);
+        AssertNextPoll(pacing, 10, account: "another");
+        AssertNextPoll(pacing, 10, workflow: "another");
+    }
+
+    [Fact]
+    public void Only_the_last_sixteen_jobs_count()
+    {
+        using var pacing = New();
+        for (var i = 0; i < 16; i++) Observe(pacing, $"slow-{i}", 6000);
+        AssertNextPoll(pacing, 2000);
+        for (var i = 0; i < 9; i++) Observe(pacing, $"fast-{i}", 600);
+        AssertNextPoll(pacing, 200);
+    }
+
+    [Fact]
+    public void Nobody_is_sent_back_before_there_can_be_anything_new()
+    {
+        using var pacing = New();
+        Assert.Equal(45, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Running, estimate: 30, fresh: 45), Now).TotalSeconds);
+    }
+
+    [Fact]
+    public void The_longest_wait_is_no_longer_than_was_configured_though_that_is_no_whole_second()
+    {
+        using var pacing = New("00:00:07.5");
+        Assert.Equal(7, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Running, estimate: 3000), Now).TotalSeconds);
+    }
+
+    [Fact]
     public async Task A_stale_answer_is_to_be_asked_for_again_when_the_upstream_said_so()
     {
         await using var world = await World.StopClockAsync();
@@ -139,6 +182,29 @@ public sealed class PacingTests
         Assert.Contains("detail=upstream-503", JobTests.CacheStatus(stale), StringComparison.Ordinal);
         Assert.Equal(77, stale.Headers.RetryAfter!.Delta!.Value.TotalSeconds);
         Assert.True(stale.Headers.CacheControl!.NoCache);
+    }
+
+    private static Pacing New(string longest = "01:00:00") => new(new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
+        new Dictionary<string, string?> { ["Jobs:MaxPollInterval"] = longest, ["Upstream:Accounts:default:Credential"] = Canary.Credential }).Build(),
+        NullLogger<LiveConfiguration>.Instance));
+
+    private static void Observe(Pacing pacing, string job, double took) => pacing.Observe(Key(job), Snapshot(VerdictKind.Finished, took: took));
+
+    // A tenth more or less.
+    private static void AssertNextPoll(Pacing pacing, double seconds, string workflow = "survey-1", string account = "default") => Assert.InRange(
+        pacing.NextPoll(Key("job", workflow, account), Snapshot(VerdictKind.Running, estimate: 30), Now).TotalSeconds, seconds * 0.9, seconds * 1.1 + 1);
+
+    private static JobKey Key(string job, string workflow = "survey-1", string account = "default")
+    {
+        Assert.True(JobAddress.TryCreate(workflow, job, out var address));
+        return new JobKey(account, address);
+    }
+
+    private static JobSnapshot Snapshot(VerdictKind kind, double took = 0, double estimate = 0, double fresh = 0)
+    {
+        var body = string.Create(CultureInfo.InvariantCulture,
+            $$"""{"created_at":"{{Now:O}}","finished_at":"{{Now.AddSeconds(took):O}}","estimated_duration":{{estimate}}}""");
+        return JobSnapshot.From(Encoding.UTF8.GetBytes(body), new Verdict(kind, TimeSpan.FromSeconds(fresh)), order: 1, Now);
     }
 
     private static string Running(World world, string job, int elapsed, int estimate) => string.Create(CultureInfo.InvariantCulture,
