@@ -101,6 +101,30 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         Assert.True(waited < 100, $"{waited} of 5000 waited");
     }
 
+    [Fact]
+    public async Task What_was_refused_while_redis_was_away_is_not_told_as_spent()
+    {
+        await using var proxy = new RedisProxy(redis.Port);
+        var quotas = _world.AddGateway(("ConnectionStrings:Redis", proxy.ConnectionString)).Services.GetRequiredService<Quotas>();
+        var holder = $"team:{Guid.NewGuid():N}";
+        Quota[] both = [quotas.For(holder, "wide", Hourly), quotas.For(holder, "narrow", Hourly with { Burst = 1 })];
+        Assert.Empty(await Admission.TakeAsync(both));
+        proxy.Cut();
+        for (var i = 0; i < 12; i++) Assert.Equal([both[1]], await Admission.TakeAsync(both));
+        Assert.True(await both[0].TakeAsync());
+        proxy.GetWell();
+
+        // One before, and one meanwhile; it may hold a permit, too.
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => await LeftAsync() <= 98, "it is told");
+        Assert.InRange(await LeftAsync(), 97, 98);
+
+        async Task<long> LeftAsync()
+        {
+            var lease = (await _two.Services.GetRequiredService<SharedQuotas>().AskAsync($"{holder}/wide", Gcra.Of(Hourly), wanted: 0, back: 0))!.Value;
+            return Gcra.Of(Hourly).Available(lease.Restored, lease.Now);
+        }
+    }
+
     private (Quota One, Quota Two) Both(QuotaOptions options)
     {
         var holder = $"team:{Guid.NewGuid():N}";
