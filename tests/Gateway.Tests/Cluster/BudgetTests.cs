@@ -52,6 +52,20 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
+    public async Task Nobody_waits_for_the_budget_for_more_than_half_of_the_timeout()
+    {
+        await using var world = await World.StartAsync(
+            (Account + "RequestsPerSecond", "0.01"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:01:00"), ("Upstream:Timeout", "00:00:06"));
+        using var first = await world.GetAsync("finished-1");
+        var asked = Stopwatch.GetTimestamp();
+
+        using var second = await world.GetAsync("finished-2");
+
+        Assert.Contains("detail=over-budget", JobTests.CacheStatus(second), StringComparison.Ordinal);
+        Assert.InRange(Stopwatch.GetElapsedTime(asked).TotalSeconds, 2.9, 5.5);
+    }
+
+    [Fact]
     public async Task Beyond_the_budget_a_job_that_is_known_is_answered_visibly_stale()
     {
         await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.2"),

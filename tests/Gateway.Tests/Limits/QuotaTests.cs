@@ -85,6 +85,13 @@ public sealed class QuotaTests
         Assert.Empty(await Admission.TakeAsync([both[1]]));
     }
 
+    [Theory]
+    [InlineData(600, 600, 30)]
+    [InlineData(600, 10, 5)]
+    [InlineData(5, 100, 1)]
+    public void The_largest_lease_is_a_twentieth_of_a_window_and_half_a_burst_at_most(int requests, int burst, int permits) =>
+        Assert.Equal(permits, New().For("team:mapping", "q", new QuotaOptions { Requests = requests, Burst = burst }).LargestLease);
+
     private Quotas New()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(

@@ -84,6 +84,9 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         {
             var shared = node.Services.GetRequiredService<SharedQuotas>();
             await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "there are two at least");
+            // They share the largest lease.
+            var quota = node.Services.GetRequiredService<Quotas>().For($"team:{Guid.NewGuid():N}", "q", new QuotaOptions { Requests = 100_000, Burst = 1000 });
+            Assert.InRange(quota.LargestLease, 1, 250);
         }
     }
 
