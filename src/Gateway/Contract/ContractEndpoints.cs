@@ -14,7 +14,7 @@ internal static class ContractEndpoints
         var configuration = app.Services.GetRequiredService<LiveConfiguration>();
         foreach (var path in PublishedContract.Paths)
         {
-            app.MapGet(path, async (HttpContext http) =>
+            app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], async (HttpContext http) =>
             {
                 var isPublic = configuration.Current.Contract.Public;
                 if (!isPublic && await callers.IdentifyAsync(http) is { Caller: null } unknown)

@@ -1,0 +1,100 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Simulator;
+
+namespace Gateway.Tests.Contract;
+
+/// <summary>Prism between clients and a gateway: it looks at each answer, and none is against the contract.</summary>
+public sealed class ValidatingProxyTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-contract-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("openapi/v0.json")]
+    [InlineData("openapi/3.0/v0.json")]
+    public async Task Every_answer_is_as_the_contract_says(string contract)
+    {
+        await NpmTools.NeedAsync();
+        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "1"));
+        await using var prism = await StartAsync(world, contract);
+        using var client = new HttpClient { BaseAddress = prism.Address };
+        Script(world);
+
+        var etag = "";
+        foreach (var (job, key, expected) in Scenarios)
+        {
+            using var answer = await AskAsync(client, job, key, etag: "");
+            Assert.True((int)answer.StatusCode == expected, $"{job}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
+            Assert.False(answer.Headers.Contains("sl-violations"), $"{job}: {string.Join('\n', answer.Headers)}");
+            if (etag.Length == 0) etag = answer.Headers.ETag!.ToString();
+        }
+        using var unchanged = await AskAsync(client, "survey-1/finished-1", World.MappingKey, etag);
+        Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
+        Assert.False(unchanged.Headers.Contains("sl-violations"));
+    }
+
+    [Fact]
+    public async Task It_would_see_an_answer_that_is_not()
+    {
+        await NpmTools.NeedAsync();
+        await using var world = await World.StartAsync();
+        await using var prism = await StartAsync(world, "openapi/v0.json");
+        using var client = new HttpClient { BaseAddress = prism.Address };
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = """{"id":"odd","workflow_id":"survey-1","status":"running","cost":"much"}""" });
+
+        using var answer = await AskAsync(client, "survey-1/odd", World.MappingKey, etag: "");
+
+        Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
+        Assert.Contains("VIOLATIONS", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+    }
+
+    // Which job, with which key, and the status.
+    private static IEnumerable<(string Job, string? Key, int Status)> Scenarios =>
+    [
+        ("survey-1/finished-1", World.MappingKey, 200), ("survey-1/finished-1", World.MappingKey, 200),
+        ("survey-1/run-300", World.MappingKey, 200), ("survey-1/fail-0", World.MappingKey, 200), ("survey-1/cancel-0", World.MappingKey, 200),
+        ("survey-1/stuck-1", World.MappingKey, 200),
+        .. ((string[])["raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset", "time-fraction", "time-space",
+            "progress-percent", "progress-decimal", "nameless", "unfinished", "signed-60"]).Select(modifier => ($"survey-1/finished-2.{modifier}", (string?)World.MappingKey, 200)),
+        ("survey-1/missing", World.MappingKey, 404), ("survey-1/bad", World.MappingKey, 400), ("survey-1/forbidden", World.MappingKey, 403),
+        ("survey-1/a%20b", World.MappingKey, 400), ("survey-1/finished-1", null, 401), ("survey-1/finished-1", "wrong-key", 401),
+        ("survey-1/finished-1", "two, keys", 400), ("other/finished-1", World.SurveyKey, 403),
+        ("survey-1/finished-1", World.SurveyKey, 200), ("survey-1/finished-1", World.SurveyKey, 429),
+        ("survey-1/html", World.MappingKey, 502), ("survey-1/busy", World.MappingKey, 503), ("survey-1/down", World.MappingKey, 503),
+    ];
+
+    private static void Script(World world)
+    {
+        world.Upstream.Faults.Add(new Fault { Job = "html", Kind = FaultKind.Html });
+        world.Upstream.Faults.Add(new Fault { Job = "busy", Kind = FaultKind.Status, Status = 429, RetryAfter = "60" });
+    }
+
+    private static async Task<HttpResponseMessage> AskAsync(HttpClient client, string job, string? key, string etag)
+    {
+        var ids = job.Split('/');
+        using var question = new HttpRequestMessage(HttpMethod.Get, new Uri($"v0/workflows/{ids[0]}/jobs/{ids[1]}", UriKind.Relative));
+        if (key is not null) question.Headers.Add("X-Api-Key", key);
+        if (etag.Length > 0) question.Headers.TryAddWithoutValidation("If-None-Match", etag);
+        return await client.SendAsync(question, World.Cancellation);
+    }
+
+    private async Task<Prism> StartAsync(World world, string contract)
+    {
+        using var client = world.Gateway.Client();
+        var file = Path.Combine(_folder.FullName, "contract.json");
+        await File.WriteAllBytesAsync(file, await client.GetByteArrayAsync(new Uri(contract, UriKind.Relative), World.Cancellation), World.Cancellation);
+        var port = ChildProcess.FreePort();
+        // Questions are looked at by the gateway.
+        var process = new ChildProcess(NpmTools.PathOf("prism"),
+            ["proxy", file, world.Gateway.Address.ToString().TrimEnd('/'), "--errors", "--validate-request", "false", "--host", "127.0.0.1", "--port", $"{port}"]);
+        await process.UntilAsync(() => Task.FromResult(process.Output.Contains("Prism is listening", StringComparison.Ordinal)));
+        return new Prism(process, new Uri($"http://127.0.0.1:{port}/"));
+    }
+
+    private sealed record Prism(ChildProcess Process, Uri Address) : IAsyncDisposable
+    {
+        public ValueTask DisposeAsync() => Process.DisposeAsync();
+    }
+}
