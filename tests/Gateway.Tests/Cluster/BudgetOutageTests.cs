@@ -10,7 +10,7 @@ public sealed class BudgetOutageTests
     private const int PerSecond = 20, Burst = 12, AtOnce = 60;
 
     // The longest that a call may take longer on its way than another.
-    private const double Jitter = 0.15;
+    private const double Jitter = 0.3;
 
     private static readonly TimeSpan Phase = TimeSpan.FromSeconds(4);
 
