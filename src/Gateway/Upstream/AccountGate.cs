@@ -12,20 +12,22 @@ internal sealed partial class AccountGate(
     string account, Accounts accounts, AccountBook book, bool isShared, LiveConfiguration configuration, GatewayMetrics metrics,
     TimeProvider clock, ILogger<AccountGate> logger)
 {
-    private const int LongestLine = 10_000, KeptEnds = 1_000;
+    private const int LongestLine = 10_000;
 
     // What timers can do, and how long good news can wait.
     private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1), NoHurry = TimeSpan.FromMilliseconds(50);
+
+    // Who sends within this of its permit is in time.
+    private static readonly TimeSpan InTime = TimeSpan.FromMilliseconds(5);
 
     private readonly string _node = Guid.NewGuid().ToString("N");
     private readonly Lock _lock = new();
     private readonly WaitingLine _line = new();
     private readonly RetryPromises _promises = new();
-    private List<EndedCall> _ended = [];
-    private volatile string[] _known = [];
+    private readonly CallNews _news = new();
     private int _underWay;
     private bool _isPumping, _isDirty, _isKickPlanned;
-    private TaskCompletionSource _nudge = new(), _told = NewTask();
+    private TaskCompletionSource _nudge = NewTask();
 
     /// <summary>How the upstream takes the account's credentials.</summary>
     public CredentialWatch Credentials { get; } = new(account, logger);
@@ -40,7 +42,7 @@ internal sealed partial class AccountGate(
 
     /// <summary>What to try instead of a credential that was refused; null: there is nothing.</summary>
     public Credential? OtherThan(Credential refused) => accounts.CredentialsOf(account).FirstOrDefault(other =>
-        other.Fingerprint != refused.Fingerprint && !(book.Dead.Contains(other.Fingerprint) && _known.Contains(other.Fingerprint)));
+        other.Fingerprint != refused.Fingerprint && !(book.Dead.Contains(other.Fingerprint) && _news.KnownCredentials.Contains(other.Fingerprint)));
 
     /// <summary>Waits until one call may go out.</summary>
     /// <param name="team">Whose turn it takes.</param>
@@ -74,6 +76,15 @@ internal sealed partial class AccountGate(
             if (_line.Count == 0 || _line.Find(job) is not { } waiter || !_line.Join(waiter, team)) return;
         }
         Kick();
+    }
+
+    /// <summary>Takes note of when a call goes out.</summary>
+    /// <param name="permitted">When it might, as a timestamp of the clock.</param>
+    public void GoOut(long permitted)
+    {
+        var late = clock.GetElapsedTime(permitted);
+        if (late < InTime) return;
+        lock (_lock) _news.Add(late);
     }
 
     /// <summary>Tells the other nodes what has happened on this one while they could not be told.</summary>
@@ -116,8 +127,8 @@ internal sealed partial class AccountGate(
         lock (_lock)
         {
             _underWay--;
-            if (_ended.Count < KeptEnds) _ended.Add(end);
-            told = _told.Task;
+            _news.Add(end);
+            told = _news.Told;
         }
         // What went well can wait for the next question; what stops other nodes cannot.
         if (end.End == CallEnd.Accepted && !end.IsTrial && end.Supersedes is null && isShared) _ = KickLaterAsync();
@@ -196,12 +207,7 @@ internal sealed partial class AccountGate(
         TaskCompletionSource told;
         lock (_lock)
         {
-            (told, _told) = (_told, NewTask());
-            var fingerprints = Array.ConvertAll(credentials, one => one.Fingerprint);
-            report = new NodeReport(_node, _underWay, _line.Report(), [.. _ended], fingerprints)
-            {
-                Replaced = _known.Length == 0 ? [] : [.. fingerprints.Except(_known)],
-            };
+            (report, told) = _news.Take(_node, _underWay, _line.Report(), Array.ConvertAll(credentials, one => one.Fingerprint));
         }
         var isHeard = true;
         try
@@ -210,7 +216,7 @@ internal sealed partial class AccountGate(
             {
                 lock (_lock)
                 {
-                    _ended.Clear();
+                    _news.Forget();
                     TurnAllAway(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
                 }
                 return TimeSpan.Zero;
@@ -223,29 +229,27 @@ internal sealed partial class AccountGate(
         finally
         {
             if (isHeard) told.TrySetResult();
-            else TellAgain(told);
+            else TellAgain(report, told);
         }
     }
 
-    // Whoever waits for that waits for the next question.
-    private void TellAgain(TaskCompletionSource told)
+    private void TellAgain(NodeReport report, TaskCompletionSource told)
     {
         lock (_lock)
         {
             _isDirty = true;
-            _ = _told.Task.ContinueWith(_ => told.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _news.NotHeard(report, told);
         }
     }
 
     private void Serve(Credential[] credentials, NodeReport report, NodeReply reply)
     {
         var credential = credentials[reply.Credential];
-        _known = report.Credentials;
         Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
         _ = LookLaterAsync();
         lock (_lock)
         {
-            _ended = _ended[report.Ended.Length..];
+            _news.Heard(report);
             foreach (var (rank, team) in reply.Granted)
             {
                 var isTrial = reply.AreTrials && rank != CallRank.OtherCredential;
@@ -253,12 +257,12 @@ internal sealed partial class AccountGate(
                 if ((_line.Take(rank, team) ?? _line.TakeAny()) is { } waiter)
                 {
                     _underWay++;
-                    waiter.Entered.TrySetResult(new Entry(new CallPermit(this, credential, isTrial, waiter.Job)));
+                    waiter.Entered.TrySetResult(new Entry(new CallPermit(this, credential, isTrial, waiter.Job, clock.GetTimestamp())));
                     continue;
                 }
                 // Nobody makes this call, and the others are to know it.
                 _isDirty = true;
-                if (isTrial) _ended.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
+                if (isTrial) _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
             }
             if (reply.Closed is not { } closed) return;
             var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - book.Now));

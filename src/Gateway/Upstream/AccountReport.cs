@@ -74,6 +74,9 @@ internal readonly record struct EndedCall(
 internal sealed record NodeReport(
     string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string[] Credentials, int SpentAlone = 0)
 {
+    /// <summary>The longest that a call took to go out, for the machine is busy: the budget counts from then.</summary>
+    public TimeSpan Late { get; init; }
+
     /// <summary>Those of them that were put there while the node ran: somebody says that they are good, whatever was known.</summary>
     public string[] Replaced { get; init; } = [];
 }

@@ -38,7 +38,7 @@ internal sealed class AccountState
     public NodeReply Exchange(NodeReport report, AccountLimits limits, double now)
     {
         Health.Bound(now);
-        Restored = limits.Budget.Take(Restored, now, report.SpentAlone);
+        Restored = limits.Budget.Take(Restored, now, report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval);
         Health.Dead.RemoveAll(credential => report.Replaced.Contains(credential));
         foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
         Register(report, limits, now);

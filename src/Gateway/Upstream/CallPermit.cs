@@ -5,10 +5,13 @@ using Gateway.Jobs;
 namespace Gateway.Upstream;
 
 /// <summary>One call of an account that may go out. It must be ended.</summary>
-internal sealed class CallPermit(AccountGate gate, Credential credential, bool isTrial, JobAddress job)
+internal sealed class CallPermit(AccountGate gate, Credential credential, bool isTrial, JobAddress job, long permitted)
 {
     /// <summary>What to make it with, unless it is for the other one.</summary>
     public Credential Credential => credential;
+
+    /// <summary>Says that it goes out now.</summary>
+    public void GoOut() => gate.GoOut(permitted);
 
     /// <summary>Says how it ended, and waits until all nodes can know it where they must.</summary>
     public ValueTask EndAsync(CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null) =>

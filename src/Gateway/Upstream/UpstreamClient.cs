@@ -75,6 +75,7 @@ internal sealed class UpstreamClient(
         var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         try
         {
+            permit.GoOut();
             return answer = await SendAsync(job, credential, deadline);
         }
         finally

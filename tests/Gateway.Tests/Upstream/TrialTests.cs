@@ -98,6 +98,21 @@ public sealed class TrialTests
         Assert.Equal([300, 10, 1, 0, 0, 1, 2, 10, 0.5], left.Select(time => (time - _now) / Second));
     }
 
+    [Fact]
+    public void What_went_out_late_counts_from_then()
+    {
+        var limits = new AccountLimits(new Gcra(100_000, 20), 100, TimeSpan.FromSeconds(11));
+        NodeReply Report(double late) => _state.Exchange(
+            new NodeReport("a", 0, [FirstReads("mapping", 30)], [], ["one"]) { Late = TimeSpan.FromSeconds(late) }, limits, _now);
+        Assert.Equal(20, Report(0).Granted.Count);
+        _now += 0.25 * Second;
+
+        Assert.Empty(Report(0.25).Granted);
+
+        _now += 0.1 * Second;
+        Assert.Single(Report(0).Granted);
+    }
+
     private void Break()
     {
         for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));

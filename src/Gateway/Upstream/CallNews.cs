@@ -1,0 +1,58 @@
+namespace Gateway.Upstream;
+
+/// <summary>What a node has to tell of an account's calls, until it was heard. It is not safe for several threads.</summary>
+internal sealed class CallNews
+{
+    private const int KeptEnds = 1_000;
+
+    private List<EndedCall> _ended = [];
+    private TimeSpan _late;
+    private volatile string[] _known = [];
+    private TaskCompletionSource _told = NewTask();
+
+    /// <summary>Ends when what there is to tell now was told.</summary>
+    public Task Told => _told.Task;
+
+    /// <summary>Fingerprints of the credentials that were told of last; any thread may ask.</summary>
+    public IReadOnlyList<string> KnownCredentials => _known;
+
+    public void Add(EndedCall end)
+    {
+        if (_ended.Count < KeptEnds) _ended.Add(end);
+    }
+
+    /// <summary>A call went out so long after it might.</summary>
+    public void Add(TimeSpan late) => _late = late > _late ? late : _late;
+
+    /// <summary>What is to be told, and what ends when it was.</summary>
+    public (NodeReport Report, TaskCompletionSource Told) Take(string node, int underWay, WaitingCalls[] waiting, string[] credentials)
+    {
+        var report = new NodeReport(node, underWay, waiting, [.. _ended], credentials)
+        {
+            Replaced = _known.Length == 0 ? [] : [.. credentials.Except(_known)],
+            Late = _late,
+        };
+        var told = _told;
+        (_late, _told) = (TimeSpan.Zero, NewTask());
+        return (report, told);
+    }
+
+    /// <summary>That was heard.</summary>
+    public void Heard(NodeReport report)
+    {
+        _ended = _ended[report.Ended.Length..];
+        _known = report.Credentials;
+    }
+
+    /// <summary>That was not, and whoever waits for it waits for the next time.</summary>
+    public void NotHeard(NodeReport report, TaskCompletionSource told)
+    {
+        Add(report.Late);
+        _ = _told.Task.ContinueWith(_ => told.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    /// <summary>There is nobody to tell.</summary>
+    public void Forget() => _ended.Clear();
+
+    private static TaskCompletionSource NewTask() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
