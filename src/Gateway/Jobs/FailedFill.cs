@@ -7,7 +7,6 @@ namespace Gateway.Jobs;
 internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSpan BackOff)
 {
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250), LongestPause = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
 
     /// <summary>Of a node that is paused so often that each answer comes when its turn is over.</summary>
     public static readonly FailedFill TooLate = new(
@@ -39,7 +38,7 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
         }
         var asked = answer.Fault is UpstreamFault.None or UpstreamFault.Paused ? answer.RetryAfter : null;
         var pause = TimeSpan.FromTicks(Math.Clamp((options.RunningLifetime / 2).Ticks, ShortestPause.Ticks, LongestPause.Ticks));
-        if (asked > pause) pause = asked < LongestRetryAfter ? asked.Value : LongestRetryAfter;
+        if (asked > pause) pause = asked.Value;
         return new FailedFill(verdict, answer, pause);
     }
 }

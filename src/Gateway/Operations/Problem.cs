@@ -11,8 +11,6 @@ namespace Gateway.Operations;
 /// <summary>An error, answered as <c>application/problem+json</c> (RFC 9457).</summary>
 internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
 {
-    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
-
     public int Status => Type.Status;
 
     /// <summary>When to come back; sent with 429 and 503.</summary>
@@ -60,7 +58,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
             // Of any other status the body is not an error object, and nobody's to see.
             UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
-                ? Capped(answer.RetryAfter ?? Circuit.BreakDuration)
+                ? answer.RetryAfter ?? Circuit.BreakDuration
                 : null,
         };
     }
@@ -86,6 +84,4 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         if (!UpstreamError.IsEmpty) body.Extensions["error"] = JsonElement.Parse(UpstreamError.Span);
         return body;
     }
-
-    private static TimeSpan Capped(TimeSpan time) => time > LongestRetryAfter ? LongestRetryAfter : time;
 }

@@ -9,7 +9,7 @@ internal sealed class AccountHealth
     public const double Second = 1e6;
 
     /// <summary>The least and the most that a 429 can ask for; it is the least where it asks for nothing.</summary>
-    public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1), LongestPause = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1), LongestPause = UpstreamAnswer.LongestRetryAfter;
 
     /// <summary>How often a credential that the upstream does not take is tried again.</summary>
     public static readonly TimeSpan BetweenDeadTrials = TimeSpan.FromSeconds(10), BetweenSuspectTrials = TimeSpan.FromSeconds(1);

@@ -38,6 +38,9 @@ internal enum UpstreamFault
 /// <param name="RetryAfter">As the upstream gave it, or where nothing was sent, when to ask again; null: no word of it.</param>
 internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
 {
+    /// <summary>However long an upstream asks to be left alone, it is no longer than this.</summary>
+    public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
+
     public static UpstreamAnswer Failed(UpstreamFault fault, int status = 0, TimeSpan? retryAfter = null) =>
         new(status, [], retryAfter, fault);
 }

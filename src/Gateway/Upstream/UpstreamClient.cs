@@ -174,12 +174,12 @@ internal sealed class UpstreamClient(
         }
     }
 
-    private TimeSpan? RetryAfter(HttpResponseMessage response) => response.Headers.RetryAfter switch
+    // Capped here, for whoever goes by it.
+    private TimeSpan? RetryAfter(HttpResponseMessage response)
     {
-        { Delta: { } delta } => delta,
-        { Date: { } date } => date - clock.GetUtcNow(),
-        _ => null,
-    };
+        var asked = response.Headers.RetryAfter is { } field ? field.Delta ?? field.Date - clock.GetUtcNow() : null;
+        return asked > UpstreamAnswer.LongestRetryAfter ? UpstreamAnswer.LongestRetryAfter : asked;
+    }
 
     private sealed record Fetch(AccountGate Gate, JobKey Key, string Team, CallRank Rank, long Started)
     {

@@ -169,18 +169,20 @@ public sealed class PacingTests
         Assert.Equal(7, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Running, estimate: 3000), Now).TotalSeconds);
     }
 
-    [Fact]
-    public async Task A_stale_answer_is_to_be_asked_for_again_when_the_upstream_said_so()
+    [Theory]
+    [InlineData("77", 77)]
+    [InlineData("86400", 300)]
+    public async Task A_stale_answer_is_to_be_asked_for_again_when_the_upstream_said_so_and_within_five_minutes(string said, int seconds)
     {
         await using var world = await World.StopClockAsync();
         using var fresh = await world.GetAsync("run-300");
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 503, RetryAfter = "77" });
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 503, RetryAfter = said });
 
         using var stale = await world.GetAsync("run-300");
 
         Assert.Contains("detail=upstream-503", JobTests.CacheStatus(stale), StringComparison.Ordinal);
-        Assert.Equal(77, stale.Headers.RetryAfter!.Delta!.Value.TotalSeconds);
+        Assert.Equal(seconds, stale.Headers.RetryAfter!.Delta!.Value.TotalSeconds);
         Assert.True(stale.Headers.CacheControl!.NoCache);
     }
 

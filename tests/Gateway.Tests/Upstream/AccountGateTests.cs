@@ -52,6 +52,23 @@ public sealed class AccountGateTests
     }
 
     [Fact]
+    public async Task A_call_that_goes_out_late_counts_from_then()
+    {
+        var gate = Open(perSecond: 10, burst: 5).Gate;
+        var permits = new List<CallPermit>();
+        for (var i = 0; i < 5; i++) permits.Add((await Enter(gate)).Permit!);
+        _clock.Advance(TimeSpan.FromSeconds(0.25));
+        foreach (var permit in permits) permit.GoOut();
+
+        var next = Enter(gate);
+
+        // Two would have come back by now.
+        Assert.False(next.IsCompleted);
+        await UntilAsync(() => next.IsCompleted);
+        Assert.NotNull((await next).Permit);
+    }
+
+    [Fact]
     public async Task Who_waits_in_vain_is_told_to_come_back_one_after_the_other_and_within_a_minute()
     {
         var gate = Open(perSecond: 0.1, burst: 10).Gate;
