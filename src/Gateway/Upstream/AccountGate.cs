@@ -40,9 +40,9 @@ internal sealed partial class AccountGate(
 
     private AccountOptions? Options => configuration.Current.Upstream.Accounts.GetValueOrDefault(account);
 
-    /// <summary>What to try instead of a credential that was refused; null: there is nothing.</summary>
-    public Credential? OtherThan(Credential refused) => accounts.CredentialsOf(account).FirstOrDefault(other =>
-        other.Fingerprint != refused.Fingerprint && !(book.Dead.Contains(other.Fingerprint) && _news.KnownCredentials.Contains(other.Fingerprint)));
+    /// <summary>What to try instead of the credentials that were refused; null: there is nothing.</summary>
+    public Credential? OtherThan(IEnumerable<Credential> refused) => accounts.CredentialsOf(account).FirstOrDefault(other =>
+        refused.All(one => one.Fingerprint != other.Fingerprint) && !(book.Dead.Contains(other.Fingerprint) && _news.KnownCredentials.Contains(other.Fingerprint)));
 
     /// <summary>Waits until one call may go out.</summary>
     /// <param name="team">Whose turn it takes.</param>
@@ -245,7 +245,9 @@ internal sealed partial class AccountGate(
     private void Serve(Credential[] credentials, NodeReport report, NodeReply reply)
     {
         var credential = credentials[reply.Credential];
-        Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
+        // A dead one may have been replaced while that was asked.
+        var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead } && !AreStill(credentials);
+        if (!isReplaced) Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
         _ = LookLaterAsync();
         lock (_lock)
         {
@@ -264,12 +266,16 @@ internal sealed partial class AccountGate(
                 _isDirty = true;
                 if (isTrial) _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
             }
-            if (reply.Closed is not { } closed) return;
+            _isDirty |= isReplaced;
+            if (isReplaced || reply.Closed is not { } closed) return;
             var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - book.Now));
             // A pause that ends soon may be waited for.
             if (closed.Reason != UpstreamFault.Paused || left > Options?.QueueTimeout / 2) TurnAllAway(closed.Reason, left);
         }
     }
+
+    private bool AreStill(Credential[] credentials) =>
+        accounts.CredentialsOf(account).Select(one => one.Fingerprint).SequenceEqual(credentials.Select(one => one.Fingerprint), StringComparer.Ordinal);
 
     private async Task LookLaterAsync()
     {

@@ -43,21 +43,17 @@ internal sealed class UpstreamClient(
         var entry = await EnterAsync(fetch, fetch.Rank);
         if (entry.Permit is not { } permit) return fetch.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
         var answer = await SendAsync(fetch.Key.Address, permit, permit.Credential, deadline);
-        if (answer is { Fault: UpstreamFault.None, Status: 401 or 403 } && fetch.Gate.OtherThan(permit.Credential) is { } other)
+        // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
+        List<Credential> refused = [permit.Credential];
+        while (answer is { Fault: UpstreamFault.None, Status: 401 or 403 } && fetch.Gate.OtherThan(refused) is { } other)
         {
-            answer = await CallAgainAsync(fetch, answer, permit.Credential, other, deadline);
+            var again = await EnterAsync(fetch, CallRank.OtherCredential);
+            if (again.Permit is not { } second) break;
+            answer = await SendAsync(fetch.Key.Address, second, other, deadline, refused[^1]);
+            refused.Add(other);
         }
         fetch.Last = answer;
         return answer;
-    }
-
-    // A credential that was replaced meanwhile, or the next one: if that is accepted, the first is dead.
-    private async Task<UpstreamAnswer> CallAgainAsync(
-        Fetch fetch, UpstreamAnswer refusal, Credential refused, Credential other, CancellationToken deadline)
-    {
-        var entry = await EnterAsync(fetch, CallRank.OtherCredential);
-        if (entry.Permit is not { } permit) return refusal;
-        return await SendAsync(fetch.Key.Address, permit, other, deadline, refused);
     }
 
     private async ValueTask<Entry> EnterAsync(Fetch fetch, CallRank rank)
@@ -82,6 +78,7 @@ internal sealed class UpstreamClient(
         {
             var end = EndOf(answer);
             if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
+            // If this one is accepted, the one before is dead.
             await permit.EndAsync(end, credential, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
         }
     }

@@ -11,6 +11,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
 {
     private const string Account = "Upstream:Accounts:default:";
 
+    private const string OK = "200";
+
     private readonly string _file = Path.GetTempFileName();
 
     public void Dispose() => File.Delete(_file);
@@ -35,7 +37,27 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
             }
         });
 
-        Assert.Equal([HttpStatusCode.OK], statuses);
+        Assert.Equal([OK], statuses);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_credential_file_that_is_replaced_twice_during_one_request_is_no_matter(bool withRedis)
+    {
+        Replace(Canary.Credential);
+        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        world.Upstream.Credentials.Replace([Canary.Credential, Canary.Next, Canary.Third]);
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 403, Delay = TimeSpan.FromSeconds(0.3), Times = 2 });
+
+        var asking = AskWhyAsync(world.Gateway);
+        foreach (var (calls, credential) in ((int, string)[])[(1, Canary.Next), (2, Canary.Third)])
+        {
+            await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total == calls, "the upstream is asked");
+            Replace(credential);
+        }
+
+        Assert.Equal(OK, await asking);
     }
 
     [Theory]
@@ -58,7 +80,7 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
             }
         });
 
-        Assert.Equal([HttpStatusCode.OK], statuses);
+        Assert.Equal([OK], statuses);
     }
 
     [Theory]
@@ -197,17 +219,23 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         return answer.StatusCode;
     }
 
-    // 200 requests a second, each for another job.
-    private static async Task<HttpStatusCode[]> UnderLoadAsync(GatewayNode[] nodes, Func<Task> meanwhile)
+    private static async Task<string> AskWhyAsync(GatewayNode node)
     {
-        var asking = new List<Task<HttpStatusCode>>();
+        using var answer = await World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
+        return answer.IsSuccessStatusCode ? OK : $"{(int)answer.StatusCode} {JobTests.CacheStatus(answer)}";
+    }
+
+    // 200 requests a second, each for another job.
+    private static async Task<string[]> UnderLoadAsync(GatewayNode[] nodes, Func<Task> meanwhile)
+    {
+        var asking = new List<Task<string>>();
         var changing = Task.Run(async () =>
         {
             await Task.Delay(500, World.Cancellation);
             await meanwhile();
         }, World.Cancellation);
         using var clock = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation)) asking.Add(AskAsync(nodes[asking.Count % nodes.Length]));
+        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation)) asking.Add(AskWhyAsync(nodes[asking.Count % nodes.Length]));
         await changing;
         Assert.InRange(asking.Count, 100, int.MaxValue);
         return [.. (await Task.WhenAll(asking)).Distinct()];
