@@ -22,6 +22,9 @@ internal enum UpstreamFault
     Unreachable,
     TimedOut,
 
+    /// <summary>Whoever asked has left.</summary>
+    CallerGone,
+
     /// <summary>The connection ended within the body.</summary>
     CutShort,
 
@@ -30,6 +33,9 @@ internal enum UpstreamFault
 
     /// <summary>The body holds the credential that it was asked for with.</summary>
     EchoedCredential,
+
+    /// <summary>The body came in a content coding, though none was accepted.</summary>
+    Encoded,
 }
 
 /// <summary>What the upstream said to one fetch.</summary>

@@ -1,0 +1,81 @@
+using Gateway.Configuration;
+using Gateway.Jobs;
+
+namespace Gateway.Upstream;
+
+/// <summary>
+/// Calls with an account's credentials: each waits for its place in the account's budget, and is made once more where the
+/// credential was refused and there is another.
+/// </summary>
+internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configuration, TimeProvider clock)
+{
+    /// <param name="job">What is asked for; the default: something other than a job.</param>
+    /// <param name="team">Whose turn it takes.</param>
+    public AccountCall Begin(string account, JobAddress job, string team, CallRank rank) =>
+        new(account, gates.Of(account), job, team, rank, clock.GetTimestamp());
+
+    /// <param name="send">Makes one call; it may be made again with another credential.</param>
+    public async Task<UpstreamAnswer> MakeAsync(AccountCall call, Func<Credential, Task<UpstreamAnswer>> send)
+    {
+        var entry = await EnterAsync(call, call.Rank);
+        if (entry.Permit is not { } permit) return call.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
+        var answer = await SendAsync(permit, permit.Credential, send);
+        // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
+        List<Credential> refused = [permit.Credential];
+        while (answer is { Fault: UpstreamFault.None, Status: 401 or 403 } && call.Gate.OtherThan(refused) is { } other)
+        {
+            var again = await EnterAsync(call, CallRank.OtherCredential);
+            if (again.Permit is not { } second) break;
+            answer = await SendAsync(second, other, send, refused[^1]);
+            refused.Add(other);
+        }
+        call.Last = answer;
+        return answer;
+    }
+
+    private async ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank)
+    {
+        var options = configuration.Current.Upstream;
+        var patience = options.Accounts.GetValueOrDefault(call.Account)?.QueueTimeout ?? TimeSpan.Zero;
+        var left = options.Timeout - clock.GetElapsedTime(call.Started);
+        var atMost = new[] { patience, options.Timeout / 2, left }.Min();
+        return await call.Gate.EnterAsync(rank, call.Team, call.Job, atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero);
+    }
+
+    private static async Task<UpstreamAnswer> SendAsync(
+        CallPermit permit, Credential credential, Func<Credential, Task<UpstreamAnswer>> send, Credential? refused = null)
+    {
+        var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
+        try
+        {
+            permit.GoOut();
+            return answer = await send(credential);
+        }
+        finally
+        {
+            var end = EndOf(answer);
+            if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
+            // If this one is accepted, the one before is dead.
+            await permit.EndAsync(end, credential, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
+        }
+    }
+
+    private static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
+    {
+        { Fault: UpstreamFault.CallerGone } => CallEnd.Unknown,
+        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut } or { Status: >= 500 } => CallEnd.Failed,
+        { Status: 200 or 404 } => CallEnd.Accepted,
+        { Status: 401 } => CallEnd.Unauthorized,
+        { Status: 403 } => CallEnd.Refused,
+        { Status: 429 } => CallEnd.Busy,
+        { Status: > 0 } => CallEnd.Answered,
+        _ => CallEnd.Unknown,
+    };
+}
+
+/// <summary>One question to the upstream, however many calls it takes.</summary>
+internal sealed record AccountCall(string Account, AccountGate Gate, JobAddress Job, string Team, CallRank Rank, long Started)
+{
+    /// <summary>What the last call brought; it stands where no further call may go out.</summary>
+    public UpstreamAnswer? Last { get; set; }
+}
