@@ -7,6 +7,7 @@ using Gateway.Jobs;
 using Gateway.Limits;
 using Gateway.Operations;
 using Gateway.Redis;
+using Gateway.Routes;
 using Gateway.Upstream;
 
 namespace Gateway;
@@ -39,6 +40,7 @@ internal sealed class Program
         services.AddLimits();
         services.AddJobs();
         services.AddUpstream();
+        services.AddRoutes();
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton<RequestPath>();
         services.AddContract();

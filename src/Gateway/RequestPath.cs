@@ -6,6 +6,7 @@ using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
 using Gateway.Operations;
+using Gateway.Routes;
 
 namespace Gateway;
 
@@ -13,7 +14,7 @@ namespace Gateway;
 /// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
 /// </summary>
 internal sealed partial class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
+    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
 {
     public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
@@ -33,6 +34,10 @@ internal sealed partial class RequestPath(
         var job = (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id);
         app.MapGet(JobRoute, job).DescribeJobOperation();
         app.MapMethods(JobRoute, [HttpMethods.Head], job).ExcludeFromDescription();
+        foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
+        {
+            app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route)).ExcludeFromDescription();
+        }
         app.MapHealth();
         app.MapProblemTypes();
         app.MapContract();
@@ -42,14 +47,12 @@ internal sealed partial class RequestPath(
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
     {
-        var started = Stopwatch.GetTimestamp();
-        var request = new JobRequest();
+        var request = new Request();
         try
         {
             var answer = await DecideAsync(http, workflowId, jobId, request);
             await answer.WriteAsync(http);
-            metrics.Answered(request.TeamName ?? "", answer.Status);
-            Log.Answered(logger, request, answer, Stopwatch.GetElapsedTime(started));
+            Ended(request, answer.Status, answer);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -57,7 +60,29 @@ internal sealed partial class RequestPath(
         }
     }
 
-    private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, JobRequest request)
+    /// <summary>The path of any other operation of the upstream that is let through: the same steps, and no cache.</summary>
+    private async Task ForwardAsync(HttpContext http, ForwardedRoute route)
+    {
+        var request = new Request { Route = route };
+        try
+        {
+            var problem = await DecideAsync(http, route, request);
+            if (problem is not null) await problem.WriteAsync(http);
+            Ended(request, http.Response.StatusCode, problem);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller left, and the call with it.
+        }
+    }
+
+    private void Ended(Request request, int status, IAnswer? answer)
+    {
+        metrics.Answered(request.TeamName ?? "", request.Operation, status);
+        Log.Answered(logger, request, status, (answer as Problem)?.Detail, Stopwatch.GetElapsedTime(request.Started));
+    }
+
+    private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, Request request)
     {
         // 1. Bound: the server bounds sizes and routing bounds methods before this; here, the identifiers.
         if (!JobAddress.TryCreate(workflowId, jobId, out var address))
@@ -67,37 +92,9 @@ internal sealed partial class RequestPath(
         }
         request.Address = address;
 
-        // 2. Identify: who is asking, by the one credential that the request carries.
-        var identity = await callers.IdentifyAsync(http);
-        // An operator's key reads no jobs.
-        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
-        if (identity.Caller is not { } caller) return identity.Problem;
-        request.Caller = caller;
-
-        // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not. The first of the
-        //    caller's teams that may read the workflow does, and is charged.
-        if (caller.TeamFor(address.Workflow) is not { } team)
-        {
-            metrics.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
-            if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.QuotasOf(caller.Teams[0]));
-            return Forbidden(caller);
-        }
-        request.Team = team;
-
-        // 4. Limit: one permit of each quota that counts, out of this node's leases.
-        var quotas = caller.QuotasOf(team);
-        var refusing = await Admission.TakeAsync(quotas);
-        RateLimitFields.Write(http.Response.Headers, quotas);
-        if (refusing.Length > 0)
-        {
-            metrics.Refused("quota");
-            var names = refusing.Select(quota => quota.Policy).ToArray();
-            return new Problem(ProblemType.QuotaExceeded, $"Team '{team.Name}' has used up its quota {string.Join(", ", names.Select(name => $"'{name}'"))}.")
-            {
-                RetryAfter = refusing.Max(quota => quota.Wait),
-                ViolatedPolicies = names,
-            };
-        }
+        // 2. Identify, 3. authorise and 4. limit.
+        if (await AdmitAsync(http, request) is { } refusal) return refusal;
+        var team = request.Team!;
 
         // 5. Look up: a fresh snapshot in memory answers at once.
         var key = new JobKey(team.Account, address);
@@ -112,13 +109,52 @@ internal sealed partial class RequestPath(
         return Answer(key, lookup, collapsed);
     }
 
-    private static Problem Forbidden(Caller caller) => caller.Teams switch
+    /// <returns>Null: the upstream's answer went out.</returns>
+    private async ValueTask<Problem?> DecideAsync(HttpContext http, ForwardedRoute route, Request request)
     {
-        [] => new Problem(ProblemType.NoTeam, "No team has any of your claims."),
-        [var team] => new Problem(ProblemType.WorkflowForbidden, $"Team '{team.Name}' may not read this workflow."),
-        var teams => new Problem(ProblemType.WorkflowForbidden,
-            $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may read this workflow."),
-    };
+        if (!route.Template.Parameters.All(name => JobAddress.IsIdentifier(ForwardedRoute.Value(http, name))))
+        {
+            metrics.Refused("identifier");
+            return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
+        }
+        request.Workflow = route.WorkflowOf(http);
+        if (await AdmitAsync(http, request) is { } refusal) return refusal;
+        return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name);
+    }
+
+    /// <returns>Null: it goes on, for <see cref="Request.Team"/>.</returns>
+    private async ValueTask<Problem?> AdmitAsync(HttpContext http, Request request)
+    {
+        // 2. Identify: who is asking, by the one credential that the request carries.
+        var identity = await callers.IdentifyAsync(http);
+        // An operator's key reads no jobs.
+        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        if (identity.Caller is not { } caller) return identity.Problem;
+        request.Caller = caller;
+
+        // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not. The first of the
+        //    caller's teams that may ask for this does, and is charged.
+        if (request.TeamOf(caller) is not { } team)
+        {
+            metrics.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
+            if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.QuotasOf(caller.Teams[0]));
+            return request.Forbidden(caller);
+        }
+        request.Team = team;
+
+        // 4. Limit: one permit of each quota that counts, out of this node's leases.
+        var quotas = caller.QuotasOf(team);
+        var refusing = await Admission.TakeAsync(quotas);
+        RateLimitFields.Write(http.Response.Headers, quotas);
+        if (refusing.Length == 0) return null;
+        metrics.Refused("quota");
+        var names = refusing.Select(quota => quota.Policy).ToArray();
+        return new Problem(ProblemType.QuotaExceeded, $"Team '{team.Name}' has used up its quota {string.Join(", ", names.Select(name => $"'{name}'"))}.")
+        {
+            RetryAfter = refusing.Max(quota => quota.Wait),
+            ViolatedPolicies = names,
+        };
+    }
 
     private IAnswer Answer(JobKey key, Lookup lookup, bool collapsed)
     {
@@ -143,10 +179,18 @@ internal sealed partial class RequestPath(
     // A failing upstream may have asked for more.
     private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
 
-    /// <summary>What is known of a request while it is being decided, for the log line.</summary>
-    private sealed class JobRequest
+    /// <summary>What is known of a request while it is being decided.</summary>
+    private sealed class Request
     {
+        public long Started { get; } = Stopwatch.GetTimestamp();
+
+        /// <summary>Of a job; else <see cref="Route"/> says what is asked for.</summary>
         public JobAddress Address { get; set; }
+
+        public ForwardedRoute? Route { get; init; }
+
+        /// <summary>Of a route: the workflow that it is about, if any.</summary>
+        public string? Workflow { get; set; }
 
         public Caller? Caller { get; set; }
 
@@ -155,26 +199,48 @@ internal sealed partial class RequestPath(
 
         // Who may not read the workflow is refused in the name of the first.
         public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
+
+        /// <summary>What is asked for, as the contract calls a job and the configuration a route.</summary>
+        public string Operation => Route?.Name ?? "getJobById";
+
+        public Team? TeamOf(Caller caller) => Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route, Workflow);
+
+        public Problem Forbidden(Caller caller)
+        {
+            var (type, what) = Route is null ? (ProblemType.WorkflowForbidden, "read this workflow") : (ProblemType.RouteForbidden, "use this route");
+            return caller.Teams switch
+            {
+                [] => new Problem(ProblemType.NoTeam, "No team has any of your claims."),
+                [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
+                var teams => new Problem(type, $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may {what}."),
+            };
+        }
     }
 
     private static partial class Log
     {
-        public static void Answered(ILogger logger, JobRequest request, IAnswer answer, TimeSpan time)
+        public static void Answered(ILogger logger, Request request, int status, string? detail, TimeSpan time)
         {
-            var level = answer.Status switch
+            var level = status switch
             {
                 < 400 => LogLevel.Debug,
                 < 500 => LogLevel.Information,
                 _ => LogLevel.Warning,
             };
             if (!logger.IsEnabled(level)) return;
-            Answered(logger, level, answer.Status, request.Address.Workflow, request.Address.Job, request.TeamName,
-                request.Caller?.Id, (answer as Problem)?.Detail, time.TotalMilliseconds, Activity.Current?.TraceId);
+            var (team, caller, milliseconds, traceId) = (request.TeamName, request.Caller?.Id, time.TotalMilliseconds, Activity.Current?.TraceId);
+            if (request.Route is { } route) Forwarded(logger, level, status, route.Name, request.Workflow, team, caller, detail, milliseconds, traceId);
+            else Answered(logger, level, status, request.Address.Workflow, request.Address.Job, team, caller, detail, milliseconds, traceId);
         }
 
         [LoggerMessage(Message =
             "{Status} for job {Workflow}/{Job}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
         private static partial void Answered(ILogger logger, LogLevel level, int status, string? workflow, string? job,
+            string? team, string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
+
+        [LoggerMessage(Message =
+            "{Status} for route {Route}, workflow {Workflow}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
+        private static partial void Forwarded(ILogger logger, LogLevel level, int status, string route, string? workflow,
             string? team, string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
     }
 }

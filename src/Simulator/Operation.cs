@@ -4,7 +4,7 @@ namespace Simulator;
 
 /// <summary>The one documented operation, <c>GET /v0/workflows/{workflow_id}/jobs/{job_id}</c>.</summary>
 internal sealed partial class Operation(
-    Credentials credentials, Faults faults, Ledger ledger, TimeProvider clock, ILogger<Operation> log)
+    Credentials credentials, Faults faults, Ledger ledger, IReadOnlyDictionary<string, RequestDelegate> others, TimeProvider clock, ILogger<Operation> log)
 {
     public const string Route = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
@@ -91,9 +91,15 @@ internal sealed partial class Operation(
         }
     }
 
-    /// <summary>Any other path.</summary>
+    /// <summary>Any other path: an operation that somebody has scripted, or none.</summary>
     public async Task AnswerUnknownAsync(HttpContext context)
     {
+        if (others.TryGetValue(context.Request.Path.Value ?? "", out RequestDelegate? other))
+        {
+            if (Refusal(context.Request) is Answer refusal) await Wire.SendAsync(context, refusal, context.RequestAborted);
+            else await other(context);
+            return;
+        }
         ledger.Objected($"{context.Request.Method} {context.Request.Path}{context.Request.QueryString}");
         await Wire.SendAsync(context, Answer.Error(404, "no such operation"), context.RequestAborted);
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
@@ -10,8 +11,9 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
 {
     private readonly WebApplication _app;
 
-    private SimulatedUpstream(WebApplication app, Uri address, Credentials credentials, Faults faults, Ledger ledger) =>
-        (_app, Address, Credentials, Faults, Ledger) = (app, address, credentials, faults, ledger);
+    private SimulatedUpstream(
+        WebApplication app, Uri address, Credentials credentials, Faults faults, Ledger ledger, ConcurrentDictionary<string, RequestDelegate> others) =>
+        (_app, Address, Credentials, Faults, Ledger, Others) = (app, address, credentials, faults, ledger, others);
 
     /// <summary>Where to call it, such as <c>http://127.0.0.1:43121/</c>.</summary>
     public Uri Address { get; }
@@ -21,6 +23,9 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
     public Faults Faults { get; }
 
     public Ledger Ledger { get; }
+
+    /// <summary>Other operations, by their whole path: whoever wants one scripts it. They want a credential, too.</summary>
+    public ConcurrentDictionary<string, RequestDelegate> Others { get; }
 
     /// <summary>Starts on loopback.</summary>
     /// <param name="port">0 picks a free one.</param>
@@ -50,12 +55,13 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         CancellationToken cancellation = default)
     {
         (var accepted, var faults, var ledger) = (new Credentials(credentials), new Faults(), new Ledger());
+        var others = new ConcurrentDictionary<string, RequestDelegate>();
 
         WebApplication app = Build(endpoint, https, quiet);
         try
         {
             var log = app.Services.GetRequiredService<ILogger<Operation>>();
-            Map(app, new Operation(accepted, faults, ledger, clock ?? TimeProvider.System, log));
+            Map(app, new Operation(accepted, faults, ledger, others, clock ?? TimeProvider.System, log));
             Control.Map(app, ledger, faults, accepted);
             await app.StartAsync(cancellation);
         }
@@ -67,7 +73,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
 
         var bound = new Uri(app.Urls.First());
         var address = new UriBuilder(bound.Scheme, Reachable(endpoint.Address).ToString(), bound.Port);
-        return new SimulatedUpstream(app, address.Uri, accepted, faults, ledger);
+        return new SimulatedUpstream(app, address.Uri, accepted, faults, ledger, others);
     }
 
     /// <summary>Cuts off what still hangs instead of waiting for it.</summary>

@@ -1,4 +1,5 @@
 using Gateway.Limits;
+using Gateway.Routes;
 
 namespace Gateway.Callers;
 
@@ -14,6 +15,10 @@ internal sealed record Caller(string Id, Team[] Teams, Quota? Own = null, bool I
 
     /// <summary>The quotas that count for a request on behalf of one of its teams.</summary>
     public Quota[] QuotasOf(Team team) => _quotas ?? team.Quotas;
+
+    /// <summary>The team that uses this route for the caller, likewise.</summary>
+    /// <param name="workflow">What the request is about; null: no workflow.</param>
+    public Team? TeamFor(ForwardedRoute route, string? workflow) => Array.Find(Teams, team => team.MayUse(route, workflow));
 
     /// <summary>The team that reads this workflow for the caller, and is charged for it: the first that may.</summary>
     public Team? TeamFor(string workflow)

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Gateway.Configuration;
 using Gateway.Limits;
+using Gateway.Routes;
 
 namespace Gateway.Callers;
 
@@ -41,7 +42,7 @@ internal sealed partial class CallerDirectory : IDisposable
         {
             // Jobs are filed under the account, and configuration names it in any case.
             var account = team.Account.ToLowerInvariant();
-            var loaded = new Team(name, account, new WorkflowRules(team.Workflows), new ClaimRules(team.Claims),
+            var loaded = new Team(name, account, new WorkflowRules(team.Workflows), new RouteRules(team.Routes), new ClaimRules(team.Claims),
                 [.. team.QuotaNames.Select(quota => Use($"team:{name.ToLowerInvariant()}", quota))]);
             teams.Add(loaded);
             foreach (var key in team.ApiKeys)

@@ -1,6 +1,12 @@
 using Gateway.Limits;
+using Gateway.Routes;
 
 namespace Gateway.Callers;
 
 /// <summary>A team as the request path sees it.</summary>
-internal sealed record Team(string Name, string Account, WorkflowRules Workflows, ClaimRules Claims, Quota[] Quotas);
+/// <param name="Account">The upstream credential that its requests go out with.</param>
+internal sealed record Team(string Name, string Account, WorkflowRules Workflows, RouteRules Routes, ClaimRules Claims, Quota[] Quotas)
+{
+    /// <summary>Whether it may use a route, and read the workflow that the request is about, if any.</summary>
+    public bool MayUse(ForwardedRoute route, string? workflow) => Routes.Allow(route) && (workflow is null || Workflows.Allow(workflow));
+}

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gateway.Configuration;
+using Gateway.Routes;
 
 namespace Gateway.Callers;
 
@@ -11,6 +12,9 @@ internal sealed class TeamOptions
 
     /// <summary>Workflow ids, or prefixes ending in <c>*</c>. None: the team may read nothing.</summary>
     public List<string> Workflows { get; set; } = [];
+
+    /// <summary>Names under <c>Routes</c>, or <c>*</c>. None: the team may use no route beside jobs.</summary>
+    public List<string> Routes { get; set; } = [];
 
     /// <summary>A name under <c>Quotas</c>, or several, with spaces between them: each counts.</summary>
     public string Quota { get; set; } = "standard";
@@ -38,6 +42,10 @@ internal sealed class TeamOptions
             {
                 mistakes.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
                     $"'{team.Workflows[i]}' is neither a workflow id nor a prefix ending in *");
+            }
+            for (var i = 0; i < team.Routes.Count; i++)
+            {
+                mistakes.Unless(team.Routes[i] == RouteRules.All || options.Routes.ContainsKey(team.Routes[i]), $"{path}:Routes:{i}", $"there is no route '{team.Routes[i]}' in Routes");
             }
             foreach (var (claim, values) in team.Claims)
             {

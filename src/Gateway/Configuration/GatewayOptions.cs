@@ -5,6 +5,7 @@ using Gateway.Jobs;
 using Gateway.Limits;
 using Gateway.Operations;
 using Gateway.Redis;
+using Gateway.Routes;
 using Gateway.Upstream;
 
 namespace Gateway.Configuration;
@@ -21,6 +22,9 @@ internal sealed class GatewayOptions
 
     /// <summary>How often a team may call, by quota name.</summary>
     public Dictionary<string, QuotaOptions> Quotas { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Other operations of the upstream that are let through, by a name that teams refer to.</summary>
+    public Dictionary<string, ForwardedRouteOptions> Routes { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     public JobsOptions Jobs { get; set; } = new();
 
@@ -48,6 +52,7 @@ internal sealed class GatewayOptions
     {
         ConnectionStrings.Check(mistakes);
         Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
+        ForwardedRouteOptions.Check(mistakes, Routes);
         Jobs.Check(mistakes);
         Management.Check(mistakes);
         Contract.Check(mistakes);

@@ -14,7 +14,7 @@ internal sealed class JobOperation : IOperationFilter
     // Problems that a request with this path cannot meet.
     private static readonly ProblemType[] Elsewhere =
     [
-        ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired,
+        ProblemType.NotFound, ProblemType.RouteForbidden, ProblemType.UpstreamNotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired,
         ProblemType.PurgeIncomplete, ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.InvalidLogoutToken,
     ];
 

@@ -60,6 +60,10 @@ internal readonly record struct Verdict(
 internal static class Freshness
 {
     public static Verdict Classify(in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now) =>
+        answer is { Fault: UpstreamFault.None, Status: 200 } ? Job(answer.Body, asked, options, now) : ClassifyFailure(answer, options);
+
+    /// <summary>What an answer means that is not what was asked for, whatever that was.</summary>
+    public static Verdict ClassifyFailure(in UpstreamAnswer answer, JobsOptions options) =>
         answer.Fault switch
         {
             UpstreamFault.NoCredential => new(VerdictKind.Unavailable, TimeSpan.Zero, "no-credential"),
@@ -73,7 +77,7 @@ internal static class Freshness
             UpstreamFault.CutShort => Invalid("cut-short"),
             UpstreamFault.TooLarge => Invalid("too-large"),
             UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
-            _ when answer.Status == 200 => Job(answer.Body, asked, options, now),
+            UpstreamFault.Encoded => Invalid("content-coding"),
             _ => ByStatus(answer.Status, options),
         };
 

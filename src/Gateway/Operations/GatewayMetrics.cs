@@ -26,7 +26,7 @@ internal sealed class GatewayMetrics
     public GatewayMetrics(IMeterFactory factory)
     {
         var meter = _meter = factory.Create(MeterName);
-        _requests = meter.CreateCounter<long>("gateway.requests", "{request}", "Answered requests for jobs, by team and status");
+        _requests = meter.CreateCounter<long>("gateway.requests", "{request}", "Answered requests, by team, operation and status");
         _cache = meter.CreateCounter<long>("gateway.cache.lookups", "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
         _refusals = meter.CreateCounter<long>("gateway.refusals", "{request}", "Requests refused before the look-up, by reason");
         _quota = meter.CreateCounter<long>("gateway.quota.exceeded", "{request}", "Requests that found no permit of a quota, by policy and mode");
@@ -56,7 +56,8 @@ internal sealed class GatewayMetrics
     public void ObserveMemory(Func<long> bytes) =>
         _meter.CreateObservableGauge("gateway.cache.memory", bytes, "By", "Cached jobs in this node's memory");
 
-    public void Answered(string team, int status) => _requests.Add(1, new("team", team), new("status", status));
+    public void Answered(string team, string operation, int status) =>
+        _requests.Add(1, new("team", team), new("operation", operation), new("status", status));
 
     public void LookedUp(Origin origin, bool collapsed)
     {

@@ -43,6 +43,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
     {
         var (type, detail) = verdict.Kind switch
         {
+            VerdictKind.NotFound => (ProblemType.UpstreamNotFound, "The upstream answered 404."),
             VerdictKind.BadRequest => (ProblemType.UpstreamBadRequest, "The upstream answered 400."),
             VerdictKind.Forbidden => (ProblemType.UpstreamForbidden, "The upstream answered 403."),
             VerdictKind.CredentialRefused => (ProblemType.UpstreamCredentialRefused, $"The upstream does not take the gateway's credential ({verdict.Detail})."),
@@ -56,7 +57,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         return new Problem(type, detail)
         {
             // Of any other status the body is not an error object, and nobody's to see.
-            UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden ? answer.Body : [],
+            UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.NotFound ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
                 ? answer.RetryAfter ?? Circuit.BreakDuration
                 : null,

@@ -39,6 +39,8 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         "The logout token is not valid", "Only the identity provider can make one.");
     public static readonly ProblemType WorkflowForbidden = new("workflow-forbidden", 403,
         "Not your workflow", "Ask the gateway's operators to let your team read this workflow.");
+    public static readonly ProblemType RouteForbidden = new("route-forbidden", 403,
+        "Not your route", "Ask the gateway's operators to let your team use this route, and read the workflow that it names.");
     public static readonly ProblemType NotFound = new("not-found", 404,
         "There is nothing here", "Check the path against the contract at /docs.");
     public static readonly ProblemType MethodNotAllowed = new("method-not-allowed", 405,
@@ -56,11 +58,13 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
     public static readonly ProblemType UpstreamBadRequest = new("upstream-bad-request", 400,
         "The upstream did not understand the request", "See error, which is the upstream's; the same request will never succeed.");
     public static readonly ProblemType UpstreamForbidden = new("upstream-forbidden", 403,
-        "The upstream refused access to this job", "See error, which is the upstream's; tell the gateway's operators if you expected access.");
+        "The upstream refused access", "See error, which is the upstream's; tell the gateway's operators if you expected access.");
     public static readonly ProblemType JobNotFound = new("job-not-found", 404,
         "The upstream knows no such job", "Check both identifiers; a job created a moment ago appears within seconds.");
+    public static readonly ProblemType UpstreamNotFound = new("upstream-not-found", 404,
+        "The upstream knows nothing of that name", "Check the identifiers in the path.");
     public static readonly ProblemType UpstreamInvalid = new("upstream-invalid", 502,
-        "The upstream's answer is not this job", "Try again later; tell the gateway's operators the traceId if it lasts.");
+        "The upstream's answer cannot be used", "Try again later; tell the gateway's operators the traceId if it lasts.");
     public static readonly ProblemType UpstreamCredentialRefused = new("upstream-credential-refused", 503,
         "The upstream refused the gateway's own credential", "Tell the gateway's operators; your key is fine.");
     public static readonly ProblemType UpstreamFailed = new("upstream-failed", 502,
@@ -78,9 +82,9 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
     public static IReadOnlyList<ProblemType> All { get; } =
     [
         InvalidIdentifier, AmbiguousCredentials, MalformedCredential, BadRequest, Unauthenticated, TooManyAttempts,
-        WorkflowForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
-        InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden, JobNotFound,
-        UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,
+        WorkflowForbidden, RouteForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
+        InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden,
+        JobNotFound, UpstreamNotFound, UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,
         UpstreamBudgetExhausted, UpstreamUnavailable, UpstreamTimeout,
     ];
 

@@ -64,7 +64,7 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     {
         { Fault: UpstreamFault.CallerGone } => CallEnd.Unknown,
         { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut } or { Status: >= 500 } => CallEnd.Failed,
-        { Status: 200 or 404 } => CallEnd.Accepted,
+        { Status: (>= 200 and < 300) or 304 or 404 } => CallEnd.Accepted,
         { Status: 401 } => CallEnd.Unauthorized,
         { Status: 403 } => CallEnd.Refused,
         { Status: 429 } => CallEnd.Busy,

@@ -21,7 +21,7 @@ internal enum CallEnd
     /// <summary>Nothing was sent, or there is nothing to learn from it.</summary>
     Unknown,
 
-    /// <summary>The upstream took the credential: 200 or 404.</summary>
+    /// <summary>The upstream took the credential: 2xx, 304 or 404.</summary>
     Accepted,
 
     /// <summary>The upstream is there, and that is all there is to learn: 400, or what makes no sense.</summary>

@@ -74,6 +74,20 @@ internal sealed class Credential
         return false;
     }
 
+    /// <summary>How many bytes at the end of this may be the beginning of the secret, in a form that a stream may hold of it.</summary>
+    public int BeginningAtEndOf(ReadOnlySpan<byte> bytes)
+    {
+        var longest = 0;
+        foreach (var echo in _echoes)
+        {
+            for (var length = Math.Min(echo.Length - 1, bytes.Length); length > longest; length--)
+            {
+                if (bytes[^length] == echo[0] && bytes.EndsWith(echo.AsSpan(0, length))) longest = length;
+            }
+        }
+        return longest;
+    }
+
     private bool IsPlainlyIn(ReadOnlySpan<byte> bytes)
     {
         if (IsVerbatimIn(bytes)) return true;

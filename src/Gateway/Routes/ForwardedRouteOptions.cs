@@ -1,0 +1,68 @@
+using Gateway.Configuration;
+using Gateway.Jobs;
+
+namespace Gateway.Routes;
+
+/// <summary>One more operation of the upstream that is let through: a GET, uncached.</summary>
+internal sealed class ForwardedRouteOptions
+{
+    private static readonly string[] OwnPrefixes = ["admin", "bff", "docs", "health", "metrics", "openapi", "problems"];
+
+    // They are about the connection, about who asks, or the gateway's own to say.
+    private static readonly string[] Withheld =
+    [
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Encoding", "Content-Length",
+        "Set-Cookie", "WWW-Authenticate", "Authorization", "Server", "Location", "Cache-Control", "Cache-Status", "Age", "Vary", "RateLimit", "RateLimit-Policy",
+        "Retry-After", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy",
+    ];
+
+    /// <summary>A path template, such as <c>/v0/workflows/{workflow_id}</c>; each parameter is one identifier.</summary>
+    public string Path { get; set; } = "";
+
+    /// <summary>Query parameters that go on to the upstream; no other does.</summary>
+    public List<string> Query { get; set; } = [];
+
+    /// <summary>Response headers that go on to the caller, beside Content-Type, ETag and Last-Modified; no other does.</summary>
+    public List<string> ResponseHeaders { get; set; } = [];
+
+    /// <summary>How long the upstream may be silent within an answer. Default 100 s; 1 s to 1 h.</summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
+
+    /// <summary>Checks all routes together, for no two may be the same.</summary>
+    public static void Check(Mistakes mistakes, Dictionary<string, ForwardedRouteOptions> routes)
+    {
+        var nameOf = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { [RouteTemplate.Parse(RequestPath.JobRoute).Shape] = "jobs, which the gateway has already" };
+        foreach (var (name, route) in routes)
+        {
+            mistakes.Unless(JobAddress.IsIdentifier(name) && name.All(c => c < 0x80), $"Routes:{name}", $"is no name for a route: {JobAddress.Form}");
+            route.Check(mistakes, $"Routes:{name}");
+            if (RouteTemplate.TryParse(route.Path, out var template, out _) && !nameOf.TryAdd(template.Shape, $"Routes:{name}"))
+            {
+                mistakes.Add($"Routes:{name}:Path", $"is the same as that of {nameOf[template.Shape]}");
+            }
+        }
+    }
+
+    private void Check(Mistakes mistakes, string path)
+    {
+        if (!RouteTemplate.TryParse(Path, out var template, out var problem)) mistakes.Add($"{path}:Path", problem);
+        else
+        {
+            mistakes.Unless(template.Segments[0] is { IsParameter: false } first && !OwnPrefixes.Contains(first.Text, StringComparer.OrdinalIgnoreCase), $"{path}:Path",
+                $"must not begin with a parameter, nor with a path of the gateway's own ({string.Join(", ", OwnPrefixes)})");
+        }
+        for (var i = 0; i < Query.Count; i++)
+        {
+            mistakes.Unless(Query[i].Length > 0 && Query[i].All(c => c is > ' ' and <= '~' and not ('&' or '=' or '#' or '%' or '+')), $"{path}:Query:{i}",
+                "must name a query parameter");
+        }
+        for (var i = 0; i < ResponseHeaders.Count; i++)
+        {
+            var header = ResponseHeaders[i];
+            mistakes.Unless(header.Length > 0 && header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), $"{path}:ResponseHeaders:{i}", "must name a header");
+            mistakes.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
+                $"{path}:ResponseHeaders:{i}", $"'{header}' cannot go on: it is about the connection, or the gateway's own to say");
+        }
+        mistakes.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+    }
+}

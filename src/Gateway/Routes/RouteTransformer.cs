@@ -1,0 +1,80 @@
+using System.Net.Http.Headers;
+using System.Text;
+using Gateway.Operations;
+using Gateway.Upstream;
+using Microsoft.AspNetCore.Http.Features;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace Gateway.Routes;
+
+/// <summary>What of a request goes to the upstream, and what of its answer comes back: nothing but what is listed.</summary>
+internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock, Action onHeaders) : HttpTransformer
+{
+    private static readonly string[] RequestHeaders = ["Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];
+
+    private static readonly string[] ResponseHeaders = ["Content-Type", "ETag", "Last-Modified"];
+
+    /// <summary>What the upstream said, where it was no success; else its status.</summary>
+    public UpstreamAnswer Answer { get; private set; }
+
+    /// <summary>Whether the answer was ended because it held the credential.</summary>
+    public bool HasEcho { get; private set; }
+
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    {
+        proxyRequest.RequestUri = new Uri(baseAddress.AbsoluteUri.TrimEnd('/') + route.TargetOf(httpContext));
+        proxyRequest.Headers.Host = null;
+        foreach (var name in RequestHeaders)
+        {
+            if (httpContext.Request.Headers[name] is { Count: > 0 } values) proxyRequest.Headers.TryAddWithoutValidation(name, (IEnumerable<string>)values!);
+        }
+        OutboundHeaders.Set(proxyRequest, credential);
+        return default;
+    }
+
+    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    {
+        if (proxyResponse is null) return false;
+        // The forwarder has taken over what the upstream calls its status, in its own words.
+        httpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
+        var status = (int)proxyResponse.StatusCode;
+        Answer = status switch
+        {
+            304 => new UpstreamAnswer(status, [], null, UpstreamFault.None),
+            >= 200 and < 300 when proxyResponse.Content.Headers.ContentEncoding.Any(coding => !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+                => UpstreamAnswer.Failed(UpstreamFault.Encoded, status),
+            >= 200 and < 300 when HasEchoIn(proxyResponse.Headers) || HasEchoIn(proxyResponse.Content.Headers) => UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, status),
+            >= 200 and < 300 => new UpstreamAnswer(status, [], null, UpstreamFault.None),
+            _ => await UpstreamErrors.ReadAsync(proxyResponse, credential, clock, cancellationToken),
+        };
+        if (Answer is not { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return false;
+
+        onHeaders();
+        var response = httpContext.Response;
+        foreach (var name in ResponseHeaders.Concat(route.Options.ResponseHeaders))
+        {
+            if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values)) response.Headers[name] = values.ToArray();
+        }
+        response.Headers.CacheControl = "no-store";
+        response.Headers.Vary = Answers.Vary;
+        response.ContentLength = status is 204 or 304 ? null : proxyResponse.Content.Headers.ContentLength;
+        proxyResponse.Content = new StreamContent(new EchoGuard(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), credential, () => HasEcho = true));
+        return true;
+    }
+
+    public override ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
+
+    // Those that do not go on do not matter.
+    private bool HasEchoIn(HttpHeaders headers)
+    {
+        foreach (var (name, values) in headers.NonValidated)
+        {
+            if (!ResponseHeaders.Concat(route.Options.ResponseHeaders).Contains(name, StringComparer.OrdinalIgnoreCase)) continue;
+            foreach (var value in values)
+            {
+                if (credential.IsIn(Encoding.UTF8.GetBytes(value))) return true;
+            }
+        }
+        return false;
+    }
+}

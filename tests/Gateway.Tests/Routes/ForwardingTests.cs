@@ -1,0 +1,376 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Gateway.Tests.Routes;
+
+/// <summary>Other operations of the upstream that are let through by configuration.</summary>
+public sealed class ForwardingTests
+{
+    private static readonly (string, string?)[] Routes =
+    [
+        ("Routes:workflows:Path", "/v0/workflows"), ("Routes:workflows:Query:0", "page"), ("Routes:workflows:Query:1", "tag"),
+        ("Routes:workflows:ResponseHeaders:0", "Link"),
+        ("Routes:workflow:Path", "/v0/workflows/{workflow_id}"),
+        ("Routes:events:Path", "/v0/workflows/{workflow_id}/events"), ("Routes:events:IdleTimeout", "00:00:02"),
+        ("Teams:mapping:Routes:0", "*"), ("Teams:survey:Routes:0", "workflow"),
+    ];
+
+    [Fact]
+    public async Task What_is_in_no_route_is_404_and_reaches_no_upstream()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var seen = Script(world, "/v0/scenes");
+
+        foreach (var path in (string[])["v0/scenes", "v0/workflows/survey-1/other", "v0/workflows/survey-1/events/1", "v0", "v1/workflows"])
+        {
+            using var answer = await GetAsync(world, path);
+            Assert.Equal((HttpStatusCode.NotFound, "/problems/not-found"), (answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
+        }
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+        using var posted = await client.PostAsync(new Uri("v0/workflows", UriKind.Relative), null, World.Cancellation);
+
+        Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
+        Assert.Empty(seen);
+    }
+
+    [Fact]
+    public async Task By_default_there_is_none()
+    {
+        await using var world = await World.StartAsync();
+        var seen = Script(world, "/v0/workflows");
+        using var answer = await GetAsync(world, "v0/workflows");
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Empty(seen);
+    }
+
+    [Fact]
+    public async Task It_is_asked_with_the_servers_credential_and_nothing_of_the_callers_but_what_is_listed()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var seen = Script(world, "/v0/workflows");
+
+        using var answer = await GetAsync(world, "V0/Workflows/?page=2&secret=1&tag=a%20b&tag=c%26d&Page=3", World.MappingKey,
+            ("Accept", "application/json"), ("If-None-Match", "\"x\""), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"), ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"));
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        var (target, headers) = Assert.Single(seen);
+        Assert.Equal("/v0/workflows?page=2&page=3&tag=a%20b&tag=c%26d", target);
+        Assert.Equal(Canary.Credential, headers["Authorization"]);
+        headers.Remove("traceparent");
+        Assert.Equal(["Accept", "Accept-Encoding", "Authorization", "Host", "If-None-Match", "User-Agent"], headers.Keys.Order());
+        Assert.Equal(("identity", "Gateway", world.Upstream.Address.Authority), (headers["Accept-Encoding"], headers["User-Agent"], headers["Host"]));
+    }
+
+    [Fact]
+    public async Task Of_the_answer_the_body_comes_back_and_no_header_but_what_is_listed_and_nothing_is_kept()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var seen = Script(world, "/v0/workflows", http =>
+        {
+            var headers = http.Response.Headers;
+            http.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = "Found on host-7";
+            headers.ContentType = "application/vnd.workflows+json";
+            headers.ETag = "\"v1\"";
+            headers.Link = "</v0/workflows?page=2>; rel=next";
+            headers.SetCookie = "a=b";
+            headers["X-Internal"] = "host-7";
+            headers.CacheControl = "public, max-age=600";
+            headers.AccessControlAllowOrigin = "*";
+            return http.Response.WriteAsync("[1, 2 ,3]");
+        });
+
+        using var first = await GetAsync(world, "v0/workflows");
+        using var second = await GetAsync(world, "v0/workflows");
+
+        Assert.Equal("[1, 2 ,3]", await first.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Equal(2, seen.Count);
+        Assert.Equal("application/vnd.workflows+json", first.Content.Headers.ContentType!.ToString());
+        Assert.Equal("\"v1\"", first.Headers.ETag!.ToString());
+        Assert.Equal("OK", first.ReasonPhrase);
+        Assert.Equal("no-store", first.Headers.CacheControl!.ToString());
+        Assert.Equal(
+            ["Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "Date", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Referrer-Policy", "Transfer-Encoding", "Vary", "X-Content-Type-Options"],
+            first.Headers.Select(header => header.Key).Order());
+    }
+
+    [Fact]
+    public async Task A_304_of_the_upstream_is_one_here()
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows", http =>
+        {
+            http.Response.Headers.ETag = "\"v1\"";
+            http.Response.StatusCode = http.Request.Headers.IfNoneMatch == "\"v1\"" ? 304 : 200;
+            return Task.CompletedTask;
+        });
+        using var answer = await GetAsync(world, "v0/workflows", World.MappingKey, ("If-None-Match", "\"v1\""));
+        Assert.Equal((HttpStatusCode.NotModified, "\"v1\""), (answer.StatusCode, answer.Headers.ETag!.ToString()));
+    }
+
+    [Fact]
+    public async Task Only_teams_that_may_use_the_route_and_read_the_workflow_do()
+    {
+        await using var world = await World.StartAsync(Routes);
+        foreach (var path in (string[])["/v0/workflows", "/v0/workflows/survey-1", "/v0/workflows/other"]) Script(world, path);
+
+        Assert.Equal("200", await SayAsync(world, "v0/workflows/survey-1", World.SurveyKey));
+        Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/other", World.SurveyKey));
+        Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows", World.SurveyKey));
+        Assert.Equal("200", await SayAsync(world, "v0/workflows/other", World.MappingKey));
+        Assert.Equal("401 /problems/unauthenticated", await SayAsync(world, "v0/workflows", "wrong"));
+        Assert.Equal("400 /problems/invalid-identifier", await SayAsync(world, "v0/workflows/a%2Fb", World.MappingKey));
+        Assert.Equal("400 /problems/invalid-identifier", await SayAsync(world, "v0/workflows/a%20b", World.MappingKey));
+
+        // A team's list is read again while running.
+        world.Gateway.Reconfigure(("Teams:survey:Routes:0", "workflows"));
+        Assert.Equal("200", await SayAsync(world, "v0/workflows", World.SurveyKey));
+        Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/survey-1", World.SurveyKey));
+    }
+
+    [Fact]
+    public async Task It_counts_towards_the_teams_quota_and_the_accounts_budget()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "2"),
+            ("Teams:mapping:Account", "small"), ("Upstream:Accounts:small:Credential", Canary.Credential), ("Upstream:Accounts:small:RequestsPerSecond", "0.01"),
+            ("Upstream:Accounts:small:Burst", "1"), ("Upstream:Accounts:small:QueueTimeout", "00:00:00.2")]);
+        var seen = Script(world, "/v0/workflows");
+
+        Assert.Equal("200", await SayAsync(world, "v0/workflows", World.MappingKey));
+        Assert.Equal("503 /problems/upstream-budget-exhausted", await SayAsync(world, "v0/workflows", World.MappingKey));
+        Assert.Equal("429 https://iana.org/assignments/http-problem-types#quota-exceeded", await SayAsync(world, "v0/workflows", World.MappingKey));
+        Assert.Single(seen);
+    }
+
+    [Theory]
+    [InlineData(400, "400 /problems/upstream-bad-request E7")]
+    [InlineData(403, "403 /problems/upstream-forbidden E7")]
+    [InlineData(404, "404 /problems/upstream-not-found E7")]
+    [InlineData(401, "503 /problems/upstream-credential-refused")]
+    [InlineData(302, "502 /problems/upstream-invalid")]
+    [InlineData(418, "502 /problems/upstream-invalid")]
+    [InlineData(429, "503 https://iana.org/assignments/http-problem-types#temporary-reduced-capacity")]
+    [InlineData(500, "502 /problems/upstream-failed")]
+    [InlineData(503, "503 /problems/upstream-unavailable")]
+    [InlineData(504, "504 /problems/upstream-timeout")]
+    public async Task What_is_no_success_is_a_problem_as_of_jobs(int status, string expected)
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows", http =>
+        {
+            http.Response.StatusCode = status;
+            http.Response.Headers.Location = "https://elsewhere.example/";
+            http.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = Canary.Secret;
+            return http.Response.WriteAsync("""{"error":{"code":"E7","message":"so it is"}}""");
+        });
+        Assert.Equal(expected, await SayAsync(world, "v0/workflows", World.MappingKey));
+    }
+
+    [Fact]
+    public async Task An_upstream_that_is_not_there_or_says_nothing_is_502_and_504()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
+        Script(world, "/v0/workflows", http => Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default));
+        Script(world, "/v0/workflows/cut", http =>
+        {
+            http.Abort();
+            return Task.CompletedTask;
+        });
+        Assert.Equal("504 /problems/upstream-timeout", await SayAsync(world, "v0/workflows", World.MappingKey));
+        Assert.Equal("502 /problems/upstream-failed", await SayAsync(world, "v0/workflows/cut", World.MappingKey));
+    }
+
+    [Fact]
+    public async Task A_body_does_not_go_on_and_a_connection_becomes_no_other()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
+        var seen = Script(world, "/v0/workflows");
+        foreach (var headers in (string[])["Content-Length: 5\r\n", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"])
+        {
+            using var tcp = new TcpClient(world.Gateway.Address.Host, world.Gateway.Address.Port);
+            await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{headers}\r\n"), World.Cancellation);
+            using var reader = new StreamReader(tcp.GetStream());
+            Assert.Equal("HTTP/1.1 200 OK", await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation));
+        }
+        Assert.Equal(2, seen.Count);
+        Assert.DoesNotContain(seen, call => call.Headers.Keys.Any(name => name is "Upgrade" or "Connection" or "Content-Length" or "Transfer-Encoding"));
+    }
+
+    [Fact]
+    public async Task The_next_credential_takes_over_here_too()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:Accounts:default:NextCredential", Canary.Next)]);
+        world.Upstream.Credentials.Replace([Canary.Next]);
+        Script(world, "/v0/workflows");
+        Assert.Equal("200", await SayAsync(world, "v0/workflows", World.MappingKey));
+    }
+
+    [Fact]
+    public async Task An_answer_streams_for_as_long_as_it_goes_on_and_is_cut_where_it_falls_silent()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
+        var go = new SemaphoreSlim(0);
+        Script(world, "/v0/workflows/survey-1/events", async http =>
+        {
+            http.Response.ContentType = "text/event-stream";
+            for (var i = 0; i < 5; i++)
+            {
+                await http.Response.WriteAsync($"data: {i}\n\n", http.RequestAborted);
+                await http.Response.Body.FlushAsync(http.RequestAborted);
+                await go.WaitAsync(http.RequestAborted);
+            }
+            await Task.Delay(Timeout.Infinite, http.RequestAborted);
+        });
+        using var client = new HttpClient { BaseAddress = world.Gateway.Address };
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
+        using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(World.Cancellation));
+
+        for (var i = 0; i < 5; i++)
+        {
+            // What has come is here before the next is sent, and longer than a job may take.
+            Assert.Equal($"data: {i}", await reader.ReadLineAsync(World.Cancellation));
+            Assert.Equal("", await reader.ReadLineAsync(World.Cancellation));
+            await Task.Delay(300, World.Cancellation);
+            go.Release();
+        }
+        await Assert.ThrowsAnyAsync<Exception>(async () => await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation));
+    }
+
+    [Fact]
+    public async Task Whoever_leaves_ends_the_call_and_gives_its_place_back()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:Accounts:default:MaxConcurrentRequests", "1")]);
+        var left = new TaskCompletionSource();
+        Script(world, "/v0/workflows", async http =>
+        {
+            await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            left.SetResult();
+        });
+        using (var leaving = CancellationTokenSource.CreateLinkedTokenSource(World.Cancellation))
+        {
+            leaving.CancelAfter(300);
+            using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetAsync(new Uri("v0/workflows", UriKind.Relative), leaving.Token));
+        }
+        await left.Task.WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation);
+
+        using var next = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("""{"note":"{0}"}""")]
+    [InlineData("{0}")]
+    public async Task The_credential_never_comes_back_in_a_stream(string body)
+    {
+        await using var world = await World.StartAsync(Routes);
+        // In two pieces, at each place where that can be, and after what has gone out already.
+        var cut = 0;
+        Script(world, "/v0/workflows", async http =>
+        {
+            var bytes = Encoding.UTF8.GetBytes(body.Replace("{0}", Canary.Credential, StringComparison.Ordinal));
+            await http.Response.WriteAsync(new string(' ', 1000));
+            foreach (var piece in (byte[][])[bytes[..cut], bytes[cut..]])
+            {
+                await http.Response.Body.WriteAsync(piece);
+                await http.Response.Body.FlushAsync();
+                await Task.Delay(20);
+            }
+        });
+        for (cut = 1; cut < Canary.Credential.Length; cut += 3)
+        {
+            var read = await ReadAsFarAsItGoesAsync(world, "v0/workflows");
+            Assert.DoesNotContain("canary-5e1f", read, StringComparison.Ordinal);
+            Assert.True(read.Length >= 1000);
+        }
+        Assert.Contains(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("sent back its credential in an answer of route workflows", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("ETag")]
+    [InlineData("Link")]
+    public async Task Nor_in_a_header(string header)
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows", http =>
+        {
+            http.Response.Headers[header] = $"\"{Convert.ToBase64String(Encoding.ASCII.GetBytes(Canary.Credential))}\"";
+            return Task.CompletedTask;
+        });
+        Assert.Equal("502 /problems/upstream-invalid", await SayAsync(world, "v0/workflows", World.MappingKey));
+    }
+
+    [Fact]
+    public async Task A_body_in_a_coding_that_nobody_asked_for_is_502_for_nobody_could_look_into_it()
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows", http =>
+        {
+            http.Response.Headers.ContentEncoding = "gzip";
+            return http.Response.WriteAsync("not really");
+        });
+        Assert.Equal("502 /problems/upstream-invalid", await SayAsync(world, "v0/workflows", World.MappingKey));
+    }
+
+    [Fact]
+    public async Task Large_answers_come_whole()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var body = new byte[5_000_000];
+        // Beginnings of the secret are everywhere.
+        for (var i = 0; i < body.Length; i++) body[i] = (byte)"canary-5e"[i % 9];
+        Script(world, "/v0/workflows", http => http.Response.Body.WriteAsync(body).AsTask());
+        using var answer = await GetAsync(world, "v0/workflows");
+        Assert.Equal(body, await answer.Content.ReadAsByteArrayAsync(World.Cancellation));
+    }
+
+    private static List<(string Target, Dictionary<string, string> Headers)> Script(World world, string path, RequestDelegate? answer = null)
+    {
+        var seen = new List<(string, Dictionary<string, string>)>();
+        world.Upstream.Others[path] = async http =>
+        {
+            lock (seen) seen.Add((http.Request.Path + http.Request.QueryString.Value, http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString())));
+            await (answer?.Invoke(http) ?? http.Response.WriteAsync("{}"));
+        };
+        return seen;
+    }
+
+    private static async Task<HttpResponseMessage> GetAsync(World world, string path, string key = World.MappingKey, params (string, string)[] headers)
+    {
+        using var client = world.Gateway.Client([("X-Api-Key", key), .. headers]);
+        return await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+    }
+
+    private static async Task<string> SayAsync(World world, string path, string key)
+    {
+        using var answer = await GetAsync(world, path, key);
+        Canary.AssertAbsent("the status line", answer.ReasonPhrase ?? "");
+        if (answer.IsSuccessStatusCode) return $"{(int)answer.StatusCode}";
+        var text = await answer.Content.ReadAsStringAsync(World.Cancellation);
+        return $"{(int)answer.StatusCode} {await BoundTests.ProblemTypeAsync(answer)}{(text.Contains("\"E7\"", StringComparison.Ordinal) ? " E7" : "")}";
+    }
+
+    private static async Task<string> ReadAsFarAsItGoesAsync(World world, string path)
+    {
+        using var client = new HttpClient { BaseAddress = world.Gateway.Address };
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
+        using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+        await using var stream = await answer.Content.ReadAsStreamAsync(World.Cancellation);
+        var read = new MemoryStream();
+        var buffer = new byte[4096];
+        try
+        {
+            for (int count; (count = await stream.ReadAsync(buffer, World.Cancellation)) > 0;) read.Write(buffer, 0, count);
+        }
+        catch (IOException)
+        {
+            return Encoding.UTF8.GetString(read.ToArray());
+        }
+        throw new InvalidOperationException("The answer came to its end.");
+    }
+}
