@@ -1,5 +1,6 @@
 using Gateway.Callers;
 using Gateway.Contract;
+using Gateway.Contract.Republished;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
@@ -52,7 +53,7 @@ internal sealed class GatewayOptions
     {
         ConnectionStrings.Check(mistakes);
         Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
-        ForwardedRouteOptions.Check(mistakes, Routes);
+        if (ForwardedRouteOptions.Check(mistakes, Routes) && Upstream.BaseAddress.IsAbsoluteUri) RepublishedRoutes.Check(mistakes, this);
         Jobs.Check(mistakes);
         Management.Check(mistakes);
         Contract.Check(mistakes);

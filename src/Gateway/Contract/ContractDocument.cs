@@ -1,4 +1,5 @@
 using Gateway.Callers.Sessions;
+using Gateway.Contract.Republished;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -13,6 +14,7 @@ internal static class ContractDocument
     {
         services.AddEndpointsApiExplorer();
         services.AddSwaggerGen(Describe);
+        services.AddSingleton<UpstreamContract>();
         services.AddSingleton<PublishedContract>();
     }
 
@@ -40,6 +42,7 @@ internal static class ContractDocument
         options.OperationFilter<JobOperation>();
         options.SchemaFilter<OpenSchema>();
         options.DocumentFilter<ContractInfo>();
+        options.DocumentFilter<RouteOperations>();
 
         Scheme(options, "apiKey", "A gateway key.", SecuritySchemeType.ApiKey, "X-Api-Key");
         Scheme(options, "authorization", "A gateway key as the whole value, as clients of the upstream send theirs.",

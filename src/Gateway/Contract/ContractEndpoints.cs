@@ -1,5 +1,6 @@
 using Gateway.Callers;
 using Gateway.Configuration;
+using Gateway.Contract.Republished;
 using Gateway.Edge;
 using Microsoft.Net.Http.Headers;
 
@@ -12,6 +13,8 @@ internal static class ContractEndpoints
     {
         var (contract, callers) = (app.Services.GetRequiredService<PublishedContract>(), app.Services.GetRequiredService<Identification>());
         var configuration = app.Services.GetRequiredService<LiveConfiguration>();
+        // Read now, and not at somebody's first request.
+        _ = app.Services.GetRequiredService<UpstreamContract>();
         foreach (var path in PublishedContract.Paths)
         {
             app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], async (HttpContext http) =>

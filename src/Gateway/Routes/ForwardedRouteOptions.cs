@@ -1,5 +1,4 @@
 using Gateway.Configuration;
-using Gateway.Jobs;
 
 namespace Gateway.Routes;
 
@@ -29,18 +28,21 @@ internal sealed class ForwardedRouteOptions
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
     /// <summary>Checks all routes together, for no two may be the same.</summary>
-    public static void Check(Mistakes mistakes, Dictionary<string, ForwardedRouteOptions> routes)
+    /// <returns>Whether they are right.</returns>
+    public static bool Check(Mistakes mistakes, Dictionary<string, ForwardedRouteOptions> routes)
     {
+        var before = mistakes.Lines.Count;
         var nameOf = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { [RouteTemplate.Parse(RequestPath.JobRoute).Shape] = "jobs, which the gateway has already" };
         foreach (var (name, route) in routes)
         {
-            mistakes.Unless(JobAddress.IsIdentifier(name) && name.All(c => c < 0x80), $"Routes:{name}", $"is no name for a route: {JobAddress.Form}");
+            mistakes.Name($"Routes:{name}", name, "a route's");
             route.Check(mistakes, $"Routes:{name}");
             if (RouteTemplate.TryParse(route.Path, out var template, out _) && !nameOf.TryAdd(template.Shape, $"Routes:{name}"))
             {
                 mistakes.Add($"Routes:{name}:Path", $"is the same as that of {nameOf[template.Shape]}");
             }
         }
+        return mistakes.Lines.Count == before;
     }
 
     private void Check(Mistakes mistakes, string path)

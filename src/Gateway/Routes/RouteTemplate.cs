@@ -28,7 +28,7 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
         {
             var isParameter = part.Length > 2 && part[0] == '{' && part[^1] == '}';
             var name = isParameter ? part[1..^1] : part;
-            if (isParameter ? !name.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') : !JobAddress.IsIdentifier(name)) return false;
+            if (isParameter ? !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') : !JobAddress.IsIdentifier(name)) return false;
             segments.Add(new Segment(name, isParameter));
         }
         template = new RouteTemplate(text, [.. segments]);

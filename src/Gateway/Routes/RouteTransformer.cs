@@ -12,8 +12,6 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
 {
     private static readonly string[] RequestHeaders = ["Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];
 
-    private static readonly string[] ResponseHeaders = ["Content-Type", "ETag", "Last-Modified"];
-
     /// <summary>What the upstream said, where it was no success; else its status.</summary>
     public UpstreamAnswer Answer { get; private set; }
 
@@ -51,7 +49,7 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
 
         onHeaders();
         var response = httpContext.Response;
-        foreach (var name in ResponseHeaders.Concat(route.Options.ResponseHeaders))
+        foreach (var name in route.ResponseHeaders)
         {
             if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values)) response.Headers[name] = values.ToArray();
         }
@@ -69,7 +67,7 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
     {
         foreach (var (name, values) in headers.NonValidated)
         {
-            if (!ResponseHeaders.Concat(route.Options.ResponseHeaders).Contains(name, StringComparer.OrdinalIgnoreCase)) continue;
+            if (!route.Returns(name)) continue;
             foreach (var value in values)
             {
                 if (credential.IsIn(Encoding.UTF8.GetBytes(value))) return true;

@@ -11,6 +11,12 @@ internal sealed class UpstreamOptions
     /// <summary>How long one fetch may take, retries and body included. Default 10 s; 100 ms to 5 min.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>
+    /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML: the published document describes the
+    /// <c>Routes</c> as that does. Empty, the default: it says no more of them than the configuration. Read at the start.
+    /// </summary>
+    public string OpenApiDocument { get; set; } = "";
+
     /// <summary>The upstream credentials, by a name that teams refer to.</summary>
     public Dictionary<string, AccountOptions> Accounts { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 

@@ -1,0 +1,63 @@
+using System.Globalization;
+using Gateway.Operations;
+using Microsoft.OpenApi;
+using Swashbuckle.AspNetCore.SwaggerGen;
+
+namespace Gateway.Contract;
+
+/// <summary>What the answers of all operations have in common: headers, and each problem of the one table.</summary>
+internal static class ContractResponses
+{
+    /// <summary>Problems that a call of the upstream's operations cannot meet.</summary>
+    public static readonly ProblemType[] NeverOfCalls =
+    [
+        ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired, ProblemType.PurgeIncomplete,
+        ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.InvalidLogoutToken,
+    ];
+
+    private static readonly Dictionary<string, string> Descriptions = new()
+    {
+        ["ETag"] = "Strong validator of these very bytes, one for each content coding (RFC 9110).",
+        ["Cache-Status"] = "How the gateway came by the answer (RFC 9211).",
+        ["Cache-Control"] = "Finished jobs may be reused for minutes, running ones until Retry-After is over; anything else is to be asked for again.",
+        ["Vary"] = "The request headers that the answer depends on.",
+        ["Age"] = "Seconds since the upstream said it; only from cache.",
+        ["RateLimit"] = "Requests left, and seconds until there are more.",
+        ["RateLimit-Policy"] = "The team's quota: requests and window in seconds.",
+        ["Retry-After"] = "Seconds to wait; of a running job, until it is worth asking again.",
+        ["WWW-Authenticate"] = "What credential is wanted (RFC 6750).",
+    };
+
+    public static Dictionary<string, IOpenApiHeader> Headers(IEnumerable<string> names) => names.ToDictionary(name => name, IOpenApiHeader (name) =>
+        new OpenApiHeader
+        {
+            Description = Descriptions[name],
+            Schema = new OpenApiSchema { Type = name is "Age" or "Retry-After" ? JsonSchemaType.Integer : JsonSchemaType.String },
+        });
+
+    /// <param name="withCache">Whether it may come from cache, and says so.</param>
+    public static void AddProblems(OpenApiResponses responses, ISchemaGenerator generator, SchemaRepository repository, IEnumerable<ProblemType> types, bool withCache)
+    {
+        var body = generator.GenerateSchema(typeof(ProblemBody), repository);
+        foreach (var status in types.GroupBy(type => type.Status).OrderBy(group => group.Key))
+        {
+            responses[status.Key.ToString(CultureInfo.InvariantCulture)] = new OpenApiResponse
+            {
+                Description = string.Join("\n", status.Select(type => $"- `{type.Uri}`: {type.Title}. {type.Advice}")),
+                Headers = Headers(HeadersOf(status.Key).Where(name => withCache || name is not ("Cache-Status" or "Age"))),
+                Content = new Dictionary<string, IOpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = body, Examples = ContractExamples.Of(status) } },
+            };
+        }
+    }
+
+    private static string[] HeadersOf(int status) => status switch
+    {
+        400 => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"],
+        401 => ["Cache-Control", "WWW-Authenticate"],
+        404 => ["Cache-Control", "Cache-Status", "Vary", "Age", "RateLimit", "RateLimit-Policy"],
+        429 => ["Cache-Control", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        500 => ["Cache-Control"],
+        503 => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy", "Retry-After"],
+        _ => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy"],
+    };
+}
