@@ -26,6 +26,7 @@ internal static class ContractDocument
         .WithDescription("""
             The last known state of one job, byte for byte as the upstream sent it. Finished jobs come from cache; a running
             one is at most seconds old. Send If-None-Match with the last ETag when polling: an unchanged job is a 304.
+            HEAD answers the same without the body.
             """)
         .Produces<Job>();
 

@@ -29,18 +29,19 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
     // Of the operation before those of its path (OpenAPI 3.1, section 4.8.10.1).
     private JsonArray Parameters(ForwardedRoute route, RouteTemplate theirs, JsonObject item, JsonObject operation, string at)
     {
-        var described = new Dictionary<(string?, string?), JsonObject>();
+        var described = new Dictionary<(string?, string?), (JsonObject Parameter, string At)>();
         foreach (var (holder, pointer) in ((JsonObject, string)[])[(operation, $"{at}/get/parameters"), (item, $"{at}/parameters")])
         {
             foreach (var (parameter, i) in (holder["parameters"] as JsonArray ?? []).Select((parameter, i) => (parameter, i)))
             {
                 var place = $"{pointer}/{i}";
-                if (document.Follow(parameter, ref place) is JsonObject known) described.TryAdd((known.Text("in"), known.Text("name")), Parameter(known, place));
+                if (document.Follow(parameter, ref place) is JsonObject known) described.TryAdd((known.Text("in"), known.Text("name")), (known, place));
             }
         }
         var wanted = route.Template.Parameters.Zip(theirs.Parameters, (own, their) => (In: "path", Name: own, Their: their))
             .Concat(route.Options.Query.Select(name => (In: "query", Name: name, Their: name)));
-        return new JsonArray([.. wanted.Select(parameter => Named(parameter.Name, parameter.In, described.GetValueOrDefault((parameter.In, parameter.Their))))]);
+        return new JsonArray([.. wanted.Select(parameter =>
+            Named(parameter.Name, parameter.In, described.TryGetValue((parameter.In, parameter.Their), out var known) ? Parameter(known.Parameter, known.At) : null))]);
     }
 
     private static JsonObject Named(string name, string place, JsonObject? described)

@@ -1,0 +1,183 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Gateway.Configuration;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.Configuration;
+using Microsoft.OpenApi.YamlReader;
+
+namespace Gateway.Tests.Contract;
+
+/// <summary>Routes in the published document, as the upstream's own describes them.</summary>
+public sealed class RepublishedTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-republished-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    public static TheoryData<string, string, string> Forms =>
+        [.. from source in (string[])["3.0.3", "3.1.0"] from form in (string[])["json", "yaml"] from published in (string[])["openapi/v0.json", "openapi/3.0/v0.json"] select (source, form, published)];
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public async Task Exactly_the_routes_and_the_schemas_that_they_reach_are_there(string source, string form, string published)
+    {
+        Assert.True(Operations(LargeUpstream.Document(source)) >= 50);
+        var document = await PublishAsync(source, form, published);
+
+        Assert.Equal(["/v0/scenes", "/v0/workflows/{id}/jobs", "/v0/workflows/{workflow_id}", "/v0/workflows/{workflow_id}/jobs/{job_id}"], Names(document["paths"]).Order(StringComparer.Ordinal));
+        Assert.Equal(4, Operations(document));
+        Assert.Equal(
+            ["Band", "Friend", "Label", "Node", "Optical", "Owner", "Radar", "Scene", "UpstreamJob", "Upstreamjobtask", "Workflow", "name"],
+            Names(document["components"]!["schemas"]).Except(Names((await PublishAsync(null, form, published))["components"]!["schemas"])).Order(StringComparer.Ordinal));
+        Assert.Equal(["getJobById", "getJobByIdOfUpstream", "getWorkflow", "listScenes"], document["paths"]!.AsObject().Select(path => $"{path.Value!["get"]!["operationId"]}").Order(StringComparer.Ordinal));
+        Assert.Equal(Names((await PublishAsync(null, form, published))["components"]!["securitySchemes"]), Names(document["components"]!["securitySchemes"]));
+        AssertReferencesLead(document, document, "#");
+    }
+
+    [Fact]
+    public async Task Nothing_is_there_that_is_no_consumers_business()
+    {
+        var document = await PublishAsync("3.1.0", "json", "openapi/v0.json");
+        var text = document.ToJsonString();
+        foreach (var word in (string[])["upstream.example", "other.example", "third.example", "upstreamKey", "x-internal", "x-table", "externalDocs", "callbacks", "X-Debug", "X-Cost", "\"token\"", "\"deep\"", "\"Failure\"", "Internal."])
+        {
+            Assert.DoesNotContain(word, text, StringComparison.OrdinalIgnoreCase);
+        }
+        Assert.DoesNotContain("servers", Names(document["paths"]!["/v0/workflows/{workflow_id}"]));
+    }
+
+    [Fact]
+    public async Task What_is_said_of_an_operation_is_what_the_gateway_lets_through_of_it()
+    {
+        var document = await PublishAsync("3.0.3", "json", "openapi/v0.json");
+        var (workflow, scenes) = (Get(document, "/v0/workflows/{workflow_id}"), Get(document, "/v0/scenes"));
+
+        Assert.Equal(["workflow_id"], workflow["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
+        Assert.Equal("Which workflow.", $"{workflow["parameters"]![0]!["description"]}");
+        Assert.Equal(["page", "tag"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
+        Assert.Equal("1", $"{scenes["parameters"]![0]!["schema"]!["minimum"]}");
+        Assert.Equal(["200", "400", "401", "403", "404", "414", "429", "431", "500", "502", "503", "504"], Names(workflow["responses"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["Cache-Control", "Link", "RateLimit", "RateLimit-Policy", "Vary"], Names(workflow["responses"]!["200"]!["headers"]).Order(StringComparer.Ordinal));
+        Assert.Equal("The workflow.", $"{workflow["responses"]!["200"]!["description"]}");
+        Assert.Contains("/problems/route-forbidden", workflow["responses"]!["403"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("/problems/upstream-not-found", workflow["responses"]!["404"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("job-not-found", workflow.ToJsonString(), StringComparison.Ordinal);
+        Assert.Equal("is data here", $"{scenes["responses"]!["200"]!["content"]!["application/json"]!["examples"]!["one"]!["value"]![0]!["$ref"]}");
+        Assert.Equal(["Jobs", "Routes", "Workflows"], document["tags"]!.AsArray().Select(tag => $"{tag!["name"]}").Order(StringComparer.Ordinal));
+
+        // 3.0 says nullable, 3.1 lists null.
+        var note = document["components"]!["schemas"]!["Workflow"]!["properties"]!["note"]!;
+        Assert.Equal(["null", "string"], note["type"]!.AsArray().Select(type => $"{type}").Order(StringComparer.Ordinal));
+        Assert.Equal(["Optical", "Radar"], Names(document["components"]!["schemas"]).Where(name => name is "Optical" or "Radar"));
+    }
+
+    [Fact]
+    public async Task Without_a_document_of_the_upstream_routes_are_there_as_far_as_they_are_known()
+    {
+        await using var world = await World.StartAsync(("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page"));
+        var document = await PublishedAsync(world, "openapi/v0.json");
+        var scenes = Get(document, "/v0/scenes/{scene}");
+        Assert.Equal(("scenes", "GET /v0/scenes/{scene}"), ($"{scenes["operationId"]}", $"{scenes["summary"]}"));
+        Assert.Equal(["scene", "page"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
+        Assert.Contains("429", Names(scenes["responses"]));
+    }
+
+    [Theory]
+    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/components/schemas/Nobody", "#/components/schemas/Friend/properties/of/$ref: there is no '#/components/schemas/Nobody'")]
+    [InlineData("/components/schemas/Node/properties/children/items/$ref", "other.json#/Node", "#/components/schemas/Node/properties/children/items/$ref: 'other.json#/Node' leads out of the document")]
+    [InlineData("/paths/~1v0~1workflows~1{wf}/get/responses/200/$ref", "#/components/responses/None", "#/paths/~1v0~1workflows~1{wf}/get/responses/200/$ref: there is no '#/components/responses/None'")]
+    [InlineData("/paths/~1v0~1workflows~1{wf}/parameters/0/$ref", "#/components/parameters/None", "#/paths/~1v0~1workflows~1{wf}/parameters/0/$ref: there is no '#/components/parameters/None'")]
+    [InlineData("/components/schemas/Label/$dynamicRef", "#x", "#/components/schemas/Label/$dynamicRef: such references cannot be followed")]
+    [InlineData("/components/responses/Workflow/headers/Link/$ref", "#/components/responses/Workflow/headers/Link", "#/components/responses/Workflow/headers/Link refers to itself")]
+    [InlineData("/openapi", "2.0", "it is written in OpenAPI 2.0; 3.0 and 3.1 can be read")]
+    [InlineData("/paths", "none", "it describes no paths")]
+    [InlineData("/paths/~1v0~1scenes", "none", "it describes no GET /v0/scenes, of Routes:scenes")]
+    public void A_document_that_cannot_be_republished_stops_the_start_and_says_where(string place, string value, string expected)
+    {
+        var document = LargeUpstream.Document("3.1.0");
+        Set(document, place, value);
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(document.ToJsonString())), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{ \"openapi\":", "the file is neither JSON nor YAML")]
+    [InlineData("a: [", "the file is neither JSON nor YAML")]
+    [InlineData("", "the file is no OpenAPI document")]
+    [InlineData("[1]", "the file is no OpenAPI document")]
+    [InlineData("{}", "the file is no OpenAPI document")]
+    [InlineData(null, "the file cannot be read (FileNotFoundException)")]
+    public void So_does_a_file_that_is_none(string? text, string expected) =>
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(text)), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_broken_reference_that_no_route_reaches_is_no_matter()
+    {
+        var document = LargeUpstream.Document("3.1.0");
+        Set(document, "/components/schemas/Thing3/properties/next/$ref", "#/components/schemas/Nobody");
+        Assert.Empty(Mistakes(document.ToJsonString()));
+    }
+
+    private async Task<JsonObject> PublishAsync(string? source, string form, string published)
+    {
+        var file = Path.Combine(_folder.FullName, $"upstream.{form}");
+        if (source is not null) await File.WriteAllTextAsync(file, Text(LargeUpstream.Document(source), form), World.Cancellation);
+        await using var world = await World.StartAsync(source is null ? [] : LargeUpstream.Routes(file));
+        return await PublishedAsync(world, published);
+    }
+
+    private static async Task<JsonObject> PublishedAsync(World world, string path)
+    {
+        using var client = world.Gateway.Client();
+        return (JsonObject)JsonNode.Parse(await client.GetStringAsync(new Uri(path, UriKind.Relative), World.Cancellation))!;
+    }
+
+    private static string Text(JsonObject document, string form)
+    {
+        if (form == "json") return document.ToJsonString();
+        using var yaml = new StringWriter();
+        new SharpYaml.Serialization.YamlStream(new SharpYaml.Serialization.YamlDocument(document.ToYamlNode())).Save(yaml);
+        return yaml.ToString();
+    }
+
+    private IReadOnlyList<string> Mistakes(string? text)
+    {
+        var file = Path.Combine(_folder.FullName, "upstream");
+        if (text is not null) File.WriteAllText(file, text);
+        var settings = new Dictionary<string, string?>(LargeUpstream.Routes(file).Select(setting => KeyValuePair.Create(setting.Item1, setting.Item2)))
+        {
+            ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+            ["Quotas:standard:Requests"] = "600",
+        };
+        settings.Remove("Teams:mapping:Routes:0");
+        return (Record.Exception(() => LiveConfiguration.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())) as WrongConfigurationException)?.Lines ?? [];
+    }
+
+    private static void Set(JsonObject document, string place, string value)
+    {
+        var tokens = place[1..].Split('/').Select(token => token.Replace("~1", "/", StringComparison.Ordinal)).ToArray();
+        JsonNode node = document;
+        foreach (var token in tokens[..^1]) node = node is JsonArray list ? list[int.Parse(token, null)]! : node[token]!;
+        node[tokens[^1]] = value;
+    }
+
+    private static JsonObject Get(JsonObject document, string path) => (JsonObject)document["paths"]![path]!["get"]!;
+
+    private static int Operations(JsonObject document) => document["paths"]!.AsObject()
+        .Sum(path => path.Value!.AsObject().Count(operation => operation.Key is "get" or "put" or "post" or "delete" or "head"));
+
+    private static IEnumerable<string> Names(JsonNode? node) => node?.AsObject().Select(item => item.Key) ?? [];
+
+    private static void AssertReferencesLead(JsonNode? node, JsonObject root, string at)
+    {
+        if (at.Contains("/example", StringComparison.Ordinal) && !at.EndsWith("/properties/example", StringComparison.Ordinal)) return;
+        foreach (var (name, value) in (node as JsonObject) ?? [])
+        {
+            if (name == "$ref" && value!.GetValueKind() == JsonValueKind.String)
+            {
+                Assert.True(root["components"]!["schemas"]![$"{value}"["#/components/schemas/".Length..]] is not null, $"{at}: {value}");
+            }
+            AssertReferencesLead(value, root, $"{at}/{name}");
+        }
+        foreach (var item in (node as JsonArray) ?? []) AssertReferencesLead(item, root, at);
+    }
+}
