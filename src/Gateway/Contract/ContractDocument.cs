@@ -36,7 +36,13 @@ internal static class ContractDocument
         {
             Title = "Gateway",
             Version = Version,
-            Description = "Processing jobs, cached. Callers authenticate with a gateway key, a token or a session, and need no other.",
+            // Said here, for as answers of an operation, which have no body, they would make each problem one that may be missing.
+            Description = """
+                Processing jobs, cached. Callers authenticate with a gateway key, a token or a session, and need no other.
+
+                Every error has a body of `application/problem+json`, but for two that the server gives before it looks at a
+                request: 414, where the request line is over 8 KiB, and 431, where the headers are over 16 KiB or more than 64.
+                """,
         });
         options.SupportNonNullableReferenceTypes();
         options.IncludeXmlComments(typeof(ContractDocument).Assembly);

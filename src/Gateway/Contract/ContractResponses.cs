@@ -48,9 +48,6 @@ internal static class ContractResponses
                 Content = new Dictionary<string, IOpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = body, Examples = ContractExamples.Of(status) } },
             };
         }
-        // The server refuses these before anything looks at them.
-        responses["414"] = new OpenApiResponse { Description = "The request line is over 8 KiB. There is no body." };
-        responses["431"] = new OpenApiResponse { Description = "The headers are over 16 KiB together, or more than 64. There is no body." };
     }
 
     private static string[] HeadersOf(int status) => status switch

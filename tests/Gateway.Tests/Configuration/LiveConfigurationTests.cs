@@ -41,6 +41,27 @@ public sealed class LiveConfigurationTests
     [InlineData("Contract:ServerUrl", "https://jobs.example.com/", "Contract:ServerUrl: must be an absolute http or https address")]
     [InlineData("Contract:ContactUrl", "ask me", "Contract:ContactUrl: must be an http, https or mailto address")]
     [InlineData("Contract:ContactName", "", "Contract:ContactName: must not be empty")]
+    [InlineData("Routes:r:Path", "v0/scenes", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/scenes/", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/{**all}", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/{id:int}", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/{id?}", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/x{id}", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/../admin", "Routes:r:Path: must be a path such as")]
+    [InlineData("Routes:r:Path", "/v0/{a}/{A}", "Routes:r:Path: names a parameter twice")]
+    [InlineData("Routes:r:Path", "/{first}/x", "Routes:r:Path: must not begin with a parameter")]
+    [InlineData("Routes:r:Path", "/Admin/cache", "Routes:r:Path: must not begin with a parameter, nor with a path of the gateway's own")]
+    [InlineData("Routes:r:Path", "/v0/workflows/{w}/jobs/{j}", "Routes:r:Path: is the same as that of jobs, which the gateway has already")]
+    [InlineData("Routes:s:Path", "/v0/scenes/{other}", "Routes:s:Path: is the same as that of Routes:r")]
+    [InlineData("Routes:s p:Path", "/v0/x", "Routes:s p: a route's name is")]
+    [InlineData("Routes:r:Query:0", "a&b", "Routes:r:Query:0: must name a query parameter")]
+    [InlineData("Routes:r:ResponseHeaders:0", "a b", "Routes:r:ResponseHeaders:0: must name a header")]
+    [InlineData("Routes:r:ResponseHeaders:0", "set-cookie", "Routes:r:ResponseHeaders:0: 'set-cookie' cannot go on")]
+    [InlineData("Routes:r:ResponseHeaders:0", "Access-Control-Allow-Origin", "Routes:r:ResponseHeaders:0: 'Access-Control-Allow-Origin' cannot go on")]
+    [InlineData("Routes:r:IdleTimeout", "00:00:00", "Routes:r:IdleTimeout: must be from 00:00:01")]
+    [InlineData("Routes:r:Method", "POST", "Routes:r:Method: is not an option; there are Path, Query, ResponseHeaders, IdleTimeout")]
+    [InlineData("Teams:a:Routes:0", "none", "Teams:a:Routes:0: there is no route 'none'")]
     [InlineData("Jobs:MinPollInterval", "00:00:00", "Jobs:MinPollInterval: must be from 00:00:01")]
     [InlineData("Jobs:MinPollInterval", "00:00:31", "Jobs:MaxPollInterval: must not be less than Jobs:MinPollInterval")]
     [InlineData("Jobs:MaxBodyBytes", "", "Jobs:MaxBodyBytes: is empty, not a whole number")]
@@ -178,7 +199,8 @@ public sealed class LiveConfigurationTests
         "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256", "Teams:a:ApiKeys:0:NotBefore", "Teams:a:ApiKeys:0:ExpiresAt",
         "Teams", "Teams:a", "Quotas", "Quotas:q", "Quotas:q:Requests", "Quotas:q:Window", "Quotas:q:Burst", "Jobs", "Jobs:FinishedStatuses",
         "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
-        "Jobs:VerifyIds", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups", "Teams:a:Claims:groups:0", "Teams:a:Order",
+        "Jobs:VerifyIds", "Routes", "Routes:r", "Routes:r:Path", "Routes:r:Query", "Routes:r:Query:0", "Routes:r:ResponseHeaders:0", "Routes:r:IdleTimeout", "Teams:a:Routes:0",
+        "Upstream:OpenApiDocument", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups", "Teams:a:Claims:groups:0", "Teams:a:Order",
         "Authentication", "Authentication:Jwt", "Authentication:Jwt:Authority", "Authentication:Jwt:Audience", "Authentication:Jwt:ClockSkew",
         "Authentication:Oidc:Authority", "Authentication:Oidc:ClientSecretFile", "Authentication:Oidc:Scopes:0", "Authentication:Oidc:IdleLifetime",
         "Authentication:FailedAttempts", "Cors:AllowedOrigins", "Cors:AllowedOrigins:0", "ForwardedHeaders:KnownProxies:0",
@@ -213,6 +235,13 @@ public sealed class LiveConfigurationTests
     [InlineData("""{"Teams":{"a":{"ApiKeys":[{"Sha256":null}]}}}""")]
     [InlineData("""{"Teams":{"a":{"ApiKeys":[{"ExpiresAt":null}]}}}""")]
     [InlineData("""{"Quotas":{"r":null}}""")]
+    [InlineData("""{"Routes":null}""")]
+    [InlineData("""{"Routes":{"r":null}}""")]
+    [InlineData("""{"Routes":{"s":null}}""")]
+    [InlineData("""{"Routes":{"r":{"Path":null}}}""")]
+    [InlineData("""{"Routes":{"r":{"Query":[null],"ResponseHeaders":null}}}""")]
+    [InlineData("""{"Teams":{"a":{"Routes":[null]}}}""")]
+    [InlineData("""{"Upstream":{"OpenApiDocument":null}}""")]
     [InlineData("""{"Quotas":{"q":{"Window":null}}}""")]
     [InlineData("""{"Jobs":{"FinishedStatuses":null}}""")]
     [InlineData("""{"Jobs":{"FinishedStatuses":[null]}}""")]
@@ -409,6 +438,7 @@ public sealed class LiveConfigurationTests
         ["Upstream:Accounts:default:Credential"] = "a-credential",
         ["Quotas:standard:Requests"] = "600",
         ["Quotas:q:Requests"] = "600",
+        ["Routes:r:Path"] = "/v0/scenes/{id}",
         ["Teams:a:Workflows:0"] = "*",
         ["Teams:a:ApiKeys:0:Id"] = "a",
         ["Teams:a:ApiKeys:0:Sha256"] = Hash,

@@ -37,6 +37,19 @@ public sealed class CSharpClientTests
         ], said);
     }
 
+    [Fact]
+    public async Task Routes_that_are_republished_are_typed_too()
+    {
+        using var upstream = new RepublishedWorld();
+        await using var world = await upstream.StartAsync("3.1.0");
+        using var http = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+        var document = await OpenApiDocument.FromJsonAsync(await http.GetStringAsync(new Uri("openapi/3.0/v0.json", UriKind.Relative), World.Cancellation), World.Cancellation);
+        var consumer = await File.ReadAllTextAsync(Path.Combine(NpmTools.Folder, "Routes.cs.txt"), World.Cancellation);
+        var ask = Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
+
+        Assert.Equal("workflow w-1 note= depth=3; scenes s-1,s-2; jobs /problems/upstream-not-found E7", await (Task<string>)ask.Invoke(null, [http])!);
+    }
+
     private static string Generate(OpenApiDocument document) => new CSharpClientGenerator(document, new CSharpClientGeneratorSettings
     {
         ClassName = "GatewayClient",

@@ -93,7 +93,7 @@ internal static class LargeUpstream
                     "description": "Scenes.",
                     "content": { "application/json": {
                       "schema": { "type": "array", "items": { "$ref": "#/components/schemas/Scene" } },
-                      "examples": { "one": { "$ref": "#/components/examples/Scene" } }
+                      "examples": { "one": { "$ref": "#/components/examples/Scene" }, "odd": { "value": [ { "kind": "Radar", "$ref": "is data here" } ] } }
                     } }
                   }
                 }
@@ -103,7 +103,7 @@ internal static class LargeUpstream
           "components": {
             "securitySchemes": { "upstreamKey": { "type": "apiKey", "in": "header", "name": "Authorization" } },
             "parameters": { "Wf": { "name": "wf", "in": "path", "required": true, "description": "Which workflow.", "schema": { "type": "string" } } },
-            "examples": { "Scene": { "summary": "A scene", "value": [ { "kind": "Optical", "id": "s-1", "clouds": 0.5, "$ref": "is data here" } ] } },
+            "examples": { "Scene": { "summary": "A scene", "value": [ { "kind": "Optical", "id": "s-1", "clouds": 0.5 } ] } },
             "headers": { "Link": { "description": "More.", "schema": { "type": "string" } } },
             "responses": {
               "Workflow": {
@@ -119,7 +119,7 @@ internal static class LargeUpstream
                 "properties": {
                   "id": { "type": "string" }, "note": { $nullable, "description": "Free text." },
                   "root": { "$ref": "#/components/schemas/Node" }, "owner": { "$ref": "#/components/schemas/Owner" },
-                  "example": { "type": "string", "default": "$ref" },
+                  "example": { "type": "string", "default": "$ref", "example": "http://upstream.example:8443/x" },
                   "labels": { "type": "object", "additionalProperties": { "$ref": "#/components/schemas/Label" } }
                 },
                 "example": { "id": "w-1", "self": "http://upstream.example:8443/v0/workflows/w-1", "$ref": "#/data/and/no/reference" }

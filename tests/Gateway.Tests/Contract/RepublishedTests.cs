@@ -56,13 +56,16 @@ public sealed class RepublishedTests : IDisposable
         Assert.Equal("Which workflow.", $"{workflow["parameters"]![0]!["description"]}");
         Assert.Equal(["page", "tag"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
         Assert.Equal("1", $"{scenes["parameters"]![0]!["schema"]!["minimum"]}");
-        Assert.Equal(["200", "400", "401", "403", "404", "414", "429", "431", "500", "502", "503", "504"], Names(workflow["responses"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["200", "400", "401", "403", "404", "429", "500", "502", "503", "504"], Names(workflow["responses"]).Order(StringComparer.Ordinal));
         Assert.Equal(["Cache-Control", "Link", "RateLimit", "RateLimit-Policy", "Vary"], Names(workflow["responses"]!["200"]!["headers"]).Order(StringComparer.Ordinal));
         Assert.Equal("The workflow.", $"{workflow["responses"]!["200"]!["description"]}");
         Assert.Contains("/problems/route-forbidden", workflow["responses"]!["403"]!.ToJsonString(), StringComparison.Ordinal);
         Assert.Contains("/problems/upstream-not-found", workflow["responses"]!["404"]!.ToJsonString(), StringComparison.Ordinal);
         Assert.DoesNotContain("job-not-found", workflow.ToJsonString(), StringComparison.Ordinal);
-        Assert.Equal("is data here", $"{scenes["responses"]!["200"]!["content"]!["application/json"]!["examples"]!["one"]!["value"]![0]!["$ref"]}");
+        Assert.Equal("0.5", $"{scenes["responses"]!["200"]!["content"]!["application/json"]!["examples"]!["one"]!["value"]![0]!["clouds"]}");
+        // Tools take it for a reference.
+        Assert.DoesNotContain("no/reference", document.ToJsonString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("is data here", document.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal(["Jobs", "Routes", "Workflows"], document["tags"]!.AsArray().Select(tag => $"{tag!["name"]}").Order(StringComparer.Ordinal));
 
         // 3.0 says nullable, 3.1 lists null.
@@ -169,7 +172,6 @@ public sealed class RepublishedTests : IDisposable
 
     private static void AssertReferencesLead(JsonNode? node, JsonObject root, string at)
     {
-        if (at.Contains("/example", StringComparison.Ordinal) && !at.EndsWith("/properties/example", StringComparison.Ordinal)) return;
         foreach (var (name, value) in (node as JsonObject) ?? [])
         {
             if (name == "$ref" && value!.GetValueKind() == JsonValueKind.String)

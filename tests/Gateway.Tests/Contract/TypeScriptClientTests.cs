@@ -17,11 +17,7 @@ public sealed class TypeScriptClientTests : IDisposable
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
-        var schema = Path.Combine(_folder.FullName, "schema.d.ts");
-        await RunAsync("openapi-typescript", $"{world.Gateway.Address}{contract}", "--output", schema);
-        foreach (var file in (string[])["consumer.ts", "tsconfig.json"]) File.Copy(Path.Combine(NpmTools.Folder, file), Path.Combine(_folder.FullName, file));
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "package.json"), """{"type":"module"}""", World.Cancellation);
-        await RunAsync("tsc", "--project", _folder.FullName);
+        await CompileAsync(world, contract, "consumer.ts");
 
         var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "consumer.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.SurveyKey,
             "survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden", "other/finished-1", "survey-1/missing", "survey-1/finished-2"]);
@@ -35,6 +31,33 @@ public sealed class TypeScriptClientTests : IDisposable
             survey-1/missing: 404 /problems/job-not-found  retryAfter=false
             survey-1/finished-2: 429 https://iana.org/assignments/http-problem-types#quota-exceeded few retryAfter=true
             """, said.Trim());
+    }
+
+    [Fact]
+    public async Task Routes_that_are_republished_are_typed_too()
+    {
+        await NpmTools.NeedAsync();
+        using var upstream = new RepublishedWorld();
+        await using var world = await upstream.StartAsync("3.0.3");
+        await CompileAsync(world, "openapi/v0.json", "routes.ts");
+
+        var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "routes.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.MappingKey]);
+
+        Assert.True(exit == 0, said);
+        Assert.Equal("""
+            workflow w-1 note=null depth=3
+            scenes Optical,Radar
+            jobs /problems/upstream-not-found E7
+            """, said.Trim());
+    }
+
+    private async Task CompileAsync(World world, string contract, string consumer)
+    {
+        var schema = Path.Combine(_folder.FullName, "schema.d.ts");
+        await RunAsync("openapi-typescript", $"{world.Gateway.Address}{contract}", "--output", schema);
+        foreach (var file in (string[])[consumer, "tsconfig.json"]) File.Copy(Path.Combine(NpmTools.Folder, file), Path.Combine(_folder.FullName, file));
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "package.json"), """{"type":"module"}""", World.Cancellation);
+        await RunAsync("tsc", "--project", _folder.FullName);
     }
 
     private static async Task RunAsync(string tool, params string[] arguments)

@@ -35,6 +35,7 @@ public sealed class EndpointTests
         ("Authentication:Oidc:ClientSecret", "secret"),
         ("Authentication:Jwt:Authority", "https://provider.example"), ("Authentication:Jwt:Audience", "gateway"),
         ("Cors:AllowedOrigins:0", "https://app.example.com"),
+        ("Routes:scenes:Path", "/v0/scenes/{scene}"),
     ];
 
     [Fact]

@@ -9,12 +9,20 @@ internal static class JsonNodes
     public static string? Text(this JsonObject node, string name) =>
         node[name] is JsonValue value && value.GetValueKind() == JsonValueKind.String ? value.GetValue<string>() : null;
 
-    /// <summary>Copies properties that are there.</summary>
+    /// <summary>Whether data looks like a reference, for which others' tools then take it.</summary>
+    public static bool LooksLikeReference(this JsonNode? data) => data switch
+    {
+        JsonObject holder => holder.ContainsKey("$ref") || holder.Any(item => item.Value.LooksLikeReference()),
+        JsonArray list => list.Any(item => item.LooksLikeReference()),
+        _ => false,
+    };
+
+    /// <summary>Copies properties that are there, but no data that looks like a reference.</summary>
     public static JsonObject Take(this JsonObject to, JsonObject from, params ReadOnlySpan<string> names)
     {
         foreach (var name in names)
         {
-            if (from[name] is { } value) to[name] = value.DeepClone();
+            if (from[name] is { } value && !value.LooksLikeReference()) to[name] = value.DeepClone();
         }
         return to;
     }

@@ -111,8 +111,8 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
         foreach (var (name, example) in examples)
         {
             var place = $"{at}/examples/{UpstreamDocument.Escape(name)}";
-            if (document.Follow(example, ref place) is JsonObject known) to[name] = new JsonObject().Take(known, "summary", "description", "value");
+            if (document.Follow(example, ref place) is JsonObject known && !known["value"].LooksLikeReference()) to[name] = new JsonObject().Take(known, "summary", "description", "value");
         }
-        return to;
+        return to.Count > 0 ? to : null;
     }
 }

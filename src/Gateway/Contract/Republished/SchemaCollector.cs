@@ -46,9 +46,11 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
                 _ when ListOfSchemas.Contains(key) && value is JsonArray list => new JsonArray([.. list.Select((item, i) => item is null ? null : Copy(item, $"{at}/{key}/{i}"))]),
                 _ when MapOfSchemas.Contains(key) && value is JsonObject map => new JsonObject(map.Where(item => item.Value is not null)
                     .Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Copy(item.Value!, $"{at}/{key}/{UpstreamDocument.Escape(item.Key)}")))),
-                // Data, which may look like anything.
+                // Data.
+                _ when value.LooksLikeReference() => null,
                 _ => value.DeepClone(),
             };
+            if (to[key] is null) to.Remove(key);
         }
         return to;
     }
