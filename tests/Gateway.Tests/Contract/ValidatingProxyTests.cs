@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Tests.Infrastructure;
+using Microsoft.AspNetCore.Http;
 using Simulator;
 
 namespace Gateway.Tests.Contract;
@@ -33,6 +34,37 @@ public sealed class ValidatingProxyTests : IDisposable
         using var unchanged = await AskAsync(client, "survey-1/finished-1", World.MappingKey, etag);
         Assert.Equal(HttpStatusCode.NotModified, unchanged.StatusCode);
         Assert.False(unchanged.Headers.Contains("sl-violations"));
+    }
+
+    [Fact]
+    public async Task So_are_those_of_routes_that_are_republished()
+    {
+        await NpmTools.NeedAsync();
+        using var upstream = new RepublishedWorld();
+        await using var world = await upstream.StartAsync("3.1.0");
+        await using var prism = await StartAsync(world, "openapi/v0.json");
+        using var client = new HttpClient { BaseAddress = prism.Address };
+        world.Upstream.Others["/v0/workflows/broken"] = http => http.Response.WriteAsync("""{"id":7}""");
+        world.Upstream.Others["/v0/workflows/down/jobs"] = http =>
+        {
+            http.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        };
+
+        foreach (var (path, key, expected) in ((string, string?, int)[])
+        [
+            ("v0/workflows/w-1", World.MappingKey, 200), ("v0/scenes?page=2", World.MappingKey, 200), ("v0/workflows/gone/jobs", World.MappingKey, 404),
+            ("v0/scenes", World.SurveyKey, 403), ("v0/scenes", null, 401), ("v0/scenes", "two, keys", 400), ("v0/workflows/down/jobs", World.MappingKey, 503),
+            // It would see one that is not.
+            ("v0/workflows/broken", World.MappingKey, 500),
+        ])
+        {
+            using var question = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+            if (key is not null) question.Headers.Add("X-Api-Key", key);
+            using var answer = await client.SendAsync(question, World.Cancellation);
+            Assert.True((int)answer.StatusCode == expected, $"{path}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
+            Assert.Equal(path == "v0/workflows/broken", answer.Headers.Contains("sl-violations"));
+        }
     }
 
     [Fact]
