@@ -9,10 +9,11 @@ namespace Gateway.Routes;
 /// <param name="onFound">Called when that is why it ends.</param>
 internal sealed class EchoGuard(Stream body, Credential credential, Action onFound) : Stream
 {
-    // The longest form of a credential in which it is looked for across reads, three escapes of a character included.
-    private const int Kept = 32 * 1024, ChunkSize = 16 * 1024;
+    private const int ChunkSize = 16 * 1024;
 
-    private readonly byte[] _window = new byte[Kept + ChunkSize];
+    // What the longest form may take up, with an escape for each character.
+    private readonly int _kept = 6 * credential.LongestEcho;
+    private readonly byte[] _window = new byte[6 * credential.LongestEcho + ChunkSize];
     private int _given, _free, _end;
     private bool _isOver;
 
@@ -57,11 +58,12 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
 
     private async ValueTask FillAsync(CancellationToken cancellation)
     {
-        if (_end > Kept)
+        if (_end > _kept)
         {
-            var passed = _end - Kept;
-            _window.AsSpan(passed, Kept).CopyTo(_window);
-            (_given, _free, _end) = (_given - passed, _free - passed, Kept);
+            // What was not given yet is the beginning of a secret, and shorter.
+            var passed = _end - _kept;
+            _window.AsSpan(passed, _kept).CopyTo(_window);
+            (_given, _free, _end) = (_given - passed, _free - passed, _kept);
         }
         var read = await body.ReadAsync(_window.AsMemory(_end, ChunkSize), cancellation);
         _end += read;

@@ -30,6 +30,9 @@ internal sealed class Credential
     /// <summary>What stands for it where nodes tell each other of it: 64 bits of its SHA-256, in hexadecimal.</summary>
     public string Fingerprint { get; }
 
+    /// <summary>The length of the longest of its forms, in bytes.</summary>
+    public int LongestEcho => _echoes.Max(echo => echo.Length);
+
     public static bool TryParse(string value, [NotNullWhen(true)] out Credential? credential)
     {
         var fine = value.Length <= 4096 && Secret(value).Length >= 8 && value[0] != ' ' && value[^1] != ' '
