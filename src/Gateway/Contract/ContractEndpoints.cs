@@ -1,7 +1,9 @@
 using Gateway.Callers;
+using Gateway.Callers.Sessions;
 using Gateway.Configuration;
 using Gateway.Contract.Republished;
 using Gateway.Edge;
+using Microsoft.Extensions.FileProviders;
 using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Contract;
@@ -30,19 +32,38 @@ internal static class ContractEndpoints
                 return Results.Bytes(rendering.Bytes, rendering.ContentType, entityTag: new EntityTagHeaderValue(rendering.ETag));
             }).ExcludeFromDescription();
         }
-        app.UseWhen(http => http.Request.Path.StartsWithSegments("/docs"), docs =>
-        {
-            docs.Use((http, next) =>
-            {
-                SecurityHeaders.AllowOwn(http.Response.Headers);
-                return next(http);
-            });
-            docs.UseSwaggerUI(page =>
-            {
-                page.RoutePrefix = "docs";
-                page.DocumentTitle = "Gateway";
-                page.SwaggerEndpoint("../openapi/v0.json", "Gateway v0");
-            });
-        });
+        MapReader(app, callers, configuration);
+        UsePage(app);
     }
+
+    /// <summary>What the page is to know before it asks for anything, for each answer of 400 and above is an error in the browser's console.</summary>
+    private static void MapReader(WebApplication app, Identification callers, LiveConfiguration configuration)
+    {
+        var authentication = configuration.Current.Authentication;
+        var (sessions, tokens) = (authentication.Oidc.IsConfigured, authentication.Jwt.Authority.Length > 0);
+        app.MapGet("/docs/reader", async (HttpContext http) =>
+        {
+            var mayHaveSession = sessions && Cookies.Find(http.Request.Headers.Cookie, SessionCookie.Name, out _) > 0;
+            var session = mayHaveSession && (await callers.IdentifyAsync(http)).Session.Session is not null;
+            http.Response.Headers.CacheControl = "no-store";
+            return Results.Json(new { configuration.Current.Contract.Public, sessions, tokens, session });
+        }).ExcludeFromDescription();
+    }
+
+    /// <summary>Swagger UI's scripts and styles, and a page of our own around them.</summary>
+    private static void UsePage(WebApplication app) => app.UseWhen(http => http.Request.Path.StartsWithSegments("/docs"), docs =>
+    {
+        docs.Use((http, next) =>
+        {
+            SecurityHeaders.AllowOwn(http.Response.Headers);
+            return next(http);
+        });
+        docs.UseStaticFiles(new StaticFileOptions
+        {
+            RequestPath = "/docs",
+            FileProvider = new EmbeddedFileProvider(typeof(ContractEndpoints).Assembly, "Gateway.Contract.Page"),
+            OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache",
+        });
+        docs.UseSwaggerUI(page => page.RoutePrefix = "docs");
+    });
 }

@@ -10,8 +10,8 @@ public sealed class BrowserHeaderTests
 {
     private const string Nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-    private const string OwnOnly = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
-        + "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+    private const string OwnOnly = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        + "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
     [Theory]
     [InlineData("v0/workflows/survey-1/jobs/finished-1", 200)]
@@ -20,7 +20,12 @@ public sealed class BrowserHeaderTests
     [InlineData("problems/unauthenticated", 200)]
     [InlineData("health/live", 200)]
     [InlineData("openapi/v0.json", 200)]
+    [InlineData("docs", 301)]
     [InlineData("docs/index.html", 200)]
+    [InlineData("docs/docs.js", 200)]
+    [InlineData("docs/swagger-ui-bundle.js", 200)]
+    [InlineData("docs/reader", 200)]
+    [InlineData("docs/nothing", 404)]
     [InlineData("nothing", 404)]
     public async Task Every_answer_is_framed_by_nobody_and_is_what_it_says(string path, int status)
     {

@@ -22,6 +22,7 @@ public sealed class EndpointTests
         ["HEAD /openapi/3.0/v0.json"] = "likewise",
         ["GET /openapi/3.0/v0.yaml"] = "likewise",
         ["HEAD /openapi/3.0/v0.yaml"] = "likewise",
+        ["GET /docs/reader"] = "which ways of authorising there are, and whether the page's reader has a session",
         ["GET /bff/login"] = "whoever logs in has no session yet",
         ["GET /bff/callback"] = "likewise; state, nonce and PKCE protect it",
         ["GET /bff/logged-out"] = "the session is gone; only what the gateway itself protected is followed",

@@ -1,0 +1,148 @@
+// The page of the contract: Swagger UI, asking as whoever reads the page. Keys stay in this page and are gone with it.
+'use strict';
+
+// Wherever the gateway is below its host.
+const root = new URL('..', location.href).pathname;
+const find = id => document.getElementById(id);
+
+// What the gateway says of itself and of the reader, and who that is: null without a session.
+let gateway, reader = null;
+
+const ask = (path, init) =>
+  fetch(root + path, { cache: 'no-cache', ...init, headers: { 'X-CSRF': '1', ...init?.headers } });
+
+async function begin() {
+  gateway = await (await ask('docs/reader')).json();
+  if (gateway.session) {
+    const answer = await ask('bff/user');
+    if (answer.ok) reader = await answer.json();
+  }
+  if (gateway.sessions) find('session').replaceChildren(...session());
+  find('forms').hidden = !gateway.public;
+  if (gateway.public || reader) await show();
+  else askForKey();
+}
+
+// Where the contract is not public, it is for callers only.
+function askForKey() {
+  find('how').textContent = 'This gateway shows its contract to its callers only. '
+    + (gateway.sessions ? 'Log in, or enter a gateway key or a token.' : gateway.tokens ? 'Enter a gateway key or a token.' : 'Enter a gateway key.');
+  find('closed').hidden = false;
+  find('closed').addEventListener('submit', event => {
+    event.preventDefault();
+    show(find('key').value.trim()).catch(report);
+  });
+}
+
+// With a key, the contract is read with it, and tried with it until another one is authorised.
+async function show(key) {
+  const answer = await ask('openapi/v0.json', key ? { credentials: 'omit', headers: { Authorization: `Bearer ${key}` } } : {});
+  const contract = await answer.json();
+  if (!answer.ok) throw new Error(contract.detail ?? contract.title);
+  // Swagger UI has a main of its own.
+  find('first').hidden = true;
+  find('trouble').textContent = '';
+  new MutationObserver(nameTheNameless).observe(find('contract'), { childList: true, characterData: true, subtree: true });
+  const ui = SwaggerUIBundle({
+    domNode: find('contract'),
+    spec: ofThisGateway(contract),
+    // A job's logs are arrays of thousands of numbers, and each would be an element.
+    syntaxHighlight: false,
+    tryItOutEnabled: true,
+    persistAuthorization: false,
+    displayRequestDuration: true,
+    requestInterceptor: withOneCredential,
+    plugins: [oneAtATime, sessionIsALogin],
+    onComplete: () => key && ui.preauthorizeApiKey('bearer', key),
+  });
+}
+
+// The document says what any gateway may accept, and where consumers reach it; the page says what this one does, here.
+function ofThisGateway(contract) {
+  const schemes = contract.components.securitySchemes;
+  contract.servers = [{ url: root.replace(/(.)\/$/, '$1'), description: 'This gateway.' }];
+  if (!gateway.tokens) schemes.bearer.description = 'A gateway key as a bearer token.';
+  if (!gateway.sessions) {
+    delete schemes.session;
+    contract.security = contract.security.filter(one => !one.session);
+  }
+  return contract;
+}
+
+// The gateway refuses a request with two credentials, so the session stays behind where a key goes.
+function withOneCredential(request) {
+  // Whoever executes wants the gateway's answer, and not the browser's.
+  request.cache = 'no-store';
+  if (!gateway.sessions) return request;
+  if (request.headers.Authorization || request.headers['X-Api-Key']) request.credentials = 'omit';
+  else request.headers['X-CSRF'] = '1';
+  return request;
+}
+
+// Likewise, authorising one key puts away another.
+const oneAtATime = () => ({
+  statePlugins: {
+    auth: {
+      wrapActions: {
+        authorize: (authorize, system) => schemes => {
+          const others = system.authSelectors.authorized().keySeq().filter(name => !(name in schemes)).toArray();
+          if (others.length > 0) system.authActions.logout(others);
+          return authorize(schemes);
+        },
+      },
+    },
+  },
+});
+
+// A session is nothing to type: its part of the dialog leads to the login.
+const sessionIsALogin = ({ React }) => ({
+  wrapComponents: {
+    auths: Original => props => !props.definitions.has('session') ? React.createElement(Original, props)
+      : React.createElement('div', { className: 'auth-container' },
+        React.createElement('h4', null, 'session'),
+        React.createElement('p', null, 'The browser sends it by itself, unless a key or a token is authorised above.'),
+        React.createElement('p', { ref: place => place?.replaceChildren(...session()) })),
+  },
+});
+
+// What Swagger UI leaves without a name, or out of reach of a keyboard.
+function nameTheNameless() {
+  const each = (selector, change) => find('contract').querySelectorAll(selector).forEach(change);
+  each('#servers', servers => servers.ariaLabel = 'Server');
+  each('.examples-select-element', examples => examples.ariaLabel = 'Example');
+  each('.close-modal', close => close.ariaLabel = 'Close');
+  each('.auth-btn-wrapper button', button => button.ariaLabel = null);
+  each('.auth-container', scheme => {
+    const value = scheme.querySelector('input');
+    if (value) value.ariaLabel = `Value: ${scheme.querySelector('h4 code').textContent}`;
+  });
+  each('.microlight', body => body.tabIndex = 0);
+}
+
+// Who is logged in, and a way out; or a way in.
+function session() {
+  if (!reader) {
+    const link = document.createElement('a');
+    link.href = `${root}bff/login?returnUrl=${encodeURIComponent(location.pathname)}`;
+    link.textContent = 'Log in';
+    return [link];
+  }
+  const { name, email, sub } = reader.claims;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.textContent = 'Log out';
+  button.addEventListener('click', () => logOut().catch(report));
+  return [`Logged in as ${name ?? email ?? sub ?? 'somebody'}, ${reader.teams.length > 0 ? `team ${reader.teams.join(', ')}` : 'of no team'}. `, button];
+}
+
+async function logOut() {
+  const answer = await ask(`bff/logout?returnUrl=${encodeURIComponent(location.pathname)}`, { method: 'POST' });
+  if (answer.ok) location = (await answer.json()).logoutUrl;
+  else location.reload();
+}
+
+function report(error) {
+  find('trouble').textContent = `That did not work: ${error.message}`;
+}
+
+begin().catch(report);
