@@ -25,11 +25,12 @@ public sealed class Browser : IAsyncDisposable
          select Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     /// <summary>A tab in a browser that nobody has used before. Skips the test where there is no Chromium.</summary>
-    internal async Task<BrowserTab> OpenAsync()
+    /// <param name="bypassPolicy">Whether pages' content security policies do not count, for what a test brings into a page.</param>
+    internal async Task<BrowserTab> OpenAsync(bool bypassPolicy = false)
     {
         Assert.SkipWhen(Program is null, "There is no Chromium on the PATH, and this is about what a browser does.");
         var (_, chromium) = await _running.Value;
-        var context = await chromium.NewContextAsync(new() { IgnoreHTTPSErrors = true });
+        var context = await chromium.NewContextAsync(new() { IgnoreHTTPSErrors = true, BypassCSP = bypassPolicy });
         context.SetDefaultTimeout((float)Patience.TotalMilliseconds);
         context.SetDefaultNavigationTimeout((float)Patience.TotalMilliseconds);
         return new BrowserTab(await context.NewPageAsync());

@@ -6,7 +6,8 @@ namespace Gateway.Tests.Infrastructure;
 /// <summary>A tab, with what went wrong in it. Disposing of it closes its browser context, with all its tabs.</summary>
 internal sealed class BrowserTab : IAsyncDisposable
 {
-    private readonly ConcurrentQueue<string> _errors = new(), _failures = new();
+    private readonly ConcurrentQueue<string> _errors = new(), _warnings = new(), _failures = new();
+    private readonly ConcurrentQueue<Uri> _requests = new();
 
     public BrowserTab(IPage page)
     {
@@ -14,7 +15,9 @@ internal sealed class BrowserTab : IAsyncDisposable
         page.Console += (_, message) =>
         {
             if (message.Type == "error") _errors.Enqueue($"{message.Text} ({message.Location})");
+            if (message.Type == "warning") _warnings.Enqueue($"{message.Text} ({message.Location})");
         };
+        page.Request += (_, request) => _requests.Enqueue(new Uri(request.Url));
         page.PageError += (_, error) => _errors.Enqueue(error);
         page.RequestFailed += (_, request) => _failures.Enqueue($"{request.Method} {request.Url}: {request.Failure}");
         page.Response += (_, response) =>
@@ -29,6 +32,11 @@ internal sealed class BrowserTab : IAsyncDisposable
 
     /// <summary>What the console shows as errors: of scripts, and what the browser refused a page, such as by its policy.</summary>
     public IReadOnlyList<string> ConsoleErrors => [.. _errors];
+
+    public IReadOnlyList<string> ConsoleWarnings => [.. _warnings];
+
+    /// <summary>All that the tab asked for, answered or not.</summary>
+    public IReadOnlyList<Uri> Requests => [.. _requests];
 
     /// <summary>Requests that got no answer, or one of 400 and above.</summary>
     public IReadOnlyList<string> FailedRequests => [.. _failures];

@@ -1,0 +1,200 @@
+using System.Net;
+using System.Net.Http.Headers;
+using Deque.AxeCore.Playwright;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+using Microsoft.Playwright;
+
+namespace Gateway.Tests.Contract;
+
+/// <summary>Swagger UI in a real browser: every way of authorising, and nothing from anywhere else.</summary>
+public sealed class DocsPageTests(Browser browser)
+{
+    private const string Workflow = "survey-1", Job = "finished-1", JobPath = $"v0/workflows/{Workflow}/jobs/{Job}";
+
+    /// <summary>As many requests, and no more within an hour.</summary>
+    private static (string, string?)[] Few(int requests) =>
+        [("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", $"{requests}")];
+
+    [Fact]
+    public async Task Somebody_with_a_key_authorises_in_each_way_reads_a_job_and_at_last_that_the_quota_is_used_up()
+    {
+        await using var world = await World.StartAsync(Few(4));
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        await docs.FillAsync(Workflow, Job);
+        foreach (var (scheme, header) in ((string, string)[])[("apiKey", "X-Api-Key: "), ("authorization", "Authorization: "), ("bearer", "Authorization: Bearer ")])
+        {
+            // The one before is put away, for two credentials would be refused.
+            await docs.AuthoriseAsync(scheme, World.MappingKey);
+            var (status, job, _) = await docs.ExecuteAsync();
+            Assert.Equal(("200", Job), (status, job.GetProperty("id").GetString()));
+            Assert.Contains($"'{header}{World.MappingKey}'", await docs.CommandAsync(), StringComparison.Ordinal);
+        }
+        // The browser may reuse it, but whoever executes wants the gateway's answer.
+        Assert.Contains("hit", (await docs.ExecuteAsync()).Headers, StringComparison.Ordinal);
+
+        var (refused, problem, headers) = await docs.ExecuteAsync();
+        Assert.Equal("429", refused);
+        Assert.EndsWith("quota-exceeded", problem.GetProperty("type").GetString(), StringComparison.Ordinal);
+        Assert.Contains("'few'", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Contains("retry-after", headers, StringComparison.Ordinal);
+        await docs.OpenDialogAsync();
+        Assert.Equal(1, await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Logout" }).CountAsync());
+        await docs.AssertQuietAsync(reported: (JobPath, 429));
+        await docs.AssertNotKeptAsync(World.MappingKey);
+    }
+
+    [Fact]
+    public async Task Whoever_logs_in_by_the_dialog_reads_a_job_with_the_session_until_they_log_out()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider, Few(2));
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        await docs.OpenDialogAsync();
+        await LogInAsync(docs, docs.Scheme("session"), "alice");
+
+        await docs.Page.GetByText("Logged in as Alice Ampère, team mapping.").WaitForAsync();
+        Assert.Equal(new Uri(world.Gateway.Address, "docs/index.html").AbsoluteUri, docs.Page.Url);
+        await docs.FillAsync(Workflow, Job);
+        var (status, job, _) = await docs.ExecuteAsync();
+        Assert.Equal(("200", Job), (status, job.GetProperty("id").GetString()));
+
+        // A token goes alone, for two credentials would be refused.
+        await docs.AuthoriseAsync("bearer", provider.AccessToken("carol"));
+        Assert.Equal("200", (await docs.ExecuteAsync()).Status);
+        Assert.Equal("429", (await docs.ExecuteAsync()).Status);
+        await docs.OpenDialogAsync();
+        await docs.Scheme("bearer").GetByRole(AriaRole.Button, new() { Name = "Logout" }).ClickAsync();
+        Assert.Contains("Alice", await docs.Scheme("session").InnerTextAsync(), StringComparison.Ordinal);
+        await docs.CloseDialogAsync();
+        Assert.Equal("429", (await docs.ExecuteAsync()).Status);
+
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await docs.Page.GetByRole(AriaRole.Link, new() { Name = "Log in" }).WaitForAsync();
+        await docs.FillAsync(Workflow, Job);
+        Assert.Equal("401", (await docs.ExecuteAsync()).Status);
+        await docs.AssertQuietAsync(provider.Address, (JobPath, 429), (JobPath, 429), (JobPath, 401));
+    }
+
+    [Fact]
+    public async Task Where_nobody_can_log_in_and_no_tokens_count_the_page_does_not_speak_of_it()
+    {
+        await using var world = await World.StartAsync();
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        await docs.OpenDialogAsync();
+
+        Assert.Equal(3, await docs.Page.Locator(".auth-container").CountAsync());
+        Assert.DoesNotMatch("(?i)log in|session|jwt", await docs.Page.Locator(".modal-ux").InnerTextAsync());
+        Assert.Equal("", await docs.Page.Locator("#session").InnerTextAsync());
+        await docs.AssertQuietAsync();
+    }
+
+    [Fact]
+    public async Task A_contract_that_is_not_public_is_shown_to_whoever_enters_a_key_and_tried_with_it()
+    {
+        await using var world = await World.StartAsync(("Contract:Public", "false"));
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        await docs.Page.GetByText("shows its contract to its callers only. Enter a gateway key.").WaitForAsync();
+        Assert.DoesNotContain("/openapi", await docs.Page.Locator("body").InnerTextAsync(), StringComparison.Ordinal);
+        await docs.Page.GetByLabel("Key or token").FillAsync("wrong");
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
+        await docs.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "The key is not known." }).WaitForAsync();
+
+        await docs.Page.GetByLabel("Key or token").FillAsync(World.SurveyKey);
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
+        await docs.FillAsync(Workflow, Job);
+
+        Assert.Equal("200", (await docs.ExecuteAsync()).Status);
+        await docs.AssertQuietAsync(reported: ("openapi/v0.json", 401));
+        await docs.AssertNotKeptAsync(World.SurveyKey);
+    }
+
+    [Fact]
+    public async Task Or_to_whoever_logs_in_and_only_as_long()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider, ("Contract:Public", "false"));
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        await docs.Page.GetByText("Log in, or enter a gateway key or a token.").WaitForAsync();
+        await LogInAsync(docs, docs.Page.Locator("#session"), "bob");
+        await docs.FillAsync(Workflow, Job);
+        Assert.Equal("200", (await docs.ExecuteAsync()).Status);
+
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await docs.Page.GetByText("Log in, or enter a gateway key or a token.").WaitForAsync();
+        Assert.Equal(0, await docs.Page.Locator(".swagger-ui").CountAsync());
+        await docs.AssertQuietAsync(provider.Address);
+    }
+
+    [Fact]
+    public async Task Below_a_path_base_it_asks_the_gateway_that_it_comes_from_whatever_consumers_are_told()
+    {
+        await using var world = await World.StartAsync(("PathBase", "/gw"), ("Contract:ServerUrl", "https://jobs.example.com/api"));
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), new Uri(world.Gateway.Address, "gw/"));
+        await docs.AuthoriseAsync("apiKey", World.MappingKey);
+        await docs.FillAsync(Workflow, Job);
+
+        Assert.Equal("200", (await docs.ExecuteAsync()).Status);
+        Assert.All(docs.Tab.Requests.Where(request => request.Scheme != "data"), request => Assert.StartsWith("/gw/", request.AbsolutePath, StringComparison.Ordinal));
+        await docs.AssertQuietAsync();
+    }
+
+    [Fact]
+    public async Task Nothing_on_it_keeps_anybody_from_using_it()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(provider);
+        // The rules come into the page as a script, which its policy would not let run.
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(bypassPolicy: true), world.Gateway.Address);
+        await docs.Page.Locator("#operations-Jobs-getJobById").WaitForAsync();
+        await AssertAccessibleAsync(docs, "as it opens");
+
+        await docs.OpenDialogAsync();
+        await docs.Scheme("session").WaitForAsync();
+        await AssertAccessibleAsync(docs, "with the dialog");
+        await docs.CloseDialogAsync();
+
+        await docs.AuthoriseAsync("apiKey", World.MappingKey);
+        await docs.FillAsync(Workflow, Job);
+        await docs.ExecuteAsync();
+        await AssertAccessibleAsync(docs, "with an answer");
+
+        world.Gateway.Reconfigure(("Contract:Public", "false"));
+        await docs.Page.ReloadAsync();
+        await docs.Page.GetByLabel("Key or token").WaitForAsync();
+        await AssertAccessibleAsync(docs, "where it asks for a key");
+    }
+
+    [Theory]
+    [InlineData("docs/index.html", "no-cache")]
+    [InlineData("docs/docs.js", "no-cache")]
+    [InlineData("docs/swagger-ui-bundle.js", "max-age=0, private")]
+    public async Task A_browser_that_has_a_file_of_it_is_told_whether_it_is_still_that_one(string path, string caching)
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        using var first = await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+        client.DefaultRequestHeaders.IfNoneMatch.Add(first.Headers.ETag!);
+        using var second = await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.NotModified], [first.StatusCode, second.StatusCode]);
+        Assert.Equal(CacheControlHeaderValue.Parse(caching), first.Headers.CacheControl);
+    }
+
+    private static async Task LogInAsync(DocsPage docs, ILocator place, string user)
+    {
+        await place.GetByRole(AriaRole.Link, new() { Name = "Log in" }).ClickAsync();
+        await docs.Page.FillAsync("#user", user);
+        await docs.Page.ClickAsync("#sign-in");
+        await docs.Page.WaitForURLAsync("**/docs/index.html");
+    }
+
+    private static async Task AssertAccessibleAsync(DocsPage docs, string state)
+    {
+        var found = await docs.Page.RunAxe();
+        Assert.NotEmpty(found.Passes);
+        var grave = found.Violations.Where(violation => violation.Impact is "serious" or "critical")
+            .SelectMany(violation => violation.Nodes.Select(node => $"{state}: {violation.Id} at {node.Target}: {violation.Help}"));
+        Assert.Equal([], grave);
+    }
+}
