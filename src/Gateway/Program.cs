@@ -41,6 +41,7 @@ internal sealed class Program
         services.AddJobs();
         services.AddUpstream();
         services.AddRoutes();
+        services.AddSingleton<OperatorGate>();
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton<RequestPath>();
         services.AddContract();

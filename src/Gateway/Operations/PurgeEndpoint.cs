@@ -1,5 +1,4 @@
 using Gateway.Callers;
-using Gateway.Configuration;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Redis;
@@ -9,35 +8,22 @@ namespace Gateway.Operations;
 /// <summary>
 /// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: forgets cached jobs on all nodes, for operators.
 /// </summary>
-internal sealed partial class PurgeEndpoint(
-    Identification callers, LiveConfiguration configuration, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
+internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
 {
-    private readonly int _managementPort = configuration.Current.Management.Port;
-
     public static void Map(WebApplication app)
     {
         var endpoint = app.Services.GetRequiredService<PurgeEndpoint>();
         app.MapDelete("/admin/cache/{account?}/{workflow?}/{job?}", endpoint.AnswerAsync).ExcludeFromDescription();
     }
 
-    private async Task AnswerAsync(HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
+    private Task AnswerAsync(HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
     {
-        var answer = await DecideAsync(http, new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? ""), cancellation);
-        await answer.WriteAsync(http);
+        var scope = new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? "");
+        return gate.AnswerAsync(http, caller => PurgeAsync(http, caller, scope, cancellation));
     }
 
-    private async Task<IAnswer> DecideAsync(HttpContext http, PurgeScope scope, CancellationToken cancellation)
+    private async Task<IAnswer> PurgeAsync(HttpContext http, Caller caller, PurgeScope scope, CancellationToken cancellation)
     {
-        if (_managementPort != 0 && http.Connection.LocalPort != _managementPort)
-        {
-            return new Problem(ProblemType.NotFound, "No operation has this path.");
-        }
-        var identity = await callers.IdentifyAsync(http);
-        if (identity.Caller is not { } caller) return identity.Problem;
-        if (!caller.IsOperator)
-        {
-            return new Problem(ProblemType.OperatorRequired, "This credential is a team's; operators have keys of their own.");
-        }
         if (!IsClear(scope, http)) return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
         try
         {
