@@ -33,6 +33,10 @@ internal static class Guide
             .escaped                                    & and its like written as \u0026
             .nameless                                   neither id nor workflow_id
             .unfinished                                 a final status with an empty finished_at
+            .drift-field                                tasks have a field that is not documented, node_pool
+            .drift-type                                 cost is text
+            .drift-missing                              there is no progress
+            .drift-status                               tasks that are done say "archived"
 
             Example: run-10.time-space.progress-percent.status-FULFILLED
 

@@ -31,7 +31,8 @@ internal static class JobJson
         }
         json.WriteString("created_by", "analyst@survey.example");
         json.WriteString("status", state.Status);
-        json.WriteString("progress", WireForms.Progress(state.Progress, shape.Progress));
+        if (!shape.Drift.HasFlag(DriftForm.Missing))
+            json.WriteString("progress", WireForms.Progress(state.Progress, shape.Progress));
 
         json.WriteStartArray("tasks");
         for (int n = 0; n < state.Tasks.Count; n++)
@@ -44,7 +45,10 @@ internal static class JobJson
         json.WriteEndArray();
 
         RawField.Write(json, "spec", Spec(options), shape.Raw ?? RawForm.Object);
-        json.WriteNumber("cost", 1250);
+        if (shape.Drift.HasFlag(DriftForm.Type))
+            json.WriteString("cost", "1250 credits");
+        else
+            json.WriteNumber("cost", 1250);
         json.WriteNumber("estimated_duration", (int)state.Estimate.TotalSeconds);
         json.WriteString("time_taken", WireForms.Duration(state.Updated - state.Created));
         json.WriteString("created_at", view.Time(state.Created));

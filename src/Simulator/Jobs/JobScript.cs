@@ -28,6 +28,7 @@ namespace Simulator.Jobs;
 /// escaped                              &amp; and its like written as \u0026
 /// nameless                             neither id nor workflow_id
 /// unfinished                           a final status with an empty finished_at
+/// drift-field -type -missing -status   departs from what is documented; <see cref="DriftForm"/> says how
 /// </code>
 /// Progress moves in whole seconds, so two calls within one agree to the byte; a finished job never changes.
 /// </summary>

@@ -8,7 +8,7 @@ internal sealed record JobShape
     [
         "large", "size-N", "raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",
         "time-fraction", "time-space", "status-WORD", "progress-percent", "progress-decimal", "signed-N", "escaped",
-        "nameless", "unfinished",
+        "nameless", "unfinished", "drift-field", "drift-type", "drift-missing", "drift-status",
     ];
 
     private const int LargeKilobytes = 4096;
@@ -39,6 +39,8 @@ internal sealed record JobShape
     /// <summary>A final status word with an empty <c>finished_at</c>.</summary>
     public bool Unfinished { get; init; }
 
+    public DriftForm Drift { get; init; }
+
     /// <summary>The shape with one more modifier applied; null when there is no such modifier.</summary>
     public static JobShape? Apply(JobShape shape, string modifier) => modifier switch
     {
@@ -57,6 +59,10 @@ internal sealed record JobShape
         "escaped" => shape with { Escaped = true },
         "nameless" => shape with { Nameless = true },
         "unfinished" => shape with { Unfinished = true },
+        "drift-field" => shape with { Drift = shape.Drift | DriftForm.Field },
+        "drift-type" => shape with { Drift = shape.Drift | DriftForm.Type },
+        "drift-missing" => shape with { Drift = shape.Drift | DriftForm.Missing },
+        "drift-status" => shape with { Drift = shape.Drift | DriftForm.Status },
         _ when After("size-", modifier) is string size && JobName.Number(size) is int kilobytes and <= MostKilobytes =>
             shape with { Kilobytes = kilobytes },
         _ when After("signed-", modifier) is string signed && JobName.Number(signed) is int seconds =>

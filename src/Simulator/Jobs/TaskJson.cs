@@ -13,13 +13,14 @@ internal static class TaskJson
     public static void Write(Utf8JsonWriter json, JobView view, int n, JsonSerializerOptions options)
     {
         (TaskState task, TaskPlan plan) = (view.State.Tasks[n], view.State.Tasks[n].Plan);
+        DriftForm drift = view.Name.Shape.Drift;
         TimeSpan? seen = task.Finished ?? (task.Started is null ? null : view.State.Updated);
         bool failed = task.Status == "failed";
 
         json.WriteStartObject();
         json.WriteString("id", Id(view, plan));
         json.WriteString("name", plan.Name);
-        json.WriteString("status", task.Status);
+        json.WriteString("status", task.Status == "completed" && drift.HasFlag(DriftForm.Status) ? "archived" : task.Status);
         json.WriteString("state_msg", task.Status == "inprogress" ? plan.Activity : task.Status);
         json.WriteString("time_taken", seen is null ? "" : WireForms.Duration(seen.Value - task.Started!.Value));
         json.WriteString("err_msg", ErrorText(view, n, failed));
@@ -41,6 +42,8 @@ internal static class TaskJson
         json.WriteString("name", plan.Block);
         json.WriteString("version", plan.Version);
         json.WriteEndObject();
+        if (drift.HasFlag(DriftForm.Field))
+            json.WriteString("node_pool", "spot-gpu-large");
         json.WriteEndObject();
     }
 
