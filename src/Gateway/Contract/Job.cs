@@ -8,22 +8,27 @@ namespace Gateway.Contract;
 internal sealed record Job
 {
     /// <summary>The job's identifier.</summary>
+    [AlwaysSent]
     [JsonPropertyName("id")]
     public string? Id { get; init; }
 
     /// <summary>The workflow that the job belongs to.</summary>
+    [AlwaysSent]
     [JsonPropertyName("workflow_id")]
     public string? WorkflowId { get; init; }
 
     /// <summary>The current status, such as running, completed or failed; not an enumeration, and of either case.</summary>
+    [AlwaysSent]
     [JsonPropertyName("status")]
     public string? Status { get; init; }
 
     /// <summary>Completion in percent, as text: 45, 45% and 45.0 are all possible. 100 does not mean finished.</summary>
+    [AlwaysSent]
     [JsonPropertyName("progress")]
     public string? Progress { get; init; }
 
     /// <summary>The steps of the job.</summary>
+    [AlwaysSent]
     [JsonPropertyName("tasks")]
     public List<JobTask>? Tasks { get; init; }
 
@@ -52,10 +57,12 @@ internal sealed record Job
     public string? CreatedBy { get; init; }
 
     /// <summary>When it was created. Timestamps are RFC 3339, or that with a space in place of the T.</summary>
+    [AlwaysSent]
     [JsonPropertyName("created_at")]
     public string? CreatedAt { get; init; }
 
     /// <summary>When it last changed.</summary>
+    [AlwaysSent]
     [JsonPropertyName("updated_at")]
     public string? UpdatedAt { get; init; }
 

@@ -7,14 +7,17 @@ namespace Gateway.Contract;
 internal sealed record JobTask
 {
     /// <summary>The task's identifier.</summary>
+    [AlwaysSent]
     [JsonPropertyName("id")]
     public string? Id { get; init; }
 
     /// <summary>The task's name, which other tasks refer to.</summary>
+    [AlwaysSent]
     [JsonPropertyName("name")]
     public string? Name { get; init; }
 
     /// <summary>The current status; not an enumeration.</summary>
+    [AlwaysSent]
     [JsonPropertyName("status")]
     public string? Status { get; init; }
 
@@ -23,6 +26,7 @@ internal sealed record JobTask
     public string? StateMessage { get; init; }
 
     /// <summary>Completion in percent, 0 to 100; may be fractional.</summary>
+    [AlwaysSent]
     [JsonPropertyName("progress")]
     public double? Progress { get; init; }
 

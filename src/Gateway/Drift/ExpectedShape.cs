@@ -1,0 +1,54 @@
+using System.Collections;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Gateway.Contract;
+
+namespace Gateway.Drift;
+
+/// <summary>What the contract says of a value, out of the very records that the published document is made from.</summary>
+/// <param name="Type">Its type; null is of any.</param>
+/// <param name="Items">What an array holds.</param>
+/// <param name="Fields">What an object has, by name.</param>
+internal sealed record ExpectedShape(ExpectedType Type, ExpectedShape? Items = null, IReadOnlyDictionary<string, ExpectedField>? Fields = null)
+{
+    public static readonly ExpectedShape OfJob = Of(typeof(Job));
+
+    /// <exception cref="NotSupportedException">A type that no record of the contract has used yet.</exception>
+    public static ExpectedShape Of(Type type)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        if (type == typeof(JsonElement)) return new(ExpectedType.Any);
+        if (type == typeof(string)) return new(ExpectedType.Text);
+        if (type == typeof(long)) return new(ExpectedType.Integer);
+        if (type == typeof(double)) return new(ExpectedType.Number);
+        if (type.IsGenericType && type.IsAssignableTo(typeof(IList))) return new(ExpectedType.Array, Items: Of(type.GetGenericArguments()[0]));
+        if (type.Namespace != typeof(Job).Namespace) throw new NotSupportedException($"There is no check for {type}.");
+        return new(ExpectedType.Object, Fields: type.GetProperties().Select(ExpectedField.Of).ToDictionary(field => field.Name, StringComparer.Ordinal));
+    }
+}
+
+/// <summary>One field of an object.</summary>
+/// <param name="IsAlwaysSent">Whether an object without it has changed.</param>
+internal sealed record ExpectedField(string Name, ExpectedShape Shape, bool IsAlwaysSent)
+{
+    /// <summary>Whether it holds a status word, of a job or a task.</summary>
+    public bool IsStatus => Name == "status";
+
+    public static ExpectedField Of(PropertyInfo property) => new(
+        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? throw new NotSupportedException($"{property} has no name in JSON."),
+        ExpectedShape.Of(property.PropertyType), property.IsDefined(typeof(AlwaysSentAttribute)));
+}
+
+internal enum ExpectedType
+{
+    /// <summary>A raw field: whatever comes is right, and is not looked into.</summary>
+    Any,
+    Text,
+
+    /// <summary>A whole number of 64 bits, also where it is written 12.0 (JSON Schema Validation 2020-12, section 6.1.1).</summary>
+    Integer,
+    Number,
+    Array,
+    Object,
+}
