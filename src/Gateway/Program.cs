@@ -2,6 +2,7 @@ using Gateway.Callers;
 using Gateway.Commands;
 using Gateway.Configuration;
 using Gateway.Contract;
+using Gateway.Drift;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
@@ -45,6 +46,7 @@ internal sealed class Program
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton<RequestPath>();
         services.AddContract();
+        services.AddDrift();
         services.AddHealth();
         services.AddTelemetry();
 

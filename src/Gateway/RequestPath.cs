@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Gateway.Callers;
 using Gateway.Callers.Sessions;
 using Gateway.Contract;
+using Gateway.Drift;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
@@ -42,6 +43,7 @@ internal sealed partial class RequestPath(
         app.MapProblemTypes();
         app.MapContract();
         PurgeEndpoint.Map(app);
+        DriftEndpoint.Map(app);
         BrowserEndpoints.Map(app);
     }
 

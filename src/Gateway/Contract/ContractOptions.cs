@@ -2,7 +2,7 @@ using Gateway.Configuration;
 
 namespace Gateway.Contract;
 
-/// <summary>The published document, and who may read it.</summary>
+/// <summary>The published document, who may read it, and whether the upstream is held to it.</summary>
 internal sealed class ContractOptions
 {
     /// <summary>Whether the document and its page are there for everybody. Default true; false: they want a caller's credential.</summary>
@@ -17,6 +17,9 @@ internal sealed class ContractOptions
     /// <summary>An http or https address, or <c>mailto:</c>. Empty, the default: none.</summary>
     public string ContactUrl { get; set; } = "";
 
+    /// <summary>How many jobs a second are checked for drift on one node. Default 10; 0 to 1000; 0: none.</summary>
+    public int DriftChecksPerSecond { get; set; } = 10;
+
     public void Check(Mistakes mistakes)
     {
         mistakes.Unless(ServerUrl.Length == 0 || (Uri.TryCreate(ServerUrl, UriKind.Absolute, out var server) && server.Scheme is "http" or "https" && ServerUrl[^1] != '/'),
@@ -24,5 +27,6 @@ internal sealed class ContractOptions
         mistakes.Unless(ContactUrl.Length == 0 || (Uri.TryCreate(ContactUrl, UriKind.Absolute, out var contact) && contact.Scheme is "http" or "https" or "mailto"),
             "Contract:ContactUrl", "must be an http, https or mailto address");
         mistakes.Unless(ContactName.Length > 0, "Contract:ContactName", "must not be empty");
+        mistakes.Range("Contract:DriftChecksPerSecond", DriftChecksPerSecond, 0, 1000);
     }
 }

@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Drift;
 using Gateway.Operations;
 using Gateway.Redis;
 using Gateway.Upstream;
@@ -8,7 +9,7 @@ namespace Gateway.Jobs;
 /// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
 internal sealed class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
-    AccountGates gates, FetchOrder order, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
+    AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
 {
     // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -101,6 +102,7 @@ internal sealed class JobSource(
         var now = clock.GetUtcNow();
         var verdict = Freshness.Classify(answer, key.Address, options, now);
         metrics.Filled(verdict, clock.GetElapsedTime(started));
+        if (verdict.IsJob) drift.Offer(key.Address, answer.Body);
         // This node may have been paused meanwhile.
         if (clock.GetElapsedTime(started) > Lease) return null;
 

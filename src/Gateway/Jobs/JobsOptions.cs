@@ -7,12 +7,19 @@ internal sealed class JobsOptions
 {
     private static readonly string[] DefaultFinished = ["completed", "success", "succeeded", "fulfilled"];
     private static readonly string[] DefaultFailed = ["failed", "failure", "error", "cancelled", "canceled", "expired"];
+    private static readonly string[] DefaultRunning = ["created", "queued", "pending", "started", "running", "inprogress", "in_progress"];
 
     /// <summary>Status words, in any case, that mean success. Empty: completed, success, succeeded, fulfilled.</summary>
     public List<string> FinishedStatuses { get; set; } = [];
 
     /// <summary>Status words, in any case, that mean failure. Empty: failed, failure, error, cancelled, canceled, expired.</summary>
     public List<string> FailedStatuses { get; set; } = [];
+
+    /// <summary>
+    /// Status words, in any case, that are known and mean neither; any other means the same, but is told as drift. Empty:
+    /// created, queued, pending, started, running, inprogress, in_progress.
+    /// </summary>
+    public List<string> RunningStatuses { get; set; } = [];
 
     /// <summary>Default 30 days; 1 s to 10 years.</summary>
     public TimeSpan FinishedLifetime { get; set; } = TimeSpan.FromDays(30);
@@ -48,6 +55,9 @@ internal sealed class JobsOptions
 
     public bool IsFailed(string status) => Contains(FailedStatuses, DefaultFailed, status);
 
+    /// <summary>Whether it is in any of the lists.</summary>
+    public bool IsKnown(string status) => IsFinished(status) || IsFailed(status) || Contains(RunningStatuses, DefaultRunning, status);
+
     public void Check(Mistakes mistakes)
     {
         mistakes.Range("Jobs:FinishedLifetime", FinishedLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650));
@@ -64,6 +74,10 @@ internal sealed class JobsOptions
         {
             mistakes.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
                 $"'{status}' cannot mean both success and failure; give both lists");
+        }
+        foreach (var status in RunningStatuses.Where(status => IsFinished(status) || IsFailed(status)))
+        {
+            mistakes.Add("Jobs:RunningStatuses", $"'{status}' means success or failure already");
         }
     }
 

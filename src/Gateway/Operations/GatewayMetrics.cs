@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Gateway.Drift;
 using Gateway.Jobs;
 using Gateway.Upstream;
 
@@ -7,7 +8,7 @@ namespace Gateway.Operations;
 
 /// <summary>
 /// Everything the gateway counts. Tags have few values: teams come from the configuration, and identifiers of jobs and
-/// workflows never appear.
+/// workflows never appear. Names of fields that the upstream made up are bounded in number and form.
 /// </summary>
 internal sealed class GatewayMetrics
 {
@@ -20,6 +21,7 @@ internal sealed class GatewayMetrics
     private readonly Counter<long> _quota;
     private readonly Counter<long> _upstreamCalls;
     private readonly Counter<long> _rejected;
+    private readonly Counter<long> _drift;
     private readonly Histogram<double> _fills;
     private readonly Histogram<double> _queue;
 
@@ -33,6 +35,7 @@ internal sealed class GatewayMetrics
         _upstreamCalls = meter.CreateCounter<long>("gateway.upstream.calls", "{call}",
             "Calls to the upstream, retries included, by status; 0 where there was no answer");
         _rejected = meter.CreateCounter<long>("gateway.cache.rejected", "{value}", "Stored values that failed their checks, by reason");
+        _drift = meter.CreateCounter<long>("gateway.drift", "{job}", "Jobs that are not what the contract says, by pointer and kind");
         _fills = meter.CreateHistogram<double>("gateway.fill.duration", "s", "Time from asking the upstream to its verdict",
             advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
         _queue = meter.CreateHistogram<double>("gateway.account.wait", "s", "Time that a call waited for its account's budget",
@@ -58,6 +61,11 @@ internal sealed class GatewayMetrics
 
     public void Answered(string team, string operation, int status) =>
         _requests.Add(1, new("team", team), new("operation", operation), new("status", status));
+    public void ObserveDriftChecks(Func<CheckOutcome, long> count) => _meter.CreateObservableCounter("gateway.drift.checks",
+        () => Enum.GetValues<CheckOutcome>().Select(outcome => new Measurement<long>(count(outcome), new KeyValuePair<string, object?>("outcome", outcome.ToString()))),
+        "{job}", "Jobs of the upstream that were checked for drift, or were not, by outcome");
+
+    public void Answered(string team, int status) => _requests.Add(1, new("team", team), new("status", status));
 
     public void LookedUp(Origin origin, bool collapsed)
     {
@@ -80,6 +88,8 @@ internal sealed class GatewayMetrics
         _queue.Record(time.TotalSeconds, new("account", account), new("outcome", fault == UpstreamFault.None ? "sent" : fault.ToString()));
 
     public void StoredValueRejected(string reason) => _rejected.Add(1, new KeyValuePair<string, object?>("reason", reason));
+
+    public void Drifted(string pointer, string kind) => _drift.Add(1, new("pointer", pointer), new("kind", kind));
 
     public void Filled(in Verdict verdict, TimeSpan time) =>
         _fills.Record(time.TotalSeconds, new("verdict", verdict.Kind.ToString()), new("detail", verdict.Detail));

@@ -62,6 +62,10 @@ public sealed class LiveConfigurationTests
     [InlineData("Routes:r:IdleTimeout", "00:00:00", "Routes:r:IdleTimeout: must be from 00:00:01")]
     [InlineData("Routes:r:Method", "POST", "Routes:r:Method: is not an option; there are Path, Query, ResponseHeaders, IdleTimeout")]
     [InlineData("Teams:a:Routes:0", "none", "Teams:a:Routes:0: there is no route 'none'")]
+    [InlineData("Contract:DriftChecksPerSecond", "-1", "Contract:DriftChecksPerSecond: must be from 0 to 1000")]
+    [InlineData("Contract:DriftChecksPerSecond", "1001", "Contract:DriftChecksPerSecond: must be from 0 to 1000")]
+    [InlineData("Jobs:RunningStatuses:0", "Completed", "Jobs:RunningStatuses: 'Completed' means success or failure already")]
+    [InlineData("Jobs:RunningStatuses:0", "failed", "Jobs:RunningStatuses: 'failed' means success or failure already")]
     [InlineData("Jobs:MinPollInterval", "00:00:00", "Jobs:MinPollInterval: must be from 00:00:01")]
     [InlineData("Jobs:MinPollInterval", "00:00:31", "Jobs:MaxPollInterval: must not be less than Jobs:MinPollInterval")]
     [InlineData("Jobs:MaxBodyBytes", "", "Jobs:MaxBodyBytes: is empty, not a whole number")]
@@ -201,6 +205,8 @@ public sealed class LiveConfigurationTests
         "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
         "Jobs:VerifyIds", "Routes", "Routes:r", "Routes:r:Path", "Routes:r:Query", "Routes:r:Query:0", "Routes:r:ResponseHeaders:0", "Routes:r:IdleTimeout", "Teams:a:Routes:0",
         "Upstream:OpenApiDocument", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups", "Teams:a:Claims:groups:0", "Teams:a:Order",
+        "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:RunningStatuses:0", "Contract:DriftChecksPerSecond", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
+        "Jobs:VerifyIds", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups", "Teams:a:Claims:groups:0", "Teams:a:Order",
         "Authentication", "Authentication:Jwt", "Authentication:Jwt:Authority", "Authentication:Jwt:Audience", "Authentication:Jwt:ClockSkew",
         "Authentication:Oidc:Authority", "Authentication:Oidc:ClientSecretFile", "Authentication:Oidc:Scopes:0", "Authentication:Oidc:IdleLifetime",
         "Authentication:FailedAttempts", "Cors:AllowedOrigins", "Cors:AllowedOrigins:0", "ForwardedHeaders:KnownProxies:0",
@@ -245,6 +251,7 @@ public sealed class LiveConfigurationTests
     [InlineData("""{"Quotas":{"q":{"Window":null}}}""")]
     [InlineData("""{"Jobs":{"FinishedStatuses":null}}""")]
     [InlineData("""{"Jobs":{"FinishedStatuses":[null]}}""")]
+    [InlineData("""{"Jobs":{"RunningStatuses":[null]}}""")]
     [InlineData("""{"Jobs":{"MaxBodyBytes":null}}""")]
     [InlineData("""{"Teams":{"a":{"Claims":null}}}""")]
     [InlineData("""{"Teams":{"a":{"Claims":{"groups":null}}}}""")]

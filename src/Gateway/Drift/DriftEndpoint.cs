@@ -1,0 +1,48 @@
+using Gateway.Operations;
+
+namespace Gateway.Drift;
+
+/// <summary><c>GET /admin/drift</c>: what this node has found since it started, for operators.</summary>
+internal sealed class DriftEndpoint(OperatorGate gate, DriftBook book)
+{
+    public static void Map(WebApplication app)
+    {
+        var endpoint = app.Services.GetRequiredService<DriftEndpoint>();
+        app.MapGet("/admin/drift", endpoint.AnswerAsync).ExcludeFromDescription();
+    }
+
+    private Task AnswerAsync(HttpContext http) => gate.AnswerAsync(http, _ => Task.FromResult<IAnswer>(new DriftAnswer(book)));
+
+    private sealed class DriftAnswer(DriftBook book) : IAnswer
+    {
+        public int Status => StatusCodes.Status200OK;
+
+        public async ValueTask WriteAsync(HttpContext http)
+        {
+            http.Response.Headers.CacheControl = "no-store";
+            await http.Response.WriteAsJsonAsync(
+                new
+                {
+                    @checked = book.CountOf(CheckOutcome.Checked),
+                    skipped = new
+                    {
+                        sampled_out = book.CountOf(CheckOutcome.SampledOut),
+                        too_large = book.CountOf(CheckOutcome.TooLarge),
+                        busy = book.CountOf(CheckOutcome.Busy),
+                        failed = book.CountOf(CheckOutcome.Failed),
+                    },
+                    findings = book.Seen.Select(seen => new
+                    {
+                        pointer = seen.Finding.Pointer,
+                        kind = seen.Finding.Kind,
+                        first_seen = seen.FirstSeen.UtcDateTime,
+                        last_seen = seen.LastSeen.UtcDateTime,
+                        count = seen.Count,
+                        last_seen_in = new { workflow = seen.LastSeenIn.Workflow, job = seen.LastSeenIn.Job },
+                    }),
+                    more = book.More,
+                },
+                http.RequestAborted);
+        }
+    }
+}

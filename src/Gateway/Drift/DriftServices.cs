@@ -1,0 +1,13 @@
+namespace Gateway.Drift;
+
+/// <summary>Whether the upstream still sends what the contract says.</summary>
+internal static class DriftServices
+{
+    public static void AddDrift(this IServiceCollection services)
+    {
+        services.AddSingleton<DriftBook>();
+        services.AddSingleton<DriftWatch>();
+        services.AddHostedService(provider => provider.GetRequiredService<DriftWatch>());
+        services.AddSingleton<DriftEndpoint>();
+    }
+}

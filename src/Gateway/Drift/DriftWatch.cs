@@ -1,0 +1,69 @@
+using System.Threading.Channels;
+using Gateway.Configuration;
+using Gateway.Jobs;
+using Gateway.Operations;
+
+namespace Gateway.Drift;
+
+/// <summary>
+/// Checks some of what the upstream sends, in the background and one job at a time. A fill hands its job over and goes on:
+/// what comes too fast, or is too large, is not checked.
+/// </summary>
+internal sealed partial class DriftWatch(
+    DriftBook book, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock, ILogger<DriftWatch> logger) : BackgroundService
+{
+    private const int MaxBytes = 1024 * 1024, MaxWaiting = 16;
+
+    private readonly Channel<(JobAddress Address, byte[] Body)> _offered =
+        Channel.CreateBounded<(JobAddress, byte[])>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
+
+    private readonly Sampling _sampling = new(clock);
+
+    /// <summary>A job that the upstream just sent. Never waits.</summary>
+    public void Offer(JobAddress address, byte[] body)
+    {
+        var perSecond = configuration.Current.Contract.DriftChecksPerSecond;
+        if (perSecond == 0) return;
+        if (body.Length > MaxBytes) book.Count(CheckOutcome.TooLarge);
+        else if (!_sampling.Admit(perSecond)) book.Count(CheckOutcome.SampledOut);
+        else if (!_offered.Writer.TryWrite((address, body))) book.Count(CheckOutcome.Busy);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await foreach (var (address, body) in _offered.Reader.ReadAllAsync(stoppingToken))
+        {
+            try
+            {
+                Check(address, body);
+            }
+            catch (Exception e)
+            {
+                // Drift is not worth a failure. A message might hold what the body does.
+                if (book.Count(CheckOutcome.Failed) == 1) Log.Failed(logger, e.GetType().Name);
+            }
+        }
+    }
+
+    private void Check(JobAddress address, byte[] body)
+    {
+        var findings = DriftCheck.Run(body, ExpectedShape.OfJob, configuration.Current.Jobs.IsKnown);
+        var now = clock.GetUtcNow();
+        foreach (var finding in findings)
+        {
+            var count = book.Note(finding, address, now);
+            if (count == 1) Log.Found(logger, finding.Kind, finding.Pointer);
+            if (count > 0) metrics.Drifted(finding.Pointer, finding.Kind);
+        }
+        book.Count(CheckOutcome.Checked);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "The upstream's jobs are not what the contract says: {Kind} at {Pointer}")]
+        public static partial void Found(ILogger logger, string kind, string pointer);
+
+        [LoggerMessage(LogLevel.Error, "A job could not be checked for drift: {Problem}; told once, and counted from now on")]
+        public static partial void Failed(ILogger logger, string problem);
+    }
+}

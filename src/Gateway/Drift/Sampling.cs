@@ -1,0 +1,21 @@
+namespace Gateway.Drift;
+
+/// <summary>Admits so many in each second, the first ones.</summary>
+internal sealed class Sampling(TimeProvider clock)
+{
+    private readonly Lock _lock = new();
+    private long _second;
+    private int _admitted;
+
+    public bool Admit(int perSecond)
+    {
+        var second = clock.GetTimestamp() / clock.TimestampFrequency;
+        lock (_lock)
+        {
+            if (second != _second) (_second, _admitted) = (second, 0);
+            if (_admitted >= perSecond) return false;
+            _admitted++;
+            return true;
+        }
+    }
+}

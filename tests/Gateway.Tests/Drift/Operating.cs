@@ -1,0 +1,61 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using System.Text.Json;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Gateway.Tests.Drift;
+
+/// <summary>What operators see of drift.</summary>
+internal static class Operating
+{
+    public static readonly Uri Path = new("admin/drift", UriKind.Relative);
+
+    public static async Task<JsonElement> ReportAsync(GatewayNode node)
+    {
+        using var client = node.Client(("X-Api-Key", Purging.OperatorKey));
+        return JsonElement.Parse(await client.GetStringAsync(Path, World.Cancellation));
+    }
+
+    /// <summary>Waits until just so many jobs were checked, and no more.</summary>
+    public static async Task<JsonElement> CheckedAsync(GatewayNode node, int jobs)
+    {
+        var report = default(JsonElement);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+            async () => (report = await ReportAsync(node)).GetProperty("checked").GetInt32() >= jobs, $"{jobs} jobs are checked");
+        Assert.Equal(jobs, report.GetProperty("checked").GetInt32());
+        return report;
+    }
+
+    public static int Skipped(JsonElement report, string reason) => report.GetProperty("skipped").GetProperty(reason).GetInt32();
+
+    /// <summary>As <c>pointer kind count</c>, in the order told.</summary>
+    public static string[] Findings(JsonElement report) =>
+        [.. report.GetProperty("findings").EnumerateArray().Select(seen => $"{seen.GetProperty("pointer")} {seen.GetProperty("kind")} {seen.GetProperty("count")}")];
+
+    /// <summary>Counts what <c>gateway.drift</c> of one node is told, by its tags.</summary>
+    public sealed class Measured : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+
+        /// <param name="first">Done before each count, in the midst of a check.</param>
+        public Measured(GatewayNode node, Action? first = null)
+        {
+            var factory = node.Services.GetRequiredService<IMeterFactory>();
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "gateway.drift" && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+            };
+            _listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+            {
+                first?.Invoke();
+                Counts.AddOrUpdate(string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")), value, (_, count) => count + value);
+            });
+            _listener.Start();
+        }
+
+        public ConcurrentDictionary<string, long> Counts { get; } = new();
+
+        public void Dispose() => _listener.Dispose();
+    }
+}
