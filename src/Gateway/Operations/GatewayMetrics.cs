@@ -65,7 +65,6 @@ internal sealed class GatewayMetrics
         () => Enum.GetValues<CheckOutcome>().Select(outcome => new Measurement<long>(count(outcome), new KeyValuePair<string, object?>("outcome", outcome.ToString()))),
         "{job}", "Jobs of the upstream that were checked for drift, or were not, by outcome");
 
-    public void Answered(string team, int status) => _requests.Add(1, new("team", team), new("status", status));
 
     public void LookedUp(Origin origin, bool collapsed)
     {
