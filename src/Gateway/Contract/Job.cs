@@ -36,7 +36,10 @@ internal sealed record Job
     [JsonPropertyName("val_errors")]
     public List<ValidationError>? ValidationErrors { get; init; }
 
-    /// <summary>Raw specification: any JSON value, for it is passed on as the job was given it.</summary>
+    /// <summary>
+    /// Raw specification of the job: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects, arrays of
+    /// either, a base64 string and null all occur.
+    /// </summary>
     [JsonPropertyName("spec")]
     public JsonElement? Spec { get; init; }
 
@@ -82,18 +85,23 @@ internal sealed record Job
 /// <summary>What validation found wrong between two components.</summary>
 internal sealed record ValidationError
 {
+    /// <summary>The component that a connection comes from.</summary>
     [JsonPropertyName("from")]
     public string? From { get; init; }
 
+    /// <summary>The component that it goes to.</summary>
     [JsonPropertyName("to")]
     public string? To { get; init; }
 
+    /// <summary>What is wrong.</summary>
     [JsonPropertyName("err")]
     public string? Error { get; init; }
 
+    /// <summary>Why it is.</summary>
     [JsonPropertyName("reason")]
     public string? Reason { get; init; }
 
+    /// <summary>The component that it is about.</summary>
     [JsonPropertyName("component_name")]
     public string? ComponentName { get; init; }
 }

@@ -50,15 +50,24 @@ internal sealed record JobTask
     [JsonPropertyName("failure_type")]
     public string? FailureType { get; init; }
 
-    /// <summary>Raw log: any JSON value.</summary>
+    /// <summary>
+    /// Raw log of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects, arrays of
+    /// either, a base64 string and null all occur.
+    /// </summary>
     [JsonPropertyName("info_logs")]
     public JsonElement? InfoLogs { get; init; }
 
-    /// <summary>Raw inputs: any JSON value.</summary>
+    /// <summary>
+    /// Raw inputs of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects, arrays of
+    /// either, a base64 string and null all occur.
+    /// </summary>
     [JsonPropertyName("inputs")]
     public JsonElement? Inputs { get; init; }
 
-    /// <summary>Raw result: any JSON value. It may hold signed URLs, which expire.</summary>
+    /// <summary>
+    /// Raw result of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects,
+    /// arrays of either, a base64 string and null all occur. It may hold signed URLs, which expire.
+    /// </summary>
     [JsonPropertyName("result")]
     public JsonElement? Result { get; init; }
 
@@ -70,24 +79,31 @@ internal sealed record JobTask
     [JsonPropertyName("block_info")]
     public BlockInfo? BlockInfo { get; init; }
 
+    /// <summary>When it was created. Timestamps are RFC 3339, or that with a space in place of the T.</summary>
     [JsonPropertyName("created_at")]
     public string? CreatedAt { get; init; }
 
+    /// <summary>When it last changed.</summary>
     [JsonPropertyName("updated_at")]
     public string? UpdatedAt { get; init; }
 
+    /// <summary>When it finished; empty or absent before.</summary>
     [JsonPropertyName("finished_at")]
     public string? FinishedAt { get; init; }
 
+    /// <summary>When a worker received it.</summary>
     [JsonPropertyName("recv_time")]
     public string? ReceivedAt { get; init; }
 
+    /// <summary>When it was sent to a worker.</summary>
     [JsonPropertyName("send_time")]
     public string? SentAt { get; init; }
 
+    /// <summary>When its processing block started.</summary>
     [JsonPropertyName("block_inf_start_time")]
     public string? BlockStartedAt { get; init; }
 
+    /// <summary>When its processing block ended.</summary>
     [JsonPropertyName("block_inf_end_time")]
     public string? BlockEndedAt { get; init; }
 }
@@ -95,12 +111,15 @@ internal sealed record JobTask
 /// <summary>A processing block.</summary>
 internal sealed record BlockInfo
 {
+    /// <summary>The block's identifier.</summary>
     [JsonPropertyName("id")]
     public string? Id { get; init; }
 
+    /// <summary>The block's name.</summary>
     [JsonPropertyName("name")]
     public string? Name { get; init; }
 
+    /// <summary>The block's version.</summary>
     [JsonPropertyName("version")]
     public string? Version { get; init; }
 }

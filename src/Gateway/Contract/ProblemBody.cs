@@ -38,9 +38,11 @@ internal sealed record ProblemBody
 /// <summary>The upstream's own error object.</summary>
 internal sealed record UpstreamError
 {
+    /// <summary>The upstream's own code.</summary>
     [JsonPropertyName("code")]
     public string? Code { get; init; }
 
+    /// <summary>What the upstream says, for people.</summary>
     [JsonPropertyName("message")]
     public string? Message { get; init; }
 

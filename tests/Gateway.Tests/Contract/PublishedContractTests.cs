@@ -86,6 +86,25 @@ public sealed class PublishedContractTests
     }
 
     [Fact]
+    public async Task Everything_that_a_consumer_reads_or_sends_is_described()
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation));
+        var operation = document.GetProperty("paths").EnumerateObject().Single().Value.GetProperty("get");
+        var things = document.GetProperty("components").GetProperty("schemas").EnumerateObject().SelectMany(schema => schema.Value.GetProperty("properties").EnumerateObject())
+            .Concat(document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject())
+            .Concat(operation.GetProperty("responses").EnumerateObject())
+            .Concat(operation.GetProperty("responses").EnumerateObject().SelectMany(response => response.Value.GetProperty("headers").EnumerateObject()))
+            .Select(thing => (thing.Name, thing.Value))
+            .Concat(operation.GetProperty("parameters").EnumerateArray().Select(parameter => (Name: parameter.GetProperty("name").GetString()!, Value: parameter)))
+            .ToList();
+
+        Assert.True(things.Count > 100);
+        Assert.Equal([], things.Where(thing => !thing.Value.TryGetProperty("description", out var text) || text.GetString()!.Length < 8).Select(thing => thing.Name));
+    }
+
+    [Fact]
     public async Task Every_problem_that_a_consumer_can_meet_has_an_example_with_its_status()
     {
         await using var world = await World.StartAsync();

@@ -1,4 +1,8 @@
 using System.Net;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Gateway.Contract;
 using Gateway.Tests.Infrastructure;
 using Microsoft.AspNetCore.Http;
 using Simulator;
@@ -90,7 +94,7 @@ public sealed class ValidatingProxyTests : IDisposable
         ("survey-1/stuck-1", World.MappingKey, 200),
         .. ((string[])["raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset", "time-fraction", "time-space",
             "progress-percent", "progress-decimal", "nameless", "unfinished", "signed-60"]).Select(modifier => ($"survey-1/finished-2.{modifier}", (string?)World.MappingKey, 200)),
-        ("survey-1/missing", World.MappingKey, 404), ("survey-1/bad", World.MappingKey, 400), ("survey-1/forbidden", World.MappingKey, 403),
+        ("survey-1/nulls", World.MappingKey, 200), ("survey-1/missing", World.MappingKey, 404), ("survey-1/bad", World.MappingKey, 400), ("survey-1/forbidden", World.MappingKey, 403),
         ("survey-1/a%20b", World.MappingKey, 400), ("survey-1/finished-1", null, 401), ("survey-1/finished-1", "wrong-key", 401),
         ("survey-1/finished-1", "two, keys", 400), ("other/finished-1", World.SurveyKey, 403),
         ("survey-1/finished-1", World.SurveyKey, 200), ("survey-1/finished-1", World.SurveyKey, 429),
@@ -100,7 +104,21 @@ public sealed class ValidatingProxyTests : IDisposable
     private static void Script(World world)
     {
         world.Upstream.Faults.Add(new Fault { Job = "html", Kind = FaultKind.Html });
+        world.Upstream.Faults.Add(new Fault { Job = "nulls", Kind = FaultKind.Status, Status = 200, Body = Nulls });
         world.Upstream.Faults.Add(new Fault { Job = "busy", Kind = FaultKind.Status, Status = 429, RetryAfter = "60" });
+    }
+
+    // Whatever may be null is.
+    private static string Nulls
+    {
+        get
+        {
+            static Dictionary<string, object?> All(Type type) => type.GetProperties().ToDictionary(property => property.GetCustomAttribute<JsonPropertyNameAttribute>()!.Name, _ => (object?)null);
+            var (job, task) = (All(typeof(Job)), All(typeof(JobTask)));
+            (job["id"], job["workflow_id"], task["block_info"]) = ("nulls", "survey-1", All(typeof(BlockInfo)));
+            (job["tasks"], job["val_errors"]) = (new[] { All(typeof(JobTask)), task }, new[] { All(typeof(ValidationError)) });
+            return JsonSerializer.Serialize(job);
+        }
     }
 
     private static async Task<HttpResponseMessage> AskAsync(HttpClient client, string job, string? key, string etag)
