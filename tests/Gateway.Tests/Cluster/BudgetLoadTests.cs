@@ -7,7 +7,7 @@ namespace Gateway.Tests.Cluster;
 
 /// <summary>Three gateways with one Redis, and two teams that ask one account for more jobs than it may fetch.</summary>
 [Collection(nameof(Alone))]
-[Trait("Redis", "any")]
+[Trait("Redis", "one")]
 public sealed class BudgetLoadTests(RedisServer redis)
 {
     private const int Nodes = 3, PerSecond = 10, Burst = 20, Large = 1900, Small = 100;

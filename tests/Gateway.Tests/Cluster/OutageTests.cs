@@ -6,7 +6,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-[Trait("Redis", "any")]
+[Trait("Redis", "one")]
 public sealed class OutageTests(RedisServer redis)
 {
     private const int Nodes = 3, Jobs = 20, TriesOfAFill = 3, BreakerThroughput = 20;

@@ -4,7 +4,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Cluster;
 
-[Trait("Redis", "any")]
+[Trait("Redis", "one")]
 public sealed class PollingTests(RedisServer redis)
 {
     private const int Nodes = 3, Polls = 10_000;

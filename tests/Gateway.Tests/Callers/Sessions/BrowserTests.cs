@@ -7,7 +7,7 @@ using Microsoft.Playwright;
 namespace Gateway.Tests.Callers.Sessions;
 
 /// <summary>A real browser, a real provider and two gateways of their own with one Redis: what a page can do, and what it cannot see.</summary>
-[Trait("Redis", "any")]
+[Trait("Redis", "one")]
 public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLifetime
 {
     private const string Job = "v0/workflows/survey-1/jobs/finished-1";
