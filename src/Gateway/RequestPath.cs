@@ -119,7 +119,7 @@ internal sealed partial class RequestPath(
             metrics.Refused("identifier");
             return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
         }
-        request.Workflow = route.WorkflowOf(http);
+        request.Workflows = route.WorkflowsOf(http);
         if (await AdmitAsync(http, request) is { } refusal) return refusal;
         return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name);
     }
@@ -191,8 +191,10 @@ internal sealed partial class RequestPath(
 
         public ForwardedRoute? Route { get; init; }
 
-        /// <summary>Of a route: the workflow that it is about, if any.</summary>
-        public string? Workflow { get; set; }
+        /// <summary>Of a route: the workflows that it is about.</summary>
+        public string[] Workflows { get; set; } = [];
+
+        public string WorkflowNames => string.Join(' ', Workflows);
 
         public Caller? Caller { get; set; }
 
@@ -205,7 +207,7 @@ internal sealed partial class RequestPath(
         /// <summary>What is asked for, as the contract calls a job and the configuration a route.</summary>
         public string Operation => Route?.Name ?? "getJobById";
 
-        public Team? TeamOf(Caller caller) => Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route, Workflow);
+        public Team? TeamOf(Caller caller) => Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route, Workflows);
 
         public Problem Forbidden(Caller caller)
         {
@@ -231,7 +233,7 @@ internal sealed partial class RequestPath(
             };
             if (!logger.IsEnabled(level)) return;
             var (team, caller, milliseconds, traceId) = (request.TeamName, request.Caller?.Id, time.TotalMilliseconds, Activity.Current?.TraceId);
-            if (request.Route is { } route) Forwarded(logger, level, status, route.Name, request.Workflow, team, caller, detail, milliseconds, traceId);
+            if (request.Route is { } route) Forwarded(logger, level, status, route.Name, request.WorkflowNames, team, caller, detail, milliseconds, traceId);
             else Answered(logger, level, status, request.Address.Workflow, request.Address.Job, team, caller, detail, milliseconds, traceId);
         }
 

@@ -17,8 +17,8 @@ internal sealed record Caller(string Id, Team[] Teams, Quota? Own = null, bool I
     public Quota[] QuotasOf(Team team) => _quotas ?? team.Quotas;
 
     /// <summary>The team that uses this route for the caller, likewise.</summary>
-    /// <param name="workflow">What the request is about; null: no workflow.</param>
-    public Team? TeamFor(ForwardedRoute route, string? workflow) => Array.Find(Teams, team => team.MayUse(route, workflow));
+    /// <param name="workflows">What the request is about.</param>
+    public Team? TeamFor(ForwardedRoute route, string[] workflows) => Array.Find(Teams, team => team.MayUse(route, workflows));
 
     /// <summary>The team that reads this workflow for the caller, and is charged for it: the first that may.</summary>
     public Team? TeamFor(string workflow)

@@ -7,6 +7,6 @@ namespace Gateway.Callers;
 /// <param name="Account">The upstream credential that its requests go out with.</param>
 internal sealed record Team(string Name, string Account, WorkflowRules Workflows, RouteRules Routes, ClaimRules Claims, Quota[] Quotas)
 {
-    /// <summary>Whether it may use a route, and read the workflow that the request is about, if any.</summary>
-    public bool MayUse(ForwardedRoute route, string? workflow) => Routes.Allow(route) && (workflow is null || Workflows.Allow(workflow));
+    /// <summary>Whether it may use a route, and read the workflows that the request is about.</summary>
+    public bool MayUse(ForwardedRoute route, string[] workflows) => Routes.Allow(route) && Array.TrueForAll(workflows, workflow => Workflows.Allow(workflow));
 }

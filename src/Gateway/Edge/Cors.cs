@@ -1,5 +1,6 @@
 using Gateway.Callers.Sessions;
 using Gateway.Configuration;
+using Gateway.Routes;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
 
@@ -9,7 +10,7 @@ namespace Gateway.Edge;
 /// Lets pages of the configured origins, and of no others, call with credentials and read the headers that they need
 /// (Fetch, section 3.3).
 /// </summary>
-internal sealed class Cors(LiveConfiguration configuration) : ICorsPolicyProvider
+internal sealed class Cors(LiveConfiguration configuration, ForwardedRoutes routes) : ICorsPolicyProvider
 {
     private static readonly string[] Methods = ["GET", "HEAD", "POST"];
 
@@ -18,23 +19,23 @@ internal sealed class Cors(LiveConfiguration configuration) : ICorsPolicyProvide
         "ETag", "Cache-Status", "Age", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
     ];
 
-    private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "Cache-Control", "traceparent", "tracestate"];
+    private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control", "traceparent", "tracestate"];
 
     private volatile Made? _made;
 
     public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName)
     {
         var options = configuration.Current.Cors;
-        var made = _made?.Options == options ? _made : _made = new Made(options, Make(options));
+        var made = _made?.Options == options ? _made : _made = new Made(options, Make(options, routes.All));
         return Task.FromResult(made.Policy);
     }
 
-    private static CorsPolicy? Make(CorsOptions options) => options.AllowedOrigins.Count == 0 ? null
+    private static CorsPolicy? Make(CorsOptions options, ForwardedRoute[] routes) => options.AllowedOrigins.Count == 0 ? null
         : new CorsPolicyBuilder([.. options.AllowedOrigins])
             .AllowCredentials()
             .WithMethods(Methods)
             .WithHeaders(Accepted)
-            .WithExposedHeaders(Exposed)
+            .WithExposedHeaders([.. Exposed.Concat(routes.SelectMany(route => route.ResponseHeaders)).Distinct(StringComparer.OrdinalIgnoreCase)])
             .SetPreflightMaxAge(TimeSpan.FromMinutes(10))
             .Build();
 

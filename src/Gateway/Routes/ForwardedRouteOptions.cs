@@ -57,6 +57,7 @@ internal sealed class ForwardedRouteOptions
         {
             mistakes.Unless(Query[i].Length > 0 && Query[i].All(c => c is > ' ' and <= '~' and not ('&' or '=' or '#' or '%' or '+')), $"{path}:Query:{i}",
                 "must name a query parameter");
+            mistakes.Unless(!ForwardedRoute.NamesWorkflow(Query[i]), $"{path}:Query:{i}", "names a workflow, which teams are allowed one by one: let it be in the path");
         }
         for (var i = 0; i < ResponseHeaders.Count; i++)
         {

@@ -12,8 +12,8 @@ namespace Gateway.Routes;
 /// leaves ends the call, for it is nobody else's.
 /// </summary>
 internal sealed partial class RouteForwarder(
-    IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, LiveConfiguration configuration, TimeProvider clock, ILogger<RouteForwarder> logger)
-    : IDisposable
+    IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots, LiveConfiguration configuration, TimeProvider clock,
+    ILogger<RouteForwarder> logger) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
 
@@ -22,35 +22,51 @@ internal sealed partial class RouteForwarder(
     /// <returns>What to answer instead; null: the upstream's answer went out, whole or cut short.</returns>
     public async Task<Problem?> ForwardAsync(HttpContext http, ForwardedRoute route, string account, string team)
     {
-        AskOnly(http);
+        var headers = http.Response.Headers.ToArray();
         // Not a refresh: there is nothing else to answer with.
         var call = calls.Begin(account, default, team, CallRank.FirstRead);
-        var answer = await calls.MakeAsync(call, credential => SendAsync(http, route, credential));
-        if (answer.Fault == UpstreamFault.EchoedCredential) Log.Echoed(logger, route.Name);
-        if (http.Response.HasStarted || answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
+        UpstreamAnswer answer;
+        using (var slot = slots.Take(call))
+        {
+            if (slot is null) return Problem.FromUpstream(new Verdict(VerdictKind.OverBudget, TimeSpan.Zero), default);
+            AskOnly(http);
+            answer = await calls.MakeAsync(call, (credential, judge) => SendAsync(http, route, credential, judge));
+        }
+        if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
+        if (answer.Fault != UpstreamFault.None) Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
+        if (http.Response.HasStarted) return null;
+
+        // The forwarder may have taken all of them away, and left some of the upstream's.
+        http.Response.Headers.Clear();
+        foreach (var (name, values) in headers) http.Response.Headers[name] = values;
         return Problem.FromUpstream(Freshness.ClassifyFailure(answer, configuration.Current.Jobs), answer);
     }
 
-    private async Task<UpstreamAnswer> SendAsync(HttpContext http, ForwardedRoute route, Credential credential)
+    private async Task<UpstreamAnswer> SendAsync(HttpContext http, ForwardedRoute route, Credential credential, Func<UpstreamAnswer, ValueTask> judge)
     {
         var options = configuration.Current.Upstream;
         using var deadline = new CancellationTokenSource(options.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
-        var transformer = new RouteTransformer(route, options.BaseAddress, credential, clock, onHeaders: () => deadline.CancelAfter(Timeout.InfiniteTimeSpan));
-        var request = new ForwarderRequestConfig { ActivityTimeout = route.Options.IdleTimeout > options.Timeout ? route.Options.IdleTimeout : options.Timeout };
+        var transformer = new RouteTransformer(route, options.BaseAddress, credential, clock, onHeaders: answer =>
+        {
+            deadline.CancelAfter(Timeout.InfiniteTimeSpan);
+            // A stream may go on for hours, and others wait to know that the upstream is well.
+            return judge(answer);
+        });
         // The one before may have been refused.
         http.Response.StatusCode = StatusCodes.Status200OK;
-        var error = await forwarder.SendAsync(http, options.BaseAddress.AbsoluteUri, _client, request, transformer, either.Token);
+        var error = await forwarder.SendAsync(
+            http, options.BaseAddress.AbsoluteUri, _client, new ForwarderRequestConfig { ActivityTimeout = route.Options.IdleTimeout }, transformer, either.Token);
         if (transformer.HasEcho) return UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, 200);
+        var status = transformer.Answer.Status;
         return error switch
         {
             ForwarderError.None => transformer.Answer,
-            _ when http.RequestAborted.IsCancellationRequested && !http.Response.HasStarted => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
-            ForwarderError.RequestTimedOut or ForwarderError.RequestCanceled or ForwarderError.ResponseBodyCanceled when deadline.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
+            _ when deadline.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
+            _ when http.RequestAborted.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
             ForwarderError.RequestTimedOut => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
-            ForwarderError.ResponseBodyClient or ForwarderError.ResponseBodyCanceled => transformer.Answer,
-            ForwarderError.ResponseBodyDestination => UpstreamAnswer.Failed(UpstreamFault.CutShort, transformer.Answer.Status),
             ForwarderError.Request => UpstreamAnswer.Failed(UpstreamFault.Unreachable),
+            ForwarderError.ResponseBodyDestination or ForwarderError.ResponseBodyCanceled => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
         };
     }
@@ -70,7 +86,7 @@ internal sealed partial class RouteForwarder(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "The upstream sent back its credential in an answer of route {Route}; the answer was ended")]
-        public static partial void Echoed(ILogger logger, string route);
+        [LoggerMessage(LogLevel.Warning, "An answer of route {Route} was {How}: {Fault}")]
+        public static partial void Failed(ILogger logger, string route, UpstreamFault fault, string how);
     }
 }

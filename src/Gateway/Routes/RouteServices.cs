@@ -1,4 +1,6 @@
 using Gateway.Configuration;
+using Microsoft.Extensions.Logging.Abstractions;
+using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Routes;
 
@@ -8,6 +10,10 @@ internal static class RouteServices
     public static void AddRoutes(this IServiceCollection services)
     {
         services.AddHttpForwarder();
+        // It logs what the upstream sent where that makes no sense, and that may be a credential.
+        var forwarder = services.Last(service => service.ServiceType == typeof(IHttpForwarder)).ImplementationType!;
+        services.AddSingleton(typeof(ILogger<>).MakeGenericType(forwarder), typeof(NullLogger<>).MakeGenericType(forwarder));
+        services.AddSingleton<StreamSlots>();
         services.AddSingleton<ForwardedRoutes>();
         services.AddSingleton<RouteForwarder>();
     }

@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Gateway.Routes;
 
 /// <summary>What of a request goes to the upstream, and what of its answer comes back: nothing but what is listed.</summary>
-internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock, Action onHeaders) : HttpTransformer
+internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock, Func<UpstreamAnswer, ValueTask> onHeaders) : HttpTransformer
 {
     private static readonly string[] RequestHeaders = ["Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];
 
@@ -24,7 +24,11 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         proxyRequest.Headers.Host = null;
         foreach (var name in RequestHeaders)
         {
-            if (httpContext.Request.Headers[name] is { Count: > 0 } values) proxyRequest.Headers.TryAddWithoutValidation(name, (IEnumerable<string>)values!);
+            // What the client could not send would seem to be the upstream's failure.
+            foreach (var value in httpContext.Request.Headers[name])
+            {
+                if (value is not null && IsPlain(value)) proxyRequest.Headers.TryAddWithoutValidation(name, value);
+            }
         }
         OutboundHeaders.Set(proxyRequest, credential);
         return default;
@@ -38,29 +42,39 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         var status = (int)proxyResponse.StatusCode;
         Answer = status switch
         {
+            304 or (>= 200 and < 300) when HasEchoIn(proxyResponse.Headers) || HasEchoIn(proxyResponse.Content.Headers) => UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, status),
             304 => new UpstreamAnswer(status, [], null, UpstreamFault.None),
             >= 200 and < 300 when proxyResponse.Content.Headers.ContentEncoding.Any(coding => !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
                 => UpstreamAnswer.Failed(UpstreamFault.Encoded, status),
-            >= 200 and < 300 when HasEchoIn(proxyResponse.Headers) || HasEchoIn(proxyResponse.Content.Headers) => UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, status),
             >= 200 and < 300 => new UpstreamAnswer(status, [], null, UpstreamFault.None),
             _ => await UpstreamErrors.ReadAsync(proxyResponse, credential, clock, cancellationToken),
         };
         if (Answer is not { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return false;
 
-        onHeaders();
+        await onHeaders(Answer);
         var response = httpContext.Response;
         foreach (var name in route.ResponseHeaders)
         {
-            if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values)) response.Headers[name] = values.ToArray();
+            if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values)) response.Headers[name] = values.Where(IsPlain).ToArray();
         }
         response.Headers.CacheControl = "no-store";
         response.Headers.Vary = Answers.Vary;
-        response.ContentLength = status is 204 or 304 ? null : proxyResponse.Content.Headers.ContentLength;
+        if (status is 204 or 205 or 304)
+        {
+            // They have none, whatever the upstream thinks (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+            proxyResponse.Content.Dispose();
+            proxyResponse.Content = new ByteArrayContent([]);
+            return true;
+        }
+        response.ContentLength = proxyResponse.Content.Headers.ContentLength;
         proxyResponse.Content = new StreamContent(new EchoGuard(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), credential, () => HasEcho = true));
         return true;
     }
 
     public override ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
+
+    // What a header field may hold on either side (RFC 9110, section 5.5).
+    private static bool IsPlain(string value) => value.All(c => c is >= ' ' and <= '~' or '\t');
 
     // Those that do not go on do not matter.
     private bool HasEchoIn(HttpHeaders headers)

@@ -14,8 +14,11 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     public AccountCall Begin(string account, JobAddress job, string team, CallRank rank) =>
         new(account, gates.Of(account), job, team, rank, clock.GetTimestamp());
 
-    /// <param name="send">Makes one call; it may be made again with another credential.</param>
-    public async Task<UpstreamAnswer> MakeAsync(AccountCall call, Func<Credential, Task<UpstreamAnswer>> send)
+    /// <param name="send">
+    /// Makes one call; it may be made again with another credential. Where its end is far off, it says with the second argument
+    /// what the beginning told.
+    /// </param>
+    public async Task<UpstreamAnswer> MakeAsync(AccountCall call, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
     {
         var entry = await EnterAsync(call, call.Rank);
         if (entry.Permit is not { } permit) return call.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
@@ -43,20 +46,25 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     }
 
     private static async Task<UpstreamAnswer> SendAsync(
-        CallPermit permit, Credential credential, Func<Credential, Task<UpstreamAnswer>> send, Credential? refused = null)
+        CallPermit permit, Credential credential, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send, Credential? refused = null)
     {
         var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         try
         {
             permit.GoOut();
-            return answer = await send(credential);
+            return answer = await send(credential, answer => TellAsync(answer, isOver: false));
         }
         finally
+        {
+            await TellAsync(answer, isOver: true);
+        }
+
+        ValueTask TellAsync(UpstreamAnswer answer, bool isOver)
         {
             var end = EndOf(answer);
             if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
             // If this one is accepted, the one before is dead.
-            await permit.EndAsync(end, credential, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
+            return permit.TellAsync(end, credential, isOver, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
         }
     }
 

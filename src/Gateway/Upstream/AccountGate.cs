@@ -26,11 +26,14 @@ internal sealed partial class AccountGate(
     private readonly RetryPromises _promises = new();
     private readonly CallNews _news = new();
     private int _underWay;
-    private bool _isPumping, _isDirty, _isKickPlanned;
+    private bool _isPumping, _isDirty, _isKickPlanned, _isStaying;
     private TaskCompletionSource _nudge = NewTask();
 
     /// <summary>How the upstream takes the account's credentials.</summary>
     public CredentialWatch Credentials { get; } = new(account, logger);
+
+    /// <summary>Nodes that use the account, as far as it is known.</summary>
+    public int Nodes => book.Nodes;
 
     /// <summary>Calls that wait on this node.</summary>
     public int Waiting
@@ -120,20 +123,43 @@ internal sealed partial class AccountGate(
         }
     }
 
-    /// <summary>Takes note of a call that is over.</summary>
-    public async ValueTask LeaveAsync(EndedCall end)
+    /// <summary>Takes note of how a call ended, and of that it did.</summary>
+    /// <param name="news">Null: that was told before.</param>
+    /// <param name="isOver">False: it goes on, and holds its place.</param>
+    public async ValueTask LeaveAsync(EndedCall? news, bool isOver)
     {
         Task told;
         lock (_lock)
         {
-            _underWay--;
-            _news.Add(end);
+            if (isOver) _underWay--;
+            if (news is { } some) _news.Add(some);
             told = _news.Told;
+        }
+        if (news is not { } end)
+        {
+            Kick();
+            return;
         }
         // What went well can wait for the next question; what stops other nodes cannot.
         if (end.End == CallEnd.Accepted && !end.IsTrial && end.Supersedes is null && isShared) _ = KickLaterAsync();
         else Kick();
         if (end.End is CallEnd.Busy or CallEnd.Unauthorized || end.Supersedes is not null) await told;
+    }
+
+    // A node that says nothing for so long has died, and its calls are over.
+    private async Task StayAsync()
+    {
+        do
+        {
+            await Task.Delay(configuration.Current.Upstream.Timeout / 2, clock);
+            Kick();
+        }
+        while (IsUnderWay());
+
+        bool IsUnderWay()
+        {
+            lock (_lock) return _isStaying = _underWay > 0;
+        }
     }
 
     private async Task KickLaterAsync()
@@ -265,6 +291,11 @@ internal sealed partial class AccountGate(
                 // Nobody makes this call, and the others are to know it.
                 _isDirty = true;
                 if (isTrial) _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
+            }
+            if (_underWay > 0 && !_isStaying && isShared)
+            {
+                _isStaying = true;
+                _ = StayAsync();
             }
             _isDirty |= isReplaced;
             if (isReplaced || reply.Closed is not { } closed) return;

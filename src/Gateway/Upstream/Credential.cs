@@ -77,18 +77,33 @@ internal sealed class Credential
         return false;
     }
 
-    /// <summary>How many bytes at the end of this may be the beginning of the secret, in a form that a stream may hold of it.</summary>
+    /// <summary>
+    /// How many bytes at the end of this may be the beginning of the secret, in any of these forms, an escape that is not
+    /// complete included.
+    /// </summary>
     public int BeginningAtEndOf(ReadOnlySpan<byte> bytes)
     {
-        var longest = 0;
-        foreach (var echo in _echoes)
+        var tail = EchoTail.Of(bytes[^Math.Min(bytes.Length, 6 * LongestEcho)..]);
+        var from = BeginningPlainlyAt(tail);
+        if (tail.EndsInArray) from = Math.Min(from, tail.WithoutSpaces().BeginningOf(_echoes));
+        var length = tail.Length;
+        for (var depth = 0; depth < 3 && tail.Contains((byte)'\\'); depth++)
         {
-            for (var length = Math.Min(echo.Length - 1, bytes.Length); length > longest; length--)
-            {
-                if (bytes[^length] == echo[0] && bytes.EndsWith(echo.AsSpan(0, length))) longest = length;
-            }
+            tail = tail.Unescaped();
+            from = Math.Min(from, BeginningPlainlyAt(tail));
         }
-        return longest;
+        return length - from;
+    }
+
+    private int BeginningPlainlyAt(EchoTail tail)
+    {
+        var from = tail.BeginningOf(_echoes);
+        for (var depth = 0; depth < 2 && tail.Contains((byte)'%'); depth++)
+        {
+            tail = tail.PercentDecoded();
+            from = Math.Min(from, tail.BeginningOf(_echoes));
+        }
+        return from;
     }
 
     private bool IsPlainlyIn(ReadOnlySpan<byte> bytes)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Gateway.Operations;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -23,6 +24,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         // An address that moved is found again.
         handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
         handler.MaxResponseHeadersLength = 32;
+        handler.ActivityHeadersPropagator = new TraceAlone();
         // An HTTP/2 connection that went silent is given up, and not only the calls on it.
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
         handler.KeepAlivePingDelay = Silence;
@@ -31,6 +33,25 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
 
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>
         new AttemptCounter(metrics) { InnerHandler = handler };
+
+    /// <summary>The upstream is told which trace a call belongs to, and no baggage, which callers may have put there.</summary>
+    private sealed class TraceAlone : DistributedContextPropagator
+    {
+        private static readonly DistributedContextPropagator All = CreateDefaultPropagator();
+
+        public override IReadOnlyCollection<string> Fields { get; } = ["traceparent", "tracestate"];
+
+        public override void Inject(Activity? activity, object? carrier, PropagatorSetterCallback? setter) =>
+            All.Inject(activity, carrier, (to, name, value) =>
+            {
+                if (Fields.Contains(name)) setter?.Invoke(to, name, value);
+            });
+
+        public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
+            All.ExtractTraceIdAndState(carrier, getter, out traceId, out traceState);
+
+        public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) => [];
+    }
 
     private sealed class AttemptCounter(GatewayMetrics metrics) : DelegatingHandler
     {

@@ -27,7 +27,7 @@ internal sealed class UpstreamClient(
         try
         {
             return await _retry.ExecuteAsync(async (call, cancellation) =>
-                await calls.MakeAsync(call, credential => SendAsync(call.Job, credential, cancellation)), call, deadline.Token);
+                await calls.MakeAsync(call, (credential, _) => SendAsync(call.Job, credential, cancellation)), call, deadline.Token);
         }
         catch (OperationCanceledException)
         {

@@ -56,6 +56,7 @@ public sealed class LiveConfigurationTests
     [InlineData("Routes:s:Path", "/v0/scenes/{other}", "Routes:s:Path: is the same as that of Routes:r")]
     [InlineData("Routes:s p:Path", "/v0/x", "Routes:s p: a route's name is")]
     [InlineData("Routes:r:Query:0", "a&b", "Routes:r:Query:0: must name a query parameter")]
+    [InlineData("Routes:r:Query:0", "workflowId", "Routes:r:Query:0: names a workflow, which teams are allowed one by one")]
     [InlineData("Routes:r:ResponseHeaders:0", "a b", "Routes:r:ResponseHeaders:0: must name a header")]
     [InlineData("Routes:r:ResponseHeaders:0", "set-cookie", "Routes:r:ResponseHeaders:0: 'set-cookie' cannot go on")]
     [InlineData("Routes:r:ResponseHeaders:0", "Access-Control-Allow-Origin", "Routes:r:ResponseHeaders:0: 'Access-Control-Allow-Origin' cannot go on")]

@@ -55,7 +55,7 @@ public sealed class ForwardingTests
         var seen = Script(world, "/v0/workflows");
 
         using var answer = await GetAsync(world, "V0/Workflows/?page=2&secret=1&tag=a%20b&tag=c%26d&Page=3", World.MappingKey,
-            ("Accept", "application/json"), ("If-None-Match", "\"x\""), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"), ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"));
+            ("Accept", "application/json"), ("If-None-Match", "\"x\""), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"), ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("baggage", "a=1"));
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var (target, headers) = Assert.Single(seen);
@@ -288,7 +288,115 @@ public sealed class ForwardingTests
             Assert.DoesNotContain("canary-5e1f", read, StringComparison.Ordinal);
             Assert.True(read.Length >= 1000);
         }
-        Assert.Contains(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("sent back its credential in an answer of route workflows", StringComparison.Ordinal));
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("An answer of route workflows was cut short: EchoedCredential", StringComparison.Ordinal));
+    }
+
+    public static TheoryData<string> Forms =>
+    [
+        Uri.EscapeDataString(Canary.Secret), string.Concat(Canary.Secret.Select(c => $"%{(int)c:x2}")), string.Concat(Canary.Secret.Select(c => $"%25{(int)c:X2}")),
+        $"\"{string.Concat(Canary.Secret.Select(c => $"\\u{(int)c:x4}"))}\"", $"\"{Canary.Secret.Replace("/", "\\/", StringComparison.Ordinal)}\"",
+        $"\"{string.Concat(Canary.Secret.Select(c => $"\\\\u{(int)c:x4}"))}\"", $"[1, {string.Join(", ", Canary.Secret.Select(c => (int)c))}]", $"[\n{string.Join(",\n  ", Canary.Secret.Select(c => (int)c))}]",
+        Convert.ToHexString(Encoding.ASCII.GetBytes(Canary.Secret)), Convert.ToBase64String(Encoding.ASCII.GetBytes("x" + Canary.Secret)),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Forms))]
+    public async Task Nor_in_another_form_piece_by_piece(string form)
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows", async http =>
+        {
+            foreach (var piece in Encoding.ASCII.GetBytes($"[0] <{form}").Chunk(3))
+            {
+                await http.Response.Body.WriteAsync(piece);
+                await http.Response.Body.FlushAsync();
+                await Task.Delay(2);
+            }
+        });
+        var read = await ReadAsFarAsItGoesAsync(world, "v0/workflows");
+        Assert.StartsWith("[0] <", read, StringComparison.Ordinal);
+        // Of base64, the characters at either end hang on their neighbours.
+        Assert.InRange(read.Length - "[0] <".Length, 0, 5);
+    }
+
+    [Fact]
+    public async Task What_is_no_credential_is_not_held_back()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var go = new SemaphoreSlim(0);
+        string[] pieces = ["[1, 2, 99, ", "data: 5%", "canary\n", "\"\\u00", "e9\"\n"];
+        Script(world, "/v0/workflows", async http =>
+        {
+            foreach (var piece in pieces)
+            {
+                await http.Response.WriteAsync(piece);
+                await http.Response.Body.FlushAsync();
+                await go.WaitAsync(World.Cancellation);
+            }
+        });
+        using var client = new HttpClient { BaseAddress = world.Gateway.Address };
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
+        using var answer = await client.GetAsync(new Uri("v0/workflows", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+        await using var stream = await answer.Content.ReadAsStreamAsync(World.Cancellation);
+        var (read, buffer) = ("", new byte[100]);
+        foreach (var sofar in (string[])["[1, 2, ", "[1, 2, 99, data: 5", "[1, 2, 99, data: 5%canary\n", "[1, 2, 99, data: 5%canary\n\"", "[1, 2, 99, data: 5%canary\n\"\\u00e9\"\n"])
+        {
+            while (read.Length < sofar.Length) read += Encoding.UTF8.GetString(buffer, 0, await stream.ReadAsync(buffer, World.Cancellation));
+            Assert.Equal(sofar, read);
+            go.Release();
+        }
+    }
+
+    [Fact]
+    public async Task Streams_of_one_team_leave_room_for_others_and_for_jobs()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Teams:survey:Routes:1", "events"), ("Upstream:Accounts:default:MaxConcurrentRequests", "8"), ("Upstream:Accounts:default:QueueTimeout", "00:00:00.5")]);
+        Script(world, "/v0/workflows/survey-1/events", async http =>
+        {
+            await http.Response.WriteAsync("data: 1\n\n");
+            await http.Response.Body.FlushAsync();
+            await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+        });
+        using var client = new HttpClient { BaseAddress = world.Gateway.Address };
+        var streams = new List<HttpResponseMessage>();
+        async Task<HttpStatusCode> OpenAsync(string key)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("v0/workflows/survey-1/events", UriKind.Relative));
+            request.Headers.Add("X-Api-Key", key);
+            streams.Add(await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, World.Cancellation));
+            return streams[^1].StatusCode;
+        }
+
+        // Half of half of them for a team, and half for all.
+        Assert.Equal([200, 200, 503], new[] { await OpenAsync(World.MappingKey), await OpenAsync(World.MappingKey), await OpenAsync(World.MappingKey) }.Select(status => (int)status));
+        Assert.Equal([200, 200, 503], new[] { await OpenAsync(World.SurveyKey), await OpenAsync(World.SurveyKey), await OpenAsync(World.SurveyKey) }.Select(status => (int)status));
+        using var job = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, job.StatusCode);
+
+        foreach (var stream in streams) stream.Dispose();
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () => await OpenAsync(World.MappingKey) == HttpStatusCode.OK, "places are given back");
+        streams[^1].Dispose();
+    }
+
+    [Fact]
+    public async Task Each_workflow_that_a_path_names_must_be_allowed()
+    {
+        await using var world = await World.StartAsync(("Routes:compare:Path", "/v0/workflows/{workflow_id}/compare/{workflowId}"), ("Teams:survey:Routes:0", "compare"));
+        Script(world, "/v0/workflows/survey-1/compare/survey-2");
+        var other = Script(world, "/v0/workflows/survey-1/compare/other");
+        Assert.Equal("200", await SayAsync(world, "v0/workflows/survey-1/compare/survey-2", World.SurveyKey));
+        Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/survey-1/compare/other", World.SurveyKey));
+        Assert.Empty(other);
+    }
+
+    [Fact]
+    public async Task Pages_of_allowed_origins_may_read_its_headers()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Cors:AllowedOrigins:0", "https://app.example.com")]);
+        Script(world, "/v0/workflows");
+        using var answer = await GetAsync(world, "v0/workflows", World.MappingKey, ("Origin", "https://app.example.com"));
+        var exposed = string.Join(',', answer.Headers.GetValues("Access-Control-Expose-Headers")).Split(',').Select(name => name.Trim());
+        Assert.Equal([], ((string[])["Link", "ETag", "Last-Modified", "Retry-After"]).Except(exposed));
     }
 
     [Theory]

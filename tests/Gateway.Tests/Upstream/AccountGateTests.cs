@@ -39,6 +39,27 @@ public sealed class AccountGateTests
         Assert.Equal(0, gate.Waiting);
     }
 
+    [Fact]
+    public async Task What_the_beginning_of_a_call_tells_counts_at_once_and_its_place_is_held_to_the_end()
+    {
+        var gate = Open(perSecond: 1000, burst: 1000, calls: 2).Gate;
+        for (var i = 0; i < 20; i++) if ((await Enter(gate)).Permit is { } failed) await EndAsync(failed, CallEnd.Failed);
+        await AdvanceAsync(TimeSpan.FromSeconds(1), 5);
+        var probe = (await Enter(gate)).Permit!;
+
+        await probe.TellAsync(CallEnd.Accepted, probe.Credential, isOver: false);
+
+        // The circuit is closed, and there is one more place.
+        var next = (await Enter(gate)).Permit;
+        Assert.NotNull(next);
+        var waiting = Enter(gate);
+        await AdvanceAsync(Tick, 5);
+        Assert.False(waiting.IsCompleted);
+        // What it says at the end comes too late.
+        await EndAsync(probe, CallEnd.Failed);
+        Assert.NotNull((await waiting).Permit);
+    }
+
     [Theory]
     [InlineData(3.0)]
     [InlineData(70.0)]

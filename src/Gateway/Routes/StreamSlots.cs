@@ -1,0 +1,42 @@
+using Gateway.Configuration;
+using Gateway.Upstream;
+
+namespace Gateway.Routes;
+
+/// <summary>
+/// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for hours, so
+/// that all of them together may hold this node's share of one half, and those of one team half of that: the rest is for
+/// jobs, and for others.
+/// </summary>
+internal sealed class StreamSlots(LiveConfiguration configuration)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(string Account, string? Team), int> _held = [];
+
+    /// <returns>What is to be given back; null: there is none.</returns>
+    public IDisposable? Take(AccountCall call)
+    {
+        var all = Math.Max(1, (configuration.Current.Upstream.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2 / call.Gate.Nodes);
+        var (account, team) = ((call.Account, (string?)null), (call.Account, call.Team));
+        lock (_lock)
+        {
+            if (_held.GetValueOrDefault(account) >= all || _held.GetValueOrDefault(team) >= Math.Max(1, all / 2)) return null;
+            foreach (var holder in (ReadOnlySpan<(string, string?)>)[account, team]) _held[holder] = _held.GetValueOrDefault(holder) + 1;
+        }
+        return new Slot(() =>
+        {
+            lock (_lock)
+            {
+                foreach (var holder in (ReadOnlySpan<(string, string?)>)[account, team])
+                {
+                    if (--_held[holder] == 0) _held.Remove(holder);
+                }
+            }
+        });
+    }
+
+    private sealed class Slot(Action giveBack) : IDisposable
+    {
+        public void Dispose() => giveBack();
+    }
+}

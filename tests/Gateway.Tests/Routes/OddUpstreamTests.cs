@@ -1,0 +1,132 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+
+namespace Gateway.Tests.Routes;
+
+/// <summary>Routes to an upstream that does not keep to HTTP, or whose callers do not.</summary>
+public sealed class OddUpstreamTests
+{
+    private static readonly (string, string?)[] Routes =
+        [("Routes:workflows:Path", "/v0/workflows"), ("Routes:workflows:ResponseHeaders:0", "Link"), ("Teams:mapping:Routes:0", "*"), ("Teams:survey:Routes:0", "*")];
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\n$ bad\r\n\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\n$: bad\r\n\r\n")]
+    [InlineData("HTTP/1.1 2x0 $\r\n\r\n")]
+    [InlineData("$\r\n\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n$\r\n")]
+    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n$\r\n")]
+    public async Task Its_credential_gets_into_no_log_where_what_it_sends_makes_no_sense(string answer)
+    {
+        await using var upstream = new RawUpstream(answer.Replace("$", Canary.Secret, StringComparison.Ordinal));
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
+
+        await ReadAsync(world);
+
+        Assert.Contains(world.Gateway.Log.All, line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains("An answer of route workflows was", StringComparison.Ordinal));
+        var hexadecimal = Convert.ToHexString(Encoding.ASCII.GetBytes(Canary.Secret))[8..24];
+        Assert.DoesNotContain(world.Gateway.Log.All, line => line.Replace("-", "", StringComparison.Ordinal).Contains(hexadecimal, StringComparison.OrdinalIgnoreCase));
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 304 Not Modified\r\nETag: \"$\"\r\n\r\n", 502)]
+    [InlineData("HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\n{}", 205)]
+    [InlineData("HTTP/1.1 204 None\r\nContent-Length: 2\r\n\r\n{}", 204)]
+    [InlineData("HTTP/1.1 200 OK\r\nLink: \u00ab>\r\nContent-Length: 2\r\n\r\n{}", 200)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n", 502)]
+    [InlineData("HTTP/1.1 103 Early\r\nLink: $\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 200)]
+    [InlineData("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 502)]
+    [InlineData("HTTP/1.1 206 Partial\r\nContent-Length: 2\r\n\r\n{}", 206)]
+    public async Task What_it_answers_is_one_or_a_problem_with_the_headers_that_all_have(string answer, int status)
+    {
+        await using var upstream = new RawUpstream(answer.Replace("$", Canary.Secret, StringComparison.Ordinal));
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+
+        using var told = await client.GetAsync(new Uri("v0/workflows", UriKind.Relative), World.Cancellation);
+
+        Assert.Equal(status, (int)told.StatusCode);
+        if (status >= 400) Assert.Equal("/problems/upstream-invalid", await BoundTests.ProblemTypeAsync(told));
+        foreach (var header in (string[])["Content-Security-Policy", "X-Content-Type-Options", "RateLimit", "RateLimit-Policy", "Cache-Control", "Vary"])
+        {
+            Assert.True(told.Headers.Contains(header), header);
+        }
+        Assert.False(told.Headers.Contains("Link") || (status >= 400 && told.Headers.ETag is not null));
+    }
+
+    [Theory]
+    [InlineData("Accept-Language: \u00e9")]
+    [InlineData("Accept: \u00e9")]
+    [InlineData("If-None-Match: \"\u00e9\"")]
+    public async Task What_a_caller_sends_is_not_taken_for_a_failure_of_the_upstream(string header)
+    {
+        await using var world = await World.StartAsync(Routes);
+        world.Upstream.Others["/v0/workflows"] = _ => Task.CompletedTask;
+        for (var i = 0; i < 12; i++)
+        {
+            using var tcp = new TcpClient(world.Gateway.Address.Host, world.Gateway.Address.Port);
+            await tcp.GetStream().WriteAsync(Encoding.UTF8.GetBytes($"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{header}\r\n\r\n"), World.Cancellation);
+            using var reader = new StreamReader(tcp.GetStream());
+            Assert.Equal("HTTP/1.1 200 OK", await reader.ReadLineAsync(World.Cancellation));
+        }
+        using var other = await world.GetAsync("finished-1", key: World.SurveyKey);
+        Assert.Equal(HttpStatusCode.OK, other.StatusCode);
+    }
+
+    private static async Task ReadAsync(World world)
+    {
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+        try
+        {
+            using var told = await client.GetAsync(new Uri("v0/workflows", UriKind.Relative), World.Cancellation);
+        }
+        catch (HttpRequestException)
+        {
+            // It was cut short.
+        }
+    }
+
+    /// <summary>Answers whatever it is asked with the same bytes, and closes.</summary>
+    private sealed class RawUpstream : IAsyncDisposable
+    {
+        private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+        private readonly Task _answering;
+
+        public RawUpstream(string answer)
+        {
+            _listener.Start();
+            _answering = AnswerAsync(Encoding.Latin1.GetBytes(answer));
+        }
+
+        public string Address => $"http://{_listener.LocalEndpoint}";
+
+        public async ValueTask DisposeAsync()
+        {
+            _listener.Stop();
+            await _answering;
+        }
+
+        private async Task AnswerAsync(byte[] answer)
+        {
+            var buffer = new byte[16 * 1024];
+            try
+            {
+                while (true)
+                {
+                    using var caller = await _listener.AcceptTcpClientAsync();
+                    await using var stream = caller.GetStream();
+                    if (await stream.ReadAsync(buffer) > 0) await stream.WriteAsync(answer);
+                    caller.Client.Shutdown(SocketShutdown.Send);
+                    while (await stream.ReadAsync(buffer) > 0) { }
+                }
+            }
+            catch (Exception e) when (e is SocketException or InvalidOperationException or IOException)
+            {
+                // It is over.
+            }
+        }
+    }
+}
