@@ -1,6 +1,5 @@
 using Gateway.Callers;
 using Gateway.Contract;
-using Gateway.Contract.Republished;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
@@ -53,7 +52,7 @@ internal sealed class GatewayOptions
     {
         ConnectionStrings.Check(mistakes);
         Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
-        if (ForwardedRouteOptions.Check(mistakes, Routes) && Upstream.BaseAddress.IsAbsoluteUri) RepublishedRoutes.Check(mistakes, this);
+        ForwardedRouteOptions.Check(mistakes, Routes);
         Jobs.Check(mistakes);
         Management.Check(mistakes);
         Contract.Check(mistakes);

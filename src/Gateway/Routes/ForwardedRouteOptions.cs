@@ -28,10 +28,8 @@ internal sealed class ForwardedRouteOptions
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
     /// <summary>Checks all routes together, for no two may be the same.</summary>
-    /// <returns>Whether they are right.</returns>
-    public static bool Check(Mistakes mistakes, Dictionary<string, ForwardedRouteOptions> routes)
+    public static void Check(Mistakes mistakes, Dictionary<string, ForwardedRouteOptions> routes)
     {
-        var before = mistakes.Lines.Count;
         var nameOf = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { [RouteTemplate.Parse(RequestPath.JobRoute).Shape] = "jobs, which the gateway has already" };
         foreach (var (name, route) in routes)
         {
@@ -42,7 +40,6 @@ internal sealed class ForwardedRouteOptions
                 mistakes.Add($"Routes:{name}:Path", $"is the same as that of {nameOf[template.Shape]}");
             }
         }
-        return mistakes.Lines.Count == before;
     }
 
     private void Check(Mistakes mistakes, string path)

@@ -1,8 +1,11 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gateway.Configuration;
+using Gateway.Contract.Republished;
+using Gateway.Routes;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Configuration;
+using Microsoft.OpenApi;
 using Microsoft.OpenApi.YamlReader;
 
 namespace Gateway.Tests.Contract;
@@ -94,7 +97,11 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("/components/responses/Workflow/headers/Link/$ref", "#/components/responses/Workflow/headers/Link", "#/components/responses/Workflow/headers/Link refers to itself")]
     [InlineData("/openapi", "2.0", "it is written in OpenAPI 2.0; 3.0 and 3.1 can be read")]
     [InlineData("/paths", "none", "it describes no paths")]
-    [InlineData("/paths/~1v0~1scenes", "none", "it describes no GET /v0/scenes, of Routes:scenes")]
+    [InlineData("/paths/~1v0~1scenes", "none", "#/paths/~1v0~1scenes is no object")]
+    [InlineData("/paths/~1v0~1scenes/get", "none", "it describes no GET /v0/scenes, of Routes:scenes")]
+    [InlineData("/components/schemas/Label", "none", "#/components/schemas/Label is no schema")]
+    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/info/title", "#/info/title is no schema")]
+    [InlineData("/components/schemas/Label/<<", "none", "#/components/schemas/Label/<<: such references cannot be followed")]
     public void A_document_that_cannot_be_republished_stops_the_start_and_says_where(string place, string value, string expected)
     {
         var document = LargeUpstream.Document("3.1.0");
@@ -107,10 +114,14 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("a: [", "the file is neither JSON nor YAML")]
     [InlineData("", "the file is no OpenAPI document")]
     [InlineData("[1]", "the file is no OpenAPI document")]
+    [InlineData("a: &a [*a]", "the file is neither JSON nor YAML that can be read")]
+    [InlineData("? [a]\n: b", "the file is neither JSON nor YAML that can be read")]
+    [InlineData("{\"openapi\":\"3.1.0\",\"openapi\":\"3.1.0\"}", "the file is neither JSON nor YAML that can be read")]
+    [InlineData("{openapi: 3.1.0, paths: {}, components: []}", "it describes no GET")]
     [InlineData("{}", "the file is no OpenAPI document")]
     [InlineData(null, "the file cannot be read (FileNotFoundException)")]
     public void So_does_a_file_that_is_none(string? text, string expected) =>
-        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(text)), StringComparison.Ordinal);
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Mistakes(text)[0], StringComparison.Ordinal);
 
     [Fact]
     public void A_broken_reference_that_no_route_reaches_is_no_matter()
@@ -118,6 +129,95 @@ public sealed class RepublishedTests : IDisposable
         var document = LargeUpstream.Document("3.1.0");
         Set(document, "/components/schemas/Thing3/properties/next/$ref", "#/components/schemas/Nobody");
         Assert.Empty(Mistakes(document.ToJsonString()));
+    }
+
+    public static TheoryData<string, string> Schemas => new()
+    {
+        { """{"const":5}""", """{"enum":[5]}""" },
+        { """{"oneOf":[{"type":"string"},{"const":null}]}""", """{"oneOf":[{"type":"string"},{"enum":[null]}]}""" },
+        { """{"type":"array","prefixItems":[{"type":"string"}],"items":false}""", """{"type":"array"}""" },
+        { """{"type":"object","properties":{"a":true,"b":false}}""", """{"type":"object","properties":{"a":{},"b":{"not":{}}}}""" },
+        { """{"anyOf":[{"type":"string"},true]}""", """{"anyOf":[{"type":"string"},{}]}""" },
+        { """{"type":"object","additionalProperties":false}""", """{"type":"object","additionalProperties":false}""" },
+        { """{"type":"string","nullable":true,"contentEncoding":"base64","if":{"$ref":"#/nowhere"}}""", """{"type":"string"}""" },
+        { """{"type":"string","pattern":"^api$","enum":["api","see http://api/x"],"description":"At http://api/x, an api."}""",
+            """{"pattern":"^api$","enum":["api","see http://api/x"],"type":"string","description":"At /x, an api."}""" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Schemas))]
+    public async Task A_schema_is_published_as_every_tool_reads_it_and_allows_no_less(string schema, string published)
+    {
+        var made = await MakeAsync($$"""{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":{{schema}} } } } } } } } }""");
+        Assert.Equal(published, made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task Alternatives_keep_the_words_that_tell_them_apart_where_they_are_renamed()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"default":{"description":"Either.","content":{"application/json":{"schema":
+              {"oneOf":[{"$ref":"#/components/schemas/Job"},{"$ref":"#/components/schemas/Cat"}],"discriminator":{"propertyName":"kind"}}}}}}}}},
+             "components":{"schemas":{"Job":{"type":"object","properties":{"kind":{"type":"string"}}},"Cat":{"type":"object"}}}}
+            """);
+        // Where no success is described, the default is one.
+        var schema = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!;
+        Assert.Equal("""{"Job":"#/components/schemas/UpstreamJob","Cat":"#/components/schemas/Cat"}""", schema["discriminator"]!["mapping"]!.ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("https://up.example/v0", "/things", "http://api/", "/v0/things")]
+    [InlineData("/v0/", "/things", "http://api/", "/v0/things")]
+    [InlineData("https://up.example/v0", "/things", "http://api/v0", "/things")]
+    [InlineData("https://up.example/base/v0", "/things", "http://api/base/", "/v0/things")]
+    public async Task A_path_may_be_below_that_of_the_server(string server, string path, string address, string route)
+    {
+        var made = await MakeAsync($$"""{"openapi":"3.0.0","servers":[{"url":"{{server}}"}],"paths":{"{{path}}":{"get":{"operationId":"it","responses":{} } } } }""", address, route);
+        Assert.Equal("it", $"{made["paths"]![route]!["get"]!["operationId"]}");
+    }
+
+    [Fact]
+    public async Task However_long_a_chain_of_schemas_is_it_is_followed()
+    {
+        var schemas = string.Join(',', Enumerable.Range(0, 20_000).Select(i => $$"""
+            "S{{i}}":{"type":"object","properties":{"next":{"$ref":"#/components/schemas/S{{(i + 1) % 20_000}}"} } }
+            """));
+        var made = await MakeAsync($$"""{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":{"$ref":"#/components/schemas/S0"} } } } } } } },"components":{"schemas":{ {{schemas}} } } }""");
+        Assert.Equal(20_000, made["components"]!["schemas"]!.AsObject().Count);
+    }
+
+    [Fact]
+    public async Task A_document_that_breaks_while_the_gateway_runs_keeps_no_other_change_from_counting()
+    {
+        var file = Path.Combine(_folder.FullName, "upstream.json");
+        await File.WriteAllTextAsync(file, LargeUpstream.Document("3.1.0").ToJsonString(), World.Cancellation);
+        await using var world = await World.StartAsync(LargeUpstream.Routes(file));
+        await File.WriteAllTextAsync(file, "{ half", World.Cancellation);
+
+        world.Gateway.Reconfigure(("Teams:mapping:ApiKeys:0:Sha256", new string('a', 64)));
+
+        using var revoked = await world.GetAsync("finished-1");
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, revoked.StatusCode);
+        Assert.Equal(4, (await PublishedAsync(world, "openapi/v0.json"))["paths"]!.AsObject().Count);
+    }
+
+    [Fact]
+    public async Task A_start_that_it_stops_says_why()
+    {
+        var (exit, said) = await ChildProcess.RunAsync("dotnet", [typeof(Program).Assembly.Location, "--urls", "http://127.0.0.1:0",
+            "--Upstream:Accounts:default:Credential=a-credential", "--Upstream:OpenApiDocument=/nowhere.json", "--Routes:r:Path=/v0/x"]);
+        Assert.NotEqual(0, exit);
+        Assert.Contains("Upstream:OpenApiDocument: the file cannot be read (FileNotFoundException)", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
+    }
+
+    private async Task<JsonObject> MakeAsync(string document, string address = "http://api/", string route = "/a")
+    {
+        var file = Path.Combine(_folder.FullName, "upstream");
+        await File.WriteAllTextAsync(file, document, World.Cancellation);
+        var options = new GatewayOptions { Upstream = { OpenApiDocument = file, BaseAddress = new Uri(address) }, Routes = { ["r"] = new() { Path = route } } };
+        var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options), ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
+        return (JsonObject)JsonNode.Parse(await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation))!;
     }
 
     private async Task<JsonObject> PublishAsync(string? source, string form, string published)
@@ -152,7 +252,10 @@ public sealed class RepublishedTests : IDisposable
             ["Quotas:standard:Requests"] = "600",
         };
         settings.Remove("Teams:mapping:Routes:0");
-        return (Record.Exception(() => LiveConfiguration.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build())) as WrongConfigurationException)?.Lines ?? [];
+        var options = LiveConfiguration.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
+        var thrown = Record.Exception(() => RepublishedRoutes.Read(options));
+        Assert.True(thrown is null or WrongConfigurationException, $"{thrown}");
+        return (thrown as WrongConfigurationException)?.Lines ?? [];
     }
 
     private static void Set(JsonObject document, string place, string value)

@@ -4,14 +4,15 @@ using Gateway.Routes;
 namespace Gateway.Contract.Republished;
 
 /// <summary>Makes of an operation of the upstream's document what the gateway lets through of it.</summary>
-internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector schemas)
+/// <param name="basePath">That of the upstream's address.</param>
+internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector schemas, string basePath)
 {
     private readonly HashSet<string> _ids = new(StringComparer.OrdinalIgnoreCase) { "getJobById" };
 
     /// <exception cref="RepublishingException">The document lacks it, or a reference within it leads nowhere.</exception>
     public JsonObject Copy(ForwardedRoute route)
     {
-        var item = document.FindPath(route.Template, out var at, out var template);
+        var item = document.FindPath(route.Template, basePath, out var at, out var template);
         if (item?["get"] is not JsonObject operation) throw new RepublishingException($"it describes no GET {route.Template.Text}, of Routes:{route.Name}");
         var to = new JsonObject { ["operationId"] = Free(operation.Text("operationId") ?? route.Name) }.Take(operation, "tags", "summary", "description", "deprecated");
         to["parameters"] = Parameters(route, template, item, operation, at);
@@ -35,7 +36,8 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
             foreach (var (parameter, i) in (holder["parameters"] as JsonArray ?? []).Select((parameter, i) => (parameter, i)))
             {
                 var place = $"{pointer}/{i}";
-                if (document.Follow(parameter, ref place) is JsonObject known) described.TryAdd((known.Text("in"), known.Text("name")), (known, place));
+                var known = document.Follow(parameter, ref place);
+                described.TryAdd((known.Text("in"), known.Text("name")), (known, place));
             }
         }
         var wanted = route.Template.Parameters.Zip(theirs.Parameters, (own, their) => (In: "path", Name: own, Their: their))
@@ -65,13 +67,16 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
     private JsonObject Responses(ForwardedRoute route, JsonObject operation, string at)
     {
         var to = new JsonObject();
-        foreach (var (status, response) in operation["responses"] as JsonObject ?? [])
+        var responses = operation["responses"] as JsonObject ?? [];
+        // Where no success is described, the default is one.
+        var hasSuccess = responses.Any(response => response.Key is ['2', _, _]);
+        foreach (var (status, response) in responses)
         {
             var place = $"{at}/{status}";
-            if (status is not ['2', _, _] && status != "304") continue;
-            if (document.Follow(response, ref place) is JsonObject known) to[status] = Response(route, known, place);
+            if (status is ['2', _, _] or "304") to[status] = Response(route, document.Follow(response, ref place), place);
+            else if (status == "default" && !hasSuccess) to["200"] = Response(route, document.Follow(response, ref place), place);
         }
-        if (!to.Any(response => response.Key[0] == '2')) to["200"] = new JsonObject { ["description"] = "What the upstream answered." };
+        if (!hasSuccess && !to.ContainsKey("200")) to["200"] = new JsonObject { ["description"] = "What the upstream answered." };
         return to;
     }
 
@@ -82,7 +87,7 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
         foreach (var (name, header) in from["headers"] as JsonObject ?? [])
         {
             var place = $"{at}/headers/{UpstreamDocument.Escape(name)}";
-            if (route.Returns(name) && document.Follow(header, ref place) is JsonObject known) headers[name] = Parameter(known, place);
+            if (route.Returns(name)) headers[name] = Parameter(document.Follow(header, ref place), place);
         }
         if (headers.Count > 0) to["headers"] = headers;
         if (from["content"] is JsonObject content) to["content"] = Content(content, $"{at}/content");
@@ -95,7 +100,7 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
         foreach (var (type, media) in from)
         {
             var place = $"{at}/{UpstreamDocument.Escape(type)}";
-            if (document.Follow(media, ref place) is not JsonObject known) continue;
+            var known = document.Follow(media, ref place);
             var copied = new JsonObject().Take(known, "example");
             if (known["schema"] is { } schema) copied["schema"] = schemas.Copy(schema, $"{place}/schema");
             if (Examples(known, place) is { } examples) copied["examples"] = examples;
@@ -111,7 +116,8 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
         foreach (var (name, example) in examples)
         {
             var place = $"{at}/examples/{UpstreamDocument.Escape(name)}";
-            if (document.Follow(example, ref place) is JsonObject known && !known["value"].LooksLikeReference()) to[name] = new JsonObject().Take(known, "summary", "description", "value");
+            var known = document.Follow(example, ref place);
+            if (!known["value"].LooksLikeReference()) to[name] = new JsonObject().Take(known, "summary", "description", "value");
         }
         return to.Count > 0 ? to : null;
     }

@@ -1,5 +1,6 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 using Gateway.Configuration;
 using Gateway.Routes;
 using Microsoft.OpenApi;
@@ -8,34 +9,55 @@ using Microsoft.OpenApi.Reader;
 namespace Gateway.Contract.Republished;
 
 /// <summary>The routes as a document of their own: out of the upstream's, where there is one, else as bare as they are known.</summary>
-internal static partial class RepublishedRoutes
+internal static class RepublishedRoutes
 {
     public const string Tag = "Routes";
 
-    /// <summary>Adds a line for whatever keeps the upstream's document from being republished.</summary>
-    public static void Check(Mistakes mistakes, GatewayOptions options)
+    /// <summary>The upstream's document; null: there is none.</summary>
+    /// <exception cref="WrongConfigurationException">It cannot be republished: a line for each route that keeps it from that.</exception>
+    public static UpstreamDocument? Read(GatewayOptions options)
     {
         const string Key = "Upstream:OpenApiDocument";
-        if (options.Upstream.OpenApiDocument.Length == 0) return;
-        UpstreamDocument document;
+        var mistakes = new Mistakes();
+        UpstreamDocument? document = null;
         try
         {
+            if (options.Upstream.OpenApiDocument.Length == 0) return null;
             document = UpstreamDocument.Read(options.Upstream.OpenApiDocument);
         }
         catch (RepublishingException e)
         {
             mistakes.Add(Key, e.Message);
-            return;
         }
-        foreach (var route in ForwardedRoute.Of(options.Routes))
+        foreach (var route in document is null ? [] : ForwardedRoute.Of(options.Routes))
         {
             try
             {
-                Parse(Compose(document, [route], [], options.Upstream.BaseAddress));
+                Try(Make(document, [route], [], options.Upstream.BaseAddress));
             }
             catch (RepublishingException e)
             {
                 mistakes.Add(Key, e.Message);
+            }
+        }
+        mistakes.ThrowIfAny();
+        return document;
+    }
+
+    // What the library lets in, and then cannot write.
+    private static void Try(OpenApiDocument document)
+    {
+        foreach (var version in (ReadOnlySpan<OpenApiSpecVersion>)[OpenApiSpecVersion.OpenApi3_0, OpenApiSpecVersion.OpenApi3_1])
+        {
+            using var text = new StringWriter(CultureInfo.InvariantCulture);
+            document.SerializeAs(version, new OpenApiJsonWriter(text));
+            try
+            {
+                using var _ = JsonDocument.Parse(text.ToString());
+            }
+            catch (JsonException e)
+            {
+                throw new RepublishingException($"it holds what cannot be written as JSON: {e.Message}");
             }
         }
     }
@@ -55,9 +77,9 @@ internal static partial class RepublishedRoutes
         else
         {
             var collector = new SchemaCollector(document, taken);
-            var copier = new OperationCopier(document, collector);
+            var copier = new OperationCopier(document, collector, baseAddress.AbsolutePath);
             foreach (var route in routes) paths[route.Template.Text] = new JsonObject { ["get"] = copier.Copy(route) };
-            foreach (var (name, schema) in collector.Collected) schemas[name] = schema;
+            foreach (var (name, schema) in collector.Collect()) schemas[name] = schema;
         }
         foreach (var operation in paths.Select(path => (JsonObject)path.Value!["get"]!))
         {
@@ -78,7 +100,7 @@ internal static partial class RepublishedRoutes
             ["paths"] = paths,
             ["components"] = new JsonObject { ["schemas"] = schemas },
         };
-        return (JsonObject)WithoutHost(composed, new Regex($"(https?://)?{Regex.Escape(baseAddress.Authority)}(?![A-Za-z0-9.-])", RegexOptions.IgnoreCase, TimeSpan.FromSeconds(1)))!;
+        return (JsonObject)new HostRemover(baseAddress.Authority).Remove(composed)!;
     }
 
     private static JsonObject Bare(ForwardedRoute route)
@@ -94,17 +116,16 @@ internal static partial class RepublishedRoutes
 
     private static OpenApiDocument Parse(JsonObject composed)
     {
-        var read = OpenApiDocument.Parse(composed.ToJsonString(), "json", new OpenApiReaderSettings());
-        if (read.Diagnostic?.Errors is { Count: > 0 } errors) throw new RepublishingException(string.Join("; ", errors.Select(error => $"{error.Pointer}: {error.Message}")));
-        return read.Document!;
+        try
+        {
+            // What is not as it should be, but does no harm, is the upstream's.
+            var read = OpenApiDocument.Parse(composed.ToJsonString(), "json", new OpenApiReaderSettings { RuleSet = ValidationRuleSet.GetEmptyRuleSet() });
+            if (read.Diagnostic?.Errors is not { Count: > 0 } errors) return read.Document!;
+            throw new RepublishingException(string.Join("; ", errors.Select(error => $"{error.Pointer}: {error.Message}")));
+        }
+        catch (Exception e) when (e is OpenApiException or InvalidOperationException or ArgumentException or FormatException)
+        {
+            throw new RepublishingException($"it holds what cannot be read: {e.Message}");
+        }
     }
-
-    // Where the upstream is concerns no consumer.
-    private static JsonNode? WithoutHost(JsonNode? node, Regex host) => node switch
-    {
-        JsonObject holder => new JsonObject(holder.Select(item => KeyValuePair.Create(item.Key, WithoutHost(item.Value, host)))),
-        JsonArray list => new JsonArray([.. list.Select(item => WithoutHost(item, host))]),
-        JsonValue value when value.TryGetValue<string>(out var text) => host.Replace(text, ""),
-        _ => node?.DeepClone(),
-    };
 }

@@ -47,10 +47,9 @@ internal sealed class RouteOperations(LiveConfiguration configuration, Forwarded
     }
 }
 
-/// <summary>The upstream's document as it was at the start, when the routes were.</summary>
+/// <summary>The upstream's document as it was at the start, when the routes were; one that is wrong stops it.</summary>
 internal sealed class UpstreamContract(LiveConfiguration configuration)
 {
     /// <summary>Null: there is none.</summary>
-    public UpstreamDocument? Document { get; } =
-        configuration.Current.Upstream.OpenApiDocument is { Length: > 0 } file ? UpstreamDocument.Read(file) : null;
+    public UpstreamDocument? Document { get; } = RepublishedRoutes.Read(configuration.Current);
 }

@@ -5,53 +5,74 @@ namespace Gateway.Contract.Republished;
 
 /// <summary>
 /// Copies schemas out of the upstream's document, with each one that they reach and no other, under names of which none is
-/// taken.
+/// taken. What not every tool understands is left out, which makes a schema allow more and never less.
 /// </summary>
 /// <param name="taken">Names of the gateway's own schemas.</param>
 internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumerable<string> taken)
 {
     private const string Components = "#/components/schemas/";
 
-    private static readonly string[] OneSchema =
-        ["items", "additionalProperties", "not", "if", "then", "else", "contains", "propertyNames", "unevaluatedItems", "unevaluatedProperties", "contentSchema"];
+    private static readonly string[] OneSchema = ["items", "additionalProperties", "not"], ListOfSchemas = ["allOf", "anyOf", "oneOf"], MapOfSchemas = ["properties", "patternProperties"];
 
-    private static readonly string[] ListOfSchemas = ["allOf", "anyOf", "oneOf", "prefixItems"], MapOfSchemas = ["properties", "patternProperties", "dependentSchemas", "$defs"];
+    private static readonly string[] Data = ["default", "example", "examples", "enum"];
 
-    // They would give a reference another meaning.
-    private static readonly string[] Refused = ["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef"];
+    private static readonly string[] Plain =
+    [
+        "title", "description", "type", "format", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
+        "pattern", "maxItems", "minItems", "uniqueItems", "maxProperties", "minProperties", "required", "readOnly", "writeOnly", "deprecated", "xml",
+    ];
+
+    // They would give a reference another meaning; and the last is YAML's, which the reader leaves as it is.
+    private static readonly string[] Refused = ["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "<<"];
 
     // Names that differ in case alone are one to many a generator.
     private readonly HashSet<string> _taken = new(taken, StringComparer.OrdinalIgnoreCase);
     private readonly Dictionary<string, string> _nameOf = new(StringComparer.Ordinal);
+    private readonly Queue<(string Name, JsonNode Schema, string At)> _reached = [];
 
-    /// <summary>What was reached so far, by its new name.</summary>
-    public SortedDictionary<string, JsonNode> Collected { get; } = new(StringComparer.Ordinal);
+    /// <summary>Everything that was reached, by its new name.</summary>
+    /// <exception cref="RepublishingException">A reference within it leads nowhere.</exception>
+    public SortedDictionary<string, JsonNode> Collect()
+    {
+        var collected = new SortedDictionary<string, JsonNode>(StringComparer.Ordinal);
+        while (_reached.TryDequeue(out var next)) collected[next.Name] = Copy(next.Schema, next.At);
+        return collected;
+    }
 
     /// <param name="at">Where it stands, as a JSON pointer.</param>
     /// <exception cref="RepublishingException">A reference within it leads nowhere.</exception>
-    public JsonNode Copy(JsonNode schema, string at)
+    public JsonNode Copy(JsonNode? schema, string at)
     {
-        // true and false are schemas, too.
-        if (schema is not JsonObject from) return schema.DeepClone();
-        var to = new JsonObject();
-        foreach (var (key, value) in from)
+        if (schema is JsonValue value && value.TryGetValue<bool>(out var isAnything)) return isAnything ? new JsonObject() : new JsonObject { ["not"] = new JsonObject() };
+        if (schema is not JsonObject from) throw new RepublishingException($"{at} is no schema");
+        foreach (var key in Refused)
         {
-            if (key.StartsWith("x-", StringComparison.Ordinal) || key is "externalDocs" or "$schema" or "$comment" || value is null) continue;
-            if (Refused.Contains(key)) throw new RepublishingException($"{at}/{key}: such references cannot be followed; use $ref");
-            to[key] = key switch
-            {
-                "$ref" when value is JsonValue => Components + NameOf(from.Text(key) ?? "", at),
-                "discriminator" when value is JsonObject discriminator => Discriminator(from, discriminator, at),
-                _ when OneSchema.Contains(key) => Copy(value, $"{at}/{key}"),
-                _ when ListOfSchemas.Contains(key) && value is JsonArray list => new JsonArray([.. list.Select((item, i) => item is null ? null : Copy(item, $"{at}/{key}/{i}"))]),
-                _ when MapOfSchemas.Contains(key) && value is JsonObject map => new JsonObject(map.Where(item => item.Value is not null)
-                    .Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Copy(item.Value!, $"{at}/{key}/{UpstreamDocument.Escape(item.Key)}")))),
-                // Data.
-                _ when value.LooksLikeReference() => null,
-                _ => value.DeepClone(),
-            };
-            if (to[key] is null) to.Remove(key);
+            if (from.ContainsKey(key)) throw new RepublishingException($"{at}/{key}: such references cannot be followed; use $ref");
         }
+        var to = new JsonObject().Take(from, Plain);
+        if (from.Text("$ref") is { } reference) to["$ref"] = Components + NameOf(reference, at);
+        if (from["nullable"] is { } nullable && document.Version.StartsWith("3.0", StringComparison.Ordinal)) to["nullable"] = nullable.DeepClone();
+        foreach (var key in Data)
+        {
+            if (from[key] is { } data && !data.LooksLikeReference()) to[key] = data.DeepClone();
+        }
+        // Not every tool knows the newer form of it, nor do all keep its type.
+        if (from.ContainsKey("const")) to["enum"] = new JsonArray(from["const"]?.DeepClone());
+        foreach (var key in OneSchema)
+        {
+            // Behind a list of first ones, it is about the rest.
+            if (from[key] is not { } inner || (key == "items" && from.ContainsKey("prefixItems"))) continue;
+            to[key] = key == "additionalProperties" && inner is JsonValue ? inner.DeepClone() : Copy(inner, $"{at}/{key}");
+        }
+        foreach (var key in ListOfSchemas)
+        {
+            if (from[key] is JsonArray list) to[key] = new JsonArray([.. list.Select((item, i) => Copy(item, $"{at}/{key}/{i}"))]);
+        }
+        foreach (var key in MapOfSchemas)
+        {
+            if (from[key] is JsonObject map) to[key] = new JsonObject(map.Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Copy(item.Value, $"{at}/{key}/{UpstreamDocument.Escape(item.Key)}"))));
+        }
+        if (from["discriminator"] is JsonObject discriminator) to["discriminator"] = Discriminator(from, discriminator, at);
         return to;
     }
 
@@ -59,16 +80,14 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
     {
         if (_nameOf.TryGetValue(reference, out var known)) return known;
         var target = document.Find(reference, at);
-        var name = Free(reference);
-        // Before it is looked into, for it may lead back here.
-        _nameOf[reference] = name;
-        Collected[name] = Copy(target, reference);
+        var name = _nameOf[reference] = Free(reference);
+        _reached.Enqueue((name, target, reference));
         return name;
     }
 
     private string Free(string reference)
     {
-        var wanted = NoName().Replace(Uri.UnescapeDataString(reference[(reference.LastIndexOf('/') + 1)..]), "_");
+        var wanted = NoName().Replace(UpstreamDocument.NameIn(reference), "_");
         var name = wanted;
         for (var i = 1; !_taken.Add(name); i++) name = i == 1 ? $"Upstream{wanted}" : $"Upstream{wanted}{i}";
         return name;
@@ -83,19 +102,18 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
             to["mapping"] = new JsonObject(mapping.Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Components + NameOf(Reference($"{item.Value}"), $"{at}/discriminator/mapping"))));
             return to;
         }
-        // Without, they go by the names of whatever extends this one.
+        // Without, they go by the names of the alternatives, or of whatever extends this one.
         var implied = new JsonObject();
-        foreach (var (name, schema) in document.Schemas)
-        {
-            if ((schema as JsonObject)?["allOf"] is not JsonArray parents || !parents.OfType<JsonObject>().Any(parent => ReferenceEquals(TargetOf(parent), owner))) continue;
-            implied[name] = Components + NameOf(Components + UpstreamDocument.Escape(name), at);
-        }
+        var alternatives = ListOfSchemas.SelectMany(key => owner[key] as JsonArray ?? []).OfType<JsonObject>().Select(one => one.Text("$ref")).OfType<string>();
+        var heirs = document.Schemas.Where(schema => (schema.Value as JsonObject)?["allOf"] is JsonArray parents && parents.OfType<JsonObject>().Any(parent => ReferenceEquals(TargetOf(parent), owner)))
+            .Select(schema => Components + UpstreamDocument.Escape(schema.Key));
+        foreach (var reference in alternatives.Concat(heirs)) implied[UpstreamDocument.NameIn(reference)] = Components + NameOf(reference, at);
         if (implied.Any(item => $"{item.Value}" != Components + item.Key)) to["mapping"] = implied;
         return to;
     }
 
     private JsonNode? TargetOf(JsonObject node) => node.Text("$ref") is { } reference && reference.StartsWith(Components, StringComparison.Ordinal)
-        ? document.Schemas[Uri.UnescapeDataString(reference[Components.Length..]).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)] : null;
+        ? document.Schemas[UpstreamDocument.NameIn(reference)] : null;
 
     private string Reference(string mapped) => document.Schemas.ContainsKey(mapped) ? Components + UpstreamDocument.Escape(mapped) : mapped;
 
