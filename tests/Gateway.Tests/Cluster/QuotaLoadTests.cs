@@ -13,7 +13,7 @@ public sealed class QuotaLoadTests
 
     // Longer, where there is time: GATEWAY_QUOTA_SECONDS=60.
     private static readonly TimeSpan Length =
-        TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("GATEWAY_QUOTA_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 15);
+        TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("GATEWAY_QUOTA_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 10);
 
     [Fact]
     public async Task They_admit_what_the_quota_allows_and_say_truly_when_to_come_back()

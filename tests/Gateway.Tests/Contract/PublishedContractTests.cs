@@ -1,7 +1,11 @@
 using System.Net;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Gateway.Operations;
 using Gateway.Tests.Infrastructure;
+using Microsoft.OpenApi;
+using Microsoft.OpenApi.YamlReader;
+using SharpYaml.Serialization;
 
 namespace Gateway.Tests.Contract;
 
@@ -29,6 +33,27 @@ public sealed class PublishedContractTests
         Assert.Equal("public, max-age=300", first.Headers.CacheControl!.ToString());
         Assert.Equal(first.Headers.ETag, second.Headers.ETag);
     }
+
+    [Theory]
+    [InlineData("openapi/v0")]
+    [InlineData("openapi/3.0/v0")]
+    public async Task Both_forms_say_the_same(string path)
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        var json = await client.GetStringAsync(new Uri(path + ".json", UriKind.Relative), World.Cancellation);
+        var yaml = new YamlStream();
+        yaml.Load(new StringReader(await client.GetStringAsync(new Uri(path + ".yaml", UriKind.Relative), World.Cancellation)));
+        Assert.Equal(Leaves(JsonNode.Parse(json), "#"), Leaves(yaml.Documents[0].ToJsonNode(), "#"));
+    }
+
+    private static List<string> Leaves(JsonNode? node, string at) => node switch
+    {
+        JsonObject holder => [.. holder.OrderBy(item => item.Key, StringComparer.Ordinal).SelectMany(item => Leaves(item.Value, $"{at}/{item.Key}"))],
+        JsonArray list => [.. list.SelectMany((item, i) => Leaves(item, $"{at}/{i}"))],
+        // So the library reads a null.
+        _ => [$"{at}: {(node.IsJsonNullSentinel() ? "" : node?.ToJsonString())}"],
+    };
 
     [Fact]
     public async Task The_committed_document_is_the_published_one()

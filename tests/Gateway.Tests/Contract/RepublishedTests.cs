@@ -153,6 +153,17 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
+    public async Task A_null_in_yaml_is_one()
+    {
+        var made = await MakeAsync("""
+            openapi: 3.1.0
+            paths: { /a: { get: { responses: { 200: { description: x, content: { application/json: { schema: { enum: [ null, "null", ~ ] }, example: { a: null, b: 2026-01-31, c: 1.50 } } } } } } } }
+            """);
+        var media = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!;
+        Assert.Equal("""{"schema":{"enum":[null,"null",null]},"example":{"a":null,"b":"2026-01-31","c":1.50}}""", media.ToJsonString());
+    }
+
+    [Fact]
     public async Task Alternatives_keep_the_words_that_tell_them_apart_where_they_are_renamed()
     {
         var made = await MakeAsync("""

@@ -10,14 +10,12 @@ public sealed class TypeScriptClientTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    [Theory]
-    [InlineData("openapi/v0.json")]
-    [InlineData("openapi/3.0/v0.yaml")]
-    public async Task It_compiles_under_strict_settings_and_gets_typed_jobs_and_problems(string contract)
+    [Fact]
+    public async Task It_compiles_under_strict_settings_and_gets_typed_jobs_and_problems()
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
-        await CompileAsync(world, contract, "consumer.ts");
+        await CompileAsync(world, "openapi/v0.yaml", "consumer.ts");
 
         var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "consumer.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.SurveyKey,
             "survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden", "other/finished-1", "survey-1/missing", "survey-1/finished-2"]);
@@ -39,7 +37,7 @@ public sealed class TypeScriptClientTests : IDisposable
         await NpmTools.NeedAsync();
         using var upstream = new RepublishedWorld();
         await using var world = await upstream.StartAsync("3.0.3");
-        await CompileAsync(world, "openapi/v0.json", "routes.ts");
+        await CompileAsync(world, "openapi/3.0/v0.json", "routes.ts");
 
         var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "routes.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.MappingKey]);
 

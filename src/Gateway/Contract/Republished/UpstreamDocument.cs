@@ -129,13 +129,22 @@ internal sealed class UpstreamDocument
         }
     }
 
+    // The library has a value of its own that stands for null.
+    private static JsonNode? WithNulls(JsonNode? node) => node switch
+    {
+        JsonObject holder => new JsonObject(holder.Select(item => KeyValuePair.Create(item.Key, WithNulls(item.Value)))),
+        JsonArray list => new JsonArray([.. list.Select(WithNulls)]),
+        _ when node.IsJsonNullSentinel() => null,
+        _ => node?.DeepClone(),
+    };
+
     private static JsonNode? ReadYaml(string text)
     {
         try
         {
             var yaml = new YamlStream();
             yaml.Load(new StringReader(text));
-            return yaml.Documents.Count == 0 ? null : yaml.Documents[0].ToJsonNode();
+            return yaml.Documents.Count == 0 ? null : WithNulls(yaml.Documents[0].ToJsonNode());
         }
         catch (Exception e) when (e is SharpYaml.YamlException or OpenApiReaderException or InvalidOperationException or ArgumentException or FormatException or NotSupportedException)
         {
