@@ -48,7 +48,7 @@ internal static class ContractExamples
             ["traceId"] = TraceId,
         };
         if (type == ProblemType.QuotaExceeded) body["violated-policies"] = new JsonArray("standard");
-        if (type.Slug.StartsWith("upstream-", StringComparison.Ordinal) && type.Status is 400 or 403) body["error"] = new JsonObject { ["code"] = "E42", ["message"] = "What the upstream says." };
+        if (type.Slug.StartsWith("upstream-", StringComparison.Ordinal) && type.Status is 400 or 403 or 404) body["error"] = new JsonObject { ["code"] = "E42", ["message"] = "What the upstream says." };
         return body;
     }
 
