@@ -71,6 +71,8 @@ public sealed class RepublishedTests : IDisposable
         Assert.DoesNotContain("is data here", document.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal(["Jobs", "Routes", "Workflows"], document["tags"]!.AsArray().Select(tag => $"{tag!["name"]}").Order(StringComparer.Ordinal));
 
+        Assert.Equal("What runs at /flows.", $"{document["tags"]!.AsArray().Single(tag => $"{tag!["name"]}" == "Workflows")!["description"]}");
+
         // 3.0 says nullable, 3.1 lists null.
         var note = document["components"]!["schemas"]!["Workflow"]!["properties"]!["note"]!;
         Assert.Equal(["null", "string"], note["type"]!.AsArray().Select(type => $"{type}").Order(StringComparer.Ordinal));
@@ -85,6 +87,7 @@ public sealed class RepublishedTests : IDisposable
         var scenes = Get(document, "/v0/scenes/{scene}");
         Assert.Equal(("scenes", "GET /v0/scenes/{scene}"), ($"{scenes["operationId"]}", $"{scenes["summary"]}"));
         Assert.Equal(["scene", "page"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
+        Assert.Equal([Gateway.Jobs.JobAddress.Form, ""], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["description"]}"));
         Assert.Contains("429", Names(scenes["responses"]));
     }
 
@@ -101,6 +104,10 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("/paths/~1v0~1scenes/get", "none", "it describes no GET /v0/scenes, of Routes:scenes")]
     [InlineData("/components/schemas/Label", "none", "#/components/schemas/Label is no schema")]
     [InlineData("/components/schemas/Friend/properties/of/$ref", "#/info/title", "#/info/title is no schema")]
+    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/tags/3/name", "#/components/schemas/Friend/properties/of/$ref: there is no '#/tags/3/name'")]
+    [InlineData("/components/schemas/Label/maximum", "none", "it holds what cannot be written as JSON: ")]
+    [InlineData("/components/schemas/Label/type", "none", "#/components/schemas/Label/type: ")]
+    [InlineData("/components/schemas/Label/maxLength", "none", "it holds what cannot be read: ")]
     [InlineData("/components/schemas/Label/<<", "none", "#/components/schemas/Label/<<: such references cannot be followed")]
     public void A_document_that_cannot_be_republished_stops_the_start_and_says_where(string place, string value, string expected)
     {
@@ -140,6 +147,12 @@ public sealed class RepublishedTests : IDisposable
         { """{"anyOf":[{"type":"string"},true]}""", """{"anyOf":[{"type":"string"},{}]}""" },
         { """{"type":"object","additionalProperties":false}""", """{"type":"object","additionalProperties":false}""" },
         { """{"type":"string","nullable":true,"contentEncoding":"base64","if":{"$ref":"#/nowhere"}}""", """{"type":"string"}""" },
+        { """{"not":{"type":"string","x-internal":1}}""", """{"not":{"type":"string"}}""" },
+        { """{"type":"object","patternProperties":{"^a":{"type":"string","x-internal":1}}}""", """{"patternProperties":{"^a":{"type":"string"}},"type":"object"}""" },
+        { """{"type":"object","default":{"a":{"$ref":"no"}},"example":[{"$ref":"no"}]}""", """{"type":"object"}""" },
+        { """{"type":"string","title":"At HTTP://API/x","default":"http://api/a","example":"http://api/b","examples":["http://api/c"]}""",
+            """{"examples":["/c"],"title":"At /x","type":"string","default":"/a","example":"/b"}""" },
+        { """{"type":"object","properties":{"title":{"enum":["http://api/x"]}}}""", """{"type":"object","properties":{"title":{"enum":["http://api/x"]}}}""" },
         { """{"type":"string","pattern":"^api$","enum":["api","see http://api/x"],"description":"At http://api/x, an api."}""",
             """{"pattern":"^api$","enum":["api","see http://api/x"],"type":"string","description":"At /x, an api."}""" },
     };
@@ -177,6 +190,53 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Theory]
+    [InlineData("""{"propertyName":"kind","mapping":{"cat":"Cat","job":"#/components/schemas/Job"}}""", """{"propertyName":"kind","mapping":{"cat":"#/components/schemas/Cat","job":"#/components/schemas/UpstreamJob"}}""")]
+    [InlineData("""{"propertyName":"kind"}""", """{"propertyName":"kind"}""")]
+    public async Task The_words_that_tell_alternatives_apart_are_the_upstreams_or_as_they_were(string discriminator, string published)
+    {
+        var made = await MakeAsync($$"""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":
+              {"oneOf":[{"$ref":"#/components/schemas/Cat"}],"discriminator":{{discriminator}} } } } } } } } },
+             "components":{"schemas":{"Job":{"type":"object"},"Cat":{"type":"object"} } } }
+            """);
+        var schema = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!;
+        Assert.Equal(published, schema["discriminator"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_schema_whose_name_is_none_or_taken_has_another()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":{"oneOf":[
+              {"$ref":"#/components/schemas/Page%3CJob~1Task%3E"},{"$ref":"#/components/schemas/UpstreamJob"},{"$ref":"#/components/schemas/job"},{"$ref":"#/components/schemas/All~01"}]}}}}}}}},
+             "components":{"schemas":{"Page<Job/Task>":{"type":"object"},"UpstreamJob":{"type":"object"},"job":{"type":"object"},"All~1":{"type":"object"}}}}
+            """);
+        Assert.Equal(["All_1", "Page_Job_Task_", "UpstreamJob", "Upstreamjob2"], Names(made["components"]!["schemas"]).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Of_an_operation_comes_all_that_a_consumer_needs()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.1.0","paths":{"/a/{id}":{
+              "parameters":[{"name":"id","in":"path","schema":{"type":"string"}},{"name":"page","in":"query","description":"Of the path."},{"name":"sort","in":"query","description":"Of the path."}],
+              "get":{"operationId":"GETJOBBYID","tags":[],"summary":"See http://api/docs.",
+                "parameters":[{"name":"page","in":"query","description":"Of the operation.","example":{"$ref":"no"},"content":{"application/json":{"schema":{"type":"integer"}}},"examples":{"second":{"value":2},"odd":{"summary":"x","value":{"$ref":"no"}}}}],
+                "responses":{"304":{"description":"As it was."},"404":{"description":"None."}}}}}}
+            """, "http://api/", "/a/{id}", "page", "sort");
+        var operation = Get(made, "/a/{id}");
+
+        Assert.Equal(("GETJOBBYIDOfUpstream", "See /docs.", "Passed on to the upstream, and its answer back. Nothing is cached."),
+            ($"{operation["operationId"]}", $"{operation["summary"]}", $"{operation["description"]}"));
+        Assert.Equal(["Routes"], operation["tags"]!.AsArray().Select(tag => $"{tag}"));
+        Assert.Equal(
+            """
+            [{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"name":"page","in":"query","description":"Of the operation.","examples":{"second":{"value":2}},"content":{"application/json":{"schema":{"type":"integer"}}}},{"name":"sort","in":"query","description":"Of the path."}]
+            """.Trim(), operation["parameters"]!.ToJsonString());
+        Assert.Equal("""{"304":{"description":"As it was."},"200":{"description":"What the upstream answered."}}""", operation["responses"]!.ToJsonString());
+    }
+
+    [Theory]
     [InlineData("https://up.example/v0", "/things", "http://api/", "/v0/things")]
     [InlineData("/v0/", "/things", "http://api/", "/v0/things")]
     [InlineData("https://up.example/v0", "/things", "http://api/v0", "/things")]
@@ -185,6 +245,23 @@ public sealed class RepublishedTests : IDisposable
     {
         var made = await MakeAsync($$"""{"openapi":"3.0.0","servers":[{"url":"{{server}}"}],"paths":{"{{path}}":{"get":{"operationId":"it","responses":{} } } } }""", address, route);
         Assert.Equal("it", $"{made["paths"]![route]!["get"]!["operationId"]}");
+    }
+
+    [Fact]
+    public async Task The_servers_of_a_path_count_before_those_of_the_document()
+    {
+        var made = await MakeAsync("""{"openapi":"3.0.0","servers":[{"url":"/v1"}],"paths":{"/things":{"servers":[{"url":"/v0"}],"get":{"operationId":"it","responses":{}}}}}""", route: "/v0/things");
+        Assert.Equal("it", $"{Get(made, "/v0/things")["operationId"]}");
+    }
+
+    [Fact]
+    public async Task What_a_reference_leads_to_may_be_one_again()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"$ref":"#/components/responses/One"}}}}},
+             "components":{"responses":{"One":{"$ref":"#/components/responses/Two"},"Two":{"$ref":"#/components/responses/Three"},"Three":{"description":"It."}}}}
+            """);
+        Assert.Equal("It.", $"{Get(made, "/a")["responses"]!["200"]!["description"]}");
     }
 
     [Fact]
@@ -222,11 +299,11 @@ public sealed class RepublishedTests : IDisposable
         Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
     }
 
-    private async Task<JsonObject> MakeAsync(string document, string address = "http://api/", string route = "/a")
+    private async Task<JsonObject> MakeAsync(string document, string address = "http://api/", string route = "/a", params List<string> query)
     {
         var file = Path.Combine(_folder.FullName, "upstream");
         await File.WriteAllTextAsync(file, document, World.Cancellation);
-        var options = new GatewayOptions { Upstream = { OpenApiDocument = file, BaseAddress = new Uri(address) }, Routes = { ["r"] = new() { Path = route } } };
+        var options = new GatewayOptions { Upstream = { OpenApiDocument = file, BaseAddress = new Uri(address) }, Routes = { ["r"] = new() { Path = route, Query = query } } };
         var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options), ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
         return (JsonObject)JsonNode.Parse(await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation))!;
     }
