@@ -55,14 +55,14 @@ public sealed class ForwardingTests
         var seen = Script(world, "/v0/workflows");
 
         using var answer = await GetAsync(world, "V0/Workflows/?page=2&secret=1&tag=a%20b&tag=c%26d&Page=3", World.MappingKey,
-            ("Accept", "application/json"), ("If-None-Match", "\"x\""), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"), ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("baggage", "a=1"));
+            ("Accept", "application/json"), ("Accept-Language", "de"), ("If-None-Match", "\"x\""), ("If-Modified-Since", "Sun, 01 Feb 2026 00:00:00 GMT"), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"), ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("baggage", "a=1"));
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var (target, headers) = Assert.Single(seen);
         Assert.Equal("/v0/workflows?page=2&page=3&tag=a%20b&tag=c%26d", target);
         Assert.Equal(Canary.Credential, headers["Authorization"]);
         headers.Remove("traceparent");
-        Assert.Equal(["Accept", "Accept-Encoding", "Authorization", "Host", "If-None-Match", "User-Agent"], headers.Keys.Order());
+        Assert.Equal(["Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Host", "If-Modified-Since", "If-None-Match", "User-Agent"], headers.Keys.Order());
         Assert.Equal(("identity", "Gateway", world.Upstream.Address.Authority), (headers["Accept-Encoding"], headers["User-Agent"], headers["Host"]));
     }
 
@@ -127,7 +127,7 @@ public sealed class ForwardingTests
         Assert.Equal("400 /problems/invalid-identifier", await SayAsync(world, "v0/workflows/a%20b", World.MappingKey));
 
         // A team's list is read again while running.
-        world.Gateway.Reconfigure(("Teams:survey:Routes:0", "workflows"));
+        world.Gateway.Reconfigure(("Teams:survey:Routes:0", "Workflows"));
         Assert.Equal("200", await SayAsync(world, "v0/workflows", World.SurveyKey));
         Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/survey-1", World.SurveyKey));
     }
@@ -185,6 +185,48 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public async Task So_it_is_504_where_a_route_waits_for_less()
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows/survey-1/events", http => Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default));
+        Assert.Equal("504 /problems/upstream-timeout", await SayAsync(world, "v0/workflows/survey-1/events", World.MappingKey));
+    }
+
+    [Fact]
+    public async Task A_stream_that_begins_well_tells_that_the_upstream_is_well_again()
+    {
+        await using var world = await World.StartAsync(Routes);
+        Script(world, "/v0/workflows", http =>
+        {
+            http.Response.StatusCode = 500;
+            return Task.CompletedTask;
+        });
+        Script(world, "/v0/workflows/survey-1/events", async http =>
+        {
+            while (true)
+            {
+                await http.Response.WriteAsync("data: 1\n\n", http.RequestAborted);
+                await http.Response.Body.FlushAsync(http.RequestAborted);
+                await Task.Delay(100, http.RequestAborted);
+            }
+        });
+        for (var i = 0; i < 12; i++) await SayAsync(world, "v0/workflows", World.MappingKey);
+        using var client = new HttpClient { BaseAddress = world.Gateway.Address };
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
+        HttpResponseMessage? stream = null;
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
+        {
+            stream?.Dispose();
+            stream = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+            return stream.IsSuccessStatusCode;
+        }, "it is tried again");
+
+        using var job = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.OK, job.StatusCode);
+        stream!.Dispose();
+    }
+
+    [Fact]
     public async Task A_body_does_not_go_on_and_a_connection_becomes_no_other()
     {
         await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
@@ -238,7 +280,7 @@ public sealed class ForwardingTests
             await Task.Delay(300, World.Cancellation);
             go.Release();
         }
-        await Assert.ThrowsAnyAsync<Exception>(async () => await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation));
+        await Assert.ThrowsAnyAsync<IOException>(async () => await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation));
     }
 
     [Fact]
@@ -290,6 +332,27 @@ public sealed class ForwardingTests
             Assert.True(read.Length is 0 or >= 1000);
         }
         Assert.Contains(world.Gateway.Log.All, line => line.Contains("An answer of route workflows was cut short: EchoedCredential", StringComparison.Ordinal));
+        Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Nor_does_the_call_go_on_that_brought_it()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var over = new TaskCompletionSource();
+        Script(world, "/v0/workflows", async http =>
+        {
+            foreach (var piece in (string[])["data: 1\n\n", Canary.Credential])
+            {
+                await http.Response.WriteAsync(piece);
+                await http.Response.Body.FlushAsync();
+                await Task.Delay(100);
+            }
+            await Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+            over.SetResult();
+        });
+        await ReadAsFarAsItGoesAsync(world, "v0/workflows");
+        await over.Task.WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation);
     }
 
     public static TheoryData<string> Forms =>
@@ -402,6 +465,7 @@ public sealed class ForwardingTests
     [Theory]
     [InlineData("ETag")]
     [InlineData("Link")]
+    [InlineData("Last-Modified")]
     public async Task Nor_in_a_header(string header)
     {
         await using var world = await World.StartAsync(Routes);
@@ -432,9 +496,25 @@ public sealed class ForwardingTests
         var body = new byte[5_000_000];
         // Beginnings of the secret are everywhere.
         for (var i = 0; i < body.Length; i++) body[i] = (byte)"canary-5e"[i % 9];
-        Script(world, "/v0/workflows", http => http.Response.Body.WriteAsync(body).AsTask());
+        Script(world, "/v0/workflows", http =>
+        {
+            http.Response.ContentLength = body.Length;
+            return http.Response.Body.WriteAsync(body).AsTask();
+        });
         using var answer = await GetAsync(world, "v0/workflows");
+        Assert.Null(answer.Headers.TransferEncodingChunked);
         Assert.Equal(body, await answer.Content.ReadAsByteArrayAsync(World.Cancellation));
+    }
+
+    [Fact]
+    public async Task So_do_those_that_are_full_of_beginnings_in_the_longest_forms()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var beginning = string.Concat($"[{string.Join(',', Encoding.ASCII.GetBytes(Canary.Secret))}"[..^2].Select(c => $"\\u{(int)c:x4}"));
+        var body = string.Concat(Enumerable.Repeat($"\"{beginning}\" ", 500));
+        Script(world, "/v0/workflows", http => http.Response.WriteAsync(body));
+        using var answer = await GetAsync(world, "v0/workflows");
+        Assert.Equal(body, await answer.Content.ReadAsStringAsync(World.Cancellation));
     }
 
     private static List<(string Target, Dictionary<string, string> Headers)> Script(World world, string path, RequestDelegate? answer = null)

@@ -33,6 +33,9 @@ public sealed class OddUpstreamTests
 
     [Theory]
     [InlineData("HTTP/1.1 304 Not Modified\r\nETag: \"$\"\r\n\r\n", 502)]
+    [InlineData("HTTP/1.1 200 OK\r\nLink: <x>\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n", 502)]
+    [InlineData("HTTP/1.1 200 OK\r\nX-Other: $\r\nContent-Length: 2\r\n\r\n{}", 200)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\n{}", 200)]
     [InlineData("HTTP/1.1 205 Reset\r\nContent-Length: 2\r\n\r\n{}", 205)]
     [InlineData("HTTP/1.1 204 None\r\nContent-Length: 2\r\n\r\n{}", 204)]
     [InlineData("HTTP/1.1 200 OK\r\nLink: \u00ab>\r\nContent-Length: 2\r\n\r\n{}", 200)]
@@ -55,6 +58,15 @@ public sealed class OddUpstreamTests
             Assert.True(told.Headers.Contains(header), header);
         }
         Assert.False(told.Headers.Contains("Link") || (status >= 400 && told.Headers.ETag is not null));
+    }
+
+    [Fact]
+    public async Task An_answer_that_ends_early_is_logged_as_cut_short()
+    {
+        await using var upstream = new RawUpstream("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
+        await ReadAsync(world);
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("An answer of route workflows was cut short: CutShort", StringComparison.Ordinal));
     }
 
     [Theory]
