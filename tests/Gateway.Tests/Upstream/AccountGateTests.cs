@@ -60,6 +60,19 @@ public sealed class AccountGateTests
         Assert.NotNull((await waiting).Permit);
     }
 
+    [Fact]
+    public async Task However_calls_end_whose_beginning_was_told_the_upstream_is_well()
+    {
+        var gate = Open(perSecond: 1000, burst: 1000).Gate;
+        for (var i = 0; i < 20; i++)
+        {
+            var permit = (await Enter(gate)).Permit!;
+            await permit.TellAsync(CallEnd.Accepted, permit.Credential, isOver: false);
+            await EndAsync(permit, CallEnd.Failed);
+        }
+        Assert.NotNull((await Enter(gate)).Permit);
+    }
+
     [Theory]
     [InlineData(3.0)]
     [InlineData(70.0)]
