@@ -20,6 +20,37 @@ public sealed class CredentialTests
     public void What_cannot_be_sent_or_recognised_is_no_credential(string value) => Assert.False(Credential.TryParse(value, out _));
 
     [Fact]
+    public void Wherever_a_stream_is_cut_what_may_be_the_beginning_of_the_secret_is_held_back_and_little_else()
+    {
+        Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
+        Func<char, string>[] ways =
+        [
+            c => c is '"' or '\\' ? $"\\{c}" : $"{c}", c => $"\\u{(int)c:x4}", c => $"\\u{(int)c:X4}", c => $"%{(int)c:X2}", c => $"%{(int)c:x2}", c => $"%25{(int)c:x2}",
+            c => c is '"' ? "\\\\\\\"" : c is '\\' ? "\\\\\\\\" : $"\\\\u{(int)c:x4}",
+        ];
+        Gen.Select(Gen.Int[0, ways.Length - 1].Array[Secret.Length], Gen.Int[0, ways.Length + 3], Gen.String[Gen.Char[' ', '~'], 0, 30], Gen.Bool).Sample((mixed, way, before, isSpaced) =>
+        {
+            var bytes = Encoding.ASCII.GetBytes(Secret);
+            var start = before.Replace('\\', '.').Replace('%', '.') + "<";
+            // JSON's two ways mix, and a URL's; one of each within the other does not.
+            var form = way < 2 ? string.Concat(Secret.Select((c, i) => ways[mixed[i] % 3](c)))
+                : way < ways.Length ? string.Concat(Secret.Select(ways[way]))
+                : way == ways.Length ? Convert.ToHexString(bytes)
+                : way == ways.Length + 1 ? "[7," + string.Join(isSpaced ? ", " : ",", bytes)
+                : way == ways.Length + 2 ? "[" + string.Join(isSpaced ? " ,\n " : ",", bytes)
+                : string.Concat(Secret.Select(ways[mixed[0]]));
+            var whole = Encoding.ASCII.GetBytes(start + form + ">");
+            Assert.True(credential.IsIn(whole), form);
+            var given = 0;
+            for (var cut = start.Length; cut < whole.Length && !credential.IsIn(whole.AsSpan(0, cut)); cut++)
+            {
+                given = Math.Max(given, cut - credential.BeginningAtEndOf(whole.AsSpan(0, cut)));
+            }
+            Assert.InRange(given, start.Length, start.Length + "[7,".Length);
+        }, iter: 2000);
+    }
+
+    [Fact]
     public void The_secret_is_found_however_it_is_written()
     {
         Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
