@@ -75,7 +75,6 @@ internal sealed partial class RouteForwarder(
     private static void AskOnly(HttpContext http)
     {
         http.Features.Set<IHttpUpgradeFeature>(null);
-        http.Features.Set<IHttpExtendedConnectFeature>(null);
         http.Features.Set<IHttpRequestBodyDetectionFeature>(new NoBody());
     }
 

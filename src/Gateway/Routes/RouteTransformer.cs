@@ -21,7 +21,6 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
     public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
         proxyRequest.RequestUri = new Uri(baseAddress.AbsoluteUri.TrimEnd('/') + route.TargetOf(httpContext));
-        proxyRequest.Headers.Host = null;
         foreach (var name in RequestHeaders)
         {
             // What the client could not send would seem to be the upstream's failure.

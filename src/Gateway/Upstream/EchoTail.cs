@@ -15,7 +15,7 @@ internal sealed class EchoTail(byte[] bytes, int[] from, int open, int length)
     public int Length => length;
 
     /// <summary>Whether it may end within an array of bytes.</summary>
-    public bool EndsInArray => bytes.AsSpan().TrimEnd(" \t\r\n"u8) is [.., (byte)',' or (byte)'[' or (>= (byte)'0' and <= (byte)'9')];
+    public bool EndsInArray => bytes.AsSpan().TrimEnd(" \t\r\n"u8) is [.., (byte)',' or (>= (byte)'0' and <= (byte)'9')];
 
     public static EchoTail Of(ReadOnlySpan<byte> raw) =>
         new(raw.ToArray(), [.. Enumerable.Range(0, raw.Length)], raw.Length, raw.Length);

@@ -33,18 +33,18 @@ internal static class Operating
     public static string[] Findings(JsonElement report) =>
         [.. report.GetProperty("findings").EnumerateArray().Select(seen => $"{seen.GetProperty("pointer")} {seen.GetProperty("kind")} {seen.GetProperty("count")}")];
 
-    /// <summary>Counts what <c>gateway.drift</c> of one node is told, by its tags.</summary>
+    /// <summary>Counts what a counter of one node is told, by its tags.</summary>
     public sealed class Measured : IDisposable
     {
         private readonly MeterListener _listener = new();
 
         /// <param name="first">Done before each count, in the midst of a check.</param>
-        public Measured(GatewayNode node, Action? first = null)
+        public Measured(GatewayNode node, Action? first = null, string counter = "gateway.drift")
         {
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == "gateway.drift" && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name == counter && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
             {

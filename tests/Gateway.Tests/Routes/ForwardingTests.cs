@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Gateway.Tests.Drift;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
 using Microsoft.AspNetCore.Http;
@@ -36,6 +37,26 @@ public sealed class ForwardingTests
 
         Assert.Equal(HttpStatusCode.MethodNotAllowed, posted.StatusCode);
         Assert.Empty(seen);
+    }
+
+    [Fact]
+    public async Task Operators_see_how_often_each_is_asked_for_and_by_whom()
+    {
+        await using var world = await World.StartAsync(Routes);
+        using var requests = new Operating.Measured(world.Gateway, counter: "gateway.requests");
+        using var refusals = new Operating.Measured(world.Gateway, counter: "gateway.refusals");
+        Script(world, "/v0/workflows/survey-1");
+
+        await SayAsync(world, "v0/workflows/survey-1", World.SurveyKey);
+        await SayAsync(world, "v0/workflows/other", World.SurveyKey);
+        await SayAsync(world, "v0/workflows/a%20b", World.SurveyKey);
+        using var job = await world.GetAsync("finished-1");
+
+        Assert.Equal(
+            ["team= operation=workflow status=400: 1", "team=mapping operation=getJobById status=200: 1", "team=survey operation=workflow status=200: 1", "team=survey operation=workflow status=403: 1"],
+            requests.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
+        Assert.Equal(["reason=identifier: 1", "reason=route: 1"], refusals.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("403 for route workflow, workflow other, team survey, caller survey-test", StringComparison.Ordinal));
     }
 
     [Fact]
