@@ -1,6 +1,9 @@
 using System.Net;
+using Gateway.Jobs;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
+using Gateway.Upstream;
+using Microsoft.Extensions.DependencyInjection;
 using Simulator;
 
 namespace Gateway.Tests.Cluster;
@@ -58,6 +61,30 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         }
 
         Assert.Equal(OK, await asking);
+    }
+
+    [Fact]
+    public async Task A_dead_credential_that_is_replaced_while_Redis_is_asked_turns_nobody_away()
+    {
+        Replace(Canary.Credential);
+        await using var proxy = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(200) };
+        await using var world = await StartAsync(withRedis: true, ("ConnectionStrings:Redis", proxy.ConnectionString), (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        Task<Entry> EnterAsync()
+        {
+            Assert.True(JobAddress.TryCreate("survey-1", "finished-1", out var job));
+            return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromSeconds(10)).AsTask();
+        }
+        var dead = (await EnterAsync()).Permit!;
+        await dead.EndAsync(CallEnd.Unauthorized, dead.Credential);
+        Assert.Equal(UpstreamFault.CredentialDead, (await EnterAsync()).Fault);
+        proxy.SlowDown();
+
+        // It has looked into the file, and waits for Redis.
+        var entering = EnterAsync();
+        Replace(Canary.Next);
+
+        Assert.Equal(Canary.Next, (await entering).Permit?.Credential.HeaderValue);
     }
 
     [Theory]
