@@ -30,7 +30,9 @@ internal sealed class Program
         builder.Configuration.AddInMemoryCollection(overrides ?? []);
         // It would make the framework believe every proxy; here they are named.
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.WebHost.ConfigureKestrel(ServerBounds.Set);
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);

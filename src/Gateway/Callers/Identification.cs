@@ -33,6 +33,11 @@ internal sealed class Identification : IDisposable
         _tokens = new TokenVerifier(_provider, options.Jwt.Audience, options.Jwt.ClockSkew, IsAccessToken, clock);
     }
 
+    /// <summary>Whose gateway key a request carries, where it counts; null: it takes more than a look to say.</summary>
+    public Caller? FindKey(HttpContext http) =>
+        PresentedCredential.Find(http.Request.Headers, _cookie, out var value) is Presented.Key or Presented.Bearer
+            && _directory.Find(value) is { } known && Check(known, value, Guesses.SourceOf(http)) is { Caller: { IsOperator: false } caller } ? caller : null;
+
     public ValueTask<Identity> IdentifyAsync(HttpContext http)
     {
         var finding = FindAsync(http);

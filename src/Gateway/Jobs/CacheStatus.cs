@@ -1,4 +1,4 @@
-using System.Globalization;
+using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Jobs;
 
@@ -7,16 +7,12 @@ internal static class CacheStatus
 {
     public const string Name = "Gateway";
 
-    public static string Of(Lookup lookup, bool collapsed, DateTimeOffset now) => lookup.Origin switch
+    public static StringValues Of(Lookup lookup, bool collapsed, DateTimeOffset now) => lookup.Origin switch
     {
-        Origin.Hit => Hit(lookup.Snapshot!, now),
-        Origin.Stale => $"{Hit(lookup.Snapshot!, now)}; detail={lookup.Verdict.Detail}",
+        Origin.Hit => HitFields.Of(lookup.Snapshot!, now).CacheStatus,
+        Origin.Stale => $"{HitFields.Of(lookup.Snapshot!, now).CacheStatus}; detail={lookup.Verdict.Detail}",
         _ => Forwarded(lookup, collapsed),
     };
-
-    /// <summary>ttl: seconds of freshness left; negative where the snapshot is stale (section 2.5).</summary>
-    public static string Hit(JobSnapshot snapshot, DateTimeOffset now) => string.Create(
-        CultureInfo.InvariantCulture, $"{Name}; hit; ttl={(long)Math.Floor((snapshot.FreshUntil - now).TotalSeconds)}");
 
     private static string Forwarded(Lookup lookup, bool collapsed)
     {

@@ -7,6 +7,8 @@ internal readonly record struct JobAddress
 {
     public const int MaxLength = 128;
 
+    private const string Prefix = "/v0/workflows/", Middle = "/jobs/";
+
     public const string Form =
         "An identifier is 1 to 128 characters out of A-Z a-z 0-9 . _ ~ - and neither '.' nor '..'.";
 
@@ -31,6 +33,20 @@ internal readonly record struct JobAddress
         return fine;
     }
 
+    /// <summary>Reads the path of a job in the plain form; any other form of it is for routing to read.</summary>
+    public static bool TryRead(ReadOnlySpan<char> path, out JobAddress address)
+    {
+        address = default;
+        if (!path.StartsWith(Prefix, StringComparison.Ordinal)) return false;
+        var rest = path[Prefix.Length..];
+        var end = rest.IndexOf('/');
+        if (end < 0 || !rest[end..].StartsWith(Middle, StringComparison.Ordinal)) return false;
+        ReadOnlySpan<char> workflow = rest[..end], job = rest[(end + Middle.Length)..];
+        var fine = IsIdentifier(workflow) && IsIdentifier(job);
+        if (fine) address = new JobAddress(workflow.ToString(), job.ToString());
+        return fine;
+    }
+
     public static bool IsIdentifier(ReadOnlySpan<char> text) =>
         text.Length is > 0 and <= MaxLength && !text.ContainsAnyExcept(Unreserved) && text is not ("." or "..");
 
@@ -40,7 +56,6 @@ internal readonly record struct JobAddress
     /// </summary>
     public static bool IsShapeOf(ReadOnlySpan<char> path)
     {
-        const string Prefix = "/v0/workflows/", Middle = "/jobs/";
         if (!path.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)) return false;
         path = path[Prefix.Length..];
         var end = path.IndexOf('/');

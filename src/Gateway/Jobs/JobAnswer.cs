@@ -1,13 +1,16 @@
 using System.Globalization;
 using Gateway.Operations;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Jobs;
 
 /// <summary>Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.</summary>
-internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
+internal sealed class JobAnswer(JobSnapshot snapshot, StringValues cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
 {
-    private static readonly TimeSpan BrowserReuse = TimeSpan.FromSeconds(300);
+    private const int Piece = 64 * 1024;
+
+    private static readonly StringValues Json = "application/json";
 
     /// <summary>When to ask again, of a job that is not finished; null: there is no telling.</summary>
     public TimeSpan? NextPoll { get; init; }
@@ -17,50 +20,51 @@ internal sealed class JobAnswer(JobSnapshot snapshot, string cacheStatus, bool f
 
     public int Status { get; private set; } = StatusCodes.Status200OK;
 
-    public async ValueTask WriteAsync(HttpContext http)
+    public ValueTask WriteAsync(HttpContext http)
     {
         var representation = ContentNegotiation.Choose(snapshot, http.Request.Headers);
         var headers = http.Response.Headers;
         headers.ETag = representation.ETag;
-        headers.CacheControl = CacheControl();
         headers.Vary = Answers.Vary;
         headers["Cache-Status"] = cacheStatus;
         if (NextPoll is { } time) headers.RetryAfter = Seconds(time);
-        if (fromCache) headers.Age = Seconds(now - snapshot.FetchedAt);
+        if (fromCache)
+        {
+            var fields = HitFields.Of(snapshot, now);
+            headers.Age = fields.Age;
+            headers.CacheControl = snapshot.Kind == VerdictKind.Finished ? fields.CacheControl : CacheControl((now - snapshot.FetchedAt).TotalSeconds);
+        }
+        else headers.CacheControl = CacheControl(age: 0);
 
         if (MatchesIfNoneMatch(http.Request.Headers, representation.ETag))
         {
             http.Response.StatusCode = Status = StatusCodes.Status304NotModified;
-            return;
+            return default;
         }
-        headers.ContentType = "application/json";
+        headers.ContentType = Json;
         headers.ContentLength = representation.Body.Length;
         if (representation.ContentEncoding is { } coding) headers.ContentEncoding = coding;
-        if (HttpMethods.IsHead(http.Request.Method)) return;
-        await WriteAsync(http, representation.Body);
+        return HttpMethods.IsHead(http.Request.Method) ? default : WriteAsync(http, representation.Body);
     }
 
-    // In pieces, so that a large body takes no more of the server's buffers than a slow client's connection does.
-    private static async ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
+    private static ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
     {
-        const int Piece = 64 * 1024;
+        if (body.Length > Piece) return WritePiecesAsync(http, body);
+        // A token would be made for this request alone; what is left to write is less than the server holds for a connection.
+        var writing = http.Response.BodyWriter.WriteAsync(body);
+        return writing.IsCompletedSuccessfully ? default : new(writing.AsTask());
+    }
+
+    // So that a large body takes no more of the server's buffers than a slow client's connection does.
+    private static async ValueTask WritePiecesAsync(HttpContext http, ReadOnlyMemory<byte> body)
+    {
         var writer = http.Response.BodyWriter;
         for (; body.Length > Piece; body = body[Piece..]) await writer.WriteAsync(body[..Piece], http.RequestAborted);
         await writer.WriteAsync(body, http.RequestAborted);
     }
 
-    // What never changes again may be reused for a while without asking, and what does, until it is to be asked for again;
-    // nobody's copy outlives a signed URL within it.
-    private string CacheControl()
-    {
-        var reuse = snapshot.Kind == VerdictKind.Finished ? snapshot.FreshUntil - now < BrowserReuse ? snapshot.FreshUntil - now : BrowserReuse
-            : IsStale ? TimeSpan.Zero : NextPoll ?? TimeSpan.Zero;
-        if (snapshot.UrlsExpireAt is { } expiry && expiry - now < reuse) reuse = expiry - now;
-        if (reuse < TimeSpan.FromSeconds(1)) return "private, no-cache";
-        // It counts from when the upstream said it, as Age does (RFC 9111, section 4.2).
-        var age = fromCache ? now - snapshot.FetchedAt : TimeSpan.Zero;
-        return $"private, max-age={Seconds(TimeSpan.FromSeconds((long)age.TotalSeconds) + reuse)}";
-    }
+    private string CacheControl(double age) => HitFields.CacheControlOf(
+        snapshot, snapshot.Kind == VerdictKind.Finished ? HitFields.LongestReuse : IsStale ? TimeSpan.Zero : NextPoll ?? TimeSpan.Zero, Math.Max(0, (long)age), now);
 
     private static string Seconds(TimeSpan time) => Math.Max(0, (long)time.TotalSeconds).ToString(CultureInfo.InvariantCulture);
 

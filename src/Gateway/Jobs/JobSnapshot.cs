@@ -10,6 +10,9 @@ internal sealed class JobSnapshot
 
     private JobTimes? _times;
 
+    /// <summary>Those of the last hit.</summary>
+    public HitFields? HitFields { get; set; }
+
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public required long Order { get; init; }
 

@@ -22,8 +22,8 @@ internal sealed class JobSource(
     private readonly SingleFlight<JobKey, Lookup> _fills = new();
 
     /// <summary>A fresh snapshot out of this node's memory, or null.</summary>
-    public JobSnapshot? FindFresh(JobKey key) =>
-        cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(clock.GetUtcNow()) ? snapshot : null;
+    public JobSnapshot? FindFresh(JobKey key, DateTimeOffset now) =>
+        cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(now) ? snapshot : null;
 
     /// <summary>
     /// Joins this node's one fill of this job, or starts it. Where the last one failed, the answer is that of the failure

@@ -3,6 +3,18 @@ namespace Gateway.Limits;
 /// <summary>Step 4 of the request path: a permit of each quota that counts for a request, or of none.</summary>
 internal static class Admission
 {
+    /// <summary>The same of what this node has at hand. It waits for nothing, and where it fails nothing has changed.</summary>
+    public static bool TryTake(Quota[] quotas)
+    {
+        for (var taken = 0; taken < quotas.Length; taken++)
+        {
+            if (quotas[taken].TryTake()) continue;
+            while (taken > 0) quotas[--taken].Return();
+            return false;
+        }
+        return true;
+    }
+
     /// <returns>The quotas that refuse it; empty: it is admitted.</returns>
     public static ValueTask<Quota[]> TakeAsync(Quota[] quotas)
     {

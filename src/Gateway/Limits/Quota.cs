@@ -69,6 +69,14 @@ internal sealed class Quota
 
     private double Now => (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
 
+    /// <summary>Takes one permit that this node has at hand; where it has none, nothing has changed, and <see cref="TakeAsync"/> is to say.</summary>
+    public bool TryTake()
+    {
+        if (!TryTakeLeased() && (_shared.IsAvailable || _alone is null || !TakeAlone())) return false;
+        Interlocked.Increment(ref _taken);
+        return true;
+    }
+
     /// <summary>Takes one permit, if there is one. It waits only where the lease is used up.</summary>
     public ValueTask<bool> TakeAsync()
     {

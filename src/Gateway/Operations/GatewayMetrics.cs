@@ -15,8 +15,8 @@ internal sealed class GatewayMetrics
     public const string MeterName = "Gateway";
 
     private readonly Meter _meter;
-    private readonly Counter<long> _requests;
-    private readonly Counter<long> _cache;
+    private readonly ConcurrentDictionary<(string Team, string Operation, int Status), Tally> _requests = new();
+    private readonly Tally _hits = new(), _misses = new(), _collapsed = new(), _stale = new();
     private readonly Counter<long> _refusals;
     private readonly Counter<long> _quota;
     private readonly Counter<long> _upstreamCalls;
@@ -28,8 +28,9 @@ internal sealed class GatewayMetrics
     public GatewayMetrics(IMeterFactory factory)
     {
         var meter = _meter = factory.Create(MeterName);
-        _requests = meter.CreateCounter<long>("gateway.requests", "{request}", "Answered requests, by team, operation and status");
-        _cache = meter.CreateCounter<long>("gateway.cache.lookups", "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
+        // What each request counts is added up here, and asked for when somebody looks.
+        meter.CreateObservableCounter("gateway.requests", Requests, "{request}", "Answered requests, by team, operation and status");
+        meter.CreateObservableCounter("gateway.cache.lookups", Lookups, "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
         _refusals = meter.CreateCounter<long>("gateway.refusals", "{request}", "Requests refused before the look-up, by reason");
         _quota = meter.CreateCounter<long>("gateway.quota.exceeded", "{request}", "Requests that found no permit of a quota, by policy and mode");
         _upstreamCalls = meter.CreateCounter<long>("gateway.upstream.calls", "{call}",
@@ -60,22 +61,18 @@ internal sealed class GatewayMetrics
         _meter.CreateObservableGauge("gateway.cache.memory", bytes, "By", "Cached jobs in this node's memory");
 
     public void Answered(string team, string operation, int status) =>
-        _requests.Add(1, new("team", team), new("operation", operation), new("status", status));
+        _requests.GetOrAdd((team, operation, status), _ => new Tally()).Increment();
+
     public void ObserveDriftChecks(Func<CheckOutcome, long> count) => _meter.CreateObservableCounter("gateway.drift.checks",
         () => Enum.GetValues<CheckOutcome>().Select(outcome => new Measurement<long>(count(outcome), new KeyValuePair<string, object?>("outcome", outcome.ToString()))),
         "{job}", "Jobs of the upstream that were checked for drift, or were not, by outcome");
 
-
-    public void LookedUp(Origin origin, bool collapsed)
+    public void LookedUp(Origin origin, bool collapsed) => (origin switch
     {
-        var outcome = origin switch
-        {
-            Origin.Hit => "hit",
-            Origin.Stale => "stale",
-            _ => collapsed ? "collapsed" : "miss",
-        };
-        _cache.Add(1, new KeyValuePair<string, object?>("outcome", outcome));
-    }
+        Origin.Hit => _hits,
+        Origin.Stale => _stale,
+        _ => collapsed ? _collapsed : _misses,
+    }).Increment();
 
     public void Refused(string reason) => _refusals.Add(1, new KeyValuePair<string, object?>("reason", reason));
 
@@ -92,4 +89,15 @@ internal sealed class GatewayMetrics
 
     public void Filled(in Verdict verdict, TimeSpan time) =>
         _fills.Record(time.TotalSeconds, new("verdict", verdict.Kind.ToString()), new("detail", verdict.Detail));
+
+    private IEnumerable<Measurement<long>> Requests() => _requests.Select(one => new Measurement<long>(
+        one.Value.Count, new("team", one.Key.Team), new("operation", one.Key.Operation), new("status", one.Key.Status)));
+
+    private IEnumerable<Measurement<long>> Lookups()
+    {
+        foreach (var (outcome, tally) in new[] { ("hit", _hits), ("miss", _misses), ("collapsed", _collapsed), ("stale", _stale) })
+        {
+            yield return new Measurement<long>(tally.Count, new KeyValuePair<string, object?>("outcome", outcome));
+        }
+    }
 }
