@@ -64,23 +64,25 @@ internal sealed partial class RequestPath(
     {
         answering = Task.CompletedTask;
         var asked = http.Request;
-        // Pages of other origins are answered with more fields, and those who want a line for each request get one.
+        // Pages of other origins are told more.
         if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(HttpMethods.IsGet(asked.Method) || HttpMethods.IsHead(asked.Method))
-            || asked.Headers.Origin.Count > 0 || logger.IsEnabled(LogLevel.Debug)) return false;
+            || asked.Headers.Origin.Count > 0) return false;
 
         if (callers.FindKey(http) is not { } caller || caller.TeamFor(address.Workflow) is not { } team) return false;
         var key = new JobKey(team.Account, address);
         var now = clock.GetUtcNow();
-        if (jobs.FindFresh(key, now) is not { Kind: not VerdictKind.NotFound } job) return false;
+        if (jobs.FindFresh(key, now) is not { Kind: not VerdictKind.NotFound } job
+            || job.Find(ContentNegotiation.Wanted(asked.Headers)) is not { } representation) return false;
         var quotas = caller.QuotasOf(team);
         if (!Admission.TryTake(quotas)) return false;
 
         http.SetEndpoint(JobEndpoint);
         RateLimitFields.Write(http.Response.Headers, quotas);
-        var answer = Hit(key, job, now);
+        var answer = Hit(key, job, representation, now);
         var writing = answer.WriteAsync(http);
         metrics.LookedUp(Origin.Hit, collapsed: false);
         metrics.Answered(team.Name, Request.Job, answer.Status);
+        if (logger.IsEnabled(LogLevel.Debug)) Log.Answered(logger, new Request { Address = address, Caller = caller, Team = team }, answer.Status);
         if (!writing.IsCompletedSuccessfully) answering = writing.AsTask();
         return true;
     }
@@ -119,7 +121,7 @@ internal sealed partial class RequestPath(
     private void Ended(Request request, int status, IAnswer? answer)
     {
         metrics.Answered(request.TeamName ?? "", request.Operation, status);
-        Log.Answered(logger, request, status, (answer as Problem)?.Detail, Stopwatch.GetElapsedTime(request.Started));
+        Log.Answered(logger, request, status, (answer as Problem)?.Detail);
     }
 
     private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, Request request)
@@ -138,7 +140,7 @@ internal sealed partial class RequestPath(
 
         // 5. Look up: a fresh snapshot in memory answers at once.
         var key = new JobKey(team.Account, address);
-        if (jobs.FindFresh(key, clock.GetUtcNow()) is { } snapshot) return Answer(key, Lookup.Hit(snapshot), collapsed: false);
+        if (jobs.FindFresh(key, clock.GetUtcNow()) is { } snapshot) return await AnswerAsync(http, key, Lookup.Hit(snapshot), collapsed: false);
 
         // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
         //    leaves alone.
@@ -146,7 +148,7 @@ internal sealed partial class RequestPath(
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
         // 8. Answer: from stored bytes.
-        return Answer(key, lookup, collapsed);
+        return await AnswerAsync(http, key, lookup, collapsed);
     }
 
     /// <returns>Null: the upstream's answer went out.</returns>
@@ -196,31 +198,33 @@ internal sealed partial class RequestPath(
         };
     }
 
-    private IAnswer Answer(JobKey key, Lookup lookup, bool collapsed)
+    private async ValueTask<IAnswer> AnswerAsync(HttpContext http, JobKey key, Lookup lookup, bool collapsed)
     {
-        var now = clock.GetUtcNow();
         collapsed |= lookup.WasElsewhere;
-        var fromCache = lookup.Origin != Origin.Forwarded;
         metrics.LookedUp(lookup.Origin, collapsed);
-        if (lookup is { Origin: Origin.Hit, Snapshot: { Kind: not VerdictKind.NotFound } hit }) return Hit(key, hit, now);
+        var isJob = lookup.Snapshot is { Kind: not VerdictKind.NotFound };
+        var representation = isJob ? await jobs.RepresentAsync(key, lookup.Snapshot!, ContentNegotiation.Wanted(http.Request.Headers)) : null;
+        var now = clock.GetUtcNow();
+        if (isJob && lookup.Origin == Origin.Hit) return Hit(key, lookup.Snapshot!, representation!, now);
+        var fromCache = lookup.Origin != Origin.Forwarded;
         var status = CacheStatus.Of(lookup, collapsed, now);
         return lookup.Snapshot switch
         {
-            { Kind: VerdictKind.Running } job => new JobAnswer(job, status, fromCache, now)
+            { Kind: VerdictKind.NotFound } notFound => Problem.NotFound(notFound) with { CacheStatus = status, Age = fromCache ? now - notFound.FetchedAt : null },
+            { } job => new JobAnswer(job, representation!, status, fromCache, now)
             {
-                NextPoll = Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter),
+                NextPoll = job.Kind == VerdictKind.Running ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
                 IsStale = lookup.Origin == Origin.Stale,
             },
-            { Kind: not VerdictKind.NotFound } job => new JobAnswer(job, status, fromCache, now) { IsStale = lookup.Origin == Origin.Stale },
-            { } notFound => Problem.NotFound(notFound) with { CacheStatus = status, Age = fromCache ? now - notFound.FetchedAt : null },
             null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
         };
     }
 
-    private JobAnswer Hit(JobKey key, JobSnapshot job, DateTimeOffset now) => new(job, HitFields.Of(job, now).CacheStatus, fromCache: true, now)
-    {
-        NextPoll = job.Kind == VerdictKind.Running ? pacing.NextPoll(key, job, now) : null,
-    };
+    private JobAnswer Hit(JobKey key, JobSnapshot job, Representation representation, DateTimeOffset now) =>
+        new(job, representation, HitFields.Of(job, now).CacheStatus, fromCache: true, now)
+        {
+            NextPoll = job.Kind == VerdictKind.Running ? pacing.NextPoll(key, job, now) : null,
+        };
 
     // A failing upstream may have asked for more.
     private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
@@ -269,7 +273,7 @@ internal sealed partial class RequestPath(
 
     private static partial class Log
     {
-        public static void Answered(ILogger logger, Request request, int status, string? detail, TimeSpan time)
+        public static void Answered(ILogger logger, Request request, int status, string? detail = null)
         {
             var level = status switch
             {
@@ -278,7 +282,7 @@ internal sealed partial class RequestPath(
                 _ => LogLevel.Warning,
             };
             if (!logger.IsEnabled(level)) return;
-            var (team, caller, milliseconds, traceId) = (request.TeamName, request.Caller?.Id, time.TotalMilliseconds, Activity.Current?.TraceId);
+            var (team, caller, milliseconds, traceId) = (request.TeamName, request.Caller?.Id, Stopwatch.GetElapsedTime(request.Started).TotalMilliseconds, Activity.Current?.TraceId);
             if (request.Route is { } route) Forwarded(logger, level, status, route.Name, request.WorkflowNames, team, caller, detail, milliseconds, traceId);
             else Answered(logger, level, status, request.Address.Workflow, request.Address.Job, team, caller, detail, milliseconds, traceId);
         }

@@ -1,43 +1,56 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Jobs;
 
-/// <summary>Chooses among stored representations.</summary>
+/// <summary>What <c>Accept-Encoding</c> asks for (RFC 9110, section 12.5.3).</summary>
 internal static class ContentNegotiation
 {
+    private const int MostRemembered = 256, LongestRemembered = 128;
+
+    private static readonly ContentCoding[] IdentityAlone = [ContentCoding.Identity];
+
+    // Clients are of few kinds, and each kind says the same every time.
+    private static readonly ConcurrentDictionary<string, ContentCoding[]> Remembered = new(StringComparer.Ordinal);
+
     /// <summary>
-    /// The representation that <c>Accept-Encoding</c> asks for (RFC 9110, section 12.5.3): the highest weight, and of
-    /// equal ones the smallest body. A client that refuses even identity gets identity, as it may.
+    /// The codings that a client accepts, the most wanted first, and of equally wanted ones the one that compresses best.
+    /// Identity is among them even where it is refused, for then it is what is left, as it may.
     /// </summary>
-    public static Representation Choose(JobSnapshot snapshot, IHeaderDictionary headers)
+    public static ContentCoding[] Wanted(IHeaderDictionary headers)
     {
-        var identity = snapshot.Representations[0];
-        if (snapshot.Representations.Length == 1 || headers.AcceptEncoding.Count == 0
-            || !StringWithQualityHeaderValue.TryParseList(headers.AcceptEncoding, out var accepted))
-        {
-            return identity;
-        }
-        var (best, bestWeight) = (identity, 0.0);
-        foreach (var candidate in snapshot.Representations)
-        {
-            var weight = WeightOf(candidate.ContentEncoding, accepted);
-            if (weight > bestWeight || (weight == bestWeight && weight > 0 && candidate.Body.Length < best.Body.Length))
-            {
-                (best, bestWeight) = (candidate, weight);
-            }
-        }
-        return best;
+        var accepted = headers.AcceptEncoding;
+        if (accepted.Count == 0) return IdentityAlone;
+        var only = accepted.Count == 1 ? accepted[0] : null;
+        if (only is not null && Remembered.TryGetValue(only, out var known)) return known;
+        var wanted = Read(accepted);
+        if (only is { Length: <= LongestRemembered } && Remembered.Count < MostRemembered) Remembered.TryAdd(only, wanted);
+        return wanted;
     }
 
-    private static double WeightOf(string? coding, IList<StringWithQualityHeaderValue> accepted)
+    private static ContentCoding[] Read(StringValues accepted)
+    {
+        if (!StringWithQualityHeaderValue.TryParseList(accepted, out var items)) return IdentityAlone;
+        ReadOnlySpan<(ContentCoding Coding, double Weight)> all =
+        [
+            (ContentCoding.Brotli, WeightOf("br", items)),
+            (ContentCoding.Gzip, WeightOf("gzip", items)),
+            (ContentCoding.Identity, WeightOf("identity", items)),
+        ];
+        return [.. all.ToArray().Where(one => one.Weight > 0).OrderByDescending(one => one.Weight).Select(one => one.Coding)
+            .Append(ContentCoding.Identity).Distinct()];
+    }
+
+    private static double WeightOf(string coding, IList<StringWithQualityHeaderValue> accepted)
     {
         double? any = null;
         foreach (var item in accepted)
         {
-            if (item.Value.Equals(coding ?? "identity", StringComparison.OrdinalIgnoreCase)) return item.Quality ?? 1;
+            if (item.Value.Equals(coding, StringComparison.OrdinalIgnoreCase)) return item.Quality ?? 1;
             if (item.Value.Equals("*", StringComparison.Ordinal)) any = item.Quality ?? 1;
         }
         // Identity is acceptable unless it is refused, but the least wanted unless it is named.
-        return any ?? (coding is null ? 0.0001 : 0);
+        return any ?? (coding == "identity" ? 0.0001 : 0);
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.Net.Http.Headers;
 namespace Gateway.Jobs;
 
 /// <summary>Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.</summary>
-internal sealed class JobAnswer(JobSnapshot snapshot, StringValues cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
+internal sealed class JobAnswer(JobSnapshot snapshot, Representation representation, StringValues cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
 {
     private const int Piece = 64 * 1024;
 
@@ -22,7 +22,6 @@ internal sealed class JobAnswer(JobSnapshot snapshot, StringValues cacheStatus, 
 
     public ValueTask WriteAsync(HttpContext http)
     {
-        var representation = ContentNegotiation.Choose(snapshot, http.Request.Headers);
         var headers = http.Response.Headers;
         headers.ETag = representation.ETag;
         headers.Vary = Answers.Vary;

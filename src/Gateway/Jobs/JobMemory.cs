@@ -50,18 +50,19 @@ internal sealed class JobMemory : IDisposable
         {
             var (staleIfError, now) = (_configuration.Current.Jobs.StaleIfError, _clock.GetUtcNow());
             if (Find(key) is { } kept && kept.Retention(staleIfError, now) > TimeSpan.Zero && !snapshot.Outranks(kept)) return kept;
-            var retention = snapshot.Retention(staleIfError, now);
-            if (retention > TimeSpan.Zero)
-            {
-                Set(key, snapshot, new MemoryCacheEntryOptions
-                {
-                    AbsoluteExpirationRelativeToNow = retention < LongestStay ? retention : LongestStay,
-                    Size = snapshot.Size,
-                });
-            }
+            Set(key, snapshot, snapshot.Retention(staleIfError, now));
             // Looked up last: a purge marks first and removes afterwards, so one of the two sees the other.
             if (snapshot.Order <= _purges.LatestOf(key)) _cache.Remove(key);
             return snapshot;
+        }
+    }
+
+    /// <summary>Weighs a snapshot again, which has grown.</summary>
+    public void Weigh(JobKey key, JobSnapshot snapshot)
+    {
+        lock (_locks[(uint)key.GetHashCode() % _locks.Length])
+        {
+            if (Find(key) == snapshot) Set(key, snapshot, snapshot.Retention(_configuration.Current.Jobs.StaleIfError, _clock.GetUtcNow()));
         }
     }
 
@@ -120,6 +121,16 @@ internal sealed class JobMemory : IDisposable
     }
 
     public void Dispose() => _cache.Dispose();
+
+    private void Set(JobKey key, JobSnapshot snapshot, TimeSpan retention)
+    {
+        if (retention <= TimeSpan.Zero) return;
+        Set(key, snapshot, new MemoryCacheEntryOptions
+        {
+            AbsoluteExpirationRelativeToNow = retention < LongestStay ? retention : LongestStay,
+            Size = snapshot.Size,
+        });
+    }
 
     // The cache refuses what does not fit, and what was used last long ago is to give way instead.
     private void Set(object name, object value, MemoryCacheEntryOptions options)

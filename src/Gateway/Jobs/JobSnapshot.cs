@@ -9,6 +9,7 @@ internal sealed class JobSnapshot
     private const int Overhead = 512;
 
     private JobTimes? _times;
+    private Task<Representation?>? _gzip, _brotli;
 
     /// <summary>Those of the last hit.</summary>
     public HitFields? HitFields { get; set; }
@@ -28,14 +29,14 @@ internal sealed class JobSnapshot
     /// <summary>When the first signed URL within it expires; null where there is none.</summary>
     public DateTimeOffset? UrlsExpireAt { get; init; }
 
-    /// <summary>The body in every stored coding, identity first. Of NotFound: the upstream's error object, or nothing.</summary>
-    public required Representation[] Representations { get; init; }
+    /// <summary>The body as it came. Of NotFound: the upstream's error object, or nothing.</summary>
+    public required Representation Identity { get; init; }
 
     /// <summary>What the job says of its own time; read when it is first asked for.</summary>
-    public JobTimes Times => _times ??= JobTimes.Read(Representations[0].Body.Span);
+    public JobTimes Times => _times ??= JobTimes.Read(Identity.Body.Span);
 
     /// <summary>What it weighs in memory, in bytes.</summary>
-    public long Size => Overhead + Representations.Sum(representation => (long)representation.Body.Length);
+    public long Size => Overhead + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
 
     public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now) => new()
     {
@@ -44,10 +45,41 @@ internal sealed class JobSnapshot
         FetchedAt = now,
         FreshUntil = now + verdict.Lifetime,
         UrlsExpireAt = verdict.UrlsExpireAt,
-        Representations = verdict.IsJob
-            ? Representation.AllOf(body, thorough: verdict.Kind == VerdictKind.Finished)
-            : [new Representation(ContentCoding.Identity, body)],
+        Identity = new Representation(ContentCoding.Identity, body),
     };
+
+    /// <summary>The first of the wanted codings in which the body is smaller than it came; null: it has yet to be made.</summary>
+    public Representation? Find(ContentCoding[] wanted)
+    {
+        foreach (var coding in wanted)
+        {
+            if (coding == ContentCoding.Identity) break;
+            if ((coding == ContentCoding.Brotli ? _brotli : _gzip) is not { IsCompletedSuccessfully: true } made) return null;
+            if (made.Result is { } encoded) return encoded;
+        }
+        return Identity;
+    }
+
+    /// <summary>The same; what has yet to be made is made, once for all who wait for it, and on no caller's time.</summary>
+    public async Task<Representation> EncodeAsync(ContentCoding[] wanted)
+    {
+        foreach (var coding in wanted)
+        {
+            if (coding == ContentCoding.Identity) break;
+            if (await (coding == ContentCoding.Brotli ? Make(ref _brotli, coding) : Make(ref _gzip, coding)) is { } encoded) return encoded;
+        }
+        return Identity;
+    }
+
+    private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
+    {
+        var making = new Task<Representation?>(() => Identity.Encoded(coding, thorough: Kind == VerdictKind.Finished));
+        if (Interlocked.CompareExchange(ref slot, making, null) is { } already) return already;
+        making.Start(TaskScheduler.Default);
+        return making;
+    }
+
+    private static long SizeOf(Task<Representation?>? made) => made is { IsCompletedSuccessfully: true } ? made.Result?.Body.Length ?? 0 : 0;
 
     /// <summary>
     /// Whether it may take the place of another of the same job: a finished job's is never taken by anything else, and

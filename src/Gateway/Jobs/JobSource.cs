@@ -38,6 +38,15 @@ internal sealed class JobSource(
         return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
     }
 
+    /// <summary>A snapshot's body in the coding that is wanted; what has yet to be made is kept in memory beside it.</summary>
+    public async ValueTask<Representation> RepresentAsync(JobKey key, JobSnapshot snapshot, ContentCoding[] wanted)
+    {
+        if (snapshot.Find(wanted) is { } found) return found;
+        var made = await snapshot.EncodeAsync(wanted);
+        memory.Weigh(key, snapshot);
+        return made;
+    }
+
     private async Task<Lookup> WaitShortlyAsync(JobKey key, Task<Lookup> fill, FailedFill lastFailure)
     {
         await ((Task)fill).WaitAsync(Grace).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

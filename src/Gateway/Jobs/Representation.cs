@@ -32,29 +32,18 @@ internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> 
         _ => null,
     };
 
-    /// <summary>
-    /// All codings of a body that are smaller than the body, identity first.
-    /// </summary>
-    /// <param name="body">The bytes as they came.</param>
-    /// <param name="thorough">Whether the body is kept long enough to be worth more effort.</param>
-    public static Representation[] AllOf(byte[] body, bool thorough)
+    /// <summary>The same body in a coding; null where that is not smaller.</summary>
+    /// <param name="thorough">Whether it is kept long enough to be worth more effort.</param>
+    public Representation? Encoded(ContentCoding to, bool thorough)
     {
-        var identity = new Representation(ContentCoding.Identity, body);
-        if (body.Length < MinBytes) return [identity];
+        if (body.Length < MinBytes) return null;
         var level = thorough ? CompressionLevel.Optimal : CompressionLevel.Fastest;
-        byte[] gzip = Compress(body, to => new GZipStream(to, level)), brotli = Compress(body, to => new BrotliStream(to, level));
-        return
-        [
-            identity,
-            .. gzip.Length < body.Length ? [new Representation(ContentCoding.Gzip, gzip)] : Array.Empty<Representation>(),
-            .. brotli.Length < body.Length ? [new Representation(ContentCoding.Brotli, brotli)] : Array.Empty<Representation>(),
-        ];
-    }
-
-    private static byte[] Compress(byte[] body, Func<Stream, Stream> encoder)
-    {
         var compressed = new MemoryStream(body.Length / 4);
-        using (var encoding = encoder(compressed)) encoding.Write(body);
-        return compressed.ToArray();
+        using (Stream encoding = to == ContentCoding.Brotli ? new BrotliStream(compressed, level) : new GZipStream(compressed, level))
+        {
+            encoding.Write(body.Span);
+        }
+        var encoded = compressed.ToArray();
+        return encoded.Length < body.Length ? new Representation(to, encoded) : null;
     }
 }

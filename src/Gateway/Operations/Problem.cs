@@ -35,7 +35,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
     public static Problem NotFound(JobSnapshot snapshot) =>
         new(ProblemType.JobNotFound, "The upstream knows no such job in this workflow.")
         {
-            UpstreamError = snapshot.Representations[0].Body,
+            UpstreamError = snapshot.Identity.Body,
         };
 
     /// <summary>What a caller is told when the upstream said something other than a job.</summary>

@@ -16,7 +16,7 @@ namespace Gateway.Redis;
 /// 8  order     8  fetched at    8  fresh until    8  first URL expires at, or 0   (the latter three in ticks, UTC)
 /// 1  kind
 /// 2+n name (UTF-8)
-/// 1  number of representations, then for each:   1 coding   4+n body
+/// 1  1, the number of bodies   1  0, for identity   4+n body
 /// </code>
 /// All integers are little-endian.
 /// </remarks>
@@ -30,7 +30,7 @@ internal static class SnapshotEnvelope
     public static byte[] Write(JobSnapshot snapshot, string name)
     {
         var label = Encoding.UTF8.GetBytes(name);
-        var bytes = new byte[HeaderLength + 36 + label.Length + snapshot.Representations.Sum(one => 5 + one.Body.Length)];
+        var bytes = new byte[HeaderLength + 36 + label.Length + 5 + snapshot.Identity.Body.Length];
         using var writer = new BinaryWriter(new MemoryStream(bytes));
         writer.Write(Magic);
         writer.Seek(HeaderLength, SeekOrigin.Begin);
@@ -41,13 +41,10 @@ internal static class SnapshotEnvelope
         writer.Write((byte)snapshot.Kind);
         writer.Write((ushort)label.Length);
         writer.Write(label);
-        writer.Write((byte)snapshot.Representations.Length);
-        foreach (var representation in snapshot.Representations)
-        {
-            writer.Write((byte)representation.Coding);
-            writer.Write(representation.Body.Length);
-            writer.Write(representation.Body.Span);
-        }
+        writer.Write((byte)1);
+        writer.Write((byte)ContentCoding.Identity);
+        writer.Write(snapshot.Identity.Body.Length);
+        writer.Write(snapshot.Identity.Body.Span);
         Checksum(bytes).CopyTo(bytes.AsSpan(Magic.Length));
         return bytes;
     }
@@ -65,7 +62,7 @@ internal static class SnapshotEnvelope
         try
         {
             var snapshot = Read(data[HeaderLength..], out var label);
-            if (label == name && snapshot.Kind <= VerdictKind.NotFound && snapshot.Representations.Length > 0) return snapshot;
+            if (label == name && snapshot.Kind <= VerdictKind.NotFound) return snapshot;
         }
         catch (ArgumentException)
         {
@@ -83,12 +80,9 @@ internal static class SnapshotEnvelope
         var urlsExpireAt = Time(ref data);
         var kind = (VerdictKind)Take(ref data, 1).Span[0];
         label = Encoding.UTF8.GetString(Take(ref data, BinaryPrimitives.ReadUInt16LittleEndian(Take(ref data, 2).Span)).Span);
-        var representations = new Representation[Take(ref data, 1).Span[0]];
-        for (var i = 0; i < representations.Length; i++)
-        {
-            var coding = (ContentCoding)Take(ref data, 1).Span[0];
-            representations[i] = new Representation(coding, Take(ref data, BinaryPrimitives.ReadInt32LittleEndian(Take(ref data, 4).Span)));
-        }
+        // The number of bodies, and the coding of the first: others were written once, and can be made again.
+        if (Take(ref data, 2).Span is not [>= 1, (byte)ContentCoding.Identity]) throw new ArgumentException("The first body is not identity.", nameof(data));
+        var body = Take(ref data, BinaryPrimitives.ReadInt32LittleEndian(Take(ref data, 4).Span));
         return new JobSnapshot
         {
             Order = order,
@@ -96,7 +90,7 @@ internal static class SnapshotEnvelope
             FetchedAt = fetchedAt,
             FreshUntil = freshUntil,
             UrlsExpireAt = urlsExpireAt.Ticks == 0 ? null : urlsExpireAt,
-            Representations = representations,
+            Identity = new Representation(ContentCoding.Identity, body),
         };
     }
 

@@ -174,7 +174,7 @@ internal sealed class JobHistory
             Kind = progress == FinishedAt ? VerdictKind.Finished : VerdictKind.Running,
             FetchedAt = now,
             FreshUntil = now.AddMinutes(1),
-            Representations = [new Representation(ContentCoding.Identity, new byte[] { (byte)progress })],
+            Identity = new Representation(ContentCoding.Identity, new byte[] { (byte)progress }),
         };
     }
 

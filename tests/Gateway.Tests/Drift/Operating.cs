@@ -37,6 +37,7 @@ internal static class Operating
     public sealed class Measured : IDisposable
     {
         private readonly MeterListener _listener = new();
+        private readonly ConcurrentDictionary<string, long> _counts = new();
 
         /// <param name="first">Done before each count, in the midst of a check.</param>
         public Measured(GatewayNode node, Action? first = null, string counter = "gateway.drift")
@@ -46,15 +47,22 @@ internal static class Operating
             {
                 if (instrument.Name == counter && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
             };
-            _listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
             {
                 first?.Invoke();
-                Counts.AddOrUpdate(string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")), value, (_, count) => count + value);
+                _counts.AddOrUpdate(string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")), value, (_, count) => instrument.IsObservable ? value : count + value);
             });
             _listener.Start();
         }
 
-        public ConcurrentDictionary<string, long> Counts { get; } = new();
+        public ConcurrentDictionary<string, long> Counts
+        {
+            get
+            {
+                _listener.RecordObservableInstruments();
+                return _counts;
+            }
+        }
 
         public void Dispose() => _listener.Dispose();
     }

@@ -46,7 +46,7 @@ public sealed class CacheStatusTests
     public void Where_there_was_no_answer_there_is_no_status() => Assert.Equal("Gateway; fwd=stale; detail=upstream-timeout",
         Of(new(Origin.Forwarded, null, new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"), Answer(0), Refreshed: true)));
 
-    private static string Of(Lookup lookup, bool collapsed = false) => CacheStatus.Of(lookup, collapsed, Now);
+    private static string? Of(Lookup lookup, bool collapsed = false) => CacheStatus.Of(lookup, collapsed, Now);
 
     private static UpstreamAnswer Answer(int status) => new(status, [], null, UpstreamFault.None);
 
@@ -56,6 +56,6 @@ public sealed class CacheStatusTests
         Kind = VerdictKind.Running,
         FetchedAt = Now,
         FreshUntil = Now.AddMilliseconds(freshMilliseconds),
-        Representations = [],
+        Identity = new Representation(ContentCoding.Identity, default),
     };
 }

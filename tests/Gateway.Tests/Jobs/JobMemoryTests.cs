@@ -188,6 +188,26 @@ public sealed class JobMemoryTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task What_is_made_of_a_body_later_weighs_too()
+    {
+        var job = _memory.Keep(Key, Snapshot(order: 1, body: 10_000));
+        var before = _memory.Bytes;
+        var made = await job.EncodeAsync([ContentCoding.Brotli]);
+        Assert.Equal(before, _memory.Bytes);
+
+        _memory.Weigh(Key, job);
+        Assert.Equal(before + made.Body.Length, _memory.Bytes);
+        Assert.Same(job, _memory.Find(Key));
+
+        // What is not here any more weighs nothing.
+        var newer = _memory.Keep(Key, Snapshot(order: 2, body: 10));
+        var after = _memory.Bytes;
+        _memory.Weigh(Key, job);
+        Assert.Same(newer, _memory.Find(Key));
+        Assert.Equal(after, _memory.Bytes);
+    }
+
     private int Purge(string name, long at)
     {
         Assert.True(PurgeScope.TryParse(name, out var scope));
@@ -205,6 +225,6 @@ public sealed class JobMemoryTests : IDisposable
         FetchedAt = DateTimeOffset.UtcNow,
         FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
         UrlsExpireAt = urlsExpireIn is { } left ? DateTimeOffset.UtcNow + left : null,
-        Representations = [new Representation(ContentCoding.Identity, new byte[body])],
+        Identity = new Representation(ContentCoding.Identity, new byte[body]),
     };
 }

@@ -59,16 +59,37 @@ public sealed class JobSnapshotTests
     public void Anything_is_better_than_nothing() => Assert.True(Snapshot(nameof(VerdictKind.NotFound), 0).Outranks(null));
 
     [Fact]
-    public void It_weighs_no_less_than_its_bodies()
+    public async Task It_weighs_no_less_than_its_bodies()
     {
         var snapshot = Snapshot(nameof(VerdictKind.Finished), 2);
-        Assert.Equal(3, snapshot.Representations.Length);
-        Assert.InRange(snapshot.Size, snapshot.Representations.Sum(one => one.Body.Length), 4096);
+        var (gzip, brotli) = (await snapshot.EncodeAsync([ContentCoding.Gzip]), await snapshot.EncodeAsync([ContentCoding.Brotli]));
+        Assert.InRange(snapshot.Size, 1000 + gzip.Body.Length + brotli.Body.Length, 4096);
     }
 
     [Fact]
-    public void The_upstream_error_of_a_missing_job_is_kept_as_it_is() =>
-        Assert.Single(Snapshot(nameof(VerdictKind.NotFound), 1).Representations);
+    public async Task A_coding_is_made_when_somebody_wants_it_and_once()
+    {
+        ContentCoding[] wanted = [ContentCoding.Brotli, ContentCoding.Gzip, ContentCoding.Identity];
+        var snapshot = Snapshot(nameof(VerdictKind.Finished), 2);
+        Assert.Null(snapshot.Find(wanted));
+        Assert.Same(snapshot.Identity, snapshot.Find([ContentCoding.Identity]));
+
+        var all = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => Task.Run(() => snapshot.EncodeAsync(wanted))));
+        Assert.Equal(ContentCoding.Brotli, Assert.Single(all.Distinct()).Coding);
+        Assert.Same(all[0], snapshot.Find(wanted));
+        Assert.Null(snapshot.Find([ContentCoding.Gzip]));
+    }
+
+    [Fact]
+    public async Task What_does_not_compress_is_answered_as_it_came_and_not_tried_again()
+    {
+        var noise = new byte[1000];
+        new Random(1).NextBytes(noise);
+        ContentCoding[] wanted = [ContentCoding.Brotli, ContentCoding.Gzip, ContentCoding.Identity];
+        var snapshot = JobSnapshot.From(noise, new Verdict(VerdictKind.Finished, TimeSpan.FromSeconds(1)), 1, Now);
+        Assert.Same(snapshot.Identity, await snapshot.EncodeAsync(wanted));
+        Assert.Same(snapshot.Identity, snapshot.Find(wanted));
+    }
 
     private static JobSnapshot Snapshot(string kind, int fresh, int? urls = null, long order = 1)
     {

@@ -18,7 +18,7 @@ public sealed class SnapshotEnvelopeTests
                 var after = Read(SnapshotEnvelope.Write(before, Name))!;
 
                 Assert.Equal(Facts(before), Facts(after));
-                Assert.Equal(before.Representations.Select(Bytes), after.Representations.Select(Bytes));
+                Assert.Equal(Bytes(before.Identity), Bytes(after.Identity));
             });
 
     [Fact]
@@ -83,6 +83,24 @@ public sealed class SnapshotEnvelopeTests
             Assert.Equal("foreign", Rejection(forged));
         }, iter: ManyCases);
 
+    [Theory]
+    [InlineData(1, 0, true)]
+    // Once bodies were stored in other codings, too.
+    [InlineData(3, 0, true)]
+    [InlineData(0, 0, false)]
+    [InlineData(1, 1, false)]
+    [InlineData(1, 2, false)]
+    public void The_first_body_is_the_one_that_came(byte count, byte coding, bool isJob)
+    {
+        var stored = Stored();
+        var bodies = stored.Length - 100 - 6;
+        (stored[bodies], stored[bodies + 1]) = (count, coding);
+        System.Security.Cryptography.SHA256.HashData(stored.AsSpan(20)).AsSpan(0, 16).CopyTo(stored.AsSpan(4));
+        var read = SnapshotEnvelope.Read(stored, Name, out var reason);
+        Assert.Equal(isJob ? "" : "foreign", reason);
+        Assert.Equal(isJob ? 100 : null, read?.Identity.Body.Length);
+    }
+
     [Fact]
     public void A_value_under_another_name_is_foreign()
     {
@@ -113,7 +131,7 @@ public sealed class SnapshotEnvelopeTests
 
     private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset?, string) Facts(JobSnapshot snapshot) =>
         (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.UrlsExpireAt,
-            string.Join(' ', snapshot.Representations.Select(one => one.Coding + one.ETag)));
+            snapshot.Identity.Coding + snapshot.Identity.ETag);
 
     private static JobSnapshot Snapshot(byte[] body, VerdictKind kind, TimeSpan age, bool signed, long order = 7)
     {
@@ -125,7 +143,7 @@ public sealed class SnapshotEnvelopeTests
             FetchedAt = now - age,
             FreshUntil = now,
             UrlsExpireAt = signed ? now : null,
-            Representations = Representation.AllOf(body, thorough: false),
+            Identity = new Representation(ContentCoding.Identity, body),
         };
     }
 }
