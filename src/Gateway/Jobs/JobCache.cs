@@ -16,7 +16,7 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     public async ValueTask<SharedJobs.Found> FindAsync(JobKey key, Patience patience)
     {
         var found = await shared.FindAsync(key, patience);
-        return found with { Snapshot = found.Snapshot is { } theirs ? Keep(key, theirs) : memory.Find(key) };
+        return found with { Snapshot = found.Snapshot is { } theirs ? Keep(key, theirs, isNews: false) : memory.Find(key) };
     }
 
     /// <summary>Keeps a snapshot for as long as it may be of use, and ends the turn in which it was fetched.</summary>
@@ -27,13 +27,13 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
         var stored = await shared.StoreAsync(key, snapshot, retention, turn, patience);
         // Unless what is there is not what it claims to be.
         if (stored == false && (await shared.FindAsync(key, patience)).Snapshot is { } better && better.Outranks(snapshot)) snapshot = better;
-        var counts = Keep(key, snapshot);
+        var counts = Keep(key, snapshot, isNews: true);
         return (counts, stored == true || memory.Find(key) == counts);
     }
 
-    private JobSnapshot Keep(JobKey key, JobSnapshot snapshot)
+    private JobSnapshot Keep(JobKey key, JobSnapshot snapshot, bool isNews)
     {
-        pacing.Observe(key, snapshot);
+        pacing.Observe(key, snapshot, isNews);
         return memory.Keep(key, snapshot);
     }
 }

@@ -54,6 +54,10 @@ internal sealed record JobFacts(
         }
     }
 
+    /// <summary>Whether a property's name is this one, however it is escaped.</summary>
+    public static bool IsName(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
+        reader.ValueIsEscaped ? TextOf(ref reader) == Encoding.UTF8.GetString(name) : reader.ValueSpan.SequenceEqual(name);
+
     private static JobFacts? Read(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
@@ -86,21 +90,10 @@ internal sealed record JobFacts(
             if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
 
             // Where a name comes twice, the last one counts, as it does in most clients.
-            switch (TextOf(ref reader))
-            {
-                case "id":
-                    id = NextText(ref reader);
-                    break;
-                case "workflow_id":
-                    workflowId = NextText(ref reader);
-                    break;
-                case "status":
-                    status = NextText(ref reader) ?? "";
-                    break;
-                case "finished_at":
-                    hasFinishedAt = SaysSomething(NextText(ref reader));
-                    break;
-            }
+            if (IsName(ref reader, "id"u8)) id = NextText(ref reader);
+            else if (IsName(ref reader, "workflow_id"u8)) workflowId = NextText(ref reader);
+            else if (IsName(ref reader, "status"u8)) status = NextText(ref reader) ?? "";
+            else if (IsName(ref reader, "finished_at"u8)) hasFinishedAt = SaysSomething(NextText(ref reader));
         }
         return new JobFacts(id, workflowId, status, hasFinishedAt, urlsExpireAt);
     }

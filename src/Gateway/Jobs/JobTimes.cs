@@ -40,30 +40,21 @@ internal sealed record JobTimes(DateTimeOffset? StartedAt, DateTimeOffset? Finis
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return Unknown;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            var name = JobFacts.TextOf(ref reader);
-            reader.Read();
-            switch (name)
+            if (IsNext(ref reader, "created_at"u8)) created = Time(ref reader);
+            else if (IsNext(ref reader, "exec_created_at"u8)) started = Time(ref reader);
+            else if (IsNext(ref reader, "finished_at"u8)) finished = Time(ref reader);
+            else if (IsNext(ref reader, "estimated_duration"u8))
             {
-                case "created_at":
-                    created = Time(ref reader);
-                    break;
-                case "exec_created_at":
-                    started = Time(ref reader);
-                    break;
-                case "finished_at":
-                    finished = Time(ref reader);
-                    break;
-                case "estimated_duration":
-                    estimated = Number(ref reader) is > 0 and var seconds && seconds < Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
-                    break;
-                case "progress":
-                    progress = Number(ref reader) is >= 0 and <= 100 and var percent ? percent / 100 : null;
-                    break;
+                estimated = Number(ref reader) is > 0 and var seconds && seconds < Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
             }
+            else if (IsNext(ref reader, "progress"u8)) progress = Number(ref reader) is >= 0 and <= 100 and var percent ? percent / 100 : null;
             reader.Skip();
         }
         return new JobTimes(started ?? created, finished, estimated, progress);
     }
+
+    // Goes on to the value of the property with this name.
+    private static bool IsNext(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) => JobFacts.IsName(ref reader, name) && reader.Read();
 
     // With Z or an offset, with or without a fraction, with T or a space (RFC 3339, section 5.6). The zero time is none.
     private static DateTimeOffset? Time(ref Utf8JsonReader reader) =>

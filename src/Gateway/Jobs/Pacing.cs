@@ -17,11 +17,14 @@ internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
     private readonly MemoryCache _durations = new(new MemoryCacheOptions { SizeLimit = Workflows });
 
     /// <summary>Takes note of how long a job took that has succeeded.</summary>
-    public void Observe(JobKey key, JobSnapshot snapshot)
+    /// <param name="isNews">Whether it has just been fetched; else it only counts while little is known.</param>
+    public void Observe(JobKey key, JobSnapshot snapshot, bool isNews = true)
     {
-        if (snapshot.Kind != VerdictKind.Finished || snapshot.Times.Took is not { } took) return;
+        if (snapshot.Kind != VerdictKind.Finished) return;
         var workflow = WorkflowOf(key);
-        if (!_durations.TryGetValue(workflow, out var known) || known is not Durations durations)
+        var durations = _durations.TryGetValue(workflow, out var known) ? known as Durations : null;
+        if (!isNews && durations is { IsFull: true } || snapshot.Times.Took is not { } took) return;
+        if (durations is null)
         {
             durations = new Durations();
             _durations.Set(workflow, durations, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromDays(7) });
@@ -66,6 +69,11 @@ internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
     {
         private readonly Queue<(string Job, TimeSpan Took)> _last = new();
         private TimeSpan? _usual;
+
+        public bool IsFull
+        {
+            get { lock (_last) return _last.Count == Remembered; }
+        }
 
         /// <summary>The median; null where there were too few.</summary>
         public TimeSpan? Usual

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -25,9 +26,23 @@ internal static partial class SignedUrl
     {
         // Nearly every string of a job stops here. An ampersand may be written escaped, and a question mark, too.
         var raw = reader.ValueSpan;
-        if (!reader.ValueIsEscaped && !raw.Contains((byte)'?') && !MayBeBase64(raw.Length)) return null;
+        if (!reader.ValueIsEscaped && !raw.Contains((byte)'?') && !(MayBeBase64(raw.Length) && MayHoldUrl(raw))) return null;
         var text = JobFacts.TextOf(ref reader) ?? Encoding.UTF8.GetString(raw);
         return ExpiryIn(MayBeBase64(text.Length) && Decode(text) is { } json ? json : text);
+    }
+
+    // What is within base64 without making text of it.
+    private static bool MayHoldUrl(ReadOnlySpan<byte> base64)
+    {
+        var bytes = ArrayPool<byte>.Shared.Rent(base64.Length);
+        try
+        {
+            return Base64.DecodeFromUtf8(base64, bytes, out _, out var length) == OperationStatus.Done && bytes.AsSpan(0, length).Contains((byte)'?');
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
     }
 
     /// <summary>The same for text that may hold several URLs, or JSON that holds them.</summary>

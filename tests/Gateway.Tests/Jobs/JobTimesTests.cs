@@ -30,6 +30,11 @@ public sealed class JobTimesTests
     [InlineData("")]
     public void What_is_no_timestamp_of_the_job_says_nothing(string body) => Assert.Null(Read(body).StartedAt);
 
+    [Theory]
+    [InlineData("""{"\u0063reated_at":"2026-05-04T12:00:00Z"}""")]
+    [InlineData("""{"\ud800":1,"created_at":"2026-05-04T12:00:00Z"}""")]
+    public void Names_may_be_escaped(string body) => Assert.Equal(Noon, Read(body).StartedAt);
+
     [Fact]
     public void A_job_started_when_it_was_executed_rather_than_when_it_was_created()
     {
