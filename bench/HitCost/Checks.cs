@@ -1,0 +1,88 @@
+using System.Globalization;
+
+namespace Gateway.HitCost;
+
+/// <summary>Whether a hit costs what is recorded, and whether this would be seen if it did not.</summary>
+internal static class Checks
+{
+    // What is added to be seen.
+    private const double Added = 0.055, LeastAdded = 0.05, MostAdded = 0.06;
+
+    private static readonly Kind[] Kinds = Enum.GetValues<Kind>();
+
+    /// <returns>What is wrong.</returns>
+    public static List<string> Run()
+    {
+        // Neither waits for the other.
+        var (bare, gateway) = (OnThread(Bare), OnThread(Gateway));
+        return Judge(bare.GetAwaiter().GetResult(), gateway.GetAwaiter().GetResult());
+    }
+
+    private static Costs Bare()
+    {
+        using var host = new Host(Subject.Bare);
+        return new Costs(host.Bytes, [host.Count(Kind.Identity), host.Count(Kind.Identity)], Brotli: null, Dearer: null);
+    }
+
+    private static Costs Gateway()
+    {
+        using var host = new Host(Subject.Gateway);
+        Instructions[] identity = [host.Count(Kind.Identity), host.Count(Kind.Identity)];
+        return new Costs(host.Bytes, identity, host.Count(Kind.Brotli), host.Count(Kind.Identity, added: (int)(Added * Least(identity))));
+    }
+
+    private static List<string> Judge(Costs bare, Costs gateway)
+    {
+        var yardstick = Least(bare.Identity);
+        var (identity, brotli, dearer) = (Times(Least(gateway.Identity)), Times(gateway.Brotli!.Counted), Times(gateway.Dearer!.Counted));
+        var bytes = Array.ConvertAll(Kinds, kind => gateway.Bytes[(int)kind] - bare.Bytes[(int)kind]);
+        var added = dearer / identity - 1;
+
+        Print($"{"",-16} {"instructions",12} {"of bare",8} {"recorded",9} {"bytes above",12} {"recorded",9}");
+        Print($"{"bare",-16} {yardstick,12}");
+        Print($"{"hit, identity",-16} {Least(gateway.Identity),12} {identity,8:0.000} {Recorded.Identity,9:0.000} {bytes[0],12} {Recorded.BytesInIdentity,9}");
+        Print($"{"hit, Brotli",-16} {gateway.Brotli.Counted,12} {brotli,8:0.000} {Recorded.Brotli,9:0.000} {bytes[1],12} {Recorded.BytesInBrotli,9}");
+        Print($"{"made dearer",-16} {gateway.Dearer.Counted,12} {dearer,8:0.000}");
+
+        string?[] wrong =
+        [
+            Verdict.OfRepeats("Bare", bare.Identity),
+            Verdict.OfRepeats("Identity", gateway.Identity),
+            Verdict.OfInstructions("Identity", identity, Recorded.Identity),
+            Verdict.OfInstructions("Brotli", brotli, Recorded.Brotli),
+            Verdict.OfRuntime("Identity", gateway.Identity.Min(one => one.InRuntime), yardstick),
+            Verdict.OfRuntime("Brotli", gateway.Brotli.InRuntime, yardstick),
+            Verdict.OfBytes("Identity", bytes[0], Recorded.BytesInIdentity),
+            Verdict.OfBytes("Brotli", bytes[1], Recorded.BytesInBrotli),
+            // The proof that all this sees anything.
+            added is > LeastAdded and < MostAdded ? null : $"What was added is {added:P1} of a hit, and not {Added:P1}.",
+            Verdict.IsDearer(dearer, Recorded.Identity) ? null : $"A hit that is {added:P1} dearer than now would not be seen.",
+        ];
+        return [.. wrong.OfType<string>()];
+
+        double Times(long instructions) => (double)instructions / yardstick;
+    }
+
+    private static long Least(Instructions[] repeats) => repeats.Min(one => one.Counted);
+
+    private static void Print(FormattableString line) => Console.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+
+    private static Task<T> OnThread<T>(Func<T> run)
+    {
+        var result = new TaskCompletionSource<T>();
+        new Thread(() =>
+        {
+            try
+            {
+                result.SetResult(run());
+            }
+            catch (Exception e) when (e is InvalidOperationException or NotPermittedException)
+            {
+                result.SetException(e);
+            }
+        }).Start();
+        return result.Task;
+    }
+
+    private sealed record Costs(long[] Bytes, Instructions[] Identity, Instructions? Brotli, Instructions? Dearer);
+}

@@ -1,0 +1,99 @@
+using System.Buffers;
+using System.IO.Compression;
+using System.IO.Pipelines;
+using System.Text;
+
+namespace Gateway.HitCost;
+
+/// <summary>A request, by what it accepts.</summary>
+internal enum Kind
+{
+    Identity,
+    Brotli,
+}
+
+/// <summary>One connection to the measured host, which looks at each answer.</summary>
+internal sealed class Client
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly bool _expectsHits;
+    private readonly IDuplexPipe _connection = Measured.Transport!.Connect();
+    private readonly byte[][] _requests;
+    private readonly string?[] _etags = new string?[2];
+
+    /// <param name="expectsHits">Whether answers are the gateway's, out of its memory.</param>
+    public Client(bool expectsHits)
+    {
+        _requests = [Request("identity"), Request("gzip, deflate, br")];
+        // Kestrel begins on threads of its own, and the gateway has to fetch the job first.
+        for (var atOnce = 0; atOnce < 3; atOnce = SendAndWait() ? atOnce + 1 : 0) { }
+        _expectsHits = expectsHits;
+    }
+
+    /// <summary>Sends a request, and waits for nothing: the answer must be there at once.</summary>
+    /// <param name="mark">Called immediately before and after.</param>
+    /// <exception cref="InvalidOperationException">The answer is not what it must be.</exception>
+    public void Send(Kind kind, Action mark)
+    {
+        mark();
+        Write(kind);
+        mark();
+        if (!_connection.Input.TryRead(out var read)) throw new InvalidOperationException("A hit had to wait for something.");
+        if (!Measured.WasInline) throw new InvalidOperationException("A hit went on elsewhere.");
+        Check(kind, read.Buffer.ToArray());
+        _connection.Input.AdvanceTo(read.Buffer.End);
+    }
+
+    // True: the answer was there at once.
+    private bool SendAndWait()
+    {
+        Write(Kind.Identity);
+        if (IsThere()) return true;
+        return SpinWait.SpinUntil(IsThere, Patience) ? false : throw new InvalidOperationException("There is no answer.");
+
+        bool IsThere()
+        {
+            if (!_connection.Input.TryRead(out var read)) return false;
+            var whole = read.Buffer.ToArray().AsSpan().EndsWith(Hosts.Job);
+            _connection.Input.AdvanceTo(whole ? read.Buffer.End : read.Buffer.Start, read.Buffer.End);
+            return whole;
+        }
+    }
+
+    private static byte[] Request(string accepted) => Encoding.ASCII.GetBytes(
+        "GET /v0/workflows/survey-1/jobs/job-7 HTTP/1.1\r\nHost: gateway.example\r\nUser-Agent: measured/1.0\r\nAccept: application/json\r\n"
+        + $"Accept-Encoding: {accepted}\r\nX-Api-Key: {Hosts.Key}\r\n\r\n");
+
+    private void Write(Kind kind)
+    {
+        _connection.Output.Write(_requests[(int)kind]);
+        var flushing = _connection.Output.FlushAsync();
+        if (!flushing.IsCompletedSuccessfully) throw new InvalidOperationException("A request is not taken at once.");
+    }
+
+    private void Check(Kind kind, byte[] answer)
+    {
+        var end = answer.AsSpan().IndexOf("\r\n\r\n"u8);
+        var head = Encoding.ASCII.GetString(answer, 0, Math.Max(end, 0)).Split("\r\n");
+        var body = answer[(end + 4)..];
+        if (head[0] != "HTTP/1.1 200 OK") throw Wrong("its status");
+        if (Value("Content-Length") != $"{body.Length}") throw Wrong("its length");
+        if (_expectsHits && kind == Kind.Brotli)
+        {
+            if (Value("Content-Encoding") != "br") throw Wrong("its coding");
+            using var decoded = new MemoryStream();
+            using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress)) decoding.CopyTo(decoded);
+            body = decoded.ToArray();
+        }
+        if (!body.AsSpan().SequenceEqual(Hosts.Job)) throw Wrong("its body");
+        if (!_expectsHits) return;
+        if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true) throw Wrong("where it came from");
+        var etag = Value("ETag");
+        if (etag is not ['"', .., '"'] || (_etags[(int)kind] ??= etag) != etag || _etags[0] == _etags[1]) throw Wrong("its validator");
+
+        string? Value(string name) => Array.Find(head, line => line.StartsWith($"{name}: ", StringComparison.Ordinal))?[(name.Length + 2)..];
+
+        InvalidOperationException Wrong(string what) => new($"An answer is not what it must be in {what}: {string.Join(" | ", head)}");
+    }
+}

@@ -1,0 +1,16 @@
+namespace Gateway.HitCost;
+
+/// <summary>The instructions of one request, by the method or library that they are in.</summary>
+internal sealed record Instructions(IReadOnlyDictionary<string, long> ByPlace)
+{
+    private static readonly string[] Runtime = ["libcoreclr.so", "[vdso]"];
+
+    /// <summary>
+    /// All that are the same each time. How often the runtime's caches miss is a matter of addresses, and how often the
+    /// clock is read again one of time.
+    /// </summary>
+    public long Counted => ByPlace.Values.Sum() - InRuntime;
+
+    /// <summary>Those that are not counted.</summary>
+    public long InRuntime => Runtime.Sum(place => ByPlace.GetValueOrDefault(place));
+}
