@@ -55,7 +55,7 @@ internal sealed class Client
         bool IsThere()
         {
             if (!_connection.Input.TryRead(out var read)) return false;
-            var whole = read.Buffer.ToArray().AsSpan().EndsWith(Hosts.Job);
+            var whole = read.Buffer.ToArray().AsSpan().EndsWith(SampleJob.Bytes);
             _connection.Input.AdvanceTo(whole ? read.Buffer.End : read.Buffer.Start, read.Buffer.End);
             return whole;
         }
@@ -86,7 +86,7 @@ internal sealed class Client
             using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress)) decoding.CopyTo(decoded);
             body = decoded.ToArray();
         }
-        if (!body.AsSpan().SequenceEqual(Hosts.Job)) throw Wrong("its body");
+        if (!body.AsSpan().SequenceEqual(SampleJob.Bytes)) throw Wrong("its body");
         if (!_expectsHits) return;
         if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true) throw Wrong("where it came from");
         var etag = Value("ETag");

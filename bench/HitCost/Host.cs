@@ -11,8 +11,7 @@ internal sealed class Host : IDisposable
 
     /// <summary>Starts it, and waits until it is warm.</summary>
     /// <param name="name">One of <see cref="Subject"/>'s.</param>
-    /// <param name="methods">Whether it is to tell where its methods are; they are compiled no differently.</param>
-    public Host(string name, bool methods = false)
+    public Host(string name)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!, [typeof(Host).Assembly.Location, "subject", name])
         {
@@ -20,19 +19,18 @@ internal sealed class Host : IDisposable
             RedirectStandardOutput = true,
         };
         foreach (var (variable, value) in Runtime) start.Environment[variable] = value;
-        if (methods) start.Environment["DOTNET_PerfMapEnabled"] = "3";
         _process = Process.Start(start)!;
         if (Read().Split(' ') is not [Subject.Ready, var thread, .. var bytes]) throw new InvalidOperationException("The process is not ready.");
         _thread = int.Parse(thread, null);
         Bytes = Array.ConvertAll(bytes, long.Parse);
-        _places = new Places(_process.Id, methods);
+        _places = new Places(_process.Id);
     }
 
     /// <summary>What a request of each kind allocates.</summary>
     public long[] Bytes { get; }
 
-    // All is compiled once, and well; what compilers make of a method must not depend on when they get to it, or on what the
-    // processor can do beyond others. The memory is enough not to be collected.
+    // All is compiled once, and well: what becomes of a method must not depend on when the compiler gets to it, nor on what
+    // this processor can do beyond others (AVX-512, and SHA-256 in OpenSSL). The memory is enough not to be collected.
     private static Dictionary<string, string> Runtime => new()
     {
         ["DOTNET_TieredCompilation"] = "0",
@@ -40,6 +38,8 @@ internal sealed class Host : IDisposable
         ["DOTNET_ReadyToRun"] = "0",
         ["DOTNET_EnableAVX512"] = "0",
         ["DOTNET_GCgen0size"] = "10000000",
+        // Where methods are, and nothing else.
+        ["DOTNET_PerfMapEnabled"] = "3",
         ["OPENSSL_ia32cap"] = ":~0x20000000",
     };
 
@@ -59,6 +59,7 @@ internal sealed class Host : IDisposable
     {
         _process.StandardInput.Close();
         if (!_process.WaitForExit(5000)) _process.Kill();
+        File.Delete(Places.MapOf(_process.Id));
         _process.Dispose();
     }
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using System.Text.Json;
 using Gateway.Callers;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -16,37 +15,6 @@ internal static class Hosts
 
     private const string Address = "http://127.0.0.1:0";
 
-    /// <summary>A finished job of some 6 KB.</summary>
-    public static byte[] Job { get; } = JsonSerializer.SerializeToUtf8Bytes(new
-    {
-        id = "job-7",
-        workflow_id = "survey-1",
-        status = "completed",
-        progress = "100",
-        tasks = Enumerable.Range(1, 15).Select(n => new
-        {
-            id = $"task-{n}",
-            name = $"step {n} of the survey",
-            status = "completed",
-            progress = 100,
-            depends_on = new[] { $"task-{n - 1}" },
-            estimated_time_duration = 100 + n,
-            time_taken = $"1m{n}s",
-            created_at = "2026-05-04T12:00:00Z",
-            updated_at = $"2026-05-04T12:01:{n + 10}Z",
-            finished_at = $"2026-05-04T12:01:{n + 10}Z",
-            inputs = new { scene = $"S2A_202605{n + 10}" },
-            result = new[] { new { kind = "mosaic", tiles = 24 * n, area = 37.25 * n * n } },
-            block_info = new { id = $"block-{n}", name = "ingest", version = $"1.{n}.0" },
-        }),
-        val_errors = Array.Empty<string>(),
-        spec = new { area = "north" },
-        cost = 1250,
-        created_at = "2026-05-04T12:00:00Z",
-        updated_at = "2026-05-04T12:09:02Z",
-        finished_at = "2026-05-04T12:09:02Z",
-    });
-
     public static async Task StartBareAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -57,8 +25,8 @@ internal static class Hosts
         app.Run(http =>
         {
             http.Response.ContentType = "application/json";
-            http.Response.ContentLength = Job.Length;
-            var writing = http.Response.BodyWriter.WriteAsync(Job);
+            http.Response.ContentLength = SampleJob.Bytes.Length;
+            var writing = http.Response.BodyWriter.WriteAsync(SampleJob.Bytes);
             return writing.IsCompletedSuccessfully ? Task.CompletedTask : writing.AsTask();
         });
         await app.StartAsync();
@@ -111,7 +79,7 @@ internal static class Hosts
         using var request = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
         while (await request.ReadLineAsync() is { Length: > 0 }) { }
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {Job.Length}\r\nConnection: close\r\n\r\n"));
-        await stream.WriteAsync(Job);
+            $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {SampleJob.Bytes.Length}\r\nConnection: close\r\n\r\n"));
+        await stream.WriteAsync(SampleJob.Bytes);
     }
 }

@@ -9,9 +9,8 @@ internal sealed class Places
 
     private readonly List<(long Start, long End, string Name)> _ranges = [];
 
-    /// <param name="process">Its id.</param>
-    /// <param name="methods">Whether the runtime was told to write where its methods are (<c>DOTNET_PerfMapEnabled</c>).</param>
-    public Places(int process, bool methods)
+    /// <param name="process">Its id. Its runtime must write where its methods are (<c>DOTNET_PerfMapEnabled</c>).</param>
+    public Places(int process)
     {
         foreach (var line in File.ReadLines($"/proc/{process}/maps"))
         {
@@ -19,15 +18,15 @@ internal sealed class Places
             if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var range, [.., 'x', _], _, _, _, var file]) continue;
             if (range.Split('-') is [var start, var end]) _ranges.Add((Hex(start), Hex(end), Path.GetFileName(file)));
         }
-        if (methods)
+        foreach (var line in File.ReadLines(MapOf(process)))
         {
-            foreach (var line in File.ReadLines(Path.Combine(Path.GetTempPath(), $"perf-{process}.map")))
-            {
-                if (line.Replace("0x", "", StringComparison.Ordinal).Split(' ', 3) is [var start, var size, var name]) _ranges.Add((Hex(start), Hex(start) + Hex(size), name));
-            }
+            if (line.Replace("0x", "", StringComparison.Ordinal).Split(' ', 3) is [var start, var size, var name]) _ranges.Add((Hex(start), Hex(start) + Hex(size), name));
         }
         _ranges.Sort();
     }
+
+    /// <summary>The file that the runtime writes.</summary>
+    public static string MapOf(int process) => Path.Combine(Path.GetTempPath(), $"perf-{process}.map");
 
     public string NameOf(long address)
     {

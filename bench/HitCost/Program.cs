@@ -53,7 +53,7 @@ internal static class Program
 
     private static int Where(Kind kind)
     {
-        using var host = new Host(Subject.Gateway, methods: true);
+        using var host = new Host(Subject.Gateway);
         var instructions = host.Count(kind);
         foreach (var (place, count) in instructions.ByPlace.OrderByDescending(of => of.Value))
         {

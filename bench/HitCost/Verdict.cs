@@ -14,8 +14,8 @@ internal static class Verdict
     /// <summary>By how much the same count may differ when it is repeated.</summary>
     public const double Noise = 0.01;
 
-    // Half as much as all of the bare one, when it is a quarter.
-    private const double MostInRuntime = 0.5;
+    // It is half as much as all that is counted of the bare one, and with bad luck two thirds.
+    private const double MostInRuntime = 0.75;
 
     public static bool IsDearer(double measured, double recorded) => measured > recorded * (1 + Tolerance);
 

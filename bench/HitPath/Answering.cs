@@ -1,0 +1,58 @@
+using BenchmarkDotNet.Attributes;
+using Gateway.Jobs;
+using Gateway.Operations;
+using Microsoft.AspNetCore.Http;
+
+namespace Gateway.HitPath;
+
+/// <summary>Steps 5 and 8 of the request path.</summary>
+public class Answering
+{
+    private readonly Parts _parts = new();
+    private readonly HttpContext _any = Parts.Request(), _brotli = Parts.Request(("Accept-Encoding", "gzip, deflate, br")), _revalidating;
+    private readonly JobMemory _memory;
+    private readonly JobSource _jobs;
+    private readonly Pacing _pacing;
+    private readonly GatewayMetrics _metrics;
+    private readonly Lookup _hit;
+
+    public Answering()
+    {
+        (_memory, _jobs, _pacing, _metrics) = (_parts.Of<JobMemory>(), _parts.Of<JobSource>(), _parts.Of<Pacing>(), _parts.Of<GatewayMetrics>());
+        _hit = Lookup.Hit(_parts.Finished);
+        _revalidating = Parts.Request(("If-None-Match", _parts.Finished.Representations[0].ETag));
+    }
+
+    [Benchmark]
+    public object? Find() => _memory.Find(_parts.FinishedKey);
+
+    [Benchmark]
+    public object? FindFresh() => _jobs.FindFresh(_parts.FinishedKey);
+
+    [Benchmark]
+    public object ChooseAny() => ContentNegotiation.Choose(_parts.Finished, _any.Request.Headers);
+
+    [Benchmark]
+    public object ChooseBrotli() => ContentNegotiation.Choose(_parts.Finished, _brotli.Request.Headers);
+
+    [Benchmark]
+    public string Status() => CacheStatus.Of(_hit, collapsed: false, Parts.Now);
+
+    [Benchmark]
+    public ValueTask Headers() => Write(_any);
+
+    [Benchmark]
+    public ValueTask NotModified() => Write(_revalidating);
+
+    [Benchmark]
+    public void Metrics()
+    {
+        _metrics.LookedUp(Origin.Hit, collapsed: false);
+        _metrics.Answered("measured", "getJobById", StatusCodes.Status200OK);
+    }
+
+    [Benchmark]
+    public TimeSpan NextPoll() => _pacing.NextPoll(_parts.RunningKey, _parts.Running, Parts.Now);
+
+    private ValueTask Write(HttpContext http) => new JobAnswer(_parts.Finished, "Gateway; hit; ttl=1", fromCache: true, Parts.Now).WriteAsync(http);
+}

@@ -1,0 +1,34 @@
+using BenchmarkDotNet.Attributes;
+using Gateway.HitCost;
+using Gateway.Jobs;
+using Gateway.Redis;
+using Gateway.Upstream;
+
+namespace Gateway.HitPath;
+
+/// <summary>Step 7 of the request path, and what it leaves for hits: once for each answer of the upstream.</summary>
+public class Storing
+{
+    private readonly Parts _parts = new();
+    private readonly byte[] _body = SampleJob.Bytes, _stored;
+    private readonly UpstreamAnswer _answer = Parts.Answer;
+
+    public Storing() => _stored = Write();
+
+    [Benchmark]
+    public int Classify() => (int)Freshness.Classify(_answer, Parts.Address, Parts.Options, Parts.Now).Kind;
+
+    /// <summary>Into gzip and Brotli, as of a job that may change.</summary>
+    [Benchmark]
+    public object Compress() => Representation.AllOf(_body, thorough: false);
+
+    /// <summary>Into gzip and Brotli, as of a finished job.</summary>
+    [Benchmark]
+    public object CompressThoroughly() => Representation.AllOf(_body, thorough: true);
+
+    [Benchmark]
+    public byte[] Write() => SnapshotEnvelope.Write(_parts.Finished, _parts.FinishedKey.Name);
+
+    [Benchmark]
+    public object? Read() => SnapshotEnvelope.Read(_stored, _parts.FinishedKey.Name, out _);
+}
