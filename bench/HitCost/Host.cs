@@ -20,7 +20,8 @@ internal sealed class Host : IDisposable
         };
         foreach (var (variable, value) in Runtime) start.Environment[variable] = value;
         _process = Process.Start(start)!;
-        if (Read().Split(' ') is not [Subject.Ready, var thread, .. var bytes]) throw new InvalidOperationException("The process is not ready.");
+        var said = Read();
+        if (said.Split(' ') is not [Subject.Ready, var thread, .. var bytes]) throw new InvalidOperationException(said);
         _thread = int.Parse(thread, null);
         Bytes = Array.ConvertAll(bytes, long.Parse);
         _places = new Places(_process.Id);
