@@ -20,23 +20,23 @@ public class Answering
     {
         (_memory, _jobs, _pacing, _metrics) = (_parts.Of<JobMemory>(), _parts.Of<JobSource>(), _parts.Of<Pacing>(), _parts.Of<GatewayMetrics>());
         _hit = Lookup.Hit(_parts.Finished);
-        _revalidating = Parts.Request(("If-None-Match", _parts.Finished.Representations[0].ETag));
+        _revalidating = Parts.Request(("If-None-Match", _parts.Finished.Identity.ETag));
     }
 
     [Benchmark]
     public object? Find() => _memory.Find(_parts.FinishedKey);
 
     [Benchmark]
-    public object? FindFresh() => _jobs.FindFresh(_parts.FinishedKey);
+    public object? FindFresh() => _jobs.FindFresh(_parts.FinishedKey, Parts.Now);
 
     [Benchmark]
-    public object ChooseAny() => ContentNegotiation.Choose(_parts.Finished, _any.Request.Headers);
+    public object Any() => ContentNegotiation.Wanted(_any.Request.Headers);
 
     [Benchmark]
-    public object ChooseBrotli() => ContentNegotiation.Choose(_parts.Finished, _brotli.Request.Headers);
+    public object Brotli() => ContentNegotiation.Wanted(_brotli.Request.Headers);
 
     [Benchmark]
-    public string Status() => CacheStatus.Of(_hit, collapsed: false, Parts.Now);
+    public string? Status() => CacheStatus.Of(_hit, collapsed: false, Parts.Now);
 
     [Benchmark]
     public ValueTask Headers() => Write(_any);
@@ -54,5 +54,5 @@ public class Answering
     [Benchmark]
     public TimeSpan NextPoll() => _pacing.NextPoll(_parts.RunningKey, _parts.Running, Parts.Now);
 
-    private ValueTask Write(HttpContext http) => new JobAnswer(_parts.Finished, "Gateway; hit; ttl=1", fromCache: true, Parts.Now).WriteAsync(http);
+    private ValueTask Write(HttpContext http) => new JobAnswer(_parts.Finished, _parts.Finished.Identity, "Gateway; hit; ttl=1", fromCache: true, Parts.Now).WriteAsync(http);
 }
