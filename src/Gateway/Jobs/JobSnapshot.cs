@@ -5,8 +5,9 @@ namespace Gateway.Jobs;
 /// </summary>
 internal sealed class JobSnapshot
 {
-    // What a snapshot weighs beside its bodies, about.
-    private const int Overhead = 512;
+    // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory; and of each
+    // coding the array's head, the object and its validator.
+    private const int Overhead = 590, OverheadOfCoding = 150;
 
     private JobTimes? _times;
     private Task<Representation?>? _gzip, _brotli;
@@ -36,7 +37,7 @@ internal sealed class JobSnapshot
     public JobTimes Times => _times ??= JobTimes.Read(Identity.Body.Span);
 
     /// <summary>What it weighs in memory, in bytes.</summary>
-    public long Size => Overhead + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
+    public long Size => Overhead + OverheadOfCoding + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
 
     public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now) => new()
     {
@@ -79,7 +80,7 @@ internal sealed class JobSnapshot
         return making;
     }
 
-    private static long SizeOf(Task<Representation?>? made) => made is { IsCompletedSuccessfully: true } ? made.Result?.Body.Length ?? 0 : 0;
+    private static long SizeOf(Task<Representation?>? made) => made is { IsCompletedSuccessfully: true, Result: { } encoded } ? OverheadOfCoding + encoded.Body.Length : 0;
 
     /// <summary>
     /// Whether it may take the place of another of the same job: a finished job's is never taken by anything else, and

@@ -1,0 +1,72 @@
+using System.Diagnostics.Metrics;
+using System.Text;
+using Gateway.Configuration;
+using Gateway.Jobs;
+using Gateway.Operations;
+using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace Gateway.Tests.Jobs;
+
+[Collection(nameof(Alone))]
+public sealed class JobWeightTests
+{
+    private const int Jobs = 20_000;
+
+    [Theory]
+    [InlineData(1, 300)]
+    [InlineData(1, 6000)]
+    [InlineData(2, 1000)]
+    [InlineData(3, 2000)]
+    public void What_a_job_is_said_to_weigh_is_what_the_heap_grows_by(int codings, int bytes)
+    {
+        using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
+        using var configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
+            [KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential), KeyValuePair.Create("Jobs:MemoryBytes", (string?)"1000000000")])
+            .Build(), NullLogger<LiveConfiguration>.Instance);
+        using var memory = new JobMemory(configuration, new PurgeMarks(), new GatewayMetrics(services.GetRequiredService<IMeterFactory>()), TimeProvider.System);
+        Fill(memory, 0, 100, codings, bytes);
+        var (before, counted) = (Heap(), memory.Bytes);
+
+        Fill(memory, 100, Jobs, codings, bytes);
+
+        var bodies = codings * bytes;
+        var (real, said) = ((Heap() - before) / Jobs - bodies, (memory.Bytes - counted) / Jobs - bodies);
+        Assert.InRange(said, 0.9 * real, 1.1 * real);
+    }
+
+    private static byte[] Body(int bytes) =>
+        Encoding.ASCII.GetBytes("""{"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z","finished_at":"2026-01-31T10:20:00Z"}""".PadRight(bytes));
+
+    private static long Heap()
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
+        return GC.GetTotalMemory(forceFullCollection: true);
+    }
+
+    // As from requests: each has names of its own.
+    private static void Fill(JobMemory memory, int from, int count, int codings, int bytes)
+    {
+        for (var i = from; i < from + count; i++)
+        {
+            var now = DateTimeOffset.UtcNow;
+            var snapshot = new JobSnapshot
+            {
+                Order = i,
+                Kind = VerdictKind.Finished,
+                FetchedAt = now,
+                FreshUntil = now.AddDays(1),
+                Representations = [.. Enumerable.Range(0, codings).Select(coding => new Representation((ContentCoding)coding, Body(bytes)))],
+            };
+            // Whoever takes note of a finished job's time has read it.
+            Assert.NotNull(snapshot.Times.Took);
+            memory.Keep(PurgeScopeTests.Key("default", $"workflow-{i:00000000}", $"job-{i:00000000000000000000000000000000}"), snapshot);
+        }
+    }
+}
