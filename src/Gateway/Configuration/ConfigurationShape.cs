@@ -1,5 +1,5 @@
 using System.Collections;
-using System.ComponentModel;
+using System.Globalization;
 using System.Reflection;
 
 namespace Gateway.Configuration;
@@ -79,15 +79,19 @@ internal static class ConfigurationShape
             mistakes.Add(section.Path, $"is empty, not {Describe(target)}");
             return;
         }
-        try
-        {
-            TypeDescriptor.GetConverter(target).ConvertFromInvariantString(section.Value);
-        }
-        catch (Exception e) when (e is FormatException or ArgumentException or NotSupportedException or OverflowException)
-        {
-            mistakes.Add(section.Path, $"'{section.Value}' is not {Describe(target)}");
-        }
+        mistakes.Unless(IsOne(section.Value, target), section.Path, $"'{section.Value}' is not {Describe(target)}");
     }
+
+    // As the binder reads them.
+    private static bool IsOne(string value, Type type) =>
+        type == typeof(TimeSpan) ? TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out _)
+        : type == typeof(DateTimeOffset) ? DateTimeOffset.TryParse(value, CultureInfo.InvariantCulture, out _)
+        : type == typeof(bool) ? bool.TryParse(value, out _)
+        : type == typeof(Uri) ? Uri.TryCreate(value, UriKind.RelativeOrAbsolute, out _)
+        : type == typeof(double) ? double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out _)
+        : type == typeof(long) ? long.TryParse(value, NumberStyles.Integer, CultureInfo.InvariantCulture, out _)
+        : type == typeof(int) ? int.TryParse(value, NumberStyles.Integer, CultureInfo.InvariantCulture, out _)
+        : type.IsEnum && Enum.TryParse(type, value, ignoreCase: true, out _);
 
     private static bool IsScalar(Type type) =>
         type == typeof(string) || type.IsValueType || type == typeof(Uri);
