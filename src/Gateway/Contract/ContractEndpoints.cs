@@ -50,8 +50,14 @@ internal static class ContractEndpoints
         }).ExcludeFromDescription();
     }
 
-    /// <summary>Swagger UI's scripts and styles, and a page of our own around them.</summary>
-    private static void UsePage(WebApplication app) => app.UseWhen(http => http.Request.Path.StartsWithSegments("/docs"), docs =>
+    /// <summary>Swagger UI's scripts and styles, and a page of our own around them; made when somebody first looks.</summary>
+    private static void UsePage(WebApplication app) => app.Use(next =>
+    {
+        var page = new Lazy<RequestDelegate>(() => Page(((IApplicationBuilder)app).New(), next));
+        return http => http.Request.Path.StartsWithSegments("/docs") ? page.Value(http) : next(http);
+    });
+
+    private static RequestDelegate Page(IApplicationBuilder docs, RequestDelegate next)
     {
         docs.Use((http, next) =>
         {
@@ -65,5 +71,7 @@ internal static class ContractEndpoints
             OnPrepareResponse = file => file.Context.Response.Headers.CacheControl = "no-cache",
         });
         docs.UseSwaggerUI(page => page.RoutePrefix = "docs");
-    });
+        docs.Run(next);
+        return docs.Build();
+    }
 }

@@ -19,12 +19,12 @@ internal sealed class PublishedContract
         ("/openapi/3.0/v0.json", OpenApiSpecVersion.OpenApi3_0, false), ("/openapi/3.0/v0.yaml", OpenApiSpecVersion.OpenApi3_0, true),
     ];
 
-    private readonly IAsyncSwaggerProvider _generator;
+    private readonly IServiceProvider _services;
     private readonly Lazy<Task<ContractRendering[]>> _renderings;
 
-    public PublishedContract(IAsyncSwaggerProvider generator)
+    public PublishedContract(IServiceProvider services)
     {
-        _generator = generator;
+        _services = services;
         _renderings = new(RenderAsync);
     }
 
@@ -36,7 +36,8 @@ internal sealed class PublishedContract
 
     private async Task<ContractRendering[]> RenderAsync()
     {
-        var document = await _generator.GetSwaggerAsync(ContractDocument.Version);
+        // The generator reads all documentation when it is made: not before somebody asks.
+        var document = await _services.GetRequiredService<IAsyncSwaggerProvider>().GetSwaggerAsync(ContractDocument.Version);
         var renderings = new List<ContractRendering>();
         foreach (var (path, version, isYaml) in Forms)
         {

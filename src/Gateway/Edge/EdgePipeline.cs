@@ -32,6 +32,18 @@ internal static class EdgePipeline
         if (options.PathBase.Length > 0) app.UsePathBase(options.PathBase);
     }
 
+    /// <summary>The framework's middleware as it is, but given its policies once: its own way compiles code at the start that looks them up for each request.</summary>
+    public static void UseCors(this WebApplication app)
+    {
+        var services = app.Services;
+        var (cors, policies) = (services.GetRequiredService<ICorsService>(), services.GetRequiredService<ICorsPolicyProvider>());
+        app.Use(next =>
+        {
+            var middleware = new CorsMiddleware(next, cors, services.GetRequiredService<ILoggerFactory>());
+            return http => middleware.Invoke(http, policies);
+        });
+    }
+
     /// <summary>Sends browsers to https, where there is one.</summary>
     public static void UseHttps(this WebApplication app)
     {
