@@ -124,6 +124,18 @@ public sealed class CommandTests
     }
 
     [Theory]
+    [InlineData(null, "{\"Timestamp\":")]
+    [InlineData("systemd", "<6>")]
+    public async Task Log_lines_have_the_form_that_is_configured(string? form, string beginning)
+    {
+        var environment = new Dictionary<string, string?> { ["Upstream__Accounts__default__Credential"] = "a-credential" };
+        if (form is not null) environment["Logging__Console__FormatterName"] = form;
+        await using var gateway = await GatewayProcess.StartAsync(environment);
+        await gateway.UntilPrintedAsync("Now listening");
+        Assert.Contains(gateway.Output.Split('\n'), line => line.Contains(beginning, StringComparison.Ordinal) && line.Contains("Now listening", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData("http://10.99.99.99:18080")]
     [InlineData("nonsense")]
     [InlineData("https://127.0.0.1:0")]

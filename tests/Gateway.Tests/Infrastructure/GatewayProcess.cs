@@ -56,6 +56,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return client;
     }
 
+    /// <summary>Waits until it has printed something.</summary>
+    public Task UntilPrintedAsync(string what) => _process.UntilAsync(() => Task.FromResult(Output.Contains(what, StringComparison.Ordinal)));
+
     /// <summary>Sends it a signal, such as KILL, STOP or CONT.</summary>
     public void Signal(string signal) => _process.Signal(signal);
 
