@@ -21,11 +21,15 @@ internal static class CallerServices
         services.AddScoped<BrowserEndpoints>();
         services.AddSingleton<BackChannelLogout>();
         services.AddDataProtection().SetApplicationName("gateway");
+        services.AddHostedService<KeyRing.Start>();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => provider.GetRequiredService<KeyRing>());
         services.AddSingleton<XmlKeyManager>();
         services.AddSingleton<IKeyManager, KeyRing.Manager>();
         services.AddAuthentication().AddOpenIdConnect(Login.Scheme, _ => { });
+        // It would make a key at each start, whether or not anybody can log in.
+        services.Remove(services.Single(service => service.ServiceType == typeof(IHostedService)
+            && service.ImplementationType?.Assembly == typeof(DataProtectionOptions).Assembly));
         services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, Login>();
     }
 }

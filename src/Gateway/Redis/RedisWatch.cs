@@ -32,10 +32,10 @@ internal sealed class RedisWatch : BackgroundService
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!_redis.IsConfigured) return;
+        var found = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _redis.Returned += () => found.TrySetResult();
         await base.StartAsync(cancellationToken);
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(PatienceAtStart);
-        while (!_redis.IsAvailable && !patience.IsCancellationRequested) await Task.Delay(20, CancellationToken.None);
+        await found.Task.WaitAsync(PatienceAtStart, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -15,12 +15,13 @@ internal sealed class Credential
 {
     public const string Form = "a credential is 8 to 4096 visible ASCII characters, with single spaces between words";
 
-    private readonly byte[][] _echoes;
+    private readonly Lazy<byte[][]> _echoes;
 
     private Credential(string value)
     {
         HeaderValue = value;
-        _echoes = Echoes(Secret(value)).ToArray();
+        // Wanted when the upstream answers, and not for every configuration that is looked at.
+        _echoes = new(() => [.. Echoes(Secret(value))]);
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(value)).AsSpan(0, 8));
     }
 
@@ -31,7 +32,7 @@ internal sealed class Credential
     public string Fingerprint { get; }
 
     /// <summary>The length of the longest of its forms, in bytes.</summary>
-    public int LongestEcho => _echoes.Max(echo => echo.Length);
+    public int LongestEcho => _echoes.Value.Max(echo => echo.Length);
 
     public static bool TryParse(string value, [NotNullWhen(true)] out Credential? credential)
     {
@@ -85,7 +86,7 @@ internal sealed class Credential
     {
         var tail = EchoTail.Of(bytes[^Math.Min(bytes.Length, 6 * LongestEcho)..]);
         var from = BeginningPlainlyAt(tail);
-        if (tail.EndsInArray) from = Math.Min(from, tail.WithoutSpaces().BeginningOf(_echoes));
+        if (tail.EndsInArray) from = Math.Min(from, tail.WithoutSpaces().BeginningOf(_echoes.Value));
         var length = tail.Length;
         for (var depth = 0; depth < 3 && tail.Contains((byte)'\\'); depth++)
         {
@@ -97,11 +98,11 @@ internal sealed class Credential
 
     private int BeginningPlainlyAt(EchoTail tail)
     {
-        var from = tail.BeginningOf(_echoes);
+        var from = tail.BeginningOf(_echoes.Value);
         for (var depth = 0; depth < 2 && tail.Contains((byte)'%'); depth++)
         {
             tail = tail.PercentDecoded();
-            from = Math.Min(from, tail.BeginningOf(_echoes));
+            from = Math.Min(from, tail.BeginningOf(_echoes.Value));
         }
         return from;
     }
@@ -120,7 +121,7 @@ internal sealed class Credential
 
     private bool IsVerbatimIn(ReadOnlySpan<byte> bytes)
     {
-        foreach (var echo in _echoes)
+        foreach (var echo in _echoes.Value)
         {
             if (bytes.IndexOf(echo) >= 0) return true;
         }

@@ -10,7 +10,8 @@ internal sealed class UpstreamClient(
     OutboundChain chain, AccountCalls calls, LiveConfiguration configuration, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
-    private readonly ResiliencePipeline<UpstreamAnswer> _retry = Retry.Build(clock);
+    // Its making is checked by reflection, which a start need not wait for.
+    private readonly Lazy<ResiliencePipeline<UpstreamAnswer>> _retry = new(() => Retry.Build(clock));
 
     public void Dispose() => _client.Dispose();
 
@@ -26,7 +27,7 @@ internal sealed class UpstreamClient(
         var call = calls.Begin(key.Account, key.Address, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead);
         try
         {
-            return await _retry.ExecuteAsync(async (call, cancellation) =>
+            return await _retry.Value.ExecuteAsync(async (call, cancellation) =>
                 await calls.MakeAsync(call, (credential, _) => SendAsync(call.Job, credential, cancellation)), call, deadline.Token);
         }
         catch (OperationCanceledException)

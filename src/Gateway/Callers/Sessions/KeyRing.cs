@@ -1,6 +1,7 @@
 using System.Xml.Linq;
 using Gateway.Configuration;
 using Gateway.Redis;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.Repositories;
 using Microsoft.AspNetCore.DataProtection.XmlEncryption;
@@ -74,6 +75,18 @@ internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configura
             foreach (var element in stored) _elements.Add(element.ToString());
             return (_elements.Count > before, lost);
         }
+    }
+
+    /// <summary>Has a key ready before the first login, and none made where nobody logs in.</summary>
+    public sealed class Start(LiveConfiguration configuration, IServiceProvider services) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            if (configuration.Current.Authentication.Oidc.IsConfigured) services.GetDataProtector(nameof(Start)).Protect([]);
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
     /// <summary>Data Protection's own keys, read again when another node has made one, and not only once a day.</summary>
