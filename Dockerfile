@@ -1,23 +1,24 @@
 # docker build -t gateway .                                  the gateway
 # docker build -t gateway-simulator --target simulator .     a stand-in upstream, for trying things out
 
-# The output is the same for every architecture, so the compiler runs on the builder's own.
+# The compiler runs on the builder's own architecture, and compiles for any.
 FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
+ARG TARGETARCH
 WORKDIR /source
 
 # What decides the packages comes first: a change of code restores nothing.
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/Gateway/Gateway.csproj src/Gateway/
 COPY src/Simulator/Simulator.csproj src/Simulator/
-RUN dotnet restore src/Gateway/Gateway.csproj
+RUN dotnet restore src/Gateway/Gateway.csproj --arch $TARGETARCH -p:SelfContained=true
 
 COPY .editorconfig appsettings.json ./
 COPY src/ src/
-RUN dotnet publish src/Gateway/Gateway.csproj --no-restore --configuration Release --output /app \
-    -p:UseAppHost=false -p:ContinuousIntegrationBuild=true
+RUN dotnet publish src/Gateway/Gateway.csproj --no-restore --configuration Release --arch $TARGETARCH --output /app \
+    -p:SelfContained=true -p:ContinuousIntegrationBuild=true
 
-# No shell, no package manager, not root.
-FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled AS runtime
+# No shell, no package manager, not root. .NET is in the output, of the version that the SDK above came with.
+FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled AS runtime
 WORKDIR /app
 COPY --from=build /app ./
 USER $APP_UID
@@ -29,8 +30,8 @@ LABEL org.opencontainers.image.title="Gateway simulator" \
       org.opencontainers.image.licenses="MIT"
 EXPOSE 5081
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 \
-    CMD ["dotnet", "Gateway.dll", "health", "--url", "http://127.0.0.1:5081/_simulator"]
-ENTRYPOINT ["dotnet", "Simulator.dll", "--listen", "0.0.0.0", "--port", "5081"]
+    CMD ["./Gateway", "health", "--url", "http://127.0.0.1:5081/_simulator"]
+ENTRYPOINT ["./Simulator", "--listen", "0.0.0.0", "--port", "5081"]
 
 # Last, for it is what a build without a target makes.
 FROM runtime AS gateway
@@ -41,5 +42,5 @@ ENV ASPNETCORE_HTTP_PORTS=8080 \
     Management__Port=9090
 EXPOSE 8080 9090
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 \
-    CMD ["dotnet", "Gateway.dll", "health"]
-ENTRYPOINT ["dotnet", "Gateway.dll"]
+    CMD ["./Gateway", "health"]
+ENTRYPOINT ["./Gateway"]
