@@ -5,9 +5,9 @@ namespace Gateway.Jobs;
 /// </summary>
 internal sealed class JobSnapshot
 {
-    // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory; and of each
-    // coding the array's head, the object and its validator.
-    private const int Overhead = 590, OverheadOfCoding = 150;
+    // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory and the fields of
+    // its last hit; of each body the array's head, the object and its validator; and of what was made of it the task.
+    private const int Overhead = 590 + 270, OverheadOfBody = 150, OverheadOfMaking = 150;
 
     private JobTimes? _times;
     private Task<Representation?>? _gzip, _brotli;
@@ -37,7 +37,7 @@ internal sealed class JobSnapshot
     public JobTimes Times => _times ??= JobTimes.Read(Identity.Body.Span);
 
     /// <summary>What it weighs in memory, in bytes.</summary>
-    public long Size => Overhead + OverheadOfCoding + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
+    public long Size => Overhead + OverheadOfBody + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
 
     public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now) => new()
     {
@@ -80,7 +80,7 @@ internal sealed class JobSnapshot
         return making;
     }
 
-    private static long SizeOf(Task<Representation?>? made) => made is { IsCompletedSuccessfully: true, Result: { } encoded } ? OverheadOfCoding + encoded.Body.Length : 0;
+    private static long SizeOf(Task<Representation?>? made) => made is { IsCompletedSuccessfully: true, Result: { } encoded } ? OverheadOfBody + OverheadOfMaking + encoded.Body.Length : 0;
 
     /// <summary>
     /// Whether it may take the place of another of the same job: a finished job's is never taken by anything else, and
