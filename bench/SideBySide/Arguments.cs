@@ -1,0 +1,63 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Gateway.SideBySide.Scenarios;
+
+namespace Gateway.SideBySide;
+
+/// <summary>What was asked for.</summary>
+/// <param name="Peers">Empty: all that a scenario has.</param>
+/// <param name="Gateway">The folder that the gateway was published to.</param>
+/// <param name="Lock">A file to lock during each timed run; null: none.</param>
+internal sealed record Arguments(
+    string[] Scenarios, string[] Peers, int Rounds, int Seconds, string Gateway, string? Lock, string? Json, string? Markdown, string? Plot)
+{
+    /// <summary>A gateway that was published elsewhere.</summary>
+    public const string OtherGateway = "gateway:";
+
+    /// <summary>What leads to the same figures again.</summary>
+    public string Line =>
+        $"--rounds {Rounds} --seconds {Seconds} --scenarios {string.Join(',', Scenarios)}{(Peers.Length > 0 ? $" --peers {string.Join(',', Peers)}" : "")}";
+
+    /// <summary>Reads the arguments and runs with them.</summary>
+    public static Task<int> InvokeAsync(string[] args, Func<Arguments, CancellationToken, Task<int>> run)
+    {
+        var scenarios = new Option<string[]>("--scenarios") { Description = $"Which, with commas between them: {string.Join(',', Scenario.Names)}", CustomParser = List };
+        var peers = new Option<string[]>("--peers")
+        {
+            Description = $"Which, with commas between them, of those that a scenario has: {string.Join(',', Lineup.Names)}; {OtherGateway}DIR is another published gateway",
+            CustomParser = List,
+        };
+        var rounds = new Option<int>("--rounds") { Description = "Timed runs of each peer", DefaultValueFactory = _ => 7 };
+        var seconds = new Option<int>("--seconds") { Description = "How long each takes", DefaultValueFactory = _ => 2 };
+        var gateway = new Option<string>("--gateway") { Description = "The folder of a published gateway", Required = true };
+        var turn = new Option<string?>("--lock") { Description = "A file to lock during each timed run, as flock(1) does" };
+        var json = new Option<string?>("--json") { Description = "A file for all figures" };
+        var markdown = new Option<string?>("--markdown") { Description = "A file for the tables; where it has the two markers, they go between them" };
+        var plot = new Option<string?>("--plot") { Description = "A file for the picture, SVG" };
+        var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, rounds, seconds, gateway, turn, json, markdown, plot };
+        scenarios.Validators.Add(result => Refuse(result, "scenario", result.GetValue(scenarios) ?? [], Scenario.Names.Contains));
+        peers.Validators.Add(result => Refuse(result, "peer", result.GetValue(peers) ?? [],
+            name => Lineup.Names.Contains(name) || name.StartsWith(OtherGateway, StringComparison.Ordinal)));
+        rounds.Validators.Add(result => Bound(result, result.GetValue(rounds), 1000));
+        seconds.Validators.Add(result => Bound(result, result.GetValue(seconds), 60));
+        command.SetAction((parsed, stop) => run(
+            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some : Scenario.Names, parsed.GetValue(peers) ?? [],
+                parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetRequiredValue(gateway), parsed.GetValue(turn),
+                parsed.GetValue(json), parsed.GetValue(markdown), parsed.GetValue(plot)),
+            stop));
+        return command.Parse(args).InvokeAsync();
+    }
+
+    private static void Refuse(OptionResult result, string what, string[] names, Func<string, bool> isKnown)
+    {
+        foreach (var name in names.Where(name => !isKnown(name))) result.AddError($"There is no {what} '{name}'.");
+    }
+
+    private static void Bound(OptionResult result, int value, int most)
+    {
+        if (value < 1 || value > most) result.AddError($"{result.Option.Name} is from 1 to {most}.");
+    }
+
+    private static string[] List(ArgumentResult result) =>
+        [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+}

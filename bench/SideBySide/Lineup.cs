@@ -1,0 +1,37 @@
+using Gateway.SideBySide.Peers;
+
+namespace Gateway.SideBySide;
+
+/// <summary>Which peers there are, and how each is made.</summary>
+internal static class Lineup
+{
+    public const string Gateway = "gateway";
+
+    public static readonly string[] Names =
+        ["kestrel", "nginx", "varnish", "haproxy", "yarp", "yarp-output-cache", "yarp-output-cache-redis", Gateway];
+
+    /// <summary>Those of a scenario that were asked for, with each other gateway wherever there is the gateway.</summary>
+    public static IEnumerable<string> Of(Arguments arguments, params string[] names)
+    {
+        var asked = arguments.Peers.Length == 0 ? Names : arguments.Peers;
+        var others = asked.Where(name => name.StartsWith(Arguments.OtherGateway, StringComparison.Ordinal));
+        return names.Where(name => asked.Contains(name)).Concat(names.Contains(Gateway) ? others : []);
+    }
+
+    /// <summary>Not started yet.</summary>
+    public static Peer Create(Bench bench, string name) => name switch
+    {
+        "kestrel" => new Kestrel(bench),
+        "nginx" => new Nginx(bench),
+        "varnish" => new Varnish(bench),
+        "haproxy" => new Haproxy(bench),
+        "yarp" => new YarpPeer(bench, YarpPeer.Cache.None),
+        "yarp-output-cache" => new YarpPeer(bench, YarpPeer.Cache.Memory),
+        "yarp-output-cache-redis" => new YarpPeer(bench, YarpPeer.Cache.Redis),
+        _ => CreateGateway(bench, name),
+    };
+
+    public static GatewayPeer CreateGateway(Bench bench, string name) =>
+        name == Gateway ? new GatewayPeer(bench, name, bench.Arguments.Gateway)
+            : new GatewayPeer(bench, name, Path.GetFullPath(name[Arguments.OtherGateway.Length..]));
+}

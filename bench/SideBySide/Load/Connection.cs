@@ -1,0 +1,59 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Gateway.SideBySide.Peers;
+
+namespace Gateway.SideBySide.Load;
+
+/// <summary>One connection that is kept alive, HTTP/1.1, one request at a time; no more of a client than load takes.</summary>
+internal sealed class Connection : IDisposable
+{
+    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private readonly byte[] _buffer = new byte[16 * 1024];
+
+    private Connection()
+    {
+    }
+
+    public static async Task<Connection> OpenAsync(Peer peer, CancellationToken stop)
+    {
+        var connection = new Connection();
+        await connection._socket.ConnectAsync(IPAddress.Loopback, peer.Address.Port, stop);
+        return connection;
+    }
+
+    public static byte[] Request(Peer peer, string path) =>
+        Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: {peer.Address.Authority}\r\nX-Api-Key: {peer.Key}\r\n\r\n");
+
+    public void Send(byte[] request) => _socket.Send(request);
+
+    /// <summary>Waits for the whole answer.</summary>
+    /// <returns>Its status; 0 where the connection was closed.</returns>
+    public async ValueTask<int> ReceiveAsync(CancellationToken stop)
+    {
+        var (got, status, whole) = (0, 0, int.MaxValue);
+        while (got < whole)
+        {
+            var more = await _socket.ReceiveAsync(_buffer.AsMemory(status == 0 ? got : 0), SocketFlags.None, stop);
+            if (more == 0) return 0;
+            got += more;
+            if (status == 0) (status, whole) = Head(_buffer.AsSpan(0, got));
+        }
+        return status;
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    // The status and the length of head and body together, once the head is there. All that is asked for here says how long it is.
+    private static (int Status, int Whole) Head(ReadOnlySpan<byte> bytes)
+    {
+        var end = bytes.IndexOf("\r\n\r\n"u8);
+        if (end < 0) return (0, int.MaxValue);
+        var head = Encoding.ASCII.GetString(bytes[..end]);
+        var field = head.IndexOf("\r\nContent-Length:", StringComparison.OrdinalIgnoreCase);
+        if (field < 0) throw new InvalidOperationException($"An answer does not say how long it is: {head}");
+        var value = head[(field + 2)..].Split("\r\n")[0].Split(':')[1];
+        return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), end + 4 + int.Parse(value, CultureInfo.InvariantCulture));
+    }
+}

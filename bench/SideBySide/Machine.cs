@@ -1,0 +1,54 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+using Gateway.SideBySide.Measuring;
+
+namespace Gateway.SideBySide;
+
+/// <summary>Which core is for the server, which are for the rest, and what else there is to know of where this ran.</summary>
+internal sealed partial class Machine
+{
+    /// <summary>The first is for the server alone.</summary>
+    public string ServerCore { get; } = "0";
+
+    public string OtherCores { get; } = Cores > 2 ? $"1-{Cores - 1}" : "1";
+
+    public string AllCores { get; } = $"0-{Cores - 1}";
+
+    // This process itself may already be kept from the first.
+    private static int Cores => Directory.GetDirectories("/sys/devices/system/cpu").Count(name => CoreName().IsMatch(Path.GetFileName(name)));
+
+    /// <summary>The processor, the kernel, and the versions of all that takes part, a line for each.</summary>
+    public async Task<IReadOnlyList<(string What, string Which)>> DescribeAsync(CancellationToken stop)
+    {
+        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+        var memory = File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        return
+        [
+            ("date", DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)),
+            ("processor", $"{model}, {Cores} cores; the server has core {ServerCore} for itself, the load, the upstream and Redis have {OtherCores}"),
+            ("memory", $"{long.Parse(memory, CultureInfo.InvariantCulture) / 1024 / 1024} GiB"),
+            ("kernel", File.ReadAllText("/proc/sys/kernel/osrelease").Trim()),
+            (".NET", RuntimeInformation.FrameworkDescription),
+            ("YARP", typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version?.ToString(3) ?? "unknown"),
+            ("nginx", await VersionAsync("nginx", ["-v"], stop)),
+            ("varnish", await VersionAsync("varnishd", ["-V"], stop)),
+            ("haproxy", await VersionAsync("haproxy", ["-v"], stop)),
+            ("redis", await VersionAsync("redis-server", ["--version"], stop)),
+            ("wrk", await VersionAsync("sh", ["-c", "wrk -v || true"], stop)),
+            ("h2load", await VersionAsync("h2load", ["--version"], stop)),
+        ];
+    }
+
+    private async Task<string> VersionAsync(string command, string[] arguments, CancellationToken stop)
+    {
+        var output = await Child.RunAsync(OtherCores, command, arguments, stop);
+        return VersionNumber().Match(output).Value;
+    }
+
+    [GeneratedRegex(@"\d+\.\d+[\w.-]*")]
+    private static partial Regex VersionNumber();
+
+    [GeneratedRegex(@"^cpu\d+$")]
+    private static partial Regex CoreName();
+}

@@ -1,0 +1,16 @@
+namespace Gateway.SideBySide.Measuring;
+
+internal static class Statistics
+{
+    /// <summary>The middle one, or the mean of the two in the middle.</summary>
+    public static double Median(IEnumerable<double> values)
+    {
+        var sorted = values.Order().ToArray();
+        return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+
+    /// <summary>The value that a part of all is not above (nearest rank).</summary>
+    /// <param name="sorted">At least one.</param>
+    public static double Quantile(IReadOnlyList<double> sorted, double part) =>
+        sorted[Math.Clamp((int)Math.Ceiling(part * sorted.Count) - 1, 0, sorted.Count - 1)];
+}

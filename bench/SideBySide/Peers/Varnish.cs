@@ -1,0 +1,42 @@
+using Gateway.SideBySide.Measuring;
+
+namespace Gateway.SideBySide.Peers;
+
+/// <summary>Varnish: keys in VCL, vsthrottle for each team, the credential put in on the way to the upstream, bodies in memory.</summary>
+internal sealed class Varnish(Bench bench) : Peer(bench, "varnish")
+{
+    public override Uri? Http2Address => Address;
+
+    protected override async Task<Child> LaunchAsync()
+    {
+        var folder = Bench.NewFolder(Name);
+        var file = Path.Combine(folder, "jobs.vcl");
+        await File.WriteAllTextAsync(file, Configuration(), Bench.Stop);
+        // It would take another user's rights, who may not look into this folder.
+        return Launch("varnishd",
+        [
+            "-j", "none", "-F", "-n", Path.Combine(folder, "work"), "-f", file, "-a", $"127.0.0.1:{Port}", "-s", "malloc,4g",
+            "-p", "feature=+http2", "-p", "timeout_idle=3600",
+        ]);
+    }
+
+    private string Configuration() => $$"""
+        vcl 4.1;
+        import vsthrottle;
+        backend upstream { .host = "{{Bench.Upstream.Host}}"; .port = "{{Bench.Upstream.Port}}"; }
+        sub vcl_recv {
+        {{string.Join("\n  else ", Bench.Keys.Select(key => $$"""if (req.http.X-Api-Key == "{{key.Key}}") { set req.http.X-Team = "{{key.Team}}"; }"""))}}
+          else { return (synth(401)); }
+          if (vsthrottle.is_denied(req.http.X-Team, {{NeverRefusedPerSecond}}, 1s)) { return (synth(429)); }
+          unset req.http.X-Api-Key;
+          unset req.http.X-Team;
+          unset req.http.Authorization;
+          if (req.method != "GET" && req.method != "HEAD") { return (synth(405)); }
+          return (hash);
+        }
+        sub vcl_backend_fetch {
+          set bereq.http.Authorization = "{{Bench.Credential}}";
+        }
+
+        """;
+}

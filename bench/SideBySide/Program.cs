@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+using Gateway.SideBySide.Measuring;
+using Gateway.SideBySide.Report;
+using Gateway.SideBySide.Scenarios;
+using Gateway.SideBySide.Servers;
+
+namespace Gateway.SideBySide;
+
+internal static class Program
+{
+    private const int WrongAnswer = 1, NotMeasured = 2;
+
+    public static async Task<int> Main(string[] args)
+    {
+        if (args is [Serving.Verb, .. var server])
+        {
+            await Serving.RunAsync(server);
+            return 0;
+        }
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Child.KillAll();
+        return await Arguments.InvokeAsync(args, RunAsync);
+    }
+
+    private static async Task<int> RunAsync(Arguments arguments, CancellationToken cancelled)
+    {
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancelled);
+        using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+        {
+            signal.Cancel = true;
+            stopping.Cancel();
+        });
+        try
+        {
+            await using var bench = await Bench.StartAsync(arguments, stopping.Token);
+            var machine = await bench.Machine.DescribeAsync(stopping.Token);
+            var tables = new List<Table>();
+            foreach (var name in Scenario.Names.Where(name => arguments.Scenarios.Contains(name)))
+            {
+                tables.AddRange((await Scenario.Create(name, bench).RunAsync()).Where(table => table.Rows.Count > 0));
+            }
+            var markdown = Markdown.Of(arguments, machine, tables);
+            Console.WriteLine(markdown);
+            if (arguments.Markdown is { } file) await Markdown.PutIntoAsync(file, markdown);
+            if (arguments.Json is { } json) await Figures.WriteAsync(json, arguments, machine, tables);
+            if (arguments.Plot is { } plot) Plot.Write(plot, tables);
+            return 0;
+        }
+        catch (WrongAnswerException e)
+        {
+            await Console.Error.WriteLineAsync(e.Message);
+            return WrongAnswer;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("Stopped.");
+            return NotMeasured;
+        }
+        catch (Exception e) when (e is InvalidOperationException or IOException or HttpRequestException)
+        {
+            await Console.Error.WriteLineAsync(e.ToString());
+            return NotMeasured;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using Gateway.SideBySide.Load;
+using Gateway.SideBySide.Measuring;
+using Gateway.SideBySide.Peers;
+
+namespace Gateway.SideBySide.Scenarios;
+
+/// <summary>
+/// Each finished job once, of a node that has never seen it, while Redis has it: what a new node does after its start.
+/// </summary>
+internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
+{
+    public const string Name = "redis";
+
+    private const string Workflow = "elsewhere";
+
+    // Whoever was still waiting when the load ended may not have been stored.
+    private const int AtWork = 16 * Connections;
+
+    private static readonly Measure Reads = new("reads of Redis a request", "0.00");
+
+    public override async Task<IReadOnlyList<Table>> RunAsync()
+    {
+        var nodes = new List<Node>();
+        try
+        {
+            foreach (var name in Lineup.Of(Bench.Arguments, "yarp-output-cache-redis", Lineup.Gateway)) nodes.Add(await StartAsync(name));
+            if (nodes.Count == 0) return [];
+            var rows = await new Rounds(Bench, Name).RunAsync([.. nodes.Select(Contestant)]);
+            return [OfCpu(Name, "Out of Redis", "Finished jobs that Redis has and the node's memory has not, each asked for once. Another node of the gateway put them there; YARP's output cache reads Redis each time anyway.", rows)];
+        }
+        finally
+        {
+            foreach (var node in nodes) await node.DisposeAsync();
+        }
+    }
+
+    private async Task<Node> StartAsync(string name)
+    {
+        var peer = Lineup.Create(Bench, name);
+        if (peer is not GatewayPeer gateway)
+        {
+            await peer.StartAsync();
+            return new Node(peer, peer, peer.Redis!, ((YarpPeer)peer).RedisAddress, null);
+        }
+        var (redis, address) = await Bench.StartRedisAsync();
+        var filler = Lineup.CreateGateway(Bench, name);
+        // What another node has in memory is of no use here.
+        (filler.RedisAddress, filler.MemoryBytes, gateway.RedisAddress) = (address, 64L << 20, address);
+        await filler.StartAsync();
+        await gateway.StartAsync();
+        return new Node(gateway, filler, redis, address, filler);
+    }
+
+    private Contestant Contestant(Node node) => new(node.Peer.Name, node.Peer, Probe.OfJob(node.Peer, Jobs.Workflow, Jobs.Hit), seconds => AskAsync(node, seconds))
+    {
+        Redis = node.Redis,
+        PrepareAsync = () => FillAsync(node),
+        MayAskUpstream = false,
+        Also = (sample, found, _, redis) =>
+        {
+            sample[Measure.RedisCpu] = redis.TotalMicroseconds / found.Requests;
+            sample[Reads] = (double)node.Reads / found.Requests;
+            if (node.Reads < found.Requests) throw new WrongAnswerException($"{node.Peer.Name} read Redis {node.Reads} times for {found.Requests} requests.");
+        },
+    };
+
+    private async Task<Found> AskAsync(Node node, int seconds)
+    {
+        node.Reads = await RedisReads.OfAsync(node.RedisAddress, Bench.Stop);
+        var found = await Bench.Wrk.CountingAsync(node.Peer, Workflow, node.Next, Connections, seconds, Bench.Stop);
+        node.Reads = await RedisReads.OfAsync(node.RedisAddress, Bench.Stop) - node.Reads;
+        (node.PerSecond, node.Next) = (Math.Max(node.PerSecond, found.Requests / found.Time.TotalSeconds), found.Next);
+        if (node.Next > node.Filled) throw new InvalidOperationException($"{node.Peer.Name} was quicker than expected: Redis had {node.Filled} jobs for {node.Next}.");
+        return found;
+    }
+
+    // Twice as many as the quickest run so far took for a second, for each second.
+    private async Task FillAsync(Node node)
+    {
+        while (node.Filled - node.Next < 2 * node.PerSecond * Bench.Arguments.Seconds)
+        {
+            var found = await Bench.Wrk.CountingAsync(node.Filler, Workflow, node.Filled, Connections, 1, Bench.Stop);
+            if (found.Failed > 0) throw new WrongAnswerException($"{node.Filler.Name} failed {found.Failed} requests. {node.Filler.Process.Output}");
+            node.Filled = Math.Max(node.Filled, found.Next - AtWork);
+            // What was cut off with the load still asks the upstream.
+            await Task.Delay(TimeSpan.FromMilliseconds(500), Bench.Stop);
+        }
+    }
+
+    /// <param name="Filler">Who puts jobs into Redis.</param>
+    private sealed record Node(Peer Peer, Peer Filler, Child Redis, string RedisAddress, Peer? OtherPeer) : IAsyncDisposable
+    {
+        public long Next { get; set; } = 1;
+
+        /// <summary>The first that Redis may not have.</summary>
+        public long Filled { get; set; } = 1;
+
+        public double PerSecond { get; set; } = 10_000;
+
+        public long Reads { get; set; }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Peer.DisposeAsync();
+            if (OtherPeer is not null)
+            {
+                await OtherPeer.DisposeAsync();
+                await Redis.DisposeAsync();
+            }
+        }
+    }
+}
