@@ -16,7 +16,11 @@ namespace Gateway;
 
 internal sealed class Program
 {
-    public static Task<int> Main(string[] args) => CommandLine.RunAsync(args);
+    public static Task<int> Main(string[] args)
+    {
+        ServerThreads.AnswerWhereItArrives();
+        return CommandLine.RunAsync(args);
+    }
 
     /// <summary>The gateway, ready to run.</summary>
     /// <param name="args">Configuration, as <c>--Section:Key=value</c>.</param>
