@@ -20,7 +20,7 @@ internal static class Hosts
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls(Address);
-        new Measured().Configure(builder.WebHost);
+        Measured.Add(builder.Services);
         var app = builder.Build();
         app.Run(http =>
         {
@@ -58,7 +58,8 @@ internal static class Hosts
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Gateway"] = "Information",
         };
-        var app = Gateway.Program.Build([$"--hostingStartupAssemblies={typeof(Measured).Assembly.GetName().Name}"], settings);
+        Measured.AddToNextHost();
+        var app = Gateway.Program.Build([], settings);
         await app.StartAsync();
     }
 

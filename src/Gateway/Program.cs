@@ -38,7 +38,7 @@ internal sealed class Program
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(ServerBounds.Set);
         // What arrives is answered by the thread that reads it, which saves two changes of threads: an answer out of memory
         // waits for nothing, and what waits does so without a thread.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
         // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a trace.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // A slim builder would have lines of its own form, whatever the configuration says.

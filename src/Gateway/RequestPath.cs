@@ -40,9 +40,9 @@ internal sealed partial class RequestPath(
         app.UseRouting();
         app.UseCors();
 
-        var job = (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id);
-        app.MapGet(JobRoute, job).DescribeJobOperation();
-        app.MapMethods(JobRoute, [HttpMethods.Head], job).ExcludeFromDescription();
+        app.MapGet(JobRoute, (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
+        app.MapMethods(JobRoute, [HttpMethods.Head], (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
+            .ExcludeFromDescription();
         foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {
             app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route)).ExcludeFromDescription();

@@ -14,6 +14,9 @@ namespace Gateway.Callers;
 /// </summary>
 internal readonly struct KeyHash : IEquatable<KeyHash>
 {
+    [ThreadStatic]
+    private static IncrementalHash? _sha256;
+
     private readonly Bytes _bytes;
 
     private KeyHash(in Bytes bytes) => _bytes = bytes;
@@ -23,10 +26,14 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
 
     public static KeyHash Of(ReadOnlySpan<char> key)
     {
-        Span<byte> utf8 = stackalloc byte[MaxKeyLength * 3];
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(key.Length, MaxKeyLength);
+        Span<byte> utf8 = stackalloc byte[key.Length * 3];
         var length = Encoding.UTF8.GetBytes(key, utf8);
         var bytes = default(Bytes);
-        SHA256.HashData(utf8[..length], MemoryMarshal.AsBytes(new Span<Bytes>(ref bytes)));
+        // Every request is hashed, and a new hash each time takes longer than the hashing.
+        var hash = _sha256 ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(utf8[..length]);
+        hash.GetHashAndReset(MemoryMarshal.AsBytes(new Span<Bytes>(ref bytes)));
         return new KeyHash(bytes);
     }
 

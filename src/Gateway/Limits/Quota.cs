@@ -57,12 +57,21 @@ internal sealed class Quota
     /// </summary>
     public int LargestLease => Math.Max(1, (int)(Math.Min(Options.Requests / 20.0, Options.Burst / 2.0) / _shared.Nodes));
 
-    /// <summary>Permits left now, as far as this node knows.</summary>
-    public long Remaining => _alone is { } alone ? alone.Available(Now)
-        : Math.Min(Options.Burst, Math.Max(0, _whole.Available(Volatile.Read(ref _restored), Now)) + Math.Max(0, Volatile.Read(ref _permits)));
+    /// <summary>Permits left now, as far as this node knows, and after what time there is one more.</summary>
+    public (long Remaining, TimeSpan Wait) Standing
+    {
+        get
+        {
+            var now = Now;
+            if (_alone is { } alone) return (alone.Available(now), alone.Wait(now));
+            var restored = Volatile.Read(ref _restored);
+            return (Math.Min(Options.Burst, Math.Max(0, _whole.Available(restored, now)) + Math.Max(0, Volatile.Read(ref _permits))), _whole.Wait(restored, now));
+        }
+    }
 
-    /// <summary>After this time there is one more.</summary>
-    public TimeSpan Wait => _alone is { } alone ? alone.Wait(Now) : _whole.Wait(Volatile.Read(ref _restored), Now);
+    public long Remaining => Standing.Remaining;
+
+    public TimeSpan Wait => Standing.Wait;
 
     /// <summary>How long one permit takes to come back.</summary>
     public TimeSpan Tick => TimeSpan.FromMicroseconds(_whole.Interval);

@@ -13,8 +13,11 @@ internal static class RateLimitFields
         $"\"{name}\";q={options.Requests};w={Seconds(options.Window)}");
 
     /// <summary>r: permits left now; t: seconds until there are more.</summary>
-    public static string Limit(Quota quota) => string.Create(CultureInfo.InvariantCulture, stackalloc char[128],
-        $"\"{quota.Policy}\";r={quota.Remaining};t={Seconds(quota.Wait > quota.Tick ? quota.Wait : quota.Tick)}");
+    public static string Limit(Quota quota)
+    {
+        var (left, wait) = quota.Standing;
+        return string.Create(CultureInfo.InvariantCulture, stackalloc char[128], $"\"{quota.Policy}\";r={left};t={Seconds(wait > quota.Tick ? wait : quota.Tick)}");
+    }
 
     /// <summary>Adds both fields, as they stand now, with an item for each quota that counts for the request.</summary>
     public static void Write(IHeaderDictionary headers, Quota[] quotas)
