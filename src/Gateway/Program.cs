@@ -36,9 +36,7 @@ internal sealed class Program
         // It would make the framework believe every proxy; here they are named.
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(ServerBounds.Set);
-        // What arrives is answered by the thread that reads it, which saves two changes of threads: an answer out of memory
-        // waits for nothing, and what waits does so without a thread.
-        builder.WebHost.UseSockets(sockets => (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false));
+        builder.WebHost.UseSockets(ServerThreads.Set);
         // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a trace.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // A slim builder would have lines of its own form, whatever the configuration says.

@@ -1,6 +1,7 @@
 using System.Net;
 using Gateway.Configuration;
 using Gateway.Jobs;
+using Gateway.Operations;
 using Polly;
 
 namespace Gateway.Upstream;
@@ -78,6 +79,7 @@ internal sealed class UpstreamClient(
     {
         var body = await BoundedBody.ReadAsync(content, maxBytes, cancellation);
         if (body is null) return UpstreamAnswer.Failed(UpstreamFault.TooLarge, 200);
+        await ServerThreads.LeaveAsync(body.Length);
         return credential.IsIn(body)
             ? UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, 200)
             : new UpstreamAnswer(200, body, null, UpstreamFault.None);
