@@ -21,37 +21,47 @@ internal static class Checks
     private static Costs Bare()
     {
         using var host = new Host(Subject.Bare);
-        return new Costs(host.Bytes, [host.Count(Kind.Identity), host.Count(Kind.Identity)], Brotli: null, Dearer: null);
+        return new Costs(host.Bytes, Repeat(() => host.Count(Kind.Identity)), Brotli: [], Dearer: []);
     }
 
     private static Costs Gateway()
     {
         using var host = new Host(Subject.Gateway);
-        Instructions[] identity = [host.Count(Kind.Identity), host.Count(Kind.Identity)];
-        return new Costs(host.Bytes, identity, host.Count(Kind.Brotli), host.Count(Kind.Identity, added: (int)(Added * Least(identity))));
+        var identity = Repeat(() => host.Count(Kind.Identity));
+        var added = (int)(Added * Least(identity));
+        return new Costs(host.Bytes, identity, Repeat(() => host.Count(Kind.Brotli)), Repeat(() => host.Count(Kind.Identity, added)));
+    }
+
+    // Once in a while a request does something for others, such as to begin the look for what has expired. Two of three do not.
+    private static Instructions[] Repeat(Func<Instructions> count)
+    {
+        Instructions[] counts = [count(), count()];
+        return Verdict.OfRepeats("", counts) is null ? counts : [.. counts.Append(count()).OrderBy(one => one.Counted).Take(2)];
     }
 
     private static List<string> Judge(Costs bare, Costs gateway)
     {
         var yardstick = Least(bare.Identity);
-        var (identity, brotli, dearer) = (Times(Least(gateway.Identity)), Times(gateway.Brotli!.Counted), Times(gateway.Dearer!.Counted));
+        var (identity, brotli, dearer) = (Times(Least(gateway.Identity)), Times(Least(gateway.Brotli)), Times(Least(gateway.Dearer)));
         var bytes = Array.ConvertAll(Kinds, kind => gateway.Bytes[(int)kind] - bare.Bytes[(int)kind]);
         var added = dearer / identity - 1;
 
         Print($"{"",-16} {"instructions",12} {"of bare",8} {"recorded",9} {"bytes above",12} {"recorded",9}");
         Print($"{"bare",-16} {yardstick,12}");
         Print($"{"hit, identity",-16} {Least(gateway.Identity),12} {identity,8:0.000} {Recorded.Identity,9:0.000} {bytes[0],12} {Recorded.BytesInIdentity,9}");
-        Print($"{"hit, Brotli",-16} {gateway.Brotli.Counted,12} {brotli,8:0.000} {Recorded.Brotli,9:0.000} {bytes[1],12} {Recorded.BytesInBrotli,9}");
-        Print($"{"made dearer",-16} {gateway.Dearer.Counted,12} {dearer,8:0.000}");
+        Print($"{"hit, Brotli",-16} {Least(gateway.Brotli),12} {brotli,8:0.000} {Recorded.Brotli,9:0.000} {bytes[1],12} {Recorded.BytesInBrotli,9}");
+        Print($"{"made dearer",-16} {Least(gateway.Dearer),12} {dearer,8:0.000}");
 
         string?[] wrong =
         [
             Verdict.OfRepeats("Bare", bare.Identity),
             Verdict.OfRepeats("Identity", gateway.Identity),
+            Verdict.OfRepeats("Brotli", gateway.Brotli),
+            Verdict.OfRepeats("Dearer", gateway.Dearer),
             Verdict.OfInstructions("Identity", identity, Recorded.Identity),
             Verdict.OfInstructions("Brotli", brotli, Recorded.Brotli),
             Verdict.OfRuntime("Identity", gateway.Identity.Min(one => one.InRuntime), yardstick),
-            Verdict.OfRuntime("Brotli", gateway.Brotli.InRuntime, yardstick),
+            Verdict.OfRuntime("Brotli", gateway.Brotli.Min(one => one.InRuntime), yardstick),
             Verdict.OfBytes("Identity", bytes[0], Recorded.BytesInIdentity),
             Verdict.OfBytes("Brotli", bytes[1], Recorded.BytesInBrotli),
             // The proof that all this sees anything.
@@ -84,5 +94,5 @@ internal static class Checks
         return result.Task;
     }
 
-    private sealed record Costs(long[] Bytes, Instructions[] Identity, Instructions? Brotli, Instructions? Dearer);
+    private sealed record Costs(long[] Bytes, Instructions[] Identity, Instructions[] Brotli, Instructions[] Dearer);
 }

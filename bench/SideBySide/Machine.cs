@@ -28,6 +28,7 @@ internal sealed partial class Machine
             ("date", DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)),
             ("processor", $"{model}, {Cores} cores; the server has core {ServerCore} for itself, the load, the upstream and Redis have {OtherCores}"),
             ("memory", $"{long.Parse(memory, CultureInfo.InvariantCulture) / 1024 / 1024} GiB"),
+            ("load before", $"{File.ReadAllText("/proc/loadavg").Split(' ')[0]}, the average of a minute"),
             ("kernel", File.ReadAllText("/proc/sys/kernel/osrelease").Trim()),
             (".NET", RuntimeInformation.FrameworkDescription),
             ("YARP", typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version?.ToString(3) ?? "unknown"),

@@ -6,7 +6,7 @@ namespace Gateway.SideBySide.Measuring;
 /// </summary>
 internal sealed class Rounds(Bench bench, string scenario)
 {
-    private const int FewestWarmUps = 3, MostWarmUps = 15;
+    private const int FewestWarmUps = 12, MostWarmUps = 20;
     private const double Settled = 0.03;
 
     /// <exception cref="WrongAnswerException">A peer answered wrongly, so that nothing counts.</exception>
@@ -39,7 +39,7 @@ internal sealed class Rounds(Bench bench, string scenario)
         await contestant.Probe.LookAtRefusalAsync(bench.Stop);
     }
 
-    // Until two runs that follow one another are alike.
+    // Until two runs that follow one another are alike, but no sooner than what .NET compiles again under load is likely to be done.
     private async Task WarmUpAsync(Contestant contestant)
     {
         using var turn = await bench.Turn.TakeAsync(bench.Stop);

@@ -21,9 +21,9 @@ internal static class Plot
         foreach (var table in shown)
         {
             var own = Frame + BarHeight * table.Rows.Count;
-            var picture = new SvgExporter { Width = Width, Height = own, IsDocument = false }.ExportToString(Model(table));
-            // Names within a picture are names in the whole file.
-            var unique = picture.Replace("id=\"clipPath", $"id=\"{table.Name}-", StringComparison.Ordinal).Replace("#clipPath", $"#{table.Name}-", StringComparison.Ordinal);
+            var picture = new SvgExporter { Width = Width, Height = own }.ExportToString(Model(table));
+            // It comes as a file with a head, and names within a picture are names in the whole file.
+            var unique = picture[picture.IndexOf("<svg", StringComparison.Ordinal)..].Replace("id=\"clipPath", $"id=\"{table.Name}-", StringComparison.Ordinal).Replace("#clipPath", $"#{table.Name}-", StringComparison.Ordinal);
             drawn.AppendLine(CultureInfo.InvariantCulture, $"""<g transform="translate(0,{height})">{unique}</g>""");
             height += own;
         }
@@ -48,7 +48,7 @@ internal static class Plot
         names.Labels.AddRange(rows.Select(row => row.Name));
         model.Axes.Add(names);
         model.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = rows.Max(row => row.Median(Measure.Cpu)) * 1.1, MajorGridlineStyle = LineStyle.Dot, MinorTickSize = 0 });
-        var bars = new BarSeries { LabelPlacement = LabelPlacement.Outside, LabelFormatString = "{0:0.0}" };
+        var bars = new BarSeries { LabelPlacement = LabelPlacement.Outside, LabelMargin = 6, LabelFormatString = "{0:0.0}" };
         bars.Items.AddRange(rows.Select(row => new BarItem(row.Median(Measure.Cpu)) { Color = row.Name.StartsWith(Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray }));
         model.Series.Add(bars);
         return model;

@@ -12,6 +12,9 @@ internal sealed class Start(Bench bench) : Scenario(bench)
     private const int FewestStarts = 11;
     private const string Empty = "empty ASP.NET Core";
 
+    // In hexadecimal: 100 ms, as where it is not set.
+    private const string UsualDelay = "64";
+
     // An empty application is published as the gateway is.
     private static readonly string[] Properties =
     [
@@ -49,7 +52,7 @@ internal sealed class Start(Bench bench) : Scenario(bench)
     private async Task<Sample> StartAsync(string name, string empty, string redis)
     {
         var port = Child.FreePort();
-        var (began, environment) = (Stopwatch.GetTimestamp(), new Dictionary<string, string> { ["Logging__LogLevel__Default"] = "Warning", ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" });
+        var (began, environment) = (Stopwatch.GetTimestamp(), new Dictionary<string, string> { ["Logging__LogLevel__Default"] = "Warning", ["DOTNET_TC_CallCountingDelayMs"] = UsualDelay, ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" });
         var program = Path.Combine(empty, "EmptyApp.dll");
         if (name != Empty)
         {

@@ -85,6 +85,18 @@ public sealed class QuotaTests
         Assert.Empty(await Admission.TakeAsync([both[1]]));
     }
 
+    [Fact]
+    public void What_is_at_hand_is_taken_of_all_or_of_none()
+    {
+        var quotas = New();
+        Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
+        Assert.True(Admission.TryTake([]));
+        Assert.True(Admission.TryTake(both));
+        Assert.Equal((4, 0), (both[0].Remaining, both[1].Remaining));
+        Assert.False(Admission.TryTake(both));
+        Assert.Equal((4, 0), (both[0].Remaining, both[1].Remaining));
+    }
+
     [Theory]
     [InlineData(600, 600, 30)]
     [InlineData(600, 10, 5)]
