@@ -25,10 +25,6 @@ internal sealed class Host : IDisposable
         _thread = int.Parse(thread, null);
         Bytes = Array.ConvertAll(bytes, long.Parse);
         _places = new Places(_process.Id);
-        // Whoever steps and whoever is stepped take turns, which is twice as quick on one processor; each pair has its own.
-        var processor = name == Subject.Gateway ? Math.Min(1, Environment.ProcessorCount - 1) : 0;
-        Stepper.Stay(_thread, processor);
-        Stepper.Stay(0, processor);
     }
 
     /// <summary>What a request of each kind allocates.</summary>

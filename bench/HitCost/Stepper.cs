@@ -83,13 +83,6 @@ internal static partial class Stepper
         _ = sigaction(Child, action, null);
     }
 
-    /// <summary>Keeps a thread on one processor, where that is allowed.</summary>
-    /// <param name="thread">Its id in the system; 0: the calling one.</param>
-    public static void Stay(int thread, int processor) => _ = sched_setaffinity(thread, sizeof(ulong), 1UL << processor);
-
-    [LibraryImport("libc")]
-    private static partial int sched_setaffinity(int thread, nint size, in ulong processors);
-
     [LibraryImport("libc", SetLastError = true)]
     private static partial nint ptrace(long request, long thread, nint address, nint data);
 

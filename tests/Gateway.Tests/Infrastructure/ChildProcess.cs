@@ -8,7 +8,7 @@ namespace Gateway.Tests.Infrastructure;
 /// <summary>A program that runs beside the tests, with what it printed. Disposing of it ends it.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private static int _lastPort = Random.Shared.Next(10_000, 28_000);
 
