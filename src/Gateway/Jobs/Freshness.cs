@@ -47,8 +47,9 @@ internal enum VerdictKind
 /// <param name="Lifetime">Zero: whoever waits for it may have it, nobody after.</param>
 /// <param name="Detail">Why, as a token of RFC 9110; empty where there is nothing to explain.</param>
 /// <param name="UrlsExpireAt">When the first signed URL within the body expires; null where there is none.</param>
+/// <param name="Times">What a job says of its own time, where it was read.</param>
 internal readonly record struct Verdict(
-    VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null)
+    VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null, JobTimes? Times = null)
 {
     public bool IsJob => Kind <= VerdictKind.Running;
 
@@ -95,7 +96,7 @@ internal static class Freshness
             isFinal && options.IsFinished(job.Status) ? (VerdictKind.Finished, options.FinishedLifetime)
             : isFinal && options.IsFailed(job.Status) ? (VerdictKind.Failed, options.FailedLifetime)
             : (VerdictKind.Running, options.RunningLifetime);
-        return new Verdict(kind, Until(job.UrlsExpireAt, now, lifetime), UrlsExpireAt: job.UrlsExpireAt);
+        return new Verdict(kind, Until(job.UrlsExpireAt, now, lifetime), UrlsExpireAt: job.UrlsExpireAt, Times: job.Times);
     }
 
     private static Verdict ByStatus(int status, JobsOptions options) => status switch

@@ -13,10 +13,13 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     public JobSnapshot? FindInMemory(JobKey key) => memory.Find(key);
 
     /// <summary>What any node has. Redis is asked also where memory has a snapshot, for another node's may be newer.</summary>
-    public async ValueTask<SharedJobs.Found> FindAsync(JobKey key, Patience patience)
+    public async ValueTask<SharedJobs.Found> FindAsync(JobKey key, Patience patience) => Keep(key, await shared.FindAsync(key, patience));
+
+    /// <summary>The same; where Redis has nothing, asks to fetch the job, in the same trip. Memory must have been looked at.</summary>
+    public async ValueTask<(SharedJobs.Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
     {
-        var found = await shared.FindAsync(key, patience);
-        return found with { Snapshot = found.Snapshot is { } theirs ? Keep(key, theirs, isNews: false) : memory.Find(key) };
+        var (found, turn) = await shared.FindOrTakeTurnAsync(key, awaited, lease, patience);
+        return (Keep(key, found), turn);
     }
 
     /// <summary>Keeps a snapshot for as long as it may be of use, and ends the turn in which it was fetched.</summary>
@@ -30,6 +33,9 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
         var counts = Keep(key, snapshot, isNews: true);
         return (counts, stored == true || memory.Find(key) == counts);
     }
+
+    private SharedJobs.Found Keep(JobKey key, SharedJobs.Found found) =>
+        found with { Snapshot = found.Snapshot is { } theirs ? Keep(key, theirs, isNews: false) : memory.Find(key) };
 
     private JobSnapshot Keep(JobKey key, JobSnapshot snapshot, bool isNews)
     {

@@ -12,8 +12,9 @@ namespace Gateway.Jobs;
 /// <param name="Status">The status word as it came, or empty.</param>
 /// <param name="HasFinishedAt">Whether <c>finished_at</c> is there and says something.</param>
 /// <param name="UrlsExpireAt">When the first signed URL within the body expires; null where there is none.</param>
+/// <param name="Times">What it says of its own time.</param>
 internal sealed record JobFacts(
-    string? Id, string? WorkflowId, string Status, bool HasFinishedAt, DateTimeOffset? UrlsExpireAt)
+    string? Id, string? WorkflowId, string Status, bool HasFinishedAt, DateTimeOffset? UrlsExpireAt, JobTimes Times)
 {
     /// <summary>Raw fields may hold any JSON; deeper than this it is not taken for a job.</summary>
     public const int MaxDepth = 512;
@@ -54,17 +55,15 @@ internal sealed record JobFacts(
         }
     }
 
-    /// <summary>Whether a property's name is this one, however it is escaped.</summary>
-    public static bool IsName(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
-        reader.ValueIsEscaped ? TextOf(ref reader) == Encoding.UTF8.GetString(name) : reader.ValueSpan.SequenceEqual(name);
-
     private static JobFacts? Read(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
         string? id = null, workflowId = null;
         var status = "";
         var hasFinishedAt = false;
-        DateTimeOffset? urlsExpireAt = null;
+        DateTimeOffset? urlsExpireAt = null, createdAt = null, executedAt = null, finishedAt = null;
+        TimeSpan? estimated = null;
+        double? progress = null;
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return null;
 
         var numbers = new ArrayBufferWriter<byte>();
@@ -90,25 +89,29 @@ internal sealed record JobFacts(
             if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
 
             // Where a name comes twice, the last one counts, as it does in most clients.
-            if (IsName(ref reader, "id"u8)) id = NextText(ref reader);
-            else if (IsName(ref reader, "workflow_id"u8)) workflowId = NextText(ref reader);
-            else if (IsName(ref reader, "status"u8)) status = NextText(ref reader) ?? "";
-            else if (IsName(ref reader, "finished_at"u8)) hasFinishedAt = SaysSomething(NextText(ref reader));
+            if (IsNext(ref reader, "id"u8)) id = Text(ref reader);
+            else if (IsNext(ref reader, "workflow_id"u8)) workflowId = Text(ref reader);
+            else if (IsNext(ref reader, "status"u8)) status = Text(ref reader) ?? "";
+            else if (IsNext(ref reader, "created_at"u8)) createdAt = JobTimes.Time(ref reader);
+            else if (IsNext(ref reader, "exec_created_at"u8)) executedAt = JobTimes.Time(ref reader);
+            else if (IsNext(ref reader, "finished_at"u8)) (hasFinishedAt, finishedAt) = (SaysSomething(Text(ref reader)), JobTimes.Time(ref reader));
+            else if (IsNext(ref reader, "estimated_duration"u8)) estimated = JobTimes.Duration(ref reader);
+            else if (IsNext(ref reader, "progress"u8)) progress = JobTimes.Share(ref reader);
         }
-        return new JobFacts(id, workflowId, status, hasFinishedAt, urlsExpireAt);
+        return new JobFacts(id, workflowId, status, hasFinishedAt, urlsExpireAt, new JobTimes(executedAt ?? createdAt, finishedAt, estimated, progress));
     }
 
-    private static string? NextText(ref Utf8JsonReader reader)
+    // Goes on to the value of the property with this name, however it is escaped.
+    private static bool IsNext(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
+        (reader.ValueIsEscaped ? TextOf(ref reader) == Encoding.UTF8.GetString(name) : reader.ValueSpan.SequenceEqual(name)) && reader.Read();
+
+    private static string? Text(ref Utf8JsonReader reader) => reader.TokenType switch
     {
-        reader.Read();
-        return reader.TokenType switch
-        {
-            JsonTokenType.String => TextOf(ref reader) ?? NotText,
-            JsonTokenType.Null => null,
-            JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan),
-            _ => NotText,
-        };
-    }
+        JsonTokenType.String => TextOf(ref reader) ?? NotText,
+        JsonTokenType.Null => null,
+        JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan),
+        _ => NotText,
+    };
 
     // The zero time is how an unset timestamp is written where it is not a pointer.
     private static bool SaysSomething(string? timestamp) =>

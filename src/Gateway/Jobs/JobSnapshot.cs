@@ -46,6 +46,7 @@ internal sealed class JobSnapshot
         FetchedAt = now,
         FreshUntil = now + verdict.Lifetime,
         UrlsExpireAt = verdict.UrlsExpireAt,
+        _times = verdict.Times,
         Identity = new Representation(ContentCoding.Identity, body),
     };
 

@@ -75,12 +75,16 @@ internal sealed class JobSource(
             var patience = redis.NewPatience();
             if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure, patience);
 
-            var (known, rejected) = await cache.FindAsync(key, patience);
-            if (known?.IsFresh(clock.GetUtcNow()) == true) return Lookup.Hit(known);
-            if (awaited > 0 && known?.Order >= awaited) return Lookup.Elsewhere(known);
-
-            var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
-            var turn = await shared.TakeTurnAsync(key, knownOrder, awaited, rejected, Lease, patience);
+            // Another fill of this node may just have ended.
+            if (FindFresh(key, clock.GetUtcNow()) is { } kept) return Lookup.Hit(kept);
+            var ((known, rejected), turn) = await cache.FindOrTakeTurnAsync(key, awaited, Lease, patience);
+            if (turn is null)
+            {
+                if (known?.IsFresh(clock.GetUtcNow()) == true) return Lookup.Hit(known);
+                if (awaited > 0 && known?.Order >= awaited) return Lookup.Elsewhere(known);
+                var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
+                turn = await shared.TakeTurnAsync(key, knownOrder, awaited, rejected, Lease, patience);
+            }
             switch (turn)
             {
                 case Turn.LookAgain:
@@ -119,16 +123,11 @@ internal sealed class JobSource(
         {
             var failure = FailedFill.Of(verdict, answer, options, isFirst: known is null) with { Order = asked };
             memory.Keep(key, failure);
-            if (turn is not null)
-            {
-                await shared.ReleaseAsync(key, turn, failure, patience);
-                await channel.TellFilledAsync(key.Name);
-            }
+            if (turn is not null) await shared.ReleaseAsync(key, turn, failure, patience);
             return Fail(failure, known);
         }
         var snapshot = JobSnapshot.From(answer.Body, verdict, asked, now);
         var (counts, isKept) = await cache.StoreAsync(key, snapshot, turn, patience.For(snapshot.Size));
-        if (turn is not null) await channel.TellFilledAsync(key.Name);
         // As above: others may have stored a newer one since.
         if (clock.GetElapsedTime(started) > Lease) return null;
         return counts == snapshot

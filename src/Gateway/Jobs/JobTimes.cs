@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 
 namespace Gateway.Jobs;
@@ -19,48 +18,24 @@ internal sealed record JobTimes(DateTimeOffset? StartedAt, DateTimeOffset? Finis
     public TimeSpan? Took => FinishedAt - StartedAt is { Ticks: > 0 } took && took < Longest ? took : null;
 
     /// <summary>Reads the body of a job; what cannot be read says nothing.</summary>
-    public static JobTimes Read(ReadOnlySpan<byte> body)
+    public static JobTimes Read(ReadOnlySpan<byte> body) => JobFacts.TryRead(body, out var job) ? job.Times : Unknown;
+
+    /// <summary>With Z or an offset, with or without a fraction, with T or a space (RFC 3339, section 5.6). The zero time is none.</summary>
+    internal static DateTimeOffset? Time(ref Utf8JsonReader reader)
     {
-        try
-        {
-            return ReadObject(body.StartsWith(Encoding.UTF8.Preamble) ? body[3..] : body);
-        }
-        catch (JsonException)
-        {
-            return Unknown;
-        }
+        if (reader.TokenType != JsonTokenType.String) return null;
+        // Without an offset, the reader would take it for local time.
+        var isRead = reader.ValueSpan is [.., (byte)'Z'] && reader.TryGetDateTimeOffset(out var time)
+            || DateTimeOffset.TryParse(JobFacts.TextOf(ref reader), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
+        return isRead && time.Year > 1 ? time : null;
     }
 
-    private static JobTimes ReadObject(ReadOnlySpan<byte> body)
-    {
-        var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = JobFacts.MaxDepth });
-        DateTimeOffset? created = null, started = null, finished = null;
-        TimeSpan? estimated = null;
-        double? progress = null;
-        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return Unknown;
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (IsNext(ref reader, "created_at"u8)) created = Time(ref reader);
-            else if (IsNext(ref reader, "exec_created_at"u8)) started = Time(ref reader);
-            else if (IsNext(ref reader, "finished_at"u8)) finished = Time(ref reader);
-            else if (IsNext(ref reader, "estimated_duration"u8))
-            {
-                estimated = Number(ref reader) is > 0 and var seconds && seconds < Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
-            }
-            else if (IsNext(ref reader, "progress"u8)) progress = Number(ref reader) is >= 0 and <= 100 and var percent ? percent / 100 : null;
-            reader.Skip();
-        }
-        return new JobTimes(started ?? created, finished, estimated, progress);
-    }
+    /// <summary>A number of seconds.</summary>
+    internal static TimeSpan? Duration(ref Utf8JsonReader reader) =>
+        Number(ref reader) is > 0 and var seconds && seconds < Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
 
-    // Goes on to the value of the property with this name.
-    private static bool IsNext(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) => JobFacts.IsName(ref reader, name) && reader.Read();
-
-    // With Z or an offset, with or without a fraction, with T or a space (RFC 3339, section 5.6). The zero time is none.
-    private static DateTimeOffset? Time(ref Utf8JsonReader reader) =>
-        reader.TokenType == JsonTokenType.String
-        && DateTimeOffset.TryParse(JobFacts.TextOf(ref reader), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
-        && time.Year > 1 ? time : null;
+    /// <summary>A percentage, of 1.</summary>
+    internal static double? Share(ref Utf8JsonReader reader) => Number(ref reader) is >= 0 and <= 100 and var percent ? percent / 100 : null;
 
     // A number, or text that is one, as "45", "45.0" and "45%".
     private static double? Number(ref Utf8JsonReader reader)

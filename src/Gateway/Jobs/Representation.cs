@@ -13,16 +13,24 @@ internal enum ContentCoding : byte
 }
 
 /// <summary>The bytes of a body in one coding, with the strong validator of just these bytes (RFC 9110, section 8.8.3).</summary>
-internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> body)
+internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> body, string etag)
 {
+    /// <summary>The length of a validator.</summary>
+    public const int ETagLength = 24;
+
     // Below this a coding's own overhead eats what it saves.
     private const int MinBytes = 256;
+
+    public Representation(ContentCoding coding, ReadOnlyMemory<byte> body)
+        : this(coding, body, $"\"{Base64Url.EncodeToString(SHA256.HashData(body.Span).AsSpan(0, 16))}\"")
+    {
+    }
 
     public ContentCoding Coding => coding;
 
     public ReadOnlyMemory<byte> Body => body;
 
-    public string ETag { get; } = $"\"{Base64Url.EncodeToString(SHA256.HashData(body.Span).AsSpan(0, 16))}\"";
+    public string ETag => etag;
 
     /// <summary>The value of <c>Content-Encoding</c>; null for identity.</summary>
     public string? ContentEncoding => coding switch

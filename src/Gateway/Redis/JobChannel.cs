@@ -12,7 +12,10 @@ internal sealed class JobChannel(RedisConnection redis)
     /// <summary>How long to wait for a message that may have been lost.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200);
 
-    private static readonly RedisChannel Channel = RedisChannel.Literal(RedisConnection.Prefix + "jobs");
+    /// <summary>Where the name of a job whose fill has ended is said, by what ends its turn in Redis; or nothing, of a purge.</summary>
+    public const string Name = RedisConnection.Prefix + "jobs";
+
+    private static readonly RedisChannel Channel = RedisChannel.Literal(Name);
 
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
     private bool _subscribed;
@@ -34,16 +37,12 @@ internal sealed class JobChannel(RedisConnection redis)
     /// <summary>Begins to listen for the end of a fill of one job. There is one listener for each job.</summary>
     public Listener Listen(string name) => new(_waiting, name);
 
-    public Task TellFilledAsync(string name) => TellAsync(name);
-
-    public Task TellPurgedAsync() => TellAsync("");
-
-    private async Task TellAsync(string message)
+    public async Task TellPurgedAsync()
     {
         if (!redis.IsConfigured) return;
         try
         {
-            await (await redis.MultiplexerAsync()).GetSubscriber().PublishAsync(Channel, message, CommandFlags.FireAndForget);
+            await (await redis.MultiplexerAsync()).GetSubscriber().PublishAsync(Channel, "", CommandFlags.FireAndForget);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {

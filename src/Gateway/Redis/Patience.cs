@@ -26,8 +26,8 @@ internal sealed class Patience(TimeSpan total)
         while (!reply.IsCompleted)
         {
             if (Volatile.Read(ref _left) <= 0) throw new TimeoutException("it does not answer in time");
-            var slice = Task.Delay(total / Slices);
-            if (await Task.WhenAny(reply, slice) == slice) Interlocked.Decrement(ref _left);
+            await ((Task)reply).WaitAsync(total / Slices).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            if (!reply.IsCompleted) Interlocked.Decrement(ref _left);
         }
         return await reply;
     }

@@ -104,10 +104,10 @@ internal sealed partial class RedisConnection : IDisposable
     /// <exception cref="RedisException">It is away, or refuses; <see cref="IsFailure"/> knows what else there is.</exception>
     public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
     {
-        var asking = AskNowAsync();
-        return await patience.WaitAsync(asking);
+        var connection = _connection.Value;
+        return await patience.WaitAsync(connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
 
-        async Task<T?> AskNowAsync() => await ask((await _connection.Value).GetDatabase());
+        async Task<T?> AskOnceConnectedAsync() => await ask((await connection).GetDatabase());
     }
 
     /// <summary>Whether the several trips of a request fit into its patience.</summary>

@@ -36,6 +36,8 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     // Long enough for waiting nodes to fetch what they waited for, also where it may not live at all.
     private static readonly TimeSpan HandOver = TimeSpan.FromSeconds(1);
 
+    // Whoever does not know yet what there is, has it told, unless it is large: the time for that is asked for first.
+    //
     // The lock holds "o:owner:order" while a fetch is under way; after one that brought no job "f:order:failure" during the
     // back-off, unless it is purged, or "r:order:failure", which is only for those who waited for that very fetch. Nobody is
     // to wait for an owner where nothing can be written, for the owner cannot hand over: appending nothing finds that out.
@@ -47,11 +49,14 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
         end
         local order = 0
         local size = redis.pcall('HSTRLEN', KEYS[1], 'data')
-        if type(size) == 'number' and size > 0 then
+        if ARGV[3] == '' then
+          if type(size) ~= 'number' or size > 262144 then return {'large'} end
+          if size > 0 then return {'job', redis.call('HGET', KEYS[1], 'data')} end
+        elseif type(size) == 'number' and size > 0 then
           order = tonumber(redis.call('HGET', KEYS[1], 'order') or 0) or 0
         end
         local purged = tonumber(ARGV[4])
-        if order > tonumber(ARGV[3]) and order > purged then return {'look'} end
+        if order > (tonumber(ARGV[3]) or 0) and order > purged then return {'look'} end
         local held = redis.pcall('GET', KEYS[2])
         local left = redis.call('PTTL', KEYS[2])
         if held and (type(held) == 'table' or left < 0 or not string.find(held, '^[ofr]:')) then
@@ -91,6 +96,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
           if type(stored) == 'table' then refusal = stored else redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
         end
         if redis.pcall('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+        if ARGV[1] ~= '' then redis.pcall('PUBLISH', ARGV[7], ARGV[8]) end
         return refusal or (wins and 1 or 0)
         """;
 
@@ -98,10 +104,12 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
         local held = redis.pcall('GET', KEYS[1])
         if held and held ~= ARGV[1] then return 0 end
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+        redis.pcall('PUBLISH', ARGV[4], ARGV[5])
         return 1
         """;
 
     private readonly string _node = Guid.NewGuid().ToString("N");
+    private long _fetches;
 
     /// <summary>What Redis has of a job, and what it has instead that is none.</summary>
     /// <param name="Rejected">What the next turn is to clear away: what begins so, or <c>*</c>, or nothing.</param>
@@ -134,12 +142,22 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
         }, patience);
         if (unreadable.Length > 0) return Reject(unreadable, Anything);
         if (data is null) return default;
-        if (SnapshotEnvelope.Read(data, key.Name, out var reason) is not { } snapshot)
+        return Read(key, data);
+    }
+
+    /// <summary>What Redis has of a job; where it has nothing, asks to fetch it, in the same trip.</summary>
+    /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
+    /// <param name="lease">After this the turn is anybody's again.</param>
+    public async ValueTask<(Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
+    {
+        var reply = await AskForTurnAsync(key, known: RedisValue.EmptyString, awaited, rejected: default, lease, patience);
+        return (string?)reply.Result?[0] switch
         {
-            // A newer version's value is right for newer nodes.
-            return Reject(reason, reason == "version" || data.Length == 0 ? default : data.AsMemory(0, Math.Min(data.Length, 64)));
-        }
-        return new Found(snapshot.Order > purges.LatestOf(key) ? snapshot : null);
+            null => default,
+            "job" => (Read(key, (byte[])reply.Result[1]!), null),
+            "large" => (await FindAsync(key, patience), null),
+            _ => (default, TurnOf(reply)),
+        };
     }
 
     /// <summary>Asks to fetch a job for the whole cluster.</summary>
@@ -150,27 +168,8 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     public async ValueTask<Turn?> TakeTurnAsync(
         JobKey key, long known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience)
     {
-        if (!redis.IsAvailable) return null;
-        var fetch = $"{_node}-{Guid.NewGuid():N}";
-        var reply = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(TakeTurn, Keys(key),
-            [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited]), patience);
-        if (reply is null)
-        {
-            // Redis may have heard of it all the same, unless it refused.
-            if (!redis.IsAvailable) left.Add(Lock(key), $"{Owned}{fetch}:");
-            return null;
-        }
-        switch ((string?)reply[0])
-        {
-            case "mine":
-                return new Turn.Mine(Number((string)reply[1]!), $"{Owned}{fetch}:{(string)reply[1]!}");
-            case "look":
-                return new Turn.LookAgain();
-        }
-        var held = (string)reply[1]!;
-        var lasts = TimeSpan.FromMilliseconds(Math.Max(0, (long)reply[2]) + 1);
-        if (held.StartsWith(Owned, StringComparison.Ordinal)) return new Turn.Theirs(Number(held[(held.LastIndexOf(':') + 1)..]), lasts);
-        return Failure(held, lasts) is { } failure ? new Turn.Failed(failure) : new Turn.Theirs(long.MaxValue, lasts);
+        var reply = await AskForTurnAsync(key, known, awaited, rejected, lease, patience);
+        return reply.Result is null ? null : TurnOf(reply);
     }
 
     /// <summary>Stores a snapshot, if nothing outranks it, and ends the turn.</summary>
@@ -178,9 +177,9 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     public async ValueTask<bool?> StoreAsync(JobKey key, JobSnapshot snapshot, TimeSpan retention, Turn.Mine? turn, Patience patience)
     {
         var finished = snapshot.Kind == VerdictKind.Finished ? 1 : 0;
-        var reply = !redis.IsAvailable ? null : await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(Store, Keys(key),
+        var reply = !redis.IsAvailable ? null : await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(Store, Keys(key),
             [turn?.Lock ?? "", snapshot.Order, finished, SnapshotEnvelope.Write(snapshot, key.Name),
-                (long)(retention > HandOver ? retention : HandOver).TotalMilliseconds, purges.LatestOf(key)]), patience);
+                (long)(retention > HandOver ? retention : HandOver).TotalMilliseconds, purges.LatestOf(key), JobChannel.Name, key.Name])!, patience);
         if (reply is null && turn is not null) left.Add(Lock(key), turn.Lock);
         return reply is null ? null : (int)reply == 1;
     }
@@ -190,9 +189,44 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     {
         var backsOff = failure.BackOff > TimeSpan.Zero;
         var word = $"{(backsOff ? FailedBefore : Refused)}{turn.Order}:{JsonSerializer.Serialize(failure)}";
-        var reply = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(Release, [Lock(key)],
-            [turn.Lock, word, (long)(backsOff ? failure.BackOff : HandOver).TotalMilliseconds]), patience);
+        var reply = await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(Release, [Lock(key)],
+            [turn.Lock, word, (long)(backsOff ? failure.BackOff : HandOver).TotalMilliseconds, JobChannel.Name, key.Name])!, patience);
         if (reply is null) left.Add(Lock(key), turn.Lock);
+    }
+
+    private async ValueTask<(RedisResult? Result, string Fetch)> AskForTurnAsync(
+        JobKey key, RedisValue known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience)
+    {
+        if (!redis.IsAvailable) return default;
+        var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
+        var result = await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(TakeTurn, Keys(key),
+            [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited])!, patience);
+        // Redis may have heard of it all the same, unless it refused.
+        if (result is null && !redis.IsAvailable) left.Add(Lock(key), $"{Owned}{fetch}:");
+        return (result, fetch);
+    }
+
+    private static Turn TurnOf((RedisResult? Result, string Fetch) reply)
+    {
+        var result = reply.Result!;
+        switch ((string?)result[0])
+        {
+            case "mine":
+                return new Turn.Mine(Number((string)result[1]!), $"{Owned}{reply.Fetch}:{(string)result[1]!}");
+            case "look":
+                return new Turn.LookAgain();
+        }
+        var held = (string)result[1]!;
+        var lasts = TimeSpan.FromMilliseconds(Math.Max(0, (long)result[2]) + 1);
+        if (held.StartsWith(Owned, StringComparison.Ordinal)) return new Turn.Theirs(Number(held[(held.LastIndexOf(':') + 1)..]), lasts);
+        return Failure(held, lasts) is { } failure ? new Turn.Failed(failure) : new Turn.Theirs(long.MaxValue, lasts);
+    }
+
+    private Found Read(JobKey key, byte[] data)
+    {
+        if (SnapshotEnvelope.Read(data, key.Name, out var reason) is { } snapshot) return new Found(snapshot.Order > purges.LatestOf(key) ? snapshot : null);
+        // A newer version's value is right for newer nodes.
+        return Reject(reason, reason == "version" || data.Length == 0 ? default : data.AsMemory(0, Math.Min(data.Length, 64)));
     }
 
     private static RedisKey[] Keys(JobKey key) => [RedisConnection.Prefix + key.Name, Lock(key)];

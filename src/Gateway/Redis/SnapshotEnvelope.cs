@@ -1,5 +1,6 @@
+using System.Buffers;
 using System.Buffers.Binary;
-using System.Security.Cryptography;
+using System.IO.Hashing;
 using System.Text;
 using Gateway.Jobs;
 
@@ -12,40 +13,44 @@ namespace Gateway.Redis;
 /// <remarks>
 /// <code>
 /// 4  "GWJ" and the version
-/// 16 SHA-256 of all that follows, its first half
+/// 16 XXH128 of all that follows
 /// 8  order     8  fetched at    8  fresh until    8  first URL expires at, or 0   (the latter three in ticks, UTC)
 /// 1  kind
 /// 2+n name (UTF-8)
-/// 1  1, the number of bodies   1  0, for identity   4+n body
+/// 24 ETag of the body
+/// 4+n body
 /// </code>
 /// All integers are little-endian.
 /// </remarks>
 internal static class SnapshotEnvelope
 {
-    private const int ChecksumLength = 16;
-    private const int HeaderLength = 4 + ChecksumLength;
+    private const int ChecksumLength = 16, HeaderLength = 4 + ChecksumLength, FieldsLength = 4 * 8 + 1;
 
-    private static ReadOnlySpan<byte> Magic => "GWJ\u0001"u8;
+    private static readonly SearchValues<byte> Base64UrlDigits = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"u8);
+
+    private static ReadOnlySpan<byte> Magic => "GWJ\u0002"u8;
 
     public static byte[] Write(JobSnapshot snapshot, string name)
     {
-        var label = Encoding.UTF8.GetBytes(name);
-        var bytes = new byte[HeaderLength + 36 + label.Length + 5 + snapshot.Identity.Body.Length];
-        using var writer = new BinaryWriter(new MemoryStream(bytes));
-        writer.Write(Magic);
-        writer.Seek(HeaderLength, SeekOrigin.Begin);
-        writer.Write(snapshot.Order);
-        writer.Write(snapshot.FetchedAt.UtcTicks);
-        writer.Write(snapshot.FreshUntil.UtcTicks);
-        writer.Write(snapshot.UrlsExpireAt?.UtcTicks ?? 0);
-        writer.Write((byte)snapshot.Kind);
-        writer.Write((ushort)label.Length);
-        writer.Write(label);
-        writer.Write((byte)1);
-        writer.Write((byte)ContentCoding.Identity);
-        writer.Write(snapshot.Identity.Body.Length);
-        writer.Write(snapshot.Identity.Body.Span);
-        Checksum(bytes).CopyTo(bytes.AsSpan(Magic.Length));
+        var body = snapshot.Identity.Body.Span;
+        var nameLength = Encoding.UTF8.GetByteCount(name);
+        var bytes = GC.AllocateUninitializedArray<byte>(HeaderLength + FieldsLength + 2 + nameLength + Representation.ETagLength + 4 + body.Length);
+        Magic.CopyTo(bytes);
+        var rest = bytes.AsSpan(HeaderLength);
+        BinaryPrimitives.WriteInt64LittleEndian(rest, snapshot.Order);
+        BinaryPrimitives.WriteInt64LittleEndian(rest[8..], snapshot.FetchedAt.UtcTicks);
+        BinaryPrimitives.WriteInt64LittleEndian(rest[16..], snapshot.FreshUntil.UtcTicks);
+        BinaryPrimitives.WriteInt64LittleEndian(rest[24..], snapshot.UrlsExpireAt?.UtcTicks ?? 0);
+        rest[32] = (byte)snapshot.Kind;
+        rest = rest[FieldsLength..];
+        BinaryPrimitives.WriteUInt16LittleEndian(rest, (ushort)nameLength);
+        Encoding.UTF8.GetBytes(name, rest[2..]);
+        rest = rest[(2 + nameLength)..];
+        Encoding.ASCII.GetBytes(snapshot.Identity.ETag, rest);
+        rest = rest[Representation.ETagLength..];
+        BinaryPrimitives.WriteInt32LittleEndian(rest, body.Length);
+        body.CopyTo(rest[4..]);
+        XxHash128.Hash(bytes.AsSpan(HeaderLength), bytes.AsSpan(Magic.Length));
         return bytes;
     }
 
@@ -56,13 +61,12 @@ internal static class SnapshotEnvelope
         rejected =
             data.Length < HeaderLength || !data.Span.StartsWith(Magic[..^1]) ? "foreign"
             : data.Span[Magic.Length - 1] != Magic[^1] ? "version"
-            : !Checksum(data.Span).SequenceEqual(data.Span.Slice(Magic.Length, ChecksumLength)) ? "checksum"
+            : !IsWhole(data.Span) ? "checksum"
             : "";
         if (rejected.Length > 0) return null;
         try
         {
-            var snapshot = Read(data[HeaderLength..], out var label);
-            if (label == name && snapshot.Kind <= VerdictKind.NotFound) return snapshot;
+            if (Read(data[HeaderLength..], name) is { Kind: <= VerdictKind.NotFound } snapshot) return snapshot;
         }
         catch (ArgumentException)
         {
@@ -72,17 +76,19 @@ internal static class SnapshotEnvelope
         return null;
     }
 
-    private static JobSnapshot Read(ReadOnlyMemory<byte> data, out string label)
+    /// <returns>Null: it is another's.</returns>
+    private static JobSnapshot? Read(ReadOnlyMemory<byte> data, string name)
     {
         var order = Int64(ref data);
         var fetchedAt = Time(ref data);
         var freshUntil = Time(ref data);
         var urlsExpireAt = Time(ref data);
         var kind = (VerdictKind)Take(ref data, 1).Span[0];
-        label = Encoding.UTF8.GetString(Take(ref data, BinaryPrimitives.ReadUInt16LittleEndian(Take(ref data, 2).Span)).Span);
-        // The number of bodies, and the coding of the first: others were written once, and can be made again.
-        if (Take(ref data, 2).Span is not [>= 1, (byte)ContentCoding.Identity]) throw new ArgumentException("The first body is not identity.", nameof(data));
+        var label = Take(ref data, BinaryPrimitives.ReadUInt16LittleEndian(Take(ref data, 2).Span));
+        if (!Ascii.Equals(label.Span, name) && Encoding.UTF8.GetString(label.Span) != name) return null;
+        var etag = Take(ref data, Representation.ETagLength).Span;
         var body = Take(ref data, BinaryPrimitives.ReadInt32LittleEndian(Take(ref data, 4).Span));
+        if (data.Length > 0 || etag is not [(byte)'"', .. var validator, (byte)'"'] || validator.ContainsAnyExcept(Base64UrlDigits)) return null;
         return new JobSnapshot
         {
             Order = order,
@@ -90,12 +96,16 @@ internal static class SnapshotEnvelope
             FetchedAt = fetchedAt,
             FreshUntil = freshUntil,
             UrlsExpireAt = urlsExpireAt.Ticks == 0 ? null : urlsExpireAt,
-            Identity = new Representation(ContentCoding.Identity, body),
+            Identity = new Representation(ContentCoding.Identity, body, Encoding.ASCII.GetString(etag)),
         };
     }
 
-    private static ReadOnlySpan<byte> Checksum(ReadOnlySpan<byte> data) =>
-        SHA256.HashData(data[HeaderLength..]).AsSpan(0, ChecksumLength);
+    private static bool IsWhole(ReadOnlySpan<byte> data)
+    {
+        Span<byte> checksum = stackalloc byte[ChecksumLength];
+        XxHash128.Hash(data[HeaderLength..], checksum);
+        return checksum.SequenceEqual(data.Slice(Magic.Length, ChecksumLength));
+    }
 
     private static DateTimeOffset Time(ref ReadOnlyMemory<byte> data) => new(Int64(ref data), TimeSpan.Zero);
 

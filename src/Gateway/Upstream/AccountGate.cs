@@ -140,9 +140,10 @@ internal sealed partial class AccountGate(
             Kick();
             return;
         }
-        // What went well can wait for the next question; what stops other nodes cannot.
-        if (end.End == CallEnd.Accepted && !end.IsTrial && end.Supersedes is null && isShared) _ = KickLaterAsync();
-        else Kick();
+        // What went well can wait for the next question; what stops other nodes cannot, and those who wait here.
+        if (end.End != CallEnd.Accepted || end.IsTrial || end.Supersedes is not null) Kick();
+        else if (isShared) _ = KickLaterAsync();
+        else if (Waiting > 0) Kick();
         if (end.End is CallEnd.Busy or CallEnd.Unauthorized || end.Supersedes is not null) await told;
     }
 

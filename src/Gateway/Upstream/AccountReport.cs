@@ -60,7 +60,7 @@ internal readonly record struct WaitingCalls(CallRank Rank, string Team, int Cou
 
 /// <summary>A call that is over.</summary>
 /// <param name="Credential">The fingerprint of what it was made with.</param>
-/// <param name="Job">A number that stands for the job.</param>
+/// <param name="Job">Of <see cref="CallEnd.Refused"/>: a number that stands for the job.</param>
 /// <param name="IsTrial">Whether it was the one call that was let through.</param>
 /// <param name="RetryAfter">Of <see cref="CallEnd.Busy"/>: as the upstream gave it.</param>
 /// <param name="Supersedes">The fingerprint of the credential that was refused where this one was accepted.</param>

@@ -24,7 +24,7 @@ internal sealed class CallPermit(AccountGate gate, Credential credential, bool i
     {
         var told = _isTold;
         _isTold = true;
-        return gate.LeaveAsync(told ? null : new EndedCall(end, used.Fingerprint, NumberOf(job), isTrial, retryAfter, supersedes?.Fingerprint), isOver);
+        return gate.LeaveAsync(told ? null : new EndedCall(end, used.Fingerprint, end == CallEnd.Refused ? NumberOf(job) : 0, isTrial, retryAfter, supersedes?.Fingerprint), isOver);
     }
 
     // The same on each node.

@@ -69,7 +69,7 @@ internal sealed class Credential
     public bool IsIn(ReadOnlySpan<byte> json)
     {
         if (IsPlainlyIn(json)) return true;
-        if (json.Contains((byte)'[') && IsVerbatimIn(WithoutSpaces(json))) return true;
+        if (HasSpacedNumbers(json) && IsVerbatimIn(WithoutSpaces(json))) return true;
         for (var depth = 0; depth < 3 && json.Contains((byte)'\\'); depth++)
         {
             json = Unescaped(json);
@@ -126,6 +126,22 @@ internal sealed class Credential
             if (bytes.IndexOf(echo) >= 0) return true;
         }
         return false;
+    }
+
+    // Whether there may be an array of bytes with spaces in it.
+    private static bool HasSpacedNumbers(ReadOnlySpan<byte> json)
+    {
+        while (json.IndexOfAnyInRange((byte)0, (byte)' ') is >= 0 and var space)
+        {
+            var next = json[space..];
+            next = next[Math.Max(0, next.IndexOfAnyExceptInRange((byte)0, (byte)' '))..];
+            if (space > 0 && (IsDigit(json[space - 1]) ? next[0] == ',' : json[space - 1] == ',' && IsDigit(next[0]))) return true;
+            if (next.Length == json.Length - space) return false;
+            json = next;
+        }
+        return false;
+
+        static bool IsDigit(byte b) => char.IsAsciiDigit((char)b);
     }
 
     private static byte[] WithoutSpaces(ReadOnlySpan<byte> json)

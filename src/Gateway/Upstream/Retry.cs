@@ -17,8 +17,11 @@ internal static class Retry
                 Delay = TimeSpan.FromMilliseconds(100),
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
-                ShouldHandle = static attempt => ValueTask.FromResult(attempt.Outcome.Result is
-                { Fault: UpstreamFault.Unreachable } or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null }),
+                ShouldHandle = static attempt => ValueTask.FromResult(IsFor(attempt.Outcome.Result)),
             })
             .Build();
+
+    /// <summary>Whether this is worth another attempt.</summary>
+    public static bool IsFor(in UpstreamAnswer answer) => answer is
+    { Fault: UpstreamFault.Unreachable } or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null };
 }

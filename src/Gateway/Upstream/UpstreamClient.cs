@@ -28,14 +28,20 @@ internal sealed class UpstreamClient(
         var call = calls.Begin(key.Account, key.Address, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead);
         try
         {
-            return await _retry.Value.ExecuteAsync(async (call, cancellation) =>
-                await calls.MakeAsync(call, (credential, _) => SendAsync(call.Job, credential, cancellation)), call, deadline.Token);
+            var answer = await MakeAsync(deadline.Token);
+            if (!Retry.IsFor(answer)) return answer;
+            // Of all attempts the first was just made.
+            var attempts = 0;
+            return await _retry.Value.ExecuteAsync(async cancellation => attempts++ == 0 ? answer : await MakeAsync(cancellation), deadline.Token);
         }
         catch (OperationCanceledException)
         {
             // Between two calls.
             return call.Last ?? UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         }
+
+        Task<UpstreamAnswer> MakeAsync(CancellationToken cancellation) =>
+            calls.MakeAsync(call, (credential, _) => SendAsync(key.Address, credential, cancellation));
     }
 
     private async Task<UpstreamAnswer> SendAsync(JobAddress job, Credential credential, CancellationToken deadline)

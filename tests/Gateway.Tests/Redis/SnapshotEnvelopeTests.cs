@@ -1,3 +1,5 @@
+using System.IO.Hashing;
+using System.Text;
 using CsCheck;
 using Gateway.Jobs;
 using Gateway.Redis;
@@ -79,26 +81,32 @@ public sealed class SnapshotEnvelopeTests
     public void A_right_checksum_does_not_make_nonsense_a_job() =>
         Gen.Byte.Array[36, 200].Sample(content =>
         {
-            byte[] forged = [.. "GWJ\u0001"u8, .. System.Security.Cryptography.SHA256.HashData(content).AsSpan(0, 16), .. content];
+            byte[] forged = [.. "GWJ\u0002"u8, .. XxHash128.Hash(content), .. content];
             Assert.Equal("foreign", Rejection(forged));
         }, iter: ManyCases);
 
     [Theory]
-    [InlineData(1, 0, true)]
-    // Once bodies were stored in other codings, too.
-    [InlineData(3, 0, true)]
-    [InlineData(0, 0, false)]
-    [InlineData(1, 1, false)]
-    [InlineData(1, 2, false)]
-    public void The_first_body_is_the_one_that_came(byte count, byte coding, bool isJob)
+    [InlineData("\"abcdefghijklmnopqrstuQ\"", true)]
+    [InlineData("\"abcdefghij\"lmnopqrstuQ\"", false)]
+    [InlineData("\"abcdefghij\r\nmnopqrstuQ\"", false)]
+    [InlineData("\"abcdefghij lmnopqrstuQ\"", false)]
+    [InlineData("'abcdefghijklmnopqrstuQ'", false)]
+    public void A_validator_is_one_that_can_be_told(string etag, bool isJob)
     {
         var stored = Stored();
-        var bodies = stored.Length - 100 - 6;
-        (stored[bodies], stored[bodies + 1]) = (count, coding);
-        System.Security.Cryptography.SHA256.HashData(stored.AsSpan(20)).AsSpan(0, 16).CopyTo(stored.AsSpan(4));
+        Encoding.ASCII.GetBytes(etag).CopyTo(stored, stored.Length - 100 - 4 - etag.Length);
+        XxHash128.Hash(stored.AsSpan(20)).CopyTo(stored, 4);
         var read = SnapshotEnvelope.Read(stored, Name, out var reason);
         Assert.Equal(isJob ? "" : "foreign", reason);
-        Assert.Equal(isJob ? 100 : null, read?.Identity.Body.Length);
+        Assert.Equal(isJob ? etag : null, read?.Identity.ETag);
+    }
+
+    [Fact]
+    public void Of_another_version_is_what_another_version_wrote()
+    {
+        var stored = Stored();
+        stored[3]--;
+        Assert.Equal("version", Rejection(stored));
     }
 
     [Fact]
