@@ -152,7 +152,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
     [Fact]
     public async Task A_redis_that_is_too_slow_for_all_trips_of_a_request_is_left_alone()
     {
-        await using var line = new RedisProxy(_redis.Port) { Slowness = TimeSpan.FromMilliseconds(40) };
+        await using var line = new RedisProxy(_redis.Port) { Slowness = TimeSpan.FromMilliseconds(60) };
         await using var world = await WorldAsync(line.ConnectionString, RealPatience);
         await Purging.IsHitAsync(world.Gateway, _job);
         line.SlowDown();
