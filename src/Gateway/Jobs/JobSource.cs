@@ -67,6 +67,10 @@ internal sealed class JobSource(
     private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
     {
         using var listener = channel.Listen(key.Name);
+        await redis.CatchUpAsync();
+        // Another fill of this node may just have ended.
+        if (memory.FindFailure(key) is null && FindFresh(key, clock.GetUtcNow()) is { } kept) return Lookup.Hit(kept);
+
         long awaited = 0;
         var fetches = 0;
         for (var looks = 1; ; looks++)
@@ -75,8 +79,6 @@ internal sealed class JobSource(
             var patience = redis.NewPatience();
             if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure, patience);
 
-            // Another fill of this node may just have ended.
-            if (FindFresh(key, clock.GetUtcNow()) is { } kept) return Lookup.Hit(kept);
             var ((known, rejected), turn) = await cache.FindOrTakeTurnAsync(key, awaited, Lease, patience);
             if (turn is null)
             {

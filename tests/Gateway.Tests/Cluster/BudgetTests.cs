@@ -85,6 +85,18 @@ public sealed class BudgetTests(RedisServer redis)
     [Fact]
     public async Task First_reads_go_before_refreshes_but_for_each_fifth_call()
     {
+        // Calls that a machine held up go out together, and in any order.
+        var (order, isSteady) = ("", false);
+        for (var tries = 0; tries < 4 && !isSteady; tries++) (order, isSteady) = await OrderOfReadsAndRefreshesAsync();
+
+        // While a read waits, never two refreshes in a row; while a refresh waits, never five reads.
+        Assert.InRange(order.Count(rank => rank == 'f'), 8, 12);
+        Assert.DoesNotMatch("rr.*f", order);
+        Assert.DoesNotMatch("fffff", order);
+    }
+
+    private async Task<(string Order, bool IsSteady)> OrderOfReadsAndRefreshesAsync()
+    {
         await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.1"),
             (Account + "RequestsPerSecond", "5"), (Account + "Burst", "10"), (Account + "QueueTimeout", "00:00:20"), ("Upstream:Timeout", "00:01:00"));
         for (var i = 0; i < 10; i++) (await world.GetAsync($"run-300-{i}")).Dispose();
@@ -99,12 +111,9 @@ public sealed class BudgetTests(RedisServer redis)
         await Task.WhenAll(refreshes);
         await Task.WhenAll(reads);
 
-        var order = string.Concat(world.Upstream.Ledger.Calls.Skip(before).Select(call => call.JobId[0]));
-
-        // While a read waits, never two refreshes in a row; while a refresh waits, never five reads.
-        Assert.InRange(order.Count(rank => rank == 'f'), 8, 12);
-        Assert.DoesNotMatch("rr.*f", order);
-        Assert.DoesNotMatch("fffff", order);
+        var calls = world.Upstream.Ledger.Calls.Skip(before).ToArray();
+        return (string.Concat(calls.Select(call => call.JobId[0])),
+            calls.Zip(calls.Skip(1), (one, next) => next.At - one.At).All(gap => gap > TimeSpan.FromMilliseconds(100)));
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public sealed class InterleavingTests(RedisServer redis)
             var nodes = new Node[Nodes];
             for (var i = 0; i < Nodes; i++) nodes[i] = await Node.StartAsync(redis.ConnectionString, services);
             await Gen.Select(AnyEvent, Gen.Int[0, Nodes - 1]).Array[4, 40]
-                .SampleAsync(events => RunAsync(nodes, events), iter: Batch, threads: 32,
+                .SampleAsync(events => RunAsync(nodes, events), iter: Batch, threads: 128,
                     print: events => string.Join(", ", events.Select(one => $"{one.Item1} {one.Item2}")));
             foreach (var node in nodes) node.Dispose();
         }

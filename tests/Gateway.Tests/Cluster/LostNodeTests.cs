@@ -19,6 +19,8 @@ public sealed class LostNodeTests(RedisServer redis)
         await using var world = await World.WithoutGatewayAsync(
             clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", $"{timeout}")));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
+        await gateways.WarmUpAsync();
+        world.Upstream.Ledger.Clear();
         world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
         var watch = Stopwatch.StartNew();
         var lost = gateways.GetAsync(Filling, _job);
@@ -46,6 +48,8 @@ public sealed class LostNodeTests(RedisServer redis)
         await using var world = await World.WithoutGatewayAsync(
             clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", "00:00:03")));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
+        await gateways.WarmUpAsync();
+        world.Upstream.Ledger.Clear();
         var jobs = Enumerable.Range(0, count).Select(i => $"{_job}-{i}").ToArray();
         foreach (var (i, job) in jobs.Index()) world.Upstream.Faults.Add(LateAndRunning(job, size, TimeSpan.FromMilliseconds(delay + step * i)));
         var late = jobs.Select(job => gateways.GetAsync(Filling, job)).ToArray();

@@ -28,7 +28,8 @@ public sealed class OutageTests(RedisServer redis)
         await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(
             redis, ("Upstream:BaseAddress", upstream.Address.ToString()), ("Upstream:Timeout", $"{Timeout}")));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
-        await AskAsync(gateways, _known);
+        await gateways.WarmUpAsync();
+        Assert.All(await AskAsync(gateways, _known), answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
         await upstream.DisposeAsync();
         // Until then the last snapshots are fresh.
         await Task.Delay(RunningLifetime, World.Cancellation);
@@ -48,7 +49,8 @@ public sealed class OutageTests(RedisServer redis)
         await using var world = await World.WithoutGatewayAsync(
             clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", $"{Timeout}")));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
-        await AskAsync(gateways, _known);
+        await gateways.WarmUpAsync();
+        Assert.All(await AskAsync(gateways, _known), answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
         await Task.Delay(RunningLifetime, World.Cancellation);
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Hang });
         var before = (Tries: await TriesAsync(gateways), Fills: await FillsAsync(gateways));

@@ -38,6 +38,8 @@ public sealed class PauseTests(RedisServer redis)
             foreach (var node in nodes)
             {
                 using var refused = await AskAsync(node, World.MappingKey);
+                // Unless that took until it was over.
+                if (DateTimeOffset.UtcNow >= paused.AddSeconds(5)) break;
                 Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
                 Assert.Contains("detail=paused", JobTests.CacheStatus(refused), StringComparison.Ordinal);
                 Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 5);

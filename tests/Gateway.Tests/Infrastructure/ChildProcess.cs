@@ -8,7 +8,8 @@ namespace Gateway.Tests.Infrastructure;
 /// <summary>A program that runs beside the tests, with what it printed. Disposing of it ends it.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    // A program may have much to do, such as fetching packages, on a machine that others use as well.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), PatienceForAll = TimeSpan.FromMinutes(5);
 
     private static int _lastPort = Random.Shared.Next(10_000, 28_000);
 
@@ -64,8 +65,15 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public async Task<int> ExitAsync()
     {
-        using var bound = new CancellationTokenSource(Patience);
-        await _process.WaitForExitAsync(bound.Token);
+        using var bound = new CancellationTokenSource(PatienceForAll);
+        try
+        {
+            await _process.WaitForExitAsync(bound.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"{_process.StartInfo.FileName} has not ended within {PatienceForAll}:\n{Output}");
+        }
         return _process.ExitCode;
     }
 

@@ -25,6 +25,12 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
     public static async Task<GatewayProcesses> StartAsync(World world, int count) =>
         new(await Task.WhenAll(Enumerable.Range(0, count).Select(_ => Node.StartAsync(world.Environment()))));
 
+    /// <summary>Lets each of them make its very first calls, which take long, before it matters how long.</summary>
+    public Task WarmUpAsync() => Task.WhenAll(Enumerable.Range(0, Count).Select(async node =>
+    {
+        while ((await GetAsync(node, $"finished-{Guid.NewGuid():N}")).Status != HttpStatusCode.OK) await Task.Delay(100, World.Cancellation);
+    }));
+
     /// <summary>Asks one of them for a job.</summary>
     public async Task<Answer> GetAsync(int node, string job, string key = World.MappingKey)
     {

@@ -38,7 +38,7 @@ internal sealed class OwnRedis : IAsyncDisposable
 
     public void Thaw() => _process!.Signal("CONT");
 
-    /// <returns>Null: it is away.</returns>
+    /// <returns>Null: it is away, or not quite there.</returns>
     public async Task<RedisResult?> CommandAsync(string command, params object[] arguments)
     {
         try
@@ -47,6 +47,10 @@ internal sealed class OwnRedis : IAsyncDisposable
             return await connection.GetDatabase().ExecuteAsync(command, arguments);
         }
         catch (RedisConnectionException)
+        {
+            return null;
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("LOADING", StringComparison.Ordinal))
         {
             return null;
         }

@@ -12,6 +12,7 @@ namespace Gateway.Tests.Infrastructure;
 public sealed class RedisServer : IAsyncLifetime
 {
     private const string Redis = "redis-server", Garnet = "garnet";
+    private const int AtOnce = 500;
 
     private readonly int _port = ChildProcess.FreePort();
     private ChildProcess? _process;
@@ -47,25 +48,29 @@ public sealed class RedisServer : IAsyncLifetime
         try
         {
             await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString);
-            var database = connection.GetDatabase();
-            await foreach (var key in connection.GetServers()[0].KeysAsync())
+            await foreach (var keys in connection.GetServers()[0].KeysAsync(pageSize: AtOnce).Chunk(AtOnce))
             {
-                Canary.AssertAbsent("a Redis key", key.ToString());
-                RedisValue[] values = await database.KeyTypeAsync(key) switch
-                {
-                    RedisType.Hash => [.. (await database.HashGetAllAsync(key)).Select(field => field.Value)],
-                    RedisType.String => [await database.StringGetAsync(key)],
-                    RedisType.List => await database.ListRangeAsync(key),
-                    RedisType.SortedSet => await database.SortedSetRangeByRankAsync(key),
-                    _ => [],
-                };
-                foreach (var value in values) Canary.AssertAbsent("a Redis value", ((byte[]?)value).AsSpan());
+                await Task.WhenAll(keys.Select(key => LookThroughAsync(connection.GetDatabase(), key)));
             }
         }
         finally
         {
             await _process.DisposeAsync();
         }
+    }
+
+    private static async Task LookThroughAsync(IDatabase database, RedisKey key)
+    {
+        Canary.AssertAbsent("a Redis key", key.ToString());
+        RedisValue[] values = await database.KeyTypeAsync(key) switch
+        {
+            RedisType.Hash => [.. (await database.HashGetAllAsync(key)).Select(field => field.Value)],
+            RedisType.String => [await database.StringGetAsync(key)],
+            RedisType.List => await database.ListRangeAsync(key),
+            RedisType.SortedSet => await database.SortedSetRangeByRankAsync(key),
+            _ => [],
+        };
+        foreach (var value in values) Canary.AssertAbsent("a Redis value", ((byte[]?)value).AsSpan());
     }
 
     private async Task<bool> AnswersAsync()
