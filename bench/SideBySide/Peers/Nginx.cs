@@ -3,7 +3,8 @@ using Gateway.SideBySide.Measuring;
 namespace Gateway.SideBySide.Peers;
 
 /// <summary>nginx, one worker: a map of keys to teams, a limit for each team, the credential put in, and its cache of files.</summary>
-internal sealed class Nginx(Bench bench) : Peer(bench, "nginx")
+/// <param name="keepsFilesOpen">Which it has to be told; else it opens the file of a cached answer for each request.</param>
+internal sealed class Nginx(Bench bench, bool keepsFilesOpen) : Peer(bench, keepsFilesOpen ? "nginx" : "nginx-files")
 {
     private const string BrotliModule = "/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so";
 
@@ -19,7 +20,8 @@ internal sealed class Nginx(Bench bench) : Peer(bench, "nginx")
         return Launch("nginx", ["-c", file, "-p", folder, "-e", "stderr"]);
     }
 
-    // Files stay open, as many as a process may have beside its connections; keys and limits are in memory, and a body is sent by sendfile: as quick as it can be.
+    // Where files stay open, as many as a process may have beside its connections, it is as quick as it can be: keys and limits
+    // are in memory, and a body is sent by sendfile.
     private string Configuration(string folder) => $$"""
         {{(HasBrotli ? $"load_module {BrotliModule};" : "")}}
         {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}
@@ -36,8 +38,7 @@ internal sealed class Nginx(Bench bench) : Peer(bench, "nginx")
           tcp_nopush on;
           keepalive_timeout 1h;
           keepalive_requests 1000000000;
-          open_file_cache max=8000 inactive=1h;
-          open_file_cache_valid 1h;
+          {{(keepsFilesOpen ? "open_file_cache max=8000 inactive=1h; open_file_cache_valid 1h;" : "")}}
           client_body_temp_path {{folder}}/body;
           proxy_temp_path {{folder}}/proxy;
           fastcgi_temp_path {{folder}}/fastcgi;

@@ -8,7 +8,7 @@ internal sealed class NotModified(Bench bench) : Scenario(bench)
 {
     public const string Name = "304";
 
-    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(["kestrel", "nginx", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
+    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(["kestrel", "nginx", "nginx-files", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
     {
         var contestants = new List<Contestant>();
         foreach (var peer in peers) contestants.Add(await ContestantAsync(peer));
