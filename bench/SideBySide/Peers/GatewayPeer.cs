@@ -15,7 +15,8 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
     /// <summary>What it may keep in memory, in bytes: more than any run brings.</summary>
     public long MemoryBytes { get; set; } = 4L << 30;
 
-    public string Program => Path.Combine(published, "Gateway.dll");
+    /// <summary>How it is started: by itself, where .NET is in the output.</summary>
+    public string[] Command => CommandOf(published, "Gateway");
 
     /// <summary>Where Prometheus would look.</summary>
     public Uri Metrics => new($"http://127.0.0.1:{ManagementPort}/metrics");
@@ -73,6 +74,10 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
     protected override async Task<Child> LaunchAsync()
     {
         if (RedisAddress is null) (_ownRedis, RedisAddress) = await Bench.StartRedisAsync();
-        return Launch("dotnet", [Program], Environment());
+        return Launch(Command[0], Command[1..], Environment());
     }
+
+    /// <summary>How a published program is started.</summary>
+    public static string[] CommandOf(string folder, string name) =>
+        File.Exists(Path.Combine(folder, "libcoreclr.so")) ? [Path.Combine(folder, name)] : ["dotnet", Path.Combine(folder, $"{name}.dll")];
 }

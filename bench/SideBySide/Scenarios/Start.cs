@@ -1,26 +1,22 @@
 using System.Diagnostics;
-using System.Text.Json;
 using Gateway.SideBySide.Measuring;
+using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>From the start of the process to the first answer, beside the least that ASP.NET Core starts with.</summary>
+/// <summary>
+/// From the start of the process to the first answer, beside the least that ASP.NET Core starts with; both are published as the
+/// container image is.
+/// </summary>
 internal sealed class Start(Bench bench) : Scenario(bench)
 {
     public const string Name = "start";
 
     private const int FewestStarts = 11;
-    private const string Empty = "empty ASP.NET Core";
+    private const string Empty = "empty ASP.NET Core", WithoutRedis = ", without Redis";
 
     // In hexadecimal: 100 ms, as where it is not set.
     private const string UsualDelay = "64";
-
-    // An empty application is published as the gateway is.
-    private static readonly string[] Properties =
-    [
-        "PublishReadyToRun", "TieredCompilation", "TieredPGO", "TieredCompilationQuickJit", "TieredCompilationQuickJitForLoops",
-        "ServerGarbageCollection", "ConcurrentGarbageCollection", "InvariantGlobalization", "RuntimeIdentifier", "SelfContained",
-    ];
 
     private static readonly Measure Time = new("ms to the first answer", "0");
     private static readonly Measure Cpu = new("ms of CPU until then", "0");
@@ -33,8 +29,8 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         if (gateways.Length == 0) return [];
         var (redis, address) = await Bench.StartRedisAsync();
         await using var _ = redis;
-        var empty = await PublishEmptyAsync();
-        string[] names = [Empty, .. gateways];
+        var (empty, image) = (await PublishAsync("bench/EmptyApp"), await PublishAsync("src/Gateway"));
+        string[] names = [Empty, .. gateways.Select(name => name + WithoutRedis), .. gateways];
         var rows = names.Select(name => new Row(name)).ToArray();
         for (var round = 0; round < Math.Max(FewestStarts, Bench.Arguments.Rounds); round++)
         {
@@ -43,24 +39,35 @@ internal sealed class Start(Bench bench) : Scenario(bench)
             for (var i = 0; i < names.Length; i++)
             {
                 var next = (i + round) % names.Length;
-                rows[next].Samples.Add(await StartAsync(names[next], empty, address));
+                rows[next].Samples.Add(await (names[next] == Empty ? StartEmptyAsync(empty) : StartGatewayAsync(names[next], image, address)));
             }
         }
-        return [new Table(Name, "Start", "From the start of the process to the first answer to `GET /health/live`, the gateway with Redis, beside an application of ASP.NET Core that has this one endpoint and is published likewise.", Time, Lineup.Gateway, rows) { IsTimed = false }];
+        return [new Table(Name, "Start", "From the start of the process to the first answer to `GET /health/live`, beside an application of ASP.NET Core that has this one endpoint. Both are published as the container image is, with .NET in it and compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
     }
 
-    private async Task<Sample> StartAsync(string name, string empty, string redis)
+    private Task<Sample> StartEmptyAsync(string folder)
     {
         var port = Child.FreePort();
-        var (began, environment) = (Stopwatch.GetTimestamp(), new Dictionary<string, string> { ["Logging__LogLevel__Default"] = "Warning", ["DOTNET_TC_CallCountingDelayMs"] = UsualDelay, ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}" });
-        var program = Path.Combine(empty, "EmptyApp.dll");
-        if (name != Empty)
+        return StartAsync(Empty, port, GatewayPeer.CommandOf(folder, "EmptyApp"), new()
         {
-            var gateway = Lineup.CreateGateway(Bench, name);
-            gateway.RedisAddress = redis;
-            (environment, program, port) = (gateway.Environment(), gateway.Program, gateway.Address.Port);
-        }
-        await using var process = Child.Start(Bench.Machine.ServerCore, "dotnet", [program], environment);
+            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
+            ["Logging__LogLevel__Default"] = "Warning",
+        });
+    }
+
+    private Task<Sample> StartGatewayAsync(string row, string image, string redis)
+    {
+        var name = row.Replace(WithoutRedis, "", StringComparison.Ordinal);
+        var gateway = name == Lineup.Gateway ? new GatewayPeer(Bench, name, image) : Lineup.CreateGateway(Bench, name);
+        gateway.RedisAddress = row == name ? redis : "";
+        return StartAsync(name, gateway.Address.Port, gateway.Command, gateway.Environment());
+    }
+
+    private async Task<Sample> StartAsync(string name, int port, string[] command, Dictionary<string, string> environment)
+    {
+        environment["DOTNET_TC_CallCountingDelayMs"] = UsualDelay;
+        var began = Stopwatch.GetTimestamp();
+        await using var process = Child.Start(Bench.Machine.ServerCore, command[0], command[1..], environment);
         await process.ListeningAsync(port, Bench.Stop, every: TimeSpan.FromMilliseconds(1));
         var answer = await Client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/live"), Bench.Stop);
         var time = Stopwatch.GetElapsedTime(began);
@@ -68,15 +75,14 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         return new Sample { [Time] = time.TotalMilliseconds, [Cpu] = Usage.CpuOf(process).TotalMilliseconds };
     }
 
-    private async Task<string> PublishEmptyAsync()
+    // As the Dockerfile does.
+    private async Task<string> PublishAsync(string project)
     {
-        var values = await Child.RunAsync(Bench.Machine.AllCores, "dotnet",
-            ["msbuild", "src/Gateway", "-property:Configuration=Release", .. Properties.Select(property => $"-getProperty:{property}")], Bench.Stop);
-        var published = Bench.NewFolder("empty");
-        var properties = JsonDocument.Parse(values).RootElement.GetProperty("Properties").EnumerateObject()
-            .Where(property => property.Value.GetString() is { Length: > 0 }).Select(property => $"-property:{property.Name}={property.Value.GetString()}");
+        var published = Bench.NewFolder(Path.GetFileName(project));
+        Bench.Tell($"{Name}: {project} is compiled with the framework");
         await Child.RunAsync(Bench.Machine.AllCores, "dotnet",
-            ["publish", "bench/EmptyApp", "--configuration", "Release", "--output", published, "--artifacts-path", Bench.NewFolder("built"), "--nologo", "--verbosity", "quiet", .. properties], Bench.Stop);
+            ["publish", project, "--configuration", "Release", "--use-current-runtime", "--output", published, "--artifacts-path", Bench.NewFolder($"{Path.GetFileName(project)}-built"),
+            "--nologo", "--verbosity", "quiet", "-property:SelfContained=true"], Bench.Stop);
         return published;
     }
 }
