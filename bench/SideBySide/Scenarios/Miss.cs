@@ -5,7 +5,7 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// Each job once, and nobody has it: the gateway forwards, classifies, compresses and stores, where YARP only forwards. As
+/// Each job once, and nobody has it: the gateway forwards, classifies and stores, where YARP only forwards. As
 /// fast as can be, and at an even pace far below that.
 /// </summary>
 internal sealed class Miss(Bench bench) : Scenario(bench)
@@ -38,7 +38,7 @@ internal sealed class Miss(Bench bench) : Scenario(bench)
                 seconds => Paced.CountingAsync(peer.Peer, Workflow, _next[peer.Peer], pace, seconds, Bench.Stop)))]);
             return
             [
-                OfCpu(Name, "A new job", "Finished jobs that nobody has asked for, each once. YARP only forwards; the gateway forwards, classifies, compresses and stores.", fast),
+                OfCpu(Name, "A new job", "Finished jobs that nobody has asked for, each once. YARP only forwards; the gateway forwards, classifies and stores.", fast),
                 new Table($"{Name}-paced", "A new job, at an even pace", $"The same at {pace:0} requests a second for each; times count from when a request was due.", Measure.P99, ReferenceOf(paced), paced),
             ];
         });
