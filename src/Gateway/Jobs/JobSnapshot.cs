@@ -1,7 +1,8 @@
 namespace Gateway.Jobs;
 
 /// <summary>
-/// One stored answer: the last thing that the upstream said of a job. It is immutable and shared by all callers.
+/// One stored answer: the last thing that the upstream said of a job, shared by all callers. It says the same for ever; what is
+/// made of it, such as its body in another coding, is kept with it.
 /// </summary>
 internal sealed class JobSnapshot
 {
@@ -75,13 +76,14 @@ internal sealed class JobSnapshot
 
     private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
     {
+        // What failed, for want of memory say, is tried again.
+        var before = Volatile.Read(ref slot);
+        if (before is { IsFaulted: false }) return before;
         var making = new Task<Representation?>(() => Identity.Encoded(coding, thorough: Kind == VerdictKind.Finished));
-        if (Interlocked.CompareExchange(ref slot, making, null) is { } already) return already;
+        if (Interlocked.CompareExchange(ref slot, making, before) is { } already && already != before) return already;
         making.Start(TaskScheduler.Default);
         return making;
     }
-
-    private static long SizeOf(Task<Representation?>? made) => made is { IsCompletedSuccessfully: true, Result: { } encoded } ? OverheadOfBody + OverheadOfMaking + encoded.Body.Length : 0;
 
     /// <summary>
     /// Whether it may take the place of another of the same job: a finished job's is never taken by anything else, and
@@ -111,4 +113,7 @@ internal sealed class JobSnapshot
         var until = FetchedAt + staleIfError;
         return UrlsExpireAt < until ? UrlsExpireAt.Value : until;
     }
+
+    private static long SizeOf(Task<Representation?>? made) =>
+        made is { IsCompletedSuccessfully: true, Result: { } encoded } ? OverheadOfBody + OverheadOfMaking + encoded.Body.Length : 0;
 }
