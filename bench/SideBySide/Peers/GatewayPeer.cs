@@ -9,9 +9,6 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
 {
     private Child? _ownRedis;
 
-    /// <summary>Where its Redis is: one of its own where nothing is said; empty: memory alone.</summary>
-    public string? RedisAddress { get; set; }
-
     /// <summary>What it may keep in memory, in bytes: more than any run brings.</summary>
     public long MemoryBytes { get; set; } = 4L << 30;
 

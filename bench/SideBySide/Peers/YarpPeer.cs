@@ -8,9 +8,6 @@ internal sealed class YarpPeer(Bench bench, YarpPeer.Cache cache) : Peer(bench, 
 {
     private Child? _redis;
 
-    /// <summary>Empty where it has none.</summary>
-    public string RedisAddress { get; private set; } = "";
-
     public enum Cache
     {
         None,
@@ -29,8 +26,11 @@ internal sealed class YarpPeer(Bench bench, YarpPeer.Cache cache) : Peer(bench, 
     protected override async Task<Child> LaunchAsync()
     {
         var where = cache switch { Cache.None => "none", Cache.Memory => "memory", _ => "" };
-        if (cache == Cache.Redis) (_redis, where) = await Bench.StartRedisAsync();
-        if (cache == Cache.Redis) RedisAddress = where;
+        if (cache == Cache.Redis)
+        {
+            (_redis, where) = await Bench.StartRedisAsync();
+            RedisAddress = where;
+        }
         return SideBySide.Bench.StartSelf(Bench.Machine.ServerCore,
             [Serving.Yarp, $"{Port}", Bench.Upstream.ToString(), Bench.Credential, where, .. Bench.Keys.Select(key => $"{key.Key}:{key.Team}")]);
     }

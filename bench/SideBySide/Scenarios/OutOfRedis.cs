@@ -23,10 +23,10 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
         var nodes = new List<Node>();
         try
         {
-            foreach (var name in Lineup.Of(Bench.Arguments, "yarp-output-cache-redis", Lineup.Gateway)) nodes.Add(await StartAsync(name));
+            foreach (var name in Lineup.Of(Bench.Arguments, "kestrel-redis", "yarp-output-cache-redis", Lineup.Gateway)) nodes.Add(await StartAsync(name));
             if (nodes.Count == 0) return [];
             var rows = await new Rounds(Bench, Name).RunAsync([.. nodes.Select(Contestant)]);
-            return [OfCpu(Name, "Out of Redis", "Finished jobs that Redis has and the node's memory has not, each asked for once. Another node of the gateway put them there; YARP's output cache reads Redis each time anyway.", rows)];
+            return [OfCpu(Name, "Out of Redis", "Finished jobs that Redis has and the node's memory has not, each asked for once. Another node of the gateway put them there; YARP's output cache reads Redis each time anyway. The floor reads the same job each time, and sends it as it is.", rows)];
         }
         finally
         {
@@ -40,7 +40,7 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
         if (peer is not GatewayPeer gateway)
         {
             await peer.StartAsync();
-            return new Node(peer, peer, peer.Redis!, ((YarpPeer)peer).RedisAddress, null);
+            return new Node(peer, peer, peer.Redis!, peer.RedisAddress!, null);
         }
         var (redis, address) = await Bench.StartRedisAsync();
         var filler = Lineup.CreateGateway(Bench, name);

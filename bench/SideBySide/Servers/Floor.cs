@@ -9,7 +9,7 @@ internal static class Floor
 {
     public const string Allocated = "/allocated";
 
-    private const string ETag = "\"constant\"";
+    public const string ETag = "\"constant\"";
 
     private static readonly byte[] Body = new JobDocument(Jobs.Workflow).Of(Jobs.Hit);
 
