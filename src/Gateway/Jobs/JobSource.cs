@@ -68,7 +68,7 @@ internal sealed class JobSource(
     {
         using var listener = channel.Listen(key.Name);
         await redis.CatchUpAsync();
-        // Another fill of this node may just have ended.
+        // Another fill of this node may just have ended. Not looked at again: what this one fetches too late is there, too.
         if (memory.FindFailure(key) is null && FindFresh(key, clock.GetUtcNow()) is { } kept) return Lookup.Hit(kept);
 
         long awaited = 0;
