@@ -25,6 +25,8 @@ internal sealed class JobMemory : IDisposable
     private readonly TimeProvider _clock;
     private readonly MemoryCache _cache;
     private readonly long _limit;
+    // Nothing is looked up where none was ever kept.
+    private volatile bool _knowsFailures;
     private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
     public JobMemory(LiveConfiguration configuration, PurgeMarks purges, GatewayMetrics metrics, TimeProvider clock)
@@ -81,16 +83,16 @@ internal sealed class JobMemory : IDisposable
             ForgetFailure(key);
             return;
         }
-        Set(new FailureKey(key), new BackOff(failure, _clock.GetUtcNow() + failure.BackOff), new MemoryCacheEntryOptions
-        {
-            AbsoluteExpirationRelativeToNow = failure.BackOff + FailureStay,
-            Size = FailureSize + failure.Answer.Body.Length,
-            Priority = CacheItemPriority.Low,
-        });
+        _knowsFailures = true;
+        Set(new FailureKey(key), new BackOff(failure, _clock.GetUtcNow() + failure.BackOff), failure.BackOff + FailureStay,
+            FailureSize + failure.Answer.Body.Length, CacheItemPriority.Low);
         if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
     }
 
-    public void ForgetFailure(JobKey key) => _cache.Remove(new FailureKey(key));
+    public void ForgetFailure(JobKey key)
+    {
+        if (_knowsFailures) _cache.Remove(new FailureKey(key));
+    }
 
     /// <summary>Removes all that a purge concerns. The mark must have been set.</summary>
     /// <returns>How many jobs that were.</returns>
@@ -125,27 +127,32 @@ internal sealed class JobMemory : IDisposable
     private void Set(JobKey key, JobSnapshot snapshot, TimeSpan retention)
     {
         if (retention <= TimeSpan.Zero) return;
-        Set(key, snapshot, new MemoryCacheEntryOptions
-        {
-            AbsoluteExpirationRelativeToNow = retention < LongestStay ? retention : LongestStay,
-            Size = snapshot.Size,
-        });
+        Set(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
     }
 
     // The cache refuses what does not fit, and what was used last long ago is to give way instead.
-    private void Set(object name, object value, MemoryCacheEntryOptions options)
+    private void Set(object name, object value, TimeSpan stay, long size, CacheItemPriority priority = CacheItemPriority.Normal)
     {
-        _cache.Set(name, value, options);
-        if (options.Size > _limit) return;
-        while (!_cache.TryGetValue(name, out _) && Bytes + options.Size > _limit && _cache.Count is > 0 and var count)
+        Put();
+        if (size > _limit) return;
+        while (!_cache.TryGetValue(name, out _) && Bytes + size > _limit && _cache.Count is > 0 and var count)
         {
             // A part of what is there by number, and one at the least.
             _cache.Compact(Math.Min(1, Math.Max(RoomAtOnce, 1.5 / count)));
-            _cache.Set(name, value, options);
+            Put();
+        }
+
+        void Put()
+        {
+            using var entry = _cache.CreateEntry(name);
+            entry.Value = value;
+            entry.AbsoluteExpirationRelativeToNow = stay;
+            entry.Size = size;
+            entry.Priority = priority;
         }
     }
 
-    private BackOff? FindBackOff(JobKey key) => _cache.TryGetValue(new FailureKey(key), out var found) ? found as BackOff : null;
+    private BackOff? FindBackOff(JobKey key) => _knowsFailures && _cache.TryGetValue(new FailureKey(key), out var found) ? found as BackOff : null;
 
     private sealed record FailureKey(JobKey Job);
 

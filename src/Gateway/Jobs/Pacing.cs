@@ -69,6 +69,7 @@ internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
     {
         private readonly Queue<(string Job, TimeSpan Took)> _last = new();
         private TimeSpan? _usual;
+        private bool _isNew;
 
         public bool IsFull
         {
@@ -78,17 +79,27 @@ internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
         /// <summary>The median; null where there were too few.</summary>
         public TimeSpan? Usual
         {
-            get { lock (_last) return _usual; }
+            get
+            {
+                lock (_last)
+                {
+                    if (_isNew) (_usual, _isNew) = (_last.Count < Enough ? null : _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2), false);
+                    return _usual;
+                }
+            }
         }
 
         public void Add(string job, TimeSpan took)
         {
             lock (_last)
             {
-                if (_last.Any(known => known.Job == job)) return;
+                foreach (var known in _last)
+                {
+                    if (known.Job == job) return;
+                }
                 _last.Enqueue((job, took));
                 if (_last.Count > Remembered) _last.Dequeue();
-                _usual = _last.Count < Enough ? null : _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2);
+                _isNew = true;
             }
         }
     }

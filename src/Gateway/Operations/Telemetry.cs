@@ -17,8 +17,10 @@ internal static class Telemetry
             .WithMetrics(metrics => metrics
                 .AddMeter(GatewayMetrics.MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Diagnostics", "System.Net.Http")
                 .AddRuntimeInstrumentation()
-                // It would be told of every request twice, of which nearly all are over at once.
+                // They would be told of every request or call once or twice more, for little.
                 .AddView("http.server.active_requests", MetricStreamConfiguration.Drop)
+                .AddView("http.client.active_requests", MetricStreamConfiguration.Drop)
+                .AddView("http.client.request.time_in_queue", MetricStreamConfiguration.Drop)
                 .AddPrometheusExporter());
         if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT"))) return;
         telemetry

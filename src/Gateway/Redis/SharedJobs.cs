@@ -150,6 +150,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     /// <param name="lease">After this the turn is anybody's again.</param>
     public async ValueTask<(Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
     {
+        if (!redis.IsAvailable) return default;
         var reply = await AskForTurnAsync(key, known: RedisValue.EmptyString, awaited, rejected: default, lease, patience);
         return (string?)reply.Result?[0] switch
         {
@@ -168,6 +169,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     public async ValueTask<Turn?> TakeTurnAsync(
         JobKey key, long known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience)
     {
+        if (!redis.IsAvailable) return null;
         var reply = await AskForTurnAsync(key, known, awaited, rejected, lease, patience);
         return reply.Result is null ? null : TurnOf(reply);
     }
@@ -197,7 +199,6 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForTurnAsync(
         JobKey key, RedisValue known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience)
     {
-        if (!redis.IsAvailable) return default;
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
         var result = await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(TakeTurn, Keys(key),
             [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited])!, patience);

@@ -23,26 +23,35 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
         var entry = await EnterAsync(call, call.Rank);
         if (entry.Permit is not { } permit) return call.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
         var answer = await SendAsync(permit, permit.Credential, send);
-        // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
-        List<Credential> refused = [permit.Credential];
-        while (answer is { Fault: UpstreamFault.None, Status: 401 or 403 } && call.Gate.OtherThan(refused) is { } other)
+        if (IsRefused(answer)) answer = await MakeWithOthersAsync(call, permit.Credential, answer, send);
+        call.Last = answer;
+        return answer;
+    }
+
+    // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
+    private async Task<UpstreamAnswer> MakeWithOthersAsync(
+        AccountCall call, Credential first, UpstreamAnswer answer, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
+    {
+        List<Credential> refused = [first];
+        while (IsRefused(answer) && call.Gate.OtherThan(refused) is { } other)
         {
             var again = await EnterAsync(call, CallRank.OtherCredential);
             if (again.Permit is not { } second) break;
             answer = await SendAsync(second, other, send, refused[^1]);
             refused.Add(other);
         }
-        call.Last = answer;
         return answer;
     }
 
-    private async ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank)
+    private static bool IsRefused(in UpstreamAnswer answer) => answer is { Fault: UpstreamFault.None, Status: 401 or 403 };
+
+    private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank)
     {
         var options = configuration.Current.Upstream;
         var patience = options.Accounts.GetValueOrDefault(call.Account)?.QueueTimeout ?? TimeSpan.Zero;
         var left = options.Timeout - clock.GetElapsedTime(call.Started);
-        var atMost = new[] { patience, options.Timeout / 2, left }.Min();
-        return await call.Gate.EnterAsync(rank, call.Team, call.Job, atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero);
+        var atMost = Least(patience, Least(options.Timeout / 2, left));
+        return call.Gate.EnterAsync(rank, call.Team, call.Job, atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero);
     }
 
     private static async Task<UpstreamAnswer> SendAsync(
@@ -67,6 +76,8 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
             return permit.TellAsync(end, credential, isOver, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
         }
     }
+
+    private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
     {

@@ -27,7 +27,7 @@ internal sealed partial class AccountGate(
     private readonly CallNews _news = new();
     private int _underWay;
     private bool _isPumping, _isDirty, _isKickPlanned, _isStaying;
-    private TaskCompletionSource _nudge = NewTask();
+    private TaskCompletionSource? _nudge;
 
     /// <summary>How the upstream takes the account's credentials.</summary>
     public CredentialWatch Credentials { get; } = new(account, logger);
@@ -128,12 +128,13 @@ internal sealed partial class AccountGate(
     /// <param name="isOver">False: it goes on, and holds its place.</param>
     public async ValueTask LeaveAsync(EndedCall? news, bool isOver)
     {
-        Task told;
+        var mustBeKnown = news is { End: CallEnd.Busy or CallEnd.Unauthorized } or { Supersedes: not null };
+        Task? told;
         lock (_lock)
         {
             if (isOver) _underWay--;
             if (news is { } some) _news.Add(some);
-            told = _news.Told;
+            told = mustBeKnown ? _news.Told : null;
         }
         if (news is not { } end)
         {
@@ -144,7 +145,7 @@ internal sealed partial class AccountGate(
         if (end.End != CallEnd.Accepted || end.IsTrial || end.Supersedes is not null) Kick();
         else if (isShared) _ = KickLaterAsync();
         else if (Waiting > 0) Kick();
-        if (end.End is CallEnd.Busy or CallEnd.Unauthorized || end.Supersedes is not null) await told;
+        if (told is not null) await told;
     }
 
     // A node that says nothing for so long has died, and its calls are over.
@@ -180,7 +181,7 @@ internal sealed partial class AccountGate(
         lock (_lock)
         {
             _isDirty = true;
-            _nudge.TrySetResult();
+            _nudge?.TrySetResult();
             if (_isPumping) return;
             _isPumping = true;
         }
@@ -190,7 +191,7 @@ internal sealed partial class AccountGate(
     // One question at a time, for all who wait.
     private async Task PumpAsync()
     {
-        while (TryBegin(out var nudge))
+        while (TryBegin())
         {
             TimeSpan wait;
             try
@@ -203,24 +204,23 @@ internal sealed partial class AccountGate(
                 LogFailed(logger, account, e);
                 wait = NoHurry;
             }
-            bool isDirty;
+            Task? nudge = null;
             lock (_lock)
             {
                 if (!_isDirty && _line.Count == 0) continue;
-                isDirty = _isDirty;
+                if (!_isDirty) nudge = (_nudge = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
             // Whoever began this has a call of its own to make.
-            if (isDirty) await Task.Yield();
+            if (nudge is null) await Task.Yield();
             else await nudge.WaitAsync(wait > LeastWait ? wait : LeastWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    private bool TryBegin(out Task nudge)
+    private bool TryBegin()
     {
         lock (_lock)
         {
-            if (_nudge.Task.IsCompleted) _nudge = NewTask();
-            nudge = _nudge.Task;
+            _nudge = null;
             _isPumping = _isDirty || _line.Count > 0;
             _isDirty = false;
             return _isPumping;
@@ -231,7 +231,7 @@ internal sealed partial class AccountGate(
     {
         var credentials = accounts.CredentialsOf(account);
         NodeReport report;
-        TaskCompletionSource told;
+        TaskCompletionSource? told;
         lock (_lock)
         {
             (report, told) = _news.Take(_node, _underWay, _line.Report(), Array.ConvertAll(credentials, one => one.Fingerprint));
@@ -255,12 +255,12 @@ internal sealed partial class AccountGate(
         }
         finally
         {
-            if (isHeard) told.TrySetResult();
+            if (isHeard) told?.TrySetResult();
             else TellAgain(report, told);
         }
     }
 
-    private void TellAgain(NodeReport report, TaskCompletionSource told)
+    private void TellAgain(NodeReport report, TaskCompletionSource? told)
     {
         lock (_lock)
         {
@@ -313,8 +313,6 @@ internal sealed partial class AccountGate(
     {
         if (await Credentials.WaitForLookAsync()) Kick();
     }
-
-    private static TaskCompletionSource NewTask() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     [LoggerMessage(LogLevel.Error, "Calls of account {Account} could not be let through")]
     private static partial void LogFailed(ILogger logger, string account, Exception why);

@@ -39,12 +39,12 @@ internal sealed class AccountState
     {
         Health.Bound(now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval);
-        Health.Dead.RemoveAll(credential => report.Replaced.Contains(credential));
+        foreach (var replaced in report.Replaced) Health.Dead.Remove(replaced);
         foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
         Register(report, limits, now);
         // The first that is not known to be dead, else the last.
-        var alive = Array.FindIndex(report.Credentials, credential => !Health.Dead.Contains(credential));
-        var used = alive < 0 ? report.Credentials.Length - 1 : alive;
+        var used = 0;
+        while (used < report.Credentials.Length - 1 && Health.Dead.Contains(report.Credentials[used])) used++;
         var credential = report.Credentials[used];
 
         var granted = new List<(CallRank, string)>();
@@ -53,7 +53,7 @@ internal sealed class AccountState
         var onlyOther = Health.IsInDoubt(credential, now) || trial > now;
         if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, isSuspect: Health.IsSuspect(credential), atMost: trial is null ? int.MaxValue : 1);
 
-        var isTrial = trial is not null && granted.Any(call => call.Item1 != CallRank.OtherCredential);
+        var isTrial = trial is not null && granted.Exists(call => call.Item1 != CallRank.OtherCredential);
         if (isTrial) Health.Try(credential, now);
         Order.Prune();
         return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
@@ -73,11 +73,10 @@ internal sealed class AccountState
 
     private void Grant(string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, bool isSuspect, int atMost)
     {
-        var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - Nodes.Values.Sum(calls => (long)calls.UnderWay));
+        var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - UnderWay());
         if (room <= 0) return;
-        var claims = Nodes.Where(calls => calls.Value.WaitingUntil > now)
-            .SelectMany(calls => calls.Value.Waiting.Select(waiting => new FairOrder.Claim(waiting.Rank, waiting.Team, calls.Key == node, waiting.Count)))
-            .Where(claim => claim.Rank == CallRank.OtherCredential || !onlyOther).ToList();
+        var claims = ClaimsFor(node, onlyOther, now);
+        if (claims.Count == 0) return;
         // What is another node's turn is left for it.
         var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Order : Order.Copy();
         // Refused jobs are read first for ever: they are not to be all that is tried.
@@ -93,12 +92,40 @@ internal sealed class AccountState
             granted.Add((claim.Rank, claim.Team));
         }
         Restored = limits.Budget.Take(Restored, now, granted.Count);
-        Nodes[node] = Nodes[node] with
+        if (granted.Count == 0) return;
+        var (ours, waiting) = (Nodes[node], new WaitingCalls[Nodes[node].Waiting.Length]);
+        for (var i = 0; i < waiting.Length; i++)
         {
-            UnderWay = Nodes[node].UnderWay + granted.Count,
             // The others are not to leave anything to calls that go out now.
-            Waiting = [.. Nodes[node].Waiting.Select(waiting => waiting with { Count = waiting.Count - granted.Count(call => call == (waiting.Rank, waiting.Team)) })],
-        };
+            waiting[i] = ours.Waiting[i];
+            foreach (var (rank, team) in granted)
+            {
+                if ((rank, team) == (waiting[i].Rank, waiting[i].Team)) waiting[i] = waiting[i] with { Count = waiting[i].Count - 1 };
+            }
+        }
+        Nodes[node] = ours with { UnderWay = ours.UnderWay + granted.Count, Waiting = waiting };
+    }
+
+    // What all nodes have waiting, as far as it may go out.
+    private List<FairOrder.Claim> ClaimsFor(string node, bool onlyOther, double now)
+    {
+        var claims = new List<FairOrder.Claim>();
+        foreach (var (name, calls) in Nodes)
+        {
+            if (calls.WaitingUntil <= now) continue;
+            foreach (var (rank, team, count) in calls.Waiting)
+            {
+                if (rank == CallRank.OtherCredential || !onlyOther) claims.Add(new FairOrder.Claim(rank, team, name == node, count));
+            }
+        }
+        return claims;
+    }
+
+    private long UnderWay()
+    {
+        var all = 0L;
+        foreach (var calls in Nodes.Values) all += calls.UnderWay;
+        return all;
     }
 
     private TimeSpan Wait(AccountLimits limits, Closed? closed, double? trial, bool onlyOther, double now)
@@ -107,7 +134,7 @@ internal sealed class AccountState
         var forPermit = limits.Budget.Wait(Restored, now);
         if (forPermit > TimeSpan.Zero) return forPermit;
         if (trial > now) return TimeSpan.FromMicroseconds(Math.Min(trial.Value - now, Poll.TotalMicroseconds));
-        return onlyOther || Nodes.Values.Sum(calls => calls.UnderWay) >= limits.MaxConcurrentRequests ? Poll : Yield;
+        return onlyOther || UnderWay() >= limits.MaxConcurrentRequests ? Poll : Yield;
     }
 
     /// <summary>The calls of one node.</summary>

@@ -6,12 +6,23 @@ internal static class BoundedBody
 {
     /// <summary>Reads a whole body into an array of its exact length.</summary>
     /// <returns>Null: it is longer than <paramref name="limit"/> bytes; no more than that is read.</returns>
-    /// <exception cref="IOException">The connection ended within the body.</exception>
-    public static async Task<byte[]?> ReadAsync(HttpContent content, int limit, CancellationToken cancellation)
+    /// <exception cref="IOException">The connection ended within the body, or it is longer than it says.</exception>
+    public static ValueTask<byte[]?> ReadAsync(HttpContent content, int limit, CancellationToken cancellation) =>
+        content.Headers.ContentLength is not { } length ? ReadToEndAsync(content.ReadAsStream(cancellation), limit, cancellation)
+        : length > limit ? default
+        : ReadAsync(content.ReadAsStream(cancellation), GC.AllocateUninitializedArray<byte>((int)length), cancellation);
+
+    private static async ValueTask<byte[]?> ReadAsync(Stream stream, byte[] body, CancellationToken cancellation)
     {
-        if (content.Headers.ContentLength > limit) return null;
-        var stream = await content.ReadAsStreamAsync(cancellation);
-        var buffer = ArrayPool<byte>.Shared.Rent((int)(content.Headers.ContentLength ?? 16 * 1024) + 1);
+        await stream.ReadExactlyAsync(body, cancellation);
+        // Over HTTP/2 the end comes by itself, and a stream that is left before it is reset.
+        if (await stream.ReadAsync(new byte[1], cancellation) > 0) throw new IOException("The body is longer than it says.");
+        return body;
+    }
+
+    private static async ValueTask<byte[]?> ReadToEndAsync(Stream stream, int limit, CancellationToken cancellation)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
             for (var length = 0; ;)

@@ -5,13 +5,13 @@ internal sealed class CallNews
 {
     private const int KeptEnds = 1_000;
 
-    private List<EndedCall> _ended = [];
+    private readonly List<EndedCall> _ended = [];
     private TimeSpan _late;
     private volatile string[] _known = [];
-    private TaskCompletionSource _told = NewTask();
+    private TaskCompletionSource? _told;
 
     /// <summary>Ends when what there is to tell now was told.</summary>
-    public Task Told => _told.Task;
+    public Task Told => (_told ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
     /// <summary>Fingerprints of the credentials that were told of last; any thread may ask.</summary>
     public IReadOnlyList<string> KnownCredentials => _known;
@@ -24,35 +24,33 @@ internal sealed class CallNews
     /// <summary>A call went out so long after it might.</summary>
     public void Add(TimeSpan late) => _late = late > _late ? late : _late;
 
-    /// <summary>What is to be told, and what ends when it was.</summary>
-    public (NodeReport Report, TaskCompletionSource Told) Take(string node, int underWay, WaitingCalls[] waiting, string[] credentials)
+    /// <summary>What is to be told, and what is to end when it was, where somebody waits for that.</summary>
+    public (NodeReport Report, TaskCompletionSource? Told) Take(string node, int underWay, WaitingCalls[] waiting, string[] credentials)
     {
         var report = new NodeReport(node, underWay, waiting, [.. _ended], credentials)
         {
-            Replaced = _known.Length == 0 ? [] : [.. credentials.Except(_known)],
+            Replaced = _known.Length == 0 || credentials.AsSpan().SequenceEqual(_known) ? [] : [.. credentials.Except(_known)],
             Late = _late,
         };
         var told = _told;
-        (_late, _told) = (TimeSpan.Zero, NewTask());
+        (_late, _told) = (TimeSpan.Zero, null);
         return (report, told);
     }
 
     /// <summary>That was heard.</summary>
     public void Heard(NodeReport report)
     {
-        _ended = _ended[report.Ended.Length..];
+        _ended.RemoveRange(0, report.Ended.Length);
         _known = report.Credentials;
     }
 
     /// <summary>That was not, and whoever waits for it waits for the next time.</summary>
-    public void NotHeard(NodeReport report, TaskCompletionSource told)
+    public void NotHeard(NodeReport report, TaskCompletionSource? told)
     {
         Add(report.Late);
-        _ = _told.Task.ContinueWith(_ => told.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        if (told is not null) _ = Told.ContinueWith(_ => told.TrySetResult(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     /// <summary>There is nobody to tell.</summary>
     public void Forget() => _ended.Clear();
-
-    private static TaskCompletionSource NewTask() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }

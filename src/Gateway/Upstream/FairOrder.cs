@@ -24,7 +24,7 @@ internal sealed class FairOrder
     /// <summary>The best of those of which any are waiting.</summary>
     /// <param name="byRank">Whether first reads go before refreshes.</param>
     /// <returns>Its index, or -1.</returns>
-    public int Choose(IReadOnlyList<Claim> claims, bool byRank = true)
+    public int Choose(List<Claim> claims, bool byRank = true)
     {
         var rank = RankToServe(claims);
         var best = -1;
@@ -46,7 +46,7 @@ internal sealed class FairOrder
     }
 
     /// <summary>The same, where others of the same rank that other nodes have waiting keep the turn that was theirs.</summary>
-    public void ServeAhead(Claim claim, bool refreshesWait, IReadOnlyList<Claim> claims)
+    public void ServeAhead(Claim claim, bool refreshesWait, List<Claim> claims)
     {
         var before = Virtual;
         Serve(claim, refreshesWait);
@@ -66,7 +66,7 @@ internal sealed class FairOrder
         }
     }
 
-    private CallRank? RankToServe(IReadOnlyList<Claim> claims)
+    private CallRank? RankToServe(List<Claim> claims)
     {
         CallRank? first = null;
         var refreshesWait = false;

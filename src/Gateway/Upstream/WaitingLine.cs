@@ -22,7 +22,12 @@ internal sealed class WaitingLine
 
     public IEnumerable<Waiter> All => _lines.Values.SelectMany(line => line).Distinct();
 
-    public WaitingCalls[] Report() => [.. _lines.Select(line => new WaitingCalls(line.Key.Rank, line.Key.Team, line.Value.Count))];
+    public WaitingCalls[] Report()
+    {
+        var (report, i) = (new WaitingCalls[_lines.Count], 0);
+        foreach (var (line, waiters) in _lines) report[i++] = new WaitingCalls(line.Rank, line.Team, waiters.Count);
+        return report;
+    }
 
     public void Add(Waiter waiter)
     {
@@ -96,7 +101,7 @@ internal sealed class WaitingLine
 
         public JobAddress Job => job;
 
-        public List<((CallRank Rank, string Team) Line, LinkedListNode<Waiter> Place)> Places { get; } = [];
+        public List<((CallRank Rank, string Team) Line, LinkedListNode<Waiter> Place)> Places { get; } = new(1);
 
         public TaskCompletionSource<Entry> Entered { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
