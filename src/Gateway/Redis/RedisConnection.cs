@@ -102,10 +102,10 @@ internal sealed partial class RedisConnection : IDisposable
 
     /// <summary>Asks Redis, whether or not it is known to be available.</summary>
     /// <exception cref="RedisException">It is away, or refuses; <see cref="IsFailure"/> knows what else there is.</exception>
-    public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
+    public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
     {
         var connection = _connection.Value;
-        return await patience.WaitAsync(connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
+        return patience.WaitAsync(connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
 
         async Task<T?> AskOnceConnectedAsync() => await ask((await connection).GetDatabase());
     }

@@ -63,10 +63,12 @@ internal sealed partial class RouteForwarder(
         {
             ForwarderError.None => transformer.Answer,
             _ when deadline.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
+            // The forwarder has then broken off the caller's connection itself, and the caller may look gone.
+            ForwarderError.ResponseBodyDestination => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ when http.RequestAborted.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
             ForwarderError.RequestTimedOut => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
             ForwarderError.Request => UpstreamAnswer.Failed(UpstreamFault.Unreachable),
-            ForwarderError.ResponseBodyDestination or ForwarderError.ResponseBodyCanceled => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
+            ForwarderError.ResponseBodyCanceled => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
         };
     }

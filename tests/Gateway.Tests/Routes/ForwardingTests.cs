@@ -40,6 +40,20 @@ public sealed class ForwardingTests
     }
 
     [Fact]
+    public async Task One_that_is_narrower_than_a_jobs_path_goes_before_it()
+    {
+        await using var world = await World.StartAsync([.. Routes, ("Routes:latest:Path", "/v0/Workflows/{workflow_id}/jobs/latest")]);
+        var seen = Script(world, "/v0/Workflows/survey-1/jobs/latest");
+
+        Assert.Equal("200", await SayAsync(world, "v0/workflows/survey-1/jobs/latest", World.MappingKey));
+        using var job = await world.GetAsync("finished-1");
+
+        Assert.Single(seen);
+        Assert.Equal(HttpStatusCode.OK, job.StatusCode);
+        Assert.True(job.Headers.Contains("Cache-Status"));
+    }
+
+    [Fact]
     public async Task Operators_see_how_often_each_is_asked_for_and_by_whom()
     {
         await using var world = await World.StartAsync(Routes);
