@@ -11,9 +11,9 @@ internal sealed class Wrk(Machine machine, string temporary)
     public Task<Found> SameAsync(Peer peer, string path, int connections, int seconds, Dictionary<string, string> headers, CancellationToken stop) =>
         RunAsync(peer, path, connections, seconds, headers, null, [], stop);
 
-    /// <summary>Each asks for another job than all before.</summary>
-    public Task<Found> CountingAsync(Peer peer, string workflow, long first, int connections, int seconds, CancellationToken stop) =>
-        RunAsync(peer, "/", connections, seconds, [], "count.lua", [Jobs.PrefixOf(workflow), Text(first)], stop);
+    /// <summary>Each asks for another job than all before, or each job is asked for several times, with a thousand others in between.</summary>
+    public Task<Found> CountingAsync(Peer peer, string workflow, long first, int connections, int seconds, CancellationToken stop, int times = 1) =>
+        RunAsync(peer, "/", connections, seconds, [], "count.lua", [Jobs.PrefixOf(workflow), Text(first), Text(times)], stop);
 
     /// <summary>The n-th job is asked for an n-th as often as the first.</summary>
     public Task<Found> ZipfAsync(Peer peer, string workflow, int jobs, int seed, int connections, int seconds, CancellationToken stop) =>

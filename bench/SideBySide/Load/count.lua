@@ -1,14 +1,19 @@
--- Asks for one job after the other; takes the path up to the number, and the first number.
-local before, after
+-- Asks for one job after the other; takes the path up to the number, the first number, and how often each is asked for: it
+-- goes over a thousand jobs as often before it goes on to the next thousand.
+local before, after, first, times
+local stretch, asked = 1000, 0
 
 function init(arguments)
-  number = tonumber(arguments[2])
+  first = tonumber(arguments[2])
+  times = tonumber(arguments[3])
+  number = first
   before = "GET " .. arguments[1]
   after = " HTTP/1.1\r\nHost: " .. wrk.headers["Host"] .. "\r\nX-Api-Key: " .. wrk.headers["X-Api-Key"] .. "\r\n\r\n"
 end
 
 function request()
-  local text = string.format("%s%012d%s", before, number, after)
-  number = number + 1
-  return text
+  local job = first + math.floor(asked / (stretch * times)) * stretch + asked % stretch
+  asked = asked + 1
+  if job >= number then number = job + 1 end
+  return string.format("%s%012d%s", before, job, after)
 end
