@@ -36,10 +36,6 @@ internal sealed partial class RequestPath(
         app.Use((http, next) => path.TryAnswerFromMemory(http, out var answering) ? answering : next(http));
 
         app.UseTraces();
-        var routes = app.Services.GetRequiredService<ForwardedRoutes>().All;
-        var job = RouteTemplate.Parse(JobRoute);
-        if (!routes.Any(route => route.Template.Overlaps(job))) app.Use((http, next) => path.AnswerUnrouted(http) ?? next(http));
-
         app.UseStatusCodePages(BareStatus.WriteAsync);
         app.UseRouting();
         app.UseCors();
@@ -47,7 +43,7 @@ internal sealed partial class RequestPath(
         app.MapGet(JobRoute, (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
         app.MapMethods(JobRoute, [HttpMethods.Head], (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
             .ExcludeFromDescription();
-        foreach (var route in routes)
+        foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {
             app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route)).ExcludeFromDescription();
         }
@@ -68,7 +64,9 @@ internal sealed partial class RequestPath(
     {
         answering = Task.CompletedTask;
         var asked = http.Request;
-        if (!IsPlain(asked, out var address)) return false;
+        // Pages of other origins are told more.
+        if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(HttpMethods.IsGet(asked.Method) || HttpMethods.IsHead(asked.Method))
+            || asked.Headers.Origin.Count > 0) return false;
 
         if (callers.FindKey(http) is not { } caller || caller.TeamFor(address.Workflow) is not { } team) return false;
         var key = new JobKey(team.Account, address);
@@ -88,19 +86,6 @@ internal sealed partial class RequestPath(
         if (!writing.IsCompletedSuccessfully) answering = writing.AsTask();
         return true;
     }
-
-    /// <summary>The same for all else that is for a job in the plain form: in full, but it needs no routing either.</summary>
-    /// <returns>Null: it is not.</returns>
-    private Task? AnswerUnrouted(HttpContext http)
-    {
-        if (!IsPlain(http.Request, out var address)) return null;
-        http.SetEndpoint(JobEndpoint);
-        return AnswerAsync(http, address.Workflow, address.Job);
-    }
-
-    // Pages of other origins are told more.
-    private static bool IsPlain(HttpRequest asked, out JobAddress address) =>
-        JobAddress.TryRead(asked.Path.Value, out address) && (HttpMethods.IsGet(asked.Method) || HttpMethods.IsHead(asked.Method)) && asked.Headers.Origin.Count == 0;
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
     {

@@ -66,11 +66,11 @@ internal sealed class JobSource(
     /// </summary>
     private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
     {
+        using var listener = channel.Listen(key.Name);
         await redis.CatchUpAsync();
         // Another fill of this node may just have ended. Not looked at again: what this one fetches too late is there, too.
         if (memory.FindFailure(key) is null && FindFresh(key, clock.GetUtcNow()) is { } kept) return Lookup.Hit(kept);
 
-        using var listener = channel.ListenerFor(key);
         long awaited = 0;
         var fetches = 0;
         for (var looks = 1; ; looks++)

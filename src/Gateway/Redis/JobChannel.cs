@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Gateway.Jobs;
 using StackExchange.Redis;
 
 namespace Gateway.Redis;
@@ -35,8 +34,8 @@ internal sealed class JobChannel(RedisConnection redis)
         _subscribed = true;
     }
 
-    /// <summary>Of the end of a fill of one job. There is one listener for each job.</summary>
-    public Listener ListenerFor(JobKey job) => new(_waiting, job);
+    /// <summary>Begins to listen for the end of a fill of one job. There is one listener for each job.</summary>
+    public Listener Listen(string name) => new(_waiting, name);
 
     public async Task TellPurgedAsync()
     {
@@ -63,30 +62,27 @@ internal sealed class JobChannel(RedisConnection redis)
         else if (_waiting.TryGetValue(message, out var waiting)) waiting.TrySetResult();
     }
 
-    internal sealed class Listener(ConcurrentDictionary<string, TaskCompletionSource> waiting, JobKey job) : IDisposable
+    internal sealed class Listener : IDisposable
     {
-        private string? _name;
+        private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting;
+        private readonly string _name;
 
-        /// <summary>
-        /// Waits for the next word of that job, for the loss of Redis, or for a moment, but no longer than
-        /// <paramref name="atMost"/>. The first time it only begins to listen: whether there was word before is to be looked up.
-        /// </summary>
+        public Listener(ConcurrentDictionary<string, TaskCompletionSource> waiting, string name)
+        {
+            (_waiting, _name) = (waiting, name);
+            _waiting[name] = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+
+        /// <summary>Waits for the next word of that job, for the loss of Redis, or for a moment, but no longer than <paramref name="atMost"/>.</summary>
         public async Task WaitAsync(TimeSpan atMost)
         {
-            if (_name is null)
+            var word = _waiting[_name];
+            if (await Task.WhenAny(word.Task, Task.Delay(atMost < LongestWait ? atMost : LongestWait)) == word.Task)
             {
-                waiting[_name = job.Name] = NewWord();
-                return;
+                _waiting[_name] = new(TaskCreationOptions.RunContinuationsAsynchronously);
             }
-            var word = waiting[_name];
-            if (await Task.WhenAny(word.Task, Task.Delay(atMost < LongestWait ? atMost : LongestWait)) == word.Task) waiting[_name] = NewWord();
         }
 
-        public void Dispose()
-        {
-            if (_name is not null) waiting.TryRemove(_name, out _);
-        }
-
-        private static TaskCompletionSource NewWord() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public void Dispose() => _waiting.TryRemove(_name, out _);
     }
 }

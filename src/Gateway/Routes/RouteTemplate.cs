@@ -36,10 +36,6 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
         return problem.Length == 0;
     }
 
-    /// <summary>Whether a path could be of both.</summary>
-    public bool Overlaps(RouteTemplate other) => Segments.Length == other.Segments.Length && Segments.Zip(other.Segments).All(both =>
-        both.First.IsParameter || both.Second.IsParameter || both.First.Text.Equals(both.Second.Text, StringComparison.OrdinalIgnoreCase));
-
     /// <summary>The path with values in place of the parameters.</summary>
     public string With(Func<string, string> valueOf)
     {
