@@ -24,6 +24,9 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     /// <summary>What time it is for the account, in microseconds since 1970.</summary>
     public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
 
+    /// <summary>How long it is until then, at the least.</summary>
+    public TimeSpan Until(double then) => TimeSpan.FromMicroseconds(Math.Max(1, then - Now - _seen.Uncertainty));
+
     public async ValueTask<NodeReply> AskAsync(NodeReport report, AccountLimits limits)
     {
         var reply = shared.IsAvailable ? await AskSharedAsync(report, limits) : null;
@@ -38,7 +41,7 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
         var reply = await shared.ChangeAsync(account, _seen, (state, now) =>
         {
             if (alone is not null) state.Health.Merge(alone.Health);
-            return state.Exchange(report with { SpentAlone = spent }, limits, now);
+            return state.Exchange(report with { SpentAlone = spent }, limits, now, _seen.Uncertainty);
         });
         if (reply is null || reply == NodeReply.NotHeard) return reply;
         (_alone, _spentAlone, Nodes) = (null, 0, Math.Max(1, _seen.Own!.Nodes.Count));
@@ -49,7 +52,7 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     private NodeReply AskAlone(NodeReport report, AccountLimits limits)
     {
         var (share, now) = (limits.Share(nodes.Nodes), Now);
-        var reply = (_alone ??= AccountState.Alone(_seen.Own?.Health, share, now)).Exchange(report, share, now);
+        var reply = (_alone ??= AccountState.Alone(_seen.Own?.Health, share, now)).Exchange(report, share, now, _seen.Uncertainty);
         _spentAlone += reply.Granted.Count;
         return reply;
     }

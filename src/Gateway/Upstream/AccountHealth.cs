@@ -74,7 +74,8 @@ internal sealed class AccountHealth
 
     /// <summary>Takes note of a call that is over.</summary>
     /// <param name="credentials">What the node has to call with.</param>
-    public void Note(in EndedCall call, string[] credentials, double now)
+    /// <param name="uncertainty">By how much it may be later than that: nobody else is to think that a pause is over before it is.</param>
+    public void Note(in EndedCall call, string[] credentials, double now, double uncertainty = 0)
     {
         if (call.IsTrial) NewTrialUntil = 0;
         if (call.End != CallEnd.Unknown) Circuit.Note(hasFailed: call.End == CallEnd.Failed, call.IsTrial, now);
@@ -103,7 +104,7 @@ internal sealed class AccountHealth
             case CallEnd.Busy:
                 var asked = call.RetryAfter ?? TimeSpan.Zero;
                 var pause = asked < ShortestPause ? ShortestPause : asked > LongestPause ? LongestPause : asked;
-                PausedUntil = Math.Max(PausedUntil, now + pause.TotalMicroseconds);
+                PausedUntil = Math.Max(PausedUntil, now + uncertainty + pause.TotalMicroseconds);
                 break;
         }
     }

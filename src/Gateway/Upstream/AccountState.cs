@@ -35,12 +35,13 @@ internal sealed class AccountState
     }
 
     /// <summary>Hears a node, and says what it may do.</summary>
-    public NodeReply Exchange(NodeReport report, AccountLimits limits, double now)
+    /// <param name="uncertainty">By how much it may be later than that, in microseconds.</param>
+    public NodeReply Exchange(NodeReport report, AccountLimits limits, double now, double uncertainty = 0)
     {
         Health.Bound(now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval);
         foreach (var replaced in report.Replaced) Health.Dead.Remove(replaced);
-        foreach (var call in report.Ended) Health.Note(call, report.Credentials, now);
+        foreach (var call in report.Ended) Health.Note(call, report.Credentials, now, uncertainty);
         Register(report, limits, now);
         // The first that is not known to be dead, else the last.
         var used = 0;

@@ -65,16 +65,17 @@ internal sealed class SharedAccounts(RedisConnection redis)
                 // It looked like an account, and is none.
                 continue;
             }
+            var asked = Stopwatch.GetTimestamp();
             var result = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
                 Swap, key, [seen.Version, version, json, (long)Kept.TotalMilliseconds]), redis.NewPatience());
             if (result is null) return null;
             var time = double.Parse((string)result[1]!, CultureInfo.InvariantCulture);
             if ((int)result[0] == 1)
             {
-                seen.Keep(version, json, state, time);
+                seen.Keep(version, json, state, time, asked);
                 return reply;
             }
-            seen.Keep((byte[])result[2]!, time);
+            seen.Keep((byte[])result[2]!, time, asked);
             // Others are at it, too.
             if (tries > 2) await Task.Delay(Random.Shared.Next(1, 2 + tries));
         }
@@ -86,7 +87,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
     {
         private byte[] _json = [];
         private double _redisTime;
-        private long _seenAt = Stopwatch.GetTimestamp();
+        private long _askedAt, _seenAt = Stopwatch.GetTimestamp();
 
         /// <summary>At first, one that there is none of. What is not ours need not be text.</summary>
         public RedisValue Version { get; private set; } = "?";
@@ -96,6 +97,9 @@ internal sealed class SharedAccounts(RedisConnection redis)
 
         /// <summary>What time it is for Redis, at the least: so nothing is thought to have come back before it has.</summary>
         public double Now => _redisTime + Stopwatch.GetElapsedTime(_seenAt).TotalMicroseconds;
+
+        /// <summary>By how much it may be later there: what its last answer took. In microseconds.</summary>
+        public double Uncertainty => _askedAt == 0 ? 0 : Stopwatch.GetElapsedTime(_askedAt, _seenAt).TotalMicroseconds;
 
         /// <summary>The account; what others have lost of what this node knows, it has again.</summary>
         public AccountState Read()
@@ -109,17 +113,17 @@ internal sealed class SharedAccounts(RedisConnection redis)
             return state;
         }
 
-        public void Keep(string version, byte[] json, AccountState own, double time)
+        public void Keep(string version, byte[] json, AccountState own, double time, long asked)
         {
             (Version, _json, Own) = (version, json, own);
-            Look(time);
+            Look(time, asked);
         }
 
-        public void Keep(byte[] held, double time)
+        public void Keep(byte[] held, double time, long asked)
         {
             var end = Array.IndexOf(held, (byte)'\n');
             (Version, _json) = end < 0 ? (held, []) : (held[..end], held[(end + 1)..]);
-            Look(time);
+            Look(time, asked);
         }
 
         /// <summary>Begins the account anew.</summary>
@@ -131,7 +135,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
             return true;
         }
 
-        private void Look(double time) => (_redisTime, _seenAt) = (time, Stopwatch.GetTimestamp());
+        private void Look(double time, long asked) => (_redisTime, _askedAt, _seenAt) = (time, asked, Stopwatch.GetTimestamp());
 
         // What is not an account is none.
         private AccountState? Parse()

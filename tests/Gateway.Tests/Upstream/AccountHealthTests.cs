@@ -30,6 +30,15 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
+    public void Whose_clock_may_be_behind_ends_no_pause_for_the_others_before_its_time()
+    {
+        _health.Note(new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(5)), ["key"], _now - 0.2 * Second, uncertainty: 0.25 * Second);
+
+        Assert.Equal(UpstreamFault.Paused, _health.ClosedFor("key", _now + 4.99 * Second)?.Reason);
+        Assert.Null(_health.ClosedFor("key", _now + 5.06 * Second));
+    }
+
+    [Fact]
     public void Of_several_pauses_the_one_that_ends_last_counts() =>
         Gen.Select(Gen.Double[-10, 400], Gen.Double[0, 60]).Array[1, 20].Sample(pauses =>
         {

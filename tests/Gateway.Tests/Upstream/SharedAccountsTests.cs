@@ -31,13 +31,7 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["ConnectionStrings:Redis"] = redis.ConnectionString,
-            ["Upstream:Accounts:default:Credential"] = Canary.Credential,
-            ["Redis:Timeout"] = "00:00:05",
-        }).Build();
-        _connection = new RedisConnection(new LiveConfiguration(settings, NullLogger<LiveConfiguration>.Instance), NullLogger<RedisConnection>.Instance);
+        _connection = Connect(redis.ConnectionString);
         _database = (await _connection.MultiplexerAsync()).GetDatabase();
         _connection.Found();
         _shared = new SharedAccounts(_connection);
@@ -47,6 +41,24 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     {
         _connection.Dispose();
         return ValueTask.CompletedTask;
+    }
+
+    [Fact]
+    public async Task A_pause_does_not_end_early_for_others_where_who_was_told_hears_from_Redis_late()
+    {
+        await using var line = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(300) };
+        using var connection = Connect(line.ConnectionString);
+        var late = new AccountBook(_account, new SharedAccounts(connection), new SharedQuotas(connection), TimeProvider.System);
+        await connection.MultiplexerAsync();
+        connection.Found();
+        line.SlowDown();
+        await late.AskAsync(Report("one", 0), Limits);
+        var from = await TimeAsync();
+
+        await late.AskAsync(Report("one", 0, new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2))), Limits);
+        await ChangeAsync(_seenByOther, "other", 0, Limits);
+
+        Assert.InRange(_seenByOther.Own!.Health.PausedUntil, from + 120e6, from + 122e6);
     }
 
     [Fact]
@@ -198,6 +210,17 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     {
         var held = (string)(await _database.StringGetAsync(Key))!;
         return JsonSerializer.Deserialize<AccountState>(held[(held.IndexOf('\n', StringComparison.Ordinal) + 1)..])!;
+    }
+
+    private static RedisConnection Connect(string redis)
+    {
+        var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["ConnectionStrings:Redis"] = redis,
+            ["Upstream:Accounts:default:Credential"] = Canary.Credential,
+            ["Redis:Timeout"] = "00:00:05",
+        }).Build();
+        return new RedisConnection(new LiveConfiguration(settings, NullLogger<LiveConfiguration>.Instance), NullLogger<RedisConnection>.Instance);
     }
 
     private async Task<double> TimeAsync()
