@@ -24,9 +24,6 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     /// <summary>What time it is for the account, in microseconds since 1970.</summary>
     public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
 
-    /// <summary>How long it is until then, at the least.</summary>
-    public TimeSpan Until(double then) => TimeSpan.FromMicroseconds(Math.Max(1, then - Now - _seen.Uncertainty));
-
     public async ValueTask<NodeReply> AskAsync(NodeReport report, AccountLimits limits)
     {
         var reply = shared.IsAvailable ? await AskSharedAsync(report, limits) : null;

@@ -300,7 +300,7 @@ internal sealed partial class AccountGate(
             }
             _isDirty |= isReplaced;
             if (isReplaced || reply.Closed is not { } closed) return;
-            var left = book.Until(closed.Until);
+            var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - book.Now));
             // A pause that ends soon may be waited for.
             if (closed.Reason != UpstreamFault.Paused || left > Options?.QueueTimeout / 2) TurnAllAway(closed.Reason, left);
         }

@@ -42,7 +42,8 @@ public sealed class PauseTests(RedisServer redis)
                 if (DateTimeOffset.UtcNow >= paused.AddSeconds(5)) break;
                 Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
                 Assert.Contains("detail=paused", JobTests.CacheStatus(refused), StringComparison.Ordinal);
-                Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 5);
+                // A node adds by how much it may have heard from Redis late.
+                Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 6);
                 using var other = await AskAsync(node, World.SurveyKey, "survey-2");
                 Assert.Equal(HttpStatusCode.OK, other.StatusCode);
             }
