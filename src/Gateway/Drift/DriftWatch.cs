@@ -39,8 +39,8 @@ internal sealed partial class DriftWatch(
             }
             catch (Exception e)
             {
-                // Drift is not worth a failure. A message might hold what the body does.
-                if (book.Count(CheckOutcome.Failed) == 1) Log.Failed(logger, e.GetType().Name);
+                // Drift is not worth a failure. A message might hold what the body does; a stack does not.
+                if (book.Count(CheckOutcome.Failed) == 1) Log.Failed(logger, e.GetType().Name, e.StackTrace);
             }
         }
     }
@@ -63,7 +63,7 @@ internal sealed partial class DriftWatch(
         [LoggerMessage(LogLevel.Warning, "The upstream's jobs are not what the contract says: {Kind} at {Pointer}")]
         public static partial void Found(ILogger logger, string kind, string pointer);
 
-        [LoggerMessage(LogLevel.Error, "A job could not be checked for drift: {Problem}; told once, and counted from now on")]
-        public static partial void Failed(ILogger logger, string problem);
+        [LoggerMessage(LogLevel.Error, "A job could not be checked for drift; told once, and counted from now on: {Problem} {Stack}")]
+        public static partial void Failed(ILogger logger, string problem, string? stack);
     }
 }

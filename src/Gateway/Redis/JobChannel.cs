@@ -29,7 +29,7 @@ internal sealed class JobChannel(RedisConnection redis)
         // It is subscribed again by itself whenever the connection is back, also where the first attempt fails.
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
         await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
-        await subscriber.SubscribeAsync(Channel, (_, message) => Hear(message.ToString()));
+        await subscriber.SubscribeAsync(Channel, redis.Guard(Hear));
         redis.Lost += WakeAll;
         _subscribed = true;
     }

@@ -47,9 +47,10 @@ internal sealed class LeftTurns(RedisConnection redis)
                 async database => await database.ScriptEvaluateAsync(End, [turn.Lock], [turn.Beginning]), redis.NewPatience());
             return true;
         }
-        catch (Exception)
+        catch (Exception e)
         {
-            // Whatever it is, there is another time.
+            // There is another time, until the lock has ended by itself.
+            if (!RedisConnection.IsFailure(e)) redis.ReportDefect(e);
             return false;
         }
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Gateway.Configuration;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using StackExchange.Redis;
@@ -26,7 +27,7 @@ internal sealed partial class RedisConnection : IDisposable
     private readonly ConfigurationOptions? _options;
     private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
     private volatile bool _available;
-    private long _lastLine = long.MinValue;
+    private long _lastLine = long.MinValue, _lastDefect = long.MinValue;
     // Before the first look nothing is known that could be old.
     private long _lastLook = long.MaxValue;
     private long _wokeAt;
@@ -78,7 +79,7 @@ internal sealed partial class RedisConnection : IDisposable
     /// <summary>The patience of one request.</summary>
     public Patience NewPatience() => new(_configuration.Current.Redis.Timeout);
 
-    /// <summary>Asks Redis, if it is available. A failure is noted, and no exception.</summary>
+    /// <summary>Asks Redis, if it is available. Neither a failure of Redis nor a defect in <paramref name="ask"/> is thrown.</summary>
     /// <returns>Null also where there was no reply.</returns>
     public async ValueTask<T?> TryAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
     {
@@ -92,10 +93,14 @@ internal sealed partial class RedisConnection : IDisposable
             // It answers, but does not do this: out of memory, read-only, loading.
             Report("Redis refused a command", e);
         }
+        catch (Exception e) when (IsFailure(e))
+        {
+            Lose(e);
+        }
         catch (Exception e)
         {
-            // Whatever it is, it is about Redis, and no request's business.
-            Lose(e);
+            // This request goes on without Redis. The others keep it, for Redis has done nothing wrong.
+            ReportDefect(e);
         }
         return null;
     }
@@ -126,8 +131,8 @@ internal sealed partial class RedisConnection : IDisposable
     {
         if (_available) return;
         _available = true;
-        if (MayLog()) Log.Found(_logger);
-        Returned?.Invoke();
+        if (MayLog(ref _lastLine)) Log.Found(_logger);
+        Raise(Returned);
     }
 
     /// <summary>Says that it is of no use for now.</summary>
@@ -135,7 +140,7 @@ internal sealed partial class RedisConnection : IDisposable
     {
         var wasAvailable = _available;
         _available = false;
-        if (wasAvailable) Lost?.Invoke();
+        if (wasAvailable) Raise(Lost);
         Report("Redis is away; going on with memory alone until it is back", why);
     }
 
@@ -153,8 +158,33 @@ internal sealed partial class RedisConnection : IDisposable
     /// </summary>
     public Task CatchUpAsync() => IsConfigured && HasSlept() ? WaitForLookAsync() : Task.CompletedTask;
 
+    /// <summary>
+    /// Whether an exception says that Redis, or the way to it, fails. Any other exception is a defect of the gateway, and
+    /// says nothing of Redis. The client throws <see cref="RedisCommandException"/>, which is no <see cref="RedisException"/>,
+    /// where no server can take a command; <see cref="ObjectDisposedException"/> and cancellations come while a node stops.
+    /// </summary>
     public static bool IsFailure(Exception e) =>
-        e is RedisException or TimeoutException or ObjectDisposedException or IOException or OperationCanceledException;
+        e is RedisException or RedisCommandException or TimeoutException or SocketException or IOException
+            or ObjectDisposedException or OperationCanceledException;
+
+    /// <summary>A handler of messages, for a subscription. The client would swallow what it throws.</summary>
+    public Action<RedisChannel, RedisValue> Guard(Action<string> hear) => (_, message) =>
+    {
+        try
+        {
+            hear(message.ToString());
+        }
+        catch (Exception e)
+        {
+            ReportDefect(e);
+        }
+    };
+
+    /// <summary>Logs a defect of the gateway with its stack, once a second at most.</summary>
+    public void ReportDefect(Exception defect)
+    {
+        if (MayLog(ref _lastDefect)) Log.Defect(_logger, defect);
+    }
 
     public void Dispose()
     {
@@ -173,18 +203,34 @@ internal sealed partial class RedisConnection : IDisposable
 
     private bool HasSlept() => Environment.TickCount64 - Interlocked.Read(ref _lastLook) > LongestNap.TotalMilliseconds;
 
-    private void Report(string what, Exception why)
+    // A listener that throws keeps neither the others from hearing of it nor the watch from going on.
+    private void Raise(Action? listeners)
     {
-        if (MayLog()) Log.Failed(_logger, what, why.Message);
+        foreach (var listener in Delegate.EnumerateInvocationList(listeners))
+        {
+            try
+            {
+                listener();
+            }
+            catch (Exception e)
+            {
+                ReportDefect(e);
+            }
+        }
     }
 
-    // Whatever happens to Redis, it is one line a second at most.
-    private bool MayLog()
+    private void Report(string what, Exception why)
+    {
+        if (MayLog(ref _lastLine)) Log.Failed(_logger, what, why.Message);
+    }
+
+    // Whatever happens, it is one line of its kind a second at most.
+    private static bool MayLog(ref long lastLine)
     {
         var now = Environment.TickCount64;
-        var last = Interlocked.Read(ref _lastLine);
+        var last = Interlocked.Read(ref lastLine);
         return (last == long.MinValue || now - last >= BetweenLines.TotalMilliseconds)
-            && Interlocked.CompareExchange(ref _lastLine, now, last) == last;
+            && Interlocked.CompareExchange(ref lastLine, now, last) == last;
     }
 
     private static partial class Log
@@ -194,5 +240,8 @@ internal sealed partial class RedisConnection : IDisposable
 
         [LoggerMessage(LogLevel.Warning, "{What}: {Problem}")]
         public static partial void Failed(ILogger logger, string what, string problem);
+
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway in its work with Redis; Redis itself is not affected")]
+        public static partial void Defect(ILogger logger, Exception defect);
     }
 }

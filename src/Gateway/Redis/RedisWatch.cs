@@ -43,6 +43,7 @@ internal sealed class RedisWatch : BackgroundService
         while (!stoppingToken.IsCancellationRequested)
         {
             await LookAsync();
+            await CatchUpAsync();
             using var interval = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
             interval.CancelAfter(_redis.IsAvailable ? Interval : IntervalWhileAway);
             try
@@ -69,13 +70,31 @@ internal sealed class RedisWatch : BackgroundService
             if (isPrompt) _redis.Found();
             if (putBack) await _channel.TellPurgedAsync();
         }
-        catch (Exception e)
+        catch (Exception e) when (RedisConnection.IsFailure(e))
         {
             _redis.Lose(e);
         }
+        catch (Exception e)
+        {
+            // Redis stays as it was, and the next look tries again.
+            _redis.ReportDefect(e);
+        }
         _redis.Looked();
+    }
+
+    // What could not be done while Redis was away.
+    private async Task CatchUpAsync()
+    {
         if (!_redis.IsAvailable) return;
-        await _left.EndAsync();
-        await _sessions.FlushAsync();
+        try
+        {
+            await _left.EndAsync();
+            await _sessions.FlushAsync();
+        }
+        catch (Exception e)
+        {
+            // The watch goes on: an exception that left it would stop the node.
+            _redis.ReportDefect(e);
+        }
     }
 }

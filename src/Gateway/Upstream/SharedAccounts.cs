@@ -60,9 +60,10 @@ internal sealed class SharedAccounts(RedisConnection redis)
                 reply = change(state, seen.Now);
                 json = JsonSerializer.SerializeToUtf8Bytes(state);
             }
-            catch (Exception) when (seen.Forget())
+            catch (Exception e) when (seen.Forget())
             {
-                // It looked like an account, and is none.
+                // It looked like an account, and is none; or the gateway has a defect. The account is begun anew.
+                redis.ReportDefect(e);
                 continue;
             }
             var asked = Stopwatch.GetTimestamp();

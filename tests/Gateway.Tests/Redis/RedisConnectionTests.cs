@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Gateway.Configuration;
 using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Redis;
 
@@ -61,6 +63,37 @@ public sealed class RedisConnectionTests : IDisposable
         // While it is away nobody finds out again.
         Assert.Null(await _redis.TryAsync<string>(_ => throw new InvalidOperationException(), _redis.NewPatience()));
         Assert.Equal(1, told);
+    }
+
+    [Fact]
+    public async Task A_defect_of_the_gateway_is_logged_with_its_stack_and_takes_redis_from_nobody()
+    {
+        _redis.Found();
+        for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), new Patience(TimeSpan.FromSeconds(30))));
+
+        Assert.True(_redis.IsAvailable);
+        var line = Assert.Single(_log.All, line => line.Contains("a defect", StringComparison.Ordinal));
+        Assert.StartsWith("Error", line, StringComparison.Ordinal);
+        Assert.Contains($"at {typeof(RedisConnectionTests).FullName}", line, StringComparison.Ordinal);
+
+        static Task<string?> Defective() => throw new InvalidCastException("a defect");
+    }
+
+    public static TheoryData<Exception> Failures =>
+    [
+        new RedisConnectionException(ConnectionFailureType.SocketFailure, CommandFlags.None, "gone", null, CommandStatus.Sent),
+        new RedisTimeoutException(CommandFlags.None, "late", CommandStatus.Sent),
+        new RedisCommandException("no server takes it"), new TimeoutException(), new IOException(), new SocketException(),
+        new ObjectDisposedException("connection"), new TaskCanceledException(),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
+    public async Task A_failure_of_redis_takes_it_from_everybody(Exception failure)
+    {
+        _redis.Found();
+        Assert.Null(await _redis.TryAsync<string>(_ => throw failure, new Patience(TimeSpan.FromSeconds(30))));
+        Assert.False(_redis.IsAvailable);
     }
 
     [Fact]

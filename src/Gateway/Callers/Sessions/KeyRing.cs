@@ -1,3 +1,4 @@
+using System.Xml;
 using System.Xml.Linq;
 using Gateway.Configuration;
 using Gateway.Redis;
@@ -72,8 +73,21 @@ internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configura
         {
             RedisValue[] lost = [.. _elements.Select(element => (RedisValue)element).Except(stored)];
             var before = _elements.Count;
-            foreach (var element in stored) _elements.Add(element.ToString());
+            // An element that is no XML would fail each login.
+            foreach (var element in stored.Select(value => value.ToString()).Where(IsXml)) _elements.Add(element);
             return (_elements.Count > before, lost);
+        }
+    }
+
+    private static bool IsXml(string element)
+    {
+        try
+        {
+            return XElement.Parse(element) is not null;
+        }
+        catch (XmlException)
+        {
+            return false;
         }
     }
 

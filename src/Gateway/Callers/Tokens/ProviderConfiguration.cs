@@ -1,5 +1,7 @@
+using System.Text.Json;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Callers.Tokens;
 
@@ -115,11 +117,15 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         }
         catch (Exception e)
         {
-            // Whatever it is, it is about the provider, and whoever waits is told that it is away.
-            Log.Failed(_logger, _authority, e.GetBaseException().Message);
+            // Requests that wait are told that the provider is away. An exception that the provider cannot cause is logged
+            // with its stack.
+            Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, e.GetBaseException().Message);
         }
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }
+
+    private static bool IsOfProvider(Exception e) =>
+        e is HttpRequestException or IOException or OperationCanceledException or JsonException or ArgumentException or SecurityTokenException;
 
     private static partial class Log
     {
@@ -127,7 +133,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         public static partial void WrongIssuer(ILogger logger, string authority, string? issuer);
 
         [LoggerMessage(LogLevel.Warning, "The identity provider {Authority} cannot be asked for its keys: {Problem}")]
-        public static partial void Failed(ILogger logger, string authority, string problem);
+        public static partial void Failed(ILogger logger, Exception? defect, string authority, string problem);
     }
 }
 
