@@ -18,11 +18,11 @@ internal sealed partial class CallerDirectory : IDisposable
         _logger = logger;
         _configuration = configuration;
         _quotas = quotas;
-        Load(configuration.Current);
-        configuration.Changed += Load;
+        Prepare(configuration.Current)();
+        configuration.Changing += Prepare;
     }
 
-    public void Dispose() => _configuration.Changed -= Load;
+    public void Dispose() => _configuration.Changing -= Prepare;
 
     /// <summary>The gateway key that this is, whether or not it counts now.</summary>
     public KnownKey? Find(ReadOnlySpan<char> key) =>
@@ -31,13 +31,14 @@ internal sealed partial class CallerDirectory : IDisposable
     /// <summary>The teams that claims lead to, in the order in which they are tried.</summary>
     public Team[] TeamsOf(ClaimSet claims) => Array.FindAll(_content.Teams, team => team.Claims.Match(claims));
 
-    private void Load(GatewayOptions options)
+    // Everything is made before anything is replaced.
+    private Action Prepare(GatewayOptions options)
     {
         // A key that stays keeps what is known of it.
         var before = _content.ByKey;
         var byKey = new Dictionary<KeyHash, KnownKey>();
         var teams = new List<Team>();
-        var used = new HashSet<Quota>();
+        var used = new Dictionary<(string Holder, string Policy), Quota>();
         foreach (var (name, team) in options.Teams.OrderBy(team => team.Value.Order))
         {
             // Jobs are filed under the account, and configuration names it in any case.
@@ -51,16 +52,16 @@ internal sealed partial class CallerDirectory : IDisposable
             }
         }
         foreach (var key in options.Operators.ApiKeys) Add(key, new Caller(key.Id, [], IsOperator: true));
-        _quotas.Keep(used);
-        _content = new Content(byKey.ToFrozenDictionary(), [.. teams]);
-        if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.Nobody(_logger);
-
-        Quota Use(string holder, string policy)
+        var content = new Content(byKey.ToFrozenDictionary(), [.. teams]);
+        return () =>
         {
-            var quota = _quotas.For(holder, policy, options.Quotas[policy]);
-            used.Add(quota);
-            return quota;
-        }
+            _quotas.Keep(used.Values);
+            _content = content;
+            if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.Nobody(_logger);
+        };
+
+        Quota Use(string holder, string policy) => used.TryGetValue((holder, policy), out var quota)
+            ? quota : used[(holder, policy)] = _quotas.Prepare(holder, policy, options.Quotas[policy]);
 
         void Add(ApiKeyOptions key, Caller caller)
         {

@@ -4,7 +4,8 @@ namespace Gateway.Configuration;
 
 /// <summary>
 /// The configuration in force: the newest one that was found valid. A wrong one stops the start; while running it is
-/// logged, a line for each mistake, and the one before stays.
+/// logged, a line for each mistake, and the one before stays. A change is all or nothing: parts that have to make something
+/// of it make that first, and where one of them fails the one before stays in force in all of them.
 /// </summary>
 internal sealed partial class LiveConfiguration : IDisposable
 {
@@ -27,7 +28,13 @@ internal sealed partial class LiveConfiguration : IDisposable
 
     public GatewayOptions Current => _current;
 
-    /// <summary>Raised after a change, one change at a time.</summary>
+    /// <summary>
+    /// Raised before a change, one change at a time. A handler prepares for the new configuration, without effect on
+    /// anything, and returns what puts it in force, which must not throw. A handler that throws stops the change.
+    /// </summary>
+    public event Func<GatewayOptions, Action>? Changing;
+
+    /// <summary>Raised after a change, one change at a time. A handler that throws is logged, and stops nothing.</summary>
     public event Action<GatewayOptions>? Changed;
 
     public void Dispose() => _subscription.Dispose();
@@ -67,9 +74,7 @@ internal sealed partial class LiveConfiguration : IDisposable
             if (_unreadable.Count > 0) return;
             try
             {
-                _current = Read(_configuration);
-                Changed?.Invoke(_current);
-                Log.Reloaded(_logger);
+                Apply(Read(_configuration));
             }
             catch (WrongConfigurationException e)
             {
@@ -80,6 +85,42 @@ internal sealed partial class LiveConfiguration : IDisposable
                 // What the binder refuses beyond the checks.
                 Log.Refused(_logger, e.GetType().Name);
             }
+            catch (Exception e)
+            {
+                // A message might hold a value, which may be a secret; a stack does not.
+                Log.Unread(_logger, e.GetType().Name, e.StackTrace);
+            }
+        }
+    }
+
+    private void Apply(GatewayOptions options)
+    {
+        List<Action> prepared = [];
+        try
+        {
+            foreach (var prepare in Delegate.EnumerateInvocationList(Changing)) prepared.Add(prepare(options));
+        }
+        catch (Exception e)
+        {
+            Log.Broken(_logger, e);
+            return;
+        }
+        _current = options;
+        foreach (var putInForce in prepared) Guard(putInForce);
+        foreach (var changed in Delegate.EnumerateInvocationList(Changed)) Guard(() => changed(options));
+        Log.Reloaded(_logger);
+    }
+
+    // One part that fails does not keep the others at the configuration before.
+    private void Guard(Action part)
+    {
+        try
+        {
+            part();
+        }
+        catch (Exception e)
+        {
+            Log.PartBroken(_logger, e);
         }
     }
 
@@ -90,6 +131,15 @@ internal sealed partial class LiveConfiguration : IDisposable
 
         [LoggerMessage(LogLevel.Error, "New configuration refused, the one before stays in force: {Mistake}")]
         public static partial void Refused(ILogger logger, string mistake);
+
+        [LoggerMessage(LogLevel.Error, "New configuration could not be read, the one before stays in force: {Problem} {Stack}")]
+        public static partial void Unread(ILogger logger, string problem, string? stack);
+
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway stopped the new configuration, the one before stays in force")]
+        public static partial void Broken(ILogger logger, Exception defect);
+
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway: a part of it did not take the new configuration, which is in force")]
+        public static partial void PartBroken(ILogger logger, Exception defect);
 
         [LoggerMessage(LogLevel.Error, "{File} cannot be read, so the configuration before stays in force: {Problem}")]
         public static partial void Unreadable(ILogger logger, string? file, string problem);

@@ -13,13 +13,19 @@ internal sealed class Quotas(SharedQuotas shared, GatewayMetrics metrics, TimePr
 
     public ICollection<Quota> All => _all.Values;
 
-    public Quota For(string holder, string policy, QuotaOptions options) => _all.AddOrUpdate((holder, policy),
-        _ => new Quota(holder, policy, options, shared, metrics, clock),
-        (_, kept) => kept.Options == options ? kept : new Quota(holder, policy, options, shared, metrics, clock));
+    /// <summary>The quota that there is, if it has these options; else a new one, which is not in force yet.</summary>
+    public Quota Prepare(string holder, string policy, QuotaOptions options) =>
+        _all.GetValueOrDefault((holder, policy)) is { } kept && kept.Options == options
+            ? kept : new Quota(holder, policy, options, shared, metrics, clock);
 
-    /// <summary>Forgets every quota but these.</summary>
-    public void Keep(IReadOnlySet<Quota> used)
+    public Quota For(string holder, string policy, QuotaOptions options) =>
+        _all.AddOrUpdate((holder, policy), _ => Prepare(holder, policy, options), (_, _) => Prepare(holder, policy, options));
+
+    /// <summary>Puts these quotas in force, and forgets every other.</summary>
+    public void Keep(IEnumerable<Quota> quotas)
     {
+        var used = quotas.ToHashSet();
+        foreach (var quota in used) _all[(quota.Holder, quota.Policy)] = quota;
         foreach (var (key, quota) in _all)
         {
             if (!used.Contains(quota)) _all.TryRemove(KeyValuePair.Create(key, quota));

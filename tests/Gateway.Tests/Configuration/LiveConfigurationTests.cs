@@ -334,6 +334,58 @@ public sealed class LiveConfigurationTests
         Assert.Same(live.Current, Assert.Single(told));
     }
 
+    [Fact]
+    public void A_listener_that_throws_is_logged_with_its_stack_and_the_others_go_on_with_the_new_configuration()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
+        using var log = new LogLines();
+        using var loggers = new LoggerFactory([log]);
+        using var live = new LiveConfiguration(configuration, loggers.CreateLogger<LiveConfiguration>());
+        var told = new List<GatewayOptions>();
+        live.Changed += _ => throw new NotSupportedException("a defect of a listener");
+        live.Changed += told.Add;
+
+        for (var seconds = 7; seconds < 9; seconds++)
+        {
+            configuration["Jobs:RunningLifetime"] = $"00:00:0{seconds}";
+            configuration.Reload();
+            Assert.Equal(TimeSpan.FromSeconds(seconds), live.Current.Jobs.RunningLifetime);
+            Assert.Same(live.Current, told[^1]);
+        }
+
+        Assert.Equal(2, log.All.Count(line => line.StartsWith("Error", StringComparison.Ordinal)
+            && line.Contains($"at {typeof(LiveConfigurationTests).FullName}", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void A_part_that_cannot_prepare_for_a_change_leaves_the_one_before_in_force_in_all_of_them()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
+        using var log = new LogLines();
+        using var loggers = new LoggerFactory([log]);
+        using var live = new LiveConfiguration(configuration, loggers.CreateLogger<LiveConfiguration>());
+        var (before, inForce, isBroken) = (live.Current, new List<GatewayOptions>(), true);
+        live.Changing += options => () => inForce.Add(options);
+        live.Changing += _ => isBroken ? throw new NotSupportedException("a defect of a part") : () => { };
+        live.Changed += inForce.Add;
+
+        configuration["Jobs:RunningLifetime"] = "00:00:07";
+        configuration.Reload();
+
+        Assert.Same(before, live.Current);
+        Assert.Empty(inForce);
+        var line = Assert.Single(log.All);
+        Assert.StartsWith("Error", line, StringComparison.Ordinal);
+        Assert.Contains($"at {typeof(LiveConfigurationTests).FullName}", line, StringComparison.Ordinal);
+
+        isBroken = false;
+        configuration["Jobs:RunningLifetime"] = "00:00:08";
+        configuration.Reload();
+
+        Assert.Equal(TimeSpan.FromSeconds(8), live.Current.Jobs.RunningLifetime);
+        Assert.Equal([live.Current, live.Current], inForce);
+    }
+
     [Theory]
     [InlineData("Jobs:RunningLifetime", "soon", "00:00:03")]
     [InlineData("Jobs:RunningLifetime", "10", "00:00:10")]
