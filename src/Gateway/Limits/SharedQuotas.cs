@@ -69,6 +69,9 @@ internal sealed class SharedQuotas(RedisConnection redis)
         return reply is null ? null : new Lease((long)reply[0], Number(reply[1]), Number(reply[2]));
     }
 
+    /// <summary>Logs a defect of the gateway with its stack.</summary>
+    public void ReportDefect(Exception defect) => redis.ReportDefect(defect);
+
     /// <summary>Says that this node is there, and counts those that are.</summary>
     public async Task BeatAsync()
     {
