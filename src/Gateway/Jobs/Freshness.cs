@@ -41,6 +41,9 @@ internal enum VerdictKind
 
     /// <summary>Nothing was sent, for what the account may ask of the upstream was used up.</summary>
     OverBudget,
+
+    /// <summary>A defect of the gateway broke off the fetch; it says nothing of the upstream.</summary>
+    GatewayFailed,
 }
 
 /// <summary>What an upstream answer means, and how long it may live.</summary>

@@ -7,9 +7,10 @@ using Gateway.Upstream;
 namespace Gateway.Jobs;
 
 /// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
-internal sealed class JobSource(
+internal sealed partial class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
-    AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock)
+    AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock,
+    ILogger<JobSource> logger)
 {
     // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -110,11 +111,31 @@ internal sealed class JobSource(
     /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
     private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, JobSnapshot? known, Patience patience)
     {
-        var started = clock.GetTimestamp();
+    /// <summary>
+    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway: it is
+    /// logged, and is a failure like any other for those who wait for the job, on this node and on others.
+    /// </summary>
         var asked = turn?.Order ?? order.NextFetch(known?.Order ?? 0);
         var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { Kind: not VerdictKind.NotFound });
         var options = configuration.Current.Jobs;
         var now = clock.GetUtcNow();
+        try
+        {
+            return await FetchAsync(key, team, turn, asked, known, patience);
+        }
+        catch (Exception e)
+        {
+            Log.Broken(logger, key.Address, e);
+            var failure = FailedFill.OfGateway(configuration.Current.Jobs) with { Order = asked };
+            memory.Keep(key, failure);
+            if (turn is not null) await shared.ReleaseAsync(key, turn, failure, redis.NewPatience());
+            return Fail(failure, known);
+        }
+    }
+
+    private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
+    {
+        var started = clock.GetTimestamp();
         var verdict = Freshness.Classify(answer, key.Address, options, now);
         metrics.Filled(verdict, clock.GetElapsedTime(started));
         if (verdict.IsJob) drift.Offer(key.Address, answer.Body);
@@ -148,3 +169,9 @@ internal sealed class JobSource(
             : new Lookup(Origin.Forwarded, null, failure.Verdict, failure.Answer, Refreshed: known is not null);
     }
 }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway broke off the fetch of job {Job}")]
+        public static partial void Broken(ILogger logger, JobAddress job, Exception defect);
+    }

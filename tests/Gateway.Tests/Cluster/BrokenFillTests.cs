@@ -1,0 +1,72 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net;
+using Gateway.Operations;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Gateway.Tests.Cluster;
+
+/// <summary>A defect of the gateway in the middle of a fill.</summary>
+[Trait("Redis", "any")]
+public sealed class BrokenFillTests(RedisServer redis)
+{
+    [Fact]
+    public async Task A_fill_that_throws_gives_back_the_fetch_lock_and_leaves_word_of_its_failure()
+    {
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString), ("Upstream:Timeout", "00:01:00"));
+        var two = world.AddGateway();
+        using var defect = Break(world.Gateway);
+
+        var watch = Stopwatch.StartNew();
+        using var broken = await world.GetAsync("finished-1");
+        Assert.Equal((HttpStatusCode.InternalServerError, "/problems/internal-error"), (broken.StatusCode, await BoundTests.ProblemTypeAsync(broken)));
+        using var again = await world.GetAsync("finished-1");
+        Assert.Equal(HttpStatusCode.InternalServerError, again.StatusCode);
+        // It backs off, and is not fetched for each request.
+        Assert.Equal(1, world.Upstream.Ledger.Total);
+        var line = Assert.Single(world.Gateway.Log.All, line => line.Contains("a defect in the middle", StringComparison.Ordinal));
+        Assert.StartsWith("Error", line, StringComparison.Ordinal);
+        Assert.Contains($"at {typeof(BrokenFillTests).FullName}", line, StringComparison.Ordinal);
+
+        // The lock would last for a minute.
+        await Purging.WithinAsync(TimeSpan.FromSeconds(15), async () =>
+        {
+            using var answer = await World.GetAsync(two, "finished-1");
+            return answer.StatusCode == HttpStatusCode.OK;
+        }, "another node fetches it");
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(30), $"{watch.Elapsed}");
+    }
+
+    [Fact]
+    public async Task A_fill_that_throws_answers_with_the_last_snapshot_where_there_is_one()
+    {
+        await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00.5"));
+        using (var seen = await world.GetAsync("run-300")) Assert.Equal(HttpStatusCode.OK, seen.StatusCode);
+        await Task.Delay(TimeSpan.FromSeconds(0.8), World.Cancellation);
+        using var defect = Break(world.Gateway);
+
+        using var stale = await world.GetAsync("run-300");
+
+        Assert.Equal(HttpStatusCode.OK, stale.StatusCode);
+        Assert.Contains("detail=gateway-error", JobTests.CacheStatus(stale), StringComparison.Ordinal);
+    }
+
+    // A listener of a metric runs within the code that counts, and what it throws does, too.
+    private static MeterListener Break(GatewayNode node)
+    {
+        var meters = node.Services.GetRequiredService<IMeterFactory>();
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Name == "gateway.fill.duration" && instrument.Meter.Name == GatewayMetrics.MeterName
+                    && ReferenceEquals(instrument.Meter.Scope, meters)) listener.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((_, _, _, _) => throw new InvalidOperationException("a defect in the middle"));
+        listener.Start();
+        return listener;
+    }
+}
