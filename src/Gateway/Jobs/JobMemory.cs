@@ -89,6 +89,15 @@ internal sealed class JobMemory : IDisposable
         if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
     }
 
+    /// <summary>Whether no node had a snapshot when it was looked for after the last failure.</summary>
+    public bool IsNowhereSinceFailure(JobKey key) => FindBackOff(key) is { IsNowhere: true };
+
+    /// <summary>Notes that no node has a snapshot.</summary>
+    public void NoteNowhereSinceFailure(JobKey key)
+    {
+        if (FindBackOff(key) is { } backOff) backOff.IsNowhere = true;
+    }
+
     public void ForgetFailure(JobKey key)
     {
         if (_knowsFailures) _cache.Remove(new FailureKey(key));
@@ -156,5 +165,10 @@ internal sealed class JobMemory : IDisposable
 
     private sealed record FailureKey(JobKey Job);
 
-    private sealed record BackOff(FailedFill Failure, DateTimeOffset Until);
+    private sealed record BackOff(FailedFill Failure, DateTimeOffset Until)
+    {
+        private volatile bool _isNowhere;
+
+        public bool IsNowhere { get => _isNowhere; set => _isNowhere = value; }
+    }
 }

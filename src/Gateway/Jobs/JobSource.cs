@@ -22,6 +22,9 @@ internal sealed partial class JobSource(
 
     private readonly SingleFlight<JobKey, Lookup> _fills = new();
 
+    // Looks into Redis after a failure, for all callers of a job that wait.
+    private readonly SingleFlight<JobKey, JobSnapshot?> _looks = new();
+
     /// <summary>A fresh snapshot out of this node's memory, or null.</summary>
     public JobSnapshot? FindFresh(JobKey key, DateTimeOffset now) =>
         cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(now) ? snapshot : null;
@@ -51,7 +54,7 @@ internal sealed partial class JobSource(
     private async Task<Lookup> WaitShortlyAsync(JobKey key, Task<Lookup> fill, FailedFill lastFailure)
     {
         await ((Task)fill).WaitAsync(Grace).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure, redis.NewPatience());
+        return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure);
     }
 
     private async Task<Lookup> RunFillAsync(JobKey key, string team)
@@ -78,7 +81,7 @@ internal sealed partial class JobSource(
         {
             await redis.CatchUpAsync();
             var patience = redis.NewPatience();
-            if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure, patience);
+            if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure);
 
             var ((known, rejected), turn) = await cache.FindOrTakeTurnAsync(key, awaited, Lease, patience);
             if (turn is null)
@@ -108,17 +111,14 @@ internal sealed partial class JobSource(
 
     private TimeSpan Lease => configuration.Current.Upstream.Timeout + LeaseMargin;
 
-    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
-    private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, JobSnapshot? known, Patience patience)
-    {
     /// <summary>
     /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway: it is
     /// logged, and is a failure like any other for those who wait for the job, on this node and on others.
     /// </summary>
+    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
+    private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, JobSnapshot? known, Patience patience)
+    {
         var asked = turn?.Order ?? order.NextFetch(known?.Order ?? 0);
-        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { Kind: not VerdictKind.NotFound });
-        var options = configuration.Current.Jobs;
-        var now = clock.GetUtcNow();
         try
         {
             return await FetchAsync(key, team, turn, asked, known, patience);
@@ -136,6 +136,9 @@ internal sealed partial class JobSource(
     private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
+        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { Kind: not VerdictKind.NotFound });
+        var options = configuration.Current.Jobs;
+        var now = clock.GetUtcNow();
         var verdict = Freshness.Classify(answer, key.Address, options, now);
         metrics.Filled(verdict, clock.GetElapsedTime(started));
         if (verdict.IsJob) drift.Offer(key.Address, answer.Body);
@@ -158,8 +161,20 @@ internal sealed partial class JobSource(
             : Lookup.Hit(counts);
     }
 
-    private async ValueTask<Lookup> FailAsync(JobKey key, FailedFill failure, Patience patience) =>
-        Fail(failure, cache.FindInMemory(key) ?? (await cache.FindAsync(key, patience)).Snapshot);
+    private async ValueTask<Lookup> FailAsync(JobKey key, FailedFill failure) =>
+        Fail(failure, cache.FindInMemory(key) ?? await LookAfterFailureAsync(key));
+
+    // One look for all who wait; where Redis has nothing, the next look is after the next fill has failed.
+    private async ValueTask<JobSnapshot?> LookAfterFailureAsync(JobKey key) =>
+        memory.IsNowhereSinceFailure(key) ? null : await _looks.Join(key, LookAsync, out _);
+
+    private async Task<JobSnapshot?> LookAsync(JobKey key)
+    {
+        var found = (await cache.FindAsync(key, redis.NewPatience())).Snapshot;
+        // Where Redis is away there is no telling.
+        if (found is null && redis.IsAvailable) memory.NoteNowhereSinceFailure(key);
+        return found;
+    }
 
     private Lookup Fail(FailedFill failure, JobSnapshot? known)
     {
@@ -168,10 +183,10 @@ internal sealed partial class JobSource(
             ? new Lookup(Origin.Stale, known, failure.Verdict, failure.Answer)
             : new Lookup(Origin.Forwarded, null, failure.Verdict, failure.Answer, Refreshed: known is not null);
     }
-}
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Error, "A defect of the gateway broke off the fetch of job {Job}")]
         public static partial void Broken(ILogger logger, JobAddress job, Exception defect);
     }
+}
