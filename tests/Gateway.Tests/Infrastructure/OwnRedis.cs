@@ -27,6 +27,20 @@ internal sealed class OwnRedis : IAsyncDisposable
         await _process.UntilAsync(async () => await CommandAsync("PING") is not null);
     }
 
+    /// <summary>Copies the data that a persistent one has now, as a backup does.</summary>
+    /// <returns>What puts the copy in the place of the data, while the server is not running.</returns>
+    public Action Backup()
+    {
+        const string Data = "appendonlydir";
+        var files = Directory.GetFiles(Path.Combine(_folder.FullName, Data)).ToDictionary(file => file, File.ReadAllBytes);
+        return () =>
+        {
+            Directory.Delete(Path.Combine(_folder.FullName, Data), recursive: true);
+            Directory.CreateDirectory(Path.Combine(_folder.FullName, Data));
+            foreach (var (file, bytes) in files) File.WriteAllBytes(file, bytes);
+        };
+    }
+
     public async Task KillAsync()
     {
         if (_process is not null) await _process.DisposeAsync();

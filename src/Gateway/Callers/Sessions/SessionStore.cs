@@ -36,6 +36,7 @@ internal sealed class SessionStore
         shared.Ended += Forget;
         shared.Marked += EndMarked;
     }
+        shared.Returned += TellAgain;
 
     /// <summary>Whether no session can be started, and none looked up that this node has not seen of late.</summary>
     public bool IsAway => _shared.IsAway;
@@ -55,7 +56,7 @@ internal sealed class SessionStore
             if (await _shared.IsMarkedAsync(session) == true) return Refusal.SessionEnded;
         }
         _entries.TryAdd(hash, Seen(session));
-        if (!session.Marks().Any(mark => _marks.TryGetValue(mark, out var marked) && marked.Order >= session.Order)) return Refusal.None;
+        if (!IsMarked(session)) return Refusal.None;
         Forget(hash);
         return Refusal.SessionEnded;
     }
@@ -90,24 +91,39 @@ internal sealed class SessionStore
     {
         var (mark, order) = (Session.Mark(issuer, subject, login), _order.NextPurge());
         EndMarked(mark, order);
-        return !_shared.IsConfigured || await _shared.MarkAsync(mark, order);
+        return !_shared.IsConfigured || await _shared.MarkAsync(mark, order, Options.AbsoluteLifetime);
+    }
+
+    private bool IsMarked(Session session) =>
+        session.Marks().Any(mark => _marks.TryGetValue(mark, out var marked) && marked.Order >= session.Order);
+
+    // A Redis that is back may have lost what it was told, and then have sessions again that have ended.
+    private void TellAgain()
+    {
+        var now = _clock.GetUtcNow();
+        foreach (var (mark, marked) in _marks) _shared.MarkLater(mark, marked.Order, marked.At + Options.AbsoluteLifetime - now);
+        foreach (var (hash, entry) in _entries)
+        {
+            if (entry.WasEnded) _shared.RemoveLater(hash);
+        }
     }
 
     private void EndMarked(string mark, long order)
     {
         Sweep();
-        _marks[mark] = (order, _clock.GetUtcNow());
+        var marked = (order, _clock.GetUtcNow());
+        _marks.AddOrUpdate(mark, marked, (_, known) => known.Order > order ? known : marked);
         foreach (var (hash, entry) in _entries)
         {
             if (entry.Session is { } session && session.Order <= order && session.Marks().Contains(mark)) Forget(hash);
         }
     }
 
-    // For good: no session has the name of one that has ended.
+    // For good: no session has the name of one that has ended. After the idle lifetime it is gone from Redis by itself.
     private void Forget(KeyHash hash)
     {
         Sweep();
-        _entries[hash] = new Entry(null, _clock.GetUtcNow()) { IdleUntil = _clock.GetUtcNow() + BetweenSweeps };
+        _entries[hash] = new Entry(null, _clock.GetUtcNow()) { IdleUntil = _clock.GetUtcNow() + Options.IdleLifetime, WasEnded = true };
     }
 
     private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known)
@@ -122,6 +138,13 @@ internal sealed class SessionStore
         {
             if (known is not null) _entries.TryRemove(KeyValuePair.Create(hash, known));
             return new(null, hash, Refusal.SessionEnded);
+        }
+        if (found is not null && IsMarked(found))
+        {
+            // Redis has lost the mark, or has yet to be told of it.
+            Forget(hash);
+            found = null;
+            known = null;
         }
         return Found(hash, _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found)));
     }
@@ -168,5 +191,8 @@ internal sealed class SessionStore
         }
 
         public bool IsAlive(DateTimeOffset now) => session is not null && now < IdleUntil && now < session.EndsAt;
+        /// <summary>Whether it has ended by a logout, and not only by its time.</summary>
+        public bool WasEnded { get; init; }
+
     }
 }

@@ -10,7 +10,8 @@ namespace Gateway.Callers.Sessions;
 /// <summary>
 /// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle. Beside them are marks,
 /// <c>gateway:session-mark:{name}</c>, of logins that the provider has ended: a session whose login began before its mark
-/// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first.
+/// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first. A node keeps
+/// what it could not tell Redis until Redis takes it, or until no session can be left that it is about.
 /// </summary>
 internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration configuration, GatewayMetrics metrics)
 {
@@ -18,8 +19,20 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
 
     private static readonly RedisChannel Channel = RedisChannel.Literal(RedisConnection.Prefix + "sessions");
 
-    // What was to end while Redis was away.
+    private const int AtOnce = 100;
+
+    // A mark gives way only to a later one. True: it is news.
+    private const string RaiseMark = """
+        local known = redis.pcall('GET', KEYS[1])
+        if type(known) == 'string' and (tonumber(known) or 0) >= tonumber(ARGV[1]) then return 0 end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """;
+
+    // Sessions that have ended, and whether other nodes have yet to be told in any case; logins that the provider has ended.
+    // Redis has not been told of them yet.
     private readonly ConcurrentDictionary<KeyHash, bool> _toRemove = new();
+    private readonly ConcurrentDictionary<string, Mark> _toMark = new(StringComparer.Ordinal);
     private bool _subscribed;
 
     /// <summary>Raised when a session has ended on another node, or on this one.</summary>
@@ -27,6 +40,13 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
 
     /// <summary>Raised when the provider has ended a login by way of another node, or of this one.</summary>
     public event Action<string, long>? Marked;
+
+    /// <summary>Raised when Redis is of use again. It may have lost data meanwhile.</summary>
+    public event Action Returned
+    {
+        add => redis.Returned += value;
+        remove => redis.Returned -= value;
+    }
 
     public bool IsConfigured => redis.IsConfigured;
 
@@ -37,7 +57,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         if (_subscribed || !configuration.Current.Authentication.Oidc.IsConfigured) return;
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
         await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
-        await subscriber.SubscribeAsync(Channel, (_, message) => Hear(message.ToString()));
+        await subscriber.SubscribeAsync(Channel, redis.Guard(Hear));
         _subscribed = true;
     }
 
@@ -62,52 +82,86 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
             metrics.StoredValueRejected("session");
             return (null, false);
         }
-        return await IsMarkedAsync(session, patience) switch
+        switch (await IsMarkedAsync(session, patience))
         {
-            true => (null, false),
-            false => (session, false),
-            null => (null, true),
-        };
+            case null: return (null, true);
+            case false: return (session, false);
+            default:
+                // Else a page that goes on with it would keep it for longer than its mark.
+                RemoveLater(hash);
+                return (null, false);
+        }
     }
 
     /// <summary>Whether the provider has ended the login that this is a session of. Null: Redis is away.</summary>
     public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, redis.NewPatience());
 
+    /// <summary>Removes a session from Redis, now or when Redis is back.</summary>
     public async Task RemoveAsync(KeyHash hash)
     {
         _toRemove[hash] = true;
-        await FlushAsync();
+        await RemoveNowAsync(hash);
     }
 
-    /// <summary>Marks a login, or all of a user's, as ended, on all nodes.</summary>
-    /// <returns>False: Redis is away.</returns>
-    public async Task<bool> MarkAsync(string mark, long order)
+    /// <summary>Has a session removed again by the next <see cref="FlushAsync"/>, where Redis has it.</summary>
+    public void RemoveLater(KeyHash hash) => _toRemove.TryAdd(hash, false);
+
+    /// <summary>Marks a login, or all of a user's, as ended, on all nodes: now, or when Redis is back.</summary>
+    /// <param name="left">For how long the mark is of use: no session that it ends lasts longer.</param>
+    /// <returns>False: Redis has not taken it yet, so that other nodes may go on.</returns>
+    public Task<bool> MarkAsync(string mark, long order, TimeSpan left)
     {
-        // No session outlives that.
-        var lifetime = configuration.Current.Authentication.Oidc.AbsoluteLifetime;
+        MarkLater(mark, order, left);
+        return MarkNowAsync(mark);
+    }
+
+    /// <summary>Has a mark set by the next <see cref="FlushAsync"/>.</summary>
+    public void MarkLater(string mark, long order, TimeSpan left)
+    {
+        var until = Environment.TickCount64 + (long)left.TotalMilliseconds;
+        _toMark.AddOrUpdate(mark, new Mark(order, until), (_, known) => known.Order > order ? known : new Mark(order, until));
+    }
+
+    /// <summary>Tells Redis and the other nodes of all that has ended and that they have not been told of.</summary>
+    public async Task FlushAsync()
+    {
+        foreach (var some in _toMark.Keys.Chunk(AtOnce))
+        {
+            if ((await Task.WhenAll(some.Select(MarkNowAsync))).Contains(false)) break;
+        }
+        foreach (var some in _toRemove.Keys.Chunk(AtOnce))
+        {
+            if ((await Task.WhenAll(some.Select(RemoveNowAsync))).Contains(false)) break;
+        }
+    }
+
+    private async Task<bool> RemoveNowAsync(KeyHash hash)
+    {
+        if (!_toRemove.TryGetValue(hash, out var isNews)) return true;
         var done = await redis.TryAsync(async database =>
         {
-            await database.StringSetAsync(MarkPrefix + mark, order, lifetime);
-            await database.Multiplexer.GetSubscriber().PublishAsync(Channel, string.Create(CultureInfo.InvariantCulture, $"{mark} {order}"));
+            var wasThere = await database.KeyDeleteAsync(Prefix + hash);
+            if (wasThere || isNews) await database.Multiplexer.GetSubscriber().PublishAsync(Channel, hash.ToString());
             return this;
         }, redis.NewPatience());
+        if (done is not null) _toRemove.TryRemove(hash, out _);
         return done is not null;
     }
 
-    /// <summary>Removes what is to be removed, as far as Redis takes part, and tells the other nodes.</summary>
-    public async Task FlushAsync()
+    private async Task<bool> MarkNowAsync(string name)
     {
-        foreach (var (hash, _) in _toRemove)
+        if (!_toMark.TryGetValue(name, out var mark)) return true;
+        var left = mark.Until - Environment.TickCount64;
+        var done = left <= 0 ? this : await redis.TryAsync(async database =>
         {
-            var done = await redis.TryAsync(async database =>
+            if ((bool)await database.ScriptEvaluateAsync(RaiseMark, [MarkPrefix + name], [mark.Order, left]))
             {
-                await database.KeyDeleteAsync(Prefix + hash);
-                await database.Multiplexer.GetSubscriber().PublishAsync(Channel, hash.ToString());
-                return this;
-            }, redis.NewPatience());
-            if (done is null) return;
-            _toRemove.TryRemove(hash, out _);
-        }
+                await database.Multiplexer.GetSubscriber().PublishAsync(Channel, string.Create(CultureInfo.InvariantCulture, $"{name} {mark.Order}"));
+            }
+            return this;
+        }, redis.NewPatience());
+        if (done is not null) _toMark.TryRemove(KeyValuePair.Create(name, mark));
+        return done is not null;
     }
 
     private async Task<bool?> IsMarkedAsync(Session session, Patience patience)
@@ -124,4 +178,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         if (words.Length == 1 && KeyHash.TryParse(message, out var hash)) Ended?.Invoke(hash.Value);
         if (words.Length == 2 && long.TryParse(words[1], CultureInfo.InvariantCulture, out var order)) Marked?.Invoke(words[0], order);
     }
+
+    // Until is a tick count of the system.
+    private sealed record Mark(long Order, long Until);
 }
