@@ -15,6 +15,7 @@ internal static class CallerServices
         services.AddSingleton<Guesses>();
         services.AddSingleton<Identification>();
 
+        services.AddSingleton<SessionIds>();
         services.AddSingleton<SharedSessions>();
         services.AddSingleton<SessionStore>();
         services.AddSingleton<ProviderOfSessions>();

@@ -92,7 +92,11 @@ internal sealed class Identification : IDisposable
         var refusal = CookieRule.Check(request, _configuration.Current.Cors);
         if (refusal != Refusal.None) return new(refusal);
         var finding = _sessions.FindAsync(id);
-        return finding.IsCompletedSuccessfully ? new(Of(finding.Result)) : WaitAsync(finding);
+        if (!finding.IsCompletedSuccessfully) return WaitAsync(finding);
+        var found = finding.Result;
+        // That a cookie is made up shows at once, and it counts as a wrong key does.
+        return new(found.Refusal == Refusal.SessionUnknown
+            ? Failed(Refusal.SessionUnknown, id, Guesses.SourceOf(request.HttpContext)) : Of(found));
 
         async ValueTask<Identity> WaitAsync(ValueTask<FoundSession> pending) => Of(await pending);
     }

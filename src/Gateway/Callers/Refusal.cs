@@ -42,6 +42,9 @@ internal enum Refusal
     /// <summary>A session that has ended, or never was.</summary>
     SessionEnded,
 
+    /// <summary>A session cookie that no gateway made, or that was made with keys that are gone.</summary>
+    SessionUnknown,
+
     /// <summary>A cookie without the header that proves that a script of an allowed page sent it.</summary>
     CsrfHeaderMissing,
 

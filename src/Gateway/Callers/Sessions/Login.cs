@@ -17,7 +17,8 @@ namespace Gateway.Callers.Sessions;
 /// drops the access token, for nothing here needs one.
 /// </summary>
 internal sealed partial class Login(
-    LiveConfiguration configuration, ProviderOfSessions provider, SessionStore sessions, TimeProvider clock, ILogger<Login> logger)
+    LiveConfiguration configuration, ProviderOfSessions provider, SessionStore sessions, SessionIds ids, TimeProvider clock,
+    ILogger<Login> logger)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
@@ -124,7 +125,7 @@ internal sealed partial class Login(
         var issuer = (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer;
         var session = new Session(issuer, claims, (long)context.HttpContext.Items[Began]!, now + Options.AbsoluteLifetime);
         context.HandleResponse();
-        var id = SessionCookie.NewId();
+        var id = ids.New();
         var refusal = await sessions.StartAsync(id, session);
         if (refusal != Refusal.None)
         {

@@ -1,17 +1,12 @@
-using System.Buffers.Text;
-using System.Security.Cryptography;
-
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// The cookie that stands for a session: 256 random bits, and nothing else. Its prefix makes browsers insist that this host
+/// The cookie that stands for a session: a value of <see cref="SessionIds"/>, and nothing else. Its prefix makes browsers insist that this host
 /// set it, over https, in a response and not by script, for the whole of the host (draft-ietf-httpbis-layered-cookies).
 /// </summary>
 internal static class SessionCookie
 {
     public const string Name = "__Host-Http-gateway";
-
-    private const int IdBytes = 32, IdLength = 43;
 
     private static readonly CookieOptions Options = new()
     {
@@ -21,11 +16,6 @@ internal static class SessionCookie
         SameSite = SameSiteMode.Strict,
         IsEssential = true,
     };
-
-    /// <summary>Whether it could be one that was made here.</summary>
-    public static bool MayBeId(ReadOnlySpan<char> id) => id.Length == IdLength && Base64Url.IsValid(id);
-
-    public static string NewId() => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(IdBytes));
 
     // Without a date the browser forgets it when it is closed; the server knows how long the session lasts.
     public static void Set(HttpResponse response, string id) => response.Cookies.Append(Name, id, Options);

@@ -22,6 +22,7 @@ internal sealed class SessionStore
     private static readonly TimeSpan BelievedFor = TimeSpan.FromSeconds(5), BetweenSweeps = TimeSpan.FromMinutes(1);
 
     private readonly SharedSessions _shared;
+    private readonly SessionIds _ids;
     private readonly FetchOrder _order;
     private readonly LiveConfiguration _configuration;
     private readonly TimeProvider _clock;
@@ -29,14 +30,14 @@ internal sealed class SessionStore
     private readonly ConcurrentDictionary<string, (long Order, DateTimeOffset At)> _marks = new(StringComparer.Ordinal);
     private long _sweptAt;
 
-    public SessionStore(SharedSessions shared, FetchOrder order, LiveConfiguration configuration, TimeProvider clock)
+    public SessionStore(SharedSessions shared, SessionIds ids, FetchOrder order, LiveConfiguration configuration, TimeProvider clock)
     {
-        (_shared, _order, _configuration, _clock) = (shared, order, configuration, clock);
+        (_shared, _ids, _order, _configuration, _clock) = (shared, ids, order, configuration, clock);
         _sweptAt = clock.GetUtcNow().Ticks;
         shared.Ended += Forget;
         shared.Marked += EndMarked;
-    }
         shared.Returned += TellAgain;
+    }
 
     /// <summary>Whether no session can be started, and none looked up that this node has not seen of late.</summary>
     public bool IsAway => _shared.IsAway;
@@ -64,7 +65,7 @@ internal sealed class SessionStore
     /// <summary>The session of that name, which is in use, and so not idle.</summary>
     public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id)
     {
-        if (!SessionCookie.MayBeId(id)) return new(new FoundSession(null, default, Refusal.SessionEnded));
+        if (!SessionIds.MayBeId(id)) return new(new FoundSession(null, default, Refusal.SessionUnknown));
         var hash = KeyHash.Of(id);
         var now = _clock.GetUtcNow();
         var known = _entries.GetValueOrDefault(hash);
@@ -73,9 +74,13 @@ internal sealed class SessionStore
             known.IdleUntil = now + Options.IdleLifetime;
             return new(Found(hash, known));
         }
-        return _shared.IsConfigured && known is not { Session: null }
-            ? FindSharedAsync(hash, known)
-            : new(new FoundSession(null, hash, Refusal.SessionEnded));
+        if (known is { Session: null }) return new(new FoundSession(null, hash, Refusal.SessionEnded));
+        if (known is null && !_ids.IsMadeHere(id))
+        {
+            // While Redis is away, the keys that other nodes have made may be unknown here.
+            return new(new FoundSession(null, hash, IsAway ? Refusal.SessionsAway : Refusal.SessionUnknown));
+        }
+        return _shared.IsConfigured ? FindSharedAsync(hash, known) : new(new FoundSession(null, hash, Refusal.SessionEnded));
     }
 
     /// <summary>Ends a session on all nodes.</summary>
@@ -134,17 +139,19 @@ internal sealed class SessionStore
         // Nodes go on alone with what they know.
         if (isAway) found = known is not null && known.IsAlive(now) ? known.Session : null;
         if (isAway && found is null) return new(null, hash, Refusal.SessionsAway);
-        if (found is null || found.EndsAt <= now)
-        {
-            if (known is not null) _entries.TryRemove(KeyValuePair.Create(hash, known));
-            return new(null, hash, Refusal.SessionEnded);
-        }
         if (found is not null && IsMarked(found))
         {
             // Redis has lost the mark, or has yet to be told of it.
             Forget(hash);
             found = null;
             known = null;
+        }
+        if (found is null || found.EndsAt <= now)
+        {
+            // Kept for a minute, so that a page that goes on with it does not cost a trip each time.
+            var ended = new Entry(null, now) { IdleUntil = now + BetweenSweeps };
+            _entries.AddOrUpdate(hash, ended, (_, before) => before == known ? ended : before);
+            return new(null, hash, Refusal.SessionEnded);
         }
         return Found(hash, _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found)));
     }
@@ -184,6 +191,9 @@ internal sealed class SessionStore
 
         public DateTimeOffset CheckedAt => checkedAt;
 
+        /// <summary>Whether it has ended by a logout, and not only by its time.</summary>
+        public bool WasEnded { get; init; }
+
         public DateTimeOffset IdleUntil
         {
             get => new(Interlocked.Read(ref _idleUntil), TimeSpan.Zero);
@@ -191,8 +201,5 @@ internal sealed class SessionStore
         }
 
         public bool IsAlive(DateTimeOffset now) => session is not null && now < IdleUntil && now < session.EndsAt;
-        /// <summary>Whether it has ended by a logout, and not only by its time.</summary>
-        public bool WasEnded { get; init; }
-
     }
 }

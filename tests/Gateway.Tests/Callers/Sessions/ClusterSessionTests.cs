@@ -3,6 +3,7 @@ using Gateway.Callers.Sessions;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
+using Microsoft.Extensions.DependencyInjection;
 using StackExchange.Redis;
 
 namespace Gateway.Tests.Callers.Sessions;
@@ -195,7 +196,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     public async Task What_is_no_session_in_redis_is_none(string planted)
     {
         using var visitor = Visitor.Of(_provider);
-        visitor.Session = SessionCookie.NewId();
+        visitor.Session = _one.Services.GetRequiredService<SessionIds>().New();
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await connection.GetDatabase().StringSetAsync($"gateway:session:{World.Sha256(visitor.Session)}", planted);
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));

@@ -72,14 +72,14 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_cookie_is_a_random_name_and_as_strict_as_can_be()
+    public async Task The_cookie_is_an_authenticated_random_value_and_as_strict_as_can_be()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
         using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address);
         var lines = landed.Headers.GetValues("Set-Cookie").Where(line => line.StartsWith("__Host-Http-gateway=", StringComparison.Ordinal)).ToList();
         AssertStrict(lines, "strict");
-        Assert.Matches("^[A-Za-z0-9_-]{43}$", visitor.Session);
+        Assert.Matches("^[A-Za-z0-9_-]{176}$", visitor.Session);
         Assert.DoesNotContain("expires", Assert.Single(lines), StringComparison.OrdinalIgnoreCase);
     }
 
