@@ -17,6 +17,7 @@ internal static class CallerServices
 
         services.AddSingleton<SessionIds>();
         services.AddSingleton<SharedSessions>();
+        services.AddSingleton<LoginLimits>();
         services.AddSingleton<SessionStore>();
         services.AddSingleton<ProviderOfSessions>();
         services.AddScoped<BrowserEndpoints>();

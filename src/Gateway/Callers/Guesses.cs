@@ -6,7 +6,7 @@ namespace Gateway.Callers;
 /// Slows down a source that guesses: so many failed attempts at once, and then one for each part of a minute that brings
 /// one (GCRA). While a source has none left, the keys go on that it used before, for it may be a proxy with many callers
 /// behind it, and those that the gateway made, for nobody guesses them; any other key is refused unseen, so that a right
-/// guess looks like a wrong one. The table has a fixed size; sources that share a place in it share its attempts.
+/// guess looks like a wrong one. The tables have a fixed size; sources that share a place in them share their attempts.
 /// </summary>
 internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvider clock, ILogger<Guesses> logger)
 {
@@ -14,8 +14,8 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
 
     private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
 
-    // Of each source, when all its attempts are there again, in ticks, and what it tried last.
-    private readonly long[] _restored = new long[Places];
+    private readonly SourceLimit _attempts = new(clock);
+    // Of each source, what it tried last.
     private readonly int[] _tried = new int[Places * Remembered];
     private readonly byte[] _next = new byte[Places];
     private long _lastLine;
@@ -37,9 +37,7 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
     /// <param name="retryAfter">Where it may not: when to come back.</param>
     public bool Allow(KnownKey key, ReadOnlySpan<char> presented, int source, out TimeSpan retryAfter)
     {
-        retryAfter = default;
-        var restored = Volatile.Read(ref _restored[Place(source)]);
-        if (restored != 0 && IsSpent(restored, Allowed, out retryAfter) && !GatewayKey.IsWhole(presented)) return key.WasUsedFrom(source);
+        if (_attempts.IsSpent(source, Allowed, out retryAfter) && !GatewayKey.IsWhole(presented)) return key.WasUsedFrom(source);
         key.UsedFrom(source);
         return true;
     }
@@ -51,20 +49,10 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
     {
         retryAfter = default;
         if (Allowed is not (> 0 and var allowed)) return true;
-        ref var restored = ref _restored[Place(source)];
         var isNew = IsNew(Place(source), string.GetHashCode(credential));
-        while (true)
-        {
-            var then = Volatile.Read(ref restored);
-            if (IsSpent(then, allowed, out retryAfter))
-            {
-                if (MayLog()) Log.Spent(logger, allowed);
-                return false;
-            }
-            if (!isNew) return true;
-            var now = Math.Max(then, Now) + IntervalOf(allowed);
-            if (Interlocked.CompareExchange(ref restored, now, then) == then) return true;
-        }
+        if (isNew ? _attempts.TryTake(source, allowed, out retryAfter) : !_attempts.IsSpent(source, allowed, out retryAfter)) return true;
+        if (MayLog()) Log.Spent(logger, allowed);
+        return false;
     }
 
     // What several threads note at once may be lost, and is then new another time.
@@ -80,19 +68,6 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
 
     // It counts on where somebody sets the clock.
     private long Now => clock.GetElapsedTime(0, clock.GetTimestamp()).Ticks;
-
-    // All of them come back within a minute.
-    private static long IntervalOf(int allowed) => TimeSpan.TicksPerMinute / allowed;
-
-    private bool IsSpent(long restored, int allowed, out TimeSpan retryAfter)
-    {
-        retryAfter = default;
-        if (allowed == 0) return false;
-        var wait = restored - Now - TimeSpan.TicksPerMinute + IntervalOf(allowed);
-        if (wait <= 0) return false;
-        retryAfter = TimeSpan.FromTicks(wait);
-        return true;
-    }
 
     private bool MayLog()
     {

@@ -23,6 +23,8 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         "No valid credential", "Send a valid gateway key or token, or log in; ask the gateway's operators for a key.");
     public static readonly ProblemType TooManyAttempts = new("too-many-attempts", 429,
         "Too many wrong credentials from this address", "Correct the credential, and wait for the seconds in Retry-After.");
+    public static readonly ProblemType TooManyLogins = new("too-many-logins", 429,
+        "Too many logins just now", "Wait for the seconds in Retry-After, and log in again, from the start.");
     public static readonly ProblemType NoTeam = new("no-team", 403,
         "You are in no team", "Ask the gateway's operators to name one of your claims in a team.");
     public static readonly ProblemType CsrfHeaderRequired = new("csrf-header-required", 403,
@@ -82,6 +84,7 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
     public static IReadOnlyList<ProblemType> All { get; } =
     [
         InvalidIdentifier, AmbiguousCredentials, MalformedCredential, BadRequest, Unauthenticated, TooManyAttempts,
+        TooManyLogins,
         WorkflowForbidden, RouteForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
         InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden,
         JobNotFound, UpstreamNotFound, UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,

@@ -7,7 +7,7 @@ namespace Gateway.Callers.Sessions;
 /// <c>POST /bff/backchannel-logout</c>: the provider says, to the gateway and not by way of a browser, that a login or all
 /// of a user's logins have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
 /// </summary>
-internal sealed partial class BackChannelLogout(ProviderOfSessions provider, SessionStore sessions, ILogger<BackChannelLogout> logger)
+internal sealed partial class BackChannelLogout(ProviderOfSessions provider, SessionStore sessions, LoginLimits limits, ILogger<BackChannelLogout> logger)
 {
     private const string Event = "http://schemas.openid.net/event/backchannel-logout";
     private const long LargestBody = 16 * 1024;
@@ -16,8 +16,10 @@ internal sealed partial class BackChannelLogout(ProviderOfSessions provider, Ses
     public async Task<Problem?> EndAsync(HttpContext http)
     {
         if (await ReadTokenAsync(http) is not { Length: > 0 } token) return Invalid("The form has no logout_token.");
+        if (limits.CheckLogout(http) is { } tooMany) return tooMany;
         var (claims, refusal) = await provider.VerifyLogoutAsync(token);
         if (refusal == Refusal.ProviderAway) return Challenge.For(refusal);
+        limits.NoteLogout(http, claims is not null);
         if (claims is null) return Invalid(Challenge.For(refusal).Detail);
 
         string? subject = claims.Values("sub").FirstOrDefault(), login = claims.Values("sid").FirstOrDefault();

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Gateway.Callers.Tokens;
 using Gateway.Configuration;
 using Gateway.Jobs;
 using Gateway.Operations;
@@ -10,7 +12,7 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>What pages use to log people in and out, and to know who they are: <c>/bff/…</c>.</summary>
 internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
-    ProviderOfSessions provider, IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
+    LoginLimits limits, ProviderOfSessions provider, IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
     IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
 {
     private const int MostLoginCookies = 16;
@@ -21,7 +23,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         if (!app.Services.GetRequiredService<LiveConfiguration>().Current.Authentication.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
         bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
-        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
+        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.EndLogInAsync(http)));
         bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
         bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
         bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
@@ -39,19 +41,24 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     {
         if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe) return ReturnUrl.NotAllowed;
         if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
+        if (limits.Begin(http) is { } tooMany) return tooMany;
         try
         {
             ForgetOldLogins(http);
             await http.ChallengeAsync(Login.Scheme, new AuthenticationProperties { RedirectUri = safe });
             return null;
         }
-        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested)
+        catch (Exception e) when (IsOfProvider(e) && !http.RequestAborted.IsCancellationRequested)
         {
-            // Whatever it is, it is about the provider: it is away, or refuses what was pushed to it (RFC 9126).
+            // The provider is away, or refuses what was pushed to it (RFC 9126); or the secret for that cannot be read.
             Log.NotSent(logger, e.Message);
             return Challenge.For(Refusal.ProviderAway);
         }
     }
+
+    private static bool IsOfProvider(Exception e) =>
+        e is ProviderAwayException or HttpRequestException or OpenIdConnectProtocolException or OperationCanceledException
+            or IOException or UnauthorizedAccessException or JsonException;
 
     // Each login under way has two cookies until it ends, and headers have a bound.
     private static void ForgetOldLogins(HttpContext http)
@@ -60,6 +67,9 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         if (old.Count <= MostLoginCookies) return;
         foreach (var name in old) http.Response.Cookies.Delete(name, new CookieOptions { Path = "/", Secure = true, HttpOnly = true });
     }
+
+    private async Task<Problem?> EndLogInAsync(HttpContext http) =>
+        !sessions.IsAway && limits.ComeBack(http) is { } tooMany ? tooMany : await HandleAsync(http);
 
     /// <summary>Hands what comes back from the provider to the handler that sent the browser there.</summary>
     private async Task<Problem?> HandleAsync(HttpContext http)

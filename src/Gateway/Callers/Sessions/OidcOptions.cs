@@ -28,6 +28,15 @@ internal sealed class OidcOptions
     /// <summary>A session ends this long after its login, come what may. Default 8 h; 1 min to 30 days.</summary>
     public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromHours(8);
 
+    /// <summary>
+    /// Logins that one source may begin in a minute, and likewise end; a source is an IPv4 address or an IPv6 /64. Default 120;
+    /// 0: any number; at most 100000.
+    /// </summary>
+    public int LoginsPerMinute { get; set; } = 120;
+
+    /// <summary>Logins of all sources on one node, likewise. Default 600; 0: any number; at most 1000000.</summary>
+    public int LoginsPerMinuteOfNode { get; set; } = 600;
+
     /// <summary>Whether the provider must be asked by https. Default true.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
 
@@ -50,6 +59,8 @@ internal sealed class OidcOptions
         {
             mistakes.Unless(IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
         }
+        mistakes.Range($"{Key}:LoginsPerMinute", LoginsPerMinute, 0, 100_000);
+        mistakes.Range($"{Key}:LoginsPerMinuteOfNode", LoginsPerMinuteOfNode, 0, 1_000_000);
         if (!IsConfigured)
         {
             mistakes.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0, $"{Key}:Authority", "is missing, so nobody can log in");

@@ -65,6 +65,9 @@ internal sealed class IdentityProvider : IAsyncDisposable
 
     public TimeSpan AccessTokenLifetime { get; init; } = Lifetime;
 
+    /// <summary>Whether clients may push their authorization requests (RFC 9126).</summary>
+    public bool TakesPushedRequests { get; init; }
+
     private DateTimeOffset Now => Clock.GetUtcNow();
 
     public async Task StartAsync()

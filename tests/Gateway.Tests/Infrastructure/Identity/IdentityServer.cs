@@ -48,6 +48,7 @@ internal static class IdentityServer
             .SetConfigurationEndpointUris(Endpoint.Discovery).SetJsonWebKeySetEndpointUris(Endpoint.Keys)
             .SetAuthorizationEndpointUris(Endpoint.Authorization).SetTokenEndpointUris(Endpoint.Token)
             .SetUserInfoEndpointUris(Endpoint.UserInfo).SetEndSessionEndpointUris(Endpoint.EndSession);
+        if (provider.TakesPushedRequests) server.SetPushedAuthorizationEndpointUris(Endpoint.PushedAuthorization);
         server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange().AllowRefreshTokenFlow().AllowClientCredentialsFlow();
         server.RegisterScopes(Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess);
         server.RegisterClaims(Claims.Subject, Claims.Name, Claims.Email, Claims.PreferredUsername, "groups", "sid");
@@ -72,6 +73,12 @@ internal static class IdentityServer
         On<ValidateAuthorizationRequestContext>(server, context =>
         {
             if (context.ClientId != IdentityProvider.ClientId) context.Reject(Errors.InvalidRequest, "Nobody knows this client.");
+            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+        });
+        On<ValidatePushedAuthorizationRequestContext>(server, context =>
+        {
+            if ((context.ClientId, context.Request.ClientSecret) != (IdentityProvider.ClientId, IdentityProvider.ClientSecret))
+                context.Reject(Errors.InvalidClient, "Not a client, or not its secret.");
             else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
         });
         On<ValidateTokenRequestContext>(server, context =>
