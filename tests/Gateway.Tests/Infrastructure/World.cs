@@ -68,11 +68,14 @@ internal sealed class World : IAsyncDisposable
 
     public static string Sha256(string key) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
 
-    public GatewayNode AddGateway(params (string Key, string? Value)[] settings)
+    public GatewayNode AddGateway(params (string Key, string? Value)[] settings) => AddGateway(Clock, settings);
+
+    /// <summary>The same with a clock of its own.</summary>
+    public GatewayNode AddGateway(TimeProvider? clock, params (string Key, string? Value)[] settings)
     {
         var all = new Dictionary<string, string?>(_settings);
         foreach (var (key, value) in settings) all[key] = value;
-        var node = new GatewayNode(all, Clock);
+        var node = new GatewayNode(all, clock);
         lock (_nodes) _nodes.Add(node);
         return node;
     }
