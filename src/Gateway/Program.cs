@@ -44,6 +44,7 @@ internal sealed class Program
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<SteadyClock>();
         services.AddSingleton<LiveConfiguration>();
         services.AddRedis();
         services.AddCallers();

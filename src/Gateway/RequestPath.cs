@@ -16,7 +16,7 @@ namespace Gateway;
 /// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
 /// </summary>
 internal sealed partial class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, GatewayMetrics metrics, TimeProvider clock, ILogger<RequestPath> logger)
+    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, GatewayMetrics metrics, SteadyClock clock, ILogger<RequestPath> logger)
 {
     public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
@@ -70,7 +70,7 @@ internal sealed partial class RequestPath(
 
         if (callers.FindKey(http) is not { } caller || caller.TeamFor(address.Workflow) is not { } team) return false;
         var key = new JobKey(team.Account, address);
-        var now = clock.GetUtcNow();
+        var now = clock.Now;
         if (jobs.FindFresh(key, now) is not { Kind: not VerdictKind.NotFound } job
             || job.Find(ContentNegotiation.Wanted(asked.Headers)) is not { } representation) return false;
         var quotas = caller.QuotasOf(team);
@@ -140,7 +140,7 @@ internal sealed partial class RequestPath(
 
         // 5. Look up: a fresh snapshot in memory answers at once.
         var key = new JobKey(team.Account, address);
-        if (jobs.FindFresh(key, clock.GetUtcNow()) is { } snapshot) return await AnswerAsync(http, key, Lookup.Hit(snapshot), collapsed: false);
+        if (jobs.FindFresh(key, clock.Now) is { } snapshot) return await AnswerAsync(http, key, Lookup.Hit(snapshot), collapsed: false);
 
         // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
         //    leaves alone.
@@ -204,7 +204,7 @@ internal sealed partial class RequestPath(
         metrics.LookedUp(lookup.Origin, collapsed);
         var isJob = lookup.Snapshot is { Kind: not VerdictKind.NotFound };
         var representation = isJob ? await jobs.RepresentAsync(key, lookup.Snapshot!, ContentNegotiation.Wanted(http.Request.Headers)) : null;
-        var now = clock.GetUtcNow();
+        var now = clock.Now;
         if (isJob && lookup.Origin == Origin.Hit) return Hit(key, lookup.Snapshot!, representation!, now);
         var fromCache = lookup.Origin != Origin.Forwarded;
         var status = CacheStatus.Of(lookup, collapsed, now);

@@ -18,7 +18,7 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     /// <summary>The same; where Redis has nothing, asks to fetch the job, in the same trip. Memory must have been looked at.</summary>
     public async ValueTask<(SharedJobs.Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
     {
-        var (found, turn) = await shared.FindOrTakeTurnAsync(key, awaited, lease, patience);
+        var (found, turn) = await shared.FindOrTakeTurnAsync(key, awaited, lease, patience, above: memory.Find(key)?.Order ?? 0);
         return (Keep(key, found), turn);
     }
 

@@ -22,14 +22,14 @@ internal sealed class JobMemory : IDisposable
 
     private readonly LiveConfiguration _configuration;
     private readonly PurgeMarks _purges;
-    private readonly TimeProvider _clock;
+    private readonly SteadyClock _clock;
     private readonly MemoryCache _cache;
     private readonly long _limit;
     // Nothing is looked up where none was ever kept.
     private volatile bool _knowsFailures;
     private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
-    public JobMemory(LiveConfiguration configuration, PurgeMarks purges, GatewayMetrics metrics, TimeProvider clock)
+    public JobMemory(LiveConfiguration configuration, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
     {
         _configuration = configuration;
         _purges = purges;
@@ -50,7 +50,7 @@ internal sealed class JobMemory : IDisposable
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
-            var (staleIfError, now) = (_configuration.Current.Jobs.StaleIfError, _clock.GetUtcNow());
+            var (staleIfError, now) = (_configuration.Current.Jobs.StaleIfError, _clock.Now);
             if (Find(key) is { } kept && kept.Retention(staleIfError, now) > TimeSpan.Zero && !snapshot.Outranks(kept)) return kept;
             Set(key, snapshot, snapshot.Retention(staleIfError, now));
             // Looked up last: a purge marks first and removes afterwards, so one of the two sees the other.
@@ -64,13 +64,13 @@ internal sealed class JobMemory : IDisposable
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
-            if (Find(key) == snapshot) Set(key, snapshot, snapshot.Retention(_configuration.Current.Jobs.StaleIfError, _clock.GetUtcNow()));
+            if (Find(key) == snapshot) Set(key, snapshot, snapshot.Retention(_configuration.Current.Jobs.StaleIfError, _clock.Now));
         }
     }
 
     /// <summary>The last fill of this job, where it failed and is not to be repeated yet.</summary>
     public FailedFill? FindFailure(JobKey key) =>
-        FindBackOff(key) is { } backOff && backOff.Until - _clock.GetUtcNow() is { Ticks: > 0 } left ? backOff.Failure.Later(left) : null;
+        FindBackOff(key) is { } backOff && backOff.Until - _clock.Now is { Ticks: > 0 } left ? backOff.Failure.Later(left) : null;
 
     /// <summary>The last fill of this job, where it failed, also when the next may begin or has begun.</summary>
     public FailedFill? FindLastFailure(JobKey key) => FindBackOff(key)?.Failure;
@@ -84,7 +84,7 @@ internal sealed class JobMemory : IDisposable
             return;
         }
         _knowsFailures = true;
-        Set(new FailureKey(key), new BackOff(failure, _clock.GetUtcNow() + failure.BackOff), failure.BackOff + FailureStay,
+        Set(new FailureKey(key), new BackOff(failure, _clock.Now + failure.BackOff), failure.BackOff + FailureStay,
             FailureSize + failure.Answer.Body.Length, CacheItemPriority.Low);
         if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
     }

@@ -1,8 +1,11 @@
+using Gateway.Operations;
+
 namespace Gateway.Jobs;
 
 /// <summary>
 /// One stored answer: the last thing that the upstream said of a job, shared by all callers. It says the same for ever; what is
-/// made of it, such as its body in another coding, is kept with it.
+/// made of it, such as its body in another coding, is kept with it. Its times are by this node's <see cref="SteadyClock"/>;
+/// in Redis they are by the wall clock.
 /// </summary>
 internal sealed class JobSnapshot
 {
@@ -74,7 +77,35 @@ internal sealed class JobSnapshot
         return Identity;
     }
 
-    private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
+    /// <summary>The same by a clock that is so far ahead of the one by which its times are; behind it, where that is negative.</summary>
+    public JobSnapshot Moved(TimeSpan by) => by == TimeSpan.Zero ? this : At(
+        SteadyClock.Add(FetchedAt, by), SteadyClock.Add(FreshUntil, by), UrlsExpireAt is { } expiry ? SteadyClock.Add(expiry, by) : null);
+
+    /// <summary>
+    /// The same where its times lie ahead, because the clock of the node that wrote it is fast, or because this one's was set
+    /// back since: it counts as so much old as its times lie ahead. Its age is then never negative, it is fresh for no longer
+    /// than it was given, and where it lies further ahead than that it is stale, however often it is read.
+    /// </summary>
+    public JobSnapshot Corrected(DateTimeOffset now)
+    {
+        var ahead = FetchedAt - now;
+        if (ahead <= TimeSpan.Zero) return this;
+        var fetchedAt = SteadyClock.Add(now, -ahead);
+        return At(fetchedAt, FreshUntil > FetchedAt ? SteadyClock.Add(fetchedAt, FreshUntil - FetchedAt) : fetchedAt, UrlsExpireAt);
+    }
+
+    private JobSnapshot At(DateTimeOffset fetchedAt, DateTimeOffset freshUntil, DateTimeOffset? urlsExpireAt) => new()
+    {
+        Order = Order,
+        Kind = Kind,
+        FetchedAt = fetchedAt,
+        FreshUntil = freshUntil,
+        UrlsExpireAt = urlsExpireAt,
+        _times = _times,
+        Identity = Identity,
+    };
+
+        private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
     {
         // What failed, for want of memory say, is tried again.
         var before = Volatile.Read(ref slot);

@@ -10,7 +10,7 @@ namespace Gateway.Jobs;
 internal sealed partial class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
     AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock,
-    ILogger<JobSource> logger)
+    SteadyClock steady, ILogger<JobSource> logger)
 {
     // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -73,7 +73,7 @@ internal sealed partial class JobSource(
         using var listener = channel.Listen(key.Name);
         await redis.CatchUpAsync();
         // Another fill of this node may just have ended. Not looked at again: what this one fetches too late is there, too.
-        if (memory.FindFailure(key) is null && FindFresh(key, clock.GetUtcNow()) is { } kept) return Lookup.Hit(kept);
+        if (memory.FindFailure(key) is null && FindFresh(key, steady.Now) is { } kept) return Lookup.Hit(kept);
 
         long awaited = 0;
         var fetches = 0;
@@ -86,10 +86,10 @@ internal sealed partial class JobSource(
             var ((known, rejected), turn) = await cache.FindOrTakeTurnAsync(key, awaited, Lease, patience);
             if (turn is null)
             {
-                if (known?.IsFresh(clock.GetUtcNow()) == true) return Lookup.Hit(known);
+                if (known?.IsFresh(steady.Now) == true) return Lookup.Hit(known);
                 if (awaited > 0 && known?.Order >= awaited) return Lookup.Elsewhere(known);
                 var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
-                turn = await shared.TakeTurnAsync(key, knownOrder, awaited, rejected, Lease, patience);
+                turn = await shared.TakeTurnAsync(key, knownOrder, awaited, rejected, Lease, patience, above: known?.Order ?? 0);
             }
             switch (turn)
             {
@@ -138,8 +138,8 @@ internal sealed partial class JobSource(
         var started = clock.GetTimestamp();
         var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { Kind: not VerdictKind.NotFound });
         var options = configuration.Current.Jobs;
-        var now = clock.GetUtcNow();
-        var verdict = Freshness.Classify(answer, key.Address, options, now);
+        // What the upstream dates is about the calendar; how long an answer has been kept is not.
+        var verdict = Freshness.Classify(answer, key.Address, options, clock.GetUtcNow());
         metrics.Filled(verdict, clock.GetElapsedTime(started));
         if (verdict.IsJob) drift.Offer(key.Address, answer.Body);
         // This node may have been paused meanwhile.
@@ -152,7 +152,8 @@ internal sealed partial class JobSource(
             if (turn is not null) await shared.ReleaseAsync(key, turn, failure, patience);
             return Fail(failure, known);
         }
-        var snapshot = JobSnapshot.From(answer.Body, verdict, asked, now);
+        var urlsExpireAt = verdict.UrlsExpireAt is { } expiry ? steady.FromWall(expiry) : (DateTimeOffset?)null;
+        var snapshot = JobSnapshot.From(answer.Body, verdict with { UrlsExpireAt = urlsExpireAt }, asked, steady.Now);
         var (counts, isKept) = await cache.StoreAsync(key, snapshot, turn, patience.For(snapshot.Size));
         // As above: others may have stored a newer one since.
         if (clock.GetElapsedTime(started) > Lease) return null;
@@ -179,7 +180,7 @@ internal sealed partial class JobSource(
     private Lookup Fail(FailedFill failure, JobSnapshot? known)
     {
         var staleIfError = configuration.Current.Jobs.StaleIfError;
-        return failure.Verdict.MayServeStale && known?.MayServeStale(staleIfError, clock.GetUtcNow()) == true
+        return failure.Verdict.MayServeStale && known?.MayServeStale(staleIfError, steady.Now) == true
             ? new Lookup(Origin.Stale, known, failure.Verdict, failure.Answer)
             : new Lookup(Origin.Forwarded, null, failure.Verdict, failure.Answer, Refreshed: known is not null);
     }

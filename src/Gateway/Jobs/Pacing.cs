@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Operations;
 using Microsoft.Extensions.Caching.Memory;
 
 namespace Gateway.Jobs;
@@ -8,7 +9,7 @@ namespace Gateway.Jobs;
 /// it is overdue, the later. What it is thought to take is what the workflow's last jobs took, as far as this node has seen
 /// them, else what the job says itself; its own progress corrects both.
 /// </summary>
-internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
+internal sealed class Pacing(LiveConfiguration configuration, SteadyClock clock) : IDisposable
 {
     private const int Workflows = 10_000, Remembered = 16, Enough = 3;
 
@@ -33,10 +34,11 @@ internal sealed class Pacing(LiveConfiguration configuration) : IDisposable
     }
 
     /// <summary>When to ask for a running job again, counted from now: whole seconds, within the configured bounds.</summary>
+    /// <param name="now">By the steady clock, as the snapshot's own times.</param>
     public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
     {
         var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;
-        var interval = Interval(snapshot.Times, usual, now) * (1 + Jitter * (2 * Random.Shared.NextDouble() - 1));
+        var interval = Interval(snapshot.Times, usual, clock.ToWall(now)) * (1 + Jitter * (2 * Random.Shared.NextDouble() - 1));
         var options = configuration.Current.Jobs;
         // Before that there is nothing new.
         if (snapshot.FreshUntil - now > interval) interval = snapshot.FreshUntil - now;

@@ -11,11 +11,11 @@ internal sealed class Quota
 {
     private const int TicksUntilIdle = 4;
 
-    private static readonly TimeSpan Believed = TimeSpan.FromSeconds(1);
+    private static readonly double Believed = TimeSpan.FromSeconds(1).TotalMicroseconds;
 
     private readonly SharedQuotas _shared;
     private readonly GatewayMetrics _metrics;
-    private readonly TimeProvider _clock;
+    private readonly SteadyClock _clock;
     private readonly Gcra _whole;
     private readonly Lock _asking = new();
     private volatile LocalQuota? _alone;
@@ -24,11 +24,10 @@ internal sealed class Quota
     private int _spentAlone;
     private long _taken, _takenBefore;
     private int _idleTicks;
-    // As Redis said last, by this node's clock.
-    private double _restored;
-    private long _askedAt;
+    // As Redis said last, and when that was, by this node's clock.
+    private double _restored, _askedAt;
 
-    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, GatewayMetrics metrics, TimeProvider clock)
+    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, GatewayMetrics metrics, SteadyClock clock)
     {
         (_shared, _metrics, _clock, _whole) = (shared, metrics, clock, Gcra.Of(options));
         (Holder, Policy, Options) = (holder, policy, options);
@@ -76,7 +75,7 @@ internal sealed class Quota
     /// <summary>How long one permit takes to come back.</summary>
     public TimeSpan Tick => TimeSpan.FromMicroseconds(_whole.Interval);
 
-    private double Now => (_clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
+    private double Now => _clock.Microseconds;
 
     /// <summary>Takes one permit that this node has at hand; where it has none, nothing has changed, and <see cref="TakeAsync"/> is to say.</summary>
     public bool TryTake()
@@ -166,7 +165,7 @@ internal sealed class Quota
     private async ValueTask<bool> TakeSharedAsync()
     {
         // Whoever comes while there is none need not ask again, but for what others may have given back.
-        while (_alone is not null || Wait == TimeSpan.Zero || _clock.GetElapsedTime(Interlocked.Read(ref _askedAt)) > Believed)
+        while (_alone is not null || Wait == TimeSpan.Zero || Now - Volatile.Read(ref _askedAt) > Believed)
         {
             if (!await LeaseAsync()) return Counted(TryTakeLeased() || TakeAlone());
             if (TryTakeLeased()) return true;
@@ -198,7 +197,7 @@ internal sealed class Quota
             return false;
         }
         // The clocks need not agree.
-        Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
+        Volatile.Write(ref _askedAt, Now);
         Volatile.Write(ref _restored, lease.Restored - lease.Now + asked);
         Interlocked.Add(ref _permits, (int)lease.Granted);
         _alone = null;

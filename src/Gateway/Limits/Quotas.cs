@@ -7,7 +7,7 @@ namespace Gateway.Limits;
 /// All quotas on this node. One outlives a change of configuration that leaves it as it was, so that nobody gets a fresh
 /// burst from somebody else's edit.
 /// </summary>
-internal sealed class Quotas(SharedQuotas shared, GatewayMetrics metrics, TimeProvider clock)
+internal sealed class Quotas(SharedQuotas shared, GatewayMetrics metrics, SteadyClock clock)
 {
     private readonly ConcurrentDictionary<(string Holder, string Policy), Quota> _all = new();
 

@@ -17,29 +17,33 @@ internal readonly record struct Lease(long Granted, double Restored, double Now)
 internal sealed class SharedQuotas(RedisConnection redis)
 {
     // What comes back is given back first; what was spent without asking, while Redis was away, is taken first. A quota that
-    // is full again is forgotten.
+    // is full again is forgotten. Beside the time at which it is full stands the time at which that was written: where the
+    // clock was set back since, both are, for else the bucket would count as empty.
     private const string Ask = """
         local time = redis.call('TIME')
         local now = time[1] * 1000000 + time[2]
         local interval, burst, wanted, back = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
         local full = now + burst * interval
-        local restored = tonumber(redis.call('GET', KEYS[1]) or now) or now
+        local restored, written = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) ?(%S*)')
+        restored, written = tonumber(restored or '') or now, tonumber(written or '') or now
+        if written > now then restored = restored - (written - now) end
         restored = math.max(now, math.min(full, math.max(now, math.min(full, restored)) - back * interval))
         local granted = math.min(wanted, math.max(0, math.floor(burst - (restored - now) / interval + 0.000001)))
         restored = restored + granted * interval
         if restored > now then
-          redis.call('SET', KEYS[1], string.format('%.3f', restored), 'PX', math.ceil((restored - now) / 1000) + 1000)
+          redis.call('SET', KEYS[1], string.format('%.3f %.0f', restored, now), 'PX', math.ceil((restored - now) / 1000) + 1000)
         else
           redis.call('DEL', KEYS[1])
         end
         return {granted, string.format('%.3f', restored), string.format('%.0f', now)}
         """;
 
-    // Who has not been heard of for some seconds is gone.
+    // Who has not been heard of for some seconds is gone; so is who was heard of before the clock was set back.
     private const string Beat = """
         local time = redis.call('TIME')
         redis.call('ZADD', KEYS[1], time[1], ARGV[1])
         redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - 5)
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], time[1] + 5, '+inf')
         redis.call('EXPIRE', KEYS[1], 60)
         return redis.call('ZCARD', KEYS[1])
         """;

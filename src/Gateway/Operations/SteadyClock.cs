@@ -23,10 +23,11 @@ internal sealed class SteadyClock
     private const int MaxTries = 10;
 
     private readonly TimeProvider _clock;
-    private readonly Lock _anchoring = new();
+    private readonly Lock _adjusting = new();
     private readonly double _ticksPerStamp;
-    private readonly long _betweenLooks, _mostApart;
-    private volatile Anchor _anchor;
+    private readonly long _start, _betweenLooks, _mostApart;
+    private volatile Readings _atStart;
+    private long _nextLook;
 
     public SteadyClock(TimeProvider clock)
     {
@@ -34,8 +35,9 @@ internal sealed class SteadyClock
         _ticksPerStamp = (double)TimeSpan.TicksPerSecond / clock.TimestampFrequency;
         _betweenLooks = Math.Max(1, clock.TimestampFrequency / LooksASecond);
         _mostApart = Math.Max(1, clock.TimestampFrequency / 1000);
-        var (timestamp, wall, _) = ReadBoth();
-        _anchor = new Anchor(timestamp, wall, wall, timestamp + _betweenLooks);
+        (_start, var wall, _) = ReadBoth();
+        _atStart = new Readings(wall, wall);
+        _nextLook = _start + _betweenLooks;
     }
 
     /// <summary>What time it is, with the offset of UTC.</summary>
@@ -49,9 +51,9 @@ internal sealed class SteadyClock
     {
         get
         {
-            _ = Ticks;
-            var anchor = _anchor;
-            return new TimeSpan(anchor.Ticks - anchor.Wall);
+            LookIfDue(_clock.GetTimestamp());
+            var (wall, steady) = _atStart;
+            return new TimeSpan(steady - wall);
         }
     }
 
@@ -60,69 +62,65 @@ internal sealed class SteadyClock
         get
         {
             var timestamp = _clock.GetTimestamp();
-            var anchor = _anchor;
-            if (timestamp >= Volatile.Read(ref anchor.NextLook)) (anchor, timestamp) = Look(anchor, timestamp);
-            return anchor.Ticks + TicksOf(timestamp - anchor.Timestamp);
+            LookIfDue(timestamp);
+            return _atStart.Steady + SinceStart(timestamp);
         }
     }
 
     /// <summary>A time by this clock, by the wall clock.</summary>
-    public DateTimeOffset ToWall(DateTimeOffset time) => time - Lead;
+    public DateTimeOffset ToWall(DateTimeOffset time) => Add(time, -Lead);
 
     /// <summary>A time by the wall clock, by this one.</summary>
-    public DateTimeOffset FromWall(DateTimeOffset time) => time + Lead;
+    public DateTimeOffset FromWall(DateTimeOffset time) => Add(time, Lead);
+
+    /// <summary>A time so much later, or the last or the first that there is.</summary>
+    public static DateTimeOffset Add(DateTimeOffset time, TimeSpan by) =>
+        by > DateTimeOffset.MaxValue - time ? DateTimeOffset.MaxValue
+        : by < DateTimeOffset.MinValue - time ? DateTimeOffset.MinValue
+        : time + by;
+
+    private void LookIfDue(long timestamp)
+    {
+        if (timestamp >= Volatile.Read(ref _nextLook)) Look(timestamp);
+    }
 
     // One thread looks; the others go on as before.
-    private (Anchor Anchor, long Timestamp) Look(Anchor anchor, long timestamp)
+    private void Look(long timestamp)
     {
-        var due = Volatile.Read(ref anchor.NextLook);
-        if (timestamp < due || Interlocked.CompareExchange(ref anchor.NextLook, timestamp + _betweenLooks, due) != due) return (anchor, timestamp);
-        if (!IsStep(StepSince(anchor, timestamp, _clock.GetUtcNow().UtcTicks))) return (anchor, timestamp);
-        lock (_anchoring)
-        {
-            Reanchor();
-            return (_anchor, _clock.GetTimestamp());
-        }
+        var due = Volatile.Read(ref _nextLook);
+        if (timestamp < due || Interlocked.CompareExchange(ref _nextLook, timestamp + _betweenLooks, due) != due) return;
+        if (!IsStep(WallAtStart(timestamp, _clock.GetUtcNow().UtcTicks) - _atStart.Wall)) return;
+        lock (_adjusting) Adjust();
     }
 
-    private void Reanchor()
+    private void Adjust()
     {
-        var anchor = _anchor;
-        var (timestamp, wall, isSure) = ReadBoth();
-        var step = StepSince(anchor, timestamp, wall);
-        if (!isSure || !IsStep(step)) return;
-        // A microsecond more than has passed, for times are cut off to whole ticks and must not go back for that.
-        var ticks = anchor.Ticks + TicksOf(timestamp - anchor.Timestamp) + Math.Max(step, TimeSpan.TicksPerMicrosecond);
-        _anchor = new Anchor(timestamp, wall, ticks, timestamp + _betweenLooks);
+        var (timestamp, wallNow, isSure) = ReadBoth();
+        var (wall, steady) = _atStart;
+        // Since the last step, not in all: a step forwards counts also where the clock was set back before.
+        var step = WallAtStart(timestamp, wallNow) - wall;
+        if (isSure && IsStep(step)) _atStart = new Readings(wall + step, steady + Math.Max(0, step));
     }
-
-    // By how much more the wall clock has gone on than time has passed: since the last step, not in all, for a step forwards
-    // counts also where the clock was set back before.
-    private long StepSince(Anchor anchor, long timestamp, long wall) => wall - anchor.Wall - TicksOf(timestamp - anchor.Timestamp);
-
-    private static bool IsStep(long ticks) => Math.Abs(ticks) > Tolerance.Ticks;
 
     private (long Timestamp, long Wall, bool IsSure) ReadBoth()
     {
-        var (best, wallThen, closest) = (0L, 0L, long.MaxValue);
+        var (timestamp, wall, closest) = (0L, 0L, long.MaxValue);
         for (var tries = 0; tries < MaxTries && closest > _mostApart; tries++)
         {
             var before = _clock.GetTimestamp();
-            var wall = _clock.GetUtcNow().UtcTicks;
+            var then = _clock.GetUtcNow().UtcTicks;
             var apart = _clock.GetTimestamp() - before;
-            if (apart < closest) (best, wallThen, closest) = (before, wall, apart);
+            if (apart < closest) (timestamp, wall, closest) = (before, then, apart);
         }
-        return (best, wallThen, TicksOf(closest) < Tolerance.Ticks / 2);
+        return (timestamp, wall, closest * _ticksPerStamp < Tolerance.Ticks / 2);
     }
 
-    private long TicksOf(long stamps) => (long)(stamps * _ticksPerStamp);
+    private static bool IsStep(long ticks) => Math.Abs(ticks) > Tolerance.Ticks;
 
-    /// <summary>One moment by the three clocks: the monotonic one, the wall clock and this one.</summary>
-    private sealed class Anchor(long timestamp, long wall, long ticks, long nextLook)
-    {
-        public readonly long Timestamp = timestamp, Wall = wall, Ticks = ticks;
+    private long WallAtStart(long timestamp, long wallNow) => wallNow - SinceStart(timestamp);
 
-        /// <summary>From this timestamp on, the wall clock is to be looked at again.</summary>
-        public long NextLook = nextLook;
-    }
+    private long SinceStart(long timestamp) => (long)((timestamp - _start) * _ticksPerStamp);
+
+    /// <summary>What the wall clock and this one would have said at the start, going by what they say now; in ticks.</summary>
+    private sealed record Readings(long Wall, long Steady);
 }

@@ -141,7 +141,7 @@ internal sealed class PurgeLog(
         if (!redis.IsConfigured) return Apply(scope, order.NextPurge());
         try
         {
-            var latest = await LatestClockAsync();
+            var latest = order.ForPurge(await LatestClockAsync());
             var recorded = await redis.AskAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
                 Record, [Key], [scope.Name, latest, Lasting]), redis.NewPatience());
             return Apply(scope, (long)recorded!);

@@ -27,7 +27,7 @@ internal abstract record Turn
 /// two fields more: its order and whether it is finished. By these Redis itself refuses what must not replace it, however
 /// late it comes and whoever sends it. Beside it is the lock of the one who fetches.
 /// </summary>
-internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMarks purges, GatewayMetrics metrics)
+internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
 {
     private const string LockSuffix = ":lock", Owned = "o:", FailedBefore = "f:", Refused = "r:";
 
@@ -35,6 +35,9 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
 
     // Long enough for waiting nodes to fetch what they waited for, also where it may not live at all.
     private static readonly TimeSpan HandOver = TimeSpan.FromSeconds(1);
+
+    // By how much a lock may seem to last longer than it was given.
+    private static readonly TimeSpan Rounding = TimeSpan.FromSeconds(1);
 
     // Whoever does not know yet what there is, has it told, unless it is large: the time for that is asked for first.
     //
@@ -59,7 +62,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
         if order > (tonumber(ARGV[3]) or 0) and order > purged then return {'look'} end
         local held = redis.pcall('GET', KEYS[2])
         local left = redis.call('PTTL', KEYS[2])
-        if held and (type(held) == 'table' or left < 0 or not string.find(held, '^[ofr]:')) then
+        if held and (type(held) == 'table' or left < 0 or held == ARGV[8] or not string.find(held, '^[ofr]:')) then
           redis.call('DEL', KEYS[2])
         elseif held then
           local kind, about = string.match(held, '^([fr]):(%d+):')
@@ -72,6 +75,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
         local mine = time[1] * 1000000 + time[2]
         if mine <= order then mine = order + 1 end
         if mine <= purged then mine = purged + 1 end
+        if mine <= tonumber(ARGV[7]) then mine = tonumber(ARGV[7]) + 1 end
         mine = string.format('%.0f', mine)
         redis.call('SET', KEYS[2], 'o:' .. ARGV[1] .. ':' .. mine, 'PX', ARGV[2])
         return {'mine', mine}
@@ -148,10 +152,12 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     /// <summary>What Redis has of a job; where it has nothing, asks to fetch it, in the same trip.</summary>
     /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
     /// <param name="lease">After this the turn is anybody's again.</param>
-    public async ValueTask<(Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
+    /// <param name="above">The order of what the caller has in memory; 0: nothing. What it fetches outranks that, whatever Redis's clock says.</param>
+    public async ValueTask<(Found Found, Turn? Turn)> FindOrTakeTurnAsync(
+        JobKey key, long awaited, TimeSpan lease, Patience patience, long above = 0)
     {
         if (!redis.IsAvailable) return default;
-        var reply = await AskForTurnAsync(key, known: RedisValue.EmptyString, awaited, rejected: default, lease, patience);
+        var reply = await AskForTurnAsync(key, known: RedisValue.EmptyString, awaited, rejected: default, lease, patience, above);
         return (string?)reply.Result?[0] switch
         {
             null => default,
@@ -165,12 +171,13 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     /// <param name="known">The order of the snapshot that the caller knows of, so that nothing newer is missed.</param>
     /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
     /// <param name="lease">After this the turn is anybody's again.</param>
+    /// <param name="above">The order of what the caller has in memory, as in <see cref="FindOrTakeTurnAsync"/>.</param>
     /// <returns>Null: Redis is no help; the caller is on its own.</returns>
     public async ValueTask<Turn?> TakeTurnAsync(
-        JobKey key, long known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience)
+        JobKey key, long known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience, long above = 0)
     {
         if (!redis.IsAvailable) return null;
-        var reply = await AskForTurnAsync(key, known, awaited, rejected, lease, patience);
+        var reply = await AskForTurnAsync(key, known, awaited, rejected, lease, patience, above);
         return reply.Result is null ? null : TurnOf(reply);
     }
 
@@ -180,7 +187,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     {
         var finished = snapshot.Kind == VerdictKind.Finished ? 1 : 0;
         var reply = !redis.IsAvailable ? null : await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(Store, Keys(key),
-            [turn?.Lock ?? "", snapshot.Order, finished, SnapshotEnvelope.Write(snapshot, key.Name),
+            [turn?.Lock ?? "", snapshot.Order, finished, SnapshotEnvelope.Write(snapshot.Moved(-clock.Lead), key.Name),
                 (long)(retention > HandOver ? retention : HandOver).TotalMilliseconds, purges.LatestOf(key), JobChannel.Name, key.Name])!, patience);
         if (reply is null && turn is not null) left.Add(Lock(key), turn.Lock);
         return reply is null ? null : (int)reply == 1;
@@ -197,14 +204,28 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     }
 
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForTurnAsync(
-        JobKey key, RedisValue known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience)
+        JobKey key, RedisValue known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, Patience patience, long above)
     {
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
-        var result = await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(TakeTurn, Keys(key),
-            [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited])!, patience);
+        var result = await AskAsync(overdue: RedisValue.EmptyString);
+        // Redis keeps the lock for longer by as much as its clock was set back, and who holds it may be long gone.
+        if (result is not null && (string?)result[0] == "held" && IsOverdue(result, lease)) result = await AskAsync(overdue: (RedisValue)result[1]);
         // Redis may have heard of it all the same, unless it refused.
         if (result is null && !redis.IsAvailable) left.Add(Lock(key), $"{Owned}{fetch}:");
         return (result, fetch);
+
+        ValueTask<RedisResult?> AskAsync(RedisValue overdue) => redis.TryAsync<RedisResult>(
+            database => database.ScriptEvaluateAsync(TakeTurn, Keys(key),
+                [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited, above, overdue])!, patience);
+    }
+
+    /// <summary>Whether a lock lasts longer than anybody has given it.</summary>
+    private static bool IsOverdue(RedisResult reply, TimeSpan lease)
+    {
+        var (held, left) = ((string)reply[1]!, TimeSpan.FromMilliseconds((long)reply[2]));
+        if (held.StartsWith(Owned, StringComparison.Ordinal)) return left > lease + Rounding;
+        var given = held.StartsWith(FailedBefore, StringComparison.Ordinal) ? Parse(held)?.BackOff : HandOver;
+        return left > given + Rounding;
     }
 
     private static Turn TurnOf((RedisResult? Result, string Fetch) reply)
@@ -225,7 +246,10 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
 
     private Found Read(JobKey key, byte[] data)
     {
-        if (SnapshotEnvelope.Read(data, key.Name, out var reason) is { } snapshot) return new Found(snapshot.Order > purges.LatestOf(key) ? snapshot : null);
+        if (SnapshotEnvelope.Read(data, key.Name, out var reason) is { } snapshot)
+        {
+            return new Found(snapshot.Order > purges.LatestOf(key) ? snapshot.Moved(clock.Lead).Corrected(clock.Now) : null);
+        }
         // A newer version's value is right for newer nodes.
         return Reject(reason, reason == "version" || data.Length == 0 ? default : data.AsMemory(0, Math.Min(data.Length, 64)));
     }
@@ -240,11 +264,16 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     private static FailedFill? Failure(string held, TimeSpan left)
     {
         var isBackOff = held.StartsWith(FailedBefore, StringComparison.Ordinal);
+        return Parse(held) is { } failure
+            ? isBackOff ? failure.Later(left) with { BackOff = left } : failure with { BackOff = TimeSpan.Zero } : null;
+    }
+
+    private static FailedFill? Parse(string held)
+    {
         var json = held.IndexOf(':', FailedBefore.Length) + 1;
         try
         {
-            return JsonSerializer.Deserialize<FailedFill>(held.AsSpan(json)) is { } failure
-                ? isBackOff ? failure.Later(left) with { BackOff = left } : failure with { BackOff = TimeSpan.Zero } : null;
+            return JsonSerializer.Deserialize<FailedFill>(held.AsSpan(json));
         }
         catch (JsonException)
         {

@@ -1,4 +1,5 @@
 using Gateway.Limits;
+using Gateway.Operations;
 
 namespace Gateway.Upstream;
 
@@ -6,7 +7,7 @@ namespace Gateway.Upstream;
 /// An account as one node sees it: in Redis, with the others; while Redis is away, alone with its share; without one, on its
 /// own. It answers one question at a time.
 /// </summary>
-internal sealed class AccountBook(string account, SharedAccounts shared, SharedQuotas nodes, TimeProvider clock)
+internal sealed class AccountBook(string account, SharedAccounts shared, SharedQuotas nodes, SteadyClock clock)
 {
     private readonly SharedAccounts.LastSeen _seen = new();
     private volatile AccountState? _alone;
@@ -21,8 +22,8 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     /// <summary>Whether there is something that the others were not told.</summary>
     public bool IsAlone => _alone is not null;
 
-    /// <summary>What time it is for the account, in microseconds since 1970.</summary>
-    public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : (clock.GetUtcNow() - DateTimeOffset.UnixEpoch).TotalMicroseconds;
+    /// <summary>What time it is for the account, in microseconds since 1970: by the clock of Redis, as far as that is known, else by this node's.</summary>
+    public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : clock.Microseconds;
 
     public async ValueTask<NodeReply> AskAsync(NodeReport report, AccountLimits limits)
     {

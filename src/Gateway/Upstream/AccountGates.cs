@@ -12,12 +12,12 @@ internal sealed class AccountGates
     private readonly Func<string, AccountGate> _make;
 
     public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, LiveConfiguration configuration,
-        GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
+        GatewayMetrics metrics, TimeProvider clock, SteadyClock steady, ILogger<AccountGate> logger)
     {
         // Whoever shares a Redis goes by its time, which cannot be replaced.
-        var time = shared.IsConfigured ? TimeProvider.System : clock;
+        var (time, steadily) = shared.IsConfigured ? (TimeProvider.System, new SteadyClock(TimeProvider.System)) : (clock, steady);
         _make = account => new AccountGate(
-            account, accounts, new AccountBook(account, shared, nodes, time), shared.IsConfigured, configuration, metrics, time, logger);
+            account, accounts, new AccountBook(account, shared, nodes, steadily), shared.IsConfigured, configuration, metrics, time, logger);
         metrics.ObserveAccounts(_all);
         shared.Returned += () =>
         {

@@ -72,6 +72,20 @@ internal sealed class AccountHealth
         CertainUntil = Math.Min(CertainUntil, now + Certainty);
     }
 
+    /// <summary>Moves all its times, for the clock was set.</summary>
+    public void Move(double by)
+    {
+        PausedUntil += by;
+        Circuit.Move(by);
+        DeadTrialFrom += by;
+        if (NewTrialUntil > 0) NewTrialUntil += by;
+        SuspectSince += by;
+        RefusedAt += by;
+        SuspectTrialFrom += by;
+        DoubtUntil += by;
+        CertainUntil += by;
+    }
+
     /// <summary>Takes note of a call that is over.</summary>
     /// <param name="credentials">What the node has to call with.</param>
     /// <param name="uncertainty">By how much it may be later than that: nobody else is to think that a pause is over before it is.</param>

@@ -12,10 +12,16 @@ internal sealed class AccountState
     // A node that is waiting for calls says so more often.
     private const double WaitingStay = 0.5e6;
 
+    // Nodes know what time it is for Redis to some seconds, at the worst; what is more is a clock that was set back.
+    private const double LeastStep = 5e6;
+
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25), Yield = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Tells it from one that was begun anew, because the former was lost.</summary>
     public string Origin { get; set; } = "";
+
+    /// <summary>When it was changed last.</summary>
+    public double ChangedAt { get; set; }
 
     /// <summary>When the whole burst is there again (<see cref="Gcra"/>).</summary>
     public double Restored { get; set; }
@@ -38,6 +44,8 @@ internal sealed class AccountState
     /// <param name="uncertainty">By how much it may be later than that, in microseconds.</param>
     public NodeReply Exchange(NodeReport report, AccountLimits limits, double now, double uncertainty = 0)
     {
+        if (ChangedAt > now + LeastStep) Move(now - ChangedAt);
+        ChangedAt = now;
         Health.Bound(now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval);
         foreach (var replaced in report.Replaced) Health.Dead.Remove(replaced);
@@ -58,6 +66,14 @@ internal sealed class AccountState
         if (isTrial) Health.Try(credential, now);
         Order.Prune();
         return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
+    }
+
+    // The clock was set back since the last change: what was to come then comes as soon as it was to.
+    private void Move(double by)
+    {
+        Restored += by;
+        Health.Move(by);
+        foreach (var (node, calls) in Nodes) Nodes[node] = calls with { Until = calls.Until + by, WaitingUntil = calls.WaitingUntil + by };
     }
 
     private void Register(NodeReport report, AccountLimits limits, double now)

@@ -45,6 +45,9 @@ internal sealed class Circuit
     /// <summary>What lies further ahead than it could is from another clock, or from before that was set back.</summary>
     public void Bound(double now) => ProbeFrom = Math.Min(ProbeFrom, now + BreakDuration.TotalMicroseconds);
 
+    /// <summary>Moves all its times, for the clock was set.</summary>
+    public void Move(double by) => (ProbeFrom, WindowUntil) = (ProbeFrom + by, WindowUntil + by);
+
     /// <summary>Takes note that a call goes out though it is open; the next one goes when it is time, however this one ends.</summary>
     public void Probe(double now)
     {

@@ -35,10 +35,10 @@ internal static class UpstreamErrors
         }
     }
 
-    // Capped here, for whoever goes by it.
+    // Capped here, for whoever goes by it. A date is by the upstream's clock, which says what time it is now as well.
     private static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider clock)
     {
-        var asked = headers.RetryAfter is { } field ? field.Delta ?? field.Date - clock.GetUtcNow() : null;
+        var asked = headers.RetryAfter is { } field ? field.Delta ?? field.Date - (headers.Date ?? clock.GetUtcNow()) : null;
         return asked > UpstreamAnswer.LongestRetryAfter ? UpstreamAnswer.LongestRetryAfter : asked;
     }
 }

@@ -87,14 +87,15 @@ public sealed class InterleavingTests(RedisServer redis)
                 ["Redis:Timeout"] = "00:00:05",
             }).Build(), NullLogger<LiveConfiguration>.Instance);
             Redis = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
-            Memory = new JobMemory(_configuration, Purges, metrics, TimeProvider.System);
-            Shared = new SharedJobs(Redis, new LeftTurns(Redis), Purges, metrics);
-            var pacing = new Pacing(_configuration);
+            var clock = new SteadyClock(TimeProvider.System);
+            Memory = new JobMemory(_configuration, Purges, metrics, clock);
+            Shared = new SharedJobs(Redis, new LeftTurns(Redis), Purges, metrics, clock);
+            var pacing = new Pacing(_configuration, clock);
             Cache = new JobCache(Memory, Shared, pacing, _configuration);
             _away = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
-            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new LeftTurns(_away), Purges, metrics), pacing, _configuration);
+            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new LeftTurns(_away), Purges, metrics, clock), pacing, _configuration);
             // Sees what is stored as it is, purged or not.
-            Observer = new SharedJobs(Redis, new LeftTurns(Redis), new PurgeMarks(), metrics);
+            Observer = new SharedJobs(Redis, new LeftTurns(Redis), new PurgeMarks(), metrics, clock);
         }
 
         public PurgeMarks Purges { get; } = new();

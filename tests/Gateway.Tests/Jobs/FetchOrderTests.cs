@@ -1,4 +1,5 @@
 using Gateway.Jobs;
+using Gateway.Operations;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Time.Testing;
 
@@ -9,9 +10,10 @@ public sealed class FetchOrderTests
     private const long Second = 1_000_000;
 
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UnixEpoch.AddSeconds(100));
+    private readonly SteppedClock _wall;
     private readonly FetchOrder _order;
 
-    public FetchOrderTests() => _order = new FetchOrder(_clock);
+    public FetchOrderTests() => _order = new FetchOrder(new SteadyClock(_wall = new SteppedClock(_clock)));
 
     [Fact]
     public void It_goes_by_the_clock_in_microseconds()
@@ -26,8 +28,10 @@ public sealed class FetchOrderTests
     {
         Assert.Equal(100 * Second, _order.NextFetch(0));
         Assert.Equal(100 * Second + 1, _order.NextFetch(0));
-        _clock.AdjustTime(DateTimeOffset.UnixEpoch.AddSeconds(50));
+        _wall.Step(-TimeSpan.FromSeconds(50));
         Assert.Equal(100 * Second + 2, _order.NextFetch(0));
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.InRange(_order.NextFetch(0), 101 * Second, 101 * Second + 10);
     }
 
     [Fact]
@@ -74,6 +78,16 @@ public sealed class FetchOrderTests
         Assert.True(_order.Follow(40 * Second, _order.Now));
         Assert.InRange(_order.NextFetch(0), 40 * Second, 41 * Second);
         Assert.False(_order.Follow(40 * Second, _order.Now));
+    }
+
+    [Fact]
+    public void A_purge_is_newer_than_whatever_redis_has_numbered_before_its_clock_was_set_back()
+    {
+        _order.Follow(160 * Second, _order.Now);
+        Assert.Equal(160 * Second, _order.ForPurge(160 * Second));
+        _order.Follow(40 * Second, _order.Now);
+        Assert.InRange(_order.ForPurge(41 * Second), 161 * Second, 165 * Second);
+        Assert.Equal(170 * Second, _order.ForPurge(170 * Second));
     }
 
     [Fact]

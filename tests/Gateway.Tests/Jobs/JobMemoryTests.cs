@@ -28,7 +28,7 @@ public sealed class JobMemoryTests : IDisposable
                 KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential),
                 KeyValuePair.Create("Jobs:MemoryBytes", (string?)"2000000"),
             ]).Build(), NullLogger<LiveConfiguration>.Instance);
-        _memory = new JobMemory(_configuration, _purges, new GatewayMetrics(_services.GetRequiredService<IMeterFactory>()), _clock);
+        _memory = new JobMemory(_configuration, _purges, new GatewayMetrics(_services.GetRequiredService<IMeterFactory>()), new SteadyClock(_clock));
     }
 
     public void Dispose()

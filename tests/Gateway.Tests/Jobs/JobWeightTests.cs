@@ -34,7 +34,7 @@ public sealed class JobWeightTests
         using var configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
             [KeyValuePair.Create("Upstream:Accounts:default:Credential", (string?)Canary.Credential), KeyValuePair.Create("Jobs:MemoryBytes", (string?)"1000000000")])
             .Build(), NullLogger<LiveConfiguration>.Instance);
-        using var memory = new JobMemory(configuration, new PurgeMarks(), new GatewayMetrics(services.GetRequiredService<IMeterFactory>()), TimeProvider.System);
+        using var memory = new JobMemory(configuration, new PurgeMarks(), new GatewayMetrics(services.GetRequiredService<IMeterFactory>()), new SteadyClock(TimeProvider.System));
         await FillAsync(memory, 0, 100, codings, bytes);
         var (before, counted) = (Heap(), memory.Bytes);
 

@@ -4,6 +4,7 @@ using System.Text;
 using CsCheck;
 using Gateway.Configuration;
 using Gateway.Jobs;
+using Gateway.Operations;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
 using Microsoft.Extensions.Configuration;
@@ -188,7 +189,7 @@ public sealed class PacingTests
 
     private static Pacing New(string longest = "01:00:00") => new(new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(
         new Dictionary<string, string?> { ["Jobs:MaxPollInterval"] = longest, ["Upstream:Accounts:default:Credential"] = Canary.Credential }).Build(),
-        NullLogger<LiveConfiguration>.Instance));
+        NullLogger<LiveConfiguration>.Instance), new SteadyClock(TimeProvider.System));
 
     private static void Observe(Pacing pacing, string job, double took) => pacing.Observe(Key(job), Snapshot(VerdictKind.Finished, took: took));
 

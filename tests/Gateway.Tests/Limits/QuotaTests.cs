@@ -109,6 +109,6 @@ public sealed class QuotaTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(
             new Dictionary<string, string?> { ["Upstream:Accounts:default:Credential"] = "a-credential" }).Build();
         var live = new LiveConfiguration(configuration, NullLogger<LiveConfiguration>.Instance);
-        return new Quotas(new SharedQuotas(new RedisConnection(live, NullLogger<RedisConnection>.Instance)), new GatewayMetrics(_meters), _clock);
+        return new Quotas(new SharedQuotas(new RedisConnection(live, NullLogger<RedisConnection>.Instance)), new GatewayMetrics(_meters), new SteadyClock(_clock));
     }
 }

@@ -305,7 +305,7 @@ public sealed class AccountGateTests
         if (redis > 0) connection.Found();
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var gates = new AccountGates(new Accounts(live, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection), live,
-            new GatewayMetrics(meters), _clock, NullLogger<AccountGate>.Instance);
+            new GatewayMetrics(meters), _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");
         return (gate, settings);
     }

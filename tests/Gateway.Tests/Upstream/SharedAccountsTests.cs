@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Gateway.Configuration;
 using Gateway.Limits;
+using Gateway.Operations;
 using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
@@ -48,7 +49,7 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     {
         await using var line = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(300) };
         using var connection = Connect(line.ConnectionString);
-        var late = new AccountBook(_account, new SharedAccounts(connection), new SharedQuotas(connection), TimeProvider.System);
+        var late = new AccountBook(_account, new SharedAccounts(connection), new SharedQuotas(connection), new SteadyClock(TimeProvider.System));
         await connection.MultiplexerAsync();
         connection.Found();
         line.SlowDown();

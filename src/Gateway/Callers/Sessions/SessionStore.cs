@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Gateway.Configuration;
 using Gateway.Jobs;
+using Gateway.Operations;
 
 namespace Gateway.Callers.Sessions;
 
@@ -25,15 +26,15 @@ internal sealed class SessionStore
     private readonly SessionIds _ids;
     private readonly FetchOrder _order;
     private readonly LiveConfiguration _configuration;
-    private readonly TimeProvider _clock;
+    private readonly SteadyClock _clock;
     private readonly ConcurrentDictionary<KeyHash, Entry> _entries = new();
     private readonly ConcurrentDictionary<string, (long Order, DateTimeOffset At)> _marks = new(StringComparer.Ordinal);
     private long _sweptAt;
 
-    public SessionStore(SharedSessions shared, SessionIds ids, FetchOrder order, LiveConfiguration configuration, TimeProvider clock)
+    public SessionStore(SharedSessions shared, SessionIds ids, FetchOrder order, LiveConfiguration configuration, SteadyClock clock)
     {
         (_shared, _ids, _order, _configuration, _clock) = (shared, ids, order, configuration, clock);
-        _sweptAt = clock.GetUtcNow().Ticks;
+        _sweptAt = clock.Now.Ticks;
         shared.Ended += Forget;
         shared.Marked += EndMarked;
         shared.Returned += TellAgain;
@@ -67,7 +68,7 @@ internal sealed class SessionStore
     {
         if (!SessionIds.MayBeId(id)) return new(new FoundSession(null, default, Refusal.SessionUnknown));
         var hash = KeyHash.Of(id);
-        var now = _clock.GetUtcNow();
+        var now = _clock.Now;
         var known = _entries.GetValueOrDefault(hash);
         if (known is not null && known.IsAlive(now) && (!_shared.IsConfigured || now - known.CheckedAt < BelievedFor))
         {
@@ -105,7 +106,7 @@ internal sealed class SessionStore
     // A Redis that is back may have lost what it was told, and then have sessions again that have ended.
     private void TellAgain()
     {
-        var now = _clock.GetUtcNow();
+        var now = _clock.Now;
         foreach (var (mark, marked) in _marks) _shared.MarkLater(mark, marked.Order, marked.At + Options.AbsoluteLifetime - now);
         foreach (var (hash, entry) in _entries)
         {
@@ -116,7 +117,7 @@ internal sealed class SessionStore
     private void EndMarked(string mark, long order)
     {
         Sweep();
-        var marked = (order, _clock.GetUtcNow());
+        var marked = (order, _clock.Now);
         _marks.AddOrUpdate(mark, marked, (_, known) => known.Order > order ? known : marked);
         foreach (var (hash, entry) in _entries)
         {
@@ -128,14 +129,14 @@ internal sealed class SessionStore
     private void Forget(KeyHash hash)
     {
         Sweep();
-        _entries[hash] = new Entry(null, _clock.GetUtcNow()) { IdleUntil = _clock.GetUtcNow() + Options.IdleLifetime, WasEnded = true };
+        _entries[hash] = new Entry(null, _clock.Now) { IdleUntil = _clock.Now + Options.IdleLifetime, WasEnded = true };
     }
 
     private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known)
     {
         Sweep();
         var (found, isAway) = await _shared.FindAsync(hash, Options.IdleLifetime);
-        var now = _clock.GetUtcNow();
+        var now = _clock.Now;
         // Nodes go on alone with what they know.
         if (isAway) found = known is not null && known.IsAlive(now) ? known.Session : null;
         if (isAway && found is null) return new(null, hash, Refusal.SessionsAway);
@@ -146,35 +147,39 @@ internal sealed class SessionStore
             found = null;
             known = null;
         }
-        if (found is null || found.EndsAt <= now)
+        if (found is null || _clock.FromWall(found.EndsAt) <= now)
         {
             // Kept for a minute, so that a page that goes on with it does not cost a trip each time.
             var ended = new Entry(null, now) { IdleUntil = now + BetweenSweeps };
             _entries.AddOrUpdate(hash, ended, (_, before) => before == known ? ended : before);
             return new(null, hash, Refusal.SessionEnded);
         }
-        return Found(hash, _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found)));
+        return Found(hash, _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found, before.EndsAt)));
     }
 
-    private static FoundSession Found(KeyHash hash, Entry entry) => entry.Session is { } session
-        ? new(session, hash, Refusal.None, entry.IdleUntil < session.EndsAt ? entry.IdleUntil : session.EndsAt)
+    private FoundSession Found(KeyHash hash, Entry entry) => entry.Session is { } session
+        ? new(session, hash, Refusal.None, _clock.ToWall(Earlier(entry.IdleUntil, entry.EndsAt)))
         : new(null, hash, Refusal.SessionEnded);
 
-    private Entry Seen(Session session)
+    // A login that another clock dates later than this one lasts no longer for that.
+    private Entry Seen(Session session, DateTimeOffset? endsAtMost = null)
     {
-        var now = _clock.GetUtcNow();
-        return new Entry(session, now) { IdleUntil = now + Options.IdleLifetime };
+        var now = _clock.Now;
+        var endsAt = Earlier(_clock.FromWall(session.EndsAt), now + Options.AbsoluteLifetime);
+        return new Entry(session, now) { IdleUntil = now + Options.IdleLifetime, EndsAt = Earlier(endsAt, endsAtMost ?? endsAt) };
     }
+
+    private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 
     // Once a minute whoever comes by takes out what has ended.
     private void Sweep()
     {
-        var now = _clock.GetUtcNow();
+        var now = _clock.Now;
         var last = Interlocked.Read(ref _sweptAt);
         if (now.Ticks - last < BetweenSweeps.Ticks || Interlocked.CompareExchange(ref _sweptAt, now.Ticks, last) != last) return;
         foreach (var (hash, entry) in _entries)
         {
-            if (entry.IdleUntil <= now || entry.Session?.EndsAt <= now) _entries.TryRemove(KeyValuePair.Create(hash, entry));
+            if (entry.IdleUntil <= now || entry.EndsAt <= now) _entries.TryRemove(KeyValuePair.Create(hash, entry));
         }
         foreach (var (mark, marked) in _marks)
         {
@@ -182,7 +187,7 @@ internal sealed class SessionStore
         }
     }
 
-    /// <summary>What this node knows of a session; without one, that it has ended.</summary>
+    /// <summary>What this node knows of a session; without one, that it has ended. Times are by the steady clock.</summary>
     private sealed class Entry(Session? session, DateTimeOffset checkedAt)
     {
         private long _idleUntil;
@@ -194,12 +199,15 @@ internal sealed class SessionStore
         /// <summary>Whether it has ended by a logout, and not only by its time.</summary>
         public bool WasEnded { get; init; }
 
+        /// <summary>When the session ends, come what may.</summary>
+        public DateTimeOffset EndsAt { get; init; } = DateTimeOffset.MaxValue;
+
         public DateTimeOffset IdleUntil
         {
             get => new(Interlocked.Read(ref _idleUntil), TimeSpan.Zero);
             set => Interlocked.Exchange(ref _idleUntil, value.UtcTicks);
         }
 
-        public bool IsAlive(DateTimeOffset now) => session is not null && now < IdleUntil && now < session.EndsAt;
+        public bool IsAlive(DateTimeOffset now) => session is not null && now < IdleUntil && now < EndsAt;
     }
 }
