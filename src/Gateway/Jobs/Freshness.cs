@@ -42,6 +42,14 @@ internal enum VerdictKind
     /// <summary>Nothing was sent, for what the account may ask of the upstream was used up.</summary>
     OverBudget,
 
+    // Nodes of several versions share these by number: new ones come last.
+
+    /// <summary>410: the job was there, and will not come back.</summary>
+    Gone,
+
+    /// <summary>451: the upstream may not give the job to anybody, for legal reasons (RFC 7725).</summary>
+    Legal,
+
     /// <summary>A defect of the gateway broke off the fetch; it says nothing of the upstream.</summary>
     GatewayFailed,
 }
@@ -57,7 +65,7 @@ internal readonly record struct Verdict(
     public bool IsJob => Kind <= VerdictKind.Running;
 
     /// <summary>Whether the last snapshot may answer instead.</summary>
-    public bool MayServeStale => Kind >= VerdictKind.Busy;
+    public bool MayServeStale => Kind is >= VerdictKind.Busy and <= VerdictKind.OverBudget;
 }
 
 /// <summary>The freshness rule: a pure function of the answer, the job asked for, and the time.</summary>
@@ -82,6 +90,12 @@ internal static class Freshness
             UpstreamFault.TooLarge => Invalid("too-large"),
             UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
             UpstreamFault.Encoded => Invalid("content-coding"),
+            UpstreamFault.JobRefused => new(VerdictKind.Forbidden, TimeSpan.Zero, answer.Status == 401 ? "upstream-401" : ""),
+            UpstreamFault.NameNotResolved => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-name-not-resolved"),
+            UpstreamFault.TlsTimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-tls-timeout"),
+            UpstreamFault.TlsFailed => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-tls-failed"),
+            UpstreamFault.ProtocolError => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-protocol-error"),
+            UpstreamFault.HeaderTooLarge => Invalid("upstream-header-too-large"),
             _ => ByStatus(answer.Status, options),
         };
 
@@ -108,6 +122,9 @@ internal static class Freshness
         400 => new(VerdictKind.BadRequest, TimeSpan.Zero),
         401 => new(VerdictKind.CredentialRefused, TimeSpan.Zero, "upstream-401"),
         403 => new(VerdictKind.Forbidden, TimeSpan.Zero),
+        408 => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-408"),
+        410 => new(VerdictKind.Gone, TimeSpan.Zero, "upstream-410"),
+        451 => new(VerdictKind.Legal, TimeSpan.Zero, "upstream-451"),
         429 => new(VerdictKind.Busy, TimeSpan.Zero, "upstream-429"),
         503 => new(VerdictKind.Unavailable, TimeSpan.Zero, "upstream-503"),
         504 => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-504"),

@@ -45,20 +45,23 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         {
             VerdictKind.NotFound => (ProblemType.UpstreamNotFound, "The upstream answered 404."),
             VerdictKind.BadRequest => (ProblemType.UpstreamBadRequest, "The upstream answered 400."),
-            VerdictKind.Forbidden => (ProblemType.UpstreamForbidden, "The upstream answered 403."),
+            VerdictKind.Forbidden => (ProblemType.UpstreamForbidden, $"The upstream answered {(answer.Status == 401 ? 401 : 403)}."),
+            VerdictKind.Gone => (ProblemType.UpstreamGone, "The upstream answered 410."),
+            VerdictKind.Legal => (ProblemType.UpstreamLegal, "The upstream answered 451."),
             VerdictKind.CredentialRefused => (ProblemType.UpstreamCredentialRefused, $"The upstream does not take the gateway's credential ({verdict.Detail})."),
             VerdictKind.Invalid => (ProblemType.UpstreamInvalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
             VerdictKind.Busy => (ProblemType.UpstreamBusy, "The upstream answered 429 to the gateway."),
             VerdictKind.OverBudget => (ProblemType.UpstreamBudgetExhausted, "What the gateway may ask of the upstream is used up for now."),
             VerdictKind.Unavailable => (ProblemType.UpstreamUnavailable, $"The upstream is unavailable ({verdict.Detail})."),
-            VerdictKind.TimedOut => (ProblemType.UpstreamTimeout, "The upstream did not answer in time."),
+            VerdictKind.TimedOut => (ProblemType.UpstreamTimeout, $"The upstream did not answer in time ({verdict.Detail})."),
             VerdictKind.GatewayFailed => (ProblemType.InternalError, "The gateway could not fetch the job, for a reason of its own."),
             _ => (ProblemType.UpstreamFailed, $"The upstream failed ({verdict.Detail})."),
         };
         return new Problem(type, detail)
         {
             // Of any other status the body is not an error object, and nobody's to see.
-            UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.NotFound ? answer.Body : [],
+            UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal
+                ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
                 ? answer.RetryAfter ?? Circuit.BreakDuration
                 : null,

@@ -65,6 +65,10 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         "The upstream knows no such job", "Check both identifiers; a job created a moment ago appears within seconds.");
     public static readonly ProblemType UpstreamNotFound = new("upstream-not-found", 404,
         "The upstream knows nothing of that name", "Check the identifiers in the path.");
+    public static readonly ProblemType UpstreamGone = new("upstream-gone", 410,
+        "The upstream had it, and has it no longer", "Do not ask again; it will not come back.");
+    public static readonly ProblemType UpstreamLegal = new("upstream-legal", 451,
+        "The upstream withholds it for legal reasons", "Do not ask again; see error, which is the upstream's.");
     public static readonly ProblemType UpstreamInvalid = new("upstream-invalid", 502,
         "The upstream's answer cannot be used", "Try again later; tell the gateway's operators the traceId if it lasts.");
     public static readonly ProblemType UpstreamCredentialRefused = new("upstream-credential-refused", 503,
@@ -87,7 +91,7 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         TooManyLogins,
         WorkflowForbidden, RouteForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
         InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden,
-        JobNotFound, UpstreamNotFound, UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,
+        JobNotFound, UpstreamNotFound, UpstreamGone, UpstreamLegal, UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,
         UpstreamBudgetExhausted, UpstreamUnavailable, UpstreamTimeout,
     ];
 

@@ -33,7 +33,7 @@ internal sealed partial class RouteForwarder(
             answer = await calls.MakeAsync(call, (credential, judge) => SendAsync(http, route, credential, judge));
         }
         if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
-        if (answer.Fault != UpstreamFault.None) Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
+        if (answer.Fault is not (UpstreamFault.None or UpstreamFault.JobRefused)) Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
         if (http.Response.HasStarted) return null;
 
         // The forwarder may have taken all of them away, and left some of the upstream's.
@@ -67,7 +67,7 @@ internal sealed partial class RouteForwarder(
             ForwarderError.ResponseBodyDestination => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ when http.RequestAborted.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
             ForwarderError.RequestTimedOut => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
-            ForwarderError.Request => UpstreamAnswer.Failed(UpstreamFault.Unreachable),
+            ForwarderError.Request => UpstreamAnswer.Failed(UpstreamErrors.FaultOf(http.Features.Get<IForwarderErrorFeature>()?.Exception)),
             ForwarderError.ResponseBodyCanceled => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
         };

@@ -5,8 +5,8 @@ namespace Gateway.Routes;
 
 /// <summary>
 /// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for hours, so
-/// that all of them together may hold this node's share of one half, and those of one team half of that: the rest is for
-/// jobs, and for others.
+/// that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold as many of those as
+/// it leaves to others: half where it is alone, a third each of two, and one where any is left.
 /// </summary>
 internal sealed class StreamSlots(LiveConfiguration configuration)
 {
@@ -20,7 +20,9 @@ internal sealed class StreamSlots(LiveConfiguration configuration)
         var (account, team) = ((call.Account, (string?)null), (call.Account, call.Team));
         lock (_lock)
         {
-            if (_held.GetValueOrDefault(account) >= all || _held.GetValueOrDefault(team) >= Math.Max(1, all / 2)) return null;
+            var free = all - _held.GetValueOrDefault(account);
+            var held = _held.GetValueOrDefault(team);
+            if (free <= 0 || (held > 0 && held + 1 > free - 1)) return null;
             foreach (var holder in (ReadOnlySpan<(string, string?)>)[account, team]) _held[holder] = _held.GetValueOrDefault(holder) + 1;
         }
         return new Slot(() =>

@@ -11,13 +11,15 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
 {
     private readonly SharedAccounts.LastSeen _seen = new();
     private volatile AccountState? _alone;
+    private volatile IReadOnlyList<string> _dead = [];
+    private volatile int _nodes = 1;
     private int _spentAlone;
 
-    /// <summary>Nodes that use the account, as far as it is known.</summary>
-    public int Nodes { get; private set; } = 1;
+    /// <summary>Nodes that use the account, as far as it is known. Any thread may ask.</summary>
+    public int Nodes => _nodes;
 
-    /// <summary>Fingerprints of dead credentials.</summary>
-    public IReadOnlyList<string> Dead { get; private set; } = [];
+    /// <summary>Fingerprints of dead credentials. Any thread may ask.</summary>
+    public IReadOnlyList<string> Dead => _dead;
 
     /// <summary>Whether there is something that the others were not told.</summary>
     public bool IsAlone => _alone is not null;
@@ -29,7 +31,7 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     {
         var reply = shared.IsAvailable ? await AskSharedAsync(report, limits) : null;
         reply ??= shared.IsConfigured ? AskAlone(report, limits) : (_alone ??= new AccountState()).Exchange(report, limits, Now);
-        if ((_alone ?? _seen.Own)?.Health.Dead is { } dead && !Dead.SequenceEqual(dead)) Dead = [.. dead];
+        if ((_alone ?? _seen.Own)?.Health.Dead is { } dead && !_dead.SequenceEqual(dead)) _dead = [.. dead];
         return reply;
     }
 
@@ -42,7 +44,7 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
             return state.Exchange(report with { SpentAlone = spent }, limits, now, _seen.Uncertainty);
         });
         if (reply is null || reply == NodeReply.NotHeard) return reply;
-        (_alone, _spentAlone, Nodes) = (null, 0, Math.Max(1, _seen.Own!.Nodes.Count));
+        (_alone, _spentAlone, _nodes) = (null, 0, Math.Max(1, _seen.Own!.Nodes.Count));
         return reply;
     }
 

@@ -5,7 +5,8 @@ namespace Gateway.Upstream;
 
 /// <summary>
 /// Calls with an account's credentials: each waits for its place in the account's budget, and is made once more where the
-/// credential was refused and there is another.
+/// credential was refused and there is another. Where all were refused, the answer says whether that is about what was asked
+/// for or about the credentials, as far as it can be found out in time.
 /// </summary>
 internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configuration, TimeProvider clock)
 {
@@ -23,16 +24,34 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
         var entry = await EnterAsync(call, call.Rank);
         if (entry.Permit is not { } permit) return call.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
         var answer = await SendAsync(permit, permit.Credential, send);
-        if (IsRefused(answer)) answer = await MakeWithOthersAsync(call, permit.Credential, answer, send);
+        List<Credential> refused = [permit.Credential];
+        if (IsRefused(answer)) answer = await MakeWithOthersAsync(call, refused, answer, send);
+        if (IsRefused(answer)) answer = await FindCauseAsync(call, refused, answer);
         call.Last = answer;
         return answer;
     }
 
+    private async Task<UpstreamAnswer> FindCauseAsync(AccountCall call, List<Credential> refused, UpstreamAnswer answer)
+    {
+        foreach (var credential in refused)
+        {
+            switch (await call.Gate.FindCauseAsync(credential, PatienceOf(call)))
+            {
+                case RefusalCause.Credential:
+                    continue;
+                case RefusalCause.Job:
+                    return answer with { Fault = UpstreamFault.JobRefused };
+                default:
+                    return answer;
+            }
+        }
+        return UpstreamAnswer.Failed(UpstreamFault.CredentialDead, answer.Status);
+    }
+
     // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
     private async Task<UpstreamAnswer> MakeWithOthersAsync(
-        AccountCall call, Credential first, UpstreamAnswer answer, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
+        AccountCall call, List<Credential> refused, UpstreamAnswer answer, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
     {
-        List<Credential> refused = [first];
         while (IsRefused(answer) && call.Gate.OtherThan(refused) is { } other)
         {
             var again = await EnterAsync(call, CallRank.OtherCredential);
@@ -45,13 +64,15 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
 
     private static bool IsRefused(in UpstreamAnswer answer) => answer is { Fault: UpstreamFault.None, Status: 401 or 403 };
 
-    private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank)
+    private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank) => call.Gate.EnterAsync(rank, call.Team, call.Job, PatienceOf(call));
+
+    private TimeSpan PatienceOf(AccountCall call)
     {
         var options = configuration.Current.Upstream;
         var patience = options.Accounts.GetValueOrDefault(call.Account)?.QueueTimeout ?? TimeSpan.Zero;
         var left = options.Timeout - clock.GetElapsedTime(call.Started);
         var atMost = Least(patience, Least(options.Timeout / 2, left));
-        return call.Gate.EnterAsync(rank, call.Team, call.Job, atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero);
+        return atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero;
     }
 
     private static async Task<UpstreamAnswer> SendAsync(
@@ -73,19 +94,23 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
             var end = EndOf(answer);
             if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
             // If this one is accepted, the one before is dead.
-            return permit.TellAsync(end, credential, isOver, answer.RetryAfter, end == CallEnd.Accepted ? refused : null);
+            var isAccepted = end is CallEnd.Accepted or CallEnd.Missing;
+            return permit.TellAsync(end, credential, isOver, answer.RetryAfter, isAccepted ? refused : null, isUnauthorized: answer.Status == 401);
         }
     }
 
     private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    private static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
+    /// <summary>What an answer says of the account.</summary>
+    public static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
     {
         { Fault: UpstreamFault.CallerGone } => CallEnd.Unknown,
-        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut } or { Status: >= 500 } => CallEnd.Failed,
-        { Status: (>= 200 and < 300) or 304 or 404 } => CallEnd.Accepted,
-        { Status: 401 } => CallEnd.Unauthorized,
-        { Status: 403 } => CallEnd.Refused,
+        { Fault: UpstreamFault.HeaderTooLarge } => CallEnd.Answered,
+        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut or UpstreamFault.NameNotResolved or UpstreamFault.TlsTimedOut
+            or UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } or { Status: >= 500 } => CallEnd.Failed,
+        { Status: (>= 200 and < 300) or 304 } => CallEnd.Accepted,
+        { Status: 404 or 410 } => CallEnd.Missing,
+        { Status: 401 or 403 } => CallEnd.Refused,
         { Status: 429 } => CallEnd.Busy,
         { Status: > 0 } => CallEnd.Answered,
         _ => CallEnd.Unknown,

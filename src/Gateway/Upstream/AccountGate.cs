@@ -9,13 +9,16 @@ namespace Gateway.Upstream;
 /// not too many of them. It asks for all that wait at once, of its <see cref="AccountBook"/>.
 /// </summary>
 internal sealed partial class AccountGate(
-    string account, Accounts accounts, AccountBook book, bool isShared, LiveConfiguration configuration, GatewayMetrics metrics,
-    TimeProvider clock, ILogger<AccountGate> logger)
+    string account, Accounts accounts, AccountBook book, bool isShared, CredentialTrial trials, LiveConfiguration configuration,
+    GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
 {
     private const int LongestLine = 10_000;
 
     // What timers can do, and how long good news can wait.
     private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1), NoHurry = TimeSpan.FromMilliseconds(50);
+
+    // While a trial is under way, perhaps on another node.
+    private static readonly TimeSpan BetweenLooksAtTrial = TimeSpan.FromMilliseconds(25);
 
     // Who sends within this of its permit is in time.
     private static readonly TimeSpan InTime = TimeSpan.FromMilliseconds(5);
@@ -24,8 +27,9 @@ internal sealed partial class AccountGate(
     private readonly Lock _lock = new();
     private readonly WaitingLine _line = new();
     private readonly RetryPromises _promises = new();
-    private readonly CallNews _news = new();
-    private int _underWay;
+    private readonly CallNews _news = new(clock);
+    private readonly List<Doubt> _doubts = [];
+    private readonly Dictionary<string, int> _underWay = new(StringComparer.Ordinal);
     private bool _isPumping, _isDirty, _isKickPlanned, _isStaying;
     private TaskCompletionSource? _nudge;
 
@@ -69,6 +73,22 @@ internal sealed partial class AccountGate(
         var entry = await waiter.Entered.Task;
         metrics.Queued(account, clock.GetElapsedTime(started), entry.Fault);
         return entry;
+    }
+
+    /// <summary>Waits until it is known whether a refusal is about the job or about the credential.</summary>
+    /// <param name="credential">What was refused; the end of that call has been told.</param>
+    /// <param name="patience">How long at most.</param>
+    public async ValueTask<RefusalCause> FindCauseAsync(Credential credential, TimeSpan patience)
+    {
+        var doubt = new Doubt(credential.Fingerprint);
+        lock (_lock) _doubts.Add(doubt);
+        Kick();
+        await ((Task)doubt.Decided.Task).WaitAsync(patience, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_lock)
+        {
+            if (_doubts.Remove(doubt)) doubt.Decided.TrySetResult(RefusalCause.Unknown);
+        }
+        return await doubt.Decided.Task;
     }
 
     /// <summary>Lets the call for a job that is waiting go out at another team's turn, too.</summary>
@@ -124,16 +144,18 @@ internal sealed partial class AccountGate(
     }
 
     /// <summary>Takes note of how a call ended, and of that it did.</summary>
+    /// <param name="team">Whose turn it took.</param>
     /// <param name="news">Null: that was told before.</param>
     /// <param name="isOver">False: it goes on, and holds its place.</param>
-    public async ValueTask LeaveAsync(EndedCall? news, bool isOver)
+    /// <param name="sent">When it was sent, as a timestamp of the clock.</param>
+    public async ValueTask LeaveAsync(string team, EndedCall? news, bool isOver, long sent)
     {
-        var mustBeKnown = news is { End: CallEnd.Busy or CallEnd.Unauthorized } or { Supersedes: not null };
+        var mustBeKnown = news is { End: CallEnd.Busy } or { Supersedes: not null };
         Task? told;
         lock (_lock)
         {
-            if (isOver) _underWay--;
-            if (news is { } some) _news.Add(some);
+            if (isOver && --_underWay[team] == 0) _underWay.Remove(team);
+            if (news is { } some) _news.Add(some, sent);
             told = mustBeKnown ? _news.Told : null;
         }
         if (news is not { } end)
@@ -160,7 +182,7 @@ internal sealed partial class AccountGate(
 
         bool IsUnderWay()
         {
-            lock (_lock) return _isStaying = _underWay > 0;
+            lock (_lock) return _isStaying = _underWay.Count > 0;
         }
     }
 
@@ -207,7 +229,8 @@ internal sealed partial class AccountGate(
             Task? nudge = null;
             lock (_lock)
             {
-                if (!_isDirty && _line.Count == 0) continue;
+                if (!_isDirty && _line.Count == 0 && _doubts.Count == 0) continue;
+                if (_doubts.Count > 0 && wait > BetweenLooksAtTrial) wait = BetweenLooksAtTrial;
                 if (!_isDirty) nudge = (_nudge = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
             // Whoever began this has a call of its own to make.
@@ -221,7 +244,7 @@ internal sealed partial class AccountGate(
         lock (_lock)
         {
             _nudge = null;
-            _isPumping = _isDirty || _line.Count > 0;
+            _isPumping = _isDirty || _line.Count > 0 || _doubts.Count > 0;
             _isDirty = false;
             return _isPumping;
         }
@@ -232,8 +255,11 @@ internal sealed partial class AccountGate(
         var credentials = accounts.CredentialsOf(account);
         NodeReport report;
         TaskCompletionSource? told;
+        Doubt[] doubts;
         lock (_lock)
         {
+            // Those of which this report tells; others may come meanwhile.
+            doubts = [.. _doubts];
             (report, told) = _news.Take(_node, _underWay, _line.Report(), Array.ConvertAll(credentials, one => one.Fingerprint));
         }
         var isHeard = true;
@@ -245,12 +271,15 @@ internal sealed partial class AccountGate(
                 {
                     _news.Forget();
                     TurnAllAway(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
+                    foreach (var doubt in doubts) Decide(doubt, RefusalCause.Unknown);
                 }
                 return TimeSpan.Zero;
             }
-            var reply = await book.AskAsync(report, AccountLimits.Of(options, configuration.Current.Upstream.Timeout));
+            var current = configuration.Current;
+            var teams = current.Teams.Values.Count(team => team.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
+            var reply = await book.AskAsync(report, AccountLimits.Of(options, current.Upstream.Timeout, teams));
             isHeard = reply != NodeReply.NotHeard;
-            if (isHeard) Serve(credentials, report, reply);
+            if (isHeard) Serve(credentials, report, reply, doubts);
             return reply.Wait;
         }
         finally
@@ -269,7 +298,7 @@ internal sealed partial class AccountGate(
         }
     }
 
-    private void Serve(Credential[] credentials, NodeReport report, NodeReply reply)
+    private void Serve(Credential[] credentials, NodeReport report, NodeReply reply, Doubt[] doubts)
     {
         var credential = credentials[reply.Credential];
         // A dead one may have been replaced while that was asked.
@@ -279,21 +308,28 @@ internal sealed partial class AccountGate(
         lock (_lock)
         {
             _news.Heard(report);
+            foreach (var doubt in doubts)
+            {
+                var which = Array.IndexOf(report.Credentials, doubt.Credential);
+                var cause = which < 0 ? RefusalCause.Unknown : reply.Causes[which];
+                if (cause != RefusalCause.Pending) Decide(doubt, cause);
+            }
+            if (reply.TrialJob is { } known) StartTrial(known, credential);
             foreach (var (rank, team) in reply.Granted)
             {
                 var isTrial = reply.AreTrials && rank != CallRank.OtherCredential;
                 // Whoever was meant may have gone; what is granted is granted.
                 if ((_line.Take(rank, team) ?? _line.TakeAny()) is { } waiter)
                 {
-                    _underWay++;
-                    waiter.Entered.TrySetResult(new Entry(new CallPermit(this, credential, isTrial, waiter.Job, clock.GetTimestamp())));
+                    Begin(team);
+                    waiter.Entered.TrySetResult(new Entry(new CallPermit(this, credential, team, waiter.Job, isTrial, clock.GetTimestamp())));
                     continue;
                 }
                 // Nobody makes this call, and the others are to know it.
                 _isDirty = true;
-                if (isTrial) _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true));
+                if (isTrial) _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true), clock.GetTimestamp());
             }
-            if (_underWay > 0 && !_isStaying && isShared)
+            if (_underWay.Count > 0 && !_isStaying && isShared)
             {
                 _isStaying = true;
                 _ = StayAsync();
@@ -306,12 +342,52 @@ internal sealed partial class AccountGate(
         }
     }
 
+    private void Begin(string team) => _underWay[team] = _underWay.GetValueOrDefault(team) + 1;
+
+    private void Decide(Doubt doubt, RefusalCause cause)
+    {
+        if (_doubts.Remove(doubt)) doubt.Decided.TrySetResult(cause);
+    }
+
+    private void StartTrial(string job, Credential credential)
+    {
+        Begin(team: "");
+        _ = TryAsync(job, credential, clock.GetTimestamp());
+    }
+
+    private async Task TryAsync(string job, Credential credential, long permitted)
+    {
+        var (workflow, name) = job.IndexOf('/', StringComparison.Ordinal) is > 0 and var at ? (job[..at], job[(at + 1)..]) : ("", "");
+        var isJob = JobAddress.TryCreate(workflow, name, out var address);
+        var permit = new CallPermit(this, credential, team: "", address, isTrial: true, permitted, isOfKnownJob: true);
+        var answer = UpstreamAnswer.Failed(UpstreamFault.CallerGone);
+        try
+        {
+            await Task.Yield();
+            permit.GoOut();
+            if (isJob) answer = await trials.MakeAsync(address, credential);
+        }
+        finally
+        {
+            await permit.EndAsync(AccountCalls.EndOf(answer), credential, answer.RetryAfter, isUnauthorized: answer.Status == 401);
+        }
+    }
+
     private bool AreStill(Credential[] credentials) =>
         accounts.CredentialsOf(account).Select(one => one.Fingerprint).SequenceEqual(credentials.Select(one => one.Fingerprint), StringComparer.Ordinal);
 
     private async Task LookLaterAsync()
     {
         if (await Credentials.WaitForLookAsync()) Kick();
+    }
+
+    /// <summary>A caller that waits to know what a refusal is about.</summary>
+    private sealed class Doubt(string credential)
+    {
+        /// <summary>The fingerprint of what was refused.</summary>
+        public string Credential => credential;
+
+        public TaskCompletionSource<RefusalCause> Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     [LoggerMessage(LogLevel.Error, "Calls of account {Account} could not be let through")]

@@ -11,13 +11,15 @@ internal sealed class AccountGates
     private readonly ConcurrentDictionary<string, AccountGate> _all = new(StringComparer.Ordinal);
     private readonly Func<string, AccountGate> _make;
 
-    public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, LiveConfiguration configuration,
-        GatewayMetrics metrics, TimeProvider clock, SteadyClock steady, ILogger<AccountGate> logger)
+    public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, CredentialTrial trials,
+        LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock, SteadyClock steady,
+        ILogger<AccountGate> logger)
     {
         // Whoever shares a Redis goes by its time, which cannot be replaced.
         var (time, steadily) = shared.IsConfigured ? (TimeProvider.System, new SteadyClock(TimeProvider.System)) : (clock, steady);
         _make = account => new AccountGate(
-            account, accounts, new AccountBook(account, shared, nodes, steadily), shared.IsConfigured, configuration, metrics, time, logger);
+            account, accounts, new AccountBook(account, shared, nodes, steadily), shared.IsConfigured, trials, configuration,
+            metrics, time, logger);
         metrics.ObserveAccounts(_all);
         shared.Returned += () =>
         {

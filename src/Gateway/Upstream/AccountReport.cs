@@ -21,7 +21,7 @@ internal enum CallEnd
     /// <summary>Nothing was sent, or there is nothing to learn from it.</summary>
     Unknown,
 
-    /// <summary>The upstream took the credential: 2xx, 304 or 404.</summary>
+    /// <summary>The upstream accepted the credential and gave what was asked for: 2xx or 304.</summary>
     Accepted,
 
     /// <summary>The upstream is there, and that is all there is to learn: 400, or what makes no sense.</summary>
@@ -30,13 +30,13 @@ internal enum CallEnd
     /// <summary>5xx, no answer in time, or no connection.</summary>
     Failed,
 
-    /// <summary>401.</summary>
-    Unauthorized,
+    /// <summary>The upstream accepted the credential, and has nothing of that name: 404 or 410.</summary>
+    Missing,
 
-    /// <summary>403: this job, or the credential.</summary>
+    /// <summary>401 or 403: the upstream refuses this job, or the credential.</summary>
     Refused,
 
-    /// <summary>Another credential was refused the same job: it is the job.</summary>
+    /// <summary>The upstream refused the same job to a second credential.</summary>
     RefusedTwice,
 
     /// <summary>429.</summary>
@@ -45,10 +45,24 @@ internal enum CallEnd
 
 /// <summary>What all nodes together may ask of the upstream with one account.</summary>
 /// <param name="CallTime">No call lasts longer.</param>
-internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequests, TimeSpan CallTime)
+/// <param name="Teams">How many teams are configured to use the account.</param>
+internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequests, TimeSpan CallTime, int Teams = 1)
 {
-    public static AccountLimits Of(AccountOptions options, TimeSpan timeout) => new(
-        new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests, timeout + TimeSpan.FromSeconds(1));
+    // A team may hold this many times as many calls as are left free once it has them.
+    private const int HeldForEachFree = 3;
+
+    public static AccountLimits Of(AccountOptions options, TimeSpan timeout, int teams) => new(
+        new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests, timeout + TimeSpan.FromSeconds(1), teams);
+
+    /// <summary>
+    /// Whether a team may have one more call under way. The bound falls as places get short, so that no team takes the last
+    /// ones, and all teams that want more than their share end up with the same (a dynamic threshold). A team with no call
+    /// under way may take any free place, and a team that has the account to itself may take all of them.
+    /// </summary>
+    /// <param name="held">Calls that the team has under way.</param>
+    /// <param name="free">Places that nobody holds.</param>
+    public bool MayTakePlace(int held, long free) =>
+        free > 0 && (Teams <= 1 || held == 0 || held + 1 <= HeldForEachFree * (free - 1));
 
     /// <summary>The share of one of several nodes that cannot ask each other.</summary>
     public AccountLimits Share(int nodes) =>
@@ -60,12 +74,25 @@ internal readonly record struct WaitingCalls(CallRank Rank, string Team, int Cou
 
 /// <summary>A call that is over.</summary>
 /// <param name="Credential">The fingerprint of what it was made with.</param>
-/// <param name="Job">Of <see cref="CallEnd.Refused"/>: a number that stands for the job.</param>
+/// <param name="Job">A number that stands for the job, the same on each node.</param>
 /// <param name="IsTrial">Whether it was the one call that was let through.</param>
 /// <param name="RetryAfter">Of <see cref="CallEnd.Busy"/>: as the upstream gave it.</param>
 /// <param name="Supersedes">The fingerprint of the credential that was refused where this one was accepted.</param>
 internal readonly record struct EndedCall(
-    CallEnd End, string Credential, int Job = 0, bool IsTrial = false, TimeSpan? RetryAfter = null, string? Supersedes = null);
+    CallEnd End, string Credential, int Job = 0, bool IsTrial = false, TimeSpan? RetryAfter = null, string? Supersedes = null)
+{
+    /// <summary>The job, as <c>workflow/job</c>; null where something other than a job was asked for.</summary>
+    public string? Address { get; init; }
+
+    /// <summary>Whether it was a trial with a job that worked before, which no caller asked for.</summary>
+    public bool IsOfKnownJob { get; init; }
+
+    /// <summary>Of <see cref="CallEnd.Refused"/>: whether it was a 401.</summary>
+    public bool IsUnauthorized { get; init; }
+
+    /// <summary>How long ago the call was sent, in microseconds.</summary>
+    public double Age { get; init; }
+}
 
 /// <summary>What a node tells of its calls, and asks for.</summary>
 /// <param name="UnderWay">Calls that this node has under way.</param>
@@ -74,6 +101,9 @@ internal readonly record struct EndedCall(
 internal sealed record NodeReport(
     string Node, int UnderWay, WaitingCalls[] Waiting, EndedCall[] Ended, string[] Credentials, int SpentAlone = 0)
 {
+    /// <summary>Calls that this node has under way, by the team whose turn they took.</summary>
+    public IReadOnlyDictionary<string, int> UnderWayByTeam { get; init; } = new Dictionary<string, int>();
+
     /// <summary>The longest that a call took to go out, for the machine is busy: the budget counts from then.</summary>
     public TimeSpan Late { get; init; }
 
@@ -95,4 +125,26 @@ internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, int
 {
     /// <summary>Nothing was changed, and the node is to tell it again.</summary>
     public static readonly NodeReply NotHeard = new([], 0, CredentialStanding.Fine, AreTrials: false, Closed: null, TimeSpan.Zero);
+
+    /// <summary>A job that worked before, as <c>workflow/job</c>: the node asks for it now with the credential, as a trial. Null: no trial.</summary>
+    public string? TrialJob { get; init; }
+
+    /// <summary>For each of the node's credentials, what the last refusal was about.</summary>
+    public RefusalCause[] Causes { get; init; } = [];
+}
+
+/// <summary>What a refusal of the upstream (401 or 403) is about.</summary>
+internal enum RefusalCause
+{
+    /// <summary>No trial is possible: it may be the job or the credential.</summary>
+    Unknown,
+
+    /// <summary>A trial decides about it.</summary>
+    Pending,
+
+    /// <summary>The job: the upstream accepts the credential for others.</summary>
+    Job,
+
+    /// <summary>The credential: it is dead.</summary>
+    Credential,
 }

@@ -48,7 +48,7 @@ internal sealed class AccountState
         ChangedAt = now;
         Health.Bound(now);
         Restored = limits.Budget.Take(Restored, now, report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval);
-        foreach (var replaced in report.Replaced) Health.Dead.Remove(replaced);
+        foreach (var replaced in report.Replaced) Health.Forgive(replaced);
         foreach (var call in report.Ended) Health.Note(call, report.Credentials, now, uncertainty);
         Register(report, limits, now);
         // The first that is not known to be dead, else the last.
@@ -56,16 +56,38 @@ internal sealed class AccountState
         while (used < report.Credentials.Length - 1 && Health.Dead.Contains(report.Credentials[used])) used++;
         var credential = report.Credentials[used];
 
+        var trialJob = StartTrial(report.Node, credential, limits, now);
         var granted = new List<(CallRank, string)>();
         var closed = Health.ClosedFor(credential, now);
         var trial = Health.NextTrial(credential, hasOther: used < report.Credentials.Length - 1, now);
         var onlyOther = Health.IsInDoubt(credential, now) || trial > now;
-        if (closed?.Reason != UpstreamFault.Paused) Grant(report.Node, limits, now, granted, onlyOther, isSuspect: Health.IsSuspect(credential), atMost: trial is null ? int.MaxValue : 1);
+        // Jobs that are refused or fail are read first for ever: they are not to be all that is tried.
+        var byRank = !Health.IsHalfOpen(credential) && !Health.Circuit.IsOpen;
+        var isHeldBack = false;
+        if (closed?.Reason != UpstreamFault.Paused)
+        {
+            isHeldBack = Grant(report.Node, limits, now, granted, onlyOther, byRank, atMost: trial is null ? int.MaxValue : 1);
+        }
 
         var isTrial = trial is not null && granted.Exists(call => call.Item1 != CallRank.OtherCredential);
         if (isTrial) Health.Try(credential, now);
         Order.Prune();
-        return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed, Wait(limits, closed, trial, onlyOther, now));
+        return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed, Wait(limits, closed, trial, onlyOther || isHeldBack, now))
+        {
+            TrialJob = trialJob,
+            Causes = Array.ConvertAll(report.Credentials, one => Health.CauseOf(one, now)),
+        };
+    }
+
+    // A trial with a job that worked before takes part in the budget, and goes before callers' calls.
+    private string? StartTrial(string node, string credential, AccountLimits limits, double now)
+    {
+        var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - UnderWay());
+        if (room <= 0 || Health.TrialJob(credential, isWaiting: ClaimsFor(node, onlyOther: false, now).Count > 0, now) is not { } job) return null;
+        Health.TryKnownJob(credential, now);
+        Restored = limits.Budget.Take(Restored, now, 1);
+        Nodes[node] = Nodes[node] with { UnderWay = Nodes[node].UnderWay + 1 };
+        return job;
     }
 
     // The clock was set back since the last change: what was to come then comes as soon as it was to.
@@ -79,7 +101,10 @@ internal sealed class AccountState
     private void Register(NodeReport report, AccountLimits limits, double now)
     {
         Nodes[report.Node] = new NodeCalls(
-            report.UnderWay, now + limits.CallTime.TotalMicroseconds, report.Waiting, report.Waiting.Length == 0 ? 0 : now + WaitingStay);
+            report.UnderWay, now + limits.CallTime.TotalMicroseconds, report.Waiting, report.Waiting.Length == 0 ? 0 : now + WaitingStay)
+        {
+            Teams = new Dictionary<string, int>(report.UnderWayByTeam, StringComparer.Ordinal),
+        };
         foreach (var (node, calls) in Nodes)
         {
             // One from another clock would stay for ever.
@@ -88,29 +113,44 @@ internal sealed class AccountState
         }
     }
 
-    private void Grant(string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, bool isSuspect, int atMost)
+    /// <returns>Whether calls are left that wait for their team's share of the calls under way.</returns>
+    private bool Grant(
+        string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, bool byRank, int atMost)
     {
-        var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - UnderWay());
-        if (room <= 0) return;
+        var free = limits.MaxConcurrentRequests - UnderWay();
+        var room = Math.Min(limits.Budget.Available(Restored, now), free);
+        if (room <= 0) return false;
         var claims = ClaimsFor(node, onlyOther, now);
-        if (claims.Count == 0) return;
+        if (claims.Count == 0) return false;
+        var held = UnderWayByTeam();
         // What is another node's turn is left for it.
         var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Order : Order.Copy();
-        // Refused jobs are read first for ever: they are not to be all that is tried.
-        while (room-- > 0 && ahead.Choose(claims, byRank: !isSuspect) is >= 0 and var best)
+        while (room-- > 0)
         {
+            foreach (var waiting in claims)
+            {
+                waiting.IsHeldBack = waiting.Rank != CallRank.OtherCredential && !limits.MayTakePlace(held.GetValueOrDefault(waiting.Team), free);
+            }
+            if (ahead.Choose(claims, byRank) is not (>= 0 and var best)) break;
             var claim = claims[best];
             if (claim.Rank != CallRank.OtherCredential && atMost-- <= 0) break;
             claim.Left--;
-            var refreshesWait = claims.Exists(other => other is { Rank: CallRank.Refresh, Left: > 0 });
+            free--;
+            held[claim.Team] = held.GetValueOrDefault(claim.Team) + 1;
+            var refreshesWait = claims.Exists(other => other is { Rank: CallRank.Refresh, MayGo: true });
             ahead.Serve(claim, refreshesWait);
             if (!claim.IsOurs) continue;
             if (ahead != Order) Order.ServeAhead(claim, refreshesWait, claims);
             granted.Add((claim.Rank, claim.Team));
         }
         Restored = limits.Budget.Take(Restored, now, granted.Count);
-        if (granted.Count == 0) return;
-        var (ours, waiting) = (Nodes[node], new WaitingCalls[Nodes[node].Waiting.Length]);
+        if (granted.Count > 0) Nodes[node] = WithGranted(Nodes[node], granted);
+        return claims.Exists(claim => claim is { IsOurs: true, IsHeldBack: true, Left: > 0 });
+    }
+
+    private static NodeCalls WithGranted(NodeCalls ours, List<(CallRank Rank, string Team)> granted)
+    {
+        var waiting = new WaitingCalls[ours.Waiting.Length];
         for (var i = 0; i < waiting.Length; i++)
         {
             // The others are not to leave anything to calls that go out now.
@@ -120,7 +160,9 @@ internal sealed class AccountState
                 if ((rank, team) == (waiting[i].Rank, waiting[i].Team)) waiting[i] = waiting[i] with { Count = waiting[i].Count - 1 };
             }
         }
-        Nodes[node] = ours with { UnderWay = ours.UnderWay + granted.Count, Waiting = waiting };
+        var teams = new Dictionary<string, int>(ours.Teams ?? [], StringComparer.Ordinal);
+        foreach (var (_, team) in granted) teams[team] = teams.GetValueOrDefault(team) + 1;
+        return ours with { UnderWay = ours.UnderWay + granted.Count, Waiting = waiting, Teams = teams };
     }
 
     // What all nodes have waiting, as far as it may go out.
@@ -145,16 +187,30 @@ internal sealed class AccountState
         return all;
     }
 
-    private TimeSpan Wait(AccountLimits limits, Closed? closed, double? trial, bool onlyOther, double now)
+    private Dictionary<string, int> UnderWayByTeam()
+    {
+        var all = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var calls in Nodes.Values)
+        {
+            foreach (var (team, count) in calls.Teams ?? []) all[team] = all.GetValueOrDefault(team) + count;
+        }
+        return all;
+    }
+
+    private TimeSpan Wait(AccountLimits limits, Closed? closed, double? trial, bool isHeldBack, double now)
     {
         if (closed?.Reason == UpstreamFault.Paused) return TimeSpan.FromMicroseconds(closed.Value.Until - now);
         var forPermit = limits.Budget.Wait(Restored, now);
         if (forPermit > TimeSpan.Zero) return forPermit;
         if (trial > now) return TimeSpan.FromMicroseconds(Math.Min(trial.Value - now, Poll.TotalMicroseconds));
-        return onlyOther || UnderWay() >= limits.MaxConcurrentRequests ? Poll : Yield;
+        return isHeldBack || UnderWay() >= limits.MaxConcurrentRequests ? Poll : Yield;
     }
 
     /// <summary>The calls of one node.</summary>
     /// <param name="Until">By then those under way have ended, also where the node has died.</param>
-    internal sealed record NodeCalls(int UnderWay, double Until, WaitingCalls[] Waiting, double WaitingUntil);
+    internal sealed record NodeCalls(int UnderWay, double Until, WaitingCalls[] Waiting, double WaitingUntil)
+    {
+        /// <summary>Those under way, by the team whose turn they took; null: a node that does not tell.</summary>
+        public Dictionary<string, int>? Teams { get; init; }
+    }
 }

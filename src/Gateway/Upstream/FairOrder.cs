@@ -30,7 +30,7 @@ internal sealed class FairOrder
         var best = -1;
         for (var i = 0; i < claims.Count; i++)
         {
-            if (claims[i].Left == 0) continue;
+            if (!claims[i].MayGo) continue;
             if (claims[i].Rank != rank && (byRank || rank == CallRank.OtherCredential)) continue;
             if (best < 0 || IsBefore(claims[i], claims[best])) best = i;
         }
@@ -52,7 +52,7 @@ internal sealed class FairOrder
         Serve(claim, refreshesWait);
         foreach (var other in claims)
         {
-            if (other.IsOurs || other.Count == 0 || other.Rank != claim.Rank) continue;
+            if (other.IsOurs || other.IsHeldBack || other.Count == 0 || other.Rank != claim.Rank) continue;
             Virtual = Math.Min(Virtual, Math.Max(before, Served.GetValueOrDefault(other.Team)));
         }
     }
@@ -72,7 +72,7 @@ internal sealed class FairOrder
         var refreshesWait = false;
         foreach (var claim in claims)
         {
-            if (claim.Left == 0) continue;
+            if (!claim.MayGo) continue;
             if (first is null || claim.Rank < first) first = claim.Rank;
             refreshesWait |= claim.Rank == CallRank.Refresh;
         }
@@ -92,5 +92,10 @@ internal sealed class FairOrder
     internal sealed record Claim(CallRank Rank, string Team, bool IsOurs, int Count)
     {
         public int Left { get; set; } = Count;
+
+        /// <summary>Whether the team has its share of the calls under way: others go first, whatever the turn.</summary>
+        public bool IsHeldBack { get; set; }
+
+        public bool MayGo => Left > 0 && !IsHeldBack;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using Gateway.Operations;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
@@ -12,6 +13,9 @@ namespace Gateway.Upstream;
 internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger)
 {
+    // Set once the upstream has taken the connection that was made for a request; the TLS handshake is still to come.
+    private static readonly HttpRequestOptionsKey<bool> IsConnected = new("Gateway.IsConnected");
+
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2), Silence = TimeSpan.FromSeconds(2);
 
     public HttpMessageInvoker CreateClient() =>
@@ -20,7 +24,9 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
         base.ConfigureHandler(context, handler);
+        // Within this are the name's look-up, the connection and the TLS handshake.
         handler.ConnectTimeout = ConnectTimeout;
+        handler.ConnectCallback = ConnectAsync;
         // An address that moved is found again.
         handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
         handler.MaxResponseHeadersLength = 32;
@@ -29,6 +35,22 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
         handler.KeepAlivePingDelay = Silence;
         handler.KeepAlivePingTimeout = Silence;
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(context.DnsEndPoint, cancellation);
+            context.InitialRequestMessage.Options.Set(IsConnected, true);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>
@@ -68,7 +90,9 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
             {
                 // The handler gives up on connecting by a cancellation of its own.
                 metrics.UpstreamCalled(status: 0);
-                throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
+                throw request.Options.TryGetValue(IsConnected, out _)
+                    ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The TLS handshake took too long.", e)
+                    : new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }
             catch (Exception)
             {

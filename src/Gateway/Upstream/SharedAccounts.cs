@@ -83,24 +83,42 @@ internal sealed class SharedAccounts(RedisConnection redis)
         return NodeReply.NotHeard;
     }
 
-    /// <summary>An account as this node has seen it last, and when that was.</summary>
+    /// <summary>
+    /// An account as this node has seen it last, and when that was. One thread at a time asks Redis and writes here; any
+    /// thread may read <see cref="Now"/>, <see cref="Uncertainty"/> and <see cref="Own"/>.
+    /// </summary>
     internal sealed class LastSeen
     {
         private byte[] _json = [];
-        private double _redisTime;
-        private long _askedAt, _seenAt = Stopwatch.GetTimestamp();
+        private volatile AccountState? _own;
+        // Replaced as a whole, so that no reader combines the time of one answer with the arrival of another.
+        private volatile Reading _reading = new(RedisTime: 0, AskedAt: 0, SeenAt: Stopwatch.GetTimestamp());
 
         /// <summary>At first, one that there is none of. What is not ours need not be text.</summary>
         public RedisValue Version { get; private set; } = "?";
 
         /// <summary>The account after this node's last change; null before the first.</summary>
-        public AccountState? Own { get; private set; }
+        public AccountState? Own => _own;
 
         /// <summary>What time it is for Redis, at the least: so nothing is thought to have come back before it has.</summary>
-        public double Now => _redisTime + Stopwatch.GetElapsedTime(_seenAt).TotalMicroseconds;
+        public double Now
+        {
+            get
+            {
+                var reading = _reading;
+                return reading.RedisTime + Stopwatch.GetElapsedTime(reading.SeenAt).TotalMicroseconds;
+            }
+        }
 
         /// <summary>By how much it may be later there: what its last answer took. In microseconds.</summary>
-        public double Uncertainty => _askedAt == 0 ? 0 : Stopwatch.GetElapsedTime(_askedAt, _seenAt).TotalMicroseconds;
+        public double Uncertainty
+        {
+            get
+            {
+                var reading = _reading;
+                return reading.AskedAt == 0 ? 0 : Stopwatch.GetElapsedTime(reading.AskedAt, reading.SeenAt).TotalMicroseconds;
+            }
+        }
 
         /// <summary>The account; what others have lost of what this node knows, it has again.</summary>
         public AccountState Read()
@@ -116,8 +134,10 @@ internal sealed class SharedAccounts(RedisConnection redis)
 
         public void Keep(string version, byte[] json, AccountState own, double time, long asked)
         {
-            (Version, _json, Own) = (version, json, own);
+            (Version, _json) = (version, json);
             Look(time, asked);
+            // Who sees it sees a time, too.
+            _own = own;
         }
 
         public void Keep(byte[] held, double time, long asked)
@@ -136,7 +156,11 @@ internal sealed class SharedAccounts(RedisConnection redis)
             return true;
         }
 
-        private void Look(double time, long asked) => (_redisTime, _askedAt, _seenAt) = (time, asked, Stopwatch.GetTimestamp());
+        private void Look(double time, long asked) => _reading = new(time, asked, SeenAt: Stopwatch.GetTimestamp());
+
+        /// <param name="RedisTime">What time it was for Redis, in microseconds since 1970.</param>
+        /// <param name="AskedAt">When Redis was asked, and <paramref name="SeenAt"/> when it answered: timestamps of this process.</param>
+        private sealed record Reading(double RedisTime, long AskedAt, long SeenAt);
 
         // What is not an account is none.
         private AccountState? Parse()

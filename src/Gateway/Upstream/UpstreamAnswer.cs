@@ -19,6 +19,8 @@ internal enum UpstreamFault
 
     /// <summary>The upstream takes none of the account's credentials; nothing was sent.</summary>
     CredentialDead,
+
+    /// <summary>No connection, or one that ended before an answer came.</summary>
     Unreachable,
     TimedOut,
 
@@ -36,11 +38,31 @@ internal enum UpstreamFault
 
     /// <summary>The body came in a content coding, though none was accepted.</summary>
     Encoded,
+
+    // Nodes of several versions share these by number: new ones come last.
+
+    /// <summary>401 or 403, about this request: the upstream accepts the credential for others.</summary>
+    JobRefused,
+
+    /// <summary>The upstream's name is not known, or cannot be looked up.</summary>
+    NameNotResolved,
+
+    /// <summary>The upstream took the connection, and the TLS handshake was not over in time.</summary>
+    TlsTimedOut,
+
+    /// <summary>The TLS handshake failed, for the upstream's certificate say.</summary>
+    TlsFailed,
+
+    /// <summary>What the upstream sent is not HTTP.</summary>
+    ProtocolError,
+
+    /// <summary>The header fields of the answer are larger than 32 KiB.</summary>
+    HeaderTooLarge,
 }
 
 /// <summary>What the upstream said to one fetch.</summary>
 /// <param name="Status">0 where there was no answer.</param>
-/// <param name="Body">The bytes of a 200; of a 400, 403 or 404 the <c>error</c> object alone, or nothing.</param>
+/// <param name="Body">The bytes of a 200; of a 400, 401, 403, 404, 410 or 451 the <c>error</c> object alone, or nothing.</param>
 /// <param name="RetryAfter">As the upstream gave it, or where nothing was sent, when to ask again; null: no word of it.</param>
 internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
 {

@@ -63,12 +63,12 @@ internal sealed class UpstreamClient(
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            return UpstreamAnswer.Failed(status == 0 ? UpstreamFault.Unreachable : UpstreamFault.CutShort, status);
+            return UpstreamAnswer.Failed(status == 0 ? UpstreamErrors.FaultOf(e) : UpstreamFault.CutShort, status);
         }
     }
 
     // These headers and no others; HTTP/2 where the upstream offers it in the TLS handshake.
-    private static HttpRequestMessage RequestFor(Uri baseAddress, JobAddress job, Credential credential)
+    internal static HttpRequestMessage RequestFor(Uri baseAddress, JobAddress job, Credential credential)
     {
         var address = $"{baseAddress.AbsoluteUri.TrimEnd('/')}/v0/workflows/{job.Workflow}/jobs/{job.Job}";
         var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address))

@@ -8,11 +8,11 @@ internal static class UpstreamErrors
 {
     private const int MaxErrorBytes = 64 * 1024;
 
-    /// <summary>What an answer that is no 200 says: of a 400, 403 or 404 the error object, of any other when to come back.</summary>
+    /// <summary>What an answer that is no 200 says: of a refusal (400, 401, 403, 404, 410, 451) the error object, of any other when to come back.</summary>
     public static async Task<UpstreamAnswer> ReadAsync(HttpResponseMessage response, Credential credential, TimeProvider clock, CancellationToken cancellation)
     {
         var status = (int)response.StatusCode;
-        if (status is not (400 or 403 or 404)) return new UpstreamAnswer(status, [], RetryAfter(response.Headers, clock), UpstreamFault.None);
+        if (status is not (400 or 401 or 403 or 404 or 410 or 451)) return new UpstreamAnswer(status, [], RetryAfter(response.Headers, clock), UpstreamFault.None);
         var error = await ReadErrorAsync(response.Content, cancellation);
         return new UpstreamAnswer(status, credential.IsIn(error) ? [] : error, null, UpstreamFault.None);
     }
@@ -35,8 +35,21 @@ internal static class UpstreamErrors
         }
     }
 
-    // Capped here, for whoever goes by it. A date is by the upstream's clock, which says what time it is now as well.
-    private static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider clock)
+    /// <summary>What kept an answer from coming.</summary>
+    public static UpstreamFault FaultOf(Exception? failure) => (failure as HttpRequestException)?.HttpRequestError switch
+    {
+        HttpRequestError.NameResolutionError => UpstreamFault.NameNotResolved,
+        HttpRequestError.SecureConnectionError when failure.InnerException is OperationCanceledException => UpstreamFault.TlsTimedOut,
+        // A connection that ends within the handshake is one that ends.
+        HttpRequestError.SecureConnectionError when failure.InnerException is not IOException => UpstreamFault.TlsFailed,
+        HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
+        HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,
+        _ => UpstreamFault.Unreachable,
+    };
+
+    /// <summary>When the upstream wants to be asked again, five minutes at most; null: no word of it.</summary>
+    /// <remarks>A date is by the upstream's clock, which the <c>Date</c> field of the same answer tells.</remarks>
+    public static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider clock)
     {
         var asked = headers.RetryAfter is { } field ? field.Delta ?? field.Date - (headers.Date ?? clock.GetUtcNow()) : null;
         return asked > UpstreamAnswer.LongestRetryAfter ? UpstreamAnswer.LongestRetryAfter : asked;

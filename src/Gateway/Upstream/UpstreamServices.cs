@@ -9,6 +9,7 @@ internal static class UpstreamServices
         services.AddSingleton<SharedAccounts>();
         services.AddSingleton<AccountGates>();
         services.AddSingleton<OutboundChain>();
+        services.AddSingleton<CredentialTrial>();
         services.AddSingleton<AccountCalls>();
         services.AddSingleton<UpstreamClient>();
     }

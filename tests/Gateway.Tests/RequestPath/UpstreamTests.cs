@@ -33,6 +33,7 @@ public sealed class UpstreamTests
     [InlineData(502, HttpStatusCode.BadGateway, "/problems/upstream-failed", 3)]
     [InlineData(503, HttpStatusCode.ServiceUnavailable, "/problems/upstream-unavailable", 3)]
     [InlineData(504, HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", 3)]
+    [InlineData(408, HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", 1)]
     [InlineData(302, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
     [InlineData(418, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
     public async Task What_else_the_upstream_says_becomes_a_problem_of_the_gateway(int said, HttpStatusCode status, string type, int calls)
@@ -46,6 +47,36 @@ public sealed class UpstreamTests
         Assert.Equal(type, await BoundTests.ProblemTypeAsync(answer));
         Assert.Equal(status == HttpStatusCode.ServiceUnavailable, answer.Headers.RetryAfter is not null);
         Assert.Equal(calls, world.Upstream.Ledger.Total);
+    }
+
+    [Theory]
+    [InlineData(410, "/problems/upstream-gone")]
+    [InlineData(451, "/problems/upstream-legal")]
+    public async Task A_final_answer_of_the_upstream_goes_to_the_caller_and_stands_for_as_long_as_a_404(int said, string type)
+    {
+        await using var world = await World.StopClockAsync();
+        using var running = await world.GetAsync("run-300");
+        world.Clock!.Advance(TimeSpan.FromSeconds(3));
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = said });
+        world.Upstream.Ledger.Clear();
+
+        foreach (var job in (string[])["run-300", "finished-1"])
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                using var answer = await world.GetAsync(job);
+                Assert.Equal(said, (int)answer.StatusCode);
+                var problem = await BoundTests.ProblemAsync(answer);
+                Assert.Equal(type, problem.GetProperty("type").GetString());
+                Assert.NotEmpty(problem.GetProperty("error").GetProperty("code").GetString()!);
+                Assert.Null(answer.Headers.RetryAfter);
+            }
+            Assert.Equal(1, world.Upstream.Ledger.CallsFor(job));
+        }
+        world.Clock.Advance(TimeSpan.FromSeconds(1));
+        world.Upstream.Faults.Clear();
+        using var back = await world.GetAsync("run-300");
+        Assert.Equal(HttpStatusCode.OK, back.StatusCode);
     }
 
     [Fact]
@@ -100,6 +131,8 @@ public sealed class UpstreamTests
     [InlineData(400)]
     [InlineData(403)]
     [InlineData(404)]
+    [InlineData(410)]
+    [InlineData(451)]
     public async Task An_error_that_echoes_the_credential_loses_its_error_object(int status)
     {
         await using var world = await World.StartAsync();

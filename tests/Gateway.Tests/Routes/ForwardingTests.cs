@@ -188,6 +188,8 @@ public sealed class ForwardingTests
     [InlineData(403, "403 /problems/upstream-forbidden E7")]
     [InlineData(404, "404 /problems/upstream-not-found E7")]
     [InlineData(401, "503 /problems/upstream-credential-refused")]
+    [InlineData(410, "410 /problems/upstream-gone E7")]
+    [InlineData(451, "451 /problems/upstream-legal E7")]
     [InlineData(302, "502 /problems/upstream-invalid")]
     [InlineData(418, "502 /problems/upstream-invalid")]
     [InlineData(429, "503 https://iana.org/assignments/http-problem-types#temporary-reduced-capacity")]

@@ -294,6 +294,7 @@ public sealed class AccountGateTests
             ["ConnectionStrings:Redis"] = redis == 0 ? "" : $"127.0.0.1:{redis}",
             ["Redis:Timeout"] = "00:00:05",
             ["Upstream:Accounts:other:Credential"] = Canary.Credential,
+            ["Upstream:BaseAddress"] = "http://127.0.0.1:9",
             [Account + "Credential"] = Canary.Credential,
             [Account + "RequestsPerSecond"] = FormattableString.Invariant($"{perSecond}"),
             [Account + "Burst"] = $"{burst}",
@@ -304,8 +305,10 @@ public sealed class AccountGateTests
         var connection = new RedisConnection(live, NullLogger<RedisConnection>.Instance);
         if (redis > 0) connection.Found();
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        var gates = new AccountGates(new Accounts(live, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection), live,
-            new GatewayMetrics(meters), _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
+        var metrics = new GatewayMetrics(meters);
+        var chain = new OutboundChain(metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
+        var gates = new AccountGates(new Accounts(live, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection),
+            new CredentialTrial(chain, live, _clock), live, metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");
         return (gate, settings);
     }

@@ -55,15 +55,115 @@ public sealed class AccountHealthTests
     [Theory]
     [InlineData(0, 9, false)]
     [InlineData(0, 10, true)]
-    [InlineData(5, 5, true)]
-    [InlineData(6, 5, false)]
+    [InlineData(5, 5, false)]
+    [InlineData(5, 9, false)]
+    [InlineData(10, 10, true)]
     [InlineData(50, 49, false)]
     [InlineData(50, 50, true)]
-    public void The_circuit_opens_when_half_of_ten_calls_or_more_have_failed(int good, int bad, bool opens)
+    public void The_circuit_opens_when_half_of_the_calls_have_failed_of_ten_jobs_in_a_row(int good, int bad, bool opens)
     {
         Note(CallEnd.Accepted, good);
-        Note(CallEnd.Failed, bad);
+        Fail(bad);
         Assert.Equal(opens, _health.Circuit.IsOpen);
+    }
+
+    [Fact]
+    public void One_broken_job_never_opens_it_however_often_it_is_asked_for()
+    {
+        for (var i = 0; i < 500; i++)
+        {
+            Note(CallEnd.Failed, job: 7);
+            _now += 0.2 * Second;
+        }
+        Assert.False(_health.Circuit.IsOpen);
+    }
+
+    [Fact]
+    public void While_other_jobs_are_accepted_it_does_not_open() => Gen.Select(Gen.Int[0, 30], Gen.Double[0, Second]).Array[1, 300].Sample(calls =>
+    {
+        var (health, now) = (new AccountHealth(), Start);
+        foreach (var (job, later) in calls)
+        {
+            now += later;
+            // Every fifth call is of a job that is well.
+            health.Note(new EndedCall(job % 5 == 0 ? CallEnd.Accepted : CallEnd.Failed, "key", job), ["key"], now);
+            for (var one = 1; one <= 4; one++) health.Note(new EndedCall(CallEnd.Failed, "key", 100 + one), ["key"], now);
+            health.Note(new EndedCall(CallEnd.Accepted, "key", 99), ["key"], now);
+            Assert.False(health.Circuit.IsOpen);
+        }
+    });
+
+    [Theory]
+    [InlineData(nameof(CallEnd.Failed), true)]
+    [InlineData(nameof(CallEnd.Accepted), false)]
+    [InlineData(nameof(CallEnd.Missing), false)]
+    [InlineData(nameof(CallEnd.Busy), false)]
+    public void Where_a_job_is_known_that_worked_a_trial_with_it_decides_also_where_few_jobs_are_asked_for(string end, bool opens)
+    {
+        Accept("survey/one");
+        for (var i = 0; i < 10; i++) Note(CallEnd.Failed, job: i % 2);
+        Assert.False(_health.Circuit.IsOpen);
+        Assert.Equal("survey/one", TryKnown());
+
+        NoteTrial(Enum.Parse<CallEnd>(end), "survey/one");
+
+        Assert.Equal(opens, _health.Circuit.IsOpen);
+    }
+
+    [Fact]
+    public void Jobs_that_failed_while_a_trial_was_answered_cost_no_further_trial_for_ten_seconds()
+    {
+        Accept("survey/one");
+        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 5);
+        TryKnown();
+        NoteTrial(CallEnd.Accepted, "survey/one");
+        for (var second = 1; second <= 9; second++)
+        {
+            _now += Second;
+            for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 5);
+            Assert.Null(TryKnown());
+        }
+        _now += 2 * Second;
+        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 5);
+        Assert.Equal("survey/one", TryKnown());
+    }
+
+    [Fact]
+    public void A_job_that_fails_itself_is_no_trial()
+    {
+        Accept("survey/one");
+        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 2 == 0 ? CredentialEvidence.NumberOf("survey/one") : 1);
+        Assert.Null(TryKnown());
+        Fail(8);
+        Assert.True(_health.Circuit.IsOpen);
+    }
+
+    [Fact]
+    public void An_open_circuit_is_probed_by_callers_calls_and_by_jobs_that_worked_in_turn()
+    {
+        Accept("survey/one");
+        for (var i = 0; i < 10; i++) Note(CallEnd.Failed, job: i);
+        TryKnown();
+        NoteTrial(CallEnd.Failed, "survey/one");
+        var probes = new List<string>();
+        for (var i = 0; i < 4; i++)
+        {
+            _now += Second;
+            if (_health.TrialJob("key", isWaiting: true, _now) is { } job)
+            {
+                _health.TryKnownJob("key", _now);
+                NoteTrial(CallEnd.Failed, job);
+                probes.Add("known");
+            }
+            else
+            {
+                Assert.Equal(_now, _health.NextTrial("key", hasOther: false, _now)!.Value, Second);
+                _health.Try("key", _now);
+                Note(CallEnd.Failed, job: 3, isTrial: true);
+                probes.Add("caller");
+            }
+        }
+        Assert.Equal(["caller", "known", "caller", "known"], probes);
     }
 
     [Theory]
@@ -72,9 +172,10 @@ public sealed class AccountHealthTests
     [InlineData(1e6, false)]
     public void Failures_of_long_ago_do_not_count(double later, bool opens)
     {
-        Note(CallEnd.Failed, 9);
+        Fail(9);
         _now += later * Second;
-        Note(CallEnd.Failed);
+        _health.Bound(_now);
+        Note(CallEnd.Failed, job: 9);
         Assert.Equal(opens, _health.Circuit.IsOpen);
     }
 
@@ -90,7 +191,7 @@ public sealed class AccountHealthTests
     [Fact]
     public void An_open_circuit_lets_one_call_through_each_half_second_until_one_is_answered()
     {
-        Note(CallEnd.Failed, 10);
+        Fail(10);
         Assert.Equal(UpstreamFault.CircuitOpen, _health.ClosedFor("key", _now)?.Reason);
         foreach (var end in (CallEnd[])[CallEnd.Failed, CallEnd.Unknown])
         {
@@ -111,16 +212,16 @@ public sealed class AccountHealthTests
         AssertNextTrial(null);
         Assert.Null(_health.ClosedFor("key", _now));
         // It begins anew.
-        Note(CallEnd.Failed, 8);
+        Fail(9, from: 20);
         Assert.False(_health.Circuit.IsOpen);
-        Note(CallEnd.Failed, 2);
+        Fail(1, from: 29);
         Assert.True(_health.Circuit.IsOpen);
     }
 
     [Fact]
     public void A_trial_that_nobody_hears_of_again_is_not_waited_for_for_ever()
     {
-        Note(CallEnd.Failed, 10);
+        Fail(10);
         _now += Second;
         _health.Try("key", _now);
         AssertNextTrial(_now + 0.5 * Second);
@@ -143,38 +244,158 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_401_kills_a_credential_which_is_tried_again_each_ten_seconds()
+    public void A_refusal_stops_nobody_and_a_job_that_worked_before_is_tried_once()
     {
-        Note(CallEnd.Unauthorized);
+        Accept("survey/one");
+        _now += Second;
+        Note(CallEnd.Refused, job: 7);
+        Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
+        Assert.Null(_health.ClosedFor("key", _now));
+        AssertNextTrial(null);
+        Assert.Equal("survey/one", TryKnown());
+        // One at a time.
+        Assert.Null(TryKnown());
+
+        NoteTrial(CallEnd.Accepted, "survey/one");
+
+        Assert.Equal(RefusalCause.Job, _health.CauseOf("key", _now));
+        Assert.Empty(_health.Dead);
+    }
+
+    [Fact]
+    public void A_call_that_was_sent_later_and_accepted_clears_the_credential_and_one_that_was_sent_before_does_not()
+    {
+        Accept("survey/one");
+        _now += 10 * Second;
+        Note(CallEnd.Refused, job: 7);
+        _now += Second;
+        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 2 * Second }, ["key"], _now);
+        Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
+        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 0.5 * Second }, ["key"], _now);
+        Assert.Equal(RefusalCause.Job, _health.CauseOf("key", _now));
+        Assert.Null(TryKnown());
+    }
+
+    [Fact]
+    public void Two_jobs_that_worked_before_must_be_refused_before_a_credential_is_dead()
+    {
+        foreach (var job in (string[])["survey/one", "survey/two", "other/three"]) Accept(job);
+        _now += Second;
+        Note(CallEnd.Refused, job: 7);
+        var first = TryKnown()!;
+        NoteTrial(CallEnd.Refused, first);
+        Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
+        // The second one goes at once.
+        var second = TryKnown()!;
+        Assert.NotEqual(first, second);
+        NoteTrial(CallEnd.Refused, second);
+
+        Assert.Equal(RefusalCause.Credential, _health.CauseOf("key", _now));
         Assert.Equal(UpstreamFault.CredentialDead, _health.ClosedFor("key", _now)?.Reason);
+        Assert.Equal(CredentialStanding.Refused, _health.StandingOf("key", _now));
         Assert.Null(_health.ClosedFor("other", _now));
-        foreach (var end in (CallEnd[])[CallEnd.Unauthorized, CallEnd.Refused, CallEnd.Failed, CallEnd.Unknown])
+    }
+
+    [Fact]
+    public void A_refused_trial_kills_no_credential_that_was_accepted_since()
+    {
+        foreach (var job in (string[])["survey/one", "other/two"]) Accept(job);
+        _now += Second;
+        for (var i = 0; i < 20; i++)
         {
+            Note(CallEnd.Refused, job: i);
+            if (TryKnown() is { } job) NoteTrial(CallEnd.Refused, job);
+            _now += 0.1 * Second;
+            Accept($"third/{i}");
+            _now += Second;
+            Assert.Empty(_health.Dead);
+        }
+    }
+
+    [Fact]
+    public void However_many_jobs_are_refused_there_is_one_trial_a_second_and_for_the_same_jobs_one_in_ten()
+    {
+        var trials = 0;
+        Accept("survey/one");
+        void AskFor(double seconds, Func<int, int> job)
+        {
+            trials = 0;
+            for (var i = 0; i < seconds * 10; i++)
+            {
+                _now += 0.1 * Second;
+                Note(CallEnd.Refused, job: job(i));
+                Assert.NotEqual(RefusalCause.Unknown, _health.CauseOf("key", _now));
+                if (TryKnown() is not { } known) continue;
+                trials++;
+                NoteTrial(CallEnd.Accepted, known);
+            }
+        }
+
+        AskFor(30, i => i);
+        Assert.InRange(trials, 20, 30);
+        AskFor(30, i => 290 + i % 10);
+        Assert.InRange(trials, 2, 4);
+    }
+
+    [Fact]
+    public void A_dead_credential_is_tried_each_ten_seconds_by_callers_calls_and_by_jobs_that_worked_in_turn()
+    {
+        Kill("key");
+        var probes = "";
+        for (var i = 0; i < 4; i++)
+        {
+            Assert.Null(TryKnown());
             AssertNextTrial(_now + 10 * Second);
             _now += 10 * Second;
-            _health.Try("key", _now);
-            Note(end, isTrial: true);
+            if (_health.TrialJob("key", isWaiting: true, _now) is { } job)
+            {
+                _health.TryKnownJob("key", _now);
+                NoteTrial(CallEnd.Refused, job);
+                probes += 'k';
+            }
+            else
+            {
+                _health.Try("key", _now);
+                Note(((CallEnd[])[CallEnd.Refused, CallEnd.Failed, CallEnd.Unknown])[i % 3], isTrial: true);
+                probes += 'c';
+            }
         }
+        Assert.Equal("ckck", probes);
+        // Where nobody waits, a job that worked is tried.
+        _now += 10 * Second;
+        var known = TryKnown();
+        Assert.NotNull(known);
         // Word of calls that were made before comes late.
-        Note(CallEnd.Accepted, 20);
+        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 60 * Second }, ["key"], _now);
         Assert.Equal(["key"], _health.Dead);
-        Assert.Empty(_health.Accepted);
-        Note(CallEnd.Accepted, isTrial: true);
+        NoteTrial(CallEnd.Accepted, known);
         Assert.Null(_health.ClosedFor("key", _now));
         Assert.Empty(_health.Dead);
         Assert.Equal(["key"], _health.Accepted);
     }
 
     [Fact]
-    public void Five_jobs_refused_in_a_row_make_a_credential_suspect_and_one_accepted_clears_it()
+    public void A_call_that_was_sent_after_the_trial_and_accepted_revives_a_credential()
+    {
+        Kill("key");
+        _now += Second;
+        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 0.5 * Second }, ["key"], _now);
+        Assert.Empty(_health.Dead);
+    }
+
+    [Fact]
+    public void Where_no_job_is_known_to_work_five_refused_in_a_row_make_a_credential_half_open_and_one_accepted_clears_it()
     {
         for (var i = 0; i < 20; i++) Note(CallEnd.Refused, job: i % 4);
-        Assert.False(_health.IsSuspect("key"));
-        Note(CallEnd.Accepted);
-        for (var job = 0; job < 4; job++) Note(CallEnd.Refused, job: job);
-        Assert.False(_health.IsSuspect("key"));
-        Note(CallEnd.Refused, job: 4);
-        Assert.Equal((true, false), (_health.IsSuspect("key"), _health.IsSuspect("other")));
+        Assert.False(_health.IsHalfOpen("key"));
+        Assert.Equal(RefusalCause.Unknown, _health.CauseOf("key", _now));
+        Note(CallEnd.Missing);
+        for (var job = 10; job < 14; job++) Note(CallEnd.Refused, job: job);
+        Assert.False(_health.IsHalfOpen("key"));
+        _now += Second;
+        for (var job = 10; job < 15; job++) Note(CallEnd.Refused, job: job, isUnauthorized: job == 12);
+        for (var job = 20; job < 25; job++) Note(CallEnd.Refused, job: job);
+        Assert.Equal((true, false), (_health.IsHalfOpen("key"), _health.IsHalfOpen("other")));
         Assert.Equal(CredentialStanding.Suspect, _health.StandingOf("key", _now));
         Assert.Equal(CredentialStanding.Refused, _health.StandingOf("key", _now + 10 * Second));
         AssertNextTrial(_now + Second);
@@ -186,18 +407,56 @@ public sealed class AccountHealthTests
         AssertNextTrial(null);
     }
 
+    [Theory]
+    [InlineData(true, 9.9, false)]
+    [InlineData(true, 10, true)]
+    [InlineData(false, 100, false)]
+    public void One_job_that_is_401_for_ten_seconds_is_reported_where_no_other_is_accepted(bool isUnauthorized, double later, bool isReported)
+    {
+        Note(CallEnd.Refused, job: 1, isUnauthorized: isUnauthorized);
+        _now += later * Second;
+        Note(CallEnd.Refused, job: 1, isUnauthorized: isUnauthorized);
+        Assert.Equal(isReported, _health.StandingOf("key", _now) == CredentialStanding.Refused);
+        Assert.Null(_health.ClosedFor("key", _now));
+        AssertNextTrial(null);
+        Accept("survey/one");
+        Assert.Equal(CredentialStanding.Fine, _health.StandingOf("key", _now));
+    }
+
     [Fact]
     public void Suspicion_is_of_one_credential_and_passes_where_nobody_asks()
     {
         for (var job = 0; job < 5; job++) Note(CallEnd.Refused, job: job);
-        Note(CallEnd.Refused, job: 9, credential: "other");
-        Assert.False(_health.IsSuspect("key"));
-        for (var job = 0; job < 4; job++) Note(CallEnd.Refused, job: job, credential: "other");
-        Assert.True(_health.IsSuspect("other"));
+        Assert.False(_health.IsHalfOpen("other"));
+        for (var job = 0; job < 5; job++) Note(CallEnd.Refused, job: job, credential: "other");
+        Assert.True(_health.IsHalfOpen("other"));
         _health.Bound(_now + 599 * Second);
-        Assert.True(_health.IsSuspect("other"));
+        Assert.True(_health.IsHalfOpen("other"));
         _health.Bound(_now + 601 * Second);
-        Assert.False(_health.IsSuspect("other"));
+        Assert.False(_health.IsHalfOpen("other"));
+    }
+
+    [Fact]
+    public void Of_known_jobs_the_last_ones_of_several_workflows_are_remembered()
+    {
+        Accept("rare/one");
+        for (var i = 0; i < 50; i++) Accept($"busy/{i}");
+        Assert.Equal(["busy/49", "busy/48", "busy/47", "rare/one"], _health.Known["key"].Jobs);
+        for (var i = 0; i < 9; i++) Accept($"w{i}/x");
+        Assert.Equal(["w8/x", "w7/x", "w6/x", "w5/x"], _health.Known["key"].Jobs);
+    }
+
+    [Fact]
+    public void A_known_job_that_is_gone_shows_that_the_credential_is_accepted_and_is_forgotten()
+    {
+        Accept("survey/one");
+        Accept("survey/two");
+        _now += Second;
+        Note(CallEnd.Refused, job: 7);
+        var gone = TryKnown()!;
+        NoteTrial(CallEnd.Missing, gone);
+        Assert.Equal(RefusalCause.Job, _health.CauseOf("key", _now));
+        Assert.DoesNotContain(gone, _health.Known["key"].Jobs);
     }
 
     [Fact]
@@ -217,7 +476,7 @@ public sealed class AccountHealthTests
         string[] both = ["key", "next"];
         _health.Note(new EndedCall(CallEnd.Refused, "key", 1), both, _now);
         _health.Note(new EndedCall(CallEnd.RefusedTwice, "next", 1), both, _now);
-        Assert.Single(_health.RefusedJobs);
+        Assert.Single(_health.Known["key"].Refused);
         foreach (var (later, doubted) in ((double, bool)[])[(0, false), (9.9, false), (10, true)])
         {
             var now = _now + later * Second;
@@ -230,6 +489,7 @@ public sealed class AccountHealthTests
     public void A_credential_whose_successor_was_accepted_is_dead_and_no_late_word_revives_it()
     {
         Note(CallEnd.Accepted);
+        _now += Second;
         _health.Note(new EndedCall(CallEnd.Refused, "key"), ["key", "next"], _now);
         _health.Note(new EndedCall(CallEnd.Accepted, "next", Supersedes: "key"), ["key", "next"], _now);
         Note(CallEnd.Accepted, 5);
@@ -258,19 +518,54 @@ public sealed class AccountHealthTests
         for (var i = 0; i < 100; i++)
         {
             Note(CallEnd.Accepted, credential: $"key-{i}");
-            Note(CallEnd.Unauthorized, credential: $"dead-{i}");
+            Note(CallEnd.Accepted, credential: $"next-{i}", supersedes: $"dead-{i}");
+            _now += Second;
         }
-        Assert.Equal((8, 8), (_health.Accepted.Count, _health.Dead.Count));
+        Assert.Equal((8, 8, 8), (_health.Accepted.Count, _health.Dead.Count, _health.Known.Count));
         Assert.Contains("dead-99", _health.Dead);
     }
 
     private void Busy(double? seconds) => _health.Note(
         new EndedCall(CallEnd.Busy, "key", RetryAfter: seconds is { } asked ? TimeSpan.FromSeconds(asked) : null), ["key"], _now);
 
-    private void Note(CallEnd end, int times = 1, bool isTrial = false, int job = 0, string credential = "key")
+    private void Note(
+        CallEnd end, int times = 1, bool isTrial = false, int job = 0, string credential = "key", bool isUnauthorized = false, string? supersedes = null)
     {
-        for (var i = 0; i < times; i++) _health.Note(new EndedCall(end, credential, job, isTrial), [credential], _now);
+        for (var i = 0; i < times; i++)
+        {
+            _health.Note(new EndedCall(end, credential, job, isTrial, Supersedes: supersedes) { IsUnauthorized = isUnauthorized }, [credential], _now);
+        }
     }
+
+    private void Fail(int jobs, int from = 0)
+    {
+        for (var i = 0; i < jobs; i++) Note(CallEnd.Failed, job: from + i);
+    }
+
+    private void Accept(string job) =>
+        _health.Note(new EndedCall(CallEnd.Accepted, "key", CredentialEvidence.NumberOf(job)) { Address = job }, ["key"], _now);
+
+    private void Kill(string credential)
+    {
+        foreach (var job in (string[])["survey/one", "other/two"])
+        {
+            _health.Note(new EndedCall(CallEnd.Accepted, credential) { Address = job }, [credential], _now);
+        }
+        _now += Second;
+        Note(CallEnd.Refused, job: 7, credential: credential);
+        for (var i = 0; i < 2; i++) NoteTrial(CallEnd.Refused, TryKnown(credential)!);
+        Assert.Equal([credential], _health.Dead);
+    }
+
+    private string? TryKnown(string credential = "key")
+    {
+        var job = _health.TrialJob(credential, isWaiting: false, _now);
+        if (job is not null) _health.TryKnownJob(credential, _now);
+        return job;
+    }
+
+    private void NoteTrial(CallEnd end, string job) =>
+        _health.Note(new EndedCall(end, "key", CredentialEvidence.NumberOf(job), IsTrial: true) { Address = job, IsOfKnownJob = true }, ["key"], _now);
 
     private void AssertNextTrial(double? expected) => Assert.Equal(expected, _health.NextTrial("key", hasOther: false, _now));
 }

@@ -30,7 +30,7 @@ public sealed class AccountStateTests
         Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
         {
             var granted = new List<(double At, int Count)>();
-            Run(limits, steps, (now, reply, _) => granted.Add((now, reply.Granted.Count)));
+            Run(limits, steps, (now, reply, _) => granted.Add((now, reply.Granted.Count + (reply.TrialJob is null ? 0 : 1))));
             for (var from = 0; from < granted.Count; from++)
             {
                 var sum = 0;
@@ -136,6 +136,72 @@ public sealed class AccountStateTests
     }
 
     [Fact]
+    public void One_trial_is_under_way_at_a_time_and_no_more_than_one_a_second_unless_the_last_was_refused() =>
+        Gen.Select(AnyLimits, AnyStep.Array[1, 200]).Sample((limits, steps) =>
+        {
+            var trials = new List<double>();
+            var state = new AccountState();
+            var ends = 0;
+            Run(limits, steps, (now, reply, _) =>
+            {
+                if (steps[ends++].End == CallEnd.Refused) trials.Clear();
+                if (reply.TrialJob is null) return;
+                Assert.All(trials, at => Assert.InRange(now - at, Second, double.MaxValue));
+                trials.Add(now);
+            }, state);
+        });
+
+    [Theory]
+    [InlineData(32, 24)]
+    [InlineData(8, 6)]
+    [InlineData(4, 3)]
+    [InlineData(2, 1)]
+    [InlineData(1, 1)]
+    public void A_team_leaves_places_to_others_where_there_are_any(int calls, int most)
+    {
+        var limits = Limits(perSecond: 1000, burst: 1000, calls) with { Teams = 2 };
+        var state = new AccountState();
+        Assert.Equal(most, state.Exchange(Report("one", waiting: Reads("slow", 100)), limits, Start).Granted.Count);
+        Assert.InRange(state.Exchange(Report("two", waiting: Reads("quick", 1)), limits, Start).Granted.Count, Math.Min(1, calls - most), 1);
+        Assert.Equal(calls, new AccountState().Exchange(Report("one", waiting: Reads("slow", 100)), limits with { Teams = 1 }, Start).Granted.Count);
+    }
+
+    [Fact]
+    public void Teams_that_want_more_than_their_share_hold_the_same_whatever_they_held_before_and_a_new_one_finds_a_place() =>
+        Gen.Select(Gen.Int[8, 64], Gen.Int[2, 4], Gen.Int[0, 1000]).Sample((calls, teams, seed) =>
+        {
+            var limits = Limits(perSecond: 1e5, burst: 10_000, calls) with { Teams = teams + 1 };
+            var (state, random, now) = (new AccountState(), new Random(seed), Start);
+            string[] all = [.. Enumerable.Range(0, teams).Select(team => $"{team}")];
+            var held = all.ToDictionary(team => team, _ => 0);
+            // The first one comes alone.
+            for (var i = 0; i < 2000; i++)
+            {
+                now += 1000;
+                var asking = i < 20 ? all[..1] : all;
+                var ending = all[random.Next(teams)];
+                if (i >= 20 && held[ending] > 0) held[ending]--;
+                var report = new NodeReport("one", held.Values.Sum(), [.. asking.Select(team => new WaitingCalls(CallRank.FirstRead, team, 100))], [], ["key"])
+                {
+                    UnderWayByTeam = held.Where(team => team.Value > 0).ToDictionary(),
+                };
+                foreach (var (_, team) in state.Exchange(report, limits, now).Granted) held[team]++;
+                Assert.True(held.Values.Sum() < calls, "No place is left");
+            }
+            Assert.InRange(held.Values.Max() - held.Values.Min(), 0, 1 + calls / 8);
+        }, iter: 30);
+
+    [Fact]
+    public void Calls_under_way_are_counted_by_team_across_nodes()
+    {
+        var limits = Limits(perSecond: 1000, burst: 1000, calls: 32) with { Teams = 2 };
+        var state = new AccountState();
+        for (var node = 0; node < 4; node++) state.Exchange(Report($"{node}", waiting: Reads("slow", 10)), limits, Start);
+        Assert.Equal(24, state.Nodes.Values.Sum(node => node.UnderWay));
+        Assert.Equal(5, state.Exchange(Report("4", waiting: Reads("quick", 5)), limits, Start).Granted.Count);
+    }
+
+    [Fact]
     public void A_clock_that_steps_back_grants_no_more_than_a_burst_at_once() =>
         Gen.Select(AnyLimits, Gen.Select(AnyStep, Gen.Double[-1e13, 1e13]).Array[1, 60]).Sample((limits, steps) =>
             Run(limits, [.. steps.Select(step => step.Item1 with { Later = step.Item2 })],
@@ -164,7 +230,7 @@ public sealed class AccountStateTests
         state ??= new AccountState();
         var now = Start;
         var longest = limits.CallTime.TotalMicroseconds;
-        List<(double At, bool IsTrial)>[] calls = [[], [], []];
+        List<(double At, bool IsTrial, bool IsKnown)>[] calls = [[], [], []];
         var ghosts = new List<double>();
         var lives = new int[3];
         foreach (var step in steps)
@@ -182,11 +248,12 @@ public sealed class AccountStateTests
             var ending = own[..Math.Min(step.Ended, own.Count)];
             own.RemoveRange(0, ending.Count);
             EndedCall[] ended = [.. Enumerable.Repeat(new EndedCall(CallEnd.Unknown, "key"), over),
-                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsTrial))];
+                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsTrial) { Address = $"survey/{i}", IsOfKnownJob = call.IsKnown, Age = now - call.At })];
 
             var reply = state.Exchange(Report($"{step.Node}-{lives[step.Node]}", own.Count, step.Waiting) with { Ended = ended }, limits, now);
 
-            own.AddRange(reply.Granted.Select(_ => (now, reply.AreTrials)));
+            own.AddRange(reply.Granted.Select(_ => (now, reply.AreTrials, false)));
+            if (reply.TrialJob is not null) own.Add((now, true, true));
             check(now, reply, calls.Sum(list => list.Count(call => call.At + longest > now)) + ghosts.Count);
         }
         return now;

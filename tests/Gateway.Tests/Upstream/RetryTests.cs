@@ -40,6 +40,12 @@ public sealed class RetryTests
 
     [Theory]
     [InlineData(nameof(UpstreamFault.Unreachable), 3)]
+    [InlineData(nameof(UpstreamFault.NameNotResolved), 3)]
+    [InlineData(nameof(UpstreamFault.TlsTimedOut), 3)]
+    [InlineData(nameof(UpstreamFault.ProtocolError), 3)]
+    [InlineData(nameof(UpstreamFault.TlsFailed), 1)]
+    [InlineData(nameof(UpstreamFault.HeaderTooLarge), 1)]
+    [InlineData(nameof(UpstreamFault.JobRefused), 1)]
     [InlineData(nameof(UpstreamFault.TimedOut), 1)]
     [InlineData(nameof(UpstreamFault.CutShort), 1)]
     [InlineData(nameof(UpstreamFault.CircuitOpen), 1)]

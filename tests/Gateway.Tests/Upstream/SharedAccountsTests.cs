@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Gateway.Configuration;
 using Gateway.Limits;
@@ -104,6 +105,9 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     [InlineData("v\n[]")]
     [InlineData("v\n{\"Restored\":\"soon\"}")]
     [InlineData("v\n{\"Health\":null}")]
+    [InlineData("v\n{\"Health\":{\"Known\":null}}")]
+    [InlineData("v\n{\"Health\":{\"Known\":{\"key\":null}}}")]
+    [InlineData("v\n{\"Health\":{\"Known\":{\"key\":{\"Jobs\":null,\"Refused\":null}}}}")]
     [InlineData("v\n{\"Nodes\":null}")]
     [InlineData("v\n{\"Nodes\":{\"x\":null}}")]
     [InlineData("v\n{\"Nodes\":{\"x\":{\"UnderWay\":1,\"Until\":9e18,\"Waiting\":null}}}")]
@@ -116,6 +120,19 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     {
         await AssertReplacedAsync(new byte[] { 0xFF, 0xFE, 0x80, (byte)'\n', 0xC3 });
         await AssertReplacedAsync(new byte[] { 0xFF, 0xFE, 0x80 });
+    }
+
+    [Fact]
+    public async Task An_account_that_an_older_node_has_stored_goes_on()
+    {
+        var older = """{"Origin":"o","Restored":%R,"Order":{"Virtual":3,"Served":{},"ReadsInRow":0},"Health":{"PausedUntil":0,"Circuit":{"IsOpen":false,"ProbeFrom":0,"Probes":0,"Good":1,"Bad":0,"GoodBefore":0,"BadBefore":0,"WindowUntil":0},"Accepted":["key"],"Dead":["dead"],"DeadTrialFrom":0,"NewTrialUntil":0,"RefusedJobs":[1,2],"RefusedWith":"key","SuspectSince":0,"RefusedAt":0,"SuspectTrialFrom":0,"Doubted":"","DoubtUntil":0,"CertainUntil":0},"Nodes":{"old":{"UnderWay":1,"Until":%R,"Waiting":[],"WaitingUntil":0}}}""";
+        var until = FormattableString.Invariant($"{await TimeAsync() + 5e6:0}");
+        await _database.StringSetAsync(Key, "v\n" + older.Replace("%R", until, StringComparison.Ordinal));
+
+        await ChangeAsync(_seen, "one", 1, Slow, new EndedCall(CallEnd.Refused, "key", 7));
+
+        var state = await ReadAsync();
+        Assert.Equal(("o", "dead", 1), (state.Origin, Assert.Single(state.Health.Dead), state.Nodes["old"].UnderWay));
     }
 
     [Fact]
@@ -141,8 +158,8 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     public async Task What_redis_has_lost_is_there_again_once_a_node_that_knows_it_has_asked()
     {
         Assert.Equal(Burst, (await ChangeAsync(_seen, "one", Burst, Slow)).Granted.Count);
-        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Unauthorized, "dead"),
-            new EndedCall(CallEnd.Accepted, "key"), new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2)));
+        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Accepted, "key", Supersedes: "dead"),
+            new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2)));
         var before = await ReadAsync();
         await _database.KeyDeleteAsync(Key);
         // One that comes new knows nothing of it, and can be granted the burst again.
@@ -170,9 +187,40 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_time_it_is_is_never_put_together_of_two_answers_of_Redis()
+    {
+        var seen = new SharedAccounts.LastSeen();
+        var state = new AccountState();
+        long now() => Stopwatch.GetTimestamp();
+        var start = now();
+        double Time() => Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        seen.Keep("v", [], state, Time(), now());
+        using var over = new CancellationTokenSource(TimeSpan.FromSeconds(3));
+        var worst = 0.0;
+        var reading = Task.Factory.StartNew(() =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                var read = seen.Now;
+                // A reader may be held up after it has read: it is then behind, and never ahead.
+                worst = Math.Max(worst, read - Time());
+            }
+        }, World.Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+        while (!over.IsCancellationRequested)
+        {
+            seen.Keep("v", [], state, Time(), now());
+            Thread.SpinWait(2000);
+        }
+
+        await reading;
+        Assert.InRange(worst, double.MinValue, 5);
+    }
+
+    [Fact]
     public async Task What_is_known_outlives_a_weekend_on_which_nobody_asks()
     {
-        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Unauthorized, "dead"));
+        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Accepted, "key", Supersedes: "dead"));
         Assert.InRange(Assert.NotNull(await _database.KeyTimeToLiveAsync(Key)), TimeSpan.FromDays(4), TimeSpan.FromDays(60));
     }
 

@@ -75,6 +75,54 @@ public sealed class TrialTests
     }
 
     [Fact]
+    public void A_trial_goes_before_callers_calls_within_the_budget_and_holds_nobody_back()
+    {
+        Tell(new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" });
+        _now += Second;
+        Assert.Equal("survey/one", Exchange([], [new EndedCall(CallEnd.Refused, "one", 7)], ["one"]).TrialJob);
+        Assert.Equal([RefusalCause.Pending], Ask().Causes);
+        var reply = Ask(FirstReads("mapping", 5));
+        Assert.Equal((null, 5), (reply.TrialJob, reply.Granted.Count));
+        // On whichever node it is made.
+        Assert.Equal([RefusalCause.Job], Exchange([], [KnownEnd(CallEnd.Accepted)], ["one"], node: "b").Causes);
+    }
+
+    [Fact]
+    public void Without_budget_or_place_there_is_no_trial()
+    {
+        Tell(new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" });
+        _now += Second;
+        var full = new NodeReport("a", 100, [], [new EndedCall(CallEnd.Refused, "one", 7)], ["one"]);
+        Assert.Null(_state.Exchange(full, Plenty, _now).TrialJob);
+        Assert.Null(_state.Exchange(full with { UnderWay = 0, Ended = [], SpentAlone = 1000 }, Plenty, _now).TrialJob);
+        _now += Second;
+        Assert.Equal("survey/one", Ask().TrialJob);
+        Assert.Equal(1, _state.Nodes["a"].UnderWay);
+    }
+
+    [Fact]
+    public void A_trial_that_nobody_hears_of_again_is_made_once_more()
+    {
+        Tell(new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" });
+        _now += Second;
+        Assert.NotNull(Exchange([], [new EndedCall(CallEnd.Refused, "one", 7)], ["one"]).TrialJob);
+        _now += 2.9 * Second;
+        Assert.Null(Ask().TrialJob);
+        _now += 0.2 * Second;
+        Assert.NotNull(Ask().TrialJob);
+    }
+
+    [Fact]
+    public void While_a_successor_is_being_tried_there_is_no_trial()
+    {
+        Exchange([], [new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" }], ["one", "two"]);
+        _now += Second;
+        Assert.Null(Exchange([], [new EndedCall(CallEnd.Refused, "one", 7)], ["one", "two"]).TrialJob);
+        // Both were refused: it may be the job.
+        Assert.NotNull(Exchange([], [new EndedCall(CallEnd.RefusedTwice, "two", 7)], ["one", "two"]).TrialJob);
+    }
+
+    [Fact]
     public void After_a_clock_was_set_back_nothing_lies_further_ahead_than_it_could()
     {
         const double Ahead = 1e18;
@@ -83,19 +131,31 @@ public sealed class TrialTests
             PausedUntil = Ahead,
             DeadTrialFrom = Ahead,
             NewTrialUntil = Ahead,
-            SuspectSince = Ahead,
-            RefusedAt = Ahead,
-            SuspectTrialFrom = Ahead,
+            HalfOpenTrialFrom = Ahead,
+            KnownTrialFrom = Ahead,
+            KnownTrialUntil = Ahead,
             DoubtUntil = Ahead,
             CertainUntil = Ahead,
         };
-        health.Circuit.ProbeFrom = Ahead;
+        (health.Circuit.ProbeFrom, health.Circuit.FailingUntil, health.Circuit.GoodAt) = (Ahead, Ahead, Ahead);
+        var evidence = health.Known["one"] = new CredentialEvidence
+        {
+            AcceptedAt = Ahead,
+            TrialAcceptedAt = Ahead,
+            SuspectAt = Ahead,
+            RefusedSince = Ahead,
+            RefusedAt = Ahead,
+            HalfOpenSince = Ahead,
+            DeadFrom = Ahead,
+        };
 
         health.Bound(_now);
 
-        double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.SuspectSince, health.RefusedAt,
-            health.SuspectTrialFrom, health.DoubtUntil, health.CertainUntil, health.Circuit.ProbeFrom];
-        Assert.Equal([300, 10, 1, 0, 0, 1, 2, 10, 0.5], left.Select(time => (time - _now) / Second));
+        double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.HalfOpenTrialFrom, health.KnownTrialFrom,
+            health.KnownTrialUntil, health.DoubtUntil, health.CertainUntil, health.Circuit.ProbeFrom, health.Circuit.FailingUntil, health.Circuit.GoodAt];
+        Assert.Equal([300, 10, 1, 1, 1, 3, 2, 10, 0.5, 10, 0], left.Select(time => (time - _now) / Second));
+        double[] past = [evidence.AcceptedAt, evidence.TrialAcceptedAt, evidence.SuspectAt, evidence.RefusedSince, evidence.RefusedAt, evidence.HalfOpenSince, evidence.DeadFrom];
+        Assert.All(past, time => Assert.Equal(_now, time));
     }
 
     [Fact]
@@ -115,9 +175,11 @@ public sealed class TrialTests
 
     private void Break()
     {
-        for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one"));
+        for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one", i));
         Assert.Equal(UpstreamFault.CircuitOpen, Ask(FirstReads("mapping", 1)).Closed?.Reason);
     }
+
+    private static EndedCall KnownEnd(CallEnd end) => new(end, "one", IsTrial: true) { Address = "survey/one", IsOfKnownJob = true };
 
     private static WaitingCalls FirstReads(string team, int count) => new(CallRank.FirstRead, team, count);
 
