@@ -5,8 +5,8 @@ namespace Gateway.Routes;
 
 /// <summary>
 /// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for hours, so
-/// that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold as many of those as
-/// it leaves to others: half where it is alone, a third each of two, and one where any is left.
+/// that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold half of those; where
+/// more than two teams use the account, no more than it leaves to others, so that a team that comes later finds some.
 /// </summary>
 internal sealed class StreamSlots(LiveConfiguration configuration)
 {
@@ -18,11 +18,13 @@ internal sealed class StreamSlots(LiveConfiguration configuration)
     {
         var all = Math.Max(1, (configuration.Current.Upstream.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2 / call.Gate.Nodes);
         var (account, team) = ((call.Account, (string?)null), (call.Account, call.Team));
+        var teams = configuration.Current.Teams.Values.Count(one => one.Account.Equals(call.Account, StringComparison.OrdinalIgnoreCase));
         lock (_lock)
         {
             var free = all - _held.GetValueOrDefault(account);
             var held = _held.GetValueOrDefault(team);
-            if (free <= 0 || (held > 0 && held + 1 > free - 1)) return null;
+            var mayTake = teams > 2 ? held + 1 <= free - 1 : held < all / 2;
+            if (free <= 0 || (held > 0 && !mayTake)) return null;
             foreach (var holder in (ReadOnlySpan<(string, string?)>)[account, team]) _held[holder] = _held.GetValueOrDefault(holder) + 1;
         }
         return new Slot(() =>

@@ -13,8 +13,8 @@ public sealed class UpstreamConnectionTests
     {
         using var silent = new Listener(_ => Task.Delay(Timeout.Infinite, World.Cancellation));
         await AssertAsync($"https://127.0.0.1:{silent.Port}", HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", "upstream-tls-timeout");
-        // Nothing was sent, and it is tried again.
-        Assert.Equal(3, silent.Connections);
+        // Nothing was sent: the job is tried again, and the route is not.
+        Assert.Equal(3 + 1, silent.Connections);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public sealed class UpstreamConnectionTests
     {
         using var large = new Listener(stream => AnswerAsync(stream, $"HTTP/1.1 200 OK\r\nX-Large: {new string('x', 40_000)}\r\nContent-Length: 2\r\n\r\n{{}}"));
         await AssertAsync($"http://127.0.0.1:{large.Port}", HttpStatusCode.BadGateway, "/problems/upstream-invalid", "upstream-header-too-large");
-        Assert.Equal(1, large.Connections);
+        Assert.Equal(1 + 1, large.Connections);
     }
 
     [Theory]

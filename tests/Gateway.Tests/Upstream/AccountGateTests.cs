@@ -211,7 +211,7 @@ public sealed class AccountGateTests
             var random = new Random(seed);
             var entering = new List<Task<Entry>>();
             var open = new List<CallPermit>();
-            var seen = 0;
+            var seen = new HashSet<CallPermit>();
             var most = calls;
             for (var i = 0; i < 150; i++)
             {
@@ -243,9 +243,8 @@ public sealed class AccountGateTests
 
             void Collect()
             {
-                var done = entering.Where(task => task.IsCompletedSuccessfully && task.Result.Permit is not null).Select(task => task.Result.Permit!).ToList();
-                open.AddRange(done.Skip(seen));
-                seen = done.Count;
+                var done = entering.Where(task => task.IsCompletedSuccessfully && task.Result.Permit is not null).Select(task => task.Result.Permit!);
+                open.AddRange(done.Where(seen.Add));
                 Assert.InRange(open.Count, 0, most);
             }
         }, iter: 40, threads: 1);

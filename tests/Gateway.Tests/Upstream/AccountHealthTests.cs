@@ -134,7 +134,7 @@ public sealed class AccountHealthTests
         Accept("survey/one");
         for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 2 == 0 ? CredentialEvidence.NumberOf("survey/one") : 1);
         Assert.Null(TryKnown());
-        Fail(8);
+        Fail(8, from: 100);
         Assert.True(_health.Circuit.IsOpen);
     }
 

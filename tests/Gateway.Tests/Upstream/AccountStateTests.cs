@@ -186,7 +186,8 @@ public sealed class AccountStateTests
                     UnderWayByTeam = held.Where(team => team.Value > 0).ToDictionary(),
                 };
                 foreach (var (_, team) in state.Exchange(report, limits, now).Granted) held[team]++;
-                Assert.True(held.Values.Sum() < calls, "No place is left");
+                // The last place is only for a team that has none.
+                Assert.True(held.Values.Sum() < calls || held.ContainsValue(1), "No place is left");
             }
             Assert.InRange(held.Values.Max() - held.Values.Min(), 0, 1 + calls / 8);
         }, iter: 30);
