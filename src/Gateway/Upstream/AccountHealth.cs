@@ -7,8 +7,8 @@ namespace Gateway.Upstream;
 /// A refusal (401 or 403) makes a credential suspect; it stops nobody. A call that is sent later and accepted clears the
 /// credential: the refusal was about the job. Where none is, a trial decides: the gateway asks once more for a job that the
 /// credential was accepted for before, one trial at a time in the cluster and one a second at most. Accepted: it was the job,
-/// and this job's refusals cast no doubt for ten seconds after any accepted call. Refused: a second known job is tried, if
-/// there is one, and if that is refused, too, the credential is dead. A dead credential is tried each ten seconds. Where no
+/// and this job's refusals cast no doubt for ten seconds after any accepted call. Refused: the credential is dead once two
+/// known jobs were refused, or the only one; a second one is tried at once. A dead credential is tried each ten seconds. Where no
 /// job is known that worked before, five different jobs refused in a row make the credential half-open: one caller's call a
 /// second goes out, of each team in turn, until one is accepted. A successor (<c>NextCredential</c>) that is accepted for a job
 /// that was refused decides at once: the first credential is dead.
@@ -155,10 +155,10 @@ internal sealed class AccountHealth
     public CredentialStanding StandingOf(string credential, double now)
     {
         if (Dead.Contains(credential)) return CredentialStanding.Refused;
-        if (Known.GetValueOrDefault(credential) is not { Refused.Count: > 0, Jobs.Count: 0 } evidence) return CredentialStanding.Fine;
+        if (Known.GetValueOrDefault(credential) is not { Refused.Count: > 0 } evidence) return CredentialStanding.Fine;
         if (evidence.IsHalfOpen()) return now - evidence.HalfOpenSince >= RefusedUntilReported ? CredentialStanding.Refused : CredentialStanding.Suspect;
         // A 401 is likely to be about the credential, also where few jobs are asked for.
-        var isReported = evidence.IsUnauthorized && evidence.RefusedAt - evidence.RefusedSince >= RefusedUntilReported;
+        var isReported = evidence.IsUnauthorized && evidence.RefusedAt - evidence.RefusedSince >= RefusedUntilReported && evidence.NextJob(_ => false) is null;
         return isReported ? CredentialStanding.Refused : CredentialStanding.Fine;
     }
 
@@ -168,7 +168,7 @@ internal sealed class AccountHealth
         if (Dead.Contains(credential)) return RefusalCause.Credential;
         if (Known.GetValueOrDefault(credential) is not { } evidence) return RefusalCause.Unknown;
         if (!evidence.IsSuspect()) return RefusalCause.Job;
-        var canTry = evidence.Jobs.Count > 0 && PausedUntil <= now && !Circuit.IsOpen;
+        var canTry = evidence.NextJob(_ => false) is not null && PausedUntil <= now && !Circuit.IsOpen;
         return canTry ? RefusalCause.Pending : RefusalCause.Unknown;
     }
 
@@ -212,7 +212,7 @@ internal sealed class AccountHealth
         {
             var from = Math.Max(Circuit.IsOpen ? Circuit.ProbeFrom : 0, isDead ? DeadTrialFrom : 0);
             if (now < from || (isWaiting && !WasCallersProbe)) return null;
-            return JobForCircuit(credential) ?? evidence.NextJob(_ => false);
+            return JobForCircuit(credential) ?? evidence.NextJobOfAll();
         }
         if (evidence.IsSuspect() && !IsInDoubt(credential, now)) return JobForCircuit(credential) ?? evidence.NextJob(_ => false);
         return Circuit.IsDoubtful() ? JobForCircuit(credential) : null;

@@ -18,8 +18,8 @@ internal sealed class CredentialEvidence
     /// <summary>A job that was refused while others were accepted casts no doubt for so long after one was accepted.</summary>
     public const double Certainty = 10 * AccountHealth.Second;
 
-    // Trials of different jobs that must be refused before a credential is dead.
-    private const int TrialsThatDecide = 2;
+    // So many known jobs must be refused before a credential is dead, the last one by a trial.
+    private const int JobsThatDecide = 2;
 
     private const int RememberedJobs = 4, RememberedRefusals = 32;
 
@@ -51,8 +51,8 @@ internal sealed class CredentialEvidence
     /// <summary>Whether one of <see cref="Refused"/> was a 401.</summary>
     public bool IsUnauthorized { get; set; }
 
-    /// <summary>Trials in a row that were refused.</summary>
-    public int TrialsRefused { get; set; }
+    /// <summary>Those of <see cref="Jobs"/> that were refused since one was accepted, by number: to callers or in trials.</summary>
+    public List<int> RefusedKnown { get; set; } = [];
 
     /// <summary>Trials so far: each takes another of the known jobs.</summary>
     public int Trials { get; set; }
@@ -67,7 +67,7 @@ internal sealed class CredentialEvidence
     /// Whether so many jobs were refused that it may be the credential, and no job is known with which to find out: then one
     /// call at a time goes out.
     /// </summary>
-    public bool IsHalfOpen() => Jobs.Count == 0 && Refused.Count >= HalfOpenAfter;
+    public bool IsHalfOpen() => Refused.Count >= HalfOpenAfter && NextJob(_ => false) is null;
 
     /// <summary>A clock that was set back, or another's, leaves nothing in the future.</summary>
     public void Bound(double now, double longest)
@@ -79,7 +79,9 @@ internal sealed class CredentialEvidence
         RefusedAt = Math.Min(RefusedAt, now);
         HalfOpenSince = Math.Min(HalfOpenSince, now);
         DeadFrom = Math.Min(DeadFrom, now);
-        if (now - RefusedAt > longest) Refused.Clear();
+        if (now - RefusedAt <= longest) return;
+        Refused.Clear();
+        RefusedKnown.Clear();
     }
 
     /// <summary>Takes note that a call was accepted.</summary>
@@ -91,8 +93,10 @@ internal sealed class CredentialEvidence
         if (job is not null) RememberJob(job);
         if (sent < SuspectAt) return;
         foreach (var refused in Refused) Remember(RefusedThough, refused);
+        Jobs.RemoveAll(known => known != job && RefusedKnown.Contains(NumberOf(known)));
         Refused.Clear();
-        (TrialsRefused, IsUnauthorized) = (0, false);
+        RefusedKnown.Clear();
+        IsUnauthorized = false;
     }
 
     /// <summary>Takes note that the upstream refused a job.</summary>
@@ -109,6 +113,7 @@ internal sealed class CredentialEvidence
         if (Refused.Count == 0) (RefusedSince, IsUnauthorized) = (now, false);
         (RefusedAt, SuspectAt) = (now, Math.Max(SuspectAt, sent));
         IsUnauthorized |= isUnauthorized;
+        if (Jobs.Exists(known => NumberOf(known) == job)) Remember(RefusedKnown, job);
         if (Refused.Count >= HalfOpenAfter || Refused.Contains(job)) return true;
         Refused.Add(job);
         if (Refused.Count == HalfOpenAfter) HalfOpenSince = now;
@@ -126,20 +131,21 @@ internal sealed class CredentialEvidence
             Remember(RefusedThough, number);
             return false;
         }
-        TrialsRefused++;
+        Remember(RefusedKnown, number);
         SuspectAt = Math.Max(SuspectAt, sent);
-        return TrialsRefused >= Math.Min(TrialsThatDecide, Jobs.Count);
+        return RefusedKnown.Count >= Math.Min(JobsThatDecide, Jobs.Count);
     }
 
-    /// <summary>The known job to try next; null where there is none.</summary>
+    /// <summary>The known job to try next, which was not refused since; null where there is none.</summary>
     /// <param name="isExcluded">Jobs that are of no use for it.</param>
     public string? NextJob(Func<int, bool> isExcluded)
     {
-        var known = Jobs.FindAll(job => !isExcluded(NumberOf(job)));
-        var accepted = known.FindAll(job => !RefusedThough.Contains(NumberOf(job)));
-        if (accepted.Count > 0) known = accepted;
+        var known = Jobs.FindAll(job => NumberOf(job) is var number && !RefusedKnown.Contains(number) && !isExcluded(number));
         return known.Count == 0 ? null : known[Trials % known.Count];
     }
+
+    /// <summary>The known job to find out with whether there was a recovery: any of them, in turn. Null: there is none.</summary>
+    public string? NextJobOfAll() => Jobs.Count == 0 ? null : Jobs[Trials % Jobs.Count];
 
     /// <summary>Forgets a known job that the upstream has no longer.</summary>
     public void Forget(string job) => Jobs.Remove(job);
@@ -148,7 +154,8 @@ internal sealed class CredentialEvidence
     public void Forgive()
     {
         Refused.Clear();
-        (SuspectAt, TrialsRefused, DeadFrom, IsUnauthorized) = (0, 0, 0, false);
+        RefusedKnown.Clear();
+        (SuspectAt, DeadFrom, IsUnauthorized) = (0, 0, false);
     }
 
     /// <summary>Adds what another has seen.</summary>

@@ -13,8 +13,7 @@ namespace Gateway.Upstream;
 internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger)
 {
-    // Set once the upstream has taken the connection that was made for a request; the TLS handshake is still to come.
-    private static readonly HttpRequestOptionsKey<bool> IsConnected = new("Gateway.IsConnected");
+    private static readonly HttpRequestOptionsKey<ConnectionNote> Note = new("Gateway.Connection");
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2), Silence = TimeSpan.FromSeconds(2);
 
@@ -43,7 +42,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         try
         {
             await socket.ConnectAsync(context.DnsEndPoint, cancellation);
-            context.InitialRequestMessage.Options.Set(IsConnected, true);
+            if (context.InitialRequestMessage.Options.TryGetValue(Note, out var note)) note.IsConnected = true;
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -75,11 +74,26 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) => [];
     }
 
+    /// <summary>How far the connection has come that was made for a request; another thread makes it.</summary>
+    private sealed class ConnectionNote
+    {
+        private volatile bool _isConnected;
+
+        /// <summary>Whether the upstream has taken it; a TLS handshake is still to come.</summary>
+        public bool IsConnected
+        {
+            get => _isConnected;
+            set => _isConnected = value;
+        }
+    }
+
     private sealed class AttemptCounter(GatewayMetrics metrics) : DelegatingHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            var note = new ConnectionNote();
+            request.Options.Set(Note, note);
             try
             {
                 var response = await base.SendAsync(request, cancellationToken);
@@ -90,7 +104,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
             {
                 // The handler gives up on connecting by a cancellation of its own.
                 metrics.UpstreamCalled(status: 0);
-                throw request.Options.TryGetValue(IsConnected, out _)
+                throw note.IsConnected
                     ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The TLS handshake took too long.", e)
                     : new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }

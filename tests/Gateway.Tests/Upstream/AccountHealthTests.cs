@@ -447,6 +447,25 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
+    public void A_job_that_worked_before_and_is_refused_now_is_no_trial_of_itself_and_counts_as_one_of_two()
+    {
+        Accept("survey/one");
+        _now += Second;
+        Note(CallEnd.Refused, job: CredentialEvidence.NumberOf("survey/one"));
+        Assert.Equal(RefusalCause.Unknown, _health.CauseOf("key", _now));
+        Assert.Null(TryKnown());
+
+        Accept("other/two");
+        Assert.Equal(["other/two"], _health.Known["key"].Jobs);
+        Accept("survey/one");
+        _now += Second;
+        Note(CallEnd.Refused, job: CredentialEvidence.NumberOf("survey/one"));
+        Assert.Equal("other/two", TryKnown());
+        NoteTrial(CallEnd.Refused, "other/two");
+        Assert.Equal(["key"], _health.Dead);
+    }
+
+    [Fact]
     public void A_known_job_that_is_gone_shows_that_the_credential_is_accepted_and_is_forgotten()
     {
         Accept("survey/one");
