@@ -97,9 +97,10 @@ internal sealed class AccountHealth
         Circuit.Move(by);
         DeadTrialFrom += by;
         if (NewTrialUntil > 0) NewTrialUntil += by;
-        SuspectSince += by;
-        RefusedAt += by;
-        SuspectTrialFrom += by;
+        foreach (var evidence in Known.Values) evidence.Move(by);
+        HalfOpenTrialFrom += by;
+        if (KnownTrialFrom > 0) KnownTrialFrom += by;
+        if (KnownTrialUntil > 0) KnownTrialUntil += by;
         DoubtUntil += by;
         CertainUntil += by;
     }

@@ -65,7 +65,11 @@ internal sealed class Circuit
     }
 
     /// <summary>Moves all its times, for the clock was set.</summary>
-    public void Move(double by) => (ProbeFrom, WindowUntil) = (ProbeFrom + by, WindowUntil + by);
+    public void Move(double by)
+    {
+        (ProbeFrom, WindowUntil, FailingUntil) = (ProbeFrom + by, WindowUntil + by, FailingUntil + by);
+        if (GoodAt > 0) GoodAt += by;
+    }
 
     /// <summary>Takes note that a call goes out though it is open; the next one goes when it is time, however this one ends.</summary>
     public void Probe(double now)

@@ -84,6 +84,20 @@ internal sealed class CredentialEvidence
         RefusedKnown.Clear();
     }
 
+    /// <summary>Moves all its times, for the clock was set. What never happened stays so.</summary>
+    public void Move(double by)
+    {
+        AcceptedAt = Moved(AcceptedAt);
+        TrialAcceptedAt = Moved(TrialAcceptedAt);
+        SuspectAt = Moved(SuspectAt);
+        RefusedSince = Moved(RefusedSince);
+        RefusedAt = Moved(RefusedAt);
+        HalfOpenSince = Moved(HalfOpenSince);
+        DeadFrom = Moved(DeadFrom);
+
+        double Moved(double time) => time > 0 ? time + by : time;
+    }
+
     /// <summary>Takes note that a call was accepted.</summary>
     /// <param name="job">What it asked for; null where that is of no use for a trial.</param>
     public void Accept(string? job, double sent, bool isTrial)
