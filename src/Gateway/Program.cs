@@ -37,6 +37,7 @@ internal sealed class Program
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
         builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(ServerBounds.Set);
         builder.WebHost.UseSockets(ServerThreads.Set);
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ThreadShare.BoundReads)));
         // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a trace.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         // A slim builder would have lines of its own form, whatever the configuration says.

@@ -25,6 +25,7 @@ internal sealed partial class RequestPath(
 
     public static void Map(WebApplication app)
     {
+        app.UseThreadShare();
         app.UseSecurityHeaders();
         app.UseManagementPort();
         app.UseProxies();
