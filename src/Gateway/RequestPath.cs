@@ -36,6 +36,7 @@ internal sealed partial class RequestPath(
         var path = app.Services.GetRequiredService<RequestPath>();
         app.Use((http, next) => path.TryAnswerFromMemory(http, out var answering) ? answering : next(http));
 
+        app.UsePoolFor("/admin", "/bff", "/docs", "/openapi");
         app.UseTraces();
         app.UseStatusCodePages(BareStatus.WriteAsync);
         app.UseRouting();

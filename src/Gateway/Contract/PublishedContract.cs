@@ -25,7 +25,8 @@ internal sealed class PublishedContract
     public PublishedContract(IServiceProvider services)
     {
         _services = services;
-        _renderings = new(RenderAsync);
+        // It takes long, and whoever asks first may be on an I/O thread.
+        _renderings = new(() => Task.Run(RenderAsync));
     }
 
     /// <summary>Where its renderings are.</summary>

@@ -13,13 +13,14 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     public JobSnapshot? FindInMemory(JobKey key) => memory.Find(key);
 
     /// <summary>What any node has. Redis is asked also where memory has a snapshot, for another node's may be newer.</summary>
-    public async ValueTask<SharedJobs.Found> FindAsync(JobKey key, Patience patience) => Keep(key, await shared.FindAsync(key, patience));
+    public async ValueTask<SharedJobs.Found> FindAsync(JobKey key, Patience patience) =>
+        await KeepAsync(key, await shared.FindAsync(key, patience));
 
     /// <summary>The same; where Redis has nothing, asks to fetch the job, in the same trip. Memory must have been looked at.</summary>
     public async ValueTask<(SharedJobs.Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
     {
         var (found, turn) = await shared.FindOrTakeTurnAsync(key, awaited, lease, patience, above: memory.Find(key)?.Order ?? 0);
-        return (Keep(key, found), turn);
+        return (await KeepAsync(key, found), turn);
     }
 
     /// <summary>Keeps a snapshot for as long as it may be of use, and ends the turn in which it was fetched.</summary>
@@ -30,16 +31,20 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
         var stored = await shared.StoreAsync(key, snapshot, retention, turn, patience);
         // Unless what is there is not what it claims to be.
         if (stored == false && (await shared.FindAsync(key, patience)).Snapshot is { } better && better.Outranks(snapshot)) snapshot = better;
-        var counts = Keep(key, snapshot, isNews: true);
+        var counts = await KeepAsync(key, snapshot, isNews: true);
         return (counts, stored == true || memory.Find(key) == counts);
     }
 
-    private SharedJobs.Found Keep(JobKey key, SharedJobs.Found found) =>
-        found with { Snapshot = found.Snapshot is { } theirs ? Keep(key, theirs, isNews: false) : memory.Find(key) };
+    private async ValueTask<SharedJobs.Found> KeepAsync(JobKey key, SharedJobs.Found found) => found with
+    {
+        Snapshot = found.Snapshot is { } theirs ? await KeepAsync(key, theirs, isNews: false) : memory.Find(key),
+    };
 
-    private JobSnapshot Keep(JobKey key, JobSnapshot snapshot, bool isNews)
+    private ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot, bool isNews)
     {
         pacing.Observe(key, snapshot, isNews);
-        return memory.Keep(key, snapshot);
+        // Read now: the whole body is looked through for them, and a hit may be answered on an I/O thread.
+        if (snapshot.Kind == VerdictKind.Running) _ = snapshot.Times;
+        return memory.KeepAsync(key, snapshot);
     }
 }

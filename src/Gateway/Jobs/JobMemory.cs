@@ -17,6 +17,9 @@ internal sealed class JobMemory : IDisposable
 
     private const int FailureSize = 1024;
 
+    // Others may take the room that was made.
+    private const int MostTries = 3;
+
     // Room is made for more than one, for making it takes a look at everything.
     private const double RoomAtOnce = 0.05;
 
@@ -27,6 +30,7 @@ internal sealed class JobMemory : IDisposable
     private readonly long _limit;
     // Nothing is looked up where none was ever kept.
     private volatile bool _knowsFailures;
+    private readonly SemaphoreSlim _makingRoom = new(1);
     private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
     public JobMemory(LiveConfiguration configuration, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
@@ -44,27 +48,61 @@ internal sealed class JobMemory : IDisposable
 
     public JobSnapshot? Find(JobKey key) => _cache.TryGetValue(key, out var found) ? (JobSnapshot?)found : null;
 
-    /// <summary>Keeps a snapshot for as long as it may be of use, unless what is here outranks it.</summary>
+    /// <summary>
+    /// Keeps a snapshot for as long as it may be of use, unless what is here outranks it. Where there is no room for it, what
+    /// was used last long ago gives way, on the thread pool.
+    /// </summary>
     /// <returns>The one that counts.</returns>
+    public async ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            if (TryKeep(key, snapshot, out var counts) || tries == MostTries) return counts;
+            await MakeRoomAsync(snapshot.Size);
+        }
+    }
+
+    /// <summary>The same; where there is no room for it, it is not kept.</summary>
     public JobSnapshot Keep(JobKey key, JobSnapshot snapshot)
     {
+        TryKeep(key, snapshot, out var counts);
+        return counts;
+    }
+
+    /// <returns>False: there is no room.</returns>
+    private bool TryKeep(JobKey key, JobSnapshot snapshot, out JobSnapshot counts)
+    {
+        counts = snapshot;
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
             var (staleIfError, now) = (_configuration.Current.Jobs.StaleIfError, _clock.Now);
-            if (Find(key) is { } kept && kept.Retention(staleIfError, now) > TimeSpan.Zero && !snapshot.Outranks(kept)) return kept;
-            Set(key, snapshot, snapshot.Retention(staleIfError, now));
+            if (Find(key) is { } kept && kept.Retention(staleIfError, now) > TimeSpan.Zero && !snapshot.Outranks(kept))
+            {
+                counts = kept;
+                return true;
+            }
+            var hasRoom = TrySet(key, snapshot, snapshot.Retention(staleIfError, now));
             // Looked up last: a purge marks first and removes afterwards, so one of the two sees the other.
             if (snapshot.Order <= _purges.LatestOf(key)) _cache.Remove(key);
-            return snapshot;
+            return hasRoom;
         }
     }
 
     /// <summary>Weighs a snapshot again, which has grown.</summary>
-    public void Weigh(JobKey key, JobSnapshot snapshot)
+    public async ValueTask WeighAsync(JobKey key, JobSnapshot snapshot)
+    {
+        if (TryWeigh(key, snapshot)) return;
+        // The cache has refused it, and with it what was there.
+        await MakeRoomAsync(snapshot.Size);
+        await KeepAsync(key, snapshot);
+    }
+
+    private bool TryWeigh(JobKey key, JobSnapshot snapshot)
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
-            if (Find(key) == snapshot) Set(key, snapshot, snapshot.Retention(_configuration.Current.Jobs.StaleIfError, _clock.Now));
+            return Find(key) != snapshot
+                || TrySet(key, snapshot, snapshot.Retention(_configuration.Current.Jobs.StaleIfError, _clock.Now));
         }
     }
 
@@ -76,18 +114,30 @@ internal sealed class JobMemory : IDisposable
     public FailedFill? FindLastFailure(JobKey key) => FindBackOff(key)?.Failure;
 
     /// <summary>Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.</summary>
-    public void Keep(JobKey key, FailedFill failure)
+    public async ValueTask KeepAsync(JobKey key, FailedFill failure)
+    {
+        for (var tries = 1; !TryKeep(key, failure) && tries < MostTries; tries++) await MakeRoomAsync(SizeOf(failure));
+    }
+
+    /// <summary>The same; where there is no room for it, it is not kept.</summary>
+    public void Keep(JobKey key, FailedFill failure) => TryKeep(key, failure);
+
+    /// <returns>False: there is no room.</returns>
+    private bool TryKeep(JobKey key, FailedFill failure)
     {
         if (failure.BackOff <= TimeSpan.Zero)
         {
             ForgetFailure(key);
-            return;
+            return true;
         }
         _knowsFailures = true;
-        Set(new FailureKey(key), new BackOff(failure, _clock.Now + failure.BackOff), failure.BackOff + FailureStay,
-            FailureSize + failure.Answer.Body.Length, CacheItemPriority.Low);
+        var hasRoom = TrySet(new FailureKey(key), new BackOff(failure, _clock.Now + failure.BackOff), failure.BackOff + FailureStay,
+            SizeOf(failure), CacheItemPriority.Low);
         if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
+        return hasRoom;
     }
+
+    private static long SizeOf(FailedFill failure) => FailureSize + failure.Answer.Body.Length;
 
     /// <summary>Whether no node had a snapshot when it was looked for after the last failure.</summary>
     public bool IsNowhereSinceFailure(JobKey key) => FindBackOff(key) is { IsNowhere: true };
@@ -131,33 +181,47 @@ internal sealed class JobMemory : IDisposable
         }
     }
 
-    public void Dispose() => _cache.Dispose();
-
-    private void Set(JobKey key, JobSnapshot snapshot, TimeSpan retention)
+    public void Dispose()
     {
-        if (retention <= TimeSpan.Zero) return;
-        Set(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
+        _cache.Dispose();
+        _makingRoom.Dispose();
     }
 
-    // The cache refuses what does not fit, and what was used last long ago is to give way instead.
-    private void Set(object name, object value, TimeSpan stay, long size, CacheItemPriority priority = CacheItemPriority.Normal)
-    {
-        Put();
-        if (size > _limit) return;
-        while (!_cache.TryGetValue(name, out _) && Bytes + size > _limit && _cache.Count is > 0 and var count)
-        {
-            // A part of what is there by number, and one at the least.
-            _cache.Compact(Math.Min(1, Math.Max(RoomAtOnce, 1.5 / count)));
-            Put();
-        }
+    private bool TrySet(JobKey key, JobSnapshot snapshot, TimeSpan retention) => retention <= TimeSpan.Zero
+        || TrySet(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
 
-        void Put()
+    // The cache refuses what does not fit. What is larger than all of it never does.
+    private bool TrySet(object name, object value, TimeSpan stay, long size, CacheItemPriority priority = CacheItemPriority.Normal)
+    {
+        using (var entry = _cache.CreateEntry(name))
         {
-            using var entry = _cache.CreateEntry(name);
             entry.Value = value;
             entry.AbsoluteExpirationRelativeToNow = stay;
             entry.Size = size;
             entry.Priority = priority;
+        }
+        return size > _limit || _cache.TryGetValue(name, out _);
+    }
+
+    /// <summary>
+    /// Makes room for so many bytes. That takes a look at everything, tens of milliseconds where there are many jobs: it is
+    /// done by one at a time, without a lock that others may wait for, and on no I/O thread.
+    /// </summary>
+    private async Task MakeRoomAsync(long size)
+    {
+        await _makingRoom.WaitAsync();
+        try
+        {
+            await Task.Yield();
+            while (Bytes + size > _limit && _cache.Count is > 0 and var count)
+            {
+                // A part of what is there by number, and one at the least.
+                _cache.Compact(Math.Min(1, Math.Max(RoomAtOnce, 1.5 / count)));
+            }
+        }
+        finally
+        {
+            _makingRoom.Release();
         }
     }
 

@@ -47,7 +47,7 @@ internal sealed partial class JobSource(
     {
         if (snapshot.Find(wanted) is { } found) return found;
         var made = await snapshot.EncodeAsync(wanted);
-        memory.Weigh(key, snapshot);
+        await memory.WeighAsync(key, snapshot);
         return made;
     }
 
@@ -101,7 +101,7 @@ internal sealed partial class JobSource(
                     looks = 0;
                     continue;
                 case Turn.Failed(var theirFailure):
-                    memory.Keep(key, theirFailure);
+                    await memory.KeepAsync(key, theirFailure);
                     return Fail(theirFailure, known);
             }
             if (await FetchAsync(key, team, turn as Turn.Mine, known, patience) is { } lookup) return lookup;
@@ -148,7 +148,7 @@ internal sealed partial class JobSource(
         if (!verdict.IsJob && verdict.Kind != VerdictKind.NotFound)
         {
             var failure = FailedFill.Of(verdict, answer, options, isFirst: known is null) with { Order = asked };
-            memory.Keep(key, failure);
+            await memory.KeepAsync(key, failure);
             if (turn is not null) await shared.ReleaseAsync(key, turn, failure, patience);
             return Fail(failure, known);
         }

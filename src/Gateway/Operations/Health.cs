@@ -35,12 +35,16 @@ internal static class Health
 
     private sealed class Credentials(Accounts accounts, AccountGates gates) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(!accounts.Names.All(name => accounts.CredentialsOf(name).Length > 0)
-                ? HealthCheckResult.Unhealthy("An account has no readable credential")
-                : accounts.Names.Any(name => gates.Of(name).Credentials.Standing == CredentialStanding.Refused)
-                    ? HealthCheckResult.Degraded("The upstream takes no credential of an account; cached jobs are still served")
-                    : HealthCheckResult.Healthy());
+        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        {
+            foreach (var name in accounts.Names)
+            {
+                if (await accounts.CredentialsOfAsync(name) is []) return HealthCheckResult.Unhealthy("An account has no readable credential");
+            }
+            return accounts.Names.Any(name => gates.Of(name).Credentials.Standing == CredentialStanding.Refused)
+                ? HealthCheckResult.Degraded("The upstream takes no credential of an account; cached jobs are still served")
+                : HealthCheckResult.Healthy();
+        }
     }
 
     private sealed class Shared(RedisConnection redis) : IHealthCheck

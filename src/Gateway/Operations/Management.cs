@@ -22,6 +22,7 @@ internal static class Management
         app.Urls.Add($"http://*:{port}");
         app.MapWhen(http => http.Connection.LocalPort == port && !http.Request.Path.StartsWithSegments("/admin"), branch =>
         {
+            branch.UsePoolFor("/metrics");
             branch.UseOpenTelemetryPrometheusScrapingEndpoint();
             branch.UseHealthChecks("/health/live", Health.Live);
             branch.UseHealthChecks("/health/ready", Health.Ready);

@@ -33,6 +33,10 @@ internal static class ThreadShare
         // The features are the connection itself over HTTP/1.1, and the stream over HTTP/2.
         _requests.IsReachedBy(http.Features, MostRequests) ? ContinueOnPoolAsync(http, next) : next(http));
 
+    /// <summary>Answers requests for these paths, and what is below them, on the thread pool: they may take long, or wait for a lock.</summary>
+    public static void UsePoolFor(this IApplicationBuilder app, params PathString[] paths) => app.Use((http, next) =>
+        Array.Exists(paths, path => http.Request.Path.StartsWithSegments(path)) ? ContinueOnPoolAsync(http, next) : next(http));
+
     /// <summary>
     /// Bounds reads, also of what never becomes a request: empty lines between requests, records of TLS, frames of HTTP/2.
     /// </summary>

@@ -9,12 +9,13 @@ namespace Gateway.Routes;
 /// <param name="onFound">Called when that is why it ends.</param>
 internal sealed class EchoGuard(Stream body, Credential credential, Action onFound) : Stream
 {
-    private const int ChunkSize = 16 * 1024;
+    // A stream that never waits, on neither side, would keep its thread: after so many chunks it goes on behind others.
+    private const int ChunkSize = 16 * 1024, ChunksAtOnce = 16;
 
     // What the longest form may take up, with an escape for each character.
     private readonly int _kept = 6 * credential.LongestEcho;
     private readonly byte[] _window = new byte[6 * credential.LongestEcho + ChunkSize];
-    private int _given, _free, _end;
+    private int _given, _free, _end, _chunks;
     private bool _isOver;
 
     public override bool CanRead => true;
@@ -65,6 +66,7 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
             _window.AsSpan(passed, _kept).CopyTo(_window);
             (_given, _free, _end) = (_given - passed, _free - passed, _kept);
         }
+        if (++_chunks % ChunksAtOnce == 0) await Task.Yield();
         var read = await body.ReadAsync(_window.AsMemory(_end, ChunkSize), cancellation);
         _end += read;
         if (credential.IsIn(_window.AsSpan(0, _end)))

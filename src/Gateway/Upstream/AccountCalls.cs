@@ -52,7 +52,7 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     private async Task<UpstreamAnswer> MakeWithOthersAsync(
         AccountCall call, List<Credential> refused, UpstreamAnswer answer, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
     {
-        while (IsRefused(answer) && call.Gate.OtherThan(refused) is { } other)
+        while (IsRefused(answer) && await call.Gate.OtherThanAsync(refused) is { } other)
         {
             var again = await EnterAsync(call, CallRank.OtherCredential);
             if (again.Permit is not { } second) break;

@@ -48,7 +48,7 @@ internal sealed partial class AccountGate(
     private AccountOptions? Options => configuration.Current.Upstream.Accounts.GetValueOrDefault(account);
 
     /// <summary>What to try instead of the credentials that were refused; null: there is nothing.</summary>
-    public Credential? OtherThan(IEnumerable<Credential> refused) => accounts.CredentialsOf(account).FirstOrDefault(other =>
+    public async ValueTask<Credential?> OtherThanAsync(IEnumerable<Credential> refused) => (await accounts.CredentialsOfAsync(account)).FirstOrDefault(other =>
         refused.All(one => one.Fingerprint != other.Fingerprint) && !(book.Dead.Contains(other.Fingerprint) && _news.KnownCredentials.Contains(other.Fingerprint)));
 
     /// <summary>Waits until one call may go out.</summary>
@@ -252,7 +252,7 @@ internal sealed partial class AccountGate(
 
     private async ValueTask<TimeSpan> AskAsync()
     {
-        var credentials = accounts.CredentialsOf(account);
+        var credentials = await accounts.CredentialsOfAsync(account);
         NodeReport report;
         TaskCompletionSource? told;
         Doubt[] doubts;
@@ -279,7 +279,9 @@ internal sealed partial class AccountGate(
             var teams = current.Teams.Values.Count(team => team.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
             var reply = await book.AskAsync(report, AccountLimits.Of(options, current.Upstream.Timeout, teams));
             isHeard = reply != NodeReply.NotHeard;
-            if (isHeard) Serve(credentials, report, reply, doubts);
+            // A dead one may have been replaced while that was asked.
+            var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead } && !await AreStillAsync(credentials);
+            if (isHeard) Serve(credentials, report, reply, doubts, isReplaced);
             return reply.Wait;
         }
         finally
@@ -298,11 +300,9 @@ internal sealed partial class AccountGate(
         }
     }
 
-    private void Serve(Credential[] credentials, NodeReport report, NodeReply reply, Doubt[] doubts)
+    private void Serve(Credential[] credentials, NodeReport report, NodeReply reply, Doubt[] doubts, bool isReplaced)
     {
         var credential = credentials[reply.Credential];
-        // A dead one may have been replaced while that was asked.
-        var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead } && !AreStill(credentials);
         if (!isReplaced) Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
         _ = LookLaterAsync();
         lock (_lock)
@@ -373,8 +373,8 @@ internal sealed partial class AccountGate(
         }
     }
 
-    private bool AreStill(Credential[] credentials) =>
-        accounts.CredentialsOf(account).Select(one => one.Fingerprint).SequenceEqual(credentials.Select(one => one.Fingerprint), StringComparer.Ordinal);
+    private async ValueTask<bool> AreStillAsync(Credential[] credentials) => (await accounts.CredentialsOfAsync(account))
+        .Select(one => one.Fingerprint).SequenceEqual(credentials.Select(one => one.Fingerprint), StringComparer.Ordinal);
 
     private async Task LookLaterAsync()
     {

@@ -4,39 +4,72 @@ using Gateway.Configuration;
 namespace Gateway.Upstream;
 
 /// <summary>The credentials of each account, as they are now.</summary>
-internal sealed partial class Accounts(LiveConfiguration configuration, ILogger<Accounts> logger)
+internal sealed partial class Accounts(LiveConfiguration configuration, TimeProvider clock, ILogger<Accounts> logger)
 {
+    // A file system that does not answer, of a network say, delays a call by this much, once.
+    private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<string, Credential> _lastRead = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
 
     public IEnumerable<string> Names =>
         configuration.Current.Upstream.Accounts.Where(account => !account.Value.IsEmpty).Select(account => account.Key);
 
     /// <summary>
     /// The credential for the next upstream call, and then the one that is to take over. A file is read at each call: what
-    /// it holds is then never old, and a call is rare. While it cannot be read, or is being rewritten, the one read last
-    /// goes on.
+    /// it holds is then never old, and a call is rare. It is read on the thread pool, for the caller may be on an I/O
+    /// thread. While it cannot be read within a second, or is being rewritten, the one read last goes on.
     /// </summary>
     /// <returns>Empty: the account is gone from the configuration, or its files never held a credential.</returns>
-    public Credential[] CredentialsOf(string account)
+    public ValueTask<Credential[]> CredentialsOfAsync(string account)
     {
-        if (!configuration.Current.Upstream.Accounts.TryGetValue(account, out var options)) return [];
-        var first = Read(account, options.Credential, options.CredentialFile);
+        if (!configuration.Current.Upstream.Accounts.TryGetValue(account, out var options)) return new([]);
+        return options.CredentialFile.Length + options.NextCredentialFile.Length == 0 ? new(Known(options)) : ReadAsync(account, options);
+    }
+
+    private async ValueTask<Credential[]> ReadAsync(string account, AccountOptions options)
+    {
+        await Task.WhenAll(ReadAsync(account, options.CredentialFile), ReadAsync(account, options.NextCredentialFile));
+        return Known(options);
+    }
+
+    // One reader for each file at a time: those that a dead file system keeps must not become more.
+    private async Task ReadAsync(string account, string file)
+    {
+        if (file.Length == 0) return;
+        var mine = new Reading(() => Read(account, file), clock.GetTimestamp());
+        var reading = _readings.GetOrAdd(file, mine);
+        if (reading == mine) mine.Task.Start(TaskScheduler.Default);
+        var left = LongestRead - clock.GetElapsedTime(reading.Started);
+        if (left > TimeSpan.Zero) await reading.Task.WaitAsync(left, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!reading.Task.IsCompleted) Log.Unreadable(logger, account, "the file does not answer");
+    }
+
+    private void Read(string account, string file)
+    {
+        // Parsed once, for it takes a while.
+        if (Credential.TryReadFile(file, out var read, out var problem, _lastRead.GetValueOrDefault(file))) _lastRead[file] = read;
+        else Log.Unreadable(logger, account, problem);
+        _readings.TryRemove(file, out _);
+    }
+
+    private Credential[] Known(AccountOptions options)
+    {
+        var first = Known(options.Credential, options.CredentialFile);
         if (!options.HasNext) return first is null ? [] : [first];
-        var next = Read(account, options.NextCredential, options.NextCredentialFile);
+        var next = Known(options.NextCredential, options.NextCredentialFile);
         return [.. new[] { first, next }.OfType<Credential>().DistinctBy(credential => credential.Fingerprint)];
     }
 
-    // Parsed once, for it takes a while.
-    private Credential? Read(string account, string configured, string file)
+    private Credential? Known(string configured, string file) =>
+        _lastRead.GetValueOrDefault(file.Length == 0 ? configured : file) is { } known ? known
+        : file.Length == 0 && Credential.TryParse(configured, out var parsed) ? _lastRead[configured] = parsed : null;
+
+    private sealed class Reading(Action read, long started)
     {
-        var known = _lastRead.GetValueOrDefault(file.Length == 0 ? configured : file);
-        if (file.Length == 0)
-        {
-            return known ?? (Credential.TryParse(configured, out var parsed) ? _lastRead[configured] = parsed : null);
-        }
-        if (Credential.TryReadFile(file, out var read, out var problem, known)) return read == known ? read : _lastRead[file] = read;
-        Log.Unreadable(logger, account, problem);
-        return known;
+        public Task Task { get; } = new(read);
+
+        public long Started => started;
     }
 
     private static partial class Log

@@ -19,7 +19,6 @@ internal sealed class Hog : IDisposable
     private readonly ManualResetEventSlim _isAnswered = new();
     private volatile bool _isOver;
     private volatile Stream? _stream;
-    private int _connections;
 
     private Hog(Func<Stream> connect, byte[] preface, Func<byte[]> next, TimeSpan pause)
     {
@@ -27,14 +26,35 @@ internal sealed class Hog : IDisposable
         new Thread(Run) { IsBackground = true }.Start();
     }
 
-    /// <summary>How often it has connected.</summary>
-    public int Connections => Volatile.Read(ref _connections);
+    private Hog(Func<Socket> connect)
+    {
+        (_connect, _preface, _next) = (() => Stream.Null, [], () => []);
+        new Thread(() =>
+        {
+            while (!_isOver)
+            {
+                try
+                {
+                    using var socket = connect();
+                    // Closed at once, and without a trace: ports that wait for late packets would run out.
+                    socket.LingerState = new LingerOption(true, 0);
+                }
+                catch (SocketException)
+                {
+                    // The server takes no more for now.
+                }
+            }
+        }) { IsBackground = true }.Start();
+    }
 
     /// <param name="preface">What each connection begins with.</param>
     /// <param name="next">What is sent then, again and again.</param>
     /// <param name="pause">How long it waits before it reads on, each time.</param>
     public static Hog Start(Uri address, Func<byte[]> next, byte[]? preface = null, TimeSpan pause = default) =>
         new(() => new NetworkStream(Connect(address), ownsSocket: true), preface ?? [], next, pause);
+
+    /// <summary>Connects and disconnects, and sends nothing.</summary>
+    public static Hog StartConnecting(Uri address) => new(() => Connect(address));
 
     /// <summary>The same over TLS.</summary>
     /// <param name="protocol">What it asks for in the handshake (ALPN).</param>
@@ -75,7 +95,6 @@ internal sealed class Hog : IDisposable
             {
                 using var stream = _connect();
                 _stream = stream;
-                Interlocked.Increment(ref _connections);
                 stream.Write(_preface);
                 new Thread(() => Read(stream)) { IsBackground = true }.Start();
                 while (!_isOver) stream.Write(_next());

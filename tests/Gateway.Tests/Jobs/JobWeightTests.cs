@@ -73,12 +73,12 @@ public sealed class JobWeightTests
             // Whoever takes note of a finished job's time has read it.
             Assert.NotNull(snapshot.Times.Took);
             var key = PurgeScopeTests.Key("default", $"workflow-{i:00000000}", $"job-{i:00000000000000000000000000000000}");
-            memory.Keep(key, snapshot);
+            await memory.KeepAsync(key, snapshot);
             // As after hits, of clients of several kinds.
             Assert.Equal("0", HitFields.Of(snapshot, now).Age);
             if (codings > 1) await snapshot.EncodeAsync([ContentCoding.Brotli]);
             if (codings > 2) await snapshot.EncodeAsync([ContentCoding.Gzip]);
-            if (codings > 1) memory.Weigh(key, snapshot);
+            if (codings > 1) await memory.WeighAsync(key, snapshot);
         }
     }
 }

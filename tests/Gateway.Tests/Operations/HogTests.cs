@@ -48,6 +48,15 @@ public sealed class HogTests
         await AssertOthersAreAnsweredAsync(gateway, () => Hog.Start(gateway.Address, next, pause: pause), isAnswered: kind != "empty lines");
     }
 
+    [Fact]
+    public async Task A_client_that_connects_without_end_holds_up_nobody()
+    {
+        await using var world = await QuietWorldAsync();
+        await using var gateway = await GatewayProcess.StartAsync(world.Environment());
+        await EntityTagAsync(gateway);
+        await AssertOthersAreAnsweredAsync(gateway, () => Hog.StartConnecting(gateway.Address), isAnswered: false);
+    }
+
     [Theory]
     [InlineData("pipelined")]
     [InlineData("pings")]

@@ -306,7 +306,7 @@ public sealed class AccountGateTests
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var metrics = new GatewayMetrics(meters);
         var chain = new OutboundChain(metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
-        var gates = new AccountGates(new Accounts(live, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection),
+        var gates = new AccountGates(new Accounts(live, TimeProvider.System, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection),
             new CredentialTrial(chain, live, _clock), live, metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");
         return (gate, settings);

@@ -171,12 +171,17 @@ internal sealed class SessionStore
 
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 
-    // Once a minute whoever comes by takes out what has ended.
+    // Once a minute whoever comes by has what has ended taken out, on the thread pool: there may be many sessions.
     private void Sweep()
     {
         var now = _clock.Now;
         var last = Interlocked.Read(ref _sweptAt);
         if (now.Ticks - last < BetweenSweeps.Ticks || Interlocked.CompareExchange(ref _sweptAt, now.Ticks, last) != last) return;
+        ThreadPool.UnsafeQueueUserWorkItem(store => store.Sweep(now), this, preferLocal: false);
+    }
+
+    private void Sweep(DateTimeOffset now)
+    {
         foreach (var (hash, entry) in _entries)
         {
             if (entry.IdleUntil <= now || entry.EndsAt <= now) _entries.TryRemove(KeyValuePair.Create(hash, entry));
