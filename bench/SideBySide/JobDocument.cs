@@ -27,13 +27,17 @@ internal sealed class JobDocument
 
     private readonly Form _finished, _running;
 
-    public JobDocument(string workflow)
+    /// <param name="added">By how many bytes they are longer than usual.</param>
+    public JobDocument(string workflow, int added = 0)
     {
         // The name makes up for what the other one has more.
         var (finished, running) = (Template(workflow, finished: true, ""), Template(workflow, finished: false, ""));
-        _finished = new Form(Template(workflow, finished: true, new string('.', Math.Max(0, running.Length - finished.Length))));
-        _running = new Form(Template(workflow, finished: false, new string('.', Math.Max(0, finished.Length - running.Length))));
+        _finished = new Form(Template(workflow, finished: true, new string('.', added + Math.Max(0, running.Length - finished.Length))));
+        _running = new Form(Template(workflow, finished: false, new string('.', added + Math.Max(0, finished.Length - running.Length))));
     }
+
+    /// <summary>Those of a workflow: some are large.</summary>
+    public static JobDocument Of(string workflow) => new(workflow, workflow == Jobs.LargeWorkflow ? Jobs.LargeBytes : 0);
 
     public int Length => _finished.Bytes.Length;
 

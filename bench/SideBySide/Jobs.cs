@@ -6,7 +6,10 @@ namespace Gateway.SideBySide;
 /// <summary>Which jobs there are, and where.</summary>
 internal static class Jobs
 {
-    public const string Workflow = "survey", RunningWorkflow = "running";
+    public const string Workflow = "survey", RunningWorkflow = "running", LargeWorkflow = "large";
+
+    /// <summary>By how much its jobs are longer than others.</summary>
+    public const int LargeBytes = 2 * 1024 * 1024;
 
     /// <summary>The job that is asked for where all requests are for one.</summary>
     public const long Hit = 1;

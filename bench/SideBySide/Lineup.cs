@@ -8,7 +8,7 @@ internal static class Lineup
     public const string Gateway = "gateway";
 
     public static readonly string[] Names =
-        ["kestrel", "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp", "yarp-output-cache", "yarp-output-cache-redis", Gateway];
+        ["kestrel", PlainKestrel.PeerName, "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp", "yarp-output-cache", "yarp-output-cache-redis", Gateway];
 
     /// <summary>Those of a scenario that were asked for, with each other gateway wherever there is the gateway.</summary>
     public static IEnumerable<string> Of(Arguments arguments, params string[] names)
@@ -22,6 +22,7 @@ internal static class Lineup
     public static Peer Create(Bench bench, string name) => name switch
     {
         "kestrel" => new Kestrel(bench),
+        PlainKestrel.PeerName => new PlainKestrel(bench),
         "kestrel-redis" => new KestrelOverRedis(bench),
         "nginx" => new Nginx(bench, keepsFilesOpen: true),
         "nginx-files" => new Nginx(bench, keepsFilesOpen: false),

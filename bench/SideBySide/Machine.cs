@@ -43,8 +43,15 @@ internal sealed partial class Machine
 
     private async Task<string> VersionAsync(string command, string[] arguments, CancellationToken stop)
     {
-        var output = await Child.RunAsync(OtherCores, command, arguments, stop);
-        return VersionNumber().Match(output).Value;
+        try
+        {
+            return VersionNumber().Match(await Child.RunAsync(OtherCores, command, arguments, stop)).Value;
+        }
+        catch (InvalidOperationException)
+        {
+            // Not each scenario needs each of them.
+            return "not installed";
+        }
     }
 
     [GeneratedRegex(@"\d+\.\d+[\w.-]*")]

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Gateway.SideBySide.Load;
 using Gateway.SideBySide.Measuring;
 using Gateway.SideBySide.Report;
 using Gateway.SideBySide.Scenarios;
@@ -8,13 +9,18 @@ namespace Gateway.SideBySide;
 
 internal static class Program
 {
-    private const int WrongAnswer = 1, NotMeasured = 2;
+    private const int WrongAnswer = 1, NotMeasured = 2, BeyondBound = 4;
 
     public static async Task<int> Main(string[] args)
     {
         if (args is [Serving.Verb, .. var server])
         {
             await Serving.RunAsync(server);
+            return 0;
+        }
+        if (args is [Hog.Verb, .. var hog])
+        {
+            Hog.Run(hog);
             return 0;
         }
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Child.KillAll();
@@ -43,7 +49,9 @@ internal static class Program
             if (arguments.Markdown is { } file) await Markdown.PutIntoAsync(file, markdown);
             if (arguments.Json is { } json) await Figures.WriteAsync(json, arguments, machine, tables);
             if (arguments.Plot is { } plot) Plot.Write(plot, tables);
-            return 0;
+            var beyond = tables.SelectMany(table => table.Beyond.Select(row => $"{table.Title}: {row.Name} is beyond {table.MostOfReference} times {table.Reference}.")).ToList();
+            foreach (var line in beyond) await Console.Error.WriteLineAsync(line);
+            return beyond.Count == 0 ? 0 : BeyondBound;
         }
         catch (WrongAnswerException e)
         {

@@ -13,4 +13,16 @@ internal static class Statistics
     /// <param name="sorted">At least one.</param>
     public static double Quantile(IReadOnlyList<double> sorted, double part) =>
         sorted[Math.Clamp((int)Math.Ceiling(part * sorted.Count) - 1, 0, sorted.Count - 1)];
+
+    /// <summary>Whether a fair coin would show so many heads, or more, in one of twenty runs at most.</summary>
+    public static bool IsMoreThanChance(int heads, int throws)
+    {
+        var (ways, sum) = (1.0, 0.0);
+        for (var more = throws; more >= heads; more--)
+        {
+            sum += ways;
+            ways = ways * more / (throws - more + 1);
+        }
+        return sum / Math.Pow(2, throws) <= 0.05;
+    }
 }

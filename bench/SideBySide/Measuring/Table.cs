@@ -28,6 +28,17 @@ internal sealed record Table(string Name, string Title, string Text, Measure Mai
     /// <summary>How the figures came about, where they are not medians of rounds.</summary>
     public string? Note { get; init; }
 
+    /// <summary>How many times the reference's figure the others' may be; null: there is no bound.</summary>
+    public double? MostOfReference { get; init; }
+
+    /// <summary>
+    /// The rows that are beyond the bound, by more than chance: if their true ratio were the bound, so many rounds above it
+    /// would come in one of twenty runs at most (sign test), and they are later by a millisecond at least.
+    /// </summary>
+    public IEnumerable<Row> Beyond => MostOfReference is not { } most || ReferenceRow is not { } reference ? []
+        : Rows.Where(row => row != reference && row.Median(Main) - reference.Median(Main) > 1
+            && Statistics.IsMoreThanChance(row.Values(Main).Zip(reference.Values(Main)).Count(of => of.First > most * of.Second), row.Samples.Count));
+
     public IEnumerable<Measure> Measures => Rows.SelectMany(row => row.Samples).SelectMany(sample => sample.Keys).Distinct();
 
     public Row? ReferenceRow => Rows.FirstOrDefault(row => row.Name == Reference);

@@ -18,6 +18,7 @@ internal abstract class Scenario(Bench bench)
         (Running.Name, bench => new Running(bench)),
         (Idle.Name, bench => new Idle(bench)),
         (Http2.Name, bench => new Http2(bench)),
+        (Hogs.Name, bench => new Hogs(bench)),
         (Start.Name, bench => new Start(bench)),
         (Memory.Name, bench => new Memory(bench)),
         (Allocations.Name, bench => new Allocations(bench)),

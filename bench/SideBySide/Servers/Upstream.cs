@@ -38,7 +38,7 @@ internal static class Upstream
                 response.StatusCode = StatusCodes.Status404NotFound;
                 return Task.CompletedTask;
             }
-            var document = documents.GetOrAdd(workflow, name => new JobDocument(name));
+            var document = documents.GetOrAdd(workflow, JobDocument.Of);
             var progress = workflow == Jobs.RunningWorkflow ? Jobs.ProgressNow() : JobDocument.Done;
             response.Headers.ContentType = "application/json";
             response.Headers.ContentLength = document.Length;
