@@ -9,6 +9,8 @@ namespace Gateway.SideBySide.Load;
 /// <summary>One connection that is kept alive, HTTP/1.1, one request at a time; no more of a client than load takes.</summary>
 internal sealed class Connection : IDisposable
 {
+    private const int InChunks = -1;
+
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly byte[] _buffer = new byte[16 * 1024];
 
@@ -33,12 +35,15 @@ internal sealed class Connection : IDisposable
     public async ValueTask<int> ReceiveAsync(CancellationToken stop)
     {
         var (got, status, whole) = (0, 0, int.MaxValue);
-        while (got < whole)
+        while (whole == InChunks || got < whole)
         {
             var more = await _socket.ReceiveAsync(_buffer.AsMemory(status == 0 ? got : 0), SocketFlags.None, stop);
             if (more == 0) return 0;
             got += more;
             if (status == 0) (status, whole) = Head(_buffer.AsSpan(0, got));
+            // What comes in chunks is small, and here as a whole or not yet.
+            if (whole == InChunks && _buffer.AsSpan(0, got).EndsWith("\r\n0\r\n\r\n"u8)) return status;
+            if (whole == InChunks) (status, whole) = (0, int.MaxValue);
         }
         return status;
     }
@@ -52,6 +57,7 @@ internal sealed class Connection : IDisposable
         if (end < 0) return (0, int.MaxValue);
         var head = Encoding.ASCII.GetString(bytes[..end]);
         var field = head.IndexOf("\r\nContent-Length:", StringComparison.OrdinalIgnoreCase);
+        if (field < 0 && head.Contains("\r\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase)) return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), InChunks);
         if (field < 0) throw new InvalidOperationException($"An answer does not say how long it is: {head}");
         var value = head[(field + 2)..].Split("\r\n")[0].Split(':')[1];
         return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), end + 4 + int.Parse(value, CultureInfo.InvariantCulture));

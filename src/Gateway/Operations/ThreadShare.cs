@@ -5,22 +5,25 @@ namespace Gateway.Operations;
 
 /// <summary>
 /// Bounds how long one connection keeps a thread. A connection goes on on the thread that hears of its socket, and a
-/// socket that always has more to read would keep that thread for ever. After <see cref="MostRequests"/> requests, or
-/// <see cref="MostReads"/> reads, of the same connection in a row, the connection therefore goes on on the thread pool,
-/// behind what waits there already. The same bounds hold on the threads of the pool.
+/// socket that always has more to read would keep that thread for ever. After <see cref="MostInARow"/> requests or reads
+/// of the same connection in a row, the connection therefore goes on on the thread pool, behind what waits there already,
+/// and stays there for as long as its client does not wait for answers. The same bound holds on the threads of the pool.
 /// </summary>
 /// <remarks>
 /// The counts belong to the thread, so they need no lock and no allocation. They start again as soon as the thread does
-/// something for another connection. A connection that has the thread for itself moves as well: that costs one change of
-/// threads in 64 requests.
+/// something for another connection. A connection that has the thread for itself is moved as well, for a thread cannot
+/// know what else it could do: that costs one change of threads in 32 requests.
 /// </remarks>
 internal static class ThreadShare
 {
-    /// <summary>Requests of one connection in a row on a thread: about a millisecond of work.</summary>
-    public const int MostRequests = 64;
+    /// <summary>Requests, or reads, of one connection in a row on a thread: about a millisecond of work.</summary>
+    public const int MostInARow = 32;
 
-    /// <summary>Reads of one connection in a row on a thread, of 4 KB each while the client sends without end.</summary>
-    public const int MostReads = 64;
+    /// <summary>Bytes of one read, at first: frames of HTTP/2 are handled by the read, and not one by one.</summary>
+    public const int MostBytes = 16 * 1024;
+
+    // A client that waits this often in a row for its answers does not pipeline any more.
+    private const int EnoughWaits = 8;
 
     [ThreadStatic]
     private static Count _requests;
@@ -31,7 +34,7 @@ internal static class ThreadShare
     /// <summary>Bounds requests. It must be the first middleware.</summary>
     public static void UseThreadShare(this WebApplication app) => app.Use((http, next) =>
         // The features are the connection itself over HTTP/1.1, and the stream over HTTP/2.
-        _requests.IsReachedBy(http.Features, MostRequests) ? ContinueOnPoolAsync(http, next) : next(http));
+        _requests.IsReachedBy(http.Features) ? ContinueOnPoolAsync(http, next) : next(http));
 
     /// <summary>Answers requests for these paths, and what is below them, on the thread pool: they may take long, or wait for a lock.</summary>
     public static void UsePoolFor(this IApplicationBuilder app, params PathString[] paths) => app.Use((http, next) =>
@@ -59,11 +62,11 @@ internal static class ThreadShare
         private int _count;
 
         /// <summary>Counts one more.</summary>
-        /// <returns>Whether it was the last that is allowed; the count then starts again.</returns>
-        public bool IsReachedBy(object one, int most)
+        /// <returns>Whether it is one too many; the count then starts again.</returns>
+        public bool IsReachedBy(object one)
         {
             if (!ReferenceEquals(_of, one)) (_of, _count) = (one, 0);
-            if (++_count < most) return false;
+            if (++_count <= MostInARow) return false;
             _of = null;
             return true;
         }
@@ -78,14 +81,25 @@ internal static class ThreadShare
 
     private sealed class Reader(PipeReader inner) : PipeReader
     {
+        private bool _isGreedy;
+        private int _waits;
+        private long _mostBytes = MostBytes;
+
         public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
-            _reads.IsReachedBy(this, MostReads) ? ReadOnPoolAsync(cancellationToken) : inner.ReadAsync(cancellationToken);
+            _isGreedy ? ReadGreedyAsync(cancellationToken)
+            : _reads.IsReachedBy(this) ? MoveAsync(cancellationToken)
+            : inner.ReadAsync(cancellationToken);
 
         public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
 
         public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
 
-        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) => inner.AdvanceTo(consumed, examined);
+        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+        {
+            // What needs more than it was shown is shown more.
+            if (_isGreedy) _mostBytes = consumed.Equals(examined) ? MostBytes : Math.Min(2 * _mostBytes, int.MaxValue);
+            inner.AdvanceTo(consumed, examined);
+        }
 
         public override void CancelPendingRead() => inner.CancelPendingRead();
 
@@ -95,10 +109,43 @@ internal static class ThreadShare
 
         // Nobody waits for the pipe meanwhile: what the transport receives stays in it until it is full. The transport then
         // stops receiving, and so gives back the thread as well.
-        private async ValueTask<ReadResult> ReadOnPoolAsync(CancellationToken cancellation)
+        private async ValueTask<ReadResult> MoveAsync(CancellationToken cancellation)
         {
             await Task.Yield();
-            return await inner.ReadAsync(cancellation);
+            var reading = inner.ReadAsync(cancellation);
+            // The client has sent more without waiting for its answers.
+            if (reading.IsCompleted) (_isGreedy, _waits) = (true, 0);
+            return await reading;
         }
+
+        private ValueTask<ReadResult> ReadGreedyAsync(CancellationToken cancellation)
+        {
+            var reading = inner.ReadAsync(cancellation);
+            if (reading.IsCompletedSuccessfully)
+            {
+                _waits = 0;
+                var result = Bounded(reading.Result);
+                return _reads.IsReachedBy(this) ? AfterOthersAsync(result) : new(result);
+            }
+            _isGreedy = ++_waits < EnoughWaits;
+            return _isGreedy ? OnPoolAsync(reading) : reading;
+        }
+
+        private static async ValueTask<ReadResult> AfterOthersAsync(ReadResult result)
+        {
+            await Task.Yield();
+            return result;
+        }
+
+        private async ValueTask<ReadResult> OnPoolAsync(ValueTask<ReadResult> reading)
+        {
+            var result = await reading;
+            if (!Thread.CurrentThread.IsThreadPoolThread) await Task.Yield();
+            return Bounded(result);
+        }
+
+        // The rest is there at the next read.
+        private ReadResult Bounded(in ReadResult result) => result.Buffer.Length <= _mostBytes ? result
+            : new ReadResult(result.Buffer.Slice(0, _mostBytes), result.IsCanceled, isCompleted: false);
     }
 }
