@@ -127,7 +127,7 @@ internal sealed partial class JobSource(
         {
             Log.Broken(logger, key.Address, e);
             var failure = FailedFill.OfGateway(configuration.Current.Jobs) with { Order = asked };
-            memory.Keep(key, failure);
+            await memory.KeepAsync(key, failure);
             if (turn is not null) await shared.ReleaseAsync(key, turn, failure, redis.NewPatience());
             return Fail(failure, known);
         }
