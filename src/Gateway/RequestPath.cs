@@ -216,7 +216,6 @@ internal sealed partial class RequestPath(
             { } job => new JobAnswer(job, representation!, status, fromCache, now)
             {
                 NextPoll = job.Kind == VerdictKind.Running ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
-                IsStale = lookup.Origin == Origin.Stale,
             },
             null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
         };

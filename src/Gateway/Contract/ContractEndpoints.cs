@@ -3,6 +3,7 @@ using Gateway.Callers.Sessions;
 using Gateway.Configuration;
 using Gateway.Contract.Republished;
 using Gateway.Edge;
+using Gateway.Operations;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Net.Http.Headers;
 
@@ -29,7 +30,11 @@ internal static class ContractEndpoints
                 }
                 var rendering = await contract.GetAsync(path);
                 http.Response.Headers.CacheControl = isPublic ? "public, max-age=300" : "private, max-age=300";
-                return Results.Bytes(rendering.Bytes, rendering.ContentType, entityTag: new EntityTagHeaderValue(rendering.ETag));
+                // The framework compares strongly, and a proxy that compresses makes a weak tag of a strong one.
+                if (!IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, rendering.ETag))
+                    return Results.Bytes(rendering.Bytes, rendering.ContentType, entityTag: new EntityTagHeaderValue(rendering.ETag));
+                http.Response.Headers.ETag = rendering.ETag;
+                return Results.StatusCode(StatusCodes.Status304NotModified);
             }).ExcludeFromDescription();
         }
         MapReader(app, callers, configuration);

@@ -19,12 +19,12 @@ internal static class ContractResponses
     {
         ["ETag"] = "Strong validator of these very bytes, one for each content coding (RFC 9110).",
         ["Cache-Status"] = "How the gateway came by the answer (RFC 9211).",
-        ["Cache-Control"] = "Finished jobs may be reused for minutes, running ones until Retry-After is over; anything else is to be asked for again.",
+        ["Cache-Control"] = "A finished job may be reused for minutes; anything else is to be asked for again each time, which costs a 304 where nothing has changed.",
         ["Vary"] = "The request headers that the answer depends on.",
-        ["Age"] = "Seconds since the upstream said it; only from cache.",
+        ["Age"] = "Seconds since the upstream said it; from cache, and with every 304.",
         ["RateLimit"] = "Requests left, and seconds until there are more.",
         ["RateLimit-Policy"] = "The team's quota: requests and window in seconds.",
-        ["Retry-After"] = "Seconds to wait; of a running job, until it is worth asking again.",
+        ["Retry-After"] = "Seconds to wait from now; of a running job, advice on when it is worth asking again.",
         ["WWW-Authenticate"] = "What credential is wanted (RFC 6750).",
     };
 

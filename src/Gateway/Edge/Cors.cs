@@ -21,6 +21,13 @@ internal sealed class Cors(LiveConfiguration configuration, ForwardedRoutes rout
 
     private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control", "traceparent", "tracestate"];
 
+    /// <summary>
+    /// How long a browser may go on without another preflight for the same address: what Chromium takes at most. Firefox
+    /// takes more, Safari 10 minutes. A page whose origin is no longer allowed cannot read an answer from then on, whatever
+    /// preflight its browser remembers.
+    /// </summary>
+    private static readonly TimeSpan PreflightMaxAge = TimeSpan.FromHours(2);
+
     private volatile Made? _made;
 
     public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName)
@@ -36,7 +43,7 @@ internal sealed class Cors(LiveConfiguration configuration, ForwardedRoutes rout
             .WithMethods(Methods)
             .WithHeaders(Accepted)
             .WithExposedHeaders([.. Exposed.Concat(routes.SelectMany(route => route.ResponseHeaders)).Distinct(StringComparer.OrdinalIgnoreCase)])
-            .SetPreflightMaxAge(TimeSpan.FromMinutes(10))
+            .SetPreflightMaxAge(PreflightMaxAge)
             .Build();
 
     private sealed record Made(CorsOptions Options, CorsPolicy? Policy);

@@ -1,7 +1,6 @@
 using System.Globalization;
 using Gateway.Operations;
 using Microsoft.Extensions.Primitives;
-using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Jobs;
 
@@ -10,13 +9,13 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
 {
     private const int Piece = 64 * 1024, PiecesAtOnce = 8;
 
-    private static readonly StringValues Json = "application/json";
+    private static readonly StringValues Json = "application/json", NoAge = "0";
 
-    /// <summary>When to ask again, of a job that is not finished; null: there is no telling.</summary>
+    /// <summary>
+    /// How long from now a poll is next worth its while, of a job that is under way: <c>Retry-After</c> in whole seconds,
+    /// rounded up. Null where there is no telling.
+    /// </summary>
     public TimeSpan? NextPoll { get; init; }
-
-    /// <summary>Whether it answers for a failing upstream.</summary>
-    public bool IsStale { get; init; }
 
     public int Status { get; private set; } = StatusCodes.Status200OK;
 
@@ -31,12 +30,14 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
         {
             var fields = HitFields.Of(snapshot, now);
             headers.Age = fields.Age;
-            headers.CacheControl = snapshot.Kind == VerdictKind.Finished ? fields.CacheControl : CacheControl((now - snapshot.FetchedAt).TotalSeconds);
+            headers.CacheControl = fields.CacheControl;
         }
-        else headers.CacheControl = CacheControl(age: 0);
+        else headers.CacheControl = HitFields.CacheControlOf(snapshot, age: 0, now);
 
-        if (MatchesIfNoneMatch(http.Request.Headers, representation.ETag))
+        if (IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, representation.ETag))
         {
+            // A 304 replaces the fields of the client's copy, and those that it lacks stay as they were (RFC 9111, section 3.2).
+            if (!fromCache) headers.Age = NoAge;
             http.Response.StatusCode = Status = StatusCodes.Status304NotModified;
             return default;
         }
@@ -67,18 +68,6 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
         await writer.WriteAsync(body, http.RequestAborted);
     }
 
-    private string CacheControl(double age) => HitFields.CacheControlOf(
-        snapshot, snapshot.Kind == VerdictKind.Finished ? HitFields.LongestReuse : IsStale ? TimeSpan.Zero : NextPoll ?? TimeSpan.Zero, Math.Max(0, (long)age), now);
-
-    private static string Seconds(TimeSpan time) => Math.Max(0, (long)time.TotalSeconds).ToString(CultureInfo.InvariantCulture);
-
-    /// <summary>RFC 9110, section 13.1.2: any of the listed validators, compared weakly, or <c>*</c>.</summary>
-    private static bool MatchesIfNoneMatch(IHeaderDictionary headers, string etag)
-    {
-        if (headers.IfNoneMatch.Count == 0) return false;
-        if (headers.IfNoneMatch.Count == 1 && headers.IfNoneMatch[0] == etag) return true;
-        if (!EntityTagHeaderValue.TryParseList(headers.IfNoneMatch, out var listed)) return false;
-        var current = new EntityTagHeaderValue(etag);
-        return listed.Any(tag => tag.Equals(EntityTagHeaderValue.Any) || tag.Compare(current, useStrongComparison: false));
-    }
+    private static string Seconds(TimeSpan time) =>
+        Math.Max(0, (long)Math.Ceiling(time.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 }

@@ -111,7 +111,8 @@ internal sealed class JobMemory : IDisposable
         FindBackOff(key) is { } backOff && backOff.Until - _clock.Now is { Ticks: > 0 } left ? backOff.Failure.Later(left) : null;
 
     /// <summary>The last fill of this job, where it failed, also when the next may begin or has begun.</summary>
-    public FailedFill? FindLastFailure(JobKey key) => FindBackOff(key)?.Failure;
+    public FailedFill? FindLastFailure(JobKey key) =>
+        FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.GetUtcNow()) : null;
 
     /// <summary>Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.</summary>
     public async ValueTask KeepAsync(JobKey key, FailedFill failure)

@@ -36,7 +36,10 @@ internal sealed class JobsOptions
     /// <summary>The soonest that a client of a running job is told to ask again. Default 2 s; 1 s to 1 h.</summary>
     public TimeSpan MinPollInterval { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The latest. Default 30 s; 1 s to 1 day, and no less than <see cref="MinPollInterval"/>.</summary>
+    /// <summary>
+    /// The latest, unless the job's snapshot is fresh for longer. Default 30 s; 1 s to 1 day, and no less than
+    /// <see cref="MinPollInterval"/>.
+    /// </summary>
     public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How old a snapshot may be that answers for a failing upstream. Default 10 min; 0 to 1 day.</summary>

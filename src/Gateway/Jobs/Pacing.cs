@@ -33,17 +33,19 @@ internal sealed class Pacing(LiveConfiguration configuration, SteadyClock clock)
         durations.Add(key.Address.Job, took);
     }
 
-    /// <summary>When to ask for a running job again, counted from now: whole seconds, within the configured bounds.</summary>
+    /// <summary>
+    /// How long from now a poll of a running job is next worth its while: whole seconds, within the configured bounds, and
+    /// never before the snapshot's freshness ends, for until then there is nothing new.
+    /// </summary>
     /// <param name="now">By the steady clock, as the snapshot's own times.</param>
     public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
     {
         var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;
         var interval = Interval(snapshot.Times, usual, clock.ToWall(now)) * (1 + Jitter * (2 * Random.Shared.NextDouble() - 1));
-        var options = configuration.Current.Jobs;
-        // Before that there is nothing new.
-        if (snapshot.FreshUntil - now > interval) interval = snapshot.FreshUntil - now;
-        var seconds = Math.Ceiling(Math.Clamp(interval.TotalSeconds, options.MinPollInterval.TotalSeconds, options.MaxPollInterval.TotalSeconds));
-        return TimeSpan.FromSeconds(Math.Min(seconds, Math.Floor(options.MaxPollInterval.TotalSeconds)));
+        var (least, most) = (configuration.Current.Jobs.MinPollInterval, configuration.Current.Jobs.MaxPollInterval);
+        var seconds = Math.Ceiling(Math.Clamp(interval.TotalSeconds, least.TotalSeconds, most.TotalSeconds));
+        seconds = Math.Min(seconds, Math.Floor(most.TotalSeconds));
+        return TimeSpan.FromSeconds(Math.Max(seconds, Math.Ceiling((snapshot.FreshUntil - now).TotalSeconds)));
     }
 
     public void Dispose() => _durations.Dispose();

@@ -22,7 +22,7 @@ public sealed class CorsTests
         Assert.Equal(App, Header(answer, "Access-Control-Allow-Origin"));
         Assert.Equal("true", Header(answer, "Access-Control-Allow-Credentials"));
         Assert.Empty(headers.Split(',').Except(Header(answer, "Access-Control-Allow-Headers")!.ToLowerInvariant().Split(',')));
-        Assert.Equal("600", Header(answer, "Access-Control-Max-Age"));
+        Assert.Equal("7200", Header(answer, "Access-Control-Max-Age"));
     }
 
     [Theory]

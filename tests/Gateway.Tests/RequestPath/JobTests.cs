@@ -141,6 +141,31 @@ public sealed class JobTests
         Assert.Contains("fwd=stale", CacheStatus(miss), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("W/\"{0}\"")]
+    [InlineData("\"{0}-gzip\"")]
+    [InlineData("\"{0}--gzip\"")]
+    [InlineData("\"{0};gzip\"")]
+    [InlineData("W/\"{0}-br\"")]
+    [InlineData("\"other\", \"{0};gz\"")]
+    [InlineData("*")]
+    public async Task A_validator_that_a_proxy_has_changed_matches_and_the_304_has_the_gateways_own(string form)
+    {
+        await using var world = await World.StartAsync();
+        foreach (var coding in (string[])["identity", "gzip", "br"])
+        {
+            using var known = await world.GetAsync("finished-1", headers: ("Accept-Encoding", coding));
+            var etag = known.Headers.ETag!.Tag;
+            var changed = form.Replace("{0}", etag.Trim('"'), StringComparison.Ordinal);
+
+            using var answer = await world.GetAsync("finished-1", headers: [("Accept-Encoding", coding), ("If-None-Match", changed)]);
+            using var another = await world.GetAsync("finished-2", headers: [("Accept-Encoding", coding), ("If-None-Match", changed)]);
+
+            Assert.Equal((HttpStatusCode.NotModified, etag), (answer.StatusCode, answer.Headers.ETag!.ToString()));
+            Assert.Equal(form == "*" ? HttpStatusCode.NotModified : HttpStatusCode.OK, another.StatusCode);
+        }
+    }
+
     [Fact]
     public async Task Head_answers_as_get_without_the_body()
     {

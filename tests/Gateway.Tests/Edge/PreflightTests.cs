@@ -1,0 +1,42 @@
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Edge;
+
+/// <summary>How many preflights (Fetch, section 4.8) a page on another origin costs that polls, counted at the gateway.</summary>
+public sealed class PreflightTests(Browser browser)
+{
+    [Theory]
+    [InlineData(1, 12)]
+    [InlineData(5, 4)]
+    public async Task Polling_costs_one_preflight_for_each_job_and_none_for_a_poll(int jobs, int polls)
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StopClockAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
+        for (var poll = 0; poll < polls; poll++)
+        {
+            for (var job = 0; job < jobs; job++) await page.AskAsync(JobPage.UrlOf(world.Gateway.Address, $"run-3600-{job}"));
+            world.Clock!.Advance(TimeSpan.FromSeconds(2));
+        }
+        await requests.UntilAsync(jobs * polls, "GET");
+        Assert.Equal((jobs, jobs * polls), (requests.Count("OPTIONS"), requests.Count("GET")));
+    }
+
+    // What the clients' guide advises against.
+    [Theory]
+    [InlineData("no-cache", false)]
+    [InlineData("no-store", false)]
+    [InlineData(null, true)]
+    public async Task A_cache_mode_or_a_validator_of_the_scripts_own_costs_a_preflight_for_each_poll(string? cache, bool validator)
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StopClockAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
+        var url = JobPage.UrlOf(world.Gateway.Address, "run-3600-a");
+        for (var poll = 0; poll < 5; poll++) await page.AskAsync(url, cache, validator ? "\"none\"" : null);
+        await requests.UntilAsync(5, "GET");
+        Assert.Equal(5, requests.Count("OPTIONS"));
+    }
+}

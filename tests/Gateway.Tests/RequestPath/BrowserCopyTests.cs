@@ -1,0 +1,134 @@
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.RequestPath;
+
+/// <summary>What a real browser keeps of a job, and what a page that polls with plain <c>fetch</c> sees.</summary>
+public sealed class BrowserCopyTests(Browser browser)
+{
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(5);
+
+    [Fact]
+    public async Task A_page_that_polls_every_two_seconds_sees_the_end_within_five_seconds()
+    {
+        const string Job = "run-3600-a";
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(JobPage.Allow(origin));
+        await page.StartPollingAsync(JobPage.UrlOf(world.Gateway.Address, Job));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(30), async () => (await page.PollsAsync()).Length >= 2, "two polls are answered");
+
+        await LongJob.EndAsync(world, Job);
+        var ended = DateTimeOffset.UtcNow;
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(45), async () => (await page.PollsAsync()).Any(poll => poll.Job == "completed"), "the page sees the end");
+
+        var polls = await page.PollsAsync();
+        var late = DateTimeOffset.FromUnixTimeMilliseconds(polls.First(poll => poll.Job == "completed").At) - ended;
+        Assert.True(late <= Promised + Promptness.Grace, $"The page saw the end {late} late: {string.Join('\n', polls.AsEnumerable())}");
+    }
+
+    /// <summary>F5, and Ctrl-F5 that bypasses the cache while the page loads.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_reload_shows_the_truth(bool bypassCache)
+    {
+        const string Job = "run-3600-b";
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(JobPage.Allow(origin));
+        origin.Body = JobPage.ShowsOnLoad(JobPage.UrlOf(world.Gateway.Address, Job));
+        await page.Tab.Page.GotoAsync(origin.Address.AbsoluteUri);
+        Assert.Contains(await ShownAsync(page), (string[])["queued", "running"]);
+
+        await LongJob.EndAsync(world, Job);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(30), async () =>
+        {
+            using var answer = await world.GetAsync(Job);
+            return (await answer.Content.ReadAsStringAsync(World.Cancellation)).Contains("\"completed\"", StringComparison.Ordinal);
+        }, "the gateway knows of the end");
+
+        var session = await page.Tab.Context.NewCDPSessionAsync(page.Tab.Page);
+        await page.Tab.Page.RunAndWaitForResponseAsync(
+            () => session.SendAsync("Page.reload", new Dictionary<string, object> { ["ignoreCache"] = bypassCache }),
+            answer => answer.Url == origin.Address.AbsoluteUri);
+        Assert.Equal("completed", await ShownAsync(page));
+    }
+
+    [Fact]
+    public async Task Each_poll_of_a_running_job_reaches_the_gateway_and_an_unchanged_job_costs_a_304()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StopClockAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
+        var url = JobPage.UrlOf(world.Gateway.Address, "run-3600-c");
+
+        var polls = new List<JobPage.Poll>();
+        for (var i = 0; i < 4; i++) polls.Add(await page.AskAsync(url));
+
+        await requests.UntilAsync(4, "GET");
+        Assert.Equal((1, 3), (requests.Count("GET", 200), requests.Count("GET", 304)));
+        // To the page a 304 is the browser's copy.
+        Assert.All(polls, poll => Assert.Equal((200, polls[0].Job, polls[0].ETag), (poll.Http, poll.Job, poll.ETag)));
+
+        world.Clock!.Advance(TimeSpan.FromSeconds(3));
+        await LongJob.EndAsync(world, "run-3600-c");
+        var last = await page.AskAsync(url);
+        Assert.Equal("completed", last.Job);
+        Assert.NotEqual(polls[0].ETag, last.ETag);
+    }
+
+    [Fact]
+    public async Task What_a_page_reads_beside_the_job_is_of_the_poll_itself_and_not_of_the_browsers_copy()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StopClockAsync(
+            JobPage.Allow(origin), ("Jobs:MinPollInterval", "00:00:20"), ("Jobs:MaxPollInterval", "00:00:20"), ("Jobs:RunningLifetime", "00:00:04"),
+            ("Quotas:plenty:Requests", "100"), ("Quotas:plenty:Burst", "100"), ("Quotas:plenty:Window", "1.00:00:00"));
+        using var requests = new GatewayRequests(world.Gateway);
+        var url = JobPage.UrlOf(world.Gateway.Address, "run-3600-d");
+        var first = await page.AskAsync(url);
+        var fetched = System.Text.Encoding.UTF8.GetString(await world.UpstreamBytesAsync("run-3600-d"));
+        world.Clock!.Advance(TimeSpan.FromSeconds(3));
+        world.Gateway.Reconfigure(("Jobs:MinPollInterval", "00:00:07"), ("Jobs:MaxPollInterval", "00:00:07"));
+        var hit = await page.AskAsync(url);
+        // The job has not changed, so this is a 304 of what was fetched just now.
+        world.Upstream.Faults.Add(new Simulator.Fault
+        {
+            Kind = Simulator.FaultKind.Status,
+            Status = 200,
+            Body = fetched,
+        });
+        world.Clock.Advance(TimeSpan.FromSeconds(3));
+        var forwarded = await page.AskAsync(url);
+
+        await requests.UntilAsync(2, "GET", 304);
+        Assert.Equal(("20", "7", "7"), (first.RetryAfter, hit.RetryAfter, forwarded.RetryAfter));
+        Assert.Equal(("Gateway; hit; ttl=1", "3"), (hit.CacheStatus, hit.Age));
+        Assert.Equal(("Gateway; fwd=stale; fwd-status=200; stored", "0"), (forwarded.CacheStatus, forwarded.Age));
+        Assert.Equal(["\"plenty\";r=99", "\"plenty\";r=98", "\"plenty\";r=97"], new[] { first, hit, forwarded }.Select(poll => poll.RateLimit!.Split(";t=")[0]));
+        Assert.All([first, hit, forwarded], poll => Assert.Equal("private, no-cache", poll.CacheControl));
+    }
+
+    [Fact]
+    public async Task A_finished_job_is_read_from_the_browsers_copy()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
+        var url = JobPage.UrlOf(world.Gateway.Address, "finished-1");
+        for (var i = 0; i < 5; i++) Assert.Equal("completed", (await page.AskAsync(url)).Job);
+        using var own = await world.GetAsync("finished-1");
+        await requests.UntilAsync(2, "GET");
+        Assert.Equal(2, requests.Count("GET"));
+    }
+
+    private static async Task<string> ShownAsync(JobPage page)
+    {
+        await page.Tab.Page.WaitForFunctionAsync("() => document.title !== 'Page'", null, new() { Timeout = 30_000 });
+        return await page.Tab.Page.TitleAsync();
+    }
+}
