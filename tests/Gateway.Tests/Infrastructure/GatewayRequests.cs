@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>The requests that a gateway in this process has answered, by the server's own metric.</summary>
+/// <summary>The requests for jobs, and the preflights, that a gateway in this process has answered, by the server's own metric.</summary>
 internal sealed class GatewayRequests : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -19,13 +19,14 @@ internal sealed class GatewayRequests : IDisposable
         };
         _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
         {
-            var (method, status) = ("", 0);
+            var (method, status, route) = ("", 0, "");
             foreach (var (name, value) in tags)
             {
                 if (name == "http.request.method") method = (string)value!;
                 if (name == "http.response.status_code") status = (int)value!;
+                if (name == "http.route") route = (string)value!;
             }
-            _answered.Enqueue((method, status));
+            if (route == global::Gateway.RequestPath.JobRoute || method == "OPTIONS") _answered.Enqueue((method, status));
         });
         _listener.Start();
     }

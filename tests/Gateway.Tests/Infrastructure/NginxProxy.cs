@@ -1,0 +1,62 @@
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>An nginx in front of a gateway, with directives of the test's own. Disposing of it ends it.</summary>
+internal sealed class NginxProxy : IAsyncDisposable
+{
+    private readonly ChildProcess _process;
+    private readonly DirectoryInfo _folder;
+
+    private NginxProxy(ChildProcess process, DirectoryInfo folder, Uri address) => (_process, _folder, Address) = (process, folder, address);
+
+    public Uri Address { get; }
+
+    /// <summary>Starts it, and waits until it answers. Skips the test where there is no nginx.</summary>
+    /// <param name="gateway">Where it passes requests to.</param>
+    /// <param name="location">Directives of the location, beside <c>proxy_pass</c>.</param>
+    /// <param name="http">Directives around the server.</param>
+    public static async Task<NginxProxy> StartAsync(Uri gateway, string location, string http = "")
+    {
+        Assert.SkipWhen(Program is null, "There is no nginx, and this is about what it does to an answer.");
+        var (port, folder) = (ChildProcess.FreePort(), Directory.CreateTempSubdirectory("gateway-nginx-"));
+        var file = Path.Combine(folder.FullName, "nginx.conf");
+        await File.WriteAllTextAsync(file, $$"""
+            daemon off;
+            pid {{folder.FullName}}/nginx.pid;
+            {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}
+            events { }
+            http {
+              access_log off;
+              client_body_temp_path {{folder.FullName}}/body;
+              proxy_temp_path {{folder.FullName}}/proxy;
+              fastcgi_temp_path {{folder.FullName}}/fastcgi;
+              uwsgi_temp_path {{folder.FullName}}/uwsgi;
+              scgi_temp_path {{folder.FullName}}/scgi;
+              {{http}}
+              server {
+                listen 127.0.0.1:{{port}};
+                location / {
+                  proxy_pass {{gateway}};
+                  proxy_http_version 1.1;
+                  proxy_set_header Connection "";
+                  {{location}}
+                }
+              }
+            }
+            """, World.Cancellation);
+        var process = new ChildProcess(Program!, ["-c", file, "-p", folder.FullName, "-e", "stderr"]);
+        var proxy = new NginxProxy(process, folder, new Uri($"http://127.0.0.1:{port}/"));
+        using var client = new HttpClient { BaseAddress = proxy.Address };
+        await process.UntilAsync(async () => await GatewayProcess.StatusOf(client, "health/live") is System.Net.HttpStatusCode.OK);
+        return proxy;
+    }
+
+    // It is often where only root's PATH leads to.
+    private static string? Program => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/sbin")
+        .Select(folder => Path.Combine(folder, "nginx")).FirstOrDefault(File.Exists);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _process.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+}

@@ -1,0 +1,48 @@
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.RequestPath;
+
+/// <summary>A page in a real browser that reaches the gateway through a real nginx, which changes answers as proxies do.</summary>
+public sealed class BehindProxyTests(Browser browser)
+{
+    // A page reads ETag as the proxy left it.
+    private const string Suffix = """
+        proxy_set_header Accept-Encoding "{0}";
+        proxy_hide_header ETag;
+        add_header ETag $marked;
+        """;
+
+    [Theory]
+    // The gateway's own codings, untouched.
+    [InlineData("", "\"", null)]
+    [InlineData("proxy_set_header Accept-Encoding gzip;", "\"", null)]
+    // nginx compresses, and makes a weak tag of a strong one.
+    [InlineData("proxy_set_header Accept-Encoding \"\"; gzip on; gzip_proxied any; gzip_types application/json;", "W/\"", null)]
+    // A mark of others, put on by nginx.
+    [InlineData(Suffix, "\"", "-gzip")]
+    [InlineData(Suffix, "\"", "--gzip")]
+    [InlineData(Suffix, "\"", ";gz")]
+    public async Task A_poll_of_an_unchanged_job_costs_a_304_and_the_page_sees_the_end(string location, string begin, string? mark)
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StopClockAsync(JobPage.Allow(origin));
+        await using var nginx = await NginxProxy.StartAsync(world.Gateway.Address, location.Replace("{0}", "", StringComparison.Ordinal),
+            mark is null ? "" : $$"""map $upstream_http_etag $marked { "~^\"(?<opaque>.*)\"$" "\"$opaque{{mark}}\""; }""");
+        using var requests = new GatewayRequests(world.Gateway);
+        var url = JobPage.UrlOf(nginx.Address, "run-3600-a");
+
+        var first = await page.AskAsync(url);
+        var second = await page.AskAsync(url);
+        await requests.UntilAsync(2, "GET");
+        Assert.Equal((1, 1), (requests.Count("GET", 200), requests.Count("GET", 304)));
+        world.Clock!.Advance(TimeSpan.FromSeconds(3));
+        await LongJob.EndAsync(world, "run-3600-a");
+        var last = await page.AskAsync(url);
+
+        Assert.Equal((200, first.Job, first.ETag), (second.Http, second.Job, second.ETag));
+        Assert.StartsWith(begin, first.ETag, StringComparison.Ordinal);
+        Assert.EndsWith($"{mark}\"", first.ETag, StringComparison.Ordinal);
+        Assert.Equal("completed", last.Job);
+    }
+}

@@ -1,0 +1,75 @@
+using System.Text.RegularExpressions;
+using Gateway.Tests.Infrastructure;
+using Simulator;
+
+namespace Gateway.Tests.RequestPath;
+
+/// <summary>The example of <c>docs/clients.md</c> for pages, run in a real browser on another origin.</summary>
+public sealed partial class PollingExampleTests(Browser browser)
+{
+    [Fact]
+    public async Task The_example_shows_a_job_until_its_end_with_one_preflight()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(
+            JobPage.Allow(origin), ("Jobs:MinPollInterval", "00:00:01"), ("Jobs:MaxPollInterval", "00:00:01"), ("Jobs:RunningLifetime", "00:00:00.5"));
+        using var requests = new GatewayRequests(world.Gateway);
+        await StartAsync(page, world, "run-3600-a");
+        await requests.UntilAsync(4, "GET");
+        // The upstream fails for a moment, and the last state answers meanwhile.
+        world.Upstream.Faults.Add(new Fault { Job = "run-3600-a", Kind = FaultKind.Status, Status = 503, Times = 2 });
+        await LongJob.EndAsync(world, "run-3600-a");
+
+        Assert.Equal("completed", await EndAsync(page));
+        Assert.Equal("queued,completed", await page.Tab.Page.EvaluateAsync<string>("() => [...new Set(window.shown)].join()"));
+        Assert.Equal(1, requests.Count("OPTIONS"));
+    }
+
+    [Fact]
+    public async Task The_example_goes_on_after_failures_and_waits_as_long_as_it_is_told()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
+        world.Upstream.Faults.Add(new Fault { Job = "finished-1", Kind = FaultKind.Status, Status = 503, RetryAfter = "2", Times = 1 });
+        await StartAsync(page, world, "finished-1");
+        Assert.Equal("completed", await EndAsync(page));
+        Assert.Equal((1, 1), (requests.Count("GET", 503), requests.Count("GET", 200)));
+    }
+
+    [Fact]
+    public async Task The_example_stops_at_what_will_never_succeed()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(JobPage.Allow(origin));
+        await StartAsync(page, world, "missing");
+        Assert.Equal("/problems/job-not-found", await EndAsync(page));
+    }
+
+    private static async Task StartAsync(JobPage page, World world, string job) => await page.Tab.Page.EvaluateAsync($$"""
+        ([url, key]) => {
+            {{Example()}}
+            window.shown = [];
+            follow(url, { headers: { 'X-Api-Key': key } }, job => window.shown.push(job.status))
+                .then(job => window.end = job.status, problem => window.end = problem.type);
+        }
+        """, new object[] { JobPage.UrlOf(world.Gateway.Address, job).AbsoluteUri, World.MappingKey });
+
+    private static async Task<string> EndAsync(JobPage page)
+    {
+        await page.Tab.Page.WaitForFunctionAsync("() => window.end", null, new() { Timeout = 60_000 });
+        return await page.Tab.Page.EvaluateAsync<string>("() => window.end");
+    }
+
+    private static string Example()
+    {
+        var text = File.ReadAllText(Path.Combine(Repository.Root, "docs", "clients.md"));
+        return Assert.Single(Scripts().Matches(text)).Groups[1].Value;
+    }
+
+    [GeneratedRegex("^```js\n(.*?)^```", RegexOptions.Singleline | RegexOptions.Multiline)]
+    private static partial Regex Scripts();
+}
