@@ -30,7 +30,7 @@ internal static class ContractEndpoints
                 }
                 var rendering = await contract.GetAsync(path);
                 http.Response.Headers.CacheControl = isPublic ? "public, max-age=300" : "private, max-age=300";
-                // The framework compares strongly, and a proxy that compresses makes a weak tag of a strong one.
+                // The framework knows no suffix of a proxy's.
                 if (!IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, rendering.ETag))
                     return Results.Bytes(rendering.Bytes, rendering.ContentType, entityTag: new EntityTagHeaderValue(rendering.ETag));
                 http.Response.Headers.ETag = rendering.ETag;

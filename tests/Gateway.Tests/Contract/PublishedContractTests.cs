@@ -35,6 +35,25 @@ public sealed class PublishedContractTests
     }
 
     [Theory]
+    [InlineData("W/\"{0}\"", "GET")]
+    [InlineData("W/\"{0}\"", "HEAD")]
+    [InlineData("\"other\", \"{0}-gzip\"", "GET")]
+    public async Task A_validator_that_a_proxy_has_changed_matches(string form, string method)
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client();
+        using var first = await client.GetAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
+        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri("openapi/v0.json", UriKind.Relative));
+        var changed = form.Replace("{0}", first.Headers.ETag!.Tag.Trim('"'), StringComparison.Ordinal);
+        request.Headers.TryAddWithoutValidation("If-None-Match", changed);
+
+        using var second = await client.SendAsync(request, World.Cancellation);
+
+        Assert.Equal((HttpStatusCode.NotModified, first.Headers.ETag), (second.StatusCode, second.Headers.ETag));
+        Assert.Equal(first.Headers.CacheControl, second.Headers.CacheControl);
+    }
+
+    [Theory]
     [InlineData("openapi/v0")]
     [InlineData("openapi/3.0/v0")]
     public async Task Both_forms_say_the_same(string path)

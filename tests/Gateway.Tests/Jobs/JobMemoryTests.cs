@@ -182,6 +182,19 @@ public sealed class JobMemoryTests : IDisposable
         Assert.Equal(TimeSpan.FromSeconds(18), _memory.FindFailure(Key)!.Answer.RetryAfter);
     }
 
+    [Theory]
+    [InlineData(12, 18)]
+    // The back-off is over, and the time that the upstream asked for.
+    [InlineData(25, 5)]
+    [InlineData(45, 0)]
+    public void The_last_failure_tells_what_is_left_of_what_the_upstream_asked_for(int seconds, int left)
+    {
+        var asked = new UpstreamAnswer(503, [], TimeSpan.FromSeconds(30), UpstreamFault.None);
+        _memory.Keep(Key, Failure(order: 1) with { Answer = asked, BackOff = TimeSpan.FromSeconds(20) });
+        _clock.Advance(TimeSpan.FromSeconds(seconds));
+        Assert.Equal(TimeSpan.FromSeconds(left), _memory.FindLastFailure(Key)!.Answer.RetryAfter);
+    }
+
     [Fact]
     public void A_failure_without_a_back_off_is_not_remembered()
     {
