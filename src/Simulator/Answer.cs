@@ -15,6 +15,9 @@ internal sealed record Answer(int Status, ReadOnlyMemory<byte> Body, string Cont
 
     public string? RetryAfter { get; init; }
 
+    /// <summary>The content coding that the body is in; null for none.</summary>
+    public string? Coding { get; init; }
+
     public static Answer Text(int status, string body, string contentType) =>
         new(status, Encoding.UTF8.GetBytes(body), contentType);
 

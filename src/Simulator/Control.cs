@@ -15,7 +15,7 @@ internal static class Control
         WriteIndented = true,
     };
 
-    public static void Map(IEndpointRouteBuilder app, Ledger ledger, Faults faults, Credentials credentials)
+    public static void Map(IEndpointRouteBuilder app, Ledger ledger, Faults faults, Lives lives, Credentials credentials)
     {
         RouteGroupBuilder control = app.MapGroup(Root);
         control.MapGet("", context => TextAsync(context, 200, Guide.Text));
@@ -26,6 +26,9 @@ internal static class Control
 
         control.MapPost("/faults", context => AddFaultAsync(context, faults));
         control.MapDelete("/faults", context => Done(context, faults.Clear));
+
+        control.MapPut("/lives", context => SetLifeAsync(context, lives));
+        control.MapDelete("/lives", context => Done(context, lives.Clear));
 
         control.MapPut("/credentials", context => ReplaceCredentialsAsync(context, credentials));
         control.Map("/{**rest}", context => TextAsync(context, 404, $"No such endpoint; GET {Root} lists them.\n"));
@@ -39,6 +42,16 @@ internal static class Control
             await Done(context, () => faults.Add(fault!));
         else
             await TextAsync(context, 400, $"{problem}\nKinds: {string.Join(", ", Enum.GetNames<FaultKind>())}.\n");
+    }
+
+    private static async Task SetLifeAsync(HttpContext context, Lives lives)
+    {
+        (LifeChange? change, string? problem) = await ReadAsync<LifeChange>(context);
+        problem ??= change!.Problem();
+        if (problem is null)
+            await Done(context, () => lives.Set(change!.Job, change.Stage));
+        else
+            await TextAsync(context, 400, $"{problem}\nStages: {string.Join(", ", Enum.GetNames<LifeStage>())}.\n");
     }
 
     private static async Task ReplaceCredentialsAsync(HttpContext context, Credentials credentials)

@@ -31,6 +31,10 @@ internal static class Guide
             .status-WORD                                WORD, verbatim, as the final status
             .signed-N                                   results hold signed URLs that are good for N seconds
             .escaped                                    & and its like written as \u0026
+            .coded-WORD                                 the body in that content coding: gzip, deflate, br;
+                                                          any other is only named
+            .accepted                                   202 until the job has ended
+            .retry-N                                    Retry-After: N until the job has ended
             .nameless                                   neither id nor workflow_id
             .unfinished                                 a final status with an empty finished_at
             .drift-field                                tasks have a field that is not documented, node_pool
@@ -39,6 +43,14 @@ internal static class Guide
             .drift-status                               tasks that are done say "archived"
 
             Example: run-10.time-space.progress-percent.status-FULFILLED
+
+        LIVES. PUT /_simulator/lives with a JSON object moves a job to a stage; it no longer follows from its id. DELETE
+        ends that for all jobs.
+
+            job         a job id
+            stage       Queued, Running, Completed, CompletedEarly (no results yet), Failed, Cancelled, Gone (404)
+
+            curl -X PUT -d '{"job":"run-30","stage":"failed"}' HOST/_simulator/lives
 
         FAULTS. POST /_simulator/faults with a JSON object; the oldest that matches a call is taken.
 

@@ -4,7 +4,13 @@ namespace Simulator;
 
 /// <summary>The one documented operation, <c>GET /v0/workflows/{workflow_id}/jobs/{job_id}</c>.</summary>
 internal sealed partial class Operation(
-    Credentials credentials, Faults faults, Ledger ledger, IReadOnlyDictionary<string, RequestDelegate> others, TimeProvider clock, ILogger<Operation> log)
+    Credentials credentials,
+    Faults faults,
+    Lives lives,
+    Ledger ledger,
+    IReadOnlyDictionary<string, RequestDelegate> others,
+    TimeProvider clock,
+    ILogger<Operation> log)
 {
     public const string Route = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
@@ -56,7 +62,9 @@ internal sealed partial class Operation(
             }
 
             // 4.
-            JobView view = JobView.At(workflowId, jobId, firstAsked, clock.GetUtcNow());
+            JobView view = lives.Find(jobId) is Life life
+                ? JobView.Of(workflowId, jobId, firstAsked, life)
+                : JobView.At(workflowId, jobId, firstAsked, clock.GetUtcNow());
             Answer answer = Reply.To(view, fault, context.Request.Headers.Authorization.ToString());
             List(context, at, workflowId, jobId, fault?.Kind switch
             {

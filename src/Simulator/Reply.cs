@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Simulator.Jobs;
 
 namespace Simulator;
@@ -30,7 +31,7 @@ internal static class Reply
 
     private static Answer To(JobView view) => view.State.HttpStatus switch
     {
-        200 => new Answer(200, JobJson.Render(view)),
+        200 => Job(view),
         400 when view.Name.UnknownModifier is string modifier => Answer.Error(
             400,
             $"the job id has no modifier '.{modifier}'; known: .{string.Join(" .", JobShape.Known)}",
@@ -39,6 +40,35 @@ internal static class Reply
         403 => Answer.Error(403, "this key may not read this job"),
         _ => Answer.Error(404, "no such job"),
     };
+
+    private static Answer Job(JobView view)
+    {
+        JobShape shape = view.Name.Shape;
+        bool pending = view.State.Finished is null;
+        return new Answer(shape.Accepted && pending ? 202 : 200, Encoded(JobJson.Render(view), shape.Coding))
+        {
+            Coding = shape.Coding,
+            RetryAfter = pending && shape.RetrySeconds is int seconds ? $"{seconds}" : null,
+        };
+    }
+
+    private static ReadOnlyMemory<byte> Encoded(ReadOnlyMemory<byte> body, string? coding)
+    {
+        var encoded = new MemoryStream();
+        using (Stream? encoding = coding switch
+        {
+            "gzip" => new GZipStream(encoded, CompressionLevel.Fastest),
+            "deflate" => new ZLibStream(encoded, CompressionLevel.Fastest),
+            "br" => new BrotliStream(encoded, CompressionLevel.Fastest),
+            _ => null,
+        })
+        {
+            if (encoding is null)
+                return body;
+            encoding.Write(body.Span);
+        }
+        return encoded.ToArray();
+    }
 
     private static Answer Scripted(Fault fault)
     {

@@ -12,8 +12,15 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
     private readonly WebApplication _app;
 
     private SimulatedUpstream(
-        WebApplication app, Uri address, Credentials credentials, Faults faults, Ledger ledger, ConcurrentDictionary<string, RequestDelegate> others) =>
-        (_app, Address, Credentials, Faults, Ledger, Others) = (app, address, credentials, faults, ledger, others);
+        WebApplication app,
+        Uri address,
+        Credentials credentials,
+        Faults faults,
+        Lives lives,
+        Ledger ledger,
+        ConcurrentDictionary<string, RequestDelegate> others) =>
+        (_app, Address, Credentials, Faults, Lives, Ledger, Others) =
+            (app, address, credentials, faults, lives, ledger, others);
 
     /// <summary>Where to call it, such as <c>http://127.0.0.1:43121/</c>.</summary>
     public Uri Address { get; }
@@ -21,6 +28,8 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
     public Credentials Credentials { get; }
 
     public Faults Faults { get; }
+
+    public Lives Lives { get; }
 
     public Ledger Ledger { get; }
 
@@ -55,14 +64,15 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         CancellationToken cancellation = default)
     {
         (var accepted, var faults, var ledger) = (new Credentials(credentials), new Faults(), new Ledger());
+        var lives = new Lives(clock ?? TimeProvider.System);
         var others = new ConcurrentDictionary<string, RequestDelegate>();
 
         WebApplication app = Build(endpoint, https, quiet);
         try
         {
             var log = app.Services.GetRequiredService<ILogger<Operation>>();
-            Map(app, new Operation(accepted, faults, ledger, others, clock ?? TimeProvider.System, log));
-            Control.Map(app, ledger, faults, accepted);
+            Map(app, new Operation(accepted, faults, lives, ledger, others, clock ?? TimeProvider.System, log));
+            Control.Map(app, ledger, faults, lives, accepted);
             await app.StartAsync(cancellation);
         }
         catch
@@ -73,7 +83,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
 
         var bound = new Uri(app.Urls.First());
         var address = new UriBuilder(bound.Scheme, Reachable(endpoint.Address).ToString(), bound.Port);
-        return new SimulatedUpstream(app, address.Uri, accepted, faults, ledger, others);
+        return new SimulatedUpstream(app, address.Uri, accepted, faults, lives, ledger, others);
     }
 
     /// <summary>Cuts off what still hangs instead of waiting for it.</summary>

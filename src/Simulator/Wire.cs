@@ -57,6 +57,8 @@ internal static class Wire
         HttpResponse response = context.Response;
         response.StatusCode = answer.Status;
         response.ContentType = answer.ContentType;
+        if (answer.Coding is not null)
+            response.Headers.ContentEncoding = answer.Coding;
         if (answer.RetryAfter is not null)
             response.Headers.RetryAfter = answer.RetryAfter;
         if (answer.Status == 405)

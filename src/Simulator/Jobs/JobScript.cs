@@ -26,6 +26,9 @@ namespace Simulator.Jobs;
 /// status-WORD                          WORD, verbatim, as the final status
 /// signed-N                             results hold URLs signed when first asked for, good for N seconds
 /// escaped                              &amp; and its like written as \u0026
+/// coded-WORD                           the body in that content coding: gzip, deflate or br; any other is only named
+/// accepted                             202 until the job has ended
+/// retry-N                              Retry-After: N until the job has ended
 /// nameless                             neither id nor workflow_id
 /// unfinished                           a final status with an empty finished_at
 /// drift-field -type -missing -status   departs from what is documented; <see cref="DriftForm"/> says how
@@ -61,6 +64,27 @@ internal static class JobScript
             JobKind.Forbidden => new JobState { HttpStatus = 403 },
             JobKind.Bad => new JobState { HttpStatus = 400 },
             _ => new JobState { HttpStatus = 404 },
+        };
+    }
+
+    /// <summary>What a job is whose life is set from outside.</summary>
+    public static JobState Of(JobName job, Life life, DateTimeOffset firstAsked)
+    {
+        TimeSpan created = life.Created - firstAsked;
+        TimeSpan changed = life.Changed - firstAsked;
+        TimeSpan ended = (life.Ended ?? life.Changed) - firstAsked;
+        return life.Stage switch
+        {
+            LifeStage.Queued => Play(job, new Course(changed, changed + UsualLength, 1.0, null), changed),
+            LifeStage.Running =>
+                Play(job, new Course(changed - UsualLength, changed + UsualLength, 1.0, null), changed),
+            LifeStage.Failed => Play(job, new Course(created, ended, BreaksAt, "failed"), ended),
+            LifeStage.Cancelled => Play(job, new Course(created, ended, BreaksAt, "cancelled"), ended),
+            LifeStage.Gone => new JobState { HttpStatus = 404 },
+            _ => Play(job, new Course(created, ended, 1.0, "completed"), ended) with
+            {
+                ResultsPending = life.Stage == LifeStage.CompletedEarly,
+            },
         };
     }
 

@@ -8,7 +8,7 @@ internal sealed record JobShape
     [
         "large", "size-N", "raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",
         "time-fraction", "time-space", "status-WORD", "progress-percent", "progress-decimal", "signed-N", "escaped",
-        "nameless", "unfinished", "drift-field", "drift-type", "drift-missing", "drift-status",
+        "coded-WORD", "accepted", "retry-N", "nameless", "unfinished", "drift-field", "drift-type", "drift-missing", "drift-status",
     ];
 
     private const int LargeKilobytes = 4096;
@@ -32,6 +32,15 @@ internal sealed record JobShape
 
     /// <summary>Writes <c>&amp;</c> and its like as <c>\u0026</c>, as some JSON encoders do.</summary>
     public bool Escaped { get; init; }
+
+    /// <summary>The content coding of the body; null for none.</summary>
+    public string? Coding { get; init; }
+
+    /// <summary>Answers 202 until the job has ended.</summary>
+    public bool Accepted { get; init; }
+
+    /// <summary>The seconds of <c>Retry-After</c> until the job has ended; null for no such header.</summary>
+    public int? RetrySeconds { get; init; }
 
     /// <summary>Leaves <c>id</c> and <c>workflow_id</c> out.</summary>
     public bool Nameless { get; init; }
@@ -57,6 +66,7 @@ internal sealed record JobShape
         "progress-percent" => shape with { Progress = ProgressForm.Percent },
         "progress-decimal" => shape with { Progress = ProgressForm.Decimal },
         "escaped" => shape with { Escaped = true },
+        "accepted" => shape with { Accepted = true },
         "nameless" => shape with { Nameless = true },
         "unfinished" => shape with { Unfinished = true },
         "drift-field" => shape with { Drift = shape.Drift | DriftForm.Field },
@@ -67,6 +77,9 @@ internal sealed record JobShape
             shape with { Kilobytes = kilobytes },
         _ when After("signed-", modifier) is string signed && JobName.Number(signed) is int seconds =>
             shape with { SignedSeconds = seconds },
+        _ when After("retry-", modifier) is string retry && JobName.Number(retry) is int seconds =>
+            shape with { RetrySeconds = seconds },
+        _ when After("coded-", modifier) is string coding => shape with { Coding = coding },
         _ when After("status-", modifier) is string word => shape with { FinalStatus = word },
         _ => null,
     };

@@ -16,6 +16,9 @@ internal sealed record JobState
 
     public bool Failed { get; init; }
 
+    /// <summary>Whether tasks that are completed have no results yet.</summary>
+    public bool ResultsPending { get; init; }
+
     public TimeSpan Created { get; init; }
 
     public TimeSpan Updated { get; init; }

@@ -12,6 +12,12 @@ internal sealed record JobView(string WorkflowId, string JobId, JobName Name, Jo
         return new JobView(workflowId, jobId, name, JobScript.At(name, now - firstAsked), firstAsked);
     }
 
+    public static JobView Of(string workflowId, string jobId, DateTimeOffset firstAsked, Life life)
+    {
+        JobName name = JobName.Parse(jobId);
+        return new JobView(workflowId, jobId, name, JobScript.Of(name, life, firstAsked), firstAsked);
+    }
+
     /// <summary>The timestamp on the wire, empty for what has not happened.</summary>
     public string Time(TimeSpan? offset) =>
         offset is TimeSpan known ? WireForms.Timestamp(FirstAsked + known, Name.Shape.Time) : "";

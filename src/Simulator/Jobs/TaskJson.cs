@@ -83,7 +83,7 @@ internal static class TaskJson
     private static byte[] Result(JobView view, int n, JsonSerializerOptions options)
     {
         TaskState task = view.State.Tasks[n];
-        if (task.Status != "completed")
+        if (task.Status != "completed" || view.State.ResultsPending)
             return "{}"u8.ToArray();
 
         string path = $"{Uri.EscapeDataString(view.JobId)}/{task.Plan.Name}.tif";
