@@ -81,7 +81,7 @@ internal sealed class Parts
 
     private static JobSnapshot Snapshot(UpstreamAnswer answer)
     {
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
         return JobSnapshot.From(answer.Body, verdict, order: 1, Now);
     }
 }

@@ -17,7 +17,7 @@ public class Storing
     public Storing() => _stored = Write();
 
     [Benchmark]
-    public int Classify() => (int)Freshness.Classify(_answer, Parts.Address, Parts.Options, Parts.Now).Kind;
+    public int Classify() => (int)Freshness.Classify(_answer, Parts.Address, Parts.Options, Parts.Now, Parts.Now).Kind;
 
     /// <summary>As of a job that may change.</summary>
     [Benchmark]

@@ -73,7 +73,7 @@ internal sealed partial class RequestPath(
         if (callers.FindKey(http) is not { } caller || caller.TeamFor(address.Workflow) is not { } team) return false;
         var key = new JobKey(team.Account, address);
         var now = clock.Now;
-        if (jobs.FindFresh(key, now) is not { Kind: not VerdictKind.NotFound } job
+        if (jobs.FindFresh(key, now) is not { IsAbsent: false } job
             || job.Find(ContentNegotiation.Wanted(asked.Headers)) is not { } representation) return false;
         var quotas = caller.QuotasOf(team);
         if (!Admission.TryTake(quotas)) return false;
@@ -204,7 +204,7 @@ internal sealed partial class RequestPath(
     {
         collapsed |= lookup.WasElsewhere;
         metrics.LookedUp(lookup.Origin, collapsed);
-        var isJob = lookup.Snapshot is { Kind: not VerdictKind.NotFound };
+        var isJob = lookup.Snapshot is { IsAbsent: false };
         var representation = isJob ? await jobs.RepresentAsync(key, lookup.Snapshot!, ContentNegotiation.Wanted(http.Request.Headers)) : null;
         var now = clock.Now;
         if (isJob && lookup.Origin == Origin.Hit) return Hit(key, lookup.Snapshot!, representation!, now);
@@ -212,10 +212,10 @@ internal sealed partial class RequestPath(
         var status = CacheStatus.Of(lookup, collapsed, now);
         return lookup.Snapshot switch
         {
-            { Kind: VerdictKind.NotFound } notFound => Problem.NotFound(notFound) with { CacheStatus = status, Age = fromCache ? now - notFound.FetchedAt : null },
+            { IsAbsent: true } absent => Problem.Absent(absent) with { CacheStatus = status, Age = fromCache ? now - absent.FetchedAt : null },
             { } job => new JobAnswer(job, representation!, status, fromCache, now)
             {
-                NextPoll = job.Kind == VerdictKind.Running ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
+                NextPoll = job.MayChangeSoon ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
             },
             null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
         };
@@ -224,7 +224,7 @@ internal sealed partial class RequestPath(
     private JobAnswer Hit(JobKey key, JobSnapshot job, Representation representation, DateTimeOffset now) =>
         new(job, representation, HitFields.Of(job, now).CacheStatus, fromCache: true, now)
         {
-            NextPoll = job.Kind == VerdictKind.Running ? pacing.NextPoll(key, job, now) : null,
+            NextPoll = job.MayChangeSoon ? pacing.NextPoll(key, job, now) : null,
         };
 
     // A failing upstream may have asked for more.

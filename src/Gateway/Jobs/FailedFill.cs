@@ -31,8 +31,7 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     /// <summary>
     /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within a
     /// whole one. An answer that is about this request, and no failure, may be asked for again at once, and so may a job that
-    /// nobody has seen and that nobody was asked for, because the budget was used up: another team may have its turn. An
-    /// answer that is final for the job (410, 451) stands for as long as a 404 does.
+    /// nobody has seen and that nobody was asked for, because the budget was used up: another team may have its turn.
     /// </summary>
     public static FailedFill Of(in Verdict verdict, in UpstreamAnswer answer, JobsOptions options, bool isFirst)
     {
@@ -41,7 +40,6 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
         {
             return new FailedFill(verdict, answer, TimeSpan.Zero);
         }
-        if (verdict.Kind is VerdictKind.Gone or VerdictKind.Legal) return new FailedFill(verdict, answer, options.NotFoundLifetime);
         var asked = answer.Fault is UpstreamFault.None or UpstreamFault.Paused ? answer.RetryAfter : null;
         var pause = TimeSpan.FromTicks(Math.Clamp((options.RunningLifetime / 2).Ticks, ShortestPause.Ticks, LongestPause.Ticks));
         if (asked > pause) pause = asked.Value;

@@ -2,77 +2,97 @@ using Gateway.Upstream;
 
 namespace Gateway.Jobs;
 
-/// <summary>What an upstream answer means.</summary>
+/// <summary>What an upstream answer means. The numbers are stored in Redis, and nodes of several versions share them.</summary>
 internal enum VerdictKind
 {
-    /// <summary>A job that succeeded: it never changes again.</summary>
-    Finished,
+    /// <summary>A job that succeeded, and has settled: it never changes again.</summary>
+    Finished = 0,
+
+    /// <summary>
+    /// A job that has ended, but may change soon: it succeeded a moment ago, or its word or its end cannot be relied on.
+    /// </summary>
+    Settling = 16,
 
     /// <summary>A job that failed or was cancelled: it may be run again under its id.</summary>
-    Failed,
+    Failed = 1,
 
     /// <summary>A job in any other state, known or not.</summary>
-    Running,
-    NotFound,
+    Running = 2,
+    NotFound = 3,
 
     /// <summary>400: the upstream does not understand the request.</summary>
-    BadRequest,
+    BadRequest = 4,
 
     /// <summary>403: the account may not read this job.</summary>
-    Forbidden,
+    Forbidden = 5,
 
     /// <summary>401: the upstream does not accept the account's credential.</summary>
-    CredentialRefused,
+    CredentialRefused = 6,
 
     /// <summary>A 200 that is no job, or not the job asked for, or an answer that makes no sense here.</summary>
-    Invalid,
+    Invalid = 7,
 
     /// <summary>429: the upstream asks to slow down.</summary>
-    Busy,
+    Busy = 8,
 
     /// <summary>503, or nothing was sent.</summary>
-    Unavailable,
+    Unavailable = 9,
 
     /// <summary>No answer in time, or 504.</summary>
-    TimedOut,
+    TimedOut = 10,
 
     /// <summary>No connection, or any other 5xx.</summary>
-    Broken,
+    Broken = 11,
 
     /// <summary>Nothing was sent, for what the account may ask of the upstream was used up.</summary>
-    OverBudget,
-
-    // Nodes of several versions share these by number: new ones come last.
+    OverBudget = 12,
 
     /// <summary>410: the job was there, and will not come back.</summary>
-    Gone,
+    Gone = 13,
 
     /// <summary>451: the upstream may not give the job to anybody, for legal reasons (RFC 7725).</summary>
-    Legal,
+    Legal = 14,
 
     /// <summary>A defect of the gateway broke off the fetch; it says nothing of the upstream.</summary>
-    GatewayFailed,
+    GatewayFailed = 15,
 }
 
 /// <summary>What an upstream answer means, and how long it may live.</summary>
 /// <param name="Lifetime">Zero: whoever waits for it may have it, nobody after.</param>
 /// <param name="Detail">Why, as a token of RFC 9110; empty where there is nothing to explain.</param>
-/// <param name="UrlsExpireAt">When the first signed URL within the body expires; null where there is none.</param>
+/// <param name="UrlsExpireAt">When the first of the signed URLs in the body that still work expires; null where there is none.</param>
 /// <param name="Times">What a job says of its own time, where it was read.</param>
+/// <param name="AskAgainAt">Before this time the upstream does not want to be asked for a running job; null: it said nothing.</param>
 internal readonly record struct Verdict(
-    VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null, JobTimes? Times = null)
+    VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null, JobTimes? Times = null,
+    DateTimeOffset? AskAgainAt = null)
 {
-    public bool IsJob => Kind <= VerdictKind.Running;
+    public bool IsJob => Kind is VerdictKind.Finished or VerdictKind.Settling or VerdictKind.Failed or VerdictKind.Running;
+
+    /// <summary>Whether the upstream has no such job to give: 404, 410 or 451. What was known of it is dropped.</summary>
+    public bool IsAbsent => Kind is VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal;
+
+    /// <summary>The same where its times are by a clock that is so far ahead; behind it, where that is negative.</summary>
+    public Verdict Moved(TimeSpan by) => this with { UrlsExpireAt = UrlsExpireAt + by, AskAgainAt = AskAgainAt + by };
 
     /// <summary>Whether the last snapshot may answer instead.</summary>
-    public bool MayServeStale => Kind is >= VerdictKind.Busy and <= VerdictKind.OverBudget;
+    public bool MayServeStale => Kind is (>= VerdictKind.Busy and <= VerdictKind.OverBudget) or VerdictKind.GatewayFailed;
 }
 
-/// <summary>The freshness rule: a pure function of the answer, the job asked for, and the time.</summary>
+/// <summary>
+/// The freshness rule: a pure function of the answer, the job asked for, the options, the time, and when these very bytes were
+/// first seen.
+/// </summary>
 internal static class Freshness
 {
-    public static Verdict Classify(in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now) =>
-        answer is { Fault: UpstreamFault.None, Status: 200 } ? Job(answer.Body, asked, options, now) : ClassifyFailure(answer, options);
+    // How far the upstream's clock may be ahead. An end later than that is planned, or a placeholder.
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
+
+    /// <param name="firstSeen">When these very bytes were first seen; <paramref name="now"/> where they are new.</param>
+    public static Verdict Classify(
+        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now, DateTimeOffset firstSeen) =>
+        answer is { Fault: UpstreamFault.None, Status: 200 or 202 }
+            ? Job(answer, asked, options, now, firstSeen) : ClassifyFailure(answer, options);
 
     /// <summary>What an answer means that is not what was asked for, whatever that was.</summary>
     public static Verdict ClassifyFailure(in UpstreamAnswer answer, JobsOptions options) =>
@@ -85,7 +105,7 @@ internal static class Freshness
             UpstreamFault.CircuitOpen => new(VerdictKind.Unavailable, TimeSpan.Zero, "circuit-open"),
             UpstreamFault.Unreachable => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-unreachable"),
             UpstreamFault.TimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"),
-            UpstreamFault.CutShort when answer.Status != 200 => ByStatus(answer.Status, options),
+            UpstreamFault.CutShort when answer.Status is not (200 or 202) => ByStatus(answer.Status, options),
             UpstreamFault.CutShort => Invalid("cut-short"),
             UpstreamFault.TooLarge => Invalid("too-large"),
             UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
@@ -99,21 +119,52 @@ internal static class Freshness
             _ => ByStatus(answer.Status, options),
         };
 
-    private static Verdict Job(byte[] body, JobAddress asked, JobsOptions options, DateTimeOffset now)
+    private static Verdict Job(
+        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now, DateTimeOffset firstSeen)
     {
-        if (!JobFacts.TryRead(body, out var job)) return Invalid("not-a-job");
+        if (!JobFacts.TryRead(answer.Body, now, out var job) || !job.IsJob) return Invalid("not-a-job");
         var named = job.Id is not null && job.WorkflowId is not null;
         if (options.VerifyIds)
         {
             if (job.Id is not null && job.Id != asked.Job) return Invalid("wrong-id");
             if (job.WorkflowId is not null && job.WorkflowId != asked.Workflow) return Invalid("wrong-workflow-id");
         }
-        var isFinal = job.HasFinishedAt && (named || !options.VerifyIds);
-        var (kind, lifetime) =
-            isFinal && options.IsFinished(job.Status) ? (VerdictKind.Finished, options.FinishedLifetime)
-            : isFinal && options.IsFailed(job.Status) ? (VerdictKind.Failed, options.FailedLifetime)
+        var isTrusted = answer.Status == 200 && (named || !options.VerifyIds);
+        var seen = Most(now - firstSeen, TimeSpan.Zero);
+        var (kind, lifetime) = isTrusted ? Ended(job, options, now, seen) : (VerdictKind.Running, options.RunningLifetime);
+        if (kind == VerdictKind.Running) lifetime = Most(lifetime, Least(answer.RetryAfter ?? TimeSpan.Zero, options.MaxPollInterval));
+        return new Verdict(kind, WhileUrlsWork(job, lifetime, options, now, seen), UrlsExpireAt: job.UrlsExpireAt, Times: job.Times,
+            AskAgainAt: answer.RetryAfter > TimeSpan.Zero ? now + answer.RetryAfter : null);
+    }
+
+    /// <summary>What a job is by its word and its end, and how long it may live.</summary>
+    private static (VerdictKind, TimeSpan) Ended(JobFacts job, JobsOptions options, DateTimeOffset now, TimeSpan seen)
+    {
+        var (succeeded, failed) = (options.IsFinished(job.Status), options.IsFailed(job.Status));
+        var end = job.Times.FinishedAt <= now + ClockTolerance ? job.Times.FinishedAt : null;
+        // Where the upstream's clock is ahead: the job had ended when these bytes were first seen.
+        var sinceEnd = end is { } time ? Most(now - time, seen) : seen;
+        var asLongAgain = Most(sinceEnd, options.RunningLifetime);
+        if (end is not null && succeeded)
+        {
+            return sinceEnd >= options.SettleTime ? (VerdictKind.Finished, options.FinishedLifetime) : (VerdictKind.Settling, asLongAgain);
+        }
+        if (end is not null && failed) return (VerdictKind.Failed, Least(asLongAgain, options.FailedLifetime));
+        var mayHaveEnded = succeeded || failed || (end is not null && !string.IsNullOrWhiteSpace(job.Status) && !options.IsKnown(job.Status));
+        return mayHaveEnded
+            ? (VerdictKind.Settling, Least(Most(seen, options.RunningLifetime), options.FailedLifetime))
             : (VerdictKind.Running, options.RunningLifetime);
-        return new Verdict(kind, Until(job.UrlsExpireAt, now, lifetime), UrlsExpireAt: job.UrlsExpireAt, Times: job.Times);
+    }
+
+    /// <summary>
+    /// A body is of little use once one of its URLs has stopped working. One that had stopped before these bytes were fetched
+    /// may be replaced by the upstream, or never: the body lives as long again as it has been seen.
+    /// </summary>
+    private static TimeSpan WhileUrlsWork(JobFacts job, TimeSpan lifetime, JobsOptions options, DateTimeOffset now, TimeSpan seen)
+    {
+        var working = job.UrlsExpireAt - now ?? TimeSpan.MaxValue;
+        if (job.HasExpiredUrl) working = Least(working, Least(seen, options.FailedLifetime));
+        return Least(lifetime, Most(working, options.RunningLifetime));
     }
 
     private static Verdict ByStatus(int status, JobsOptions options) => status switch
@@ -123,8 +174,8 @@ internal static class Freshness
         401 => new(VerdictKind.CredentialRefused, TimeSpan.Zero, "upstream-401"),
         403 => new(VerdictKind.Forbidden, TimeSpan.Zero),
         408 => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-408"),
-        410 => new(VerdictKind.Gone, TimeSpan.Zero, "upstream-410"),
-        451 => new(VerdictKind.Legal, TimeSpan.Zero, "upstream-451"),
+        410 => new(VerdictKind.Gone, options.NotFoundLifetime, "upstream-410"),
+        451 => new(VerdictKind.Legal, options.NotFoundLifetime, "upstream-451"),
         429 => new(VerdictKind.Busy, TimeSpan.Zero, "upstream-429"),
         503 => new(VerdictKind.Unavailable, TimeSpan.Zero, "upstream-503"),
         504 => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-504"),
@@ -134,10 +185,7 @@ internal static class Freshness
 
     private static Verdict Invalid(string why) => new(VerdictKind.Invalid, TimeSpan.Zero, why);
 
-    // A body is of no use once one of its URLs has stopped working.
-    private static TimeSpan Until(DateTimeOffset? urlsExpireAt, DateTimeOffset now, TimeSpan lifetime)
-    {
-        if (urlsExpireAt is not { } expiry || expiry - now >= lifetime) return lifetime;
-        return expiry > now ? expiry - now : TimeSpan.Zero;
-    }
+    private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
+
+    private static TimeSpan Most(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }

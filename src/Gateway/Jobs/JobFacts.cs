@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -10,11 +11,12 @@ namespace Gateway.Jobs;
 /// <param name="Id">The job that the body names; null where it names none.</param>
 /// <param name="WorkflowId">The workflow that the body names; null where it names none.</param>
 /// <param name="Status">The status word as it came, or empty.</param>
-/// <param name="HasFinishedAt">Whether <c>finished_at</c> is there and says something.</param>
-/// <param name="UrlsExpireAt">When the first signed URL within the body expires; null where there is none.</param>
+/// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null where there is none.</param>
+/// <param name="HasExpiredUrl">Whether a signed URL had expired already.</param>
+/// <param name="HasError">Whether it has a member <c>error</c> or <c>errors</c> that says something.</param>
 /// <param name="Times">What it says of its own time.</param>
 internal sealed record JobFacts(
-    string? Id, string? WorkflowId, string Status, bool HasFinishedAt, DateTimeOffset? UrlsExpireAt, JobTimes Times)
+    string? Id, string? WorkflowId, string Status, DateTimeOffset? UrlsExpireAt, bool HasExpiredUrl, bool HasError, JobTimes Times)
 {
     /// <summary>Raw fields may hold any JSON; deeper than this it is not taken for a job.</summary>
     public const int MaxDepth = 512;
@@ -24,16 +26,25 @@ internal sealed record JobFacts(
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
+    /// <summary>
+    /// Whether it is about a job at all: it names the job or its workflow, or has a status and no error. An upstream may send
+    /// an error, or nothing, with a status of 200.
+    /// </summary>
+    public bool IsJob => Id is not (null or NotText) || WorkflowId is not (null or NotText)
+        || (Status.AsSpan().Trim() is not ("" or NotText) && !double.TryParse(Status, CultureInfo.InvariantCulture, out _)
+            && (!HasError || Times.SaySomething));
+
     /// <summary>Reads a body: one complete JSON object (RFC 8259) in valid UTF-8.</summary>
+    /// <param name="now">Which signed URLs still work; null: they are not looked for.</param>
     /// <returns>False: it is not one.</returns>
-    public static bool TryRead(ReadOnlySpan<byte> body, [NotNullWhen(true)] out JobFacts? facts)
+    public static bool TryRead(ReadOnlySpan<byte> body, DateTimeOffset? now, [NotNullWhen(true)] out JobFacts? facts)
     {
         facts = null;
         if (body.StartsWith(ByteOrderMark)) body = body[ByteOrderMark.Length..];
         if (!Utf8.IsValid(body)) return false;
         try
         {
-            facts = Read(body);
+            facts = Read(body, now);
             return facts is not null;
         }
         catch (JsonException)
@@ -55,13 +66,14 @@ internal sealed record JobFacts(
         }
     }
 
-    private static JobFacts? Read(ReadOnlySpan<byte> body)
+    private static JobFacts? Read(ReadOnlySpan<byte> body, DateTimeOffset? now)
     {
         var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
         string? id = null, workflowId = null;
         var status = "";
-        var hasFinishedAt = false;
-        DateTimeOffset? urlsExpireAt = null, createdAt = null, executedAt = null, finishedAt = null;
+        var hasError = false;
+        var urls = new UrlExpiries(now ?? DateTimeOffset.MaxValue);
+        DateTimeOffset? createdAt = null, executedAt = null, finishedAt = null;
         TimeSpan? estimated = null;
         double? progress = null;
         if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject) return null;
@@ -72,14 +84,14 @@ internal sealed record JobFacts(
             switch (reader.TokenType)
             {
                 case JsonTokenType.String:
-                    urlsExpireAt = Earlier(urlsExpireAt, SignedUrl.ExpiryOf(ref reader));
+                    if (now is not null) SignedUrl.Read(ref reader, ref urls);
                     continue;
                 case JsonTokenType.Number:
                     // A raw field may come as its bytes, an integer each.
-                    if (reader.TryGetByte(out var number)) numbers.Write([number]);
+                    if (now is not null && reader.TryGetByte(out var number)) numbers.Write([number]);
                     continue;
                 case JsonTokenType.EndArray when numbers.WrittenCount > 0:
-                    urlsExpireAt = Earlier(urlsExpireAt, SignedUrl.ExpiryIn(Encoding.UTF8.GetString(numbers.WrittenSpan)));
+                    SignedUrl.Read(Encoding.UTF8.GetString(numbers.WrittenSpan), ref urls);
                     numbers.ResetWrittenCount();
                     continue;
                 case JsonTokenType.StartArray:
@@ -94,11 +106,12 @@ internal sealed record JobFacts(
             else if (IsNext(ref reader, "status"u8)) status = Text(ref reader) ?? "";
             else if (IsNext(ref reader, "created_at"u8)) createdAt = JobTimes.Time(ref reader);
             else if (IsNext(ref reader, "exec_created_at"u8)) executedAt = JobTimes.Time(ref reader);
-            else if (IsNext(ref reader, "finished_at"u8)) (hasFinishedAt, finishedAt) = (SaysSomething(Text(ref reader)), JobTimes.Time(ref reader));
+            else if (IsNext(ref reader, "finished_at"u8)) finishedAt = JobTimes.Time(ref reader);
             else if (IsNext(ref reader, "estimated_duration"u8)) estimated = JobTimes.Duration(ref reader);
             else if (IsNext(ref reader, "progress"u8)) progress = JobTimes.Share(ref reader);
+            else if (IsNext(ref reader, "error"u8) || IsNext(ref reader, "errors"u8)) hasError |= SaysSomething(ref reader);
         }
-        return new JobFacts(id, workflowId, status, hasFinishedAt, urlsExpireAt, new JobTimes(executedAt ?? createdAt, finishedAt, estimated, progress));
+        return new JobFacts(id, workflowId, status, urls.FirstToCome, urls.HasExpired, hasError, new JobTimes(executedAt ?? createdAt, finishedAt, estimated, progress));
     }
 
     // Goes on to the value of the property with this name, however it is escaped.
@@ -113,11 +126,11 @@ internal sealed record JobFacts(
         _ => NotText,
     };
 
-    // The zero time is how an unset timestamp is written where it is not a pointer.
-    private static bool SaysSomething(string? timestamp) =>
-        !string.IsNullOrWhiteSpace(timestamp) && timestamp is not ("0" or NotText)
-        && !timestamp.StartsWith("0001-01-01", StringComparison.Ordinal);
-
-    private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) =>
-        one is null || other < one ? other ?? one : one;
+    // Many encoders write a member also where there is nothing to say.
+    private static bool SaysSomething(ref Utf8JsonReader reader) => reader.TokenType switch
+    {
+        JsonTokenType.String => reader.ValueSpan.Length > 0,
+        JsonTokenType.Null or JsonTokenType.False or JsonTokenType.StartArray => false,
+        _ => true,
+    };
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Gateway.Jobs;
 
 /// <summary>
@@ -9,4 +11,12 @@ internal sealed record JobKey(string Account, JobAddress Address)
     /// Its name in Redis. The braces are a Redis Cluster hash tag: all that belongs to one job lives in one slot.
     /// </summary>
     public string Name => $"{{{Account}/{Address.Workflow}/{Address.Job}}}";
+
+    /// <summary>Reads <see cref="Name"/>.</summary>
+    public static bool TryParse(string name, [NotNullWhen(true)] out JobKey? key)
+    {
+        key = name is ['{', .., '}'] && name[1..^1].Split('/') is [{ Length: > 0 } account, var workflow, var job]
+            && JobAddress.TryCreate(workflow, job, out var address) ? new JobKey(account, address) : null;
+        return key is not null;
+    }
 }

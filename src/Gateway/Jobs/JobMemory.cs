@@ -112,7 +112,7 @@ internal sealed class JobMemory : IDisposable
 
     /// <summary>The last fill of this job, where it failed, also when the next may begin or has begun.</summary>
     public FailedFill? FindLastFailure(JobKey key) =>
-        FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.GetUtcNow()) : null;
+        FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.Now) : null;
 
     /// <summary>Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.</summary>
     public async ValueTask KeepAsync(JobKey key, FailedFill failure)
@@ -173,6 +173,15 @@ internal sealed class JobMemory : IDisposable
         return removed;
     }
 
+    /// <summary>Removes a job that is gone, as another node has found out, unless it was asked for later here.</summary>
+    public void RemoveGone(JobKey key, long order)
+    {
+        lock (_locks[(uint)key.GetHashCode() % _locks.Length])
+        {
+            if (Find(key)?.Order < order) _cache.Remove(key);
+        }
+    }
+
     /// <summary>Removes all whose order nobody can have been given yet.</summary>
     public void RemoveNewerThan(long order)
     {
@@ -188,8 +197,13 @@ internal sealed class JobMemory : IDisposable
         _makingRoom.Dispose();
     }
 
-    private bool TrySet(JobKey key, JobSnapshot snapshot, TimeSpan retention) => retention <= TimeSpan.Zero
-        || TrySet(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
+    private bool TrySet(JobKey key, JobSnapshot snapshot, TimeSpan retention)
+    {
+        if (retention > TimeSpan.Zero) return TrySet(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
+        // The snapshot that it took the place of must not come back.
+        _cache.Remove(key);
+        return true;
+    }
 
     // The cache refuses what does not fit. What is larger than all of it never does.
     private bool TrySet(object name, object value, TimeSpan stay, long size, CacheItemPriority priority = CacheItemPriority.Normal)

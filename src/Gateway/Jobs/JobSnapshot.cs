@@ -14,6 +14,7 @@ internal sealed class JobSnapshot
     private const int Overhead = 590 + 270, OverheadOfBody = 150, OverheadOfMaking = 150;
 
     private JobTimes? _times;
+    private long _heldUntil;
     private Task<Representation?>? _gzip, _brotli;
 
     /// <summary>Those of the last hit.</summary>
@@ -22,7 +23,7 @@ internal sealed class JobSnapshot
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public required long Order { get; init; }
 
-    /// <summary>Finished, Failed, Running or NotFound.</summary>
+    /// <summary>Finished, Settling, Failed, Running, NotFound, Gone or Legal.</summary>
     public required VerdictKind Kind { get; init; }
 
     /// <summary>When the upstream said it.</summary>
@@ -31,11 +32,23 @@ internal sealed class JobSnapshot
     /// <summary>Until when it answers without asking again.</summary>
     public required DateTimeOffset FreshUntil { get; init; }
 
-    /// <summary>When the first signed URL within it expires; null where there is none.</summary>
+    /// <summary>When the upstream first said these very bytes, as far as that is known.</summary>
+    public DateTimeOffset FirstSeenAt { get => field == default ? FetchedAt : field; init; }
+
+    /// <summary>When the first of the signed URLs within it that worked expires; null where there is none.</summary>
     public DateTimeOffset? UrlsExpireAt { get; init; }
+
+    /// <summary>Before this time the upstream does not want to be asked for a running job; null: it said nothing.</summary>
+    public DateTimeOffset? AskAgainAt { get; init; }
 
     /// <summary>The body as it came. Of NotFound: the upstream's error object, or nothing.</summary>
     public required Representation Identity { get; init; }
+
+    /// <summary>Whether the upstream had no such job to give: 404, 410 or 451.</summary>
+    public bool IsAbsent => Kind is VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal;
+
+    /// <summary>Whether it is worth asking again before long.</summary>
+    public bool MayChangeSoon => Kind is VerdictKind.Running or VerdictKind.Settling;
 
     /// <summary>What the job says of its own time; read when it is first asked for.</summary>
     public JobTimes Times => _times ??= JobTimes.Read(Identity.Body.Span);
@@ -43,13 +56,15 @@ internal sealed class JobSnapshot
     /// <summary>What it weighs in memory, in bytes.</summary>
     public long Size => Overhead + OverheadOfBody + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
 
-    public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now) => new()
+    public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now, DateTimeOffset firstSeen = default) => new()
     {
         Order = order,
         Kind = verdict.Kind,
         FetchedAt = now,
         FreshUntil = now + verdict.Lifetime,
+        FirstSeenAt = firstSeen,
         UrlsExpireAt = verdict.UrlsExpireAt,
+        AskAgainAt = verdict.AskAgainAt,
         _times = verdict.Times,
         Identity = new Representation(ContentCoding.Identity, body),
     };
@@ -78,8 +93,7 @@ internal sealed class JobSnapshot
     }
 
     /// <summary>The same by a clock that is so far ahead of the one by which its times are; behind it, where that is negative.</summary>
-    public JobSnapshot Moved(TimeSpan by) => by == TimeSpan.Zero ? this : At(
-        SteadyClock.Add(FetchedAt, by), SteadyClock.Add(FreshUntil, by), UrlsExpireAt is { } expiry ? SteadyClock.Add(expiry, by) : null);
+    public JobSnapshot Moved(TimeSpan by) => by == TimeSpan.Zero ? this : Moved(by, Add(UrlsExpireAt, by));
 
     /// <summary>
     /// The same where its times lie ahead, because the clock of the node that wrote it is fast, or because this one's was set
@@ -90,22 +104,25 @@ internal sealed class JobSnapshot
     {
         var ahead = FetchedAt - now;
         if (ahead <= TimeSpan.Zero) return this;
-        var fetchedAt = SteadyClock.Add(now, -ahead);
-        return At(fetchedAt, FreshUntil > FetchedAt ? SteadyClock.Add(fetchedAt, FreshUntil - FetchedAt) : fetchedAt, UrlsExpireAt);
+        return Moved(-2 * ahead, UrlsExpireAt);
     }
 
-    private JobSnapshot At(DateTimeOffset fetchedAt, DateTimeOffset freshUntil, DateTimeOffset? urlsExpireAt) => new()
+    private JobSnapshot Moved(TimeSpan by, DateTimeOffset? urlsExpireAt) => new()
     {
         Order = Order,
         Kind = Kind,
-        FetchedAt = fetchedAt,
-        FreshUntil = freshUntil,
+        FetchedAt = SteadyClock.Add(FetchedAt, by),
+        FreshUntil = SteadyClock.Add(FreshUntil, by),
+        FirstSeenAt = SteadyClock.Add(FirstSeenAt, by),
         UrlsExpireAt = urlsExpireAt,
+        AskAgainAt = Add(AskAgainAt, by),
         _times = _times,
         Identity = Identity,
     };
 
-        private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
+    private static DateTimeOffset? Add(DateTimeOffset? time, TimeSpan by) => time is { } some ? SteadyClock.Add(some, by) : null;
+
+    private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
     {
         // What failed, for want of memory say, is tried again.
         var before = Volatile.Read(ref slot);
@@ -117,26 +134,37 @@ internal sealed class JobSnapshot
     }
 
     /// <summary>
-    /// Whether it may take the place of another of the same job: a finished job's is never taken by anything else, and
-    /// among equals what was asked for later counts. Redis keeps the same rule (<c>SharedJobs</c>).
+    /// Whether it may take the place of another of the same job: a finished job is never replaced by an unfinished one, and
+    /// otherwise the one that was asked for later counts, so that a job that is gone (404, 410, 451) takes the place of any older one.
+    /// Redis keeps the same rule (<c>SharedJobs</c>).
     /// </summary>
     public bool Outranks(JobSnapshot? other)
     {
         if (other is null) return true;
         var (finished, otherFinished) = (Kind == VerdictKind.Finished, other.Kind == VerdictKind.Finished);
-        return finished != otherFinished ? finished : Order > other.Order;
+        var isByOrder = finished == otherFinished || IsAbsent || other.IsAbsent;
+        return isByOrder ? Order > other.Order : finished;
     }
 
-    public bool IsFresh(DateTimeOffset now) => now < FreshUntil;
+    public bool IsFresh(DateTimeOffset now) => now < FreshUntil || now.UtcTicks < Volatile.Read(ref _heldUntil);
+
+    /// <summary>
+    /// Lets it answer for a while longer on this node: the upstream was asked just now, and what it said may not take the place of
+    /// a finished job.
+    /// </summary>
+    public void Hold(DateTimeOffset until) => Volatile.Write(ref _heldUntil, until.UtcTicks);
 
     /// <summary>Whether it may answer for a failing upstream, visibly stale: only a job, while it is young.</summary>
-    public bool MayServeStale(TimeSpan staleIfError, DateTimeOffset now) => Kind != VerdictKind.NotFound && now < StaleUntil(staleIfError);
+    public bool MayServeStale(TimeSpan staleIfError, DateTimeOffset now) => !IsAbsent && now < StaleUntil(staleIfError);
 
     /// <summary>How long it is worth keeping from now on; not positive where it is of no use any more.</summary>
     public TimeSpan Retention(TimeSpan staleIfError, DateTimeOffset now)
     {
-        var until = Kind != VerdictKind.NotFound && StaleUntil(staleIfError) > FreshUntil ? StaleUntil(staleIfError) : FreshUntil;
-        return until - now;
+        if (IsAbsent) return FreshUntil - now;
+        // A job that has ended is known for as long again, so that the next fetch can tell for how long it has been the same.
+        var known = Kind is VerdictKind.Settling ? FreshUntil + (FreshUntil - FetchedAt) : FreshUntil;
+        var stale = StaleUntil(staleIfError);
+        return (stale > known ? stale : known) - now;
     }
 
     private DateTimeOffset StaleUntil(TimeSpan staleIfError)

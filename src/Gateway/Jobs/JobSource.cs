@@ -136,27 +136,31 @@ internal sealed partial class JobSource(
     private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
-        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { Kind: not VerdictKind.NotFound });
+        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { IsAbsent: false });
         var options = configuration.Current.Jobs;
         // What the upstream dates is about the calendar; how long an answer has been kept is not.
-        var verdict = Freshness.Classify(answer, key.Address, options, clock.GetUtcNow());
+        var now = clock.GetUtcNow();
+        var isSame = known is { IsAbsent: false } && known.Identity.Body.Span.SequenceEqual(answer.Body);
+        var firstSeen = isSame ? steady.ToWall(known!.FirstSeenAt) : now;
+        var verdict = Freshness.Classify(answer, key.Address, options, now, firstSeen);
         metrics.Filled(verdict, clock.GetElapsedTime(started));
         if (verdict.IsJob) drift.Offer(key.Address, answer.Body);
         // This node may have been paused meanwhile.
         if (clock.GetElapsedTime(started) > Lease) return null;
 
-        if (!verdict.IsJob && verdict.Kind != VerdictKind.NotFound)
+        if (!verdict.IsJob && !verdict.IsAbsent)
         {
             var failure = FailedFill.Of(verdict, answer, options, isFirst: known is null) with { Order = asked };
             await memory.KeepAsync(key, failure);
             if (turn is not null) await shared.ReleaseAsync(key, turn, failure, patience);
             return Fail(failure, known);
         }
-        var urlsExpireAt = verdict.UrlsExpireAt is { } expiry ? steady.FromWall(expiry) : (DateTimeOffset?)null;
-        var snapshot = JobSnapshot.From(answer.Body, verdict with { UrlsExpireAt = urlsExpireAt }, asked, steady.Now);
+        var snapshot = JobSnapshot.From(answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
         var (counts, isKept) = await cache.StoreAsync(key, snapshot, turn, patience.For(snapshot.Size));
         // As above: others may have stored a newer one since.
         if (clock.GetElapsedTime(started) > Lease) return null;
+        // A finished job whose lifetime is over is still not taken back, and not asked for again for each request either.
+        if (counts != snapshot && !counts.IsFresh(steady.Now)) counts.Hold(steady.Now + verdict.Lifetime);
         return counts == snapshot
             ? new Lookup(Origin.Forwarded, snapshot, verdict, answer, Refreshed: known is not null) { IsKept = isKept }
             : Lookup.Hit(counts);

@@ -21,13 +21,25 @@ internal sealed class JobsOptions
     /// </summary>
     public List<string> RunningStatuses { get; set; } = [];
 
-    /// <summary>Default 30 days; 1 s to 10 years.</summary>
+    /// <summary>How long a job that succeeded and has settled is kept. Default 30 days; 1 s to 10 years.</summary>
     public TimeSpan FinishedLifetime { get; set; } = TimeSpan.FromDays(30);
 
-    /// <summary>Default 1 h; 0 to 365 days. Short, for a failed job may be run again under its id.</summary>
+    /// <summary>
+    /// How long ago a job must have succeeded to be final: its results may be attached after its status. Default 30 s; 0 to
+    /// 1 h. At 0 it is final at once.
+    /// </summary>
+    public TimeSpan SettleTime { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>
+    /// The longest that a job is kept which failed or was cancelled, or whose word or end cannot be relied on: it is kept as
+    /// long again as it is since its end. Default 1 h; 0 to 365 days.
+    /// </summary>
     public TimeSpan FailedLifetime { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>Default 2 s; 0 to 1 h. At 0 whoever waits for one fetch still shares its answer.</summary>
+    /// <summary>
+    /// How long any other job is kept, and the least that a job is kept which has ended. Default 2 s; 0 to 1 h. At 0 whoever
+    /// waits for one fetch still shares its answer.
+    /// </summary>
     public TimeSpan RunningLifetime { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Default 1 s; 0 to 1 h. Short, for a job just created may be unknown for a moment.</summary>
@@ -37,8 +49,8 @@ internal sealed class JobsOptions
     public TimeSpan MinPollInterval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// The latest, unless the job's snapshot is fresh for longer. Default 30 s; 1 s to 1 day, and no less than
-    /// <see cref="MinPollInterval"/>.
+    /// The latest, unless the job's snapshot is fresh for longer, and the longest that a running job is kept because the
+    /// upstream's own <c>Retry-After</c> says so. Default 30 s; 1 s to 1 day, and no less than <see cref="MinPollInterval"/>.
     /// </summary>
     public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -64,6 +76,7 @@ internal sealed class JobsOptions
     public void Check(Mistakes mistakes)
     {
         mistakes.Range("Jobs:FinishedLifetime", FinishedLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650));
+        mistakes.Range("Jobs:SettleTime", SettleTime, TimeSpan.Zero, TimeSpan.FromHours(1));
         mistakes.Range("Jobs:FailedLifetime", FailedLifetime, TimeSpan.Zero, TimeSpan.FromDays(365));
         mistakes.Range("Jobs:RunningLifetime", RunningLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
         mistakes.Range("Jobs:NotFoundLifetime", NotFoundLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));

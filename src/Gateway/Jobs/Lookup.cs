@@ -34,9 +34,17 @@ internal sealed record Lookup(
     /// <summary>What another node fetched while this one waited for it; it answers however short it may live.</summary>
     public static Lookup Elsewhere(JobSnapshot snapshot) =>
         new(Origin.Forwarded, snapshot, new Verdict(snapshot.Kind, snapshot.FreshUntil - snapshot.FetchedAt),
-            new UpstreamAnswer(snapshot.Kind == VerdictKind.NotFound ? 404 : 200, [], null, UpstreamFault.None))
+            new UpstreamAnswer(StatusOf(snapshot.Kind), [], null, UpstreamFault.None))
         {
             IsKept = true,
             WasElsewhere = true,
         };
+
+    private static int StatusOf(VerdictKind kind) => kind switch
+    {
+        VerdictKind.NotFound => 404,
+        VerdictKind.Gone => 410,
+        VerdictKind.Legal => 451,
+        _ => 200,
+    };
 }

@@ -8,27 +8,77 @@ using System.Text.RegularExpressions;
 namespace Gateway.Jobs;
 
 /// <summary>
-/// Reads when a signed URL stops working, from its query: AWS Signature V4 (<c>X-Amz-Date</c>, <c>X-Amz-Expires</c>),
-/// Google Cloud Storage V4 and V2 (<c>X-Goog-…</c>; <c>GoogleAccessId</c>, <c>Expires</c>), AWS CloudFront and
-/// Signature V2 (<c>Expires</c>, <c>Signature</c>), Azure shared access signatures (<c>se</c>, <c>sig</c>).
+/// Reads from the query of a signed URL when it stops working. Names of parameters count in any case.
+/// <code>
+/// AWS Signature V4, Google V4, Alibaba OSS V4 and others   X-{vendor}-Date, -Expires, -Signature
+/// AWS V2, CloudFront, Google V2 and Cloud CDN, OSS V1, OBS  Expires, Signature; Policy, Signature
+/// Azure shared access signatures                          se, sig; ske, where a user's key signed it
+/// Tencent COS                                             q-sign-time, q-signature
+/// nginx, Bunny, imgix, KeyCDN and others                  expires, expire or exp beside a token, hash or signature
+/// Akamai, Google Media CDN                                exp=…~…~hmac=… within a parameter
+/// Fastly                                                  token={expiry}_{signature}
+/// JSON Web Tokens (RFC 7519)                              the claim exp of a token in any parameter
+/// </code>
+/// Keys of a session, which a security token tells, may expire before the URL says so: such a URL counts for an hour from
+/// its signature, as sessions last by default.
 /// </summary>
 internal static partial class SignedUrl
 {
+    // Longer than any signed URL, session token included.
+    private const int LongestQuery = 16 * 1024;
+
+    // A URL may be a parameter of another one.
+    private const int MaxDepth = 2;
+
     private const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
 
-    private static readonly SearchValues<char> UrlEnd = SearchValues.Create(" \t\r\n\"'<>\\,?");
+    private static readonly TimeSpan SessionLength = TimeSpan.FromHours(1);
+
+    private static readonly SearchValues<char> UrlEnd = SearchValues.Create(" \t\r\n\"'<>\\,?#()[]{}|^`");
+
+    // Each form has one of these.
+    private static readonly SearchValues<string> Hints = SearchValues.Create(
+        ["sig", "token", "exp", "hmac", "md5", "hash", "eyJ", "%3F"], StringComparison.OrdinalIgnoreCase);
 
     private static readonly string[] AzureTimes =
         ["yyyy-MM-dd'T'HH:mm:ssK", "yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK", "yyyy-MM-dd'T'HH:mmK", "yyyy-MM-dd"];
 
-    /// <summary>When the first of the signed URLs within this string value expires; null where there is none.</summary>
-    public static DateTimeOffset? ExpiryOf(ref Utf8JsonReader reader)
+    private static readonly string[] SimpleExpiries = ["expires", "expire", "expiry", "exp"];
+
+    private static readonly string[] SimpleSignatures =
+        ["signature", "sign", "sig", "token", "hash", "md5", "hmac", "mac", "s"];
+
+    /// <summary>Adds the expiry of each signed URL within this string value.</summary>
+    public static void Read(ref Utf8JsonReader reader, ref UrlExpiries found)
     {
         // Nearly every string of a job stops here. An ampersand may be written escaped, and a question mark, too.
         var raw = reader.ValueSpan;
-        if (!reader.ValueIsEscaped && !raw.Contains((byte)'?') && !(MayBeBase64(raw.Length) && MayHoldUrl(raw))) return null;
+        if (!reader.ValueIsEscaped && !raw.Contains((byte)'?') && !(MayBeBase64(raw.Length) && MayHoldUrl(raw))) return;
         var text = JobFacts.TextOf(ref reader) ?? Encoding.UTF8.GetString(raw);
-        return ExpiryIn(MayBeBase64(text.Length) && Decode(text) is { } json ? json : text);
+        Read(MayBeBase64(text.Length) && Decode(text) is { } json ? json : text, ref found);
+    }
+
+    /// <summary>The same for text that may hold several URLs, or JSON that holds them.</summary>
+    // JSON within JSON may have its ampersands escaped.
+    public static void Read(string text, ref UrlExpiries found) =>
+        Read(text.Replace("\\u0026", "&", StringComparison.OrdinalIgnoreCase), ref found, depth: 0);
+
+    private static void Read(ReadOnlySpan<char> text, ref UrlExpiries found, int depth)
+    {
+        for (var mark = text.IndexOf('?'); mark >= 0; mark = text.IndexOf('?'))
+        {
+            text = text[(mark + 1)..];
+            var end = text.IndexOfAny(UrlEnd);
+            var query = end < 0 ? text : text[..end];
+            if (query.Length > LongestQuery || !query.Contains('=') || !query.ContainsAny(Hints)) continue;
+            var fields = Fields(query);
+            if (ExpiryOf(fields, found.Now) is { } expiry) found.Add(expiry);
+            if (depth == MaxDepth) continue;
+            foreach (var value in fields.Values)
+            {
+                if (value.Contains('?', StringComparison.Ordinal)) Read(value, ref found, depth + 1);
+            }
+        }
     }
 
     // What is within base64 without making text of it.
@@ -45,60 +95,100 @@ internal static partial class SignedUrl
         }
     }
 
-    /// <summary>The same for text that may hold several URLs, or JSON that holds them.</summary>
-    public static DateTimeOffset? ExpiryIn(string text)
-    {
-        // JSON within JSON may have its ampersands escaped.
-        text = text.Replace("\\u0026", "&", StringComparison.OrdinalIgnoreCase);
-        DateTimeOffset? first = null;
-        for (var mark = text.IndexOf('?', StringComparison.Ordinal); mark >= 0;
-            mark = text.IndexOf('?', mark + 1))
-        {
-            var rest = text.AsSpan(mark + 1);
-            var end = rest.IndexOfAny(UrlEnd);
-            var query = end < 0 ? rest : rest[..end];
-            if (query.Contains('=') && ExpiryOfQuery(query.ToString()) is { } expiry && (first is null || expiry < first)) first = expiry;
-        }
-        return first;
-    }
-
-    private static DateTimeOffset? ExpiryOfQuery(string query)
-    {
-        var fields = Fields(query);
-        if (fields.ContainsKey("X-Amz-Signature")) return From(fields, "X-Amz-Date", "X-Amz-Expires");
-        if (fields.ContainsKey("X-Goog-Signature")) return From(fields, "X-Goog-Date", "X-Goog-Expires");
-        if (fields.ContainsKey("Signature") && fields.TryGetValue("Expires", out var seconds)) return Epoch(seconds);
-        if (fields.ContainsKey("Signature") && fields.TryGetValue("Policy", out var policy)) return CloudFrontPolicy(policy);
-        if (fields.ContainsKey("sig") && fields.TryGetValue("se", out var end)) return Azure(end);
-        return null;
-    }
-
-    private static Dictionary<string, string> Fields(string query)
+    private static Dictionary<string, string> Fields(ReadOnlySpan<char> query)
     {
         var fields = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        foreach (var pair in query.Split('&'))
+        foreach (var part in query.Split('&'))
         {
-            var equals = pair.IndexOf('=', StringComparison.Ordinal);
-            if (equals > 0) fields[pair[..equals]] = Uri.UnescapeDataString(pair[(equals + 1)..]);
+            var pair = query[part];
+            // In HTML an ampersand is written &amp;.
+            if (pair.StartsWith("amp;", StringComparison.Ordinal)) pair = pair[4..];
+            var equals = pair.IndexOf('=');
+            if (equals > 0) fields[Uri.UnescapeDataString(pair[..equals])] = Uri.UnescapeDataString(pair[(equals + 1)..]);
         }
         return fields;
     }
 
-    private static DateTimeOffset? From(Dictionary<string, string> fields, string date, string seconds) =>
-        fields.TryGetValue(date, out var signed) && fields.TryGetValue(seconds, out var lifetime)
-        && DateTimeOffset.TryParseExact(signed, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, Utc, out var start)
-        && int.TryParse(lifetime, NumberStyles.None, CultureInfo.InvariantCulture, out var length)
-            ? start.Year < 9900 ? start.AddSeconds(length) : DateTimeOffset.MaxValue
-            : null;
+    private static DateTimeOffset? ExpiryOf(Dictionary<string, string> fields, DateTimeOffset now)
+    {
+        DateTimeOffset? first = null;
+        foreach (var (name, value) in fields)
+        {
+            first = Earlier(first, name.StartsWith("X-", StringComparison.OrdinalIgnoreCase) && name.EndsWith("-Signature", StringComparison.OrdinalIgnoreCase)
+                ? OfVersion4(fields, name[..^"Signature".Length]) : OfToken(value));
+        }
+        if (fields.TryGetValue("Policy", out var policy) && fields.ContainsKey("Signature")) first = Earlier(first, CloudFrontPolicy(policy));
+        if (fields.TryGetValue("q-sign-time", out var times) && fields.ContainsKey("q-signature"))
+        {
+            first = Earlier(first, Epoch(times.AsSpan(times.IndexOf(';', StringComparison.Ordinal) + 1)));
+        }
+        if (fields.ContainsKey("sig"))
+        {
+            first = Earlier(first, Azure(fields.GetValueOrDefault("se")));
+            first = Earlier(first, Azure(fields.GetValueOrDefault("ske")));
+        }
+        if (Array.Exists(SimpleSignatures, fields.ContainsKey))
+        {
+            foreach (var name in SimpleExpiries) first = Earlier(first, Epoch(fields.GetValueOrDefault(name)));
+        }
+        // Without a date of its signature, the URL may have been signed just now.
+        return first is { } expiry && fields.Keys.Any(IsSession) && !fields.Keys.Any(name => name.EndsWith("-Date", StringComparison.OrdinalIgnoreCase))
+            ? Earlier(expiry, now < DateTimeOffset.MaxValue - SessionLength ? now + SessionLength : null)
+            : first;
+    }
 
-    private static DateTimeOffset? Epoch(string seconds) =>
+    private static DateTimeOffset? OfVersion4(Dictionary<string, string> fields, string prefix)
+    {
+        if (!fields.TryGetValue(prefix + "Date", out var signed) || !fields.TryGetValue(prefix + "Expires", out var lifetime)
+            || !DateTimeOffset.TryParseExact(signed, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, Utc, out var start)
+            || !int.TryParse(lifetime, NumberStyles.None, CultureInfo.InvariantCulture, out var length)) return null;
+        if (fields.Keys.Any(IsSession)) length = Math.Min(length, (int)SessionLength.TotalSeconds);
+        return start.Year < 9900 ? start.AddSeconds(length) : DateTimeOffset.MaxValue;
+    }
+
+    private static bool IsSession(string name) => name.EndsWith("security-token", StringComparison.OrdinalIgnoreCase);
+
+    // A token that holds its own expiry, as Akamai's, Fastly's and JSON Web Tokens do.
+    private static DateTimeOffset? OfToken(string value)
+    {
+        if (value.Contains("eyJ", StringComparison.Ordinal)) return OfJsonWebToken(value);
+        if (value.Contains('~', StringComparison.Ordinal))
+        {
+            var isSigned = value.Contains("hmac=", StringComparison.OrdinalIgnoreCase) || value.Contains("Signature=", StringComparison.OrdinalIgnoreCase);
+            return isSigned && TokenExpiry().Match(value) is { Success: true } match ? Epoch(match.Groups[1].Value) : null;
+        }
+        return value.IndexOf('_', StringComparison.Ordinal) is 10 and var end && value.AsSpan(end + 1) is { Length: >= 16 } digest
+            && !digest.TrimStart("0x").ContainsAnyExcept(Hexadecimal) ? Epoch(value.AsSpan(0, end)) : null;
+    }
+
+    private static DateTimeOffset? OfJsonWebToken(string token)
+    {
+        foreach (var part in token.Split('.'))
+        {
+            if (!part.StartsWith("eyJ", StringComparison.Ordinal) || !Base64Url.IsValid(part)) continue;
+            try
+            {
+                using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(part));
+                if (claims.RootElement.ValueKind == JsonValueKind.Object && claims.RootElement.TryGetProperty("exp", out var expiry)
+                    && expiry.ValueKind == JsonValueKind.Number && expiry.TryGetDouble(out var seconds)) return Epoch($"{Math.Floor(seconds):F0}");
+            }
+            catch (JsonException)
+            {
+                // It only looks like one.
+            }
+        }
+        return null;
+    }
+
+    // Of this millennium: a small number is something else.
+    private static DateTimeOffset? Epoch(ReadOnlySpan<char> seconds) =>
         long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var since)
-        && since <= DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+        && since is >= 1_000_000_000 and <= 100_000_000_000
             ? DateTimeOffset.FromUnixTimeSeconds(since)
             : null;
 
-    private static DateTimeOffset? Azure(string end) =>
-        DateTimeOffset.TryParseExact(end, AzureTimes, CultureInfo.InvariantCulture, Utc, out var time) ? time : null;
+    private static DateTimeOffset? Azure(string? end) =>
+        DateTimeOffset.TryParseExact(end, AzureTimes, CultureInfo.InvariantCulture, Utc, out var time) ? time : Epoch(end);
 
     // A custom policy is JSON in base64 with '+', '=' and '/' replaced by '-', '_' and '~'.
     private static DateTimeOffset? CloudFrontPolicy(string policy)
@@ -107,8 +197,15 @@ internal static partial class SignedUrl
         return DateLessThan().Matches(json).Select(match => Epoch(match.Groups[1].Value)).Min();
     }
 
+    private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) => one is null || other < one ? other ?? one : one;
+
+    private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdefABCDEF");
+
     [GeneratedRegex(@"""DateLessThan""\s*:\s*\{\s*""AWS:EpochTime""\s*:\s*(\d+)")]
     private static partial Regex DateLessThan();
+
+    [GeneratedRegex(@"(?:^|[~&])(?:exp|Expires)=(\d+)(?:[~&]|$)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex TokenExpiry();
 
     // A raw field that came as bytes; no signed URL fits in less.
     private static bool MayBeBase64(int length) => length >= 64 && length % 4 == 0;

@@ -11,6 +11,9 @@ namespace Gateway.Operations;
 /// <summary>An error, answered as <c>application/problem+json</c> (RFC 9457).</summary>
 internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
 {
+    private static readonly (ProblemType Type, string Detail) Gone = (ProblemType.UpstreamGone, "The upstream answered 410."),
+        Legal = (ProblemType.UpstreamLegal, "The upstream answered 451.");
+
     public int Status => Type.Status;
 
     /// <summary>When to come back; sent with 429 and 503.</summary>
@@ -31,12 +34,17 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
     /// <summary>The value of <c>WWW-Authenticate</c>, of 401.</summary>
     public string? Challenge { get; init; }
 
-    /// <summary>What a caller is told of a job that the upstream does not know, just now or a moment ago.</summary>
-    public static Problem NotFound(JobSnapshot snapshot) =>
-        new(ProblemType.JobNotFound, "The upstream knows no such job in this workflow.")
+    /// <summary>Describes a job that the upstream does not have or may not give, just now or a moment ago.</summary>
+    public static Problem Absent(JobSnapshot snapshot)
+    {
+        var (type, detail) = snapshot.Kind switch
         {
-            UpstreamError = snapshot.Identity.Body,
+            VerdictKind.Gone => Gone,
+            VerdictKind.Legal => Legal,
+            _ => (ProblemType.JobNotFound, "The upstream knows no such job in this workflow."),
         };
+        return new Problem(type, detail) { UpstreamError = snapshot.Identity.Body };
+    }
 
     /// <summary>What a caller is told when the upstream said something other than a job.</summary>
     public static Problem FromUpstream(in Verdict verdict, in UpstreamAnswer answer)
@@ -46,8 +54,8 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
             VerdictKind.NotFound => (ProblemType.UpstreamNotFound, "The upstream answered 404."),
             VerdictKind.BadRequest => (ProblemType.UpstreamBadRequest, "The upstream answered 400."),
             VerdictKind.Forbidden => (ProblemType.UpstreamForbidden, $"The upstream answered {(answer.Status == 401 ? 401 : 403)}."),
-            VerdictKind.Gone => (ProblemType.UpstreamGone, "The upstream answered 410."),
-            VerdictKind.Legal => (ProblemType.UpstreamLegal, "The upstream answered 451."),
+            VerdictKind.Gone => Gone,
+            VerdictKind.Legal => Legal,
             VerdictKind.CredentialRefused => (ProblemType.UpstreamCredentialRefused, $"The upstream does not take the gateway's credential ({verdict.Detail})."),
             VerdictKind.Invalid => (ProblemType.UpstreamInvalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
             VerdictKind.Busy => (ProblemType.UpstreamBusy, "The upstream answered 429 to the gateway."),
@@ -60,8 +68,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
         return new Problem(type, detail)
         {
             // Of any other status the body is not an error object, and nobody's to see.
-            UpstreamError = verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal
-                ? answer.Body : [],
+            UpstreamError = verdict.IsAbsent || verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
                 ? answer.RetryAfter ?? Circuit.BreakDuration
                 : null,

@@ -1,18 +1,27 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using Gateway.Jobs;
 using StackExchange.Redis;
 
 namespace Gateway.Redis;
 
 /// <summary>
-/// What nodes tell each other: that a fill has ended, so that nobody waits for it any longer, and that there was a purge.
+/// What nodes tell each other: that a fill has ended, so that nobody waits for it any longer, that a job is gone, and that
+/// there was a purge.
 /// A message may be lost; whoever waits looks for itself before long.
 /// </summary>
-internal sealed class JobChannel(RedisConnection redis)
+internal sealed class JobChannel(RedisConnection redis, JobMemory memory)
 {
+    // "gone", the order of the fetch that found out, and the job's name.
+    private const string Gone = "gone ";
+
     /// <summary>How long to wait for a message that may have been lost.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Where the name of a job whose fill has ended is said, by what ends its turn in Redis; or nothing, of a purge.</summary>
+    /// <summary>
+    /// Where the name of a job whose fill has ended is said, by what ends its turn in Redis; <c>gone {order} {name}</c> of a job
+    /// that the upstream does not know any more; or nothing, of a purge.
+    /// </summary>
     public const string Name = RedisConnection.Prefix + "jobs";
 
     private static readonly RedisChannel Channel = RedisChannel.Literal(Name);
@@ -59,7 +68,15 @@ internal sealed class JobChannel(RedisConnection redis)
     private void Hear(string message)
     {
         if (message.Length == 0) Purged?.Invoke();
+        else if (message.StartsWith(Gone, StringComparison.Ordinal)) HearGone(message[Gone.Length..]);
         else if (_waiting.TryGetValue(message, out var waiting)) waiting.TrySetResult();
+    }
+
+    private void HearGone(string told)
+    {
+        var space = told.IndexOf(' ', StringComparison.Ordinal);
+        if (space > 0 && long.TryParse(told.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var order)
+            && JobKey.TryParse(told[(space + 1)..], out var key)) memory.RemoveGone(key, order);
     }
 
     internal sealed class Listener : IDisposable

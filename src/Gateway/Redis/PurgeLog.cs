@@ -182,7 +182,8 @@ internal sealed class PurgeLog(
         get
         {
             var jobs = configuration.Current.Jobs;
-            var longest = new[] { jobs.FinishedLifetime, jobs.FailedLifetime, jobs.RunningLifetime, jobs.StaleIfError }.Max();
+            // A job that is settling is known for as long again as it is fresh.
+            var longest = new[] { jobs.FinishedLifetime, 2 * jobs.FailedLifetime, 2 * jobs.SettleTime, 2 * jobs.RunningLifetime, jobs.MaxPollInterval, jobs.StaleIfError }.Max();
             return (longest + TimeSpan.FromDays(1)).Ticks / TimeSpan.TicksPerMicrosecond;
         }
     }

@@ -24,7 +24,7 @@ internal abstract record Turn
 
 /// <summary>
 /// The jobs that all nodes share, in Redis. A job is a hash, in the layout of Microsoft's Redis cache and read by it, with
-/// two fields more: its order and whether it is finished. By these Redis itself refuses what must not replace it, however
+/// two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself refuses what must not replace it, however
 /// late it comes and whoever sends it. Beside it is the lock of the one who fetches.
 /// </summary>
 internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
@@ -83,16 +83,18 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
 
     // The same rule as JobSnapshot.Outranks, where it cannot be broken. What is purged is not stored at all. What stores
     // comes before what deletes: after a first write Redis lets a script go on past the end of its memory.
+    //
+    // All nodes are told of a job that is gone: they may have it in memory, finished.
     private const string Store = """
         local order, finished, refusal = 0, false, nil
         local size = redis.pcall('HSTRLEN', KEYS[1], 'data')
         if type(size) == 'number' and size > 0 then
           order = tonumber(redis.call('HGET', KEYS[1], 'order') or 0) or 0
-          finished = redis.call('HGET', KEYS[1], 'finished') == '1'
+          finished = redis.call('HGET', KEYS[1], 'finished')
         end
         if order <= tonumber(ARGV[6]) then order, finished = 0, false end
         local wins = tonumber(ARGV[2]) > order
-        if finished ~= (ARGV[3] == '1') then wins = not finished end
+        if finished ~= '2' and ARGV[3] ~= '2' and (finished == '1') ~= (ARGV[3] == '1') then wins = finished ~= '1' end
         if tonumber(ARGV[2]) <= tonumber(ARGV[6]) then wins = false end
         if wins then
           if type(size) ~= 'number' then redis.call('DEL', KEYS[1]) end
@@ -100,6 +102,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
           if type(stored) == 'table' then refusal = stored else redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
         end
         if redis.pcall('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+        if wins and ARGV[3] == '2' then redis.pcall('PUBLISH', ARGV[7], 'gone ' .. ARGV[2] .. ' ' .. ARGV[8]) end
         if ARGV[1] ~= '' then redis.pcall('PUBLISH', ARGV[7], ARGV[8]) end
         return refusal or (wins and 1 or 0)
         """;
@@ -185,7 +188,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     /// <returns>Null: there is no telling.</returns>
     public async ValueTask<bool?> StoreAsync(JobKey key, JobSnapshot snapshot, TimeSpan retention, Turn.Mine? turn, Patience patience)
     {
-        var finished = snapshot.Kind == VerdictKind.Finished ? 1 : 0;
+        var finished = snapshot.Kind == VerdictKind.Finished ? 1 : snapshot.IsAbsent ? 2 : 0;
         var reply = !redis.IsAvailable ? null : await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(Store, Keys(key),
             [turn?.Lock ?? "", snapshot.Order, finished, SnapshotEnvelope.Write(snapshot.Moved(-clock.Lead), key.Name),
                 (long)(retention > HandOver ? retention : HandOver).TotalMilliseconds, purges.LatestOf(key), JobChannel.Name, key.Name])!, patience);

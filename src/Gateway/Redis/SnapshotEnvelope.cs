@@ -14,7 +14,8 @@ namespace Gateway.Redis;
 /// <code>
 /// 4  "GWJ" and the version
 /// 16 XXH128 of all that follows
-/// 8  order     8  fetched at    8  fresh until    8  first URL expires at, or 0   (the latter three in ticks, UTC)
+/// 8  order     8  fetched at    8  fresh until    8  first URL expires at, or 0
+/// 8  first seen at              8  not to be asked for before, or 0             (all but the order in ticks, UTC)
 /// 1  kind
 /// 2+n name (UTF-8)
 /// 24 ETag of the body
@@ -24,11 +25,11 @@ namespace Gateway.Redis;
 /// </remarks>
 internal static class SnapshotEnvelope
 {
-    private const int ChecksumLength = 16, HeaderLength = 4 + ChecksumLength, FieldsLength = 4 * 8 + 1;
+    private const int ChecksumLength = 16, HeaderLength = 4 + ChecksumLength, FieldsLength = 6 * 8 + 1;
 
     private static readonly SearchValues<byte> Base64UrlDigits = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"u8);
 
-    private static ReadOnlySpan<byte> Magic => "GWJ\u0002"u8;
+    private static ReadOnlySpan<byte> Magic => "GWJ\u0003"u8;
 
     public static byte[] Write(JobSnapshot snapshot, string name)
     {
@@ -41,7 +42,9 @@ internal static class SnapshotEnvelope
         BinaryPrimitives.WriteInt64LittleEndian(rest[8..], snapshot.FetchedAt.UtcTicks);
         BinaryPrimitives.WriteInt64LittleEndian(rest[16..], snapshot.FreshUntil.UtcTicks);
         BinaryPrimitives.WriteInt64LittleEndian(rest[24..], snapshot.UrlsExpireAt?.UtcTicks ?? 0);
-        rest[32] = (byte)snapshot.Kind;
+        BinaryPrimitives.WriteInt64LittleEndian(rest[32..], snapshot.FirstSeenAt.UtcTicks);
+        BinaryPrimitives.WriteInt64LittleEndian(rest[40..], snapshot.AskAgainAt?.UtcTicks ?? 0);
+        rest[48] = (byte)snapshot.Kind;
         rest = rest[FieldsLength..];
         BinaryPrimitives.WriteUInt16LittleEndian(rest, (ushort)nameLength);
         Encoding.UTF8.GetBytes(name, rest[2..]);
@@ -66,7 +69,7 @@ internal static class SnapshotEnvelope
         if (rejected.Length > 0) return null;
         try
         {
-            if (Read(data[HeaderLength..], name) is { Kind: <= VerdictKind.NotFound } snapshot) return snapshot;
+            if (Read(data[HeaderLength..], name) is { } snapshot && new Verdict(snapshot.Kind, default) is { IsJob: true } or { IsAbsent: true }) return snapshot;
         }
         catch (ArgumentException)
         {
@@ -83,6 +86,8 @@ internal static class SnapshotEnvelope
         var fetchedAt = Time(ref data);
         var freshUntil = Time(ref data);
         var urlsExpireAt = Time(ref data);
+        var firstSeenAt = Time(ref data);
+        var askAgainAt = Time(ref data);
         var kind = (VerdictKind)Take(ref data, 1).Span[0];
         var label = Take(ref data, BinaryPrimitives.ReadUInt16LittleEndian(Take(ref data, 2).Span));
         if (!Ascii.Equals(label.Span, name) && Encoding.UTF8.GetString(label.Span) != name) return null;
@@ -96,6 +101,8 @@ internal static class SnapshotEnvelope
             FetchedAt = fetchedAt,
             FreshUntil = freshUntil,
             UrlsExpireAt = urlsExpireAt.Ticks == 0 ? null : urlsExpireAt,
+            FirstSeenAt = firstSeenAt,
+            AskAgainAt = askAgainAt.Ticks == 0 ? null : askAgainAt,
             Identity = new Representation(ContentCoding.Identity, body, Encoding.ASCII.GetString(etag)),
         };
     }

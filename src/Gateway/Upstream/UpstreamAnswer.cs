@@ -36,7 +36,7 @@ internal enum UpstreamFault
     /// <summary>The body holds the credential that it was asked for with.</summary>
     EchoedCredential,
 
-    /// <summary>The body came in a content coding, though none was accepted.</summary>
+    /// <summary>The body came in a content coding that cannot be decoded, though none was accepted.</summary>
     Encoded,
 
     // Nodes of several versions share these by number: new ones come last.
@@ -62,7 +62,9 @@ internal enum UpstreamFault
 
 /// <summary>What the upstream said to one fetch.</summary>
 /// <param name="Status">0 where there was no answer.</param>
-/// <param name="Body">The bytes of a 200; of a 400, 401, 403, 404, 410 or 451 the <c>error</c> object alone, or nothing.</param>
+/// <param name="Body">
+/// The bytes of a 200 or 202, decoded; of a 400, 401, 403, 404, 410 or 451 the <c>error</c> object alone, or nothing.
+/// </param>
 /// <param name="RetryAfter">As the upstream gave it, or where nothing was sent, when to ask again; null: no word of it.</param>
 internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
 {

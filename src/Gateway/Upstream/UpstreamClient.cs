@@ -53,8 +53,8 @@ internal sealed class UpstreamClient(
         {
             using var response = await _client.SendAsync(request, deadline);
             status = (int)response.StatusCode;
-            return status == 200
-                ? await ReadAsync(response.Content, credential, options.Jobs.MaxBodyBytes, deadline)
+            return status is 200 or 202
+                ? await ReadAsync(response, credential, options.Jobs.MaxBodyBytes, deadline)
                 : await UpstreamErrors.ReadAsync(response, credential, clock, deadline);
         }
         catch (OperationCanceledException)
@@ -81,13 +81,15 @@ internal sealed class UpstreamClient(
         return request;
     }
 
-    private static async Task<UpstreamAnswer> ReadAsync(HttpContent content, Credential credential, int maxBytes, CancellationToken cancellation)
+    private async Task<UpstreamAnswer> ReadAsync(
+        HttpResponseMessage response, Credential credential, int maxBytes, CancellationToken cancellation)
     {
-        var body = await BoundedBody.ReadAsync(content, maxBytes, cancellation);
-        if (body is null) return UpstreamAnswer.Failed(UpstreamFault.TooLarge, 200);
+        var status = (int)response.StatusCode;
+        var (body, fault) = await BoundedBody.ReadDecodedAsync(response.Content, maxBytes, cancellation);
+        if (body is null) return UpstreamAnswer.Failed(fault, status);
         await ServerThreads.LeaveAsync(body.Length);
         return credential.IsIn(body)
-            ? UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, 200)
-            : new UpstreamAnswer(200, body, null, UpstreamFault.None);
+            ? UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, status)
+            : new UpstreamAnswer(status, body, UpstreamErrors.RetryAfter(response.Headers, clock), UpstreamFault.None);
     }
 }

@@ -22,7 +22,7 @@ internal static class UpstreamErrors
     {
         try
         {
-            var body = await BoundedBody.ReadAsync(content, MaxErrorBytes, cancellation);
+            var (body, _) = await BoundedBody.ReadDecodedAsync(content, MaxErrorBytes, cancellation);
             using var envelope = JsonDocument.Parse(body);
             return envelope.RootElement.ValueKind == JsonValueKind.Object
                 && envelope.RootElement.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object

@@ -13,23 +13,31 @@ public sealed class FreshnessTests
     [InlineData("\"completed\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Finished))]
     [InlineData("\"COMPLETED\"", "\"2026-06-01 11:00:00\"", nameof(VerdictKind.Finished))]
     [InlineData("\"Succeeded\"", "\"2026-06-01T11:00:00+00:00\"", nameof(VerdictKind.Finished))]
-    [InlineData("\"success\"", "\"x\"", nameof(VerdictKind.Finished))]
-    [InlineData("\" FULFILLED \"", "\"x\"", nameof(VerdictKind.Finished))]
-    [InlineData("\"failed\"", "\"x\"", nameof(VerdictKind.Failed))]
-    [InlineData("\"Error\"", "\"x\"", nameof(VerdictKind.Failed))]
-    [InlineData("\"CANCELLED\"", "\"x\"", nameof(VerdictKind.Failed))]
-    [InlineData("\"EXPIRED\"", "\"x\"", nameof(VerdictKind.Failed))]
-    [InlineData("\"completed\"", "\"\"", nameof(VerdictKind.Running))]
-    [InlineData("\"completed\"", "\"  \"", nameof(VerdictKind.Running))]
-    [InlineData("\"completed\"", "null", nameof(VerdictKind.Running))]
-    [InlineData("\"completed\"", "\"0001-01-01T00:00:00Z\"", nameof(VerdictKind.Running))]
-    [InlineData("\"completed\"", "0", nameof(VerdictKind.Running))]
-    [InlineData("\"completed\"", "{}", nameof(VerdictKind.Running))]
-    [InlineData("\"failed\"", "\"\"", nameof(VerdictKind.Running))]
-    [InlineData("\"running\"", "\"x\"", nameof(VerdictKind.Running))]
+    [InlineData("\" FULFILLED \"", "1780311600", nameof(VerdictKind.Finished))]
+    [InlineData("\"success\"", "\"1780311600000\"", nameof(VerdictKind.Finished))]
+    [InlineData("\"failed\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
+    [InlineData("\"Error\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
+    [InlineData("\"CANCELLED\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
+    [InlineData("\"EXPIRED\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
+    [InlineData("\"completed\"", "\"\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"  \"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "null", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"0001-01-01T00:00:00Z\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"1970-01-01T00:00:00Z\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"9999-12-31T23:59:59Z\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"2026-06-01T13:00:00Z\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"x\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "0", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "{}", nameof(VerdictKind.Settling))]
+    [InlineData("\"failed\"", "\"\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"failed\"", "\"-\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"perfected\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Settling))]
     [InlineData("\"perfected\"", "\"x\"", nameof(VerdictKind.Running))]
-    [InlineData("null", "\"x\"", nameof(VerdictKind.Running))]
-    [InlineData("7", "\"x\"", nameof(VerdictKind.Running))]
+    [InlineData("\"perfected\"", "\"\"", nameof(VerdictKind.Running))]
+    [InlineData("\"running\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Running))]
+    [InlineData("\"queued\"", "\"\"", nameof(VerdictKind.Running))]
+    [InlineData("null", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Running))]
+    [InlineData("\" \"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Running))]
     public void A_job_is_final_only_with_a_final_status_and_a_time(string status, string finishedAt, string kind)
     {
         var verdict = Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":{{status}},"finished_at":{{finishedAt}}}""");
@@ -39,12 +47,103 @@ public sealed class FreshnessTests
     }
 
     [Theory]
+    // Seconds since the end, then the lifetime.
+    [InlineData("completed", 0, nameof(VerdictKind.Settling), 2)]
+    [InlineData("completed", 1.5, nameof(VerdictKind.Settling), 2)]
+    [InlineData("completed", 2, nameof(VerdictKind.Settling), 2)]
+    [InlineData("completed", 16, nameof(VerdictKind.Settling), 16)]
+    [InlineData("completed", 29.5, nameof(VerdictKind.Settling), 29.5)]
+    [InlineData("completed", 30, nameof(VerdictKind.Finished), 30 * 86400)]
+    [InlineData("completed", 86400 * 400, nameof(VerdictKind.Finished), 30 * 86400)]
+    [InlineData("failed", 0, nameof(VerdictKind.Failed), 2)]
+    [InlineData("failed", 30, nameof(VerdictKind.Failed), 30)]
+    [InlineData("failed", 3599, nameof(VerdictKind.Failed), 3599)]
+    [InlineData("failed", 3601, nameof(VerdictKind.Failed), 3600)]
+    [InlineData("cancelled", 86400 * 400, nameof(VerdictKind.Failed), 3600)]
+    // The upstream's clock is ahead.
+    [InlineData("completed", -20, nameof(VerdictKind.Settling), 2)]
+    [InlineData("failed", -300, nameof(VerdictKind.Failed), 2)]
+    // Not an end.
+    [InlineData("completed", -301, nameof(VerdictKind.Settling), 2)]
+    [InlineData("failed", -301, nameof(VerdictKind.Settling), 2)]
+    public void A_job_that_has_ended_lives_as_long_again_as_it_is_since_its_end(string status, double sinceEnd, string kind, double lifetime) =>
+        Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)), Kept(Classify(Ended(status, sinceEnd))));
+
+    [Theory]
+    // Seconds since the end, seconds since these bytes were first seen, then the lifetime.
+    [InlineData("completed", null, 0, nameof(VerdictKind.Settling), 2)]
+    [InlineData("completed", null, 8, nameof(VerdictKind.Settling), 8)]
+    [InlineData("completed", null, 3000, nameof(VerdictKind.Settling), 3000)]
+    [InlineData("completed", null, 86400, nameof(VerdictKind.Settling), 3600)]
+    [InlineData("failed", null, 8, nameof(VerdictKind.Settling), 8)]
+    [InlineData("archived", 86400, 0, nameof(VerdictKind.Settling), 2)]
+    [InlineData("archived", 86400, 64, nameof(VerdictKind.Settling), 64)]
+    [InlineData("archived", null, 64, nameof(VerdictKind.Running), 2)]
+    [InlineData("running", 86400, 64, nameof(VerdictKind.Running), 2)]
+    [InlineData("running", null, 64, nameof(VerdictKind.Running), 2)]
+    // A job had ended when its end was first seen, whatever the upstream's clock says.
+    [InlineData("completed", -20, 16, nameof(VerdictKind.Settling), 16)]
+    [InlineData("completed", -20, 32, nameof(VerdictKind.Finished), 30 * 86400)]
+    [InlineData("failed", -20, 64, nameof(VerdictKind.Failed), 64)]
+    [InlineData("completed", -301, 64, nameof(VerdictKind.Settling), 64)]
+    // Bytes of the future, after the clock was set back.
+    [InlineData("completed", null, -3600, nameof(VerdictKind.Settling), 2)]
+    public void Without_a_word_and_an_end_it_lives_as_long_again_as_it_was_seen(string status, int? sinceEnd, int seen, string kind, int lifetime)
+    {
+        var body = sinceEnd is { } end ? Ended(status, end) : $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":""}""";
+        Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)), Kept(Classify(body, firstSeen: Now.AddSeconds(-seen))));
+    }
+
+    [Theory]
+    [InlineData(200, "running", null, 2)]
+    [InlineData(202, "running", null, 2)]
+    [InlineData(202, "completed", null, 2)]
+    [InlineData(202, "failed", null, 2)]
+    [InlineData(200, "running", 1.0, 2)]
+    [InlineData(200, "running", 20.0, 20)]
+    [InlineData(202, "completed", 20.0, 20)]
+    [InlineData(200, "running", 300.0, 30)]
+    [InlineData(200, "running", -5.0, 2)]
+    public void A_running_job_lives_until_the_upstream_wants_to_be_asked_again(int status, string word, double? retryAfter, int lifetime)
+    {
+        var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final(word)), retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null, UpstreamFault.None);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
+        Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(lifetime)), Kept(verdict));
+        Assert.Equal(retryAfter > 0 ? Now.AddSeconds(retryAfter.Value) : null, verdict.AskAgainAt);
+    }
+
+    [Fact]
+    public void What_has_ended_lives_no_longer_for_a_retry_after()
+    {
+        var answer = new UpstreamAnswer(200, Encoding.UTF8.GetBytes(Ended("completed", 4)), TimeSpan.FromSeconds(20), UpstreamFault.None);
+        Assert.Equal((VerdictKind.Settling, TimeSpan.FromSeconds(4)), Kept(Freshness.Classify(answer, Address, new JobsOptions(), Now, Now)));
+    }
+
+    [Theory]
+    // When its URLs expire, and for how long these bytes have been seen.
+    [InlineData("60", 0, 60)]
+    [InlineData("60 90", 0, 60)]
+    [InlineData("1", 0, 2)]
+    [InlineData("-60", 0, 2)]
+    [InlineData("-60", 8, 8)]
+    [InlineData("-60", 86400, 3600)]
+    [InlineData("-60 90", 0, 2)]
+    [InlineData("-60 90", 60, 60)]
+    [InlineData("-60 90", 600, 90)]
+    public void A_body_lives_while_its_urls_work_and_at_least_as_long_as_a_running_job(string expiries, int seen, int lifetime)
+    {
+        var urls = expiries.Split(' ').Select(seconds => $"https://h/k?Signature=ab&Expires={Now.ToUnixTimeSeconds() + int.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)}");
+        var body = Final("completed").Replace("\"id\"", $"\"urls\":\"{string.Join(' ', urls)}\",\"id\"", StringComparison.Ordinal);
+        Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(lifetime)), Kept(Classify(body, firstSeen: Now.AddSeconds(-seen))));
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("\"id\":\"j\",")]
     [InlineData("\"workflow_id\":\"w\",")]
     [InlineData("\"id\":null,\"workflow_id\":\"w\",")]
     public void A_job_that_names_not_both_lives_no_longer_than_a_running_one(string names) =>
-        Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{{{names}}"status":"completed","finished_at":"x"}""")));
+        Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{{{names}}"status":"completed","finished_at":"2026-06-01T11:00:00Z"}""")));
 
     [Theory]
     [InlineData("""{"id":"other","workflow_id":"w"}""", "wrong-id")]
@@ -59,6 +158,10 @@ public sealed class FreshnessTests
     [InlineData("<html>", "not-a-job")]
     [InlineData("""{"id":"j","workflow_id":"w"}{}""", "not-a-job")]
     [InlineData("""{"id":"j",}""", "not-a-job")]
+    [InlineData("{}", "not-a-job")]
+    [InlineData(" ", "not-a-job")]
+    [InlineData("""{"error":{"code":"NOT_FOUND"}}""", "not-a-job")]
+    [InlineData("""{"status":404,"error":"Not Found"}""", "not-a-job")]
     public void What_is_not_this_job_is_invalid(string body, string reason)
     {
         var verdict = Classify(body);
@@ -67,6 +170,9 @@ public sealed class FreshnessTests
 
     [Theory]
     [InlineData(404, nameof(VerdictKind.NotFound), 1, false)]
+    [InlineData(410, nameof(VerdictKind.Gone), 1, false)]
+    [InlineData(451, nameof(VerdictKind.Legal), 1, false)]
+    [InlineData(205, nameof(VerdictKind.Invalid), 0, false)]
     [InlineData(400, nameof(VerdictKind.BadRequest), 0, false)]
     [InlineData(401, nameof(VerdictKind.CredentialRefused), 0, false)]
     [InlineData(403, nameof(VerdictKind.Forbidden), 0, false)]
@@ -79,7 +185,7 @@ public sealed class FreshnessTests
     [InlineData(504, nameof(VerdictKind.TimedOut), 0, true)]
     public void Each_status_has_its_verdict(int status, string kind, int seconds, bool mayServeStale)
     {
-        var verdict = Freshness.Classify(new UpstreamAnswer(status, [], null, UpstreamFault.None), Address, new JobsOptions(), Now);
+        var verdict = Freshness.Classify(new UpstreamAnswer(status, [], null, UpstreamFault.None), Address, new JobsOptions(), Now, Now);
         Assert.Equal((kind, TimeSpan.FromSeconds(seconds), mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.MayServeStale));
     }
 
@@ -91,8 +197,9 @@ public sealed class FreshnessTests
     [InlineData("https://storage.googleapis.com/b/k?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Date=20260601T115900Z&X-Goog-Expires=120&X-Goog-Signature=ab", 60)]
     [InlineData("https://a.blob.core.windows.net/c/k?sv=2024-01-01&se=2026-06-01T12%3A01%3A00Z&sr=b&sig=ab%3D", 60)]
     [InlineData("see https://h/k?X-Amz-Date=20260601T115900Z&X-Amz-Expires=120&X-Amz-Signature=ab and https://h/l?X-Amz-Date=20260601T115900Z&X-Amz-Expires=90&X-Amz-Signature=ab", 30)]
-    [InlineData("https://h/k?X-Amz-Date=20260601T110000Z&X-Amz-Expires=60&X-Amz-Signature=ab", 0)]
+    [InlineData("https://h/k?X-Amz-Date=20260601T110000Z&X-Amz-Expires=60&X-Amz-Signature=ab", 2)]
     [InlineData("https://h/k?X-Amz-Date=99991231T235959Z&X-Amz-Expires=2147483647&X-Amz-Signature=ab", 2592000)]
+    [InlineData("https://h/k?X-Amz-Date=20260601T115900Z&X-Amz-Expires=604800&X-Amz-Security-Token=t&X-Amz-Signature=ab", 3540)]
     [InlineData("https://h/k?Expires=99999999999999999999&Signature=ab", 2592000)]
     [InlineData("https://h/k?page=2&Expires=1780315260", 2592000)]
     public void A_signed_url_caps_the_lifetime(string url, int seconds)
@@ -100,7 +207,7 @@ public sealed class FreshnessTests
         foreach (var form in (string[])[$"\"{url}\"", $"[{{\"href\":\"{url.Replace("&", "\\u0026", StringComparison.Ordinal)}\"}}]",
             $"\"{{\\\"href\\\":\\\"{url}\\\"}}\"", $"\"{{\\\"href\\\":\\\"{url.Replace("&", "\\\\u0026", StringComparison.Ordinal)}\\\"}}\"", $"\"{Base64($"{{\"href\":\"{url}\"}}")}\"", $"[{string.Join(',', Encoding.UTF8.GetBytes(url))}]"])
         {
-            var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"x","tasks":[{"result":{{form}}}]}""");
+            var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"2026-06-01T11:00:00Z","tasks":[{"result":{{form}}}]}""");
             Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(seconds)), Kept(verdict));
         }
     }
@@ -117,14 +224,15 @@ public sealed class FreshnessTests
     {
         var policy = Base64("""{"Statement":[{"Condition":{"DateLessThan":{"AWS:EpochTime":1780315260},"DateGreaterThan":{"AWS:EpochTime":1}}}]}""");
         var url = $"https://d.cloudfront.net/k?Policy={policy.Replace('+', '-').Replace('=', '_').Replace('/', '~')}&Signature=ab&Key-Pair-Id=K";
-        var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"x","u":"{{url}}"}""");
+        var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"2026-06-01T11:00:00Z","u":"{{url}}"}""");
         Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(60)), Kept(verdict));
     }
 
     [Theory]
     [InlineData("completed,success,succeeded,fulfilled", nameof(VerdictKind.Finished))]
     [InlineData("failed,failure,error,cancelled,canceled,expired", nameof(VerdictKind.Failed))]
-    [InlineData("created,queued,inprogress,in_progress,running,complete,done,partially_completed,not completed", nameof(VerdictKind.Running))]
+    [InlineData("created,queued,inprogress,in_progress,running", nameof(VerdictKind.Running))]
+    [InlineData("complete,done,partially_completed,not completed", nameof(VerdictKind.Settling))]
     public void Every_status_word_counts_in_any_case(string words, string kind)
     {
         foreach (var word in words.Split(','))
@@ -139,16 +247,16 @@ public sealed class FreshnessTests
     [Theory]
     [InlineData("completed")]
     [InlineData("failed")]
-    public void A_final_status_without_finished_at_is_running(string status) => Assert.Equal(
-        (VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
+    public void A_final_status_without_finished_at_is_not_final(string status) => Assert.Equal(
+        (VerdictKind.Settling, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
 
     [Fact]
     public void A_finished_at_without_a_status_is_running() =>
-        Assert.Equal(VerdictKind.Running, Classify("""{"id":"j","workflow_id":"w","progress":"100","finished_at":"x"}""").Kind);
+        Assert.Equal(VerdictKind.Running, Classify("""{"id":"j","workflow_id":"w","progress":"100","finished_at":"2026-06-01T11:00:00Z"}""").Kind);
 
     [Fact]
     public void Tasks_that_are_finished_do_not_finish_the_job() => Assert.Equal(VerdictKind.Running,
-        Classify("""{"id":"j","workflow_id":"w","status":"running","tasks":[{"status":"completed","finished_at":"x"}]}""").Kind);
+        Classify("""{"id":"j","workflow_id":"w","status":"running","tasks":[{"status":"completed","finished_at":"2026-06-01T11:00:00Z"}]}""").Kind);
 
     [Theory]
     [InlineData(nameof(UpstreamFault.NoCredential), 0, nameof(VerdictKind.Unavailable), "no-credential", true)]
@@ -164,17 +272,17 @@ public sealed class FreshnessTests
     public void Each_fault_has_its_verdict_and_no_lifetime(string fault, int status, string kind, string detail, bool mayServeStale)
     {
         var answer = UpstreamAnswer.Failed(Enum.Parse<UpstreamFault>(fault), status);
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
         Assert.Equal((kind, TimeSpan.Zero, detail, mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
     }
 
     [Fact]
-    public void Nothing_but_a_200_is_a_job() => Gen.Int[100, 999].Where(status => status != 200).Sample(status =>
+    public void Nothing_but_a_200_or_202_is_a_job() => Gen.Int[100, 999].Where(status => status is not (200 or 202)).Sample(status =>
     {
         var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final("completed")), null, UpstreamFault.None);
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
         Assert.False(verdict.IsJob);
-        Assert.Equal(status == 404 ? TimeSpan.FromSeconds(1) : TimeSpan.Zero, verdict.Lifetime);
+        Assert.Equal(status is 404 or 410 or 451 ? TimeSpan.FromSeconds(1) : TimeSpan.Zero, verdict.Lifetime);
     });
 
     [Fact]
@@ -188,17 +296,30 @@ public sealed class FreshnessTests
             NotFoundLifetime = TimeSpan.FromDays(1),
         };
         Assert.Equal(TimeSpan.FromDays(4), Classify(Final("completed"), options).Lifetime);
-        Assert.Equal(TimeSpan.FromDays(3), Classify(Final("failed"), options).Lifetime);
+        Assert.Equal(TimeSpan.FromHours(1), Classify(Final("failed"), options).Lifetime);
+        Assert.Equal(TimeSpan.FromDays(3), Classify(Ended("failed", 86400 * 5), options).Lifetime);
         Assert.Equal((VerdictKind.Running, TimeSpan.Zero), Kept(Classify(Final("running"), options)));
-        Assert.Equal(TimeSpan.FromDays(1), Freshness.Classify(new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now).Lifetime);
+        Assert.Equal(TimeSpan.FromDays(1), Freshness.Classify(new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now, Now).Lifetime);
     }
+
+    [Fact]
+    public void The_longest_of_a_failed_job_counts_also_where_it_is_shorter_than_that_of_a_running_one()
+    {
+        var options = new JobsOptions { FailedLifetime = TimeSpan.Zero };
+        Assert.Equal(TimeSpan.Zero, Classify(Final("failed"), options).Lifetime);
+        Assert.Equal(TimeSpan.Zero, Classify("""{"id":"j","workflow_id":"w","status":"completed"}""", options).Lifetime);
+    }
+
+    [Fact]
+    public void Without_a_settle_time_a_job_is_final_as_it_ends() => Assert.Equal((VerdictKind.Finished, TimeSpan.FromDays(30)),
+        Kept(Classify(Ended("completed", 0), new JobsOptions { SettleTime = TimeSpan.Zero })));
 
     [Fact]
     public void A_configured_failure_replaces_the_built_in_ones()
     {
         var options = new JobsOptions { FailedStatuses = ["Broken"] };
         Assert.Equal(VerdictKind.Failed, Classify(Final("BROKEN"), options).Kind);
-        Assert.Equal(VerdictKind.Running, Classify(Final("failed"), options).Kind);
+        Assert.Equal(VerdictKind.Settling, Classify(Final("failed"), options).Kind);
         Assert.Equal(VerdictKind.Finished, Classify(Final("completed"), options).Kind);
     }
 
@@ -207,24 +328,27 @@ public sealed class FreshnessTests
     {
         var options = new JobsOptions { FinishedStatuses = ["done"] };
         Assert.Equal(VerdictKind.Finished, Classify(Final("Done"), options).Kind);
-        Assert.Equal(VerdictKind.Running, Classify(Final("completed"), options).Kind);
+        Assert.Equal(VerdictKind.Settling, Classify(Final("completed"), options).Kind);
     }
 
     [Fact]
     public void Without_verification_the_name_does_not_matter()
     {
-        var verdict = Classify("""{"id":"other","status":"completed","finished_at":"x"}""", new JobsOptions { VerifyIds = false });
+        var verdict = Classify("""{"id":"other","status":"completed","finished_at":"2026-06-01T11:00:00Z"}""", new JobsOptions { VerifyIds = false });
         Assert.Equal(VerdictKind.Finished, verdict.Kind);
     }
 
     private static JobAddress Address => JobAddress.TryCreate("w", "j", out var address) ? address : default;
 
-    private static Verdict Classify(string body, JobsOptions? options = null) => Freshness.Classify(
-        new UpstreamAnswer(200, Encoding.UTF8.GetBytes(body), null, UpstreamFault.None), Address, options ?? new JobsOptions(), Now);
+    private static Verdict Classify(string body, JobsOptions? options = null, DateTimeOffset? firstSeen = null) => Freshness.Classify(
+        new UpstreamAnswer(200, Encoding.UTF8.GetBytes(body), null, UpstreamFault.None), Address, options ?? new JobsOptions(), Now, firstSeen ?? Now);
 
     private static (VerdictKind, TimeSpan) Kept(Verdict verdict) => (verdict.Kind, verdict.Lifetime);
 
-    private static string Final(string status) => $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":"x"}""";
+    private static string Final(string status) => $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":"2026-06-01T11:00:00Z"}""";
+
+    private static string Ended(string status, double secondsAgo) =>
+        $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":"{{Now.AddSeconds(-secondsAgo):O}}"}""";
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
 }

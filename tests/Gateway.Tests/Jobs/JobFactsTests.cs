@@ -6,6 +6,8 @@ namespace Gateway.Tests.Jobs;
 
 public sealed class JobFactsTests
 {
+    private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
+
     private const string Body = """{"id":"j","spec":[1,{"a":"\ud800 \u00e9"}],"status":"running","tasks":[{"depends_on":["é"]}]}""";
 
     private static readonly Gen<string> Escape = Gen.Select(
@@ -29,8 +31,8 @@ public sealed class JobFactsTests
     public void A_body_that_is_cut_anywhere_is_refused()
     {
         var bytes = Encoding.UTF8.GetBytes(Body);
-        Assert.True(JobFacts.TryRead(bytes, out _));
-        for (var length = 0; length < bytes.Length; length++) Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), out _), $"{length}");
+        Assert.True(JobFacts.TryRead(bytes, Now, out _));
+        for (var length = 0; length < bytes.Length; length++) Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), Now, out _), $"{length}");
     }
 
     [Fact]
@@ -38,23 +40,23 @@ public sealed class JobFactsTests
         Gen.Select(Object, Gen.Bool).Sample((json, mark) =>
         {
             byte[] body = [.. mark ? Encoding.UTF8.Preamble : [], .. Encoding.UTF8.GetBytes(json)];
-            Assert.True(JobFacts.TryRead(body, out _), json);
-            for (var length = 0; length < body.Length; length++) Assert.False(JobFacts.TryRead(body.AsSpan(0, length), out _), $"{length} of {json}");
+            Assert.True(JobFacts.TryRead(body, Now, out _), json);
+            for (var length = 0; length < body.Length; length++) Assert.False(JobFacts.TryRead(body.AsSpan(0, length), Now, out _), $"{length} of {json}");
         }, iter: 300);
 
     [Fact]
     public void What_the_rest_of_a_body_holds_does_not_change_what_it_says() =>
         Gen.Select(Value, Value).Sample((before, after) =>
         {
-            var body = $$"""{"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"x","b":{{after}}}""";
-            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), out var facts), body);
-            Assert.Equal(("j", "w", "done", true), (facts.Id, facts.WorkflowId, facts.Status, facts.HasFinishedAt));
+            var body = $$"""{"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"2026-06-01T11:00:00Z","b":{{after}}}""";
+            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts), body);
+            Assert.Equal(("j", "w", "done", Now.AddHours(-1)), (facts.Id, facts.WorkflowId, facts.Status, facts.Times.FinishedAt));
         });
 
     [Fact]
     public void Whatever_a_field_holds_it_is_read() =>
         Gen.Select(Gen.OneOf("id", "workflow_id", "status", "finished_at"), Value).Sample((name, value) =>
-            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), out _), value));
+            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), Now, out _), value));
 
     [Fact]
     public void Invalid_utf_8_anywhere_is_refused() =>
@@ -62,7 +64,7 @@ public sealed class JobFactsTests
         {
             var bytes = Encoding.UTF8.GetBytes(Body).ToList();
             bytes.Insert(at, wrong);
-            Assert.False(JobFacts.TryRead(bytes.ToArray(), out _));
+            Assert.False(JobFacts.TryRead(bytes.ToArray(), Now, out _));
         });
 
     [Theory]
@@ -83,7 +85,7 @@ public sealed class JobFactsTests
     [InlineData("{\"a\":01}", false)]
     [InlineData("<html></html>", false)]
     public void Only_one_whole_object_is_a_job(string body, bool accepted) =>
-        Assert.Equal(accepted, JobFacts.TryRead(Encoding.UTF8.GetBytes(body), out _));
+        Assert.Equal(accepted, JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out _));
 
     [Theory]
     [InlineData("""{"status":"a","status":"b"}""", "b")]
@@ -93,13 +95,35 @@ public sealed class JobFactsTests
     [InlineData("""{"status":null}""", "")]
     public void A_status_is_read_however_it_is_written(string body, string status)
     {
-        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), out var facts));
+        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts));
         Assert.Equal(status, facts.Status);
+    }
+
+    [Theory]
+    [InlineData("""{"id":"j"}""", true)]
+    [InlineData("""{"workflow_id":"w","error":"x"}""", true)]
+    [InlineData("""{"status":"running"}""", true)]
+    [InlineData("""{"status":"running","error":null}""", true)]
+    [InlineData("""{"status":"running","error":"","errors":[]}""", true)]
+    [InlineData("""{"status":"failed","error":"out of memory","created_at":"2026-06-01T11:00:00Z"}""", true)]
+    [InlineData("""{"status":"error","error":{"code":"NOT_FOUND"}}""", false)]
+    [InlineData("""{"status":"error","error":"not found"}""", false)]
+    [InlineData("""{"status":404,"title":"Not Found"}""", false)]
+    [InlineData("""{"status":"404"}""", false)]
+    [InlineData("""{"status":" "}""", false)]
+    [InlineData("""{"status":{}}""", false)]
+    [InlineData("""{"id":{},"workflow_id":[]}""", false)]
+    [InlineData("""{"data":{"id":"j"}}""", false)]
+    [InlineData("{}", false)]
+    public void A_job_names_itself_or_has_a_status_that_is_no_error(string body, bool isJob)
+    {
+        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts));
+        Assert.Equal(isJob, facts.IsJob);
     }
 
     [Fact]
     public void Random_bytes_never_throw() =>
-        Gen.Byte.Array[0, 200].Sample(bytes => { JobFacts.TryRead(bytes, out _); });
+        Gen.Byte.Array[0, 200].Sample(bytes => { JobFacts.TryRead(bytes, Now, out _); });
 
     [Fact]
     public void A_damaged_body_never_throws() =>
@@ -107,27 +131,27 @@ public sealed class JobFactsTests
         {
             var bytes = Encoding.UTF8.GetBytes(Body);
             bytes[at] = value;
-            JobFacts.TryRead(bytes, out _);
+            JobFacts.TryRead(bytes, Now, out _);
         });
 
     [Fact]
     public void Invalid_utf_8_is_refused() =>
-        Assert.False(JobFacts.TryRead([.. "{\"id\":\""u8, 0xC3, 0x28, .. "\"}"u8], out _));
+        Assert.False(JobFacts.TryRead([.. "{\"id\":\""u8, 0xC3, 0x28, .. "\"}"u8], Now, out _));
 
     [Fact]
     public void A_byte_order_mark_is_passed_over() =>
-        Assert.True(JobFacts.TryRead([0xEF, 0xBB, 0xBF, .. "{\"id\":\"j\"}"u8], out var facts) && facts.Id == "j");
+        Assert.True(JobFacts.TryRead([0xEF, 0xBB, 0xBF, .. "{\"id\":\"j\"}"u8], Now, out var facts) && facts.Id == "j");
 
     [Theory]
     [InlineData(500, true)]
     [InlineData(600, false)]
     public void Depth_is_bounded(int depth, bool accepted) => Assert.Equal(accepted, JobFacts.TryRead(
-        Encoding.UTF8.GetBytes($"{{\"spec\":{new string('[', depth)}{new string(']', depth)}}}"), out _));
+        Encoding.UTF8.GetBytes($"{{\"spec\":{new string('[', depth)}{new string(']', depth)}}}"), Now, out _));
 
     [Fact]
     public void Only_the_fields_of_the_job_itself_count()
     {
-        Assert.True(JobFacts.TryRead("""{"tasks":[{"id":"t","status":"completed","finished_at":"x"}],"block":{"id":"b"}}"""u8, out var facts));
-        Assert.Equal((null, "", false), (facts.Id, facts.Status, facts.HasFinishedAt));
+        Assert.True(JobFacts.TryRead("""{"tasks":[{"id":"t","status":"completed","finished_at":"2026-06-01T11:00:00Z"}],"block":{"id":"b"}}"""u8, Now, out var facts));
+        Assert.Equal((null, "", null), (facts.Id, facts.Status, facts.Times.FinishedAt));
     }
 }

@@ -43,7 +43,9 @@ public sealed class JobMemoryTests : IDisposable
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Running), 1, false)]
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Finished), 1, true)]
     [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.Running), 2, false)]
-    [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.NotFound), 2, false)]
+    [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.NotFound), 2, true)]
+    [InlineData(nameof(VerdictKind.Finished), 2, nameof(VerdictKind.NotFound), 1, false)]
+    [InlineData(nameof(VerdictKind.NotFound), 2, nameof(VerdictKind.Finished), 1, false)]
     [InlineData(nameof(VerdictKind.Failed), 1, nameof(VerdictKind.Running), 2, true)]
     public void A_snapshot_gives_way_only_to_one_that_outranks_it(string firstKind, long firstOrder, string secondKind, long secondOrder, bool replaced)
     {

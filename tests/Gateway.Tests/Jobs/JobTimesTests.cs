@@ -14,14 +14,77 @@ public sealed class JobTimesTests
     [InlineData("2026-05-04 12:00:00Z")]
     [InlineData("2026-05-04 12:00:00")]
     [InlineData("2026-05-04T14:00:00+02:00")]
-    public void Timestamps_come_in_any_of_their_forms(string text) =>
+    [InlineData("2026-05-04t12:00:00z")]
+    [InlineData("2026-05-04T12:00Z")]
+    [InlineData("2026-05-04T12:00:00.0000000000000Z")]
+    [InlineData("2026-05-04T12:00:00,000Z")]
+    [InlineData("2026-05-04T08:30:00-0330")]
+    [InlineData("2026-05-04T14:00:00+02")]
+    [InlineData("2026-05-04 12:00:00 UTC")]
+    [InlineData("2026-05-04 12:00:00.000000000 +0000 UTC")]
+    [InlineData("2026/05/04 12:00:00")]
+    [InlineData(" 2026-05-04T12:00:00Z\\n")]
+    [InlineData("1777896000")]
+    [InlineData("1777896000.0")]
+    [InlineData("1777896000000")]
+    [InlineData("1777896000000000")]
+    [InlineData("1777896000000000000")]
+    public void Timestamps_come_in_any_of_their_forms(string text)
+    {
         Assert.Equal(Noon, Read($$"""{"created_at":"{{text}}"}""").StartedAt);
+        if (double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out _)) Assert.Equal(Noon, Read($$"""{"created_at":{{text}}}""").StartedAt);
+    }
+
+    [Theory]
+    [InlineData("2026-05-04T12:00:00.1234567Z", 1234567)]
+    [InlineData("2026-05-04 12:00:00.123456789", 1234567)]
+    [InlineData("2026-05-04 12:00:00,5", 5000000)]
+    [InlineData("1777896000.5", 5000000)]
+    public void A_fraction_counts(string text, int ticks) => Assert.Equal(Noon.AddTicks(ticks), Read($$"""{"finished_at":"{{text}}"}""").FinishedAt);
+
+    [Fact]
+    public void A_leap_second_is_the_last_of_its_minute() =>
+        Assert.Equal(new DateTimeOffset(2016, 12, 31, 23, 59, 59, TimeSpan.Zero), Read("""{"finished_at":"2016-12-31T23:59:60Z"}""").FinishedAt);
 
     [Theory]
     [InlineData("""{"created_at":""}""")]
     [InlineData("""{"created_at":"yesterday"}""")]
-    [InlineData("""{"created_at":1777896000}""")]
     [InlineData("""{"created_at":null}""")]
+    [InlineData("""{"created_at":" "}""")]
+    [InlineData("""{"created_at":"null"}""")]
+    [InlineData("""{"created_at":"None"}""")]
+    [InlineData("""{"created_at":"n/a"}""")]
+    [InlineData("""{"created_at":"-"}""")]
+    [InlineData("""{"created_at":"12:00"}""")]
+    [InlineData("""{"created_at":"May 4"}""")]
+    [InlineData("""{"created_at":"2026"}""")]
+    [InlineData("""{"created_at":"2026-05-04"}""")]
+    [InlineData("""{"created_at":"20260504"}""")]
+    [InlineData("""{"created_at":"2026-05-04T25:00:00Z"}""")]
+    [InlineData("""{"created_at":"2026-13-04T12:00:00Z"}""")]
+    [InlineData("""{"created_at":"2026-05-04T12:00:00+99:00"}""")]
+    [InlineData("""{"created_at":"0000-00-00 00:00:00"}""")]
+    [InlineData("""{"created_at":"0000-00-00T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"0001-01-01 00:00:00"}""")]
+    [InlineData("""{"created_at":"0001-01-01T00:00:00+05:30"}""")]
+    [InlineData("""{"created_at":"1601-01-01T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"1753-01-01T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"1899-12-30T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"1969-12-31T19:00:00-05:00"}""")]
+    [InlineData("""{"created_at":"1970-01-01T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"1970-01-01 05:30:00"}""")]
+    [InlineData("""{"created_at":"1980-01-01T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"2000-01-01T00:00:00Z"}""")]
+    [InlineData("""{"created_at":"2001-01-01T00:00:00Z"}""")]
+    [InlineData("""{"created_at":0}""")]
+    [InlineData("""{"created_at":"0"}""")]
+    [InlineData("""{"created_at":-1}""")]
+    [InlineData("""{"created_at":-62135596800}""")]
+    [InlineData("""{"created_at":1}""")]
+    [InlineData("""{"created_at":1e300}""")]
+    [InlineData("""{"created_at":"NaN"}""")]
+    [InlineData("""{"created_at":true}""")]
+    [InlineData("""{"created_at":["2026-05-04T12:00:00Z"]}""")]
     [InlineData("""{"created_at":"0001-01-01T00:00:00Z"}""")]
     [InlineData("""{"created_at":{"at":"2026-05-04T12:00:00Z"}}""")]
     [InlineData("""{"tasks":[{"created_at":"2026-05-04T12:00:00Z"}]}""")]
@@ -73,7 +136,7 @@ public sealed class JobTimesTests
 
     [Theory]
     [InlineData("2026-05-04T12:00:00Z", "2026-05-04T11:59:00Z")]
-    [InlineData("1990-05-04T12:00:00Z", "2026-05-04T11:59:00Z")]
+    [InlineData("2019-05-04T12:00:00Z", "2026-05-04T11:59:00Z")]
     public void A_duration_that_cannot_be_is_none(string started, string finished) =>
         Assert.Null(Read($$"""{"created_at":"{{started}}","finished_at":"{{finished}}"}""").Took);
 

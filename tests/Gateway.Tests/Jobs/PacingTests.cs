@@ -163,6 +163,25 @@ public sealed class PacingTests
     }
 
     [Fact]
+    public void A_job_that_settles_is_worth_asking_for_when_it_is_asked_for_again()
+    {
+        using var pacing = New();
+        Assert.Equal(16, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Settling, took: 600, estimate: 3000, fresh: 15.5), Now).TotalSeconds);
+        Assert.Equal(2, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Settling, took: 600, estimate: 3000, fresh: 0), Now).TotalSeconds);
+    }
+
+    [Theory]
+    [InlineData(90, 0, 90)]
+    [InlineData(90, 80.5, 10)]
+    [InlineData(1, 0, 2)]
+    public void Nobody_is_sent_back_before_the_upstream_wants_to_be_asked(double askAgain, double passed, double told)
+    {
+        using var pacing = New("00:00:30");
+        var snapshot = JobSnapshot.From("{}"u8.ToArray(), new Verdict(VerdictKind.Running, TimeSpan.Zero, AskAgainAt: Now.AddSeconds(askAgain)), order: 1, Now);
+        Assert.Equal(told, pacing.NextPoll(Key("job"), snapshot, Now.AddSeconds(passed)).TotalSeconds);
+    }
+
+    [Fact]
     public void The_longest_wait_is_no_longer_than_was_configured_though_that_is_no_whole_second()
     {
         using var pacing = New("00:00:07.5");

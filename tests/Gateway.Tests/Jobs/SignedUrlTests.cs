@@ -25,11 +25,79 @@ public sealed class SignedUrlTests
     [InlineData("se=2026-06-01T12%3A01%3A00.0000000Z&sig=ab")]
     [InlineData("se=2026-06-01T12%3A01Z&sig=ab")]
     [InlineData("se=2026-06-01T14%3A01%3A00%2B02%3A00&sig=ab")]
-    public void Each_form_tells_when_it_expires(string query) => Assert.Equal(Expiry, SignedUrl.ExpiryIn("https://h/k?" + query));
+    [InlineData("SE=2026-06-01T12:01:00Z&SIG=ab")]
+    [InlineData("se=1780315260&sig=ab&skn=key")]
+    [InlineData("skoid=a&sktid=b&skt=2026-06-01T11:00:00Z&ske=2026-06-01T12%3A01%3A00Z&se=2026-06-02T12:00:00Z&sig=ab")]
+    [InlineData("OSSAccessKeyId=A&Expires=1780315260&Signature=ab")]
+    [InlineData("x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-date=20260601T120000Z&x-oss-expires=60&x-oss-signature=ab")]
+    [InlineData("X-Tos-Date=20260601T120000Z&X-Tos-Expires=60&X-Tos-Signature=ab")]
+    [InlineData("AccessKeyId=A&Expires=1780315260&Signature=ab%3D")]
+    [InlineData("q-sign-algorithm=sha1&q-ak=A&q-sign-time=1780315200;1780315260&q-key-time=1780315200;1780315260&q-signature=ab")]
+    [InlineData("q-sign-time=1780315200%3B1780315260&q-signature=ab")]
+    [InlineData("X-Amz-Date=20260601T120000Z&amp;X-Amz-Expires=60&amp;X-Amz-Signature=ab")]
+    [InlineData("X%2DAmz%2DDate=20260601T120000Z&X%2DAmz%2DExpires=60&X%2DAmz%2DSignature=ab")]
+    [InlineData("X-Amz-Date=20260601T120000Z&X-Amz-Expires=60&X-Amz-Signature=ab#page=2")]
+    [InlineData("Expires=1780315260&KeyName=k&Signature=ab")]
+    [InlineData("hdnts=exp=1780315260~acl=/*~hmac=0123456789abcdef")]
+    [InlineData("__token__=st=1780315000~exp=1780315260~acl=%2f*~hmac=ab")]
+    [InlineData("Edge-Cache-Token=URLPrefix=aHR0~Expires=1780315260~KeyName=k~Signature=ab")]
+    [InlineData("token=ab&expires=1780315260")]
+    [InlineData("s=0123&expires=1780315260")]
+    [InlineData("md5=ab&EXPIRES=1780315260")]
+    [InlineData("token=1780315260_0x0123456789abcdef0123456789abcdef01234567")]
+    [InlineData("token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjoxNzgwMzE1MjYwfQ.c2ln")]
+    [InlineData("tempauth=v1.eyJzdWIiOiJhIiwiZXhwIjoxNzgwMzE1MjYwfQ.c2ln")]
+    [InlineData("url=https%3A%2F%2Fb.s3.amazonaws.com%2Fk%3FX-Amz-Date%3D20260601T120000Z%26X-Amz-Expires%3D60%26X-Amz-Signature%3Dab")]
+    public void Each_form_tells_when_it_expires(string query) => Assert.Equal(Expiry, ExpiryIn("https://h/k?" + query));
+
+    [Theory]
+    // Of a session signed at noon, whatever the URL says, for an hour; less where the URL says less.
+    [InlineData("X-Amz-Date=20260601T120000Z&X-Amz-Expires=604800&X-Amz-Security-Token=t&X-Amz-Signature=ab", 3600)]
+    [InlineData("X-Amz-Date=20260601T120000Z&X-Amz-Expires=60&X-Amz-Security-Token=t&X-Amz-Signature=ab", 60)]
+    [InlineData("x-oss-date=20260601T120000Z&x-oss-expires=86400&x-oss-security-token=t&x-oss-signature=ab", 3600)]
+    // Without a date of the signature, from now on.
+    [InlineData("AWSAccessKeyId=A&Expires=1999999999&x-amz-security-token=t&Signature=ab", 3600 + 1800)]
+    [InlineData("OSSAccessKeyId=A&Expires=1780315260&security-token=t&Signature=ab", 60)]
+    public void A_url_signed_in_a_session_works_for_an_hour_at_most(string query, int seconds)
+    {
+        var noon = Expiry.AddMinutes(-1);
+        Assert.Equal(noon.AddSeconds(seconds), ExpiryIn("https://h/k?" + query, noon.AddMinutes(query.Contains("19999", StringComparison.Ordinal) ? 30 : 0)));
+    }
+
+    [Fact]
+    public void A_url_that_has_expired_is_told_apart_from_those_that_work()
+    {
+        var found = new UrlExpiries(Expiry);
+        SignedUrl.Read("https://h/k?Expires=1780315260&Signature=ab https://h/k?Expires=1780315320&Signature=ab https://h/k?Expires=1780315380&Signature=ab", ref found);
+        Assert.Equal((true, Expiry.AddMinutes(1)), (found.HasExpired, found.FirstToCome));
+    }
+
+    [Theory]
+    [InlineData("?")]
+    [InlineData("?a=b&sig=")]
+    [InlineData("?Signature=ab&Expires=1780315260&")]
+    [InlineData("%3F")]
+    [InlineData("?token=eyJ.")]
+    [InlineData("?sig=%3Fsig=%253F")]
+    public void Sixteen_mebibytes_of_anything_are_read_in_linear_time(string part)
+    {
+        var (small, large) = (Repeated(part, 1 << 20), Repeated(part, 16 << 20));
+        var found = new UrlExpiries(Expiry);
+        SignedUrl.Read(small, ref found);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        SignedUrl.Read(small, ref found);
+        var once = watch.Elapsed + TimeSpan.FromMilliseconds(50);
+        watch.Restart();
+        SignedUrl.Read(large, ref found);
+        // Sixteen times as long; a quadratic reader takes 256 times as long, and a busy machine some more.
+        Assert.True(watch.Elapsed < once * 100, $"{once} and {watch.Elapsed}");
+    }
+
+    private static string Repeated(string part, int length) => string.Concat(Enumerable.Repeat(part, length / part.Length));
 
     [Fact]
     public void A_day_without_a_time_expires_as_it_begins() =>
-        Assert.Equal(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero), SignedUrl.ExpiryIn("https://h/k?se=2026-06-01&sig=ab"));
+        Assert.Equal(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero), ExpiryIn("https://h/k?se=2026-06-01&sig=ab"));
 
     [Theory]
     [InlineData("""{"DateLessThan":{"AWS:EpochTime":1780315260}}""")]
@@ -41,7 +109,7 @@ public sealed class SignedUrlTests
     {
         var policy = $$"""{"Statement":[{"Resource":"https://h/*?>~","Condition":{{condition}}}]}""";
         var encoded = Base64(policy).Replace('+', '-').Replace('=', '_').Replace('/', '~');
-        Assert.Equal(Expiry, SignedUrl.ExpiryIn($"https://h/k?Policy={encoded}&Signature=ab&Key-Pair-Id=K"));
+        Assert.Equal(Expiry, ExpiryIn($"https://h/k?Policy={encoded}&Signature=ab&Key-Pair-Id=K"));
     }
 
     [Theory]
@@ -58,26 +126,37 @@ public sealed class SignedUrlTests
     [InlineData("https://h/k?Expires=soon&Signature=ab")]
     [InlineData("https://h/k?Expires=99999999999999&Signature=ab")]
     [InlineData("https://h/k?se=soon&sig=ab")]
-    public void What_is_not_signed_or_says_no_time_does_not_expire(string url) => Assert.Null(SignedUrl.ExpiryIn(url));
+    [InlineData("https://h/k?si=policy&sig=ab")]
+    [InlineData("https://h/k?token=ab&exp=5")]
+    [InlineData("https://h/k?exp=1780315260")]
+    [InlineData("https://h/k?token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln")]
+    [InlineData("https://h/k?token=eyJ.eyJ.eyJ")]
+    [InlineData("https://h/k?token=exp=1780315260~acl=/*")]
+    [InlineData("https://h/k?q-sign-time=1780315200;1780315260")]
+    [InlineData("https://h/k?q-sign-time=;&q-signature=ab")]
+    [InlineData("https://objectstorage.eu.oraclecloud.com/p/token/n/ns/b/bucket/o/k")]
+    public void What_is_not_signed_or_says_no_time_does_not_expire(string url) => Assert.Null(ExpiryIn(url));
 
     [Fact]
     public void A_time_past_the_end_of_the_calendar_is_its_end() => Assert.Equal(DateTimeOffset.MaxValue,
-        SignedUrl.ExpiryIn("https://h/k?X-Amz-Date=99991231T235959Z&X-Amz-Expires=2147483647&X-Amz-Signature=ab"));
+        ExpiryIn("https://h/k?X-Amz-Date=99991231T235959Z&X-Amz-Expires=2147483647&X-Amz-Signature=ab"));
 
     [Fact]
     public void The_first_of_several_urls_counts_wherever_it_stands() =>
-        Gen.Int[1, 1_000_000].Array[1, 6].Sample(seconds => Assert.Equal(
+        Gen.Int[1_000_000_000, 2_000_000_000].Array[1, 6].Sample(seconds => Assert.Equal(
             DateTimeOffset.FromUnixTimeSeconds(seconds.Min()),
-            SignedUrl.ExpiryIn(string.Join(" and\n", seconds.Select(one => $"<https://h/k?Expires={one}&Signature=ab>")))));
+            ExpiryIn(string.Join(" and\n", seconds.Select(one => $"<https://h/k?Expires={one}&Signature=ab>")))));
 
     [Fact]
     public void No_text_throws() =>
         Gen.OneOf(Gen.String, Gen.String["?&=%X-AmzDateExpirsSgnu0129TZ"]).Sample(text =>
         {
-            SignedUrl.ExpiryIn(text);
-            SignedUrl.ExpiryIn($"?Signature=a&Expires={text}&Policy={text}");
-            SignedUrl.ExpiryIn($"?X-Amz-Signature=a&X-Amz-Date={text}&X-Amz-Expires={text}");
-            SignedUrl.ExpiryIn($"?sig=a&se={text}");
+            ExpiryIn(text);
+            ExpiryIn($"?token={text}&exp={text}");
+            ExpiryIn($"?token=eyJ{text}&q-signature=a&q-sign-time={text}");
+            ExpiryIn($"?Signature=a&Expires={text}&Policy={text}");
+            ExpiryIn($"?X-Amz-Signature=a&X-Amz-Date={text}&X-Amz-Expires={text}");
+            ExpiryIn($"?sig=a&se={text}");
         });
 
     public static TheoryData<string, string> Forms => new()
@@ -102,8 +181,15 @@ public sealed class SignedUrlTests
     [MemberData(nameof(Forms))]
     public void A_url_is_found_however_it_is_written(string form, string json)
     {
-        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"tasks":[{"result":{{json}}}]}"""), out var facts), form);
+        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"tasks":[{"result":{{json}}}]}"""), Expiry.AddMinutes(-1), out var facts), form);
         Assert.Equal(Expiry, facts.UrlsExpireAt);
+    }
+
+    private static DateTimeOffset? ExpiryIn(string text, DateTimeOffset now = default)
+    {
+        var found = new UrlExpiries(now);
+        SignedUrl.Read(text, ref found);
+        return found.FirstToCome;
     }
 
     private static string Ampersands(string text, string written) => text.Replace("&", written, StringComparison.Ordinal);

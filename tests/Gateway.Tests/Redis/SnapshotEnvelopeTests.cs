@@ -79,9 +79,9 @@ public sealed class SnapshotEnvelopeTests
 
     [Fact]
     public void A_right_checksum_does_not_make_nonsense_a_job() =>
-        Gen.Byte.Array[36, 200].Sample(content =>
+        Gen.Byte.Array[52, 200].Sample(content =>
         {
-            byte[] forged = [.. "GWJ\u0002"u8, .. XxHash128.Hash(content), .. content];
+            byte[] forged = [.. "GWJ\u0003"u8, .. XxHash128.Hash(content), .. content];
             Assert.Equal("foreign", Rejection(forged));
         }, iter: ManyCases);
 
@@ -137,8 +137,8 @@ public sealed class SnapshotEnvelopeTests
 
     private static string Bytes(Representation one) => Convert.ToHexString(one.Body.Span);
 
-    private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset?, string) Facts(JobSnapshot snapshot) =>
-        (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.UrlsExpireAt,
+    private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset, DateTimeOffset?, DateTimeOffset?, string) Facts(JobSnapshot snapshot) =>
+        (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.FirstSeenAt, snapshot.UrlsExpireAt, snapshot.AskAgainAt,
             snapshot.Identity.Coding + snapshot.Identity.ETag);
 
     private static JobSnapshot Snapshot(byte[] body, VerdictKind kind, TimeSpan age, bool signed, long order = 7)
@@ -150,7 +150,9 @@ public sealed class SnapshotEnvelopeTests
             Kind = kind,
             FetchedAt = now - age,
             FreshUntil = now,
+            FirstSeenAt = now - 2 * age,
             UrlsExpireAt = signed ? now : null,
+            AskAgainAt = signed ? now.AddSeconds(20) : null,
             Identity = new Representation(ContentCoding.Identity, body),
         };
     }

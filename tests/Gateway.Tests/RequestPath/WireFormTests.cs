@@ -155,25 +155,44 @@ public sealed class WireFormTests
     }
 
     [Theory]
-    [InlineData(404)]
-    [InlineData(410)]
-    public async Task A_job_that_was_final_and_is_gone_is_not_answered_any_more(int status)
+    [InlineData(404, "finished-1", 60)]
+    [InlineData(410, "finished-1", 60)]
+    [InlineData(451, "finished-1", 60)]
+    [InlineData(404, "finished-1.signed-30", 30)]
+    [InlineData(404, "finished-1.signed-0", 2)]
+    public async Task A_job_that_was_final_and_is_gone_is_not_answered_any_more(int status, string job, int lifetime)
     {
-        await using var world = await World.StopClockAsync();
-        using var final = await world.GetAsync("finished-1.signed-60");
-        world.Clock!.Advance(TimeSpan.FromSeconds(61));
+        await using var world = await World.StopClockAsync(("Jobs:FinishedLifetime", "00:01:00"));
+        using var final = await world.GetAsync(job);
+        world.Clock!.Advance(TimeSpan.FromSeconds(lifetime));
         Say(world, status, """{"error":{"code":"GONE","message":"deleted"}}""");
 
-        using var gone = await world.GetAsync("finished-1.signed-60");
-        using var hit = await world.GetAsync("finished-1.signed-60");
+        using var gone = await world.GetAsync(job);
+        using var hit = await world.GetAsync(job);
         Assert.Equal(2, world.Upstream.Ledger.Total);
-        world.Upstream.Faults.Clear();
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
+        Say(world, 500, "{}");
         world.Clock!.Advance(TimeSpan.FromSeconds(1));
-        using var failing = await world.GetAsync("finished-1.signed-60");
+        using var failing = await world.GetAsync(job);
 
         Assert.Equal(HttpStatusCode.OK, final.StatusCode);
-        Assert.All([gone, hit], answer => Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode));
+        Assert.All([gone, hit], answer => Assert.Equal(status, (int)answer.StatusCode));
+        Assert.Equal("GONE", (await BoundTests.ProblemAsync(gone)).GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal(HttpStatusCode.BadGateway, failing.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_final_job_that_is_gone_is_gone_also_where_a_404_is_not_kept()
+    {
+        await using var world = await World.StopClockAsync(("Jobs:FinishedLifetime", "00:01:00"), ("Jobs:NotFoundLifetime", "00:00:00"));
+        using var final = await world.GetAsync("finished-1");
+        world.Clock!.Advance(TimeSpan.FromSeconds(60));
+        Say(world, 404, "{}");
+        using var gone = await world.GetAsync("finished-1");
+        Say(world, 500, "{}");
+
+        using var failing = await world.GetAsync("finished-1");
+
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
         Assert.Equal(HttpStatusCode.BadGateway, failing.StatusCode);
     }
 
@@ -201,12 +220,12 @@ public sealed class WireFormTests
     public async Task A_final_job_that_the_upstream_takes_back_costs_no_more_than_a_running_one()
     {
         await using var world = await World.StopClockAsync();
-        using var final = await world.GetAsync("finished-1.signed-60");
-        world.Clock!.Advance(TimeSpan.FromSeconds(61));
-        Say(world, 200, """{"id":"finished-1.signed-60","workflow_id":"survey-1","status":"running"}""");
+        using var final = await world.GetAsync("finished-1.signed-0");
+        world.Clock!.Advance(TimeSpan.FromSeconds(2));
+        Say(world, 200, """{"id":"finished-1.signed-0","workflow_id":"survey-1","status":"running"}""");
         for (var read = 0; read < 100; read++)
         {
-            using var answer = await world.GetAsync("finished-1.signed-60");
+            using var answer = await world.GetAsync("finished-1.signed-0");
             Assert.Equal(final.Headers.ETag, answer.Headers.ETag);
             world.Clock!.Advance(TimeSpan.FromMilliseconds(100));
         }
