@@ -15,7 +15,8 @@ internal static class Control
         WriteIndented = true,
     };
 
-    public static void Map(IEndpointRouteBuilder app, Ledger ledger, Faults faults, Lives lives, Credentials credentials)
+    public static void Map(
+        IEndpointRouteBuilder app, Ledger ledger, Faults faults, Lives lives, Credentials credentials)
     {
         RouteGroupBuilder control = app.MapGroup(Root);
         control.MapGet("", context => TextAsync(context, 200, Guide.Text));

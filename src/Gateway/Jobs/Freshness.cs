@@ -9,7 +9,7 @@ internal enum VerdictKind
     Finished = 0,
 
     /// <summary>
-    /// A job that has ended, but may change soon: it succeeded a moment ago, or its word or its end cannot be relied on.
+    /// A job that has ended, but may change soon: it succeeded a moment ago, or its word or end cannot be relied on.
     /// </summary>
     Settling = 16,
 
@@ -60,12 +60,12 @@ internal enum VerdictKind
 /// <summary>What an upstream answer means, and how long it may live.</summary>
 /// <param name="Lifetime">Zero: whoever waits for it may have it, nobody after.</param>
 /// <param name="Detail">Why, as a token of RFC 9110; empty where there is nothing to explain.</param>
-/// <param name="UrlsExpireAt">When the first of the signed URLs in the body that still work expires; null where there is none.</param>
+/// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null: there is none.</param>
 /// <param name="Times">What a job says of its own time, where it was read.</param>
-/// <param name="AskAgainAt">Before this time the upstream does not want to be asked for a running job; null: it said nothing.</param>
+/// <param name="AskAgainAt">Before this time the upstream does not want to be asked; null: it said nothing.</param>
 internal readonly record struct Verdict(
-    VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null, JobTimes? Times = null,
-    DateTimeOffset? AskAgainAt = null)
+    VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null,
+    JobTimes? Times = null, DateTimeOffset? AskAgainAt = null)
 {
     public bool IsJob => Kind is VerdictKind.Finished or VerdictKind.Settling or VerdictKind.Failed or VerdictKind.Running;
 
@@ -80,17 +80,18 @@ internal readonly record struct Verdict(
 }
 
 /// <summary>
-/// The freshness rule: a pure function of the answer, the job asked for, the options, the time, and when these very bytes were
-/// first seen.
+/// The freshness rule: a pure function of the answer, the job asked for, the options, the time, and when these very
+/// bytes were first seen.
 /// </summary>
 internal static class Freshness
 {
     // How far the upstream's clock may be ahead. An end later than that is planned, or a placeholder.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
 
-    /// <param name="firstSeen">When these very bytes were first seen; <paramref name="now"/> where they are new.</param>
+    /// <param name="firstSeen">When these very bytes were first seen; <paramref name="now"/>: just now.</param>
     public static Verdict Classify(
-        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now, DateTimeOffset firstSeen) =>
+        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now,
+        DateTimeOffset firstSeen) =>
         answer is { Fault: UpstreamFault.None, Status: 200 or 202 }
             ? Job(answer, asked, options, now, firstSeen) : ClassifyFailure(answer, options);
 
@@ -131,10 +132,16 @@ internal static class Freshness
         }
         var isTrusted = answer.Status == 200 && (named || !options.VerifyIds);
         var seen = Most(now - firstSeen, TimeSpan.Zero);
-        var (kind, lifetime) = isTrusted ? Ended(job, options, now, seen) : (VerdictKind.Running, options.RunningLifetime);
-        if (kind == VerdictKind.Running) lifetime = Most(lifetime, Least(answer.RetryAfter ?? TimeSpan.Zero, options.MaxPollInterval));
-        return new Verdict(kind, WhileUrlsWork(job, lifetime, options, now, seen), UrlsExpireAt: job.UrlsExpireAt, Times: job.Times,
-            AskAgainAt: answer.RetryAfter > TimeSpan.Zero ? now + answer.RetryAfter : null);
+        var (kind, lifetime) =
+            isTrusted ? Ended(job, options, now, seen) : (VerdictKind.Running, options.RunningLifetime);
+        var retryAfter = Most(answer.RetryAfter ?? TimeSpan.Zero, TimeSpan.Zero);
+        if (kind == VerdictKind.Running) lifetime = Most(lifetime, Least(retryAfter, options.MaxPollInterval));
+        return new Verdict(kind, WhileUrlsWork(job, lifetime, options, now, seen))
+        {
+            UrlsExpireAt = job.UrlsExpireAt,
+            Times = job.Times,
+            AskAgainAt = retryAfter > TimeSpan.Zero ? now + retryAfter : null,
+        };
     }
 
     /// <summary>What a job is by its word and its end, and how long it may live.</summary>
@@ -147,20 +154,22 @@ internal static class Freshness
         var asLongAgain = Most(sinceEnd, options.RunningLifetime);
         if (end is not null && succeeded)
         {
-            return sinceEnd >= options.SettleTime ? (VerdictKind.Finished, options.FinishedLifetime) : (VerdictKind.Settling, asLongAgain);
+            return sinceEnd >= options.SettleTime
+                ? (VerdictKind.Finished, options.FinishedLifetime) : (VerdictKind.Settling, asLongAgain);
         }
         if (end is not null && failed) return (VerdictKind.Failed, Least(asLongAgain, options.FailedLifetime));
-        var mayHaveEnded = succeeded || failed || (end is not null && !string.IsNullOrWhiteSpace(job.Status) && !options.IsKnown(job.Status));
-        return mayHaveEnded
+        var isUnknownWord = !string.IsNullOrWhiteSpace(job.Status) && !options.IsKnown(job.Status);
+        return succeeded || failed || (isUnknownWord && end is not null)
             ? (VerdictKind.Settling, Least(Most(seen, options.RunningLifetime), options.FailedLifetime))
             : (VerdictKind.Running, options.RunningLifetime);
     }
 
     /// <summary>
-    /// A body is of little use once one of its URLs has stopped working. One that had stopped before these bytes were fetched
-    /// may be replaced by the upstream, or never: the body lives as long again as it has been seen.
+    /// A body is of little use once one of its URLs has stopped working. A URL that had stopped before these bytes were
+    /// fetched may be replaced by the upstream, or never: the body lives as long again as it has been seen.
     /// </summary>
-    private static TimeSpan WhileUrlsWork(JobFacts job, TimeSpan lifetime, JobsOptions options, DateTimeOffset now, TimeSpan seen)
+    private static TimeSpan WhileUrlsWork(
+        JobFacts job, TimeSpan lifetime, JobsOptions options, DateTimeOffset now, TimeSpan seen)
     {
         var working = job.UrlsExpireAt - now ?? TimeSpan.MaxValue;
         if (job.HasExpiredUrl) working = Least(working, Least(seen, options.FailedLifetime));

@@ -11,12 +11,13 @@ namespace Gateway.Jobs;
 /// <param name="Id">The job that the body names; null where it names none.</param>
 /// <param name="WorkflowId">The workflow that the body names; null where it names none.</param>
 /// <param name="Status">The status word as it came, or empty.</param>
-/// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null where there is none.</param>
+/// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null: there is none.</param>
 /// <param name="HasExpiredUrl">Whether a signed URL had expired already.</param>
 /// <param name="HasError">Whether it has a member <c>error</c> or <c>errors</c> that says something.</param>
 /// <param name="Times">What it says of its own time.</param>
 internal sealed record JobFacts(
-    string? Id, string? WorkflowId, string Status, DateTimeOffset? UrlsExpireAt, bool HasExpiredUrl, bool HasError, JobTimes Times)
+    string? Id, string? WorkflowId, string Status, DateTimeOffset? UrlsExpireAt, bool HasExpiredUrl, bool HasError,
+    JobTimes Times)
 {
     /// <summary>Raw fields may hold any JSON; deeper than this it is not taken for a job.</summary>
     public const int MaxDepth = 512;
@@ -27,12 +28,14 @@ internal sealed record JobFacts(
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     /// <summary>
-    /// Whether it is about a job at all: it names the job or its workflow, or has a status and no error. An upstream may send
-    /// an error, or nothing, with a status of 200.
+    /// Whether it is about a job at all: it names the job or its workflow, or has a status and no error. An upstream
+    /// may send an error, or nothing, with a status of 200.
     /// </summary>
     public bool IsJob => Id is not (null or NotText) || WorkflowId is not (null or NotText)
-        || (Status.AsSpan().Trim() is not ("" or NotText) && !double.TryParse(Status, CultureInfo.InvariantCulture, out _)
-            && (!HasError || Times.SaySomething));
+        || (IsWord(Status) && (!HasError || Times.SaySomething));
+
+    private static bool IsWord(string status) =>
+        status.AsSpan().Trim() is not ("" or NotText) && !double.TryParse(status, CultureInfo.InvariantCulture, out _);
 
     /// <summary>Reads a body: one complete JSON object (RFC 8259) in valid UTF-8.</summary>
     /// <param name="now">Which signed URLs still work; null: they are not looked for.</param>
@@ -109,9 +112,11 @@ internal sealed record JobFacts(
             else if (IsNext(ref reader, "finished_at"u8)) finishedAt = JobTimes.Time(ref reader);
             else if (IsNext(ref reader, "estimated_duration"u8)) estimated = JobTimes.Duration(ref reader);
             else if (IsNext(ref reader, "progress"u8)) progress = JobTimes.Share(ref reader);
-            else if (IsNext(ref reader, "error"u8) || IsNext(ref reader, "errors"u8)) hasError |= SaysSomething(ref reader);
+            else if (IsNext(ref reader, "error"u8)) hasError |= SaysSomething(ref reader);
+            else if (IsNext(ref reader, "errors"u8)) hasError |= SaysSomething(ref reader);
         }
-        return new JobFacts(id, workflowId, status, urls.FirstToCome, urls.HasExpired, hasError, new JobTimes(executedAt ?? createdAt, finishedAt, estimated, progress));
+        var times = new JobTimes(executedAt ?? createdAt, finishedAt, estimated, progress);
+        return new JobFacts(id, workflowId, status, urls.FirstToCome, urls.HasExpired, hasError, times);
     }
 
     // Goes on to the value of the property with this name, however it is escaped.

@@ -173,7 +173,7 @@ internal sealed class JobMemory : IDisposable
         return removed;
     }
 
-    /// <summary>Removes a job that is gone, as another node has found out, unless it was asked for later here.</summary>
+    /// <summary>Removes a job that a fetch of this order found gone on any node; a later answer stays.</summary>
     public void RemoveGone(JobKey key, long order)
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])

@@ -38,7 +38,7 @@ internal sealed class JobSnapshot
     /// <summary>When the first of the signed URLs within it that worked expires; null where there is none.</summary>
     public DateTimeOffset? UrlsExpireAt { get; init; }
 
-    /// <summary>Before this time the upstream does not want to be asked for a running job; null: it said nothing.</summary>
+    /// <summary>Before this time the upstream does not want to be asked again; null: it said nothing.</summary>
     public DateTimeOffset? AskAgainAt { get; init; }
 
     /// <summary>The body as it came. Of NotFound: the upstream's error object, or nothing.</summary>
@@ -56,7 +56,8 @@ internal sealed class JobSnapshot
     /// <summary>What it weighs in memory, in bytes.</summary>
     public long Size => Overhead + OverheadOfBody + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
 
-    public static JobSnapshot From(byte[] body, in Verdict verdict, long order, DateTimeOffset now, DateTimeOffset firstSeen = default) => new()
+    public static JobSnapshot From(
+        byte[] body, in Verdict verdict, long order, DateTimeOffset now, DateTimeOffset firstSeen = default) => new()
     {
         Order = order,
         Kind = verdict.Kind,
@@ -134,9 +135,9 @@ internal sealed class JobSnapshot
     }
 
     /// <summary>
-    /// Whether it may take the place of another of the same job: a finished job is never replaced by an unfinished one, and
-    /// otherwise the one that was asked for later counts, so that a job that is gone (404, 410, 451) takes the place of any older one.
-    /// Redis keeps the same rule (<c>SharedJobs</c>).
+    /// Whether it may take the place of another of the same job: a finished job is never replaced by an unfinished one,
+    /// and otherwise the one that was asked for later counts, so that a job that is gone (404, 410, 451) takes the place of
+    /// any older one. Redis keeps the same rule (<c>SharedJobs</c>).
     /// </summary>
     public bool Outranks(JobSnapshot? other)
     {
@@ -149,8 +150,8 @@ internal sealed class JobSnapshot
     public bool IsFresh(DateTimeOffset now) => now < FreshUntil || now.UtcTicks < Volatile.Read(ref _heldUntil);
 
     /// <summary>
-    /// Lets it answer for a while longer on this node: the upstream was asked just now, and what it said may not take the place of
-    /// a finished job.
+    /// Lets it answer for a while longer on this node: the upstream was asked just now, and its answer may not take the
+    /// place of this one.
     /// </summary>
     public void Hold(DateTimeOffset until) => Volatile.Write(ref _heldUntil, until.UtcTicks);
 
@@ -161,7 +162,7 @@ internal sealed class JobSnapshot
     public TimeSpan Retention(TimeSpan staleIfError, DateTimeOffset now)
     {
         if (IsAbsent) return FreshUntil - now;
-        // A job that has ended is known for as long again, so that the next fetch can tell for how long it has been the same.
+        // Kept for as long again, so that the next fetch can tell for how long these bytes have been the same.
         var known = Kind is VerdictKind.Settling ? FreshUntil + (FreshUntil - FetchedAt) : FreshUntil;
         var stale = StaleUntil(staleIfError);
         return (stale > known ? stale : known) - now;

@@ -25,20 +25,20 @@ internal sealed class JobsOptions
     public TimeSpan FinishedLifetime { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>
-    /// How long ago a job must have succeeded to be final: its results may be attached after its status. Default 30 s; 0 to
-    /// 1 h. At 0 it is final at once.
+    /// How long ago a job must have succeeded to be final: its results may be attached after its status. Default 30 s;
+    /// 0 to 1 h. At 0 it is final at once.
     /// </summary>
     public TimeSpan SettleTime { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// The longest that a job is kept which failed or was cancelled, or whose word or end cannot be relied on: it is kept as
-    /// long again as it is since its end. Default 1 h; 0 to 365 days.
+    /// The longest that a job is kept which failed or was cancelled, or whose word or end cannot be relied on: it is
+    /// kept as long again as it is since its end. Default 1 h; 0 to 365 days.
     /// </summary>
     public TimeSpan FailedLifetime { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// How long any other job is kept, and the least that a job is kept which has ended. Default 2 s; 0 to 1 h. At 0 whoever
-    /// waits for one fetch still shares its answer.
+    /// How long any other job is kept, and the least that a job is kept which has ended. Default 2 s; 0 to 1 h. At 0
+    /// whoever waits for one fetch still shares its answer.
     /// </summary>
     public TimeSpan RunningLifetime { get; set; } = TimeSpan.FromSeconds(2);
 

@@ -42,7 +42,7 @@ internal sealed class Pacing(LiveConfiguration configuration, SteadyClock clock)
     public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
     {
         var interval = TimeSpan.Zero;
-        // A job that is settling has no rest to go by; the next news can be there when its snapshot is not fresh any more.
+        // A job that is settling is worth asking for when its snapshot is not fresh any more.
         if (snapshot.Kind == VerdictKind.Running)
         {
             var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;

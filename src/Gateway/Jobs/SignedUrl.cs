@@ -19,8 +19,8 @@ namespace Gateway.Jobs;
 /// Fastly                                                  token={expiry}_{signature}
 /// JSON Web Tokens (RFC 7519)                              the claim exp of a token in any parameter
 /// </code>
-/// Keys of a session, which a security token tells, may expire before the URL says so: such a URL counts for an hour from
-/// its signature, as sessions last by default.
+/// The keys of a session, which a security token shows, may expire before the URL says so. Such a URL counts for an
+/// hour from its signature, which is how long sessions last by default.
 /// </summary>
 internal static partial class SignedUrl
 {
@@ -30,11 +30,15 @@ internal static partial class SignedUrl
     // A URL may be a parameter of another one.
     private const int MaxDepth = 2;
 
+    private const string SignatureTime = "yyyyMMdd'T'HHmmss'Z'";
+
     private const DateTimeStyles Utc = DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal;
 
     private static readonly TimeSpan SessionLength = TimeSpan.FromHours(1);
 
     private static readonly SearchValues<char> UrlEnd = SearchValues.Create(" \t\r\n\"'<>\\,?#()[]{}|^`");
+
+    private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdefABCDEF");
 
     // Each form has one of these.
     private static readonly SearchValues<string> Hints = SearchValues.Create(
@@ -104,7 +108,8 @@ internal static partial class SignedUrl
             // In HTML an ampersand is written &amp;.
             if (pair.StartsWith("amp;", StringComparison.Ordinal)) pair = pair[4..];
             var equals = pair.IndexOf('=');
-            if (equals > 0) fields[Uri.UnescapeDataString(pair[..equals])] = Uri.UnescapeDataString(pair[(equals + 1)..]);
+            if (equals <= 0) continue;
+            fields[Uri.UnescapeDataString(pair[..equals])] = Uri.UnescapeDataString(pair[(equals + 1)..]);
         }
         return fields;
     }
@@ -114,10 +119,13 @@ internal static partial class SignedUrl
         DateTimeOffset? first = null;
         foreach (var (name, value) in fields)
         {
-            first = Earlier(first, name.StartsWith("X-", StringComparison.OrdinalIgnoreCase) && name.EndsWith("-Signature", StringComparison.OrdinalIgnoreCase)
-                ? OfVersion4(fields, name[..^"Signature".Length]) : OfToken(value));
+            var isVersion4 = Starts(name, "X-") && Ends(name, "-Signature");
+            first = Earlier(first, isVersion4 ? OfVersion4(fields, name[..^"Signature".Length]) : OfToken(value));
         }
-        if (fields.TryGetValue("Policy", out var policy) && fields.ContainsKey("Signature")) first = Earlier(first, CloudFrontPolicy(policy));
+        if (fields.TryGetValue("Policy", out var policy) && fields.ContainsKey("Signature"))
+        {
+            first = Earlier(first, CloudFrontPolicy(policy));
+        }
         if (fields.TryGetValue("q-sign-time", out var times) && fields.ContainsKey("q-signature"))
         {
             first = Earlier(first, Epoch(times.AsSpan(times.IndexOf(';', StringComparison.Ordinal) + 1)));
@@ -132,21 +140,25 @@ internal static partial class SignedUrl
             foreach (var name in SimpleExpiries) first = Earlier(first, Epoch(fields.GetValueOrDefault(name)));
         }
         // Without a date of its signature, the URL may have been signed just now.
-        return first is { } expiry && fields.Keys.Any(IsSession) && !fields.Keys.Any(name => name.EndsWith("-Date", StringComparison.OrdinalIgnoreCase))
-            ? Earlier(expiry, now < DateTimeOffset.MaxValue - SessionLength ? now + SessionLength : null)
-            : first;
+        var isUndated = fields.Keys.Any(IsSession) && !fields.Keys.Any(name => Ends(name, "-Date"));
+        return first is not null && isUndated ? Earlier(first, now + SessionLength) : first;
     }
 
     private static DateTimeOffset? OfVersion4(Dictionary<string, string> fields, string prefix)
     {
-        if (!fields.TryGetValue(prefix + "Date", out var signed) || !fields.TryGetValue(prefix + "Expires", out var lifetime)
-            || !DateTimeOffset.TryParseExact(signed, "yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture, Utc, out var start)
+        var signed = fields.GetValueOrDefault(prefix + "Date");
+        var lifetime = fields.GetValueOrDefault(prefix + "Expires");
+        if (!DateTimeOffset.TryParseExact(signed, SignatureTime, CultureInfo.InvariantCulture, Utc, out var start)
             || !int.TryParse(lifetime, NumberStyles.None, CultureInfo.InvariantCulture, out var length)) return null;
         if (fields.Keys.Any(IsSession)) length = Math.Min(length, (int)SessionLength.TotalSeconds);
         return start.Year < 9900 ? start.AddSeconds(length) : DateTimeOffset.MaxValue;
     }
 
-    private static bool IsSession(string name) => name.EndsWith("security-token", StringComparison.OrdinalIgnoreCase);
+    private static bool IsSession(string name) => Ends(name, "security-token");
+
+    private static bool Starts(string name, string with) => name.StartsWith(with, StringComparison.OrdinalIgnoreCase);
+
+    private static bool Ends(string name, string with) => name.EndsWith(with, StringComparison.OrdinalIgnoreCase);
 
     // A token that holds its own expiry, as Akamai's, Fastly's and JSON Web Tokens do.
     private static DateTimeOffset? OfToken(string value)
@@ -154,11 +166,14 @@ internal static partial class SignedUrl
         if (value.Contains("eyJ", StringComparison.Ordinal)) return OfJsonWebToken(value);
         if (value.Contains('~', StringComparison.Ordinal))
         {
-            var isSigned = value.Contains("hmac=", StringComparison.OrdinalIgnoreCase) || value.Contains("Signature=", StringComparison.OrdinalIgnoreCase);
-            return isSigned && TokenExpiry().Match(value) is { Success: true } match ? Epoch(match.Groups[1].Value) : null;
+            var isSigned = value.Contains("hmac=", StringComparison.OrdinalIgnoreCase)
+                || value.Contains("Signature=", StringComparison.OrdinalIgnoreCase);
+            return isSigned ? Epoch(TokenExpiry().Match(value).Groups[1].Value) : null;
         }
-        return value.IndexOf('_', StringComparison.Ordinal) is 10 and var end && value.AsSpan(end + 1) is { Length: >= 16 } digest
-            && !digest.TrimStart("0x").ContainsAnyExcept(Hexadecimal) ? Epoch(value.AsSpan(0, end)) : null;
+        return value.IndexOf('_', StringComparison.Ordinal) is 10 and var end
+            && value.AsSpan(end + 1) is { Length: >= 16 } digest
+            && !digest.TrimStart("0x").ContainsAnyExcept(Hexadecimal)
+            ? Epoch(value.AsSpan(0, end)) : null;
     }
 
     private static DateTimeOffset? OfJsonWebToken(string token)
@@ -169,8 +184,9 @@ internal static partial class SignedUrl
             try
             {
                 using var claims = JsonDocument.Parse(Base64Url.DecodeFromChars(part));
-                if (claims.RootElement.ValueKind == JsonValueKind.Object && claims.RootElement.TryGetProperty("exp", out var expiry)
-                    && expiry.ValueKind == JsonValueKind.Number && expiry.TryGetDouble(out var seconds)) return Epoch($"{Math.Floor(seconds):F0}");
+                var root = claims.RootElement;
+                if (root.ValueKind != JsonValueKind.Object || !root.TryGetProperty("exp", out var expiry)) continue;
+                if (expiry.ValueKind == JsonValueKind.Number) return Epoch(expiry.GetDouble());
             }
             catch (JsonException)
             {
@@ -180,15 +196,16 @@ internal static partial class SignedUrl
         return null;
     }
 
-    // Of this millennium: a small number is something else.
     private static DateTimeOffset? Epoch(ReadOnlySpan<char> seconds) =>
-        long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var since)
-        && since is >= 1_000_000_000 and <= 100_000_000_000
-            ? DateTimeOffset.FromUnixTimeSeconds(since)
-            : null;
+        long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var since) ? Epoch(since) : null;
+
+    // A time of this millennium; a smaller number is something else.
+    private static DateTimeOffset? Epoch(double seconds) =>
+        seconds is >= 1e9 and <= 1e11 ? DateTimeOffset.FromUnixTimeSeconds((long)seconds) : null;
 
     private static DateTimeOffset? Azure(string? end) =>
-        DateTimeOffset.TryParseExact(end, AzureTimes, CultureInfo.InvariantCulture, Utc, out var time) ? time : Epoch(end);
+        DateTimeOffset.TryParseExact(end, AzureTimes, CultureInfo.InvariantCulture, Utc, out var time)
+            ? time : Epoch(end);
 
     // A custom policy is JSON in base64 with '+', '=' and '/' replaced by '-', '_' and '~'.
     private static DateTimeOffset? CloudFrontPolicy(string policy)
@@ -197,14 +214,13 @@ internal static partial class SignedUrl
         return DateLessThan().Matches(json).Select(match => Epoch(match.Groups[1].Value)).Min();
     }
 
-    private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) => one is null || other < one ? other ?? one : one;
-
-    private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdefABCDEF");
+    private static DateTimeOffset? Earlier(DateTimeOffset? one, DateTimeOffset? other) =>
+        one is null || other < one ? other ?? one : one;
 
     [GeneratedRegex(@"""DateLessThan""\s*:\s*\{\s*""AWS:EpochTime""\s*:\s*(\d+)")]
     private static partial Regex DateLessThan();
 
-    [GeneratedRegex(@"(?:^|[~&])(?:exp|Expires)=(\d+)(?:[~&]|$)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(?:^|~)(?:exp|expires)=([0-9]+)(?:~|$)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex TokenExpiry();
 
     // A raw field that came as bytes; no signed URL fits in less.

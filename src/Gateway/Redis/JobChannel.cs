@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Gateway.Redis;
 
 /// <summary>
-/// What nodes tell each other: that a fill has ended, so that nobody waits for it any longer, that a job is gone, and that
-/// there was a purge.
+/// What nodes tell each other: that a fill has ended, so that nobody waits for it any longer, that a job is gone, and
+/// that there was a purge.
 /// A message may be lost; whoever waits looks for itself before long.
 /// </summary>
 internal sealed class JobChannel(RedisConnection redis, JobMemory memory)
@@ -19,8 +19,8 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory)
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
-    /// Where the name of a job whose fill has ended is said, by what ends its turn in Redis; <c>gone {order} {name}</c> of a job
-    /// that the upstream does not know any more; or nothing, of a purge.
+    /// Where the name of a job whose fill has ended is said, by what ends its turn in Redis; <c>gone {order} {name}</c>
+    /// of a job that the upstream does not know any more; or nothing, of a purge.
     /// </summary>
     public const string Name = RedisConnection.Prefix + "jobs";
 
@@ -75,8 +75,9 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory)
     private void HearGone(string told)
     {
         var space = told.IndexOf(' ', StringComparison.Ordinal);
-        if (space > 0 && long.TryParse(told.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var order)
-            && JobKey.TryParse(told[(space + 1)..], out var key)) memory.RemoveGone(key, order);
+        if (space < 0 || !JobKey.TryParse(told[(space + 1)..], out var key)) return;
+        var isOrder = long.TryParse(told.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var order);
+        if (isOrder) memory.RemoveGone(key, order);
     }
 
     internal sealed class Listener : IDisposable

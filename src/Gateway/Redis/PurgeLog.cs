@@ -183,7 +183,8 @@ internal sealed class PurgeLog(
         {
             var jobs = configuration.Current.Jobs;
             // A job that is settling is known for as long again as it is fresh.
-            var longest = new[] { jobs.FinishedLifetime, 2 * jobs.FailedLifetime, 2 * jobs.SettleTime, 2 * jobs.RunningLifetime, jobs.MaxPollInterval, jobs.StaleIfError }.Max();
+            var settling = 2 * new[] { jobs.FailedLifetime, jobs.SettleTime, jobs.RunningLifetime }.Max();
+            var longest = new[] { jobs.FinishedLifetime, settling, jobs.MaxPollInterval, jobs.StaleIfError }.Max();
             return (longest + TimeSpan.FromDays(1)).Ticks / TimeSpan.TicksPerMicrosecond;
         }
     }

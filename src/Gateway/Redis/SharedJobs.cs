@@ -24,8 +24,8 @@ internal abstract record Turn
 
 /// <summary>
 /// The jobs that all nodes share, in Redis. A job is a hash, in the layout of Microsoft's Redis cache and read by it, with
-/// two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself refuses what must not replace it, however
-/// late it comes and whoever sends it. Beside it is the lock of the one who fetches.
+/// two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself refuses
+/// what must not replace it, however late it comes and whoever sends it. Beside it is the lock of the one who fetches.
 /// </summary>
 internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
 {

@@ -10,8 +10,8 @@ internal static class BoundedBody
     private const int MaxCodings = 2;
 
     /// <summary>
-    /// Reads a whole body, and decodes it where it came in a content coding (RFC 9110, section 8.4): gzip, deflate or br. Both
-    /// what came and what it decodes to are bounded.
+    /// Reads a whole body, and decodes it where it came in a content coding (RFC 9110, section 8.4): gzip, deflate or
+    /// br. Both the bytes that came and the decoded ones are bounded.
     /// </summary>
     /// <returns>Null with the fault: it is too large, or its coding is unknown or broken.</returns>
     /// <exception cref="IOException">The connection ended within the body, or it is longer than it says.</exception>
@@ -23,6 +23,7 @@ internal static class BoundedBody
         // Without the header there is nothing to decode, and no list to make.
         if (!content.Headers.Contains("Content-Encoding")) return (body, UpstreamFault.None);
         string[] codings = [.. content.Headers.ContentEncoding.Where(coding => !IsCoding(coding, "identity"))];
+        // The codings are listed in the order in which they were applied.
         if (codings.Length > MaxCodings) return (null, UpstreamFault.Encoded);
         // What it decodes to may be much more than what came.
         if (codings.Length > 0) await ServerThreads.LeaveAsync(int.MaxValue);
@@ -46,12 +47,13 @@ internal static class BoundedBody
     private static Stream? Decoding(string coding, byte[] body)
     {
         var encoded = new MemoryStream(body, writable: false);
-        if (IsCoding(coding, "gzip") || IsCoding(coding, "x-gzip")) return new GZipStream(encoded, CompressionMode.Decompress);
-        if (IsCoding(coding, "br")) return new BrotliStream(encoded, CompressionMode.Decompress);
+        const CompressionMode Decompress = CompressionMode.Decompress;
+        if (IsCoding(coding, "gzip") || IsCoding(coding, "x-gzip")) return new GZipStream(encoded, Decompress);
+        if (IsCoding(coding, "br")) return new BrotliStream(encoded, Decompress);
         if (!IsCoding(coding, "deflate")) return null;
-        // Some servers send the compressed data without the frame of zlib (RFC 1950, section 2.2), against the standard.
+        // Some servers leave out the frame of zlib (RFC 1950, section 2.2), against the standard.
         var isFramed = body is [var method, var flags, ..] && (method & 15) == 8 && (method * 256 + flags) % 31 == 0;
-        return isFramed ? new ZLibStream(encoded, CompressionMode.Decompress) : new DeflateStream(encoded, CompressionMode.Decompress);
+        return isFramed ? new ZLibStream(encoded, Decompress) : new DeflateStream(encoded, Decompress);
     }
 
     private static bool IsCoding(string coding, string name) => coding.Equals(name, StringComparison.OrdinalIgnoreCase);

@@ -8,11 +8,17 @@ internal static class UpstreamErrors
 {
     private const int MaxErrorBytes = 64 * 1024;
 
-    /// <summary>What an answer that is no 200 says: of a refusal (400, 401, 403, 404, 410, 451) the error object, of any other when to come back.</summary>
+    /// <summary>
+    /// What an answer that is no 200 says: of a refusal (400, 401, 403, 404, 410, 451) the error object, of any other when
+    /// to come back.
+    /// </summary>
     public static async Task<UpstreamAnswer> ReadAsync(HttpResponseMessage response, Credential credential, TimeProvider clock, CancellationToken cancellation)
     {
         var status = (int)response.StatusCode;
-        if (status is not (400 or 401 or 403 or 404 or 410 or 451)) return new UpstreamAnswer(status, [], RetryAfter(response.Headers, clock), UpstreamFault.None);
+        if (status is not (400 or 401 or 403 or 404 or 410 or 451))
+        {
+            return new UpstreamAnswer(status, [], RetryAfter(response.Headers, clock), UpstreamFault.None);
+        }
         var error = await ReadErrorAsync(response.Content, cancellation);
         return new UpstreamAnswer(status, credential.IsIn(error) ? [] : error, null, UpstreamFault.None);
     }

@@ -8,7 +8,8 @@ internal sealed record JobShape
     [
         "large", "size-N", "raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",
         "time-fraction", "time-space", "status-WORD", "progress-percent", "progress-decimal", "signed-N", "escaped",
-        "coded-WORD", "accepted", "retry-N", "nameless", "unfinished", "drift-field", "drift-type", "drift-missing", "drift-status",
+        "coded-WORD", "accepted", "retry-N", "nameless", "unfinished", "drift-field", "drift-type", "drift-missing",
+        "drift-status",
     ];
 
     private const int LargeKilobytes = 4096;

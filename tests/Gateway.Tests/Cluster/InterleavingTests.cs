@@ -12,7 +12,7 @@ namespace Gateway.Tests.Cluster;
 
 /// <summary>
 /// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes forget what
-/// they were doing, or fetch on their own; the job goes on meanwhile, and is purged. Whatever happens, no node goes back.
+/// they were doing, or fetch on their own; the job goes on meanwhile, is gone and back, and is purged. Whatever happens, no node goes back.
 /// </summary>
 [Trait("Redis", "any")]
 public sealed class InterleavingTests(RedisServer redis)
@@ -44,13 +44,16 @@ public sealed class InterleavingTests(RedisServer redis)
         Forget,
         LoseLock,
         JobGoesOn,
+
+        /// <summary>The upstream does not know the job any more, or knows it again.</summary>
+        JobIsGoneOrBack,
         Purge,
         HearOfPurge,
     }
 
     private static readonly Gen<Event> AnyEvent = Gen.Frequency(
         (12, Gen.Const(Event.Step)), (3, Gen.Const(Event.StepAlone)), (1, Gen.Const(Event.Forget)), (3, Gen.Const(Event.LoseLock)),
-        (3, Gen.Const(Event.JobGoesOn)), (1, Gen.Const(Event.Purge)), (2, Gen.Const(Event.HearOfPurge)));
+        (3, Gen.Const(Event.JobGoesOn)), (1, Gen.Const(Event.JobIsGoneOrBack)), (1, Gen.Const(Event.Purge)), (2, Gen.Const(Event.HearOfPurge)));
 
     private static async Task RunAsync(Node[] nodes, (Event What, int Node)[] events)
     {
@@ -64,6 +67,7 @@ public sealed class InterleavingTests(RedisServer redis)
                 Event.Forget => history.ForgetAsync(i),
                 Event.LoseLock => history.LoseLockAsync(),
                 Event.JobGoesOn => history.GoOnAsync(),
+                Event.JobIsGoneOrBack => history.GoOrComeBackAsync(),
                 Event.Purge => history.PurgeAsync(i),
                 _ => history.HearAsync(i),
             });

@@ -6,7 +6,7 @@ namespace Gateway.Tests.Cluster;
 /// <summary>One job, several nodes, and what must hold after each of their steps.</summary>
 internal sealed class JobHistory
 {
-    private const int FinishedAt = 3;
+    private const int FinishedAt = 3, Gone = -1;
 
     private readonly InterleavingTests.Node[] _nodes;
     private readonly Fetch?[] _fetches;
@@ -14,6 +14,7 @@ internal sealed class JobHistory
     private readonly JobKey _key;
     private Turn.Mine? _holder;
     private int _progress;
+    private bool _isGone;
     private long _lastOrder;
     private long _purgedAt;
 
@@ -66,7 +67,7 @@ internal sealed class JobHistory
 
     private Task AskAsync(int i)
     {
-        _fetches[i] = _fetches[i]! with { Answer = _progress };
+        _fetches[i] = _fetches[i]! with { Answer = _isGone ? Gone : _progress };
         return Task.CompletedTask;
     }
 
@@ -131,6 +132,12 @@ internal sealed class JobHistory
         return Task.CompletedTask;
     }
 
+    public Task GoOrComeBackAsync()
+    {
+        _isGone = !_isGone;
+        return Task.CompletedTask;
+    }
+
     public async Task PurgeAsync(int i)
     {
         _purgedAt = Now();
@@ -164,7 +171,8 @@ internal sealed class JobHistory
 
     private static void AssertNotBack(JobSnapshot before, JobSnapshot after, string what)
     {
-        var back = before.Kind == VerdictKind.Finished ? after.Kind != VerdictKind.Finished || after.Order < before.Order
+        var back = before.Kind == VerdictKind.NotFound || after.Kind == VerdictKind.NotFound ? after.Order < before.Order
+            : before.Kind == VerdictKind.Finished ? after.Kind != VerdictKind.Finished || after.Order < before.Order
             : after.Kind != VerdictKind.Finished && after.Order < before.Order;
         Assert.False(back, $"{what} went back from {before.Kind} {before.Order} to {after.Kind} {after.Order}.");
     }
@@ -175,7 +183,7 @@ internal sealed class JobHistory
         return new JobSnapshot
         {
             Order = order,
-            Kind = progress == FinishedAt ? VerdictKind.Finished : VerdictKind.Running,
+            Kind = progress switch { FinishedAt => VerdictKind.Finished, Gone => VerdictKind.NotFound, _ => VerdictKind.Running },
             FetchedAt = now,
             FreshUntil = now.AddMinutes(1),
             Identity = new Representation(ContentCoding.Identity, new byte[] { (byte)progress }),
