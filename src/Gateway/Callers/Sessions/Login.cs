@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Callers.Sessions;
 
@@ -17,8 +18,8 @@ namespace Gateway.Callers.Sessions;
 /// drops the access token, for nothing here needs one.
 /// </summary>
 internal sealed partial class Login(
-    LiveConfiguration configuration, ProviderOfSessions provider, SessionStore sessions, SessionIds ids, TimeProvider clock,
-    ILogger<Login> logger)
+    LiveConfiguration configuration, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,
+    TimeProvider clock, ILogger<Login> logger)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
@@ -143,9 +144,16 @@ internal sealed partial class Login(
     {
         context.HandleResponse();
         var failure = context.Failure;
-        Log.Failed(logger, failure?.Message);
-        var problem = failure is ProviderAwayException or HttpRequestException or TaskCanceledException or { InnerException: HttpRequestException }
-            ? Challenge.For(Refusal.ProviderAway)
+        // The handler passes on whatever was thrown. Where neither the provider nor the browser can have caused it, it
+        // is a defect, which is logged with its stack.
+        var isAway = failure is ProviderAwayException or HttpRequestException or OperationCanceledException
+            or IOException or UnauthorizedAccessException or { InnerException: HttpRequestException };
+        var isDefect = !isAway && failure is not (null or AuthenticationFailureException or SecurityTokenException
+            or OpenIdConnectProtocolException or JsonException);
+        Log.Failed(logger, isDefect ? failure : null, failure?.Message);
+        var problem = isDefect ? new Problem(ProblemType.InternalError, "The login failed within the gateway.")
+            // Or the secret for it cannot be read.
+            : isAway ? Challenge.For(Refusal.ProviderAway)
             // The provider's own words are for the log: whoever made the address may have made them up.
             : new Problem(ProblemType.LoginFailed, "The identity provider did not log you in, or the login took too long or was begun in another browser.");
         await problem.WriteAsync(context.HttpContext);
@@ -165,6 +173,6 @@ internal sealed partial class Login(
         public static partial void In(ILogger logger, string subject);
 
         [LoggerMessage(LogLevel.Warning, "A login failed: {Problem}")]
-        public static partial void Failed(ILogger logger, string? problem);
+        public static partial void Failed(ILogger logger, Exception? defect, string? problem);
     }
 }
