@@ -18,7 +18,8 @@ internal static class Challenge
         // Section 3.1: without a credential, no error code.
         Refusal.Missing => Unauthenticated(
             "Send a gateway key as 'X-Api-Key: k', 'Authorization: k' or 'Authorization: Bearer k', or a token as 'Authorization: Bearer t'."),
-        Refusal.SessionEnded or Refusal.SessionUnknown => Unauthenticated("This session has ended, or never was; log in at /bff/login."),
+        Refusal.SessionEnded or Refusal.SessionUnknown => Unauthenticated(
+            "This session has ended, or never was; log in at /bff/login."),
 
         Refusal.Damaged => Refused("The key is incomplete or mistyped", "The command 'keys check' tells a whole one."),
         Refusal.NotYetValid => Refused("The key is not valid yet"),

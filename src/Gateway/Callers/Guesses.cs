@@ -37,7 +37,8 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
     /// <param name="retryAfter">Where it may not: when to come back.</param>
     public bool Allow(KnownKey key, ReadOnlySpan<char> presented, int source, out TimeSpan retryAfter)
     {
-        if (_attempts.IsSpent(source, Allowed, out retryAfter) && !GatewayKey.IsWhole(presented)) return key.WasUsedFrom(source);
+        var isSpent = _attempts.IsSpent(source, Allowed, out retryAfter);
+        if (isSpent && !GatewayKey.IsWhole(presented)) return key.WasUsedFrom(source);
         key.UsedFrom(source);
         return true;
     }
@@ -50,7 +51,9 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
         retryAfter = default;
         if (Allowed is not (> 0 and var allowed)) return true;
         var isNew = IsNew(Place(source), string.GetHashCode(credential));
-        if (isNew ? _attempts.TryTake(source, allowed, out retryAfter) : !_attempts.IsSpent(source, allowed, out retryAfter)) return true;
+        var isAllowed = isNew ? _attempts.TryTake(source, allowed, out retryAfter)
+            : !_attempts.IsSpent(source, allowed, out retryAfter);
+        if (isAllowed) return true;
         if (MayLog()) Log.Spent(logger, allowed);
         return false;
     }

@@ -1,22 +1,21 @@
 namespace Gateway.Callers;
 
 /// <summary>
-/// A rate limit for each source of requests, by GCRA: so many at once, and then one for each part of a minute that brings
-/// one. The table has a fixed size; sources that share a place in it share its limit.
+/// A rate limit for each source of requests, by GCRA: so many at once, and then one for each part of a minute that
+/// brings one. The table has a fixed size; sources that share a place in it share its limit.
 /// </summary>
-internal sealed class SourceLimit(TimeProvider clock)
+/// <param name="places">The size of the table, a power of two.</param>
+internal sealed class SourceLimit(TimeProvider clock, int places = 16 * 1024)
 {
-    private const int Places = 16 * 1024;
-
     // For each source the time at which all its permits are back, in ticks; 0: it has taken none.
-    private readonly long[] _restored = new long[Places];
+    private readonly long[] _restored = new long[places];
 
     /// <summary>Takes one permit of a source.</summary>
     /// <param name="perMinute">The permits of a minute, and the burst; 0: any number.</param>
     /// <param name="retryAfter">Where there is none: the time until there is one.</param>
     public bool TryTake(int source, int perMinute, out TimeSpan retryAfter)
     {
-        ref var restored = ref _restored[source & (Places - 1)];
+        ref var restored = ref _restored[source & (_restored.Length - 1)];
         while (true)
         {
             var before = Volatile.Read(ref restored);
@@ -33,7 +32,7 @@ internal sealed class SourceLimit(TimeProvider clock)
     public bool IsSpent(int source, int perMinute, out TimeSpan retryAfter)
     {
         retryAfter = default;
-        var restored = Volatile.Read(ref _restored[source & (Places - 1)]);
+        var restored = Volatile.Read(ref _restored[source & (_restored.Length - 1)]);
         return restored != 0 && IsSpent(restored, perMinute, out retryAfter);
     }
 

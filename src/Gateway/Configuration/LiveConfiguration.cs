@@ -4,8 +4,8 @@ namespace Gateway.Configuration;
 
 /// <summary>
 /// The configuration in force: the newest one that was found valid. A wrong one stops the start; while running it is
-/// logged, a line for each mistake, and the one before stays. A change is all or nothing: parts that have to make something
-/// of it make that first, and where one of them fails the one before stays in force in all of them.
+/// logged, a line for each mistake, and the one before stays. A change is all or nothing: parts that have to make
+/// something of it make that first, and where one of them fails the one before stays in force in all of them.
 /// </summary>
 internal sealed partial class LiveConfiguration : IDisposable
 {
@@ -34,7 +34,9 @@ internal sealed partial class LiveConfiguration : IDisposable
     /// </summary>
     public event Func<GatewayOptions, Action>? Changing;
 
-    /// <summary>Raised after a change, one change at a time. A handler that throws is logged, and stops nothing.</summary>
+    /// <summary>
+    /// Raised after a change, one change at a time. A handler that throws is logged, and stops nothing.
+    /// </summary>
     public event Action<GatewayOptions>? Changed;
 
     public void Dispose() => _subscription.Dispose();
@@ -132,13 +134,16 @@ internal sealed partial class LiveConfiguration : IDisposable
         [LoggerMessage(LogLevel.Error, "New configuration refused, the one before stays in force: {Mistake}")]
         public static partial void Refused(ILogger logger, string mistake);
 
-        [LoggerMessage(LogLevel.Error, "New configuration could not be read, the one before stays in force: {Problem} {Stack}")]
+        [LoggerMessage(LogLevel.Error,
+            "New configuration could not be read, the one before stays in force: {Problem} {Stack}")]
         public static partial void Unread(ILogger logger, string problem, string? stack);
 
-        [LoggerMessage(LogLevel.Error, "A defect of the gateway stopped the new configuration, the one before stays in force")]
+        [LoggerMessage(LogLevel.Error,
+            "A defect of the gateway stopped the new configuration, the one before stays in force")]
         public static partial void Broken(ILogger logger, Exception defect);
 
-        [LoggerMessage(LogLevel.Error, "A defect of the gateway: a part of it did not take the new configuration, which is in force")]
+        [LoggerMessage(LogLevel.Error,
+            "A defect of the gateway: a part of it did not take the new configuration, which is in force")]
         public static partial void PartBroken(ILogger logger, Exception defect);
 
         [LoggerMessage(LogLevel.Error, "{File} cannot be read, so the configuration before stays in force: {Problem}")]

@@ -12,7 +12,8 @@ internal static class ContractResponses
     public static readonly ProblemType[] NeverOfCalls =
     [
         ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired, ProblemType.PurgeIncomplete,
-        ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.TooManyLogins, ProblemType.InvalidLogoutToken,
+        ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.TooManyLogins,
+        ProblemType.InvalidLogoutToken,
     ];
 
     private static readonly Dictionary<string, string> Descriptions = new()

@@ -63,7 +63,8 @@ internal sealed partial class DriftWatch(
         [LoggerMessage(LogLevel.Warning, "The upstream's jobs are not what the contract says: {Kind} at {Pointer}")]
         public static partial void Found(ILogger logger, string kind, string pointer);
 
-        [LoggerMessage(LogLevel.Error, "A job could not be checked for drift; told once, and counted from now on: {Problem} {Stack}")]
+        [LoggerMessage(LogLevel.Error,
+            "A job could not be checked for drift; told once, and counted from now on: {Problem} {Stack}")]
         public static partial void Failed(ILogger logger, string problem, string? stack);
     }
 }

@@ -12,9 +12,12 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     public static readonly FailedFill TooLate = new(
         new Verdict(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"), UpstreamAnswer.Failed(UpstreamFault.TimedOut), TimeSpan.Zero);
 
-    /// <summary>Of a fill that a defect of the gateway broke off. The next one may begin after the usual back-off.</summary>
+    /// <summary>
+    /// Of a fill that a defect of the gateway broke off. The next one may begin after the usual back-off.
+    /// </summary>
     public static FailedFill OfGateway(JobsOptions options) =>
-        Of(new Verdict(VerdictKind.GatewayFailed, TimeSpan.Zero, "gateway-error"), UpstreamAnswer.Failed(UpstreamFault.None), options, isFirst: false);
+        Of(new Verdict(VerdictKind.GatewayFailed, TimeSpan.Zero, "gateway-error"),
+            UpstreamAnswer.Failed(UpstreamFault.None), options, isFirst: false);
 
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public long Order { get; init; }

@@ -9,8 +9,8 @@ namespace Gateway.Jobs;
 /// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
 internal sealed partial class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
-    AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock,
-    SteadyClock steady, ILogger<JobSource> logger)
+    AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics,
+    TimeProvider clock, SteadyClock steady, ILogger<JobSource> logger)
 {
     // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -112,10 +112,11 @@ internal sealed partial class JobSource(
     private TimeSpan Lease => configuration.Current.Upstream.Timeout + LeaseMargin;
 
     /// <summary>
-    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway: it is
-    /// logged, and is a failure like any other for those who wait for the job, on this node and on others.
+    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway:
+    /// it is logged, and is a failure like any other for those who wait for the job, on this node and on others.
     /// </summary>
-    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be used.</returns>
+    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be
+    /// used.</returns>
     private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, JobSnapshot? known, Patience patience)
     {
         var asked = turn?.Order ?? order.NextFetch(known?.Order ?? 0);
@@ -133,7 +134,8 @@ internal sealed partial class JobSource(
         }
     }
 
-    private async Task<Lookup?> FetchAsync(JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
+    private async Task<Lookup?> FetchAsync(
+        JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
         var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { IsAbsent: false });

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Gateway.Limits;
 
 /// <summary>
-/// Tends the leases of this node several times a second, and says that the node is there. Quotas are tended at once, up to
-/// a bound, so that a slow answer of Redis for one delays no other.
+/// Tends the leases of this node several times a second, and says that the node is there. Quotas are tended at once, up
+/// to a bound, so that a slow answer of Redis for one delays no other.
 /// </summary>
 internal sealed class QuotaKeeper(Quotas quotas, SharedQuotas shared) : BackgroundService
 {

@@ -19,7 +19,8 @@ internal sealed class Quotas(SharedQuotas shared, GatewayMetrics metrics, Steady
             ? kept : new Quota(holder, policy, options, shared, metrics, clock);
 
     public Quota For(string holder, string policy, QuotaOptions options) =>
-        _all.AddOrUpdate((holder, policy), _ => Prepare(holder, policy, options), (_, _) => Prepare(holder, policy, options));
+        _all.AddOrUpdate(
+            (holder, policy), _ => Prepare(holder, policy, options), (_, _) => Prepare(holder, policy, options));
 
     /// <summary>Puts these quotas in force, and forgets every other.</summary>
     public void Keep(IEnumerable<Quota> quotas)

@@ -62,7 +62,8 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
             VerdictKind.OverBudget => (ProblemType.UpstreamBudgetExhausted, "What the gateway may ask of the upstream is used up for now."),
             VerdictKind.Unavailable => (ProblemType.UpstreamUnavailable, $"The upstream is unavailable ({verdict.Detail})."),
             VerdictKind.TimedOut => (ProblemType.UpstreamTimeout, $"The upstream did not answer in time ({verdict.Detail})."),
-            VerdictKind.GatewayFailed => (ProblemType.InternalError, "The gateway could not fetch the job, for a reason of its own."),
+            VerdictKind.GatewayFailed =>
+                (ProblemType.InternalError, "The gateway could not fetch the job, for a reason of its own."),
             _ => (ProblemType.UpstreamFailed, $"The upstream failed ({verdict.Detail})."),
         };
         return new Problem(type, detail)

@@ -79,7 +79,9 @@ internal sealed partial class RedisConnection : IDisposable
     /// <summary>The patience of one request.</summary>
     public Patience NewPatience() => new(_configuration.Current.Redis.Timeout);
 
-    /// <summary>Asks Redis, if it is available. Neither a failure of Redis nor a defect in <paramref name="ask"/> is thrown.</summary>
+    /// <summary>
+    /// Asks Redis, if it is available. Neither a failure of Redis nor a defect in <paramref name="ask"/> is thrown.
+    /// </summary>
     /// <returns>Null also where there was no reply.</returns>
     public async ValueTask<T?> TryAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
     {
@@ -159,9 +161,10 @@ internal sealed partial class RedisConnection : IDisposable
     public Task CatchUpAsync() => IsConfigured && HasSlept() ? WaitForLookAsync() : Task.CompletedTask;
 
     /// <summary>
-    /// Whether an exception says that Redis, or the way to it, fails. Any other exception is a defect of the gateway, and
-    /// says nothing of Redis. The client throws <see cref="RedisCommandException"/>, which is no <see cref="RedisException"/>,
-    /// where no server can take a command; <see cref="ObjectDisposedException"/> and cancellations come while a node stops.
+    /// Whether an exception says that Redis, or the way to it, fails. Any other exception is a defect of the gateway,
+    /// and says nothing of Redis. The client throws <see cref="RedisCommandException"/>, which is no <see
+    /// cref="RedisException"/>, where no server can take a command; <see cref="ObjectDisposedException"/> and
+    /// cancellations come while a node stops.
     /// </summary>
     public static bool IsFailure(Exception e) =>
         e is RedisException or RedisCommandException or TimeoutException or SocketException or IOException

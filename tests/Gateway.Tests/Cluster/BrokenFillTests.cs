@@ -15,18 +15,21 @@ public sealed class BrokenFillTests(RedisServer redis)
     [Fact]
     public async Task A_fill_that_throws_gives_back_the_fetch_lock_and_leaves_word_of_its_failure()
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString), ("Upstream:Timeout", "00:01:00"));
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Upstream:Timeout", "00:01:00"));
         var two = world.AddGateway();
         using var defect = Break(world.Gateway);
 
         var watch = Stopwatch.StartNew();
         using var broken = await world.GetAsync("finished-1");
-        Assert.Equal((HttpStatusCode.InternalServerError, "/problems/internal-error"), (broken.StatusCode, await BoundTests.ProblemTypeAsync(broken)));
+        Assert.Equal(HttpStatusCode.InternalServerError, broken.StatusCode);
+        Assert.Equal("/problems/internal-error", await BoundTests.ProblemTypeAsync(broken));
         using var again = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.InternalServerError, again.StatusCode);
         // It backs off, and is not fetched for each request.
         Assert.Equal(1, world.Upstream.Ledger.Total);
-        var line = Assert.Single(world.Gateway.Log.All, line => line.Contains("a defect in the middle", StringComparison.Ordinal));
+        var line = Assert.Single(
+            world.Gateway.Log.All, line => line.Contains("a defect in the middle", StringComparison.Ordinal));
         Assert.StartsWith("Error", line, StringComparison.Ordinal);
         Assert.Contains($"at {typeof(BrokenFillTests).FullName}", line, StringComparison.Ordinal);
 
@@ -65,7 +68,8 @@ public sealed class BrokenFillTests(RedisServer redis)
                     && ReferenceEquals(instrument.Meter.Scope, meters)) listener.EnableMeasurementEvents(instrument);
             },
         };
-        listener.SetMeasurementEventCallback<double>((_, _, _, _) => throw new InvalidOperationException("a defect in the middle"));
+        listener.SetMeasurementEventCallback<double>(
+            (_, _, _, _) => throw new InvalidOperationException("a defect in the middle"));
         listener.Start();
         return listener;
     }

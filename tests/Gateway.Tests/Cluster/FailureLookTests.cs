@@ -18,7 +18,8 @@ public sealed class FailureLookTests
         await using var redis = new OwnRedis();
         await redis.StartAsync();
         await using var world = await World.StartAsync(
-            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:RunningLifetime", "00:00:10"), ("Upstream:Timeout", "00:00:30"));
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:RunningLifetime", "00:00:10"),
+            ("Upstream:Timeout", "00:00:30"));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
         await FailAsync();
         await CommandStatistics.ResetAsync(redis);
@@ -34,7 +35,8 @@ public sealed class FailureLookTests
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Hang });
         await Task.Delay(TimeSpan.FromSeconds(5.5), World.Cancellation);
         await CommandStatistics.ResetAsync(redis);
-        await Parallel.ForAsync(0, Waiters, new ParallelOptions { MaxDegreeOfParallelism = Waiters / 4 }, async (_, _) => await FailAsync());
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = Waiters / 4 };
+        await Parallel.ForAsync(0, Waiters, parallel, async (_, _) => await FailAsync());
         Assert.InRange(await LooksAsync(), 0, 10);
 
         async Task FailAsync()
@@ -53,7 +55,8 @@ public sealed class FailureLookTests
         await redis.StartAsync();
         // The job does not fit into the memory of this node, which depends on Redis.
         await using var world = await World.StartAsync([.. Purging.Operator, .. World.DefaultAccount,
-            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:RunningLifetime", "00:00:01"), ("Jobs:StaleIfError", "00:10:00")]);
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:RunningLifetime", "00:00:01"),
+            ("Jobs:StaleIfError", "00:10:00")]);
         var small = world.AddGateway(("Jobs:MemoryBytes", "1048576"));
         using (var first = await world.GetAsync(Large)) Assert.Equal(HttpStatusCode.OK, first.StatusCode);
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
@@ -64,7 +67,8 @@ public sealed class FailureLookTests
             using var stale = await World.GetAsync(small, Large);
             Assert.Equal(HttpStatusCode.OK, stale.StatusCode);
         }
-        using (var purged = await Purging.PurgeAsync(small, "default")) Assert.Equal(HttpStatusCode.OK, purged.StatusCode);
+        using (var purged = await Purging.PurgeAsync(small, "default"))
+            Assert.Equal(HttpStatusCode.OK, purged.StatusCode);
         using var gone = await World.GetAsync(small, Large);
         Assert.Equal(HttpStatusCode.BadGateway, gone.StatusCode);
     }

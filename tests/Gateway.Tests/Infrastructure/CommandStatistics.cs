@@ -11,7 +11,8 @@ internal static class CommandStatistics
     public static async Task<int> CountAsync(OwnRedis redis, params string[] commands)
     {
         var lines = ((string)(await redis.CommandAsync("INFO", "commandstats"))!).Split("\r\n");
-        return commands.Sum(command => lines.Where(line => line.StartsWith($"cmdstat_{command}:calls=", StringComparison.Ordinal))
+        return commands.Sum(command => lines
+            .Where(line => line.StartsWith($"cmdstat_{command}:calls=", StringComparison.Ordinal))
             .Sum(line => int.Parse(line.Split('=')[1].Split(',')[0], CultureInfo.InvariantCulture)));
     }
 }

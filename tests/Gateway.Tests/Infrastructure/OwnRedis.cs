@@ -32,7 +32,8 @@ internal sealed class OwnRedis : IAsyncDisposable
     public Action Backup()
     {
         const string Data = "appendonlydir";
-        var files = Directory.GetFiles(Path.Combine(_folder.FullName, Data)).ToDictionary(file => file, File.ReadAllBytes);
+        var files = Directory.GetFiles(Path.Combine(_folder.FullName, Data))
+            .ToDictionary(file => file, File.ReadAllBytes);
         return () =>
         {
             Directory.Delete(Path.Combine(_folder.FullName, Data), recursive: true);

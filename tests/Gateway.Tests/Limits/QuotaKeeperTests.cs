@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Gateway.Limits;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
@@ -10,7 +11,8 @@ public sealed class QuotaKeeperTests
 {
     private const int Many = 200;
 
-    private static readonly QuotaOptions Busy = new() { Requests = 2000, Window = TimeSpan.FromSeconds(1), Burst = 2000 };
+    private static readonly QuotaOptions Busy =
+        new() { Requests = 2000, Window = TimeSpan.FromSeconds(1), Burst = 2000 };
 
     [Fact]
     public async Task Many_busy_quotas_are_renewed_in_time_and_given_back_at_the_end_also_where_redis_is_slow()
@@ -28,7 +30,11 @@ public sealed class QuotaKeeperTests
         foreach (var quota in all) while (quota.TryTake()) { }
         var watch = Stopwatch.StartNew();
         var empty = all.ToHashSet();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => empty.RemoveWhere(quota => quota.TryTake()) >= 0 && empty.Count == 0, "all are renewed");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () =>
+        {
+            empty.RemoveWhere(quota => quota.TryTake());
+            return empty.Count == 0;
+        }, "all are renewed");
 
         // All of them hold permits, which others could use.
         watch.Restart();
@@ -38,7 +44,8 @@ public sealed class QuotaKeeperTests
         for (var i = 0; i < Many; i++)
         {
             var until = await redis.CommandAsync("GET", $"gateway:quota:team:t{i}/busy");
-            if (until is { IsNull: false } && double.Parse((string)until!, System.Globalization.CultureInfo.InvariantCulture) > Now()) late.Add($"{i}");
+            if (until is not { IsNull: false }) continue;
+            if (double.Parse((string)until!, CultureInfo.InvariantCulture) > Now()) late.Add($"{i}");
         }
         Assert.Empty(late);
 

@@ -69,7 +69,8 @@ public sealed class RedisConnectionTests : IDisposable
     public async Task A_defect_of_the_gateway_is_logged_with_its_stack_and_takes_redis_from_nobody()
     {
         _redis.Found();
-        for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), new Patience(TimeSpan.FromSeconds(30))));
+        var patience = new Patience(TimeSpan.FromSeconds(30));
+        for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), patience));
 
         Assert.True(_redis.IsAvailable);
         var line = Assert.Single(_log.All, line => line.Contains("a defect", StringComparison.Ordinal));
@@ -81,10 +82,11 @@ public sealed class RedisConnectionTests : IDisposable
 
     public static TheoryData<Exception> Failures =>
     [
-        new RedisConnectionException(ConnectionFailureType.SocketFailure, CommandFlags.None, "gone", null, CommandStatus.Sent),
+        new RedisConnectionException(
+            ConnectionFailureType.SocketFailure, CommandFlags.None, "gone", null, CommandStatus.Sent),
         new RedisTimeoutException(CommandFlags.None, "late", CommandStatus.Sent),
-        new RedisCommandException("no server takes it"), new TimeoutException(), new IOException(), new SocketException(),
-        new ObjectDisposedException("connection"), new TaskCanceledException(),
+        new RedisCommandException("no server takes it"), new TimeoutException(), new IOException(),
+        new SocketException(), new ObjectDisposedException("connection"), new TaskCanceledException(),
     ];
 
     [Theory]

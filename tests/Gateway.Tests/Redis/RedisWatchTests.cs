@@ -23,10 +23,12 @@ public sealed class RedisWatchTests(RedisServer redis)
         for (var times = 1; times <= 2; times++)
         {
             connection.Lose(new TimeoutException("a blip"));
-            await Purging.WithinAsync(Bound, () => connection.IsAvailable && told == times, "Redis is found again, and everybody is told");
+            await Purging.WithinAsync(Bound, () => connection.IsAvailable && told == times,
+                "Redis is found again, and everybody is told");
         }
 
         Assert.Contains(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal)
-            && line.Contains("defect", StringComparison.Ordinal) && line.Contains($"at {typeof(RedisWatchTests).FullName}", StringComparison.Ordinal));
+            && line.Contains("defect", StringComparison.Ordinal)
+            && line.Contains($"at {typeof(RedisWatchTests).FullName}", StringComparison.Ordinal));
     }
 }

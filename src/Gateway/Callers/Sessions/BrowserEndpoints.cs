@@ -12,7 +12,8 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>What pages use to log people in and out, and to know who they are: <c>/bff/…</c>.</summary>
 internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
-    LoginLimits limits, ProviderOfSessions provider, IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
+    LoginLimits limits, ProviderOfSessions provider,
+    IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
     IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
 {
     private const int MostLoginCookies = 16;
@@ -23,7 +24,8 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         if (!app.Services.GetRequiredService<LiveConfiguration>().Current.Authentication.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
         bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
-        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.EndLogInAsync(http)));
+        bff.MapGet("/callback",
+            (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.EndLogInAsync(http)));
         bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
         bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
         bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
@@ -57,8 +59,8 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     }
 
     private static bool IsOfProvider(Exception e) =>
-        e is ProviderAwayException or HttpRequestException or OpenIdConnectProtocolException or OperationCanceledException
-            or IOException or UnauthorizedAccessException or JsonException;
+        e is ProviderAwayException or HttpRequestException or OpenIdConnectProtocolException
+            or OperationCanceledException or IOException or UnauthorizedAccessException or JsonException;
 
     // Each login under way has two cookies until it ends, and headers have a bound.
     private static void ForgetOldLogins(HttpContext http)

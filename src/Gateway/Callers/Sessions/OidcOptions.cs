@@ -29,8 +29,8 @@ internal sealed class OidcOptions
     public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromHours(8);
 
     /// <summary>
-    /// Logins that one source may begin in a minute, and likewise end; a source is an IPv4 address or an IPv6 /64. Default 120;
-    /// 0: any number; at most 100000.
+    /// Logins that one source may begin in a minute, and likewise end; a source is an IPv4 address or an IPv6 /64.
+    /// Default 120; 0: any number; at most 100000.
     /// </summary>
     public int LoginsPerMinute { get; set; } = 120;
 

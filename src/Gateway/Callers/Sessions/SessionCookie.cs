@@ -1,8 +1,9 @@
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// The cookie that stands for a session: a value of <see cref="SessionIds"/>, and nothing else. Its prefix makes browsers insist that this host
-/// set it, over https, in a response and not by script, for the whole of the host (draft-ietf-httpbis-layered-cookies).
+/// The cookie that stands for a session: a value of <see cref="SessionIds"/>, and nothing else. Its prefix makes
+/// browsers insist that this host set it, over https, in a response and not by script, for the whole of the host
+/// (draft-ietf-httpbis-layered-cookies).
 /// </summary>
 internal static class SessionCookie
 {

@@ -31,7 +31,8 @@ internal sealed class SessionStore
     private readonly ConcurrentDictionary<string, (long Order, DateTimeOffset At)> _marks = new(StringComparer.Ordinal);
     private long _sweptAt;
 
-    public SessionStore(SharedSessions shared, SessionIds ids, FetchOrder order, LiveConfiguration configuration, SteadyClock clock)
+    public SessionStore(
+        SharedSessions shared, SessionIds ids, FetchOrder order, LiveConfiguration configuration, SteadyClock clock)
     {
         (_shared, _ids, _order, _configuration, _clock) = (shared, ids, order, configuration, clock);
         _sweptAt = clock.Now.Ticks;
@@ -81,7 +82,8 @@ internal sealed class SessionStore
             // While Redis is away, the keys that other nodes have made may be unknown here.
             return new(new FoundSession(null, hash, IsAway ? Refusal.SessionsAway : Refusal.SessionUnknown));
         }
-        return _shared.IsConfigured ? FindSharedAsync(hash, known) : new(new FoundSession(null, hash, Refusal.SessionEnded));
+        return _shared.IsConfigured ? FindSharedAsync(hash, known)
+            : new(new FoundSession(null, hash, Refusal.SessionEnded));
     }
 
     /// <summary>Ends a session on all nodes.</summary>
@@ -107,7 +109,10 @@ internal sealed class SessionStore
     private void TellAgain()
     {
         var now = _clock.Now;
-        foreach (var (mark, marked) in _marks) _shared.MarkLater(mark, marked.Order, marked.At + Options.AbsoluteLifetime - now);
+        foreach (var (mark, marked) in _marks)
+        {
+            _shared.MarkLater(mark, marked.Order, marked.At + Options.AbsoluteLifetime - now);
+        }
         foreach (var (hash, entry) in _entries)
         {
             if (entry.WasEnded) _shared.RemoveLater(hash);
@@ -129,7 +134,8 @@ internal sealed class SessionStore
     private void Forget(KeyHash hash)
     {
         Sweep();
-        _entries[hash] = new Entry(null, _clock.Now) { IdleUntil = _clock.Now + Options.IdleLifetime, WasEnded = true };
+        var now = _clock.Now;
+        _entries[hash] = new Entry(null, now) { IdleUntil = now + Options.IdleLifetime, WasEnded = true };
     }
 
     private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known)

@@ -8,10 +8,12 @@ using StackExchange.Redis;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle. Beside them are marks,
-/// <c>gateway:session-mark:{name}</c>, of logins that the provider has ended: a session whose login began before its mark
-/// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first. A node keeps
-/// what it could not tell Redis until Redis takes it, or until no session can be left that it is about.
+/// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle. Beside them are
+/// marks,
+/// <c>gateway:session-mark:{name}</c>, of logins that the provider has ended: a session whose login began before its
+/// mark
+/// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first. A node
+/// keeps what it could not tell Redis until Redis takes it, or until no session can be left that it is about.
 /// </summary>
 internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration configuration, GatewayMetrics metrics)
 {
@@ -29,8 +31,8 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         return 1
         """;
 
-    // Sessions that have ended, and whether other nodes have yet to be told in any case; logins that the provider has ended.
-    // Redis has not been told of them yet.
+    // Sessions that have ended, and whether other nodes have yet to be told in any case; logins that the provider has
+    // ended. Redis has not been told of them yet.
     private readonly ConcurrentDictionary<KeyHash, bool> _toRemove = new();
     private readonly ConcurrentDictionary<string, Mark> _toMark = new(StringComparer.Ordinal);
     private bool _subscribed;
@@ -119,7 +121,8 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
     public void MarkLater(string mark, long order, TimeSpan left)
     {
         var until = Environment.TickCount64 + (long)left.TotalMilliseconds;
-        _toMark.AddOrUpdate(mark, new Mark(order, until), (_, known) => known.Order > order ? known : new Mark(order, until));
+        var made = new Mark(order, until);
+        _toMark.AddOrUpdate(mark, made, (_, known) => known.Order > order ? known : made);
     }
 
     /// <summary>Tells Redis and the other nodes of all that has ended and that they have not been told of.</summary>
@@ -156,7 +159,8 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         {
             if ((bool)await database.ScriptEvaluateAsync(RaiseMark, [MarkPrefix + name], [mark.Order, left]))
             {
-                await database.Multiplexer.GetSubscriber().PublishAsync(Channel, string.Create(CultureInfo.InvariantCulture, $"{name} {mark.Order}"));
+                var message = string.Create(CultureInfo.InvariantCulture, $"{name} {mark.Order}");
+                await database.Multiplexer.GetSubscriber().PublishAsync(Channel, message);
             }
             return this;
         }, redis.NewPatience());

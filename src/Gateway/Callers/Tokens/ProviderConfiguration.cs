@@ -117,15 +117,16 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         }
         catch (Exception e)
         {
-            // Requests that wait are told that the provider is away. An exception that the provider cannot cause is logged
-            // with its stack.
+            // Requests that wait are told that the provider is away. An exception that the provider cannot cause is
+            // logged with its stack.
             Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, e.GetBaseException().Message);
         }
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }
 
     private static bool IsOfProvider(Exception e) =>
-        e is HttpRequestException or IOException or OperationCanceledException or JsonException or ArgumentException or SecurityTokenException;
+        e is HttpRequestException or IOException or OperationCanceledException or JsonException or ArgumentException
+            or SecurityTokenException;
 
     private static partial class Log
     {

@@ -88,7 +88,9 @@ public sealed class BackChannelLogoutTests
         Assert.Equal(Refusal.SessionEnded, await StartAsync(began));
         Assert.Equal(Refusal.None, await StartAsync(order.NextFetch(0)));
 
-        Task<Refusal> StartAsync(long at) => sessions.StartAsync(world.Gateway.Services.GetRequiredService<SessionIds>().New(), new Session(provider.Address.AbsoluteUri,
+        string NewId() => world.Gateway.Services.GetRequiredService<SessionIds>().New();
+
+        Task<Refusal> StartAsync(long at) => sessions.StartAsync(NewId(), new Session(provider.Address.AbsoluteUri,
             JsonSerializer.SerializeToElement(new { sub = User.Alice.Subject }), at, DateTimeOffset.UtcNow.AddHours(1)));
     }
 

@@ -73,10 +73,14 @@ public sealed class MadeUpSessionTests : IAsyncLifetime
         await CommandStatistics.ResetAsync(_redis);
         user.Session = session;
 
-        for (var i = 0; i < Many; i++) Assert.Equal(HttpStatusCode.Unauthorized, await user.StatusAsync((i % 2 == 0 ? two : three).Address));
+        for (var i = 0; i < Many; i++)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, await user.StatusAsync((i % 2 == 0 ? two : three).Address));
+        }
 
         Assert.InRange(await CommandStatistics.CountAsync(_redis, "getex"), 0, 2);
     }
 
-    private Task<World> StartAsync() => UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", _redis.ConnectionString));
+    private Task<World> StartAsync() =>
+        UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", _redis.ConnectionString));
 }

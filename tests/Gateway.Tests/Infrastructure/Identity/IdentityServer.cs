@@ -77,9 +77,11 @@ internal static class IdentityServer
         });
         On<ValidatePushedAuthorizationRequestContext>(server, context =>
         {
-            if ((context.ClientId, context.Request.ClientSecret) != (IdentityProvider.ClientId, IdentityProvider.ClientSecret))
+            var client = (context.ClientId, context.Request.ClientSecret);
+            if (client != (IdentityProvider.ClientId, IdentityProvider.ClientSecret))
                 context.Reject(Errors.InvalidClient, "Not a client, or not its secret.");
-            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+            else if (!provider.IsRedirectUri(context.RedirectUri))
+                context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
         });
         On<ValidateTokenRequestContext>(server, context =>
         {
