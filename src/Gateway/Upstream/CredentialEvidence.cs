@@ -104,7 +104,11 @@ internal sealed class CredentialEvidence
     {
         AcceptedAt = Math.Max(AcceptedAt, sent);
         if (isTrial) TrialAcceptedAt = Math.Max(TrialAcceptedAt, sent);
-        if (job is not null) RememberJob(job);
+        if (job is not null)
+        {
+            RememberJob(job);
+            if (RefusedThough.Count > 0) RefusedThough.Remove(NumberOf(job));
+        }
         if (sent < SuspectAt) return;
         foreach (var refused in Refused) Remember(RefusedThough, refused);
         Jobs.RemoveAll(known => known != job && RefusedKnown.Contains(NumberOf(known)));
