@@ -11,9 +11,11 @@ internal sealed class JobSnapshot
 {
     // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory and the fields of
     // its last hit; of each body the array's head, the object and its validator; and of what was made of it the task.
-    private const int Overhead = 590 + 270, OverheadOfBody = 150, OverheadOfMaking = 150;
+    private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfMaking = 150;
 
     private JobTimes? _times;
+    // Ticks, UTC; 0 for none. Every cached job has these.
+    private readonly long _firstSeenAt, _askAgainAt;
     private long _heldUntil;
     private Task<Representation?>? _gzip, _brotli;
 
@@ -33,13 +35,21 @@ internal sealed class JobSnapshot
     public required DateTimeOffset FreshUntil { get; init; }
 
     /// <summary>When the upstream first said these very bytes, as far as that is known.</summary>
-    public DateTimeOffset FirstSeenAt { get => field == default ? FetchedAt : field; init; }
+    public DateTimeOffset FirstSeenAt
+    {
+        get => _firstSeenAt == 0 ? FetchedAt : new DateTimeOffset(_firstSeenAt, TimeSpan.Zero);
+        init => _firstSeenAt = value.UtcTicks;
+    }
 
     /// <summary>When the first of the signed URLs within it that worked expires; null where there is none.</summary>
     public DateTimeOffset? UrlsExpireAt { get; init; }
 
     /// <summary>Before this time the upstream does not want to be asked again; null: it said nothing.</summary>
-    public DateTimeOffset? AskAgainAt { get; init; }
+    public DateTimeOffset? AskAgainAt
+    {
+        get => _askAgainAt == 0 ? null : new DateTimeOffset(_askAgainAt, TimeSpan.Zero);
+        init => _askAgainAt = value?.UtcTicks ?? 0;
+    }
 
     /// <summary>The body as it came. Of NotFound: the upstream's error object, or nothing.</summary>
     public required Representation Identity { get; init; }
