@@ -69,6 +69,41 @@ public sealed class JobSnapshotTests
     public void Nothing_less_or_older_takes_its_place(string kind, long order, string other, long otherOrder, bool outranks) =>
         Assert.Equal(outranks, Snapshot(kind, 2, order: order).Outranks(Snapshot(other, 2, order: otherOrder)));
 
+    [Theory]
+    [InlineData(nameof(VerdictKind.Running), 2, 0, 0, 2)]
+    [InlineData(nameof(VerdictKind.Running), 2, -1, 1, 1)]
+    [InlineData(nameof(VerdictKind.Running), 2, 1, 1, 1)]
+    [InlineData(nameof(VerdictKind.Running), 2, 2, 2, 0)]
+    [InlineData(nameof(VerdictKind.Running), 2, 3600, 3600, -3598)]
+    [InlineData(nameof(VerdictKind.Failed), 3600, 60, 60, 3540)]
+    [InlineData(nameof(VerdictKind.NotFound), 1, 60, 60, -59)]
+    [InlineData(nameof(VerdictKind.Finished), 86400, 3600, 3600, 82800)]
+    public void One_that_was_fetched_in_the_future_is_as_old_as_that_is_far(string kind, int lifetime, int ahead, int age, int left)
+    {
+        var snapshot = Snapshot(kind, lifetime).Moved(TimeSpan.FromSeconds(ahead)).Corrected(Now);
+        Assert.Equal((age, left), ((Now - snapshot.FetchedAt).TotalSeconds, (snapshot.FreshUntil - Now).TotalSeconds));
+    }
+
+    [Fact]
+    public void It_moves_with_all_its_times_and_is_the_same_otherwise()
+    {
+        var before = Snapshot(nameof(VerdictKind.Finished), 100, urls: 50, order: 7);
+        var after = before.Moved(TimeSpan.FromSeconds(-10));
+        Assert.Equal((before.FetchedAt.AddSeconds(-10), before.FreshUntil.AddSeconds(-10), before.UrlsExpireAt!.Value.AddSeconds(-10)),
+            (after.FetchedAt, after.FreshUntil, after.UrlsExpireAt!.Value));
+        Assert.Equal((before.Order, before.Kind, before.Identity), (after.Order, after.Kind, after.Identity));
+        Assert.Same(before, before.Moved(TimeSpan.Zero));
+        Assert.Same(before, before.Corrected(Now));
+    }
+
+    [Fact]
+    public void Times_that_no_clock_has_are_no_failure()
+    {
+        var snapshot = Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MaxValue - Now);
+        Assert.False(snapshot.Corrected(Now).IsFresh(Now));
+        Assert.False(Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MinValue - Now).Corrected(Now).IsFresh(Now));
+    }
+
     [Fact]
     public void Anything_is_better_than_nothing() => Assert.True(Snapshot(nameof(VerdictKind.NotFound), 0).Outranks(null));
 

@@ -25,6 +25,36 @@ public sealed class AccountStateTests
         Gen.OneOf(Gen.Double[0, 20_000], Gen.Double[0, 3 * Second]), Gen.Int[0, 2], Gen.Int[0, 9], Gen.Int[0, 20], AnyEnd, AnyWaiting)
         .Select((later, node, fate, ended, end, waiting) => new Step(later, node, fate == 0, ended, end, waiting));
 
+    [Theory]
+    [InlineData(20)]
+    [InlineData(60)]
+    [InlineData(3600)]
+    public void What_lies_ahead_comes_as_soon_as_it_was_to_when_the_clock_is_set_back(int seconds)
+    {
+        var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
+        var state = new AccountState();
+        Assert.Equal(5, state.Exchange(Asking(5), limits, Start).Granted.Count);
+        state.Exchange(Asking(0, new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(3))), limits, Start);
+
+        var now = Start - seconds * Second;
+        var paused = state.Exchange(Asking(1), limits, now);
+        var open = state.Exchange(Asking(5), limits, now + 3 * Second);
+
+        Assert.Equal((UpstreamFault.Paused, now + 3 * Second), (paused.Closed!.Value.Reason, paused.Closed.Value.Until));
+        Assert.Equal(3, open.Granted.Count);
+        Assert.Equal(["one"], state.Nodes.Keys);
+    }
+
+    [Fact]
+    public void What_a_node_hears_late_is_no_step_of_the_clock()
+    {
+        var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
+        var state = new AccountState();
+        state.Exchange(Asking(0, new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(30))), limits, Start);
+        var paused = state.Exchange(Asking(1), limits, Start - 2 * Second);
+        Assert.Equal(Start + 30 * Second, paused.Closed!.Value.Until);
+    }
+
     [Fact]
     public void In_any_window_no_more_is_granted_than_the_burst_and_what_the_window_brings() =>
         Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
@@ -269,4 +299,7 @@ public sealed class AccountStateTests
         new(node, underWay, waiting ?? [], [], ["key"], spentAlone);
 
     private sealed record Step(double Later, int Node, bool Dies, int Ended, CallEnd End, WaitingCalls[] Waiting);
+
+    private static NodeReport Asking(int count, params EndedCall[] ended) =>
+        new("one", 0, count == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "a", count)], ended, ["key"]);
 }
