@@ -10,7 +10,6 @@ using Gateway.Operations;
 using Gateway.Redis;
 using Gateway.Routes;
 using Gateway.Upstream;
-using Microsoft.Extensions.Logging.Console;
 
 namespace Gateway;
 
@@ -35,18 +34,17 @@ internal sealed class Program
         builder.Configuration.AddInMemoryCollection(overrides ?? []);
         // It would make the framework believe every proxy; here they are named.
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
-        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(ServerBounds.Set);
+        builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(ServerThreads.Set);
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ThreadShare.BoundReads)));
-        // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a trace.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        // A slim builder would have lines of its own form, whatever the configuration says.
-        builder.Services.Configure<ConsoleLoggerOptions>(builder.Configuration.GetSection("Logging:Console"));
+        builder.WebHost.ConfigureKestrel(kestrel =>
+            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ThreadShare.BoundReads)));
+        builder.AddLogs();
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<SteadyClock>();
         services.AddSingleton<LiveConfiguration>();
+        services.AddServerBounds();
         services.AddRedis();
         services.AddCallers();
         services.AddEdge();
@@ -63,6 +61,7 @@ internal sealed class Program
         services.AddTelemetry();
 
         var app = builder.Build();
+        app.ObserveLogs();
         RequestPath.Map(app);
         return app;
     }

@@ -16,12 +16,16 @@ namespace Gateway;
 /// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
 /// </summary>
 internal sealed partial class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, GatewayMetrics metrics, SteadyClock clock, ILogger<RequestPath> logger)
+    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies, GatewayMetrics metrics,
+    RefusalLog refusals, SteadyClock clock, ILogger<RequestPath> logger)
 {
     public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
     // What metrics and traces call the route of a request that was not routed.
     private static readonly Endpoint JobEndpoint = new RouteEndpointBuilder(_ => Task.CompletedTask, RoutePatternFactory.Parse(JobRoute), order: 0).Build();
+
+    private static readonly Problem NoRoom =
+        new(ProblemType.NoRoom, "Too many large jobs are under way.") { RetryAfter = LargeBodies.RetryAfter };
 
     public static void Map(WebApplication app)
     {
@@ -39,8 +43,10 @@ internal sealed partial class RequestPath(
         app.UsePoolFor("/admin", "/bff", "/docs", "/openapi");
         app.UseTraces();
         app.UseStatusCodePages(BareStatus.WriteAsync);
+        app.UseMethods();
         app.UseRouting();
         app.UseCors();
+        app.UseRequestBodies();
 
         app.MapGet(JobRoute, (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
         app.MapMethods(JobRoute, [HttpMethods.Head], (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
@@ -66,27 +72,44 @@ internal sealed partial class RequestPath(
     {
         answering = Task.CompletedTask;
         var asked = http.Request;
-        // Pages of other origins are told more.
-        if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(HttpMethods.IsGet(asked.Method) || HttpMethods.IsHead(asked.Method))
-            || asked.Headers.Origin.Count > 0) return false;
+        // A page of another origin gets further headers, and a body is read first.
+        if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(asked.Method is "GET" or "HEAD")
+            || asked.Headers.Origin.Count > 0 || RequestBody.MayBeIn(http)) return false;
+        // What the log line tells is noted only where there is one.
+        var isLogged = logger.IsEnabled(LogLevel.Debug);
+        var started = isLogged ? Stopwatch.GetTimestamp() : 0;
 
         if (callers.FindKey(http) is not { } caller || caller.TeamFor(address.Workflow) is not { } team) return false;
         var key = new JobKey(team.Account, address);
         var now = clock.Now;
         if (jobs.FindFresh(key, now) is not { IsAbsent: false } job
-            || job.Find(ContentNegotiation.Wanted(asked.Headers)) is not { } representation) return false;
+            || job.Find(ContentNegotiation.Wanted(asked.Headers)) is not { } representation
+            || JobAnswer.IsLargeBody(representation)) return false;
         var quotas = caller.QuotasOf(team);
         if (!Admission.TryTake(quotas)) return false;
 
         http.SetEndpoint(JobEndpoint);
         RateLimitFields.Write(http.Response.Headers, quotas);
         var answer = Hit(key, job, representation, now);
-        var writing = answer.WriteAsync(http);
         metrics.LookedUp(Origin.Hit, collapsed: false);
-        metrics.Answered(team.Name, Request.Job, answer.Status);
-        if (logger.IsEnabled(LogLevel.Debug)) Log.Answered(logger, new Request { Address = address, Caller = caller, Team = team }, answer.Status);
-        if (!writing.IsCompletedSuccessfully) answering = writing.AsTask();
+        var writing = answer.WriteAsync(http);
+        var request = isLogged ? new Request { Started = started, Address = address, Caller = caller, Team = team } : null;
+        if (writing.IsCompletedSuccessfully) Ended(http, team.Name, Request.Job, answer, answer.Status, request);
+        else answering = WaitAsync();
         return true;
+
+        async Task WaitAsync()
+        {
+            try
+            {
+                await writing;
+                Ended(http, team.Name, Request.Job, answer, answer.Status, request);
+            }
+            catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+            {
+                // The caller left.
+            }
+        }
     }
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
@@ -95,8 +118,13 @@ internal sealed partial class RequestPath(
         try
         {
             var answer = await DecideAsync(http, workflowId, jobId, request);
+            // A large body is held for as long as its caller takes to read it.
+            var large = answer is JobAnswer { IsLarge: true } job ? job : null;
+            using var writing = large is null ? null
+                : bodies.BeginWriting(new JobKey(request.Team!.Account, request.Address), large.Snapshot);
+            if (large is not null && writing is null) answer = NoRoom;
             await answer.WriteAsync(http);
-            Ended(request, answer.Status, answer);
+            Ended(http, request.TeamName ?? "", request.Operation, answer, answer.Status, request);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -112,7 +140,7 @@ internal sealed partial class RequestPath(
         {
             var problem = await DecideAsync(http, route, request);
             if (problem is not null) await problem.WriteAsync(http);
-            Ended(request, http.Response.StatusCode, problem);
+            Ended(http, request.TeamName ?? "", request.Operation, problem, http.Response.StatusCode, request);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -120,10 +148,21 @@ internal sealed partial class RequestPath(
         }
     }
 
-    private void Ended(Request request, int status, IAnswer? answer)
+    /// <summary>The end of each request that was answered, whichever way it took. A caller who left was not answered.</summary>
+    /// <param name="answer">Null: the upstream's went out.</param>
+    /// <param name="request">Null: it is not logged.</param>
+    private void Ended(HttpContext http, string team, string operation, IAnswer? answer, int status, Request? request)
     {
-        metrics.Answered(request.TeamName ?? "", request.Operation, status);
-        Log.Answered(logger, request, status, (answer as Problem)?.Detail);
+        if (answer is JobAnswer { CallerLeft: true }) return;
+        metrics.Answered(team, operation, status);
+        if (request is null || !logger.IsEnabled(RefusalLog.LevelOf(status))) return;
+        var problem = answer as Problem;
+        if (status >= 400)
+        {
+            var source = request.Caller?.Id ?? Guesses.NetworkOf(http);
+            if (!refusals.IsLine(status, problem?.Type.Slug ?? "", source)) return;
+        }
+        Log.Answered(logger, request, status, problem?.Detail);
     }
 
     private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, Request request)
@@ -235,7 +274,7 @@ internal sealed partial class RequestPath(
     {
         public const string Job = "getJobById";
 
-        public long Started { get; } = Stopwatch.GetTimestamp();
+        public long Started { get; init; } = Stopwatch.GetTimestamp();
 
         /// <summary>Of a job; else <see cref="Route"/> says what is asked for.</summary>
         public JobAddress Address { get; set; }
@@ -276,13 +315,7 @@ internal sealed partial class RequestPath(
     {
         public static void Answered(ILogger logger, Request request, int status, string? detail = null)
         {
-            var level = status switch
-            {
-                < 400 => LogLevel.Debug,
-                < 500 => LogLevel.Information,
-                _ => LogLevel.Warning,
-            };
-            if (!logger.IsEnabled(level)) return;
+            var level = RefusalLog.LevelOf(status);
             var (team, caller, milliseconds, traceId) = (request.TeamName, request.Caller?.Id, Stopwatch.GetElapsedTime(request.Started).TotalMilliseconds, Activity.Current?.TraceId);
             if (request.Route is { } route) Forwarded(logger, level, status, route.Name, request.WorkflowNames, team, caller, detail, milliseconds, traceId);
             else Answered(logger, level, status, request.Address.Workflow, request.Address.Job, team, caller, detail, milliseconds, traceId);

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Gateway.Configuration;
 
 namespace Gateway.Callers;
@@ -30,6 +32,17 @@ internal sealed partial class Guesses(LiveConfiguration configuration, TimeProvi
         var hash = new HashCode();
         hash.AddBytes(network);
         return hash.ToHashCode();
+    }
+
+    /// <summary>The same in words, for log lines: <c>203.0.113.7</c> or <c>2001:db8:1:2::/64</c>; empty: not known.</summary>
+    public static string NetworkOf(HttpContext http)
+    {
+        if (http.Connection.RemoteIpAddress is not { } address) return "";
+        if (address.IsIPv4MappedToIPv6) return address.MapToIPv4().ToString();
+        if (address.AddressFamily != AddressFamily.InterNetworkV6) return address.ToString();
+        var bytes = address.GetAddressBytes();
+        bytes.AsSpan(8).Clear();
+        return $"{new IPAddress(bytes)}/64";
     }
 
     /// <summary>Whether a key may be used from there now.</summary>

@@ -45,6 +45,8 @@ internal sealed class GatewayOptions
 
     public ContractOptions Contract { get; set; } = new();
 
+    public ServerOptions Server { get; set; } = new();
+
     public ManagementOptions Management { get; set; } = new();
 
     /// <summary>Adds a line for each value that is out of range or contradicts another.</summary>
@@ -54,6 +56,7 @@ internal sealed class GatewayOptions
         Upstream.Check(mistakes, accountsInUse: Teams.Values.Select(team => team.Account));
         ForwardedRouteOptions.Check(mistakes, Routes);
         Jobs.Check(mistakes);
+        Server.Check(mistakes);
         Management.Check(mistakes);
         Contract.Check(mistakes);
         Authentication.Check(mistakes);

@@ -41,7 +41,7 @@ internal static class ContractDocument
                 Processing jobs, cached. Callers authenticate with a gateway key, a token or a session, and need no other.
 
                 Every error has a body of `application/problem+json`, but for two that the server gives before it looks at a
-                request: 414, where the request line is over 8 KiB, and 431, where the headers are over 16 KiB or more than 64.
+                request: 414, where the request line is over 8 KiB, and 431, where the headers are over 32 KiB or more than 100.
                 """,
         });
         options.SupportNonNullableReferenceTypes();

@@ -14,6 +14,7 @@ internal static class ContractResponses
         ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired, ProblemType.PurgeIncomplete,
         ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.TooManyLogins,
         ProblemType.InvalidLogoutToken,
+        ProblemType.NotImplemented, ProblemType.ContentTooLarge,
     ];
 
     private static readonly Dictionary<string, string> Descriptions = new()

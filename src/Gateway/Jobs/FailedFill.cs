@@ -12,6 +12,10 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     public static readonly FailedFill TooLate = new(
         new Verdict(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"), UpstreamAnswer.Failed(UpstreamFault.TimedOut), TimeSpan.Zero);
 
+    /// <summary>Where memory gave out.</summary>
+    public static readonly FailedFill NoRoom = new(new Verdict(VerdictKind.NoRoom, TimeSpan.Zero, "no-room"),
+        UpstreamAnswer.Failed(UpstreamFault.NoRoom, retryAfter: LargeBodies.RetryAfter), TimeSpan.Zero);
+
     /// <summary>
     /// Of a fill that a defect of the gateway broke off. The next one may begin after the usual back-off.
     /// </summary>

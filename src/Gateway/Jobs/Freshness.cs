@@ -55,6 +55,9 @@ internal enum VerdictKind
 
     /// <summary>A defect of the gateway broke off the fetch; it says nothing of the upstream.</summary>
     GatewayFailed = 15,
+
+    /// <summary>This node had no memory for the body.</summary>
+    NoRoom = 17,
 }
 
 /// <summary>What an upstream answer means, and how long it may live.</summary>
@@ -109,6 +112,7 @@ internal static class Freshness
             UpstreamFault.CutShort when answer.Status is not (200 or 202) => ByStatus(answer.Status, options),
             UpstreamFault.CutShort => Invalid("cut-short"),
             UpstreamFault.TooLarge => Invalid("too-large"),
+            UpstreamFault.NoRoom => new(VerdictKind.NoRoom, TimeSpan.Zero, "no-room"),
             UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
             UpstreamFault.Encoded => Invalid("content-coding"),
             UpstreamFault.JobRefused => new(VerdictKind.Forbidden, TimeSpan.Zero, answer.Status == 401 ? "upstream-401" : ""),

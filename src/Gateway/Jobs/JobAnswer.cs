@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Pipelines;
 using Gateway.Operations;
 using Microsoft.Extensions.Primitives;
 
@@ -18,6 +19,16 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
     public TimeSpan? NextPoll { get; init; }
 
     public int Status { get; private set; } = StatusCodes.Status200OK;
+
+    public JobSnapshot Snapshot => snapshot;
+
+    /// <summary>Whether its body is written in pieces, and so held for as long as its caller takes to read it.</summary>
+    public bool IsLarge => IsLargeBody(representation);
+
+    /// <summary>Whether the caller's connection or stream was found closed before the whole body was handed over.</summary>
+    public bool CallerLeft { get; private set; }
+
+    public static bool IsLargeBody(Representation representation) => representation.Body.Length > Piece;
 
     public ValueTask WriteAsync(HttpContext http)
     {
@@ -44,28 +55,37 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
         headers.ContentType = Json;
         headers.ContentLength = representation.Body.Length;
         if (representation.ContentEncoding is { } coding) headers.ContentEncoding = coding;
-        return HttpMethods.IsHead(http.Request.Method) ? default : WriteAsync(http, representation.Body);
+        return http.Request.Method == "HEAD" ? default : WriteAsync(http, representation.Body);
     }
 
-    private static ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
+    private ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
     {
         if (body.Length > Piece) return WritePiecesAsync(http, body);
         // A token would be made for this request alone; what is left to write is less than the server holds for a connection.
         var writing = http.Response.BodyWriter.WriteAsync(body);
-        return writing.IsCompletedSuccessfully ? default : new(writing.AsTask());
+        if (!writing.IsCompletedSuccessfully) return WaitAsync(http, writing);
+        CallerLeft = writing.Result.IsCompleted;
+        return default;
+    }
+
+    private async ValueTask WaitAsync(HttpContext http, ValueTask<FlushResult> writing)
+    {
+        // A connection that ends meanwhile may end the wait without saying so.
+        CallerLeft = (await writing).IsCompleted || (await http.Response.BodyWriter.FlushAsync()).IsCompleted
+            || http.RequestAborted.IsCancellationRequested;
     }
 
     // So that a large body takes no more of the server's buffers than a slow client's connection does, and no more of a
     // thread's time at once than a small one.
-    private static async ValueTask WritePiecesAsync(HttpContext http, ReadOnlyMemory<byte> body)
+    private async ValueTask WritePiecesAsync(HttpContext http, ReadOnlyMemory<byte> body)
     {
         var writer = http.Response.BodyWriter;
-        for (var piece = 1; body.Length > Piece; piece++, body = body[Piece..])
+        for (var piece = 1; body.Length > Piece && !CallerLeft; piece++, body = body[Piece..])
         {
-            await writer.WriteAsync(body[..Piece], http.RequestAborted);
+            CallerLeft = (await writer.WriteAsync(body[..Piece], http.RequestAborted)).IsCompleted;
             if (piece % PiecesAtOnce == 0) await Task.Yield();
         }
-        await writer.WriteAsync(body, http.RequestAborted);
+        if (!CallerLeft) CallerLeft = (await writer.WriteAsync(body, http.RequestAborted)).IsCompleted;
     }
 
     private static string Seconds(TimeSpan time) =>

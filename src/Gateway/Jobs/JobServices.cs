@@ -8,6 +8,7 @@ internal static class JobServices
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();
         services.AddSingleton<JobMemory>();
+        services.AddSingleton<LargeBodies>();
         services.AddSingleton<Pacing>();
         services.AddSingleton<PurgeMarks>();
         services.AddSingleton<FetchOrder>();

@@ -13,6 +13,9 @@ internal sealed class JobSnapshot
     // its last hit; of each body the array's head, the object and its validator; and of what was made of it the task.
     private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfMaking = 150;
 
+    // How long an encoding waits for memory.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
+
     private JobTimes? _times;
     // Ticks, UTC; 0 for none. Every cached job has these.
     private readonly long _firstSeenAt, _askAgainAt;
@@ -93,12 +96,15 @@ internal sealed class JobSnapshot
     }
 
     /// <summary>The same; what has yet to be made is made, once for all who wait for it, and on no caller's time.</summary>
-    public async Task<Representation> EncodeAsync(ContentCoding[] wanted)
+    /// <param name="room">Where the memory for it comes from; null: there is enough.</param>
+    /// <exception cref="OutOfMemoryException">There was none in time.</exception>
+    public async Task<Representation> EncodeAsync(ContentCoding[] wanted, ByteBudget? room = null)
     {
         foreach (var coding in wanted)
         {
             if (coding == ContentCoding.Identity) break;
-            if (await (coding == ContentCoding.Brotli ? Make(ref _brotli, coding) : Make(ref _gzip, coding)) is { } encoded) return encoded;
+            var making = coding == ContentCoding.Brotli ? Make(ref _brotli, coding, room) : Make(ref _gzip, coding, room);
+            if (await making is { } encoded) return encoded;
         }
         return Identity;
     }
@@ -133,15 +139,27 @@ internal sealed class JobSnapshot
 
     private static DateTimeOffset? Add(DateTimeOffset? time, TimeSpan by) => time is { } some ? SteadyClock.Add(some, by) : null;
 
-    private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding)
+    private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding, ByteBudget? room)
     {
         // What failed, for want of memory say, is tried again.
         var before = Volatile.Read(ref slot);
         if (before is { IsFaulted: false }) return before;
-        var making = new Task<Representation?>(() => Identity.Encoded(coding, thorough: Kind == VerdictKind.Finished));
+        var begin = new Task<Task<Representation?>>(() => EncodeAsync(coding, room));
+        var making = begin.Unwrap();
         if (Interlocked.CompareExchange(ref slot, making, before) is { } already && already != before) return already;
-        making.Start(TaskScheduler.Default);
+        begin.Start(TaskScheduler.Default);
         return making;
+    }
+
+    private async Task<Representation?> EncodeAsync(ContentCoding coding, ByteBudget? room)
+    {
+        using var share = room?.NewShare();
+        var length = Identity.Body.Length;
+        if (share is not null && length > ByteBudget.SmallBody && !await share.GrowToAsync(2L * length, LongestWait))
+        {
+            throw new InsufficientMemoryException();
+        }
+        return Identity.Encoded(coding, thorough: Kind == VerdictKind.Finished);
     }
 
     /// <summary>

@@ -9,8 +9,8 @@ namespace Gateway.Jobs;
 /// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
 internal sealed partial class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
-    AccountGates gates, FetchOrder order, DriftWatch drift, LiveConfiguration configuration, GatewayMetrics metrics,
-    TimeProvider clock, SteadyClock steady, ILogger<JobSource> logger)
+    AccountGates gates, FetchOrder order, LargeBodies bodies, DriftWatch drift, LiveConfiguration configuration,
+    GatewayMetrics metrics, TimeProvider clock, SteadyClock steady, ILogger<JobSource> logger)
 {
     // How much longer than an upstream call a turn lasts, for what is to be done with its answer.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -42,13 +42,23 @@ internal sealed partial class JobSource(
         return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
     }
 
-    /// <summary>A snapshot's body in the coding that is wanted; what has yet to be made is kept in memory beside it.</summary>
+    /// <summary>
+    /// A snapshot's body in the coding that is wanted; what has yet to be made is kept in memory beside it. Where there is no
+    /// memory to make it, the body as it came.
+    /// </summary>
     public async ValueTask<Representation> RepresentAsync(JobKey key, JobSnapshot snapshot, ContentCoding[] wanted)
     {
         if (snapshot.Find(wanted) is { } found) return found;
-        var made = await snapshot.EncodeAsync(wanted);
-        await memory.WeighAsync(key, snapshot);
-        return made;
+        try
+        {
+            var made = await snapshot.EncodeAsync(wanted, bodies.Making);
+            await memory.WeighAsync(key, snapshot);
+            return made;
+        }
+        catch (OutOfMemoryException)
+        {
+            return snapshot.Identity;
+        }
     }
 
     private async Task<Lookup> WaitShortlyAsync(JobKey key, Task<Lookup> fill, FailedFill lastFailure)
@@ -59,7 +69,15 @@ internal sealed partial class JobSource(
 
     private async Task<Lookup> RunFillAsync(JobKey key, string team)
     {
-        var lookup = await FindOrFetchAsync(key, team);
+        Lookup lookup;
+        try
+        {
+            lookup = await FindOrFetchAsync(key, team);
+        }
+        catch (OutOfMemoryException)
+        {
+            return Fail(FailedFill.NoRoom, cache.FindInMemory(key));
+        }
         if (lookup is { Origin: not Origin.Stale, Snapshot: not null }) memory.ForgetFailure(key);
         return lookup;
     }
@@ -138,7 +156,8 @@ internal sealed partial class JobSource(
         JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
-        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { IsAbsent: false });
+        using var share = bodies.Making.NewShare();
+        var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { IsAbsent: false }, share);
         var options = configuration.Current.Jobs;
         // What the upstream dates is about the calendar; how long an answer has been kept is not.
         var now = clock.GetUtcNow();

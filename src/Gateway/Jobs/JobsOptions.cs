@@ -63,6 +63,12 @@ internal sealed class JobsOptions
     /// <summary>Memory for cached jobs on one node, in stored bytes. Default 256 MiB; 1 MiB to 1 TiB.</summary>
     public long MemoryBytes { get; set; } = 256L * 1024 * 1024;
 
+    /// <summary>
+    /// Memory for large jobs that are being fetched or encoded on one node, three times their bytes counted, and as much again
+    /// for those that are being written and that the cache has no longer. Default 128 MiB; 1 MiB to 1 TiB.
+    /// </summary>
+    public long BytesUnderWay { get; set; } = 128L * 1024 * 1024;
+
     /// <summary>Whether a body must name the job that was asked for. Default true.</summary>
     public bool VerifyIds { get; set; } = true;
 
@@ -86,6 +92,7 @@ internal sealed class JobsOptions
         mistakes.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
         mistakes.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
         mistakes.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);
+        mistakes.Range("Jobs:BytesUnderWay", BytesUnderWay, 1024 * 1024, 1L << 40);
         foreach (var status in Words(FinishedStatuses, DefaultFinished).Where(IsFailed))
         {
             mistakes.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",

@@ -60,6 +60,13 @@ internal sealed class GatewayMetrics
     public void ObserveMemory(Func<long> bytes) =>
         _meter.CreateObservableGauge("gateway.cache.memory", bytes, "By", "Cached jobs in this node's memory");
 
+    public void ObserveDroppedLines(Func<long> lines) =>
+        _meter.CreateObservableCounter("gateway.log.dropped", lines, "{line}",
+            "Log lines that were dropped, because standard output was not read fast enough");
+
+    public void ObserveConnections(Func<long> refused) => _meter.CreateObservableCounter(
+        "gateway.connections.refused", refused, "{connection}", "Connections that were closed, because there were as many as may be");
+
     public void Answered(string team, string operation, int status) =>
         _requests.GetOrAdd((team, operation, status), _ => new Tally()).Increment();
 

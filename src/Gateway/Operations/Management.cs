@@ -23,6 +23,7 @@ internal static class Management
         app.MapWhen(http => http.Connection.LocalPort == port && !http.Request.Path.StartsWithSegments("/admin"), branch =>
         {
             branch.UsePoolFor("/metrics");
+            branch.UseMethods();
             branch.UseOpenTelemetryPrometheusScrapingEndpoint();
             branch.UseHealthChecks("/health/live", Health.Live);
             branch.UseHealthChecks("/health/ready", Health.Ready);

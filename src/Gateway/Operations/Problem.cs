@@ -60,6 +60,7 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
             VerdictKind.Invalid => (ProblemType.UpstreamInvalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
             VerdictKind.Busy => (ProblemType.UpstreamBusy, "The upstream answered 429 to the gateway."),
             VerdictKind.OverBudget => (ProblemType.UpstreamBudgetExhausted, "What the gateway may ask of the upstream is used up for now."),
+            VerdictKind.NoRoom => (ProblemType.NoRoom, "Too many large jobs are under way."),
             VerdictKind.Unavailable => (ProblemType.UpstreamUnavailable, $"The upstream is unavailable ({verdict.Detail})."),
             VerdictKind.TimedOut => (ProblemType.UpstreamTimeout, $"The upstream did not answer in time ({verdict.Detail})."),
             VerdictKind.GatewayFailed =>

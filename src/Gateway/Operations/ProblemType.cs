@@ -47,6 +47,10 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         "There is nothing here", "Check the path against the contract at /docs.");
     public static readonly ProblemType MethodNotAllowed = new("method-not-allowed", 405,
         "Method not allowed", "Use a method that the Allow header lists.");
+    public static readonly ProblemType NotImplemented = new("not-implemented", 501,
+        "The method is not known", "Use a method that the contract names, in upper case.");
+    public static readonly ProblemType ContentTooLarge = new("content-too-large", 413,
+        "The request's body is too large", "Send no body, or a small one: it has no meaning here.");
     public static readonly ProblemType QuotaExceeded = new("quota-exceeded", 429,
         "Your team's quota is used up", "Wait for the seconds in Retry-After.",
         "https://iana.org/assignments/http-problem-types#quota-exceeded");
@@ -54,6 +58,8 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         "Not an operator's key", "Use a key of Operators:ApiKeys.");
     public static readonly ProblemType PurgeIncomplete = new("purge-incomplete", 503,
         "The purge is not complete", "Repeat it when Redis is back; a purge may be repeated at any time.");
+    public static readonly ProblemType NoRoom = new("no-room", 503,
+        "The gateway has no memory for one more large job just now", "Wait for the seconds in Retry-After.");
     public static readonly ProblemType InternalError = new("internal-error", 500,
         "The gateway failed", "Try again later; tell the gateway's operators the traceId.");
 
@@ -90,8 +96,10 @@ internal sealed record ProblemType(string Slug, int Status, string Title, string
         InvalidIdentifier, AmbiguousCredentials, MalformedCredential, BadRequest, Unauthenticated, TooManyAttempts,
         TooManyLogins,
         WorkflowForbidden, RouteForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable, InvalidReturnUrl, LoginFailed,
-        InvalidLogoutToken, NotFound, MethodNotAllowed, QuotaExceeded, OperatorRequired, PurgeIncomplete, InternalError, UpstreamBadRequest, UpstreamForbidden,
-        JobNotFound, UpstreamNotFound, UpstreamGone, UpstreamLegal, UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed, UpstreamBusy,
+        InvalidLogoutToken, NotFound, MethodNotAllowed, NotImplemented, ContentTooLarge, QuotaExceeded,
+        OperatorRequired, PurgeIncomplete, NoRoom, InternalError, UpstreamBadRequest, UpstreamForbidden,
+        JobNotFound, UpstreamNotFound, UpstreamGone, UpstreamLegal, UpstreamInvalid, UpstreamCredentialRefused, UpstreamFailed,
+        UpstreamBusy,
         UpstreamBudgetExhausted, UpstreamUnavailable, UpstreamTimeout,
     ];
 

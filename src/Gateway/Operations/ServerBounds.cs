@@ -1,17 +1,30 @@
+using Gateway.Configuration;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Gateway.Operations;
 
-/// <summary>What the server refuses by itself: 414 for a long URL, 431 for large headers.</summary>
+/// <summary>
+/// What the server refuses by itself: 414 for a long URL, 431 for large headers, and connections beyond their limit.
+/// </summary>
 internal static class ServerBounds
 {
-    public static void Set(KestrelServerOptions kestrel)
+    public static void AddServerBounds(this IServiceCollection services)
+    {
+        services.AddSingleton<Connections>();
+        services.AddOptions<KestrelServerOptions>().Configure<LiveConfiguration, Connections>(
+            (kestrel, configuration, connections) => Set(kestrel, configuration.Current.Server, connections));
+    }
+
+    private static void Set(KestrelServerOptions kestrel, ServerOptions options, Connections connections)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxRequestLineSize = 8 * 1024;
-        kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
-        kestrel.Limits.MaxRequestHeaderCount = 64;
-        // Nothing here reads a body.
-        kestrel.Limits.MaxRequestBodySize = 0;
+        var limits = kestrel.Limits;
+        limits.MaxRequestLineSize = options.MaxRequestLineBytes;
+        limits.MaxRequestHeaderCount = options.MaxRequestHeaderCount;
+        limits.MaxRequestHeadersTotalSize = options.MaxRequestHeadersBytes;
+        // Of HTTP/2 and HTTP/3 there is a limit for each field besides; one field may be all there is, as over HTTP/1.1.
+        limits.Http2.MaxRequestHeaderFieldSize = options.MaxRequestHeadersBytes;
+        limits.MaxRequestBodySize = RequestBody.LargestDropped;
+        kestrel.ConfigureEndpointDefaults(listener => listener.Use(connections.Bound));
     }
 }

@@ -33,6 +33,8 @@ internal sealed partial class RouteForwarder(
             answer = await calls.MakeAsync(call, (credential, judge) => SendAsync(http, route, credential, judge));
         }
         if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
+        // A caller who left made nothing fail, and gets no answer.
+        if (answer.Fault == UpstreamFault.CallerGone) http.RequestAborted.ThrowIfCancellationRequested();
         if (answer.Fault is not (UpstreamFault.None or UpstreamFault.JobRefused)) Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
         if (http.Response.HasStarted) return null;
 

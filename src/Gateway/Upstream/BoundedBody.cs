@@ -6,6 +6,9 @@ namespace Gateway.Upstream;
 
 internal static class BoundedBody
 {
+    // What is made of a body while it is looked at, beside itself: its bytes without escapes, and those decoded.
+    private const int Copies = 3;
+
     // More than two codings on top of each other are nobody's mistake.
     private const int MaxCodings = 2;
 
@@ -13,12 +16,14 @@ internal static class BoundedBody
     /// Reads a whole body, and decodes it where it came in a content coding (RFC 9110, section 8.4): gzip, deflate or
     /// br. Both the bytes that came and the decoded ones are bounded.
     /// </summary>
+    /// <param name="share">What it may take of memory; null: as much as it needs, for it is small.</param>
     /// <returns>Null with the fault: it is too large, or its coding is unknown or broken.</returns>
+    /// <exception cref="InsufficientMemoryException">There was no room for it in time.</exception>
     /// <exception cref="IOException">The connection ended within the body, or it is longer than it says.</exception>
     public static async ValueTask<(byte[]? Body, UpstreamFault Fault)> ReadDecodedAsync(
-        HttpContent content, int limit, CancellationToken cancellation)
+        HttpContent content, int limit, ByteBudget.Share? share, CancellationToken cancellation)
     {
-        var body = await ReadAsync(content, limit, cancellation);
+        var body = await ReadAsync(content, limit, share, cancellation);
         if (body is null) return (null, UpstreamFault.TooLarge);
         // Without the header there is nothing to decode, and no list to make.
         if (!content.Headers.Contains("Content-Encoding")) return (body, UpstreamFault.None);
@@ -33,7 +38,7 @@ internal static class BoundedBody
             {
                 using var decoding = Decoding(coding, body);
                 if (decoding is null) return (null, UpstreamFault.Encoded);
-                body = await ReadToEndAsync(decoding, limit, cancellation);
+                body = await ReadToEndAsync(decoding, limit, share, cancellation);
             }
             catch (Exception e) when (e is InvalidDataException or InvalidOperationException or IOException)
             {
@@ -59,22 +64,36 @@ internal static class BoundedBody
     private static bool IsCoding(string coding, string name) => coding.Equals(name, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Reads a whole body into an array of its exact length.</summary>
+    /// <param name="share">What it may take of memory; null: as much as it needs, for it is small.</param>
     /// <returns>Null: it is longer than <paramref name="limit"/> bytes; no more than that is read.</returns>
+    /// <exception cref="InsufficientMemoryException">There was no room for it in time.</exception>
     /// <exception cref="IOException">The connection ended within the body, or it is longer than it says.</exception>
-    public static ValueTask<byte[]?> ReadAsync(HttpContent content, int limit, CancellationToken cancellation) =>
-        content.Headers.ContentLength is not { } length ? ReadToEndAsync(content.ReadAsStream(cancellation), limit, cancellation)
+    public static ValueTask<byte[]?> ReadAsync(
+        HttpContent content, int limit, ByteBudget.Share? share, CancellationToken cancellation) =>
+        content.Headers.ContentLength is not { } length
+            ? ReadToEndAsync(content.ReadAsStream(cancellation), limit, share, cancellation)
         : length > limit ? default
-        : ReadAsync(content.ReadAsStream(cancellation), GC.AllocateUninitializedArray<byte>((int)length), cancellation);
+        : ReadAsync(content.ReadAsStream(cancellation), (int)length, share, cancellation);
 
-    private static async ValueTask<byte[]?> ReadAsync(Stream stream, byte[] body, CancellationToken cancellation)
+    private static async ValueTask<byte[]?> ReadAsync(
+        Stream stream, int length, ByteBudget.Share? share, CancellationToken cancellation)
     {
+        await MakeRoomAsync(length, share, cancellation);
+        var body = GC.AllocateUninitializedArray<byte>(length);
         await stream.ReadExactlyAsync(body, cancellation);
         // Over HTTP/2 the end comes by itself, and a stream that is left before it is reset.
         if (await stream.ReadAsync(new byte[1], cancellation) > 0) throw new IOException("The body is longer than it says.");
         return body;
     }
 
-    private static async ValueTask<byte[]?> ReadToEndAsync(Stream stream, int limit, CancellationToken cancellation)
+    private static async ValueTask MakeRoomAsync(int length, ByteBudget.Share? share, CancellationToken cancellation)
+    {
+        if (length <= ByteBudget.SmallBody || share is null) return;
+        if (!await share.GrowToAsync((long)Copies * length, cancellation)) throw new InsufficientMemoryException();
+    }
+
+    private static async ValueTask<byte[]?> ReadToEndAsync(
+        Stream stream, int limit, ByteBudget.Share? share, CancellationToken cancellation)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
@@ -82,9 +101,15 @@ internal static class BoundedBody
             for (var length = 0; ;)
             {
                 var read = await stream.ReadAsync(buffer.AsMemory(length), cancellation);
-                if (read == 0) return buffer.AsSpan(0, length).ToArray();
+                if (read == 0)
+                {
+                    share?.ShrinkTo((long)Copies * length);
+                    return buffer.AsSpan(0, length).ToArray();
+                }
                 length += read;
                 if (length > limit) return null;
+                // How long it is going to be is not known.
+                if (length > ByteBudget.SmallBody) await MakeRoomAsync(limit, share, cancellation);
                 if (length == buffer.Length) buffer = Grow(buffer);
             }
         }

@@ -58,6 +58,9 @@ internal enum UpstreamFault
 
     /// <summary>The header fields of the answer are larger than 32 KiB.</summary>
     HeaderTooLarge,
+
+    /// <summary>This node had no memory for the body in time.</summary>
+    NoRoom,
 }
 
 /// <summary>What the upstream said to one fetch.</summary>

@@ -22,7 +22,8 @@ internal sealed class UpstreamClient(
     /// </summary>
     /// <param name="team">Whose turn it takes.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
-    public async Task<UpstreamAnswer> GetJobAsync(JobKey key, string team, bool isRefresh)
+    /// <param name="share">What its body takes of memory, until it is disposed of.</param>
+    public async Task<UpstreamAnswer> GetJobAsync(JobKey key, string team, bool isRefresh, ByteBudget.Share share)
     {
         using var deadline = new CancellationTokenSource(configuration.Current.Upstream.Timeout, clock);
         var call = calls.Begin(key.Account, key.Address, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead);
@@ -41,10 +42,10 @@ internal sealed class UpstreamClient(
         }
 
         Task<UpstreamAnswer> MakeAsync(CancellationToken cancellation) =>
-            calls.MakeAsync(call, (credential, _) => SendAsync(key.Address, credential, cancellation));
+            calls.MakeAsync(call, (credential, _) => SendAsync(key.Address, credential, share, cancellation));
     }
 
-    private async Task<UpstreamAnswer> SendAsync(JobAddress job, Credential credential, CancellationToken deadline)
+    private async Task<UpstreamAnswer> SendAsync(JobAddress job, Credential credential, ByteBudget.Share share, CancellationToken deadline)
     {
         var options = configuration.Current;
         using var request = RequestFor(options.Upstream.BaseAddress, job, credential);
@@ -54,8 +55,12 @@ internal sealed class UpstreamClient(
             using var response = await _client.SendAsync(request, deadline);
             status = (int)response.StatusCode;
             return status is 200 or 202
-                ? await ReadAsync(response, credential, options.Jobs.MaxBodyBytes, deadline)
+                ? await ReadAsync(response, credential, options.Jobs.MaxBodyBytes, share, deadline)
                 : await UpstreamErrors.ReadAsync(response, credential, clock, deadline);
+        }
+        catch (OutOfMemoryException)
+        {
+            return UpstreamAnswer.Failed(UpstreamFault.NoRoom, status, LargeBodies.RetryAfter);
         }
         catch (OperationCanceledException)
         {
@@ -82,10 +87,11 @@ internal sealed class UpstreamClient(
     }
 
     private async Task<UpstreamAnswer> ReadAsync(
-        HttpResponseMessage response, Credential credential, int maxBytes, CancellationToken cancellation)
+        HttpResponseMessage response, Credential credential, int maxBytes, ByteBudget.Share share,
+        CancellationToken cancellation)
     {
         var status = (int)response.StatusCode;
-        var (body, fault) = await BoundedBody.ReadDecodedAsync(response.Content, maxBytes, cancellation);
+        var (body, fault) = await BoundedBody.ReadDecodedAsync(response.Content, maxBytes, share, cancellation);
         if (body is null) return UpstreamAnswer.Failed(fault, status);
         await ServerThreads.LeaveAsync(body.Length);
         return credential.IsIn(body)

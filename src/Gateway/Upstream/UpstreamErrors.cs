@@ -28,7 +28,7 @@ internal static class UpstreamErrors
     {
         try
         {
-            var (body, _) = await BoundedBody.ReadDecodedAsync(content, MaxErrorBytes, cancellation);
+            var (body, _) = await BoundedBody.ReadDecodedAsync(content, MaxErrorBytes, share: null, cancellation);
             using var envelope = JsonDocument.Parse(body);
             return envelope.RootElement.ValueKind == JsonValueKind.Object
                 && envelope.RootElement.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object

@@ -16,7 +16,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
 
-    public ChildProcess(string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null)
+    /// <param name="readsOutput">False: what it prints stays in the pipe until <see cref="ReadOutput"/> is called.</param>
+    public ChildProcess(
+        string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, bool readsOutput = true)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -29,9 +31,11 @@ internal sealed class ChildProcess : IAsyncDisposable
         _process.OutputDataReceived += Keep;
         _process.ErrorDataReceived += Keep;
         _process.Start();
-        _process.BeginOutputReadLine();
+        if (readsOutput) ReadOutput();
         _process.BeginErrorReadLine();
     }
+
+    public int Id => _process.Id;
 
     public string Output => string.Join('\n', _output);
 
@@ -54,6 +58,9 @@ internal sealed class ChildProcess : IAsyncDisposable
             }
         }
     }
+
+    /// <summary>Reads what it prints from now on.</summary>
+    public void ReadOutput() => _process.BeginOutputReadLine();
 
     /// <summary>Runs a program to its end.</summary>
     public static async Task<(int Exit, string Output)> RunAsync(

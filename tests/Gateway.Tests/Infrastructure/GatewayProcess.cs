@@ -15,9 +15,20 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public string Output => _process.Output;
 
+    /// <summary>Its id, of the operating system.</summary>
+    public int Id => _process.Id;
+
+    /// <summary>Reads what it prints from now on.</summary>
+    public void ReadOutput() => _process.ReadOutput();
+
     /// <summary>Starts it, and waits until it answers.</summary>
-    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment) =>
-        StartAsync(environment, new Uri($"http://127.0.0.1:{ChildProcess.FreePort()}/"), new SocketsHttpHandler());
+    /// <param name="readsOutput">False: nobody reads its standard output until <see cref="ReadOutput"/> is called.</param>
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, bool readsOutput = true) =>
+        StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), readsOutput: readsOutput);
+
+    /// <summary>Starts it with as few file handles as a shell's <c>ulimit -n</c> says.</summary>
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, int handles) =>
+        StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), handles);
 
     /// <summary>Starts it with https.</summary>
     /// <param name="port">Where; another, if none is given.</param>
@@ -27,11 +38,21 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return StartAsync(environment, new Uri($"https://localhost:{port ?? ChildProcess.FreePort()}/"), https.Handler());
     }
 
-    private static async Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler)
+    private static Uri FreeAddress() => new($"http://127.0.0.1:{ChildProcess.FreePort()}/");
+
+    private static async Task<GatewayProcess> StartAsync(
+        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, int handles = 0, bool readsOutput = true)
     {
         environment["ASPNETCORE_URLS"] = address.ToString();
-        var process = new ChildProcess("dotnet", [Executable], environment);
-        using var client = new HttpClient(handler) { BaseAddress = address };
+        var process = handles == 0 ? new ChildProcess("dotnet", [Executable], environment, readsOutput)
+            : new ChildProcess("sh", ["-c", $"ulimit -n {handles} && exec dotnet '{Executable}'"], environment);
+        var isHttp2 = environment.GetValueOrDefault("Kestrel__EndpointDefaults__Protocols") == "Http2";
+        using var client = new HttpClient(handler)
+        {
+            BaseAddress = address,
+            DefaultRequestVersion = isHttp2 ? HttpVersion.Version20 : HttpVersion.Version11,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         await process.UntilAsync(async () => await StatusOf(client, "health/live") == HttpStatusCode.OK);
         return new GatewayProcess(process, address);
     }

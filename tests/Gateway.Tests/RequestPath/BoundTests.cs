@@ -66,7 +66,7 @@ public sealed class BoundTests
     {
         await using var world = await World.StartAsync();
         var url = await RawAsync(world, $"GET /v0/workflows/w/jobs/{new string('a', 9000)} HTTP/1.1\r\nHost: x\r\n\r\n");
-        var header = await RawAsync(world, $"GET /v0/workflows/w/jobs/a HTTP/1.1\r\nHost: x\r\nX-Api-Key: {new string('k', 20000)}\r\n\r\n");
+        var header = await RawAsync(world, $"GET /v0/workflows/w/jobs/a HTTP/1.1\r\nHost: x\r\nX-Api-Key: {new string('k', 40000)}\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 414 ", url, StringComparison.Ordinal);
         Assert.StartsWith("HTTP/1.1 431 ", header, StringComparison.Ordinal);
     }

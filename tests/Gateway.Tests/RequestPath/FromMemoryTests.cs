@@ -75,6 +75,63 @@ public sealed class FromMemoryTests
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => durations.Routes.Contains(global::Gateway.RequestPath.JobRoute), "it is measured");
     }
 
+    /// <summary>A caller who does not read: both ways wait for it, say how long, and count it only if it stays.</summary>
+    [Theory]
+    [InlineData("/v0/workflows/survey-1/jobs/", true)]
+    [InlineData("/v0/workflows/survey-1/jobs/", false)]
+    [InlineData("/V0/Workflows/survey-1/Jobs/", true)]
+    [InlineData("/V0/Workflows/survey-1/Jobs/", false)]
+    public async Task Both_ways_wait_for_a_slow_caller_and_count_the_same(string path, bool stays)
+    {
+        const int Requests = 400;
+        const string Job = "finished-1.size-50";
+        var bound = TimeSpan.FromSeconds(60);
+        await using var world = await World.StartAsync([.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
+        using var kept = await world.GetAsync(Job);
+        using var counts = new Counts(world.Gateway);
+        var (hits, answered) = (counts.Hits, counts.Answered);
+        using (var connection = await RawConnection.OpenAsync(world.Gateway.Address, receiveBuffer: 4096))
+        {
+            var request = $"GET {path}{Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n";
+            var sending = connection.SendAsync(string.Concat(Enumerable.Repeat(request, Requests)));
+            // Once no buffer takes any more, one hit is neither answered nor given up.
+            var before = -1L;
+            await Purging.WithinAsync(bound, async () =>
+            {
+                await Task.Delay(500, World.Cancellation);
+                var isStill = counts.Hits == before;
+                before = counts.Hits;
+                return isStill;
+            }, "the connection is full");
+            Assert.InRange(counts.Hits - hits, 1, Requests - 1);
+            Assert.Equal(1, counts.Hits - hits - (counts.Answered - answered));
+            if (stays)
+            {
+                for (var i = 0; i < Requests; i++)
+                {
+                    Assert.Equal(200, (await connection.ReadAsync().WaitAsync(bound, World.Cancellation))!.Status);
+                }
+            }
+            await sending;
+        }
+
+        var left = stays ? 0 : 1;
+        var lines = 1L;
+        await Purging.WithinAsync(bound, () =>
+        {
+            lines = world.Gateway.Log.All.LongCount(
+                line => line.Contains($"200 for job survey-1/{Job}, team mapping", StringComparison.Ordinal));
+            return lines == counts.Answered && (!stays || counts.Answered - answered == Requests);
+        }, "each answered request is a line");
+        Assert.Equal(left, counts.Hits - hits - (counts.Answered - answered));
+        if (!stays) return;
+        Assert.Contains(world.Gateway.Log.All, line => Milliseconds(line) >= 500);
+    }
+
+    private static double Milliseconds(string line) =>
+        System.Text.RegularExpressions.Regex.Match(line, @"200 for job .* in ([0-9.]+) ms") is { Success: true } match
+            ? double.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) : 0;
+
     private static async Task<string> ToldAsync(World world, string method, string path, (string, string)[] headers)
     {
         using var answer = await SendAsync(world, method, path, headers);
@@ -91,6 +148,49 @@ public sealed class FromMemoryTests
     }
 
     private static string Header(HttpResponseMessage answer, string name) => string.Join(", ", answer.Headers.GetValues(name));
+
+    /// <summary>What the gateway's own metrics have counted of jobs.</summary>
+    private sealed class Counts : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private readonly Lock _lock = new();
+        private long _hits, _answered;
+
+        public Counts(GatewayNode node)
+        {
+            var factory = node.Services.GetRequiredService<IMeterFactory>();
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Scope != factory) return;
+                if (instrument.Name is "gateway.requests" or "gateway.cache.lookups") listener.EnableMeasurementEvents(instrument);
+            };
+            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+            {
+                foreach (var (_, tag) in tags)
+                {
+                    if (instrument.Name == "gateway.cache.lookups" && tag is "hit") _hits += value;
+                    if (instrument.Name == "gateway.requests" && tag is 200) _answered += value;
+                }
+            });
+            _listener.Start();
+        }
+
+        public long Hits => Read().Hits;
+
+        public long Answered => Read().Answered;
+
+        public void Dispose() => _listener.Dispose();
+
+        private (long Hits, long Answered) Read()
+        {
+            lock (_lock)
+            {
+                (_hits, _answered) = (0, 0);
+                _listener.RecordObservableInstruments();
+                return (_hits, _answered);
+            }
+        }
+    }
 
     /// <summary>The routes that the server's own durations are told of.</summary>
     private sealed class Durations : IDisposable

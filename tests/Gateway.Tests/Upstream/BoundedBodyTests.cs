@@ -73,7 +73,7 @@ public sealed class BoundedBodyTests
     {
         using var content = new ByteArrayContent(bytes);
         foreach (var coding in codings.Split(", ", StringSplitOptions.RemoveEmptyEntries)) content.Headers.ContentEncoding.Add(coding);
-        return await BoundedBody.ReadDecodedAsync(content, Limit, World.Cancellation);
+        return await BoundedBody.ReadDecodedAsync(content, Limit, share: null, World.Cancellation);
     }
 
     private static byte[] Encoded(byte[] body, string codings)

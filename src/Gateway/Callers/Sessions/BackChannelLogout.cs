@@ -38,7 +38,7 @@ internal sealed partial class BackChannelLogout(
 
     private static async Task<string?> ReadTokenAsync(HttpContext http)
     {
-        // Elsewhere nothing reads a body, and the server takes none.
+        // A logout token is far smaller than what the server takes.
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestBody;
         if (!http.Request.HasFormContentType) return null;
         try

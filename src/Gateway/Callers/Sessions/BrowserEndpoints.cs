@@ -29,7 +29,9 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
         bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
         bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
-        bff.MapPost("/backchannel-logout", (HttpContext http, BackChannelLogout own) => AnswerAsync(http, () => own.EndAsync(http)));
+        bff.MapPost("/backchannel-logout",
+            (HttpContext http, BackChannelLogout own) => AnswerAsync(http, () => own.EndAsync(http)))
+            .WithMetadata(new RequestBody.Read());
     }
 
     // Each says what is wrong, or has answered.
