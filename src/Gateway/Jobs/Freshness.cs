@@ -115,7 +115,8 @@ internal static class Freshness
             UpstreamFault.NoRoom => new(VerdictKind.NoRoom, TimeSpan.Zero, "no-room"),
             UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
             UpstreamFault.Encoded => Invalid("content-coding"),
-            UpstreamFault.JobRefused => new(VerdictKind.Forbidden, TimeSpan.Zero, answer.Status == 401 ? "upstream-401" : ""),
+            UpstreamFault.JobRefused =>
+                new(VerdictKind.Forbidden, TimeSpan.Zero, answer.Status == 401 ? "upstream-401" : ""),
             UpstreamFault.NameNotResolved => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-name-not-resolved"),
             UpstreamFault.TlsTimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-tls-timeout"),
             UpstreamFault.TlsFailed => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-tls-failed"),

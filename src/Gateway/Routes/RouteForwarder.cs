@@ -69,7 +69,8 @@ internal sealed partial class RouteForwarder(
             ForwarderError.ResponseBodyDestination => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ when http.RequestAborted.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
             ForwarderError.RequestTimedOut => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
-            ForwarderError.Request => UpstreamAnswer.Failed(UpstreamErrors.FaultOf(http.Features.Get<IForwarderErrorFeature>()?.Exception)),
+            ForwarderError.Request =>
+                UpstreamAnswer.Failed(UpstreamErrors.FaultOf(http.Features.Get<IForwarderErrorFeature>()?.Exception)),
             ForwarderError.ResponseBodyCanceled => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
         };

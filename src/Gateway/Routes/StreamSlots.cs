@@ -5,8 +5,9 @@ namespace Gateway.Routes;
 
 /// <summary>
 /// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for hours, so
-/// that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold half of those; where
-/// more than two teams use the account, no more than it leaves to others, so that a team that comes later finds some.
+/// that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold half of
+/// those; where more than two teams use the account, no more than it leaves to others, so that a team that comes later
+/// finds some.
 /// </summary>
 internal sealed class StreamSlots(LiveConfiguration configuration)
 {
@@ -18,7 +19,8 @@ internal sealed class StreamSlots(LiveConfiguration configuration)
     {
         var all = Math.Max(1, (configuration.Current.Upstream.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2 / call.Gate.Nodes);
         var (account, team) = ((call.Account, (string?)null), (call.Account, call.Team));
-        var teams = configuration.Current.Teams.Values.Count(one => one.Account.Equals(call.Account, StringComparison.OrdinalIgnoreCase));
+        var teams = configuration.Current.Teams.Values.Count(one =>
+            one.Account.Equals(call.Account, StringComparison.OrdinalIgnoreCase));
         lock (_lock)
         {
             var free = all - _held.GetValueOrDefault(account);

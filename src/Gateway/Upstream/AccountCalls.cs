@@ -4,9 +4,9 @@ using Gateway.Jobs;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Calls with an account's credentials: each waits for its place in the account's budget, and is made once more where the
-/// credential was refused and there is another. Where all were refused, the answer says whether that is about what was asked
-/// for or about the credentials, as far as it can be found out in time.
+/// Calls with an account's credentials: each waits for its place in the account's budget, and is made once more where
+/// the credential was refused and there is another. Where all were refused, the answer says whether that is about what
+/// was asked for or about the credentials, as far as it can be found out in time.
 /// </summary>
 internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configuration, TimeProvider clock)
 {
@@ -50,7 +50,8 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
 
     // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
     private async Task<UpstreamAnswer> MakeWithOthersAsync(
-        AccountCall call, List<Credential> refused, UpstreamAnswer answer, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
+        AccountCall call, List<Credential> refused, UpstreamAnswer answer,
+        Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
     {
         while (IsRefused(answer) && await call.Gate.OtherThanAsync(refused) is { } other)
         {
@@ -64,7 +65,8 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
 
     private static bool IsRefused(in UpstreamAnswer answer) => answer is { Fault: UpstreamFault.None, Status: 401 or 403 };
 
-    private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank) => call.Gate.EnterAsync(rank, call.Team, call.Job, PatienceOf(call));
+    private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank) =>
+        call.Gate.EnterAsync(rank, call.Team, call.Job, PatienceOf(call));
 
     private TimeSpan PatienceOf(AccountCall call)
     {
@@ -95,7 +97,8 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
             if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
             // If this one is accepted, the one before is dead.
             var isAccepted = end is CallEnd.Accepted or CallEnd.Missing;
-            return permit.TellAsync(end, credential, isOver, answer.RetryAfter, isAccepted ? refused : null, isUnauthorized: answer.Status == 401);
+            var superseded = isAccepted ? refused : null;
+            return permit.TellAsync(end, credential, isOver, answer.RetryAfter, superseded, answer.Status == 401);
         }
     }
 
@@ -106,8 +109,8 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     {
         { Fault: UpstreamFault.CallerGone } => CallEnd.Unknown,
         { Fault: UpstreamFault.HeaderTooLarge } => CallEnd.Answered,
-        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut or UpstreamFault.NameNotResolved or UpstreamFault.TlsTimedOut
-            or UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } or { Status: >= 500 } => CallEnd.Failed,
+        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut or UpstreamFault.NameNotResolved
+            or UpstreamFault.TlsTimedOut or UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } or { Status: >= 500 } => CallEnd.Failed,
         { Status: (>= 200 and < 300) or 304 } => CallEnd.Accepted,
         { Status: 404 or 410 } => CallEnd.Missing,
         { Status: 401 or 403 } => CallEnd.Refused,

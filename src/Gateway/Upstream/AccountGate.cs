@@ -9,8 +9,8 @@ namespace Gateway.Upstream;
 /// not too many of them. It asks for all that wait at once, of its <see cref="AccountBook"/>.
 /// </summary>
 internal sealed partial class AccountGate(
-    string account, Accounts accounts, AccountBook book, bool isShared, CredentialTrial trials, LiveConfiguration configuration,
-    GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
+    string account, Accounts accounts, AccountBook book, bool isShared, CredentialTrial trials,
+    LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
 {
     private const int LongestLine = 10_000;
 
@@ -83,7 +83,8 @@ internal sealed partial class AccountGate(
         var doubt = new Doubt(credential.Fingerprint);
         lock (_lock) _doubts.Add(doubt);
         Kick();
-        await ((Task)doubt.Decided.Task).WaitAsync(patience, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Task)doubt.Decided.Task).WaitAsync(patience, clock)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
             if (_doubts.Remove(doubt)) doubt.Decided.TrySetResult(RefusalCause.Unknown);
@@ -276,7 +277,8 @@ internal sealed partial class AccountGate(
                 return TimeSpan.Zero;
             }
             var current = configuration.Current;
-            var teams = current.Teams.Values.Count(team => team.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
+            var teams = current.Teams.Values.Count(team =>
+                team.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
             var reply = await book.AskAsync(report, AccountLimits.Of(options, current.Upstream.Timeout, teams));
             isHeard = reply != NodeReply.NotHeard;
             // A dead one may have been replaced while that was asked.
@@ -322,12 +324,17 @@ internal sealed partial class AccountGate(
                 if ((_line.Take(rank, team) ?? _line.TakeAny()) is { } waiter)
                 {
                     Begin(team);
-                    waiter.Entered.TrySetResult(new Entry(new CallPermit(this, credential, team, waiter.Job, isTrial, clock.GetTimestamp())));
+                    waiter.Entered.TrySetResult(
+                        new Entry(new CallPermit(this, credential, team, waiter.Job, isTrial, clock.GetTimestamp())));
                     continue;
                 }
                 // Nobody makes this call, and the others are to know it.
                 _isDirty = true;
-                if (isTrial) _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true), clock.GetTimestamp());
+                if (isTrial)
+                {
+                    _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true),
+                        clock.GetTimestamp());
+                }
             }
             if (_underWay.Count > 0 && !_isStaying && isShared)
             {
@@ -357,7 +364,8 @@ internal sealed partial class AccountGate(
 
     private async Task TryAsync(string job, Credential credential, long permitted)
     {
-        var (workflow, name) = job.IndexOf('/', StringComparison.Ordinal) is > 0 and var at ? (job[..at], job[(at + 1)..]) : ("", "");
+        var (workflow, name) = job.IndexOf('/', StringComparison.Ordinal) is > 0 and var at
+            ? (job[..at], job[(at + 1)..]) : ("", "");
         var isJob = JobAddress.TryCreate(workflow, name, out var address);
         var permit = new CallPermit(this, credential, team: "", address, isTrial: true, permitted, isOfKnownJob: true);
         var answer = UpstreamAnswer.Failed(UpstreamFault.CallerGone);
@@ -369,7 +377,8 @@ internal sealed partial class AccountGate(
         }
         finally
         {
-            await permit.EndAsync(AccountCalls.EndOf(answer), credential, answer.RetryAfter, isUnauthorized: answer.Status == 401);
+            await permit.EndAsync(AccountCalls.EndOf(answer), credential, answer.RetryAfter,
+                isUnauthorized: answer.Status == 401);
         }
     }
 
@@ -387,7 +396,8 @@ internal sealed partial class AccountGate(
         /// <summary>The fingerprint of what was refused.</summary>
         public string Credential => credential;
 
-        public TaskCompletionSource<RefusalCause> Decided { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<RefusalCause> Decided { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
     [LoggerMessage(LogLevel.Error, "Calls of account {Account} could not be let through")]

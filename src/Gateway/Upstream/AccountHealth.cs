@@ -4,14 +4,15 @@ namespace Gateway.Upstream;
 /// Whether an account may be used, as all nodes together have seen: pauses that the upstream asked for, the circuit breaker,
 /// and which credentials it takes. Times are microseconds since 1970, by one clock.
 /// <para>
-/// A refusal (401 or 403) makes a credential suspect; it stops nobody. A call that is sent later and accepted clears the
-/// credential: the refusal was about the job. Where none is, a trial decides: the gateway asks once more for a job that the
-/// credential was accepted for before, one trial at a time in the cluster and one a second at most. Accepted: it was the job,
-/// and this job's refusals cast no doubt for ten seconds after any accepted call. Refused: the credential is dead once two
-/// known jobs were refused, or the only one; a second one is tried at once. A dead credential is tried each ten seconds. Where no
-/// job is known that worked before, five different jobs refused in a row make the credential half-open: one caller's call a
-/// second goes out, of each team in turn, until one is accepted. A successor (<c>NextCredential</c>) that is accepted for a job
-/// that was refused decides at once: the first credential is dead.
+/// A refusal (401 or 403) makes a credential suspect; it stops nobody. A call that is sent later and accepted clears
+/// the credential: the refusal was about the job. Where none is, a trial decides: the gateway asks once more for a job
+/// that the credential was accepted for before, one trial at a time in the cluster and one a second at most. Accepted:
+/// it was the job, and this job's refusals cast no doubt for ten seconds after any accepted call. Refused: the
+/// credential is dead once two known jobs were refused, or the only one; a second one is tried at once. A dead
+/// credential is tried each ten seconds. Where no job is known that worked before, five different jobs refused in a row
+/// make the credential half-open: one caller's call a second goes out, of each team in turn, until one is accepted. A
+/// successor (<c>NextCredential</c>) that is accepted for a job that was refused decides at once: the first credential
+/// is dead.
 /// </para>
 /// </summary>
 internal sealed class AccountHealth
@@ -22,7 +23,9 @@ internal sealed class AccountHealth
     public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1), LongestPause = UpstreamAnswer.LongestRetryAfter;
 
     /// <summary>How often a dead credential is tried again, and how often a half-open one.</summary>
-    public static readonly TimeSpan BetweenDeadTrials = TimeSpan.FromSeconds(10), BetweenHalfOpenTrials = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan BetweenDeadTrials = TimeSpan.FromSeconds(10);
+
+    public static readonly TimeSpan BetweenHalfOpenTrials = TimeSpan.FromSeconds(1);
 
     /// <summary>A trial with a job that worked before is given up after this time.</summary>
     public static readonly TimeSpan LongestTrial = TimeSpan.FromSeconds(2);
@@ -57,14 +60,16 @@ internal sealed class AccountHealth
 
     public double HalfOpenTrialFrom { get; set; }
 
-    /// <summary>When the next trial with a job that worked before may go out, and until when one is under way. 0: none is.</summary>
+    /// <summary>
+    /// When the next trial with a job that worked before may go out, and until when one is under way. 0: none is.
+    /// </summary>
     public double KnownTrialFrom { get; set; }
 
     public double KnownTrialUntil { get; set; }
 
     /// <summary>
-    /// Whether the last probe of a dead credential or an open circuit was a caller's call. Callers' calls and jobs that worked
-    /// before take turns: either may be refused for itself.
+    /// Whether the last probe of a dead credential or an open circuit was a caller's call. Callers' calls and jobs that
+    /// worked before take turns: either may be refused for itself.
     /// </summary>
     public bool WasCallersProbe { get; set; }
 
@@ -121,7 +126,10 @@ internal sealed class AccountHealth
                 Accept(call, sent, now);
                 break;
             case CallEnd.Refused when call.IsOfKnownJob:
-                if (EvidenceOf(call.Credential).RefuseTrial(call.Address, call.Job, sent)) MarkDead(call.Credential, sent, now);
+                if (EvidenceOf(call.Credential).RefuseTrial(call.Address, call.Job, sent))
+                {
+                    MarkDead(call.Credential, sent, now);
+                }
                 // The next trial, with another job, need not wait.
                 else KnownTrialFrom = now;
                 break;
@@ -147,8 +155,8 @@ internal sealed class AccountHealth
     }
 
     /// <summary>
-    /// Whether one job after the other is refused, none is accepted, and there is none that worked before to make a trial
-    /// with: then one call a second goes out, of each team in turn.
+    /// Whether one job after the other is refused, none is accepted, and there is none that worked before to make a
+    /// trial with: then one call a second goes out, of each team in turn.
     /// </summary>
     public bool IsHalfOpen(string credential) => Known.GetValueOrDefault(credential)?.IsHalfOpen() == true;
 
@@ -157,9 +165,14 @@ internal sealed class AccountHealth
     {
         if (Dead.Contains(credential)) return CredentialStanding.Refused;
         if (Known.GetValueOrDefault(credential) is not { Refused.Count: > 0 } evidence) return CredentialStanding.Fine;
-        if (evidence.IsHalfOpen()) return now - evidence.HalfOpenSince >= RefusedUntilReported ? CredentialStanding.Refused : CredentialStanding.Suspect;
+        if (evidence.IsHalfOpen())
+        {
+            return now - evidence.HalfOpenSince >= RefusedUntilReported
+                ? CredentialStanding.Refused : CredentialStanding.Suspect;
+        }
         // A 401 is likely to be about the credential, also where few jobs are asked for.
-        var isReported = evidence.IsUnauthorized && evidence.RefusedAt - evidence.RefusedSince >= RefusedUntilReported && evidence.NextJob(_ => false) is null;
+        var isReported = evidence.IsUnauthorized && evidence.RefusedAt - evidence.RefusedSince >= RefusedUntilReported
+            && evidence.NextJob(_ => false) is null;
         return isReported ? CredentialStanding.Refused : CredentialStanding.Fine;
     }
 
@@ -199,8 +212,9 @@ internal sealed class AccountHealth
     }
 
     /// <summary>
-    /// The job that worked before with which a trial is to be made now: because jobs are refused or fail, so that it may be the
-    /// credential or the upstream, or to find out whether a dead credential or an open circuit has recovered.
+    /// The job that worked before with which a trial is to be made now: because jobs are refused or fail, so that it
+    /// may be the credential or the upstream, or to find out whether a dead credential or an open circuit has
+    /// recovered.
     /// </summary>
     /// <param name="isWaiting">Whether a caller's call waits, which can be the probe as well.</param>
     /// <returns>Null: no trial is to be made, or none can be.</returns>
@@ -215,11 +229,16 @@ internal sealed class AccountHealth
             if (now < from || (isWaiting && !WasCallersProbe)) return null;
             return JobForCircuit(credential) ?? evidence.NextJobOfAll();
         }
-        if (evidence.IsSuspect() && !IsInDoubt(credential, now)) return JobForCircuit(credential) ?? evidence.NextJob(_ => false);
+        if (evidence.IsSuspect() && !IsInDoubt(credential, now))
+        {
+            return JobForCircuit(credential) ?? evidence.NextJob(_ => false);
+        }
         return Circuit.IsDoubtful() ? JobForCircuit(credential) : null;
     }
 
-    /// <summary>Takes note that a trial with a job that worked before goes out: one at a time, and one a second.</summary>
+    /// <summary>
+    /// Takes note that a trial with a job that worked before goes out: one at a time, and one a second.
+    /// </summary>
     public void TryKnownJob(string credential, double now)
     {
         (KnownTrialFrom, KnownTrialUntil) = (now + CredentialEvidence.BetweenTrials, now + LongestKnownTrial);
@@ -278,7 +297,10 @@ internal sealed class AccountHealth
 
     private void StartHalfOpen(string credential, double now)
     {
-        if (IsHalfOpen(credential) && Known[credential].HalfOpenSince == now) HalfOpenTrialFrom = now + BetweenHalfOpenTrials.TotalMicroseconds;
+        if (IsHalfOpen(credential) && Known[credential].HalfOpenSince == now)
+        {
+            HalfOpenTrialFrom = now + BetweenHalfOpenTrials.TotalMicroseconds;
+        }
     }
 
     // One that has not failed itself.

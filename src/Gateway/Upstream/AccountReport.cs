@@ -52,12 +52,13 @@ internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequ
     private const int HeldForEachFree = 3;
 
     public static AccountLimits Of(AccountOptions options, TimeSpan timeout, int teams) => new(
-        new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests, timeout + TimeSpan.FromSeconds(1), teams);
+        new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests,
+        timeout + TimeSpan.FromSeconds(1), teams);
 
     /// <summary>
-    /// Whether a team may have one more call under way. The bound falls as places get short, so that no team takes the last
-    /// ones, and all teams that want more than their share end up with the same (a dynamic threshold). A team with no call
-    /// under way may take any free place, and a team that has the account to itself may take all of them.
+    /// Whether a team may have one more call under way. The bound falls as places get short, so that no team takes the
+    /// last ones, and all teams that want more than their share end up with the same (a dynamic threshold). A team with
+    /// no call under way may take any free place, and a team that has the account to itself may take all of them.
     /// </summary>
     /// <param name="held">Calls that the team has under way.</param>
     /// <param name="free">Places that nobody holds.</param>
@@ -79,7 +80,8 @@ internal readonly record struct WaitingCalls(CallRank Rank, string Team, int Cou
 /// <param name="RetryAfter">Of <see cref="CallEnd.Busy"/>: as the upstream gave it.</param>
 /// <param name="Supersedes">The fingerprint of the credential that was refused where this one was accepted.</param>
 internal readonly record struct EndedCall(
-    CallEnd End, string Credential, int Job = 0, bool IsTrial = false, TimeSpan? RetryAfter = null, string? Supersedes = null)
+    CallEnd End, string Credential, int Job = 0, bool IsTrial = false, TimeSpan? RetryAfter = null,
+    string? Supersedes = null)
 {
     /// <summary>The job, as <c>workflow/job</c>; null where something other than a job was asked for.</summary>
     public string? Address { get; init; }
@@ -126,7 +128,10 @@ internal sealed record NodeReply(List<(CallRank Rank, string Team)> Granted, int
     /// <summary>Nothing was changed, and the node is to tell it again.</summary>
     public static readonly NodeReply NotHeard = new([], 0, CredentialStanding.Fine, AreTrials: false, Closed: null, TimeSpan.Zero);
 
-    /// <summary>A job that worked before, as <c>workflow/job</c>: the node asks for it now with the credential, as a trial. Null: no trial.</summary>
+    /// <summary>
+    /// A job that worked before, as <c>workflow/job</c>: the node asks for it now with the credential, as a trial.
+    /// Null: no trial.
+    /// </summary>
     public string? TrialJob { get; init; }
 
     /// <summary>For each of the node's credentials, what the last refusal was about.</summary>

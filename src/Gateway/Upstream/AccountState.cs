@@ -66,13 +66,15 @@ internal sealed class AccountState
         var isHeldBack = false;
         if (closed?.Reason != UpstreamFault.Paused)
         {
-            isHeldBack = Grant(report.Node, limits, now, granted, onlyOther, byRank, atMost: trial is null ? int.MaxValue : 1);
+            var atMost = trial is null ? int.MaxValue : 1;
+            isHeldBack = Grant(report.Node, limits, now, granted, onlyOther, byRank, atMost);
         }
 
         var isTrial = trial is not null && granted.Exists(call => call.Item1 != CallRank.OtherCredential);
         if (isTrial) Health.Try(credential, now);
         Order.Prune();
-        return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed, Wait(limits, closed, trial, onlyOther || isHeldBack, now))
+        return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed,
+            Wait(limits, closed, trial, onlyOther || isHeldBack, now))
         {
             TrialJob = trialJob,
             Causes = Array.ConvertAll(report.Credentials, one => Health.CauseOf(one, now)),
@@ -83,7 +85,9 @@ internal sealed class AccountState
     private string? StartTrial(string node, string credential, AccountLimits limits, double now)
     {
         var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - UnderWay());
-        if (room <= 0 || Health.TrialJob(credential, isWaiting: ClaimsFor(node, onlyOther: false, now).Count > 0, now) is not { } job) return null;
+        if (room <= 0) return null;
+        var isWaiting = ClaimsFor(node, onlyOther: false, now).Count > 0;
+        if (Health.TrialJob(credential, isWaiting, now) is not { } job) return null;
         Health.TryKnownJob(credential, now);
         Restored = limits.Budget.Take(Restored, now, 1);
         Nodes[node] = Nodes[node] with { UnderWay = Nodes[node].UnderWay + 1 };
@@ -101,7 +105,8 @@ internal sealed class AccountState
     private void Register(NodeReport report, AccountLimits limits, double now)
     {
         Nodes[report.Node] = new NodeCalls(
-            report.UnderWay, now + limits.CallTime.TotalMicroseconds, report.Waiting, report.Waiting.Length == 0 ? 0 : now + WaitingStay)
+            report.UnderWay, now + limits.CallTime.TotalMicroseconds, report.Waiting,
+            report.Waiting.Length == 0 ? 0 : now + WaitingStay)
         {
             Teams = new Dictionary<string, int>(report.UnderWayByTeam, StringComparer.Ordinal),
         };
@@ -115,7 +120,8 @@ internal sealed class AccountState
 
     /// <returns>Whether calls are left that wait for their team's share of the calls under way.</returns>
     private bool Grant(
-        string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther, bool byRank, int atMost)
+        string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther,
+        bool byRank, int atMost)
     {
         var free = limits.MaxConcurrentRequests - UnderWay();
         var room = Math.Min(limits.Budget.Available(Restored, now), free);
@@ -129,7 +135,8 @@ internal sealed class AccountState
         {
             foreach (var waiting in claims)
             {
-                waiting.IsHeldBack = waiting.Rank != CallRank.OtherCredential && !limits.MayTakePlace(held.GetValueOrDefault(waiting.Team), free);
+                waiting.IsHeldBack = waiting.Rank != CallRank.OtherCredential
+                    && !limits.MayTakePlace(held.GetValueOrDefault(waiting.Team), free);
             }
             if (ahead.Choose(claims, byRank) is not (>= 0 and var best)) break;
             var claim = claims[best];

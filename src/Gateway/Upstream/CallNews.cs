@@ -29,7 +29,8 @@ internal sealed class CallNews(TimeProvider clock)
     public (NodeReport Report, TaskCompletionSource? Told) Take(
         string node, Dictionary<string, int> underWay, WaitingCalls[] waiting, string[] credentials)
     {
-        EndedCall[] ended = [.. _ended.Select(one => one.End with { Age = clock.GetElapsedTime(one.Sent).TotalMicroseconds })];
+        EndedCall[] ended = [.. _ended.Select(one =>
+            one.End with { Age = clock.GetElapsedTime(one.Sent).TotalMicroseconds })];
         var report = new NodeReport(node, underWay.Values.Sum(), waiting, ended, credentials)
         {
             UnderWayByTeam = new Dictionary<string, int>(underWay, StringComparer.Ordinal),

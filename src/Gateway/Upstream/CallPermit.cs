@@ -6,7 +6,8 @@ namespace Gateway.Upstream;
 /// <param name="team">Whose turn it took; empty: the gateway's own trial.</param>
 /// <param name="isOfKnownJob">Whether it is a trial with a job that worked before.</param>
 internal sealed class CallPermit(
-    AccountGate gate, Credential credential, string team, JobAddress job, bool isTrial, long permitted, bool isOfKnownJob = false)
+    AccountGate gate, Credential credential, string team, JobAddress job, bool isTrial, long permitted,
+    bool isOfKnownJob = false)
 {
     private bool _isTold;
 
@@ -17,12 +18,15 @@ internal sealed class CallPermit(
     public void GoOut() => gate.GoOut(permitted);
 
     /// <summary>Says how it ended, and waits until all nodes can know it where they must.</summary>
-    public ValueTask EndAsync(CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null, bool isUnauthorized = false) =>
+    public ValueTask EndAsync(
+        CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null,
+        bool isUnauthorized = false) =>
         TellAsync(end, used, isOver: true, retryAfter, supersedes, isUnauthorized);
 
     /// <summary>The same, or only what its beginning tells: it may go on for long. What was said first stands.</summary>
     public ValueTask TellAsync(
-        CallEnd end, Credential used, bool isOver, TimeSpan? retryAfter = null, Credential? supersedes = null, bool isUnauthorized = false)
+        CallEnd end, Credential used, bool isOver, TimeSpan? retryAfter = null, Credential? supersedes = null,
+        bool isUnauthorized = false)
     {
         var told = _isTold;
         _isTold = true;

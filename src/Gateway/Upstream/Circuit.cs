@@ -1,10 +1,10 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The circuit breaker of an account. It opens where at least half of ten calls or more have failed within some seconds, of
-/// several jobs, and none was accepted since. Where a job is known that worked before, a trial with it decides; else ten
-/// different jobs must have failed. While it is open, one call goes out each half a second, until one is answered. Times are
-/// microseconds since 1970, by the account's clock.
+/// The circuit breaker of an account. It opens where at least half of ten calls or more have failed within some
+/// seconds, of several jobs, and none was accepted since. Where a job is known that worked before, a trial with it
+/// decides; else ten different jobs must have failed. While it is open, one call goes out each half a second, until one
+/// is answered. Times are microseconds since 1970, by the account's clock.
 /// </summary>
 internal sealed class Circuit
 {
@@ -39,7 +39,9 @@ internal sealed class Circuit
 
     public double WindowUntil { get; set; }
 
-    /// <summary>Jobs that failed since a call was last accepted, by number, and when that is too long ago to count.</summary>
+    /// <summary>
+    /// Jobs that failed since a call was last accepted, by number, and when that is too long ago to count.
+    /// </summary>
     public List<int> Failing { get; set; } = [];
 
     public double FailingUntil { get; set; }

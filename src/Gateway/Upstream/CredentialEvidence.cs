@@ -4,18 +4,24 @@ using System.Text;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// What speaks for and against one credential. Times are microseconds since 1970, by the account's clock. A call counts from
-/// when it was sent: an answer that comes late says nothing of a credential that was revoked meanwhile.
+/// What speaks for and against one credential. Times are microseconds since 1970, by the account's clock. A call counts
+/// from when it was sent: an answer that comes late says nothing of a credential that was revoked meanwhile.
 /// </summary>
 internal sealed class CredentialEvidence
 {
-    /// <summary>So many different jobs refused, and none accepted, put a credential half-open where no job is known to work.</summary>
+    /// <summary>
+    /// So many different jobs refused, and none accepted, put a credential half-open where no job is known to work.
+    /// </summary>
     public const int HalfOpenAfter = 5;
 
-    /// <summary>A refusal within this time of an accepted trial is about the job: trials are no more frequent.</summary>
+    /// <summary>
+    /// A refusal within this time of an accepted trial is about the job: trials are no more frequent.
+    /// </summary>
     public const double BetweenTrials = AccountHealth.Second;
 
-    /// <summary>A job that was refused while others were accepted casts no doubt for so long after one was accepted.</summary>
+    /// <summary>
+    /// A job that was refused while others were accepted casts no doubt for so long after one was accepted.
+    /// </summary>
     public const double Certainty = 10 * AccountHealth.Second;
 
     // So many known jobs must be refused before a credential is dead, the last one by a trial.
@@ -23,7 +29,9 @@ internal sealed class CredentialEvidence
 
     private const int RememberedJobs = 4, RememberedRefusals = 32;
 
-    /// <summary>Jobs that were accepted, as <c>workflow/job</c>, the last one first; of as many workflows as there were.</summary>
+    /// <summary>
+    /// Jobs that were accepted, as <c>workflow/job</c>, the last one first; of as many workflows as there were.
+    /// </summary>
     public List<string> Jobs { get; set; } = [];
 
     /// <summary>When the latest call that was accepted was sent.</summary>
@@ -41,7 +49,9 @@ internal sealed class CredentialEvidence
     /// <summary>Jobs that were refused while others were accepted, by number.</summary>
     public List<int> RefusedThough { get; set; } = [];
 
-    /// <summary>When the first and the last of <see cref="Refused"/> were refused, and when they were enough to go half-open.</summary>
+    /// <summary>
+    /// When the first and the last of <see cref="Refused"/> were refused, and when they were enough to go half-open.
+    /// </summary>
     public double RefusedSince { get; set; }
 
     public double RefusedAt { get; set; }
@@ -51,7 +61,9 @@ internal sealed class CredentialEvidence
     /// <summary>Whether one of <see cref="Refused"/> was a 401.</summary>
     public bool IsUnauthorized { get; set; }
 
-    /// <summary>Those of <see cref="Jobs"/> that were refused since one was accepted, by number: to callers or in trials.</summary>
+    /// <summary>
+    /// Those of <see cref="Jobs"/> that were refused since one was accepted, by number: to callers or in trials.
+    /// </summary>
     public List<int> RefusedKnown { get; set; } = [];
 
     /// <summary>Trials so far: each takes another of the known jobs.</summary>
@@ -61,11 +73,12 @@ internal sealed class CredentialEvidence
     public double DeadFrom { get; set; }
 
     /// <summary>Whether a refusal casts doubt on the credential, and nothing has been accepted since.</summary>
-    public bool IsSuspect() => SuspectAt > AcceptedAt && (TrialAcceptedAt == 0 || SuspectAt > TrialAcceptedAt + BetweenTrials);
+    public bool IsSuspect() =>
+        SuspectAt > AcceptedAt && (TrialAcceptedAt == 0 || SuspectAt > TrialAcceptedAt + BetweenTrials);
 
     /// <summary>
-    /// Whether so many jobs were refused that it may be the credential, and no job is known with which to find out: then one
-    /// call at a time goes out.
+    /// Whether so many jobs were refused that it may be the credential, and no job is known with which to find out:
+    /// then one call at a time goes out.
     /// </summary>
     public bool IsHalfOpen() => Refused.Count >= HalfOpenAfter && NextJob(_ => false) is null;
 
@@ -158,11 +171,14 @@ internal sealed class CredentialEvidence
     /// <param name="isExcluded">Jobs that are of no use for it.</param>
     public string? NextJob(Func<int, bool> isExcluded)
     {
-        var known = Jobs.FindAll(job => NumberOf(job) is var number && !RefusedKnown.Contains(number) && !isExcluded(number));
+        var known = Jobs.FindAll(job => NumberOf(job) is var number && !RefusedKnown.Contains(number)
+            && !isExcluded(number));
         return known.Count == 0 ? null : known[Trials % known.Count];
     }
 
-    /// <summary>The known job to find out with whether there was a recovery: any of them, in turn. Null: there is none.</summary>
+    /// <summary>
+    /// The known job to find out with whether there was a recovery: any of them, in turn. Null: there is none.
+    /// </summary>
     public string? NextJobOfAll() => Jobs.Count == 0 ? null : Jobs[Trials % Jobs.Count];
 
     /// <summary>Forgets a known job that the upstream has no longer.</summary>
@@ -200,11 +216,13 @@ internal sealed class CredentialEvidence
         Jobs.Remove(job);
         Jobs.Insert(0, job);
         if (Jobs.Count <= RememberedJobs) return;
-        var surplus = Jobs.FindLastIndex(one => Jobs.Exists(other => other != one && WorkflowOf(other).SequenceEqual(WorkflowOf(one))));
+        var surplus = Jobs.FindLastIndex(one =>
+            Jobs.Exists(other => other != one && WorkflowOf(other).SequenceEqual(WorkflowOf(one))));
         Jobs.RemoveAt(surplus < 0 ? Jobs.Count - 1 : surplus);
     }
 
-    private static ReadOnlySpan<char> WorkflowOf(string job) => job.AsSpan(0, Math.Max(0, job.IndexOf('/', StringComparison.Ordinal)));
+    private static ReadOnlySpan<char> WorkflowOf(string job) =>
+        job.AsSpan(0, Math.Max(0, job.IndexOf('/', StringComparison.Ordinal)));
 
     private static void Remember(List<int> list, int job)
     {

@@ -4,16 +4,17 @@ using Gateway.Jobs;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// A trial: one request for a job that the upstream gave before, to find out whether it still accepts a credential, or has
-/// recovered. The answer's body is not read.
+/// A trial: one request for a job that the upstream gave before, to find out whether it still accepts a credential, or
+/// has recovered. The answer's body is not read.
 /// </summary>
-internal sealed class CredentialTrial(OutboundChain chain, LiveConfiguration configuration, TimeProvider clock) : IDisposable
+internal sealed class CredentialTrial(
+    OutboundChain chain, LiveConfiguration configuration, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
 
     public void Dispose() => _client.Dispose();
 
-    /// <returns>The status and <c>Retry-After</c> of the answer, or the fault that took its place; never an exception.</returns>
+    /// <returns>The status and <c>Retry-After</c> of the answer, or the fault in its place; no exception.</returns>
     public async Task<UpstreamAnswer> MakeAsync(JobAddress job, Credential credential)
     {
         var options = configuration.Current.Upstream;
@@ -23,7 +24,8 @@ internal sealed class CredentialTrial(OutboundChain chain, LiveConfiguration con
         try
         {
             using var response = await _client.SendAsync(request, deadline.Token);
-            return new UpstreamAnswer((int)response.StatusCode, [], UpstreamErrors.RetryAfter(response.Headers, clock), UpstreamFault.None);
+            return new UpstreamAnswer((int)response.StatusCode, [],
+                UpstreamErrors.RetryAfter(response.Headers, clock), UpstreamFault.None);
         }
         catch (OperationCanceledException)
         {

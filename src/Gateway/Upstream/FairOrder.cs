@@ -93,7 +93,9 @@ internal sealed class FairOrder
     {
         public int Left { get; set; } = Count;
 
-        /// <summary>Whether the team has its share of the calls under way: others go first, whatever the turn.</summary>
+        /// <summary>
+        /// Whether the team has its share of the calls under way: others go first, whatever the turn.
+        /// </summary>
         public bool IsHeldBack { get; set; }
 
         public bool MayGo => Left > 0 && !IsHeldBack;

@@ -36,7 +36,8 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         handler.KeepAlivePingTimeout = Silence;
     }
 
-    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellation)
+    private static async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context, CancellationToken cancellation)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
@@ -105,7 +106,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
                 // The handler gives up on connecting by a cancellation of its own.
                 metrics.UpstreamCalled(status: 0);
                 throw note.IsConnected
-                    ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The TLS handshake took too long.", e)
+                    ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The handshake is too slow.", e)
                     : new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }
             catch (Exception)

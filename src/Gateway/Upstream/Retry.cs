@@ -23,6 +23,7 @@ internal static class Retry
 
     /// <summary>Whether this is worth another attempt.</summary>
     public static bool IsFor(in UpstreamAnswer answer) => answer is
-    { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved or UpstreamFault.TlsTimedOut or UpstreamFault.ProtocolError }
+    { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved or UpstreamFault.TlsTimedOut
+        or UpstreamFault.ProtocolError }
         or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null };
 }

@@ -84,8 +84,8 @@ internal sealed class SharedAccounts(RedisConnection redis)
     }
 
     /// <summary>
-    /// An account as this node has seen it last, and when that was. One thread at a time asks Redis and writes here; any
-    /// thread may read <see cref="Now"/>, <see cref="Uncertainty"/> and <see cref="Own"/>.
+    /// An account as this node has seen it last, and when that was. One thread at a time asks Redis and writes here;
+    /// any thread may read <see cref="Now"/>, <see cref="Uncertainty"/> and <see cref="Own"/>.
     /// </summary>
     internal sealed class LastSeen
     {
@@ -116,7 +116,8 @@ internal sealed class SharedAccounts(RedisConnection redis)
             get
             {
                 var reading = _reading;
-                return reading.AskedAt == 0 ? 0 : Stopwatch.GetElapsedTime(reading.AskedAt, reading.SeenAt).TotalMicroseconds;
+                return reading.AskedAt == 0
+                    ? 0 : Stopwatch.GetElapsedTime(reading.AskedAt, reading.SeenAt).TotalMicroseconds;
             }
         }
 
@@ -159,7 +160,8 @@ internal sealed class SharedAccounts(RedisConnection redis)
         private void Look(double time, long asked) => _reading = new(time, asked, SeenAt: Stopwatch.GetTimestamp());
 
         /// <param name="RedisTime">What time it was for Redis, in microseconds since 1970.</param>
-        /// <param name="AskedAt">When Redis was asked, and <paramref name="SeenAt"/> when it answered: timestamps of this process.</param>
+        /// <param name="AskedAt">When Redis was asked, and <paramref name="SeenAt"/> when it answered: timestamps of
+        /// this process.</param>
         private sealed record Reading(double RedisTime, long AskedAt, long SeenAt);
 
         // What is not an account is none.

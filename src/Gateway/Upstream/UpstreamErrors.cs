@@ -42,14 +42,18 @@ internal static class UpstreamErrors
     }
 
     /// <summary>What kept an answer from coming.</summary>
-    public static UpstreamFault FaultOf(Exception? failure) => (failure as HttpRequestException)?.HttpRequestError switch
+    public static UpstreamFault FaultOf(Exception? failure) =>
+        (failure as HttpRequestException)?.HttpRequestError switch
     {
         HttpRequestError.NameResolutionError => UpstreamFault.NameNotResolved,
-        HttpRequestError.SecureConnectionError when failure.InnerException is OperationCanceledException => UpstreamFault.TlsTimedOut,
+        HttpRequestError.SecureConnectionError when failure.InnerException is OperationCanceledException =>
+            UpstreamFault.TlsTimedOut,
         // A connection that ends within the handshake is one that ends.
-        HttpRequestError.SecureConnectionError when failure.InnerException is not IOException => UpstreamFault.TlsFailed,
+        HttpRequestError.SecureConnectionError when failure.InnerException is not IOException =>
+            UpstreamFault.TlsFailed,
         HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
-        HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,
+        HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse
+            or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,
         _ => UpstreamFault.Unreachable,
     };
 

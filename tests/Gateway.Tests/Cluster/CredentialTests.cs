@@ -215,8 +215,10 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         }
 
         var refused = answers.Where(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable).ToArray();
-        var tried = refused.Count(answer => JobTests.CacheStatus(answer).EndsWith("detail=upstream-401", StringComparison.Ordinal));
-        Assert.All(refused, answer => Assert.Matches("detail=(credential-refused|upstream-401)$", JobTests.CacheStatus(answer)));
+        var tried = refused.Count(answer =>
+            JobTests.CacheStatus(answer).EndsWith("detail=upstream-401", StringComparison.Ordinal));
+        Assert.All(refused, answer =>
+            Assert.Matches("detail=(credential-refused|upstream-401)$", JobTests.CacheStatus(answer)));
         Assert.All(refused, answer => Assert.NotNull(answer.Headers.RetryAfter));
         // No job is known that worked: one call a second at most with each of them.
         Assert.InRange(answers.Count - refused.Length + tried, 0, 4);

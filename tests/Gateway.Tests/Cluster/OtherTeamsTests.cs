@@ -16,20 +16,23 @@ public sealed class OtherTeamsTests(RedisServer redis)
     [InlineData(false, 401)]
     [InlineData(true, 403)]
     [InlineData(false, 403)]
-    public async Task Jobs_that_the_upstream_refuses_cost_nobody_else_an_answer_while_somebody_keeps_asking_for_them(bool withRedis, int refusal)
+    public async Task Jobs_that_the_upstream_refuses_cost_nobody_else_an_answer_while_somebody_keeps_asking_for_them(
+        bool withRedis, int refusal)
     {
         await using var world = await StartAsync(withRedis);
         var nodes = Nodes(world, withRedis);
         Assert.Equal("200", await ReadAsync(nodes[0], "finished-worked"));
         world.Upstream.Faults.Add(new Fault { Job = "odd-*", Kind = FaultKind.Status, Status = refusal });
 
-        var (odd, others) = await WhileAsync(TimeSpan.FromSeconds(3), nodes, node => World.GetAsync(node, $"odd-{Random.Shared.Next(8)}"));
+        var (odd, others) = await WhileAsync(TimeSpan.FromSeconds(3), nodes, node =>
+            World.GetAsync(node, $"odd-{Random.Shared.Next(8)}"));
 
         Assert.Equal(["200"], others.Distinct());
         Assert.All(odd, answer => Assert.Equal("403 /problems/upstream-forbidden", answer));
         // One trial a second at most.
         Assert.InRange(world.Upstream.Ledger.CallsFor("finished-worked"), 1, 6);
-        Assert.DoesNotContain(nodes.SelectMany(node => node.Log.All), line => line.StartsWith("Critical", StringComparison.Ordinal));
+        Assert.DoesNotContain(nodes.SelectMany(node => node.Log.All), line =>
+            line.StartsWith("Critical", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -44,7 +47,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
 
         Assert.Equal("200", await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}"));
         await Purging.WithinAsync(TimeSpan.FromSeconds(5),
-            async () => await SayAsync(await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden", "all nodes know that the credential is accepted");
+            async () => await SayAsync(await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden",
+                "all nodes know that the credential is accepted");
     }
 
     [Theory]
@@ -52,23 +56,34 @@ public sealed class OtherTeamsTests(RedisServer redis)
     [InlineData(false, 401)]
     [InlineData(true, 403)]
     [InlineData(false, 403)]
-    public async Task A_credential_that_dies_is_found_out_at_once_by_jobs_that_worked_before(bool withRedis, int refusal)
+    public async Task A_credential_that_dies_is_found_out_at_once_by_jobs_that_worked_before(bool withRedis,
+        int refusal)
     {
         await using var world = await StartAsync(withRedis);
         var nodes = Nodes(world, withRedis);
-        foreach (var workflow in (string[])["survey-1", "survey-2"]) using (await World.GetAsync(nodes[0], "finished-worked", workflow)) { }
+        foreach (var workflow in (string[])["survey-1", "survey-2"])
+        {
+            using var worked = await World.GetAsync(nodes[0], "finished-worked", workflow);
+        }
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = refusal });
         world.Upstream.Ledger.Clear();
 
-        Assert.Equal("503 /problems/upstream-credential-refused", await SayAsync(await World.GetAsync(nodes[0], "finished-1")));
+        Assert.Equal("503 /problems/upstream-credential-refused",
+            await SayAsync(await World.GetAsync(nodes[0], "finished-1")));
 
-        foreach (var node in nodes) Assert.Equal("503 /problems/upstream-credential-refused", await SayAsync(await World.GetAsync(node, $"finished-{Guid.NewGuid():N}")));
+        foreach (var node in nodes)
+        {
+            var said = await SayAsync(await World.GetAsync(node, $"finished-{Guid.NewGuid():N}"));
+            Assert.Equal("503 /problems/upstream-credential-refused", said);
+        }
         // The caller's job, and two that worked before.
         Assert.Equal(3, world.Upstream.Ledger.Total);
         Assert.Equal(2, world.Upstream.Ledger.CallsFor("finished-worked"));
-        Assert.Contains(nodes.SelectMany(node => node.Log.All), line => line.StartsWith("Critical", StringComparison.Ordinal));
+        Assert.Contains(nodes.SelectMany(node => node.Log.All), line =>
+            line.StartsWith("Critical", StringComparison.Ordinal));
         world.Upstream.Faults.Clear();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(25), async () => await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}") == "200", "it is accepted again");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(25), async () =>
+            await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}") == "200", "it is accepted again");
     }
 
     [Theory]
@@ -78,17 +93,23 @@ public sealed class OtherTeamsTests(RedisServer redis)
     {
         await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", "32"));
         var nodes = Nodes(world, withRedis);
-        world.Upstream.Faults.Add(new Fault { Job = "slow-*", Kind = FaultKind.Status, Status = 404, Delay = TimeSpan.FromSeconds(8) });
+        world.Upstream.Faults.Add(
+            new Fault { Job = "slow-*", Kind = FaultKind.Status, Status = 404, Delay = TimeSpan.FromSeconds(8) });
         var slow = Enumerable.Range(0, 40).Select(i => World.GetAsync(nodes[i % nodes.Length], $"slow-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total >= 20, "the slow jobs are under way");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () =>
+            world.Upstream.Ledger.Total >= 20, "the slow jobs are under way");
 
         var watch = Stopwatch.StartNew();
         var answers = new List<string>();
-        for (var i = 0; i < 30; i++) answers.Add(await ReadAsync(nodes[i % nodes.Length], $"finished-{Guid.NewGuid():N}"));
+        for (var i = 0; i < 30; i++)
+        {
+            answers.Add(await ReadAsync(nodes[i % nodes.Length], $"finished-{Guid.NewGuid():N}"));
+        }
 
         Assert.Equal(["200"], answers.Distinct());
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(4));
-        Assert.InRange(world.Upstream.Ledger.PerJob.Count(job => job.Key.Contains("/slow-", StringComparison.Ordinal)), 20, 24);
+        Assert.InRange(world.Upstream.Ledger.PerJob.Count(job =>
+            job.Key.Contains("/slow-", StringComparison.Ordinal)), 20, 24);
         await Task.WhenAll(slow);
     }
 
@@ -97,7 +118,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
     [InlineData(false, 5, true)]
     [InlineData(false, 5, false)]
     [InlineData(false, 20, true)]
-    public async Task Broken_jobs_of_one_team_do_not_open_the_circuit_for_another(bool withRedis, int broken, bool isWarm)
+    public async Task Broken_jobs_of_one_team_do_not_open_the_circuit_for_another(bool withRedis, int broken,
+        bool isWarm)
     {
         await using var world = await StartAsync(withRedis);
         var nodes = Nodes(world, withRedis);
@@ -109,11 +131,13 @@ public sealed class OtherTeamsTests(RedisServer redis)
             using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));
             do
             {
-                foreach (var answer in await Task.WhenAll(Enumerable.Range(0, broken).Select(i => World.GetAsync(nodes[i % nodes.Length], $"broken-{i}")))) answer.Dispose();
+                var asked = Enumerable.Range(0, broken).Select(i => World.GetAsync(nodes[i % nodes.Length], $"broken-{i}"));
+                foreach (var answer in await Task.WhenAll(asked)) answer.Dispose();
             }
             while (!stop.IsCancellationRequested && await second.WaitForNextTickAsync(World.Cancellation));
         }, World.Cancellation);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total >= 3 * broken, "they were asked for three times");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+            world.Upstream.Ledger.Total >= 3 * broken, "they were asked for three times");
 
         var answers = new List<string>();
         for (var i = 0; i < 59; i++)
@@ -170,7 +194,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
 
     private static async Task<string> SayAsync(HttpResponseMessage answer)
     {
-        using (answer) return answer.IsSuccessStatusCode ? "200" : $"{(int)answer.StatusCode} {await BoundTests.ProblemTypeAsync(answer)}";
+        using (answer) return answer.IsSuccessStatusCode
+            ? "200" : $"{(int)answer.StatusCode} {await BoundTests.ProblemTypeAsync(answer)}";
     }
 
     private Task<World> StartAsync(bool withRedis, params (string, string?)[] settings) =>

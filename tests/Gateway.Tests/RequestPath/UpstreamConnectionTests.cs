@@ -12,7 +12,8 @@ public sealed class UpstreamConnectionTests
     public async Task A_TLS_handshake_that_takes_too_long_is_told_as_that()
     {
         using var silent = new Listener(_ => Task.Delay(Timeout.Infinite, World.Cancellation));
-        await AssertAsync($"https://127.0.0.1:{silent.Port}", HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", "upstream-tls-timeout");
+        await AssertAsync($"https://127.0.0.1:{silent.Port}", HttpStatusCode.GatewayTimeout,
+            "/problems/upstream-timeout", "upstream-tls-timeout");
         // Nothing was sent: the job is tried again, and the route is not.
         Assert.Equal(3 + 1, silent.Connections);
     }
@@ -21,19 +22,24 @@ public sealed class UpstreamConnectionTests
     public async Task A_certificate_that_is_not_trusted_is_told_as_that_and_not_tried_again()
     {
         using var certificate = new Certificate();
-        await using var upstream = await Simulator.SimulatedUpstream.StartAsync(https: certificate.Value, cancellation: World.Cancellation);
-        await AssertAsync(upstream.Address.ToString(), HttpStatusCode.BadGateway, "/problems/upstream-failed", "upstream-tls-failed");
+        await using var upstream =
+            await Simulator.SimulatedUpstream.StartAsync(https: certificate.Value, cancellation: World.Cancellation);
+        await AssertAsync(upstream.Address.ToString(), HttpStatusCode.BadGateway, "/problems/upstream-failed",
+            "upstream-tls-failed");
     }
 
     [Fact]
     public async Task A_name_that_nobody_knows_is_told_as_that() =>
-        await AssertAsync("http://upstream.invalid", HttpStatusCode.BadGateway, "/problems/upstream-failed", "upstream-name-not-resolved");
+        await AssertAsync("http://upstream.invalid", HttpStatusCode.BadGateway, "/problems/upstream-failed",
+            "upstream-name-not-resolved");
 
     [Fact]
     public async Task Header_fields_that_are_too_large_are_told_as_that_and_not_asked_for_again()
     {
-        using var large = new Listener(stream => AnswerAsync(stream, $"HTTP/1.1 200 OK\r\nX-Large: {new string('x', 40_000)}\r\nContent-Length: 2\r\n\r\n{{}}"));
-        await AssertAsync($"http://127.0.0.1:{large.Port}", HttpStatusCode.BadGateway, "/problems/upstream-invalid", "upstream-header-too-large");
+        using var large = new Listener(stream => AnswerAsync(stream,
+            $"HTTP/1.1 200 OK\r\nX-Large: {new string('x', 40_000)}\r\nContent-Length: 2\r\n\r\n{{}}"));
+        await AssertAsync($"http://127.0.0.1:{large.Port}", HttpStatusCode.BadGateway, "/problems/upstream-invalid",
+            "upstream-header-too-large");
         Assert.Equal(1 + 1, large.Connections);
     }
 
@@ -44,20 +50,23 @@ public sealed class UpstreamConnectionTests
     public async Task What_is_no_HTTP_is_told_as_that(string bytes)
     {
         using var other = new Listener(stream => AnswerAsync(stream, bytes));
-        await AssertAsync($"http://127.0.0.1:{other.Port}", HttpStatusCode.BadGateway, "/problems/upstream-failed", "upstream-protocol-error");
+        await AssertAsync($"http://127.0.0.1:{other.Port}", HttpStatusCode.BadGateway, "/problems/upstream-failed",
+            "upstream-protocol-error");
     }
 
     [Fact]
     public async Task A_connection_that_ends_without_an_answer_is_unreachable()
     {
         using var ending = new Listener(stream => AnswerAsync(stream, ""));
-        await AssertAsync($"http://127.0.0.1:{ending.Port}", HttpStatusCode.BadGateway, "/problems/upstream-failed", "upstream-unreachable");
+        await AssertAsync($"http://127.0.0.1:{ending.Port}", HttpStatusCode.BadGateway, "/problems/upstream-failed",
+            "upstream-unreachable");
     }
 
     // Of a job, and of a route.
     private static async Task AssertAsync(string upstream, HttpStatusCode status, string type, string detail)
     {
-        await using var world = await World.StartAsync(("Upstream:BaseAddress", upstream), ("Routes:other:Path", "/v0/other"), ("Teams:mapping:Routes:0", "other"));
+        await using var world = await World.StartAsync(("Upstream:BaseAddress", upstream),
+            ("Routes:other:Path", "/v0/other"), ("Teams:mapping:Routes:0", "other"));
 
         using var job = await world.GetAsync("finished-1");
 

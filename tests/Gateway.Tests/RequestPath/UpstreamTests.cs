@@ -52,7 +52,8 @@ public sealed class UpstreamTests
     [Theory]
     [InlineData(410, "/problems/upstream-gone")]
     [InlineData(451, "/problems/upstream-legal")]
-    public async Task A_final_answer_of_the_upstream_goes_to_the_caller_and_stands_for_as_long_as_a_404(int said, string type)
+    public async Task A_final_answer_of_the_upstream_goes_to_the_caller_and_stands_for_as_long_as_a_404(int said,
+        string type)
     {
         await using var world = await World.StopClockAsync();
         using var running = await world.GetAsync("run-300");

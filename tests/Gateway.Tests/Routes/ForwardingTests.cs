@@ -452,13 +452,17 @@ public sealed class ForwardingTests
     [Theory]
     [InlineData(false, "200 200 503", "200 200 503", "401")]
     [InlineData(true, "200 200 200 200 503", "200 200 503", "200 503")]
-    public async Task Streams_of_one_team_leave_room_for_others_and_for_jobs(bool withThird, string mapping, string survey, string third)
+    public async Task Streams_of_one_team_leave_room_for_others_and_for_jobs(bool withThird, string mapping,
+        string survey, string third)
     {
         const string ThirdKey = "third-key-0123456789";
-        (string, string?)[] team = [("Teams:third:Workflows:0", "*"), ("Teams:third:Routes:0", "*"), ("Teams:third:Quota", "plenty"),
+        (string, string?)[] team =
+            [("Teams:third:Workflows:0", "*"), ("Teams:third:Routes:0", "*"), ("Teams:third:Quota", "plenty"),
             ("Teams:third:ApiKeys:0:Id", "third-test"), ("Teams:third:ApiKeys:0:Sha256", World.Sha256(ThirdKey))];
-        await using var world = await World.StartAsync([.. Routes, .. withThird ? team : [], ("Teams:survey:Routes:1", "events"),
-            ("Upstream:Accounts:default:MaxConcurrentRequests", withThird ? "16" : "8"), ("Upstream:Accounts:default:QueueTimeout", "00:00:00.5")]);
+        await using var world =
+            await World.StartAsync([.. Routes, .. withThird ? team : [], ("Teams:survey:Routes:1", "events"),
+            ("Upstream:Accounts:default:MaxConcurrentRequests", withThird ? "16" : "8"),
+                ("Upstream:Accounts:default:QueueTimeout", "00:00:00.5")]);
         Script(world, "/v0/workflows/survey-1/events", async http =>
         {
             await http.Response.WriteAsync("data: 1\n\n");
@@ -476,7 +480,8 @@ public sealed class ForwardingTests
         }
 
         // Half of half of them for a team, and half for all; of three teams each finds a place.
-        foreach (var (key, expected) in ((string, string)[])[(World.MappingKey, mapping), (World.SurveyKey, survey), (ThirdKey, third)])
+        foreach (var (key, expected) in ((string, string)[])[(World.MappingKey, mapping), (World.SurveyKey, survey),
+            (ThirdKey, third)])
         {
             var statuses = new List<int>();
             while (statuses.Count < expected.Split(' ').Length) statuses.Add((int)await OpenAsync(key));

@@ -243,7 +243,8 @@ public sealed class AccountGateTests
 
             void Collect()
             {
-                var done = entering.Where(task => task.IsCompletedSuccessfully && task.Result.Permit is not null).Select(task => task.Result.Permit!);
+                var done = entering.Where(task => task.IsCompletedSuccessfully
+                    && task.Result.Permit is not null).Select(task => task.Result.Permit!);
                 open.AddRange(done.Where(seen.Add));
                 Assert.InRange(open.Count, 0, most);
             }

@@ -79,7 +79,8 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void While_other_jobs_are_accepted_it_does_not_open() => Gen.Select(Gen.Int[0, 30], Gen.Double[0, Second]).Array[1, 300].Sample(calls =>
+    public void While_other_jobs_are_accepted_it_does_not_open() =>
+        Gen.Select(Gen.Int[0, 30], Gen.Double[0, Second]).Array[1, 300].Sample(calls =>
     {
         var (health, now) = (new AccountHealth(), Start);
         foreach (var (job, later) in calls)
@@ -87,7 +88,10 @@ public sealed class AccountHealthTests
             now += later;
             // Every fifth call is of a job that is well.
             health.Note(new EndedCall(job % 5 == 0 ? CallEnd.Accepted : CallEnd.Failed, "key", job), ["key"], now);
-            for (var one = 1; one <= 4; one++) health.Note(new EndedCall(CallEnd.Failed, "key", 100 + one), ["key"], now);
+            for (var one = 1; one <= 4; one++)
+            {
+                health.Note(new EndedCall(CallEnd.Failed, "key", 100 + one), ["key"], now);
+            }
             health.Note(new EndedCall(CallEnd.Accepted, "key", 99), ["key"], now);
             Assert.False(health.Circuit.IsOpen);
         }
@@ -98,7 +102,8 @@ public sealed class AccountHealthTests
     [InlineData(nameof(CallEnd.Accepted), false)]
     [InlineData(nameof(CallEnd.Missing), false)]
     [InlineData(nameof(CallEnd.Busy), false)]
-    public void Where_a_job_is_known_that_worked_a_trial_with_it_decides_also_where_few_jobs_are_asked_for(string end, bool opens)
+    public void Where_a_job_is_known_that_worked_a_trial_with_it_decides_also_where_few_jobs_are_asked_for(string end,
+        bool opens)
     {
         Accept("survey/one");
         for (var i = 0; i < 10; i++) Note(CallEnd.Failed, job: i % 2);
@@ -132,7 +137,8 @@ public sealed class AccountHealthTests
     public void A_job_that_fails_itself_is_no_trial()
     {
         Accept("survey/one");
-        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 2 == 0 ? CredentialEvidence.NumberOf("survey/one") : 1);
+        var itself = CredentialEvidence.NumberOf("survey/one");
+        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 2 == 0 ? itself : 1);
         Assert.Null(TryKnown());
         Fail(8, from: 100);
         Assert.True(_health.Circuit.IsOpen);
@@ -384,7 +390,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Where_no_job_is_known_to_work_five_refused_in_a_row_make_a_credential_half_open_and_one_accepted_clears_it()
+    public void Where_no_job_is_known_to_work_five_refused_in_a_row_make_a_credential_half_open_until_one_is_accepted()
     {
         for (var i = 0; i < 20; i++) Note(CallEnd.Refused, job: i % 4);
         Assert.False(_health.IsHalfOpen("key"));
@@ -411,7 +417,8 @@ public sealed class AccountHealthTests
     [InlineData(true, 9.9, false)]
     [InlineData(true, 10, true)]
     [InlineData(false, 100, false)]
-    public void One_job_that_is_401_for_ten_seconds_is_reported_where_no_other_is_accepted(bool isUnauthorized, double later, bool isReported)
+    public void One_job_that_is_401_for_ten_seconds_is_reported_where_no_other_is_accepted(bool isUnauthorized,
+        double later, bool isReported)
     {
         Note(CallEnd.Refused, job: 1, isUnauthorized: isUnauthorized);
         _now += later * Second;
@@ -548,11 +555,13 @@ public sealed class AccountHealthTests
         new EndedCall(CallEnd.Busy, "key", RetryAfter: seconds is { } asked ? TimeSpan.FromSeconds(asked) : null), ["key"], _now);
 
     private void Note(
-        CallEnd end, int times = 1, bool isTrial = false, int job = 0, string credential = "key", bool isUnauthorized = false, string? supersedes = null)
+        CallEnd end, int times = 1, bool isTrial = false, int job = 0, string credential = "key",
+        bool isUnauthorized = false, string? supersedes = null)
     {
         for (var i = 0; i < times; i++)
         {
-            _health.Note(new EndedCall(end, credential, job, isTrial, Supersedes: supersedes) { IsUnauthorized = isUnauthorized }, [credential], _now);
+            var call = new EndedCall(end, credential, job, isTrial, Supersedes: supersedes);
+            _health.Note(call with { IsUnauthorized = isUnauthorized }, [credential], _now);
         }
     }
 
@@ -562,7 +571,8 @@ public sealed class AccountHealthTests
     }
 
     private void Accept(string job) =>
-        _health.Note(new EndedCall(CallEnd.Accepted, "key", CredentialEvidence.NumberOf(job)) { Address = job }, ["key"], _now);
+        _health.Note(new EndedCall(CallEnd.Accepted, "key", CredentialEvidence.NumberOf(job)) { Address = job },
+            ["key"], _now);
 
     private void Kill(string credential)
     {
@@ -584,7 +594,9 @@ public sealed class AccountHealthTests
     }
 
     private void NoteTrial(CallEnd end, string job) =>
-        _health.Note(new EndedCall(end, "key", CredentialEvidence.NumberOf(job), IsTrial: true) { Address = job, IsOfKnownJob = true }, ["key"], _now);
+        _health.Note(
+            new EndedCall(end, "key", CredentialEvidence.NumberOf(job), IsTrial: true) { Address = job, IsOfKnownJob = true },
+            ["key"], _now);
 
     private void AssertNextTrial(double? expected) => Assert.Equal(expected, _health.NextTrial("key", hasOther: false, _now));
 }

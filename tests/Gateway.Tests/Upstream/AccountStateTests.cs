@@ -60,7 +60,8 @@ public sealed class AccountStateTests
         Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
         {
             var granted = new List<(double At, int Count)>();
-            Run(limits, steps, (now, reply, _) => granted.Add((now, reply.Granted.Count + (reply.TrialJob is null ? 0 : 1))));
+            Run(limits, steps, (now, reply, _) =>
+                granted.Add((now, reply.Granted.Count + (reply.TrialJob is null ? 0 : 1))));
             for (var from = 0; from < granted.Count; from++)
             {
                 var sum = 0;
@@ -192,12 +193,14 @@ public sealed class AccountStateTests
         var limits = Limits(perSecond: 1000, burst: 1000, calls) with { Teams = 2 };
         var state = new AccountState();
         Assert.Equal(most, state.Exchange(Report("one", waiting: Reads("slow", 100)), limits, Start).Granted.Count);
-        Assert.InRange(state.Exchange(Report("two", waiting: Reads("quick", 1)), limits, Start).Granted.Count, Math.Min(1, calls - most), 1);
-        Assert.Equal(calls, new AccountState().Exchange(Report("one", waiting: Reads("slow", 100)), limits with { Teams = 1 }, Start).Granted.Count);
+        Assert.InRange(state.Exchange(Report("two", waiting: Reads("quick", 1)), limits, Start).Granted.Count,
+            Math.Min(1, calls - most), 1);
+        Assert.Equal(calls, new AccountState().Exchange(Report("one", waiting: Reads("slow", 100)),
+            limits with { Teams = 1 }, Start).Granted.Count);
     }
 
     [Fact]
-    public void Teams_that_want_more_than_their_share_hold_the_same_whatever_they_held_before_and_a_new_one_finds_a_place() =>
+    public void Teams_that_want_more_than_their_share_hold_the_same_and_a_new_one_finds_a_place() =>
         Gen.Select(Gen.Int[8, 64], Gen.Int[2, 4], Gen.Int[0, 1000]).Sample((calls, teams, seed) =>
         {
             var limits = Limits(perSecond: 1e5, burst: 10_000, calls) with { Teams = teams + 1 };
@@ -211,7 +214,8 @@ public sealed class AccountStateTests
                 var asking = i < 20 ? all[..1] : all;
                 var ending = all[random.Next(teams)];
                 if (i >= 20 && held[ending] > 0) held[ending]--;
-                var report = new NodeReport("one", held.Values.Sum(), [.. asking.Select(team => new WaitingCalls(CallRank.FirstRead, team, 100))], [], ["key"])
+                var report = new NodeReport("one", held.Values.Sum(),
+                    [.. asking.Select(team => new WaitingCalls(CallRank.FirstRead, team, 100))], [], ["key"])
                 {
                     UnderWayByTeam = held.Where(team => team.Value > 0).ToDictionary(),
                 };
@@ -227,7 +231,10 @@ public sealed class AccountStateTests
     {
         var limits = Limits(perSecond: 1000, burst: 1000, calls: 32) with { Teams = 2 };
         var state = new AccountState();
-        for (var node = 0; node < 4; node++) state.Exchange(Report($"{node}", waiting: Reads("slow", 10)), limits, Start);
+        for (var node = 0; node < 4; node++)
+        {
+            state.Exchange(Report($"{node}", waiting: Reads("slow", 10)), limits, Start);
+        }
         Assert.Equal(24, state.Nodes.Values.Sum(node => node.UnderWay));
         Assert.Equal(5, state.Exchange(Report("4", waiting: Reads("quick", 5)), limits, Start).Granted.Count);
     }
@@ -279,7 +286,12 @@ public sealed class AccountStateTests
             var ending = own[..Math.Min(step.Ended, own.Count)];
             own.RemoveRange(0, ending.Count);
             EndedCall[] ended = [.. Enumerable.Repeat(new EndedCall(CallEnd.Unknown, "key"), over),
-                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsTrial) { Address = $"survey/{i}", IsOfKnownJob = call.IsKnown, Age = now - call.At })];
+                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsTrial)
+                {
+                    Address = $"survey/{i}",
+                    IsOfKnownJob = call.IsKnown,
+                    Age = now - call.At,
+                })];
 
             var reply = state.Exchange(Report($"{step.Node}-{lives[step.Node]}", own.Count, step.Waiting) with { Ended = ended }, limits, now);
 

@@ -47,7 +47,8 @@ public sealed class SharedGateTests(RedisServer redis)
     [Fact]
     public async Task Where_Redis_has_lost_its_data_calls_of_others_are_still_under_way()
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "4"));
+        await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString),
+            (Account + "MaxConcurrentRequests", "4"));
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
         for (var i = 0; i < 2; i++) Assert.NotNull((await EnterAsync(gates[0])).Permit);

@@ -151,10 +151,12 @@ public sealed class TrialTests
 
         health.Bound(_now);
 
-        double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.HalfOpenTrialFrom, health.KnownTrialFrom,
-            health.KnownTrialUntil, health.DoubtUntil, health.CertainUntil, health.Circuit.ProbeFrom, health.Circuit.FailingUntil, health.Circuit.GoodAt];
+        double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.HalfOpenTrialFrom,
+            health.KnownTrialFrom, health.KnownTrialUntil, health.DoubtUntil, health.CertainUntil, health.Circuit.ProbeFrom,
+            health.Circuit.FailingUntil, health.Circuit.GoodAt];
         Assert.Equal([300, 10, 1, 1, 1, 3, 2, 10, 0.5, 10, 0], left.Select(time => (time - _now) / Second));
-        double[] past = [evidence.AcceptedAt, evidence.TrialAcceptedAt, evidence.SuspectAt, evidence.RefusedSince, evidence.RefusedAt, evidence.HalfOpenSince, evidence.DeadFrom];
+        double[] past = [evidence.AcceptedAt, evidence.TrialAcceptedAt, evidence.SuspectAt, evidence.RefusedSince,
+            evidence.RefusedAt, evidence.HalfOpenSince, evidence.DeadFrom];
         Assert.All(past, time => Assert.Equal(_now, time));
     }
 
@@ -179,7 +181,8 @@ public sealed class TrialTests
         Assert.Equal(UpstreamFault.CircuitOpen, Ask(FirstReads("mapping", 1)).Closed?.Reason);
     }
 
-    private static EndedCall KnownEnd(CallEnd end) => new(end, "one", IsTrial: true) { Address = "survey/one", IsOfKnownJob = true };
+    private static EndedCall KnownEnd(CallEnd end) =>
+        new(end, "one", IsTrial: true) { Address = "survey/one", IsOfKnownJob = true };
 
     private static WaitingCalls FirstReads(string team, int count) => new(CallRank.FirstRead, team, count);
 
