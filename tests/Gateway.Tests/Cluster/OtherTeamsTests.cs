@@ -131,7 +131,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
             using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));
             do
             {
-                var asked = Enumerable.Range(0, broken).Select(i => World.GetAsync(nodes[i % nodes.Length], $"broken-{i}"));
+                var asked = Enumerable.Range(0, broken)
+                    .Select(i => World.GetAsync(nodes[i % nodes.Length], $"broken-{i}"));
                 foreach (var answer in await Task.WhenAll(asked)) answer.Dispose();
             }
             while (!stop.IsCancellationRequested && await second.WaitForNextTickAsync(World.Cancellation));

@@ -594,9 +594,11 @@ public sealed class AccountHealthTests
     }
 
     private void NoteTrial(CallEnd end, string job) =>
-        _health.Note(
-            new EndedCall(end, "key", CredentialEvidence.NumberOf(job), IsTrial: true) { Address = job, IsOfKnownJob = true },
-            ["key"], _now);
+        _health.Note(new EndedCall(end, "key", CredentialEvidence.NumberOf(job), IsTrial: true)
+        {
+            Address = job,
+            IsOfKnownJob = true,
+        }, ["key"], _now);
 
     private void AssertNextTrial(double? expected) => Assert.Equal(expected, _health.NextTrial("key", hasOther: false, _now));
 }

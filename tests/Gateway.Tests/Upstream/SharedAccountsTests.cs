@@ -127,7 +127,8 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     {
         var older = """
             {"Origin":"o","Restored":%R,"Order":{"Virtual":3,"Served":{},"ReadsInRow":0},
-            "Health":{"PausedUntil":0,"Circuit":{"IsOpen":false,"ProbeFrom":0,"Probes":0,"Good":1,"Bad":0,"GoodBefore":0,
+            "Health":{"PausedUntil":0,
+            "Circuit":{"IsOpen":false,"ProbeFrom":0,"Probes":0,"Good":1,"Bad":0,"GoodBefore":0,
             "BadBefore":0,"WindowUntil":0},"Accepted":["key"],"Dead":["dead"],"DeadTrialFrom":0,"NewTrialUntil":0,
             "RefusedJobs":[1,2],"RefusedWith":"key","SuspectSince":0,"RefusedAt":0,"SuspectTrialFrom":0,"Doubted":"",
             "DoubtUntil":0,"CertainUntil":0},

@@ -152,8 +152,8 @@ public sealed class TrialTests
         health.Bound(_now);
 
         double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.HalfOpenTrialFrom,
-            health.KnownTrialFrom, health.KnownTrialUntil, health.DoubtUntil, health.CertainUntil, health.Circuit.ProbeFrom,
-            health.Circuit.FailingUntil, health.Circuit.GoodAt];
+            health.KnownTrialFrom, health.KnownTrialUntil, health.DoubtUntil, health.CertainUntil,
+            health.Circuit.ProbeFrom, health.Circuit.FailingUntil, health.Circuit.GoodAt];
         Assert.Equal([300, 10, 1, 1, 1, 3, 2, 10, 0.5, 10, 0], left.Select(time => (time - _now) / Second));
         double[] past = [evidence.AcceptedAt, evidence.TrialAcceptedAt, evidence.SuspectAt, evidence.RefusedSince,
             evidence.RefusedAt, evidence.HalfOpenSince, evidence.DeadFrom];
