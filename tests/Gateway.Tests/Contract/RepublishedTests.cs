@@ -59,7 +59,7 @@ public sealed class RepublishedTests : IDisposable
         Assert.Equal("Which workflow.", $"{workflow["parameters"]![0]!["description"]}");
         Assert.Equal(["page", "tag"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
         Assert.Equal("1", $"{scenes["parameters"]![0]!["schema"]!["minimum"]}");
-        Assert.Equal(["200", "400", "401", "403", "404", "429", "500", "502", "503", "504"], Names(workflow["responses"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["200", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"], Names(workflow["responses"]).Order(StringComparer.Ordinal));
         Assert.Equal(["Cache-Control", "Link", "RateLimit", "RateLimit-Policy", "Vary"], Names(workflow["responses"]!["200"]!["headers"]).Order(StringComparer.Ordinal));
         Assert.Equal("The workflow.", $"{workflow["responses"]!["200"]!["description"]}");
         Assert.Contains("/problems/route-forbidden", workflow["responses"]!["403"]!.ToJsonString(), StringComparison.Ordinal);

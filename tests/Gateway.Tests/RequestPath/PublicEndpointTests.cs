@@ -15,7 +15,7 @@ public sealed class PublicEndpointTests
         Assert.StartsWith("3.1", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
         var operation = document.GetProperty("paths").GetProperty("/v0/workflows/{workflow_id}/jobs/{job_id}").GetProperty("get");
         Assert.Equal("getJobById", operation.GetProperty("operationId").GetString());
-        Assert.Equal(["200", "304", "400", "401", "403", "404", "429", "500", "502", "503", "504"],
+        Assert.Equal(["200", "304", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"],
             operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order(StringComparer.Ordinal));
         Assert.Equal(["apiKey", "authorization", "bearer", "session"],
             document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject().Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
