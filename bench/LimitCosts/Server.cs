@@ -34,6 +34,7 @@ internal static class Server
         });
         builder.Services.AddMetrics();
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<SteadyClock>();
         builder.Services.AddSingleton<LiveConfiguration>();
         builder.Services.AddSingleton<GatewayMetrics>();
         builder.Services.AddSingleton<RedisConnection>();

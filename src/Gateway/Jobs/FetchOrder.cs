@@ -37,7 +37,8 @@ internal sealed class FetchOrder(SteadyClock clock)
     /// <summary>For a purge: likewise, and greater than that of any fetch that anybody has begun.</summary>
     public long NextPurge() => Next(Now + Interlocked.Read(ref _most), 0);
 
-    /// <summary>What time it is for Redis, for a purge: where its clock was set back, no less than any number that it gave before.</summary>
+    /// <summary>What time it is for Redis, for a purge: if its clock was set back, more than any number that it gave before.</summary>
+    /// <param name="redis">What time it is there.</param>
     public long ForPurge(long redis)
     {
         // It is asked for its time once a second.

@@ -19,7 +19,8 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     /// <summary>The same; where Redis has nothing, asks to fetch the job, in the same trip. Memory must have been looked at.</summary>
     public async ValueTask<(SharedJobs.Found Found, Turn? Turn)> FindOrTakeTurnAsync(JobKey key, long awaited, TimeSpan lease, Patience patience)
     {
-        var (found, turn) = await shared.FindOrTakeTurnAsync(key, awaited, lease, patience, above: memory.Find(key)?.Order ?? 0);
+        var above = memory.Find(key)?.Order ?? 0;
+        var (found, turn) = await shared.FindOrTakeTurnAsync(key, awaited, lease, patience, above);
         return (await KeepAsync(key, found), turn);
     }
 

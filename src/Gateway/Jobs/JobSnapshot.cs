@@ -109,13 +109,14 @@ internal sealed class JobSnapshot
         return Identity;
     }
 
-    /// <summary>The same by a clock that is so far ahead of the one by which its times are; behind it, where that is negative.</summary>
+    /// <summary>The same with all its times moved, for another clock.</summary>
+    /// <param name="by">How far that one is ahead; negative: behind.</param>
     public JobSnapshot Moved(TimeSpan by) => by == TimeSpan.Zero ? this : Moved(by, Add(UrlsExpireAt, by));
 
     /// <summary>
-    /// The same where its times lie ahead, because the clock of the node that wrote it is fast, or because this one's was set
-    /// back since: it counts as so much old as its times lie ahead. Its age is then never negative, it is fresh for no longer
-    /// than it was given, and where it lies further ahead than that it is stale, however often it is read.
+    /// The same with its times corrected where they lie ahead. The clock of the node that wrote it may be fast, or the clock
+    /// of this node may have been set back since. The snapshot then counts as being as old as its times lie ahead: its age is
+    /// never negative, it is fresh for no longer than it was given, and if it lies further ahead than that it is stale.
     /// </summary>
     public JobSnapshot Corrected(DateTimeOffset now)
     {

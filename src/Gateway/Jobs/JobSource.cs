@@ -159,7 +159,7 @@ internal sealed partial class JobSource(
         using var share = bodies.Making.NewShare();
         var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { IsAbsent: false }, share);
         var options = configuration.Current.Jobs;
-        // What the upstream dates is about the calendar; how long an answer has been kept is not.
+        // The upstream's dates are about the calendar, so they are compared with the wall clock.
         var now = clock.GetUtcNow();
         var isSame = known is { IsAbsent: false } && known.Identity.Body.Span.SequenceEqual(answer.Body);
         var firstSeen = isSame ? steady.ToWall(known!.FirstSeenAt) : now;

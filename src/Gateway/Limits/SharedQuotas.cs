@@ -17,8 +17,8 @@ internal readonly record struct Lease(long Granted, double Restored, double Now)
 internal sealed class SharedQuotas(RedisConnection redis)
 {
     // What comes back is given back first; what was spent without asking, while Redis was away, is taken first. A quota that
-    // is full again is forgotten. Beside the time at which it is full stands the time at which that was written: where the
-    // clock was set back since, both are, for else the bucket would count as empty.
+    // is full again is forgotten. The value is the time at which the bucket is full, and the time at which that was written:
+    // if the clock was set back since, both move along; otherwise the bucket would count as empty.
     private const string Ask = """
         local time = redis.call('TIME')
         local now = time[1] * 1000000 + time[2]
@@ -38,7 +38,7 @@ internal sealed class SharedQuotas(RedisConnection redis)
         return {granted, string.format('%.3f', restored), string.format('%.0f', now)}
         """;
 
-    // Who has not been heard of for some seconds is gone; so is who was heard of before the clock was set back.
+    // A node that has not been heard of for some seconds is gone. A time ahead is from before the clock was set back.
     private const string Beat = """
         local time = redis.call('TIME')
         redis.call('ZADD', KEYS[1], time[1], ARGV[1])

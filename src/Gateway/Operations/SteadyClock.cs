@@ -7,19 +7,19 @@ namespace Gateway.Operations;
 /// a lifetime that has ended by the wall clock has ended here.
 /// </summary>
 /// <remarks>
-/// The wall clock still says what is about the calendar: when a key, a token or a signed URL expires, and what is shown to
-/// people. A time by one clock is converted to the other where it crosses the border, such as on its way to Redis.
+/// The wall clock still decides what is about the calendar: when a key, a token or a signed URL expires, and what is shown
+/// to people. A time by one clock is converted to the other where it enters or leaves the process, such as to Redis.
 /// Reading this clock takes no lock and allocates nothing.
 /// </remarks>
 internal sealed class SteadyClock
 {
-    /// <summary>A step of the wall clock that is smaller is not noticed, unless several of them add up.</summary>
+    /// <summary>The least step of the wall clock that is noticed. Smaller ones add up until they are noticed.</summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(250);
 
-    // The wall clock is looked at so often at most: a look at both clocks is twice the cost of a look at one.
+    // How often the wall clock is read at most: reading both clocks costs twice as much as reading one.
     private const int LooksASecond = 100;
 
-    // A thread may be held up between its looks at the two clocks.
+    // A thread may be held up between reading the one clock and the other.
     private const int MaxTries = 10;
 
     private readonly TimeProvider _clock;

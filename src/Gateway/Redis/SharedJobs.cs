@@ -27,7 +27,8 @@ internal abstract record Turn
 /// two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself refuses
 /// what must not replace it, however late it comes and whoever sends it. Beside it is the lock of the one who fetches.
 /// </summary>
-internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
+internal sealed class SharedJobs(
+    RedisConnection redis, LeftTurns left, PurgeMarks purges, GatewayMetrics metrics, SteadyClock clock)
 {
     private const string LockSuffix = ":lock", Owned = "o:", FailedBefore = "f:", Refused = "r:";
 
@@ -36,7 +37,7 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     // Long enough for waiting nodes to fetch what they waited for, also where it may not live at all.
     private static readonly TimeSpan HandOver = TimeSpan.FromSeconds(1);
 
-    // By how much a lock may seem to last longer than it was given.
+    // By how much a lock may seem to last longer than it was set for.
     private static readonly TimeSpan Rounding = TimeSpan.FromSeconds(1);
 
     // Whoever does not know yet what there is, has it told, unless it is large: the time for that is asked for first.
@@ -155,7 +156,10 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     /// <summary>What Redis has of a job; where it has nothing, asks to fetch it, in the same trip.</summary>
     /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
     /// <param name="lease">After this the turn is anybody's again.</param>
-    /// <param name="above">The order of what the caller has in memory; 0: nothing. What it fetches outranks that, whatever Redis's clock says.</param>
+    /// <param name="above">
+    /// The order of the snapshot in the caller's memory; 0: there is none. The fetch gets a greater one, also if Redis's clock
+    /// was set back.
+    /// </param>
     public async ValueTask<(Found Found, Turn? Turn)> FindOrTakeTurnAsync(
         JobKey key, long awaited, TimeSpan lease, Patience patience, long above = 0)
     {
@@ -211,18 +215,22 @@ internal sealed class SharedJobs(RedisConnection redis, LeftTurns left, PurgeMar
     {
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
         var result = await AskAsync(overdue: RedisValue.EmptyString);
-        // Redis keeps the lock for longer by as much as its clock was set back, and who holds it may be long gone.
-        if (result is not null && (string?)result[0] == "held" && IsOverdue(result, lease)) result = await AskAsync(overdue: (RedisValue)result[1]);
+        // If Redis's clock was set back, it keeps the lock for so much longer, and the owner may be gone.
+        if (result is not null && (string?)result[0] == "held" && IsOverdue(result, lease))
+        {
+            result = await AskAsync(overdue: (RedisValue)result[1]);
+        }
         // Redis may have heard of it all the same, unless it refused.
         if (result is null && !redis.IsAvailable) left.Add(Lock(key), $"{Owned}{fetch}:");
         return (result, fetch);
 
         ValueTask<RedisResult?> AskAsync(RedisValue overdue) => redis.TryAsync<RedisResult>(
             database => database.ScriptEvaluateAsync(TakeTurn, Keys(key),
-                [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited, above, overdue])!, patience);
+                [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited, above, overdue])!,
+            patience);
     }
 
-    /// <summary>Whether a lock lasts longer than anybody has given it.</summary>
+    /// <summary>Whether a lock lasts longer than a node sets one for.</summary>
     private static bool IsOverdue(RedisResult reply, TimeSpan lease)
     {
         var (held, left) = ((string)reply[1]!, TimeSpan.FromMilliseconds((long)reply[2]));

@@ -24,7 +24,10 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     /// <summary>Whether there is something that the others were not told.</summary>
     public bool IsAlone => _alone is not null;
 
-    /// <summary>What time it is for the account, in microseconds since 1970: by the clock of Redis, as far as that is known, else by this node's.</summary>
+    /// <summary>
+    /// What time it is for the account, in microseconds since 1970: by the clock of Redis, as far as that is known, else by
+    /// this node's steady clock.
+    /// </summary>
     public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : clock.Microseconds;
 
     public async ValueTask<NodeReply> AskAsync(NodeReport report, AccountLimits limits)

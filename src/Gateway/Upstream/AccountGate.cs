@@ -132,7 +132,8 @@ internal sealed partial class AccountGate(
     private void TurnAway(WaitingLine.Waiter waiter, UpstreamFault fault)
     {
         var spacing = TimeSpan.FromSeconds(1 / (Options?.RequestsPerSecond ?? 1)) * book.Nodes * Math.Max(1, _line.Teams);
-        waiter.Entered.TrySetResult(new Entry(null, fault, _promises.Next(waiter.Team, spacing, clock.GetElapsedTime(0).TotalMicroseconds)));
+        var now = clock.GetElapsedTime(0).TotalMicroseconds;
+        waiter.Entered.TrySetResult(new Entry(null, fault, _promises.Next(waiter.Team, spacing, now)));
     }
 
     private void TurnAllAway(UpstreamFault fault, TimeSpan retryAfter)

@@ -16,9 +16,10 @@ internal sealed class AccountGates
         ILogger<AccountGate> logger)
     {
         // Whoever shares a Redis goes by its time, which cannot be replaced.
-        var (time, steadily) = shared.IsConfigured ? (TimeProvider.System, new SteadyClock(TimeProvider.System)) : (clock, steady);
+        var time = shared.IsConfigured ? TimeProvider.System : clock;
+        if (shared.IsConfigured) steady = new SteadyClock(time);
         _make = account => new AccountGate(
-            account, accounts, new AccountBook(account, shared, nodes, steadily), shared.IsConfigured, trials, configuration,
+            account, accounts, new AccountBook(account, shared, nodes, steady), shared.IsConfigured, trials, configuration,
             metrics, time, logger);
         metrics.ObserveAccounts(_all);
         shared.Returned += () =>

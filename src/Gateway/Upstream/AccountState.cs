@@ -12,7 +12,7 @@ internal sealed class AccountState
     // A node that is waiting for calls says so more often.
     private const double WaitingStay = 0.5e6;
 
-    // Nodes know what time it is for Redis to some seconds, at the worst; what is more is a clock that was set back.
+    // At the worst, a node knows Redis's time to some seconds. A larger difference means that the clock was set back.
     private const double LeastStep = 5e6;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25), Yield = TimeSpan.FromMilliseconds(10);
@@ -94,12 +94,15 @@ internal sealed class AccountState
         return job;
     }
 
-    // The clock was set back since the last change: what was to come then comes as soon as it was to.
+    // Keeps the time that is left until each moment, after the clock was set back.
     private void Move(double by)
     {
         Restored += by;
         Health.Move(by);
-        foreach (var (node, calls) in Nodes) Nodes[node] = calls with { Until = calls.Until + by, WaitingUntil = calls.WaitingUntil + by };
+        foreach (var (node, calls) in Nodes)
+        {
+            Nodes[node] = calls with { Until = calls.Until + by, WaitingUntil = calls.WaitingUntil + by };
+        }
     }
 
     private void Register(NodeReport report, AccountLimits limits, double now)

@@ -160,7 +160,8 @@ internal sealed class SessionStore
             _entries.AddOrUpdate(hash, ended, (_, before) => before == known ? ended : before);
             return new(null, hash, Refusal.SessionEnded);
         }
-        return Found(hash, _entries.AddOrUpdate(hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found, before.EndsAt)));
+        return Found(hash, _entries.AddOrUpdate(
+            hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found, before.EndsAt)));
     }
 
     private FoundSession Found(KeyHash hash, Entry entry) => entry.Session is { } session
@@ -172,7 +173,11 @@ internal sealed class SessionStore
     {
         var now = _clock.Now;
         var endsAt = Earlier(_clock.FromWall(session.EndsAt), now + Options.AbsoluteLifetime);
-        return new Entry(session, now) { IdleUntil = now + Options.IdleLifetime, EndsAt = Earlier(endsAt, endsAtMost ?? endsAt) };
+        return new Entry(session, now)
+        {
+            IdleUntil = now + Options.IdleLifetime,
+            EndsAt = Earlier(endsAt, endsAtMost ?? endsAt),
+        };
     }
 
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
