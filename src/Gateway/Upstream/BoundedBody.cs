@@ -27,11 +27,11 @@ internal static class BoundedBody
         if (body is null) return (null, UpstreamFault.TooLarge);
         // Without the header there is nothing to decode, and no list to make.
         if (!content.Headers.Contains("Content-Encoding")) return (body, UpstreamFault.None);
-        string[] codings = [.. content.Headers.ContentEncoding.Where(coding => !IsCoding(coding, "identity"))];
-        // The codings are listed in the order in which they were applied.
+        var codings = content.Headers.ContentEncoding.Where(coding => !IsCoding(coding, "identity")).ToArray();
         if (codings.Length > MaxCodings) return (null, UpstreamFault.Encoded);
         // What it decodes to may be much more than what came.
         if (codings.Length > 0) await ServerThreads.LeaveAsync(int.MaxValue);
+        // They are listed in the order in which they were applied.
         foreach (var coding in codings.Reverse())
         {
             try

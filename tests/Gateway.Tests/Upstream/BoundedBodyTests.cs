@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using Gateway.Jobs;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
 
@@ -63,8 +64,9 @@ public sealed class BoundedBodyTests
             damaged[at] ^= 0x55;
             var (body, fault) = await ReadAsync(damaged, coding);
             Assert.True(body is null == (fault != UpstreamFault.None));
-            // Gzip and zlib have a checksum; the flags and times of gzip's header do not matter.
-            if (coding == "deflate") Assert.True(body is null || body.AsSpan().SequenceEqual(Job), $"{at}");
+            // Gzip and zlib have a checksum at the end. A body whose end is lost is cut off, and so is no complete JSON.
+            if (body is null || coding == "br") continue;
+            Assert.True(body.AsSpan().SequenceEqual(Job) || !JobFacts.TryRead(body, now: null, out _), $"{at}");
         }
         Assert.Equal((null, UpstreamFault.Encoded), await ReadAsync(Job, coding));
     }
