@@ -180,8 +180,9 @@ internal sealed partial class JobSource(
         var (counts, isKept) = await cache.StoreAsync(key, snapshot, turn, patience.For(snapshot.Size));
         // As above: others may have stored a newer one since.
         if (clock.GetElapsedTime(started) > Lease) return null;
-        // A finished job whose lifetime is over is still not taken back, and not asked for again for each request either.
-        if (counts != snapshot && !counts.IsFresh(steady.Now)) counts.Hold(steady.Now + verdict.Lifetime);
+        // A finished job stays after its lifetime as well. Hold it, so that it does not cost a call for each request then.
+        var isHeld = counts is { Kind: VerdictKind.Finished } && counts != snapshot && !counts.IsFresh(steady.Now);
+        if (isHeld) counts.Hold(steady.Now + verdict.Lifetime);
         return counts == snapshot
             ? new Lookup(Origin.Forwarded, snapshot, verdict, answer, Refreshed: known is not null) { IsKept = isKept }
             : Lookup.Hit(counts);

@@ -112,6 +112,17 @@ public sealed class FreshnessTests
         Assert.Equal(retryAfter > 0 ? Now.AddSeconds(retryAfter.Value) : null, verdict.AskAgainAt);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("null")]
+    [InlineData("{}")]
+    public void A_202_without_a_job_is_invalid(string body)
+    {
+        var answer = new UpstreamAnswer(202, Encoding.UTF8.GetBytes(body), TimeSpan.FromSeconds(5), UpstreamFault.None);
+        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
+        Assert.Equal((VerdictKind.Invalid, TimeSpan.Zero, "not-a-job"), (verdict.Kind, verdict.Lifetime, verdict.Detail));
+    }
+
     [Fact]
     public void What_has_ended_lives_no_longer_for_a_retry_after()
     {

@@ -130,6 +130,50 @@ public sealed class SimulatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_job_is_moved_through_its_life_by_http_while_it_runs()
+    {
+        await JobAsync("run-30");
+        await SetAsync("completedEarly");
+        var early = await JobAsync("run-30");
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        await SetAsync("completed");
+        var completed = await JobAsync("run-30");
+        await SetAsync("gone");
+        using var gone = await _client.GetAsync(Path("run-30"), World.Cancellation);
+        await SetAsync("queued");
+        Assert.Equal("queued", (await JobAsync("run-30")).GetProperty("status").GetString());
+        using var cleared = await _client.DeleteAsync(new Uri("_simulator/lives", UriKind.Relative), World.Cancellation);
+
+        Assert.Equal("running", (await JobAsync("run-30")).GetProperty("status").GetString());
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        Assert.All([early, completed], job => Assert.Equal("completed", job.GetProperty("status").GetString()));
+        Assert.Equal(early.GetProperty("finished_at").GetString(), completed.GetProperty("finished_at").GetString());
+        Assert.NotEqual(early.GetProperty("tasks").ToString(), completed.GetProperty("tasks").ToString());
+
+        using var nonsense = await _client.PutAsJsonAsync("_simulator/lives", new { job = "run-30", stage = "reborn" }, World.Cancellation);
+        Assert.Equal(HttpStatusCode.BadRequest, nonsense.StatusCode);
+
+        async Task SetAsync(string stage)
+        {
+            using var set = await _client.PutAsJsonAsync("_simulator/lives", new { job = "run-30", stage }, World.Cancellation);
+            Assert.Equal(HttpStatusCode.NoContent, set.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData("run-30.accepted", HttpStatusCode.Accepted)]
+    [InlineData("finished-1.accepted", HttpStatusCode.OK)]
+    [InlineData("run-30.retry-7", HttpStatusCode.OK)]
+    [InlineData("finished-1.coded-gzip", HttpStatusCode.OK)]
+    public async Task Answers_are_accepted_paced_or_encoded_as_asked_for(string job, HttpStatusCode status)
+    {
+        using var answer = await _client.GetAsync(Path(job), World.Cancellation);
+        Assert.Equal(status, answer.StatusCode);
+        Assert.Equal(job.Contains("retry-7", StringComparison.Ordinal) ? TimeSpan.FromSeconds(7) : null, answer.Headers.RetryAfter?.Delta);
+        Assert.Equal(job.Contains("gzip", StringComparison.Ordinal) ? "gzip" : null, answer.Content.Headers.ContentEncoding.SingleOrDefault());
+    }
+
+    [Fact]
     public async Task Requests_that_nobody_should_make_are_listed()
     {
         using var path = await _client.GetAsync(new Uri("v1/other", UriKind.Relative), World.Cancellation);
