@@ -41,7 +41,7 @@ internal sealed record Arguments(
         rounds.Validators.Add(result => Bound(result, result.GetValue(rounds), 1000));
         seconds.Validators.Add(result => Bound(result, result.GetValue(seconds), 60));
         command.SetAction((parsed, stop) => run(
-            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some : Scenario.Names, parsed.GetValue(peers) ?? [],
+            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some : Scenario.Usual, parsed.GetValue(peers) ?? [],
                 parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetRequiredValue(gateway), parsed.GetValue(turn),
                 parsed.GetValue(json), parsed.GetValue(markdown), parsed.GetValue(plot)),
             stop));

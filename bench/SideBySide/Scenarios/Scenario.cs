@@ -28,6 +28,9 @@ internal abstract class Scenario(Bench bench)
 
     public static string[] Names { get; } = [.. Known.Select(scenario => scenario.Name)];
 
+    /// <summary>Those that are run where none is named.</summary>
+    public static string[] Usual { get; } = [.. Names.Where(name => name != Hogs.Name)];
+
     protected Bench Bench => bench;
 
     protected static string HitPath { get; } = Jobs.PathOf(Jobs.Workflow, Jobs.Hit);

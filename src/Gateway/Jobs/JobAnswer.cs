@@ -8,7 +8,7 @@ namespace Gateway.Jobs;
 /// <summary>Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.</summary>
 internal sealed class JobAnswer(JobSnapshot snapshot, Representation representation, StringValues cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
 {
-    private const int Piece = 64 * 1024, PiecesAtOnce = 8;
+    private const int Piece = 64 * 1024, PiecesAtOnce = 2;
 
     private static readonly StringValues Json = "application/json", NoAge = "0";
 

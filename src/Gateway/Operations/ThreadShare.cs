@@ -19,6 +19,9 @@ internal static class ThreadShare
     /// <summary>Requests, or reads, of one connection in a row on a thread: about a millisecond of work.</summary>
     public const int MostInARow = 32;
 
+    /// <summary>The same on a thread of the pool, where going on behind others wakes no thread and so costs less.</summary>
+    public const int MostInARowOnPool = 8;
+
     /// <summary>Bytes of one read, at first: frames of HTTP/2 are handled by the read, and not one by one.</summary>
     public const int MostBytes = 16 * 1024;
 
@@ -66,7 +69,7 @@ internal static class ThreadShare
         public bool IsReachedBy(object one)
         {
             if (!ReferenceEquals(_of, one)) (_of, _count) = (one, 0);
-            if (++_count <= MostInARow) return false;
+            if (++_count <= MostInARowOnPool || (_count <= MostInARow && !Thread.CurrentThread.IsThreadPoolThread)) return false;
             _of = null;
             return true;
         }
