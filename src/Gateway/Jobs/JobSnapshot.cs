@@ -154,9 +154,9 @@ internal sealed class JobSnapshot
 
     private async Task<Representation?> EncodeAsync(ContentCoding coding, ByteBudget? room)
     {
-        using var share = room?.NewShare();
+        using var share = room?.NewShare(LongestWait);
         var length = Identity.Body.Length;
-        if (share is not null && length > ByteBudget.SmallBody && !await share.GrowToAsync(2L * length, LongestWait))
+        if (share is not null && length > ByteBudget.SmallBody && !await share.GrowToAsync(2L * length, default))
         {
             throw new InsufficientMemoryException();
         }

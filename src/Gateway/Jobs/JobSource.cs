@@ -156,7 +156,8 @@ internal sealed partial class JobSource(
         JobKey key, string team, Turn.Mine? turn, long asked, JobSnapshot? known, Patience patience)
     {
         var started = clock.GetTimestamp();
-        using var share = bodies.Making.NewShare();
+        // Half of the time is for reading it.
+        using var share = bodies.Making.NewShare(longestWait: configuration.Current.Upstream.Timeout / 2);
         var answer = await upstream.GetJobAsync(key, team, isRefresh: known is { IsAbsent: false }, share);
         var options = configuration.Current.Jobs;
         // The upstream's dates are about the calendar, so they are compared with the wall clock.

@@ -18,7 +18,8 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
     public long Held => Interlocked.Read(ref _held);
 
     /// <summary>A share that holds nothing yet. Disposing of it gives back what it holds.</summary>
-    public Share NewShare() => new(this);
+    /// <param name="longestWait">How long it waits to hold more.</param>
+    public Share NewShare(TimeSpan longestWait) => new(this, longestWait);
 
     private async ValueTask<bool> TakeAsync(long bytes, CancellationToken cancellation)
     {
@@ -70,7 +71,7 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
     private bool Fits(long bytes) => _held == 0 || _held + bytes <= capacity();
 
     /// <summary>What one piece of work holds. It is used by one thread at a time.</summary>
-    internal sealed class Share(ByteBudget budget) : IDisposable
+    internal sealed class Share(ByteBudget budget, TimeSpan longestWait) : IDisposable
     {
         private long _bytes;
 
@@ -80,16 +81,11 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
         {
             if (bytes <= _bytes) return true;
             Dispose();
-            if (!await budget.TakeAsync(bytes, cancellation)) return false;
+            using var late = new CancellationTokenSource(longestWait, budget._clock);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellation);
+            if (!await budget.TakeAsync(bytes, either.Token)) return false;
             _bytes = bytes;
             return true;
-        }
-
-        /// <summary>The same, for a limited time.</summary>
-        public async ValueTask<bool> GrowToAsync(long bytes, TimeSpan atMost)
-        {
-            using var end = new CancellationTokenSource(atMost, budget._clock);
-            return await GrowToAsync(bytes, end.Token);
         }
 
         /// <summary>Gives back what it holds beyond so many bytes.</summary>

@@ -90,7 +90,8 @@ public sealed class LargeJobsTests
     }
 
     private static Task<World> WorldAsync(int port) => World.WithoutGatewayAsync(clock: null,
-        [.. Shipped.Levels, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false")]);
+        [.. Shipped.Levels, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false"),
+            ("Upstream:Timeout", "00:01:00")]);
 
     /// <summary>An upstream whose jobs are all of 16 MB, or of a few bytes where the id ends in small.</summary>
     private static async Task<WebApplication> StartUpstreamAsync(int port)
