@@ -21,7 +21,7 @@ internal static class ContractResponses
     {
         ["ETag"] = "Strong validator of these very bytes, one for each content coding (RFC 9110).",
         ["Cache-Status"] = "How the gateway came by the answer (RFC 9211).",
-        ["Cache-Control"] = "A finished job may be reused for minutes; anything else is to be asked for again each time, which costs a 304 where nothing has changed.",
+        ["Cache-Control"] = "A finished job may be reused for minutes; any other answer must be revalidated each time.",
         ["Vary"] = "The request headers that the answer depends on.",
         ["Age"] = "Seconds since the upstream said it; from cache, and with every 304.",
         ["RateLimit"] = "Requests left, and seconds until there are more.",

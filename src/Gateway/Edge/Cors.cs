@@ -22,9 +22,9 @@ internal sealed class Cors(LiveConfiguration configuration, ForwardedRoutes rout
     private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control", "traceparent", "tracestate"];
 
     /// <summary>
-    /// How long a browser may go on without another preflight for the same address: what Chromium takes at most. Firefox
-    /// takes more, Safari 10 minutes. A page whose origin is no longer allowed cannot read an answer from then on, whatever
-    /// preflight its browser remembers.
+    /// How long a browser may go on without another preflight for the same address: the longest that Chromium takes.
+    /// Firefox takes more, Safari 10 minutes. A page whose origin is no longer allowed cannot read an answer from then
+    /// on, whatever preflight its browser remembers.
     /// </summary>
     private static readonly TimeSpan PreflightMaxAge = TimeSpan.FromHours(2);
 

@@ -41,11 +41,13 @@ internal sealed class HitFields
 
     /// <summary>
     /// The <c>Cache-Control</c> of a snapshot (RFC 9111, section 5.2.2). A browser may reuse a finished job for
-    /// <see cref="LongestReuse"/> without asking, and no longer than the snapshot is fresh and its signed URLs work. It asks
-    /// each time for any other job, and a 304 tells it that nothing has changed.
+    /// <see cref="LongestReuse"/> without asking, and no longer than the snapshot is fresh and its signed URLs work. It
+    /// asks each time for any other job, and a 304 tells it that nothing has changed.
     /// </summary>
     /// <param name="snapshot">A job, finished or not.</param>
-    /// <param name="age">Seconds since the upstream said it: <c>max-age</c> counts from then (RFC 9111, section 4.2).</param>
+    /// <param name="age">
+    /// Seconds since the upstream said it: <c>max-age</c> counts from then (RFC 9111, section 4.2).
+    /// </param>
     /// <param name="now">When it is answered.</param>
     public static StringValues CacheControlOf(JobSnapshot snapshot, long age, DateTimeOffset now)
     {

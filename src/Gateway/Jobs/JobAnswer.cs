@@ -13,8 +13,8 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
     private static readonly StringValues Json = "application/json", NoAge = "0";
 
     /// <summary>
-    /// How long from now a poll is next worth its while, of a job that is under way: <c>Retry-After</c> in whole seconds,
-    /// rounded up. Null where there is no telling.
+    /// How long from now a poll is next worth its while, of a job that is under way: <c>Retry-After</c> in whole
+    /// seconds, rounded up. Null where there is no telling.
     /// </summary>
     public TimeSpan? NextPoll { get; init; }
 
@@ -47,7 +47,7 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
 
         if (IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, representation.ETag))
         {
-            // A 304 replaces the fields of the client's copy, and those that it lacks stay as they were (RFC 9111, section 3.2).
+            // A 304 replaces the fields of the client's copy (RFC 9111, section 3.2). One that it lacks stays there.
             if (!fromCache) headers.Age = NoAge;
             http.Response.StatusCode = Status = StatusCodes.Status304NotModified;
             return default;

@@ -4,8 +4,8 @@ namespace Gateway.Operations;
 
 /// <summary>
 /// <c>If-None-Match</c> (RFC 9110, section 13.1.2): <c>*</c>, or a list of entity tags, compared weakly. A proxy that
-/// compresses an answer may mark its entity tag, as <c>W/"x"</c> or with the name of the content coding, and may hand the
-/// mark back to the gateway: <c>"x-gzip"</c> of Apache, <c>"x--gzip"</c> of Jetty, <c>"x;gz"</c> of LiteSpeed.
+/// compresses an answer may mark its entity tag, as <c>W/"x"</c> or with the name of the content coding, and may hand
+/// the mark back to the gateway: <c>"x-gzip"</c> of Apache, <c>"x--gzip"</c> of Jetty, <c>"x;gz"</c> of LiteSpeed.
 /// </summary>
 internal static class IfNoneMatch
 {
@@ -15,8 +15,11 @@ internal static class IfNoneMatch
     private static readonly string[] Codings = ["gzip", "br", "zstd", "deflate", "gz"];
 
     /// <summary>Whether the client has the representation. It does not allocate.</summary>
-    /// <param name="field">The request's field, of one line or more; one that is malformed matches up to its first mistake.</param>
-    /// <param name="etag">The strong entity tag of the representation, in quotes. No other representation's tag begins with it.</param>
+    /// <param name="field">The request's field, in one line or more. A malformed line counts up to its error.</param>
+    /// <param name="etag">
+    /// The strong entity tag of the representation, in quotes. All tags of its kind have one length, so none begins
+    /// with another.
+    /// </param>
     public static bool Matches(StringValues field, string etag)
     {
         if (field.Count == 0) return false;
@@ -45,7 +48,7 @@ internal static class IfNoneMatch
         }
     }
 
-    /// <summary>Whether that is nothing, or what proxies add: one or more names of codings, each after a separator.</summary>
+    /// <summary>Whether it is empty, or one or more names of codings, each after a separator, as proxies add.</summary>
     private static bool IsMark(ReadOnlySpan<char> suffix)
     {
         while (!suffix.IsEmpty)

@@ -42,8 +42,9 @@ public sealed class PublishedContractTests
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
-        using var first = await client.GetAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
-        using var request = new HttpRequestMessage(new HttpMethod(method), new Uri("openapi/v0.json", UriKind.Relative));
+        var path = new Uri("openapi/v0.json", UriKind.Relative);
+        using var first = await client.GetAsync(path, World.Cancellation);
+        using var request = new HttpRequestMessage(new HttpMethod(method), path);
         var changed = form.Replace("{0}", first.Headers.ETag!.Tag.Trim('"'), StringComparison.Ordinal);
         request.Headers.TryAddWithoutValidation("If-None-Match", changed);
 

@@ -2,7 +2,9 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Edge;
 
-/// <summary>How many preflights (Fetch, section 4.8) a page on another origin costs that polls, counted at the gateway.</summary>
+/// <summary>
+/// How many preflights (Fetch, section 4.8) a page on another origin costs that polls, counted at the gateway.
+/// </summary>
 public sealed class PreflightTests(Browser browser)
 {
     [Theory]
@@ -16,7 +18,10 @@ public sealed class PreflightTests(Browser browser)
         using var requests = new GatewayRequests(world.Gateway);
         for (var poll = 0; poll < polls; poll++)
         {
-            for (var job = 0; job < jobs; job++) await page.AskAsync(JobPage.UrlOf(world.Gateway.Address, $"run-3600-{job}"));
+            for (var job = 0; job < jobs; job++)
+            {
+                await page.AskAsync(JobPage.UrlOf(world.Gateway.Address, $"run-3600-{job}"));
+            }
             world.Clock!.Advance(TimeSpan.FromSeconds(2));
         }
         await requests.UntilAsync(jobs * polls, "GET");
@@ -28,7 +33,8 @@ public sealed class PreflightTests(Browser browser)
     [InlineData("no-cache", false)]
     [InlineData("no-store", false)]
     [InlineData(null, true)]
-    public async Task A_cache_mode_or_a_validator_of_the_scripts_own_costs_a_preflight_for_each_poll(string? cache, bool validator)
+    public async Task A_cache_mode_or_a_validator_of_the_scripts_own_costs_a_preflight_for_each_poll(
+        string? cache, bool validator)
     {
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);

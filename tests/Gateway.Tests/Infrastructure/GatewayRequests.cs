@@ -4,7 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>The requests for jobs, and the preflights, that a gateway in this process has answered, by the server's own metric.</summary>
+/// <summary>
+/// The requests for jobs, and the preflights, that a gateway in this process has answered, by the server's own metric.
+/// </summary>
 internal sealed class GatewayRequests : IDisposable
 {
     private readonly MeterListener _listener = new();
@@ -15,7 +17,8 @@ internal sealed class GatewayRequests : IDisposable
         var factory = node.Services.GetRequiredService<IMeterFactory>();
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Name == "http.server.request.duration" && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+            if (instrument.Name != "http.server.request.duration" || instrument.Meter.Scope != factory) return;
+            listener.EnableMeasurementEvents(instrument);
         };
         _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
         {
@@ -26,7 +29,8 @@ internal sealed class GatewayRequests : IDisposable
                 if (name == "http.response.status_code") status = (int)value!;
                 if (name == "http.route") route = (string)value!;
             }
-            if (route == global::Gateway.RequestPath.JobRoute || method == "OPTIONS") _answered.Enqueue((method, status));
+            if (route != global::Gateway.RequestPath.JobRoute && method != "OPTIONS") return;
+            _answered.Enqueue((method, status));
         });
         _listener.Start();
     }
@@ -36,8 +40,8 @@ internal sealed class GatewayRequests : IDisposable
         _answered.Count(one => one.Method == method && (status is null || one.Status == status));
 
     /// <summary>Waits until so many are counted: the server counts a request after its client has the answer.</summary>
-    public Task UntilAsync(int count, string method, int? status = null) =>
-        Purging.WithinAsync(TimeSpan.FromSeconds(20), () => Count(method, status) >= count, $"{count} times {method} {status}");
+    public Task UntilAsync(int count, string method, int? status = null) => Purging.WithinAsync(
+        TimeSpan.FromSeconds(20), () => Count(method, status) >= count, $"{count} times {method} {status}");
 
     public void Dispose() => _listener.Dispose();
 }

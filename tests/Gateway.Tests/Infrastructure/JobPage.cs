@@ -4,8 +4,8 @@ using Simulator;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A page on another origin than the gateway's, in a real browser, which asks for jobs with plain <c>fetch</c> and a gateway
-/// key. Disposing of it closes the tab and the page's server.
+/// A page on another origin than the gateway's, in a real browser, which asks for jobs with plain <c>fetch</c> and a
+/// gateway key. Disposing of it closes the tab and the page's server.
 /// </summary>
 internal sealed class JobPage : IAsyncDisposable
 {
@@ -41,7 +41,7 @@ internal sealed class JobPage : IAsyncDisposable
         return new JobPage(origin, tab);
     }
 
-    /// <summary>A body of the page that asks for a job once it has loaded, and has its status as the document's title.</summary>
+    /// <summary>A page that asks for a job once it has loaded, and has the job's status as its title.</summary>
     public static string ShowsOnLoad(Uri url) => $$"""
         <script>
         // After the load event: a browser's reload is over then, and this request is like any other.
@@ -58,8 +58,9 @@ internal sealed class JobPage : IAsyncDisposable
     /// <param name="url">The job's.</param>
     /// <param name="cache">The cache mode of <c>fetch</c>; null: none is given.</param>
     /// <param name="etag">What a script sends as <c>If-None-Match</c>; null: nothing.</param>
-    public async Task<Poll> AskAsync(Uri url, string? cache = null, string? etag = null) => Read(await Tab.Page.EvaluateAsync<string>(
-        Ask, new object?[] { url.AbsoluteUri, World.MappingKey, cache, etag }));
+    public async Task<Poll> AskAsync(Uri url, string? cache = null, string? etag = null) =>
+        Read(await Tab.Page.EvaluateAsync<string>(
+            Ask, new object?[] { url.AbsoluteUri, World.MappingKey, cache, etag }));
 
     /// <summary>Starts a loop in the page that asks each two seconds.</summary>
     public Task StartPollingAsync(Uri url) => Tab.Page.EvaluateAsync($$"""
@@ -73,7 +74,8 @@ internal sealed class JobPage : IAsyncDisposable
         """, new object?[] { url.AbsoluteUri, World.MappingKey, null, null });
 
     /// <summary>All polls that have been answered.</summary>
-    public async Task<Poll[]> PollsAsync() => [.. (await Tab.Page.EvaluateAsync<string[]>("() => window.polls")).Select(Read)];
+    public async Task<Poll[]> PollsAsync() =>
+        [.. (await Tab.Page.EvaluateAsync<string[]>("() => window.polls")).Select(Read)];
 
     public async ValueTask DisposeAsync()
     {
@@ -84,10 +86,11 @@ internal sealed class JobPage : IAsyncDisposable
     private static Poll Read(string json) => JsonSerializer.Deserialize<Poll>(json, JsonSerializerOptions.Web)!;
 
     /// <param name="At">Milliseconds since 1970, by the browser's clock.</param>
-    /// <param name="Http">The status code that the page sees: 200 where the browser turned a 304 into its stored copy.</param>
+    /// <param name="Http">The status code that the page sees: 200 also for a 304 to the browser.</param>
     /// <param name="Job">The job's <c>status</c>.</param>
     internal sealed record Poll(
-        long At, int Http, string? Job, string? ETag, string? RetryAfter, string? Age, string? CacheStatus, string? CacheControl, string? RateLimit);
+        long At, int Http, string? Job, string? ETag, string? RetryAfter, string? Age, string? CacheStatus,
+        string? CacheControl, string? RateLimit);
 }
 
 /// <summary>A job of the simulator that runs for an hour, unless a test ends it.</summary>

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>An nginx in front of a gateway, with directives of the test's own. Disposing of it ends it.</summary>
@@ -6,7 +8,8 @@ internal sealed class NginxProxy : IAsyncDisposable
     private readonly ChildProcess _process;
     private readonly DirectoryInfo _folder;
 
-    private NginxProxy(ChildProcess process, DirectoryInfo folder, Uri address) => (_process, _folder, Address) = (process, folder, address);
+    private NginxProxy(ChildProcess process, DirectoryInfo folder, Uri address) =>
+        (_process, _folder, Address) = (process, folder, address);
 
     public Uri Address { get; }
 
@@ -46,12 +49,13 @@ internal sealed class NginxProxy : IAsyncDisposable
         var process = new ChildProcess(Program!, ["-c", file, "-p", folder.FullName, "-e", "stderr"]);
         var proxy = new NginxProxy(process, folder, new Uri($"http://127.0.0.1:{port}/"));
         using var client = new HttpClient { BaseAddress = proxy.Address };
-        await process.UntilAsync(async () => await GatewayProcess.StatusOf(client, "health/live") is System.Net.HttpStatusCode.OK);
+        await process.UntilAsync(async () => await GatewayProcess.StatusOf(client, "health/live") == HttpStatusCode.OK);
         return proxy;
     }
 
     // It is often where only root's PATH leads to.
-    private static string? Program => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Append("/usr/sbin")
+    private static string? Program => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+        .Append("/usr/sbin")
         .Select(folder => Path.Combine(folder, "nginx")).FirstOrDefault(File.Exists);
 
     public async ValueTask DisposeAsync()

@@ -42,7 +42,7 @@ public sealed class HitFieldsTests
         var snapshot = Snapshot(TimeSpan.FromHours(1).Ticks, null, (VerdictKind)kind);
         foreach (var seconds in (int[])[-5, 0, 1, 3599, 3601])
         {
-            Assert.Equal("private, no-cache", HitFields.Of(snapshot, Start.AddSeconds(seconds)).CacheControl.ToString());
+            Assert.Equal("private, no-cache", HitFields.Of(snapshot, Start.AddSeconds(seconds)).CacheControl);
         }
     }
 
@@ -54,8 +54,7 @@ public sealed class HitFieldsTests
                 var now = Start.AddTicks(instant);
                 var (age, _, control) = Told(HitFields.Of(Snapshot(lifetime, urls), now));
                 if (control == "private, no-cache") return;
-                var reuse = TimeSpan.FromSeconds(long.Parse(control!["private, max-age=".Length..], CultureInfo.InvariantCulture)
-                    - long.Parse(age!, CultureInfo.InvariantCulture));
+                var reuse = TimeSpan.FromSeconds(Number(control!["private, max-age=".Length..]) - Number(age!));
                 Assert.InRange(reuse, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(300));
                 Assert.True(now + reuse <= Start.AddTicks(lifetime));
                 Assert.True(urls is null || now + reuse <= Start.AddTicks(urls.Value));
@@ -69,8 +68,11 @@ public sealed class HitFieldsTests
     }
 
     // Most often close to one another, or at the very change.
-    private static Gen<long> Instants => Gen.OneOf(Gen.Long[-10_0000000, 500_0000000], Gen.Int[-10, 500].Select(seconds => seconds * 10_000_000L),
+    private static Gen<long> Instants => Gen.OneOf(
+        Gen.Long[-10_0000000, 500_0000000], Gen.Int[-10, 500].Select(seconds => seconds * 10_000_000L),
         Gen.Select(Gen.Int[-10, 500], Gen.Int[-2, 2], (seconds, ticks) => seconds * 10_000_000L + ticks));
+
+    private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 
     private static (string?, string?, string?) Told(HitFields fields) => (fields.Age, fields.CacheStatus, fields.CacheControl);
 

@@ -15,19 +15,20 @@ public sealed class BrowserCopyTests(Browser browser)
         await using var page = await JobPage.OpenAsync(browser, origin);
         await using var world = await World.StartAsync(JobPage.Allow(origin));
         await page.StartPollingAsync(JobPage.UrlOf(world.Gateway.Address, Job));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30), async () => (await page.PollsAsync()).Length >= 2, "two polls are answered");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(30), async () => (await page.PollsAsync()).Length >= 2, "two polls are answered");
 
         await LongJob.EndAsync(world, Job);
         var ended = DateTimeOffset.UtcNow;
         await Purging.WithinAsync(
-            TimeSpan.FromSeconds(45), async () => (await page.PollsAsync()).Any(poll => poll.Job == "completed"), "the page sees the end");
+            TimeSpan.FromSeconds(45), async () => (await page.PollsAsync()).Any(HasEnded), "the page sees the end");
 
         var polls = await page.PollsAsync();
-        var late = DateTimeOffset.FromUnixTimeMilliseconds(polls.First(poll => poll.Job == "completed").At) - ended;
-        Assert.True(late <= Promised + Promptness.Grace, $"The page saw the end {late} late: {string.Join('\n', polls.AsEnumerable())}");
+        var late = DateTimeOffset.FromUnixTimeMilliseconds(polls.First(HasEnded).At) - ended;
+        Assert.True(late <= Promised + Promptness.Grace, $"{late} late:\n{string.Join('\n', polls.AsEnumerable())}");
     }
 
-    /// <summary>F5, Ctrl-F5 that bypasses the cache while the page loads, and a return to the page from another.</summary>
+    /// <summary>F5, Ctrl-F5 that bypasses the cache while the page loads, and a return from another page.</summary>
     [Theory]
     [InlineData("reload")]
     [InlineData("hard reload")]
@@ -52,9 +53,9 @@ public sealed class BrowserCopyTests(Browser browser)
         else
         {
             var session = await page.Tab.Context.NewCDPSessionAsync(page.Tab.Page);
+            var arguments = new Dictionary<string, object> { ["ignoreCache"] = how == "hard reload" };
             await page.Tab.Page.RunAndWaitForResponseAsync(
-                () => session.SendAsync("Page.reload", new Dictionary<string, object> { ["ignoreCache"] = how == "hard reload" }),
-                answer => answer.Url == origin.Address.AbsoluteUri);
+                () => session.SendAsync("Page.reload", arguments), answer => answer.Url == origin.Address.AbsoluteUri);
         }
         Assert.Equal("completed", await ShownAsync(page));
     }
@@ -89,7 +90,8 @@ public sealed class BrowserCopyTests(Browser browser)
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);
         await using var world = await World.StopClockAsync(
-            JobPage.Allow(origin), ("Jobs:MinPollInterval", "00:00:20"), ("Jobs:MaxPollInterval", "00:00:20"), ("Jobs:RunningLifetime", "00:00:04"),
+            JobPage.Allow(origin), ("Jobs:RunningLifetime", "00:00:04"),
+            ("Jobs:MinPollInterval", "00:00:20"), ("Jobs:MaxPollInterval", "00:00:20"),
             ("Quotas:plenty:Requests", "100"), ("Quotas:plenty:Burst", "100"), ("Quotas:plenty:Window", "1.00:00:00"));
         using var requests = new GatewayRequests(world.Gateway);
         var url = JobPage.UrlOf(world.Gateway.Address, "run-3600-d");
@@ -112,7 +114,9 @@ public sealed class BrowserCopyTests(Browser browser)
         Assert.Equal(("20", "7", "7"), (first.RetryAfter, hit.RetryAfter, forwarded.RetryAfter));
         Assert.Equal(("Gateway; hit; ttl=1", "3"), (hit.CacheStatus, hit.Age));
         Assert.Equal(("Gateway; fwd=stale; fwd-status=200; stored", "0"), (forwarded.CacheStatus, forwarded.Age));
-        Assert.Equal(["\"plenty\";r=99", "\"plenty\";r=98", "\"plenty\";r=97"], new[] { first, hit, forwarded }.Select(poll => poll.RateLimit!.Split(";t=")[0]));
+        Assert.StartsWith("\"plenty\";r=99;", first.RateLimit, StringComparison.Ordinal);
+        Assert.StartsWith("\"plenty\";r=98;", hit.RateLimit, StringComparison.Ordinal);
+        Assert.StartsWith("\"plenty\";r=97;", forwarded.RateLimit, StringComparison.Ordinal);
         Assert.All([first, hit, forwarded], poll => Assert.Equal("private, no-cache", poll.CacheControl));
     }
 
@@ -130,7 +134,7 @@ public sealed class BrowserCopyTests(Browser browser)
         Assert.Equal(2, requests.Count("GET"));
     }
 
-    /// <summary>The browser's copy for one page would not be for the other: the answer varies by the page's origin.</summary>
+    /// <summary>The browser's copy for one page is not for the other: the answer varies by the page's origin.</summary>
     [Theory]
     [InlineData("finished-1", "completed")]
     [InlineData("run-3600-e", "queued")]
@@ -148,6 +152,8 @@ public sealed class BrowserCopyTests(Browser browser)
             Assert.Equal((200, status), (await page.AskAsync(url)) is var poll ? (poll.Http, poll.Job) : default);
         }
     }
+
+    private static bool HasEnded(JobPage.Poll poll) => poll.Job == "completed";
 
     private static async Task<string> ShownAsync(JobPage page)
     {

@@ -158,8 +158,9 @@ public sealed class JobTests
             var etag = known.Headers.ETag!.Tag;
             var changed = form.Replace("{0}", etag.Trim('"'), StringComparison.Ordinal);
 
-            using var answer = await world.GetAsync("finished-1", headers: [("Accept-Encoding", coding), ("If-None-Match", changed)]);
-            using var another = await world.GetAsync("finished-2", headers: [("Accept-Encoding", coding), ("If-None-Match", changed)]);
+            (string, string)[] headers = [("Accept-Encoding", coding), ("If-None-Match", changed)];
+            using var answer = await world.GetAsync("finished-1", headers: headers);
+            using var another = await world.GetAsync("finished-2", headers: headers);
 
             Assert.Equal((HttpStatusCode.NotModified, etag), (answer.StatusCode, answer.Headers.ETag!.ToString()));
             Assert.Equal(form == "*" ? HttpStatusCode.NotModified : HttpStatusCode.OK, another.StatusCode);
