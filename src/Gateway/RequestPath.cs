@@ -254,7 +254,7 @@ internal sealed partial class RequestPath(
             { IsAbsent: true } absent => Problem.Absent(absent) with { CacheStatus = status, Age = fromCache ? now - absent.FetchedAt : null },
             { } job => new JobAnswer(job, representation!, status, fromCache, now)
             {
-                NextPoll = job.MayChangeSoon ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
+                NextPoll = job.Kind == VerdictKind.Running ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
             },
             null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
         };
@@ -263,7 +263,7 @@ internal sealed partial class RequestPath(
     private JobAnswer Hit(JobKey key, JobSnapshot job, Representation representation, DateTimeOffset now) =>
         new(job, representation, HitFields.Of(job, now).CacheStatus, fromCache: true, now)
         {
-            NextPoll = job.MayChangeSoon ? pacing.NextPoll(key, job, now) : null,
+            NextPoll = job.Kind == VerdictKind.Running ? pacing.NextPoll(key, job, now) : null,
         };
 
     // A failing upstream may have asked for more.

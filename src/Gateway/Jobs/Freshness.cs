@@ -8,15 +8,13 @@ internal enum VerdictKind
     /// <summary>A job that succeeded, and has settled: it never changes again.</summary>
     Finished = 0,
 
-    /// <summary>
-    /// A job that has ended, but may change soon: it succeeded a moment ago, or its word or end cannot be relied on.
-    /// </summary>
+    /// <summary>A job that succeeded less than <c>Jobs:SettleTime</c> ago: its results may follow.</summary>
     Settling = 16,
 
     /// <summary>A job that failed or was cancelled: it may be run again under its id.</summary>
     Failed = 1,
 
-    /// <summary>A job in any other state, known or not.</summary>
+    /// <summary>A job in any other state, known or not; also one that seems to have ended, but does not say so clearly.</summary>
     Running = 2,
     NotFound = 3,
 
@@ -164,9 +162,9 @@ internal static class Freshness
         }
         if (end is not null && failed) return (VerdictKind.Failed, Least(asLongAgain, options.FailedLifetime));
         var isUnknownWord = !string.IsNullOrWhiteSpace(job.Status) && !options.IsKnown(job.Status);
-        return succeeded || failed || (isUnknownWord && end is not null)
-            ? (VerdictKind.Settling, Least(Most(seen, options.RunningLifetime), options.FailedLifetime))
-            : (VerdictKind.Running, options.RunningLifetime);
+        var mayHaveEnded = succeeded || failed || (isUnknownWord && end is not null);
+        var lifetime = mayHaveEnded ? Least(Most(seen, options.RunningLifetime), options.FailedLifetime) : options.RunningLifetime;
+        return (VerdictKind.Running, lifetime);
     }
 
     /// <summary>

@@ -60,9 +60,6 @@ internal sealed class JobSnapshot
     /// <summary>Whether the upstream had no such job to give: 404, 410 or 451.</summary>
     public bool IsAbsent => Kind is VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal;
 
-    /// <summary>Whether it is worth asking again before long.</summary>
-    public bool MayChangeSoon => Kind is VerdictKind.Running or VerdictKind.Settling;
-
     /// <summary>What the job says of its own time; read when it is first asked for.</summary>
     public JobTimes Times => _times ??= JobTimes.Read(Identity.Body.Span);
 
@@ -192,7 +189,7 @@ internal sealed class JobSnapshot
     {
         if (IsAbsent) return FreshUntil - now;
         // Kept for as long again, so that the next fetch can tell for how long these bytes have been the same.
-        var known = Kind is VerdictKind.Settling ? FreshUntil + (FreshUntil - FetchedAt) : FreshUntil;
+        var known = Kind is VerdictKind.Settling or VerdictKind.Running ? FreshUntil + (FreshUntil - FetchedAt) : FreshUntil;
         var stale = StaleUntil(staleIfError);
         return (stale > known ? stale : known) - now;
     }

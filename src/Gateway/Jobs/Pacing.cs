@@ -34,20 +34,16 @@ internal sealed class Pacing(LiveConfiguration configuration, SteadyClock clock)
     }
 
     /// <summary>
-    /// How long from now a poll of a job that is running or settling is next worth its while: whole seconds, within the
-    /// configured bounds, never before the snapshot's freshness ends, for until then there is nothing new, and no sooner than
-    /// the upstream itself wants to be asked.
+    /// How long from now a poll of a running job is next worth its while: whole seconds, within the configured bounds,
+    /// never before the snapshot's freshness ends, for until then there is nothing new, and no sooner than the upstream
+    /// itself wants to be asked.
     /// </summary>
     /// <param name="now">By the steady clock, as the snapshot's own times.</param>
     public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
     {
-        var interval = TimeSpan.Zero;
-        // A job that is settling is worth asking for when its snapshot is not fresh any more.
-        if (snapshot.Kind == VerdictKind.Running)
-        {
-            var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;
-            interval = Interval(snapshot.Times, usual, clock.ToWall(now)) * (1 + Jitter * (2 * Random.Shared.NextDouble() - 1));
-        }
+        var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;
+        var interval = Interval(snapshot.Times, usual, clock.ToWall(now));
+        interval *= 1 + Jitter * (2 * Random.Shared.NextDouble() - 1);
         var (least, most) = (configuration.Current.Jobs.MinPollInterval, configuration.Current.Jobs.MaxPollInterval);
         var seconds = Math.Ceiling(Math.Clamp(interval.TotalSeconds, least.TotalSeconds, most.TotalSeconds));
         seconds = Math.Min(seconds, Math.Floor(most.TotalSeconds));

@@ -167,8 +167,8 @@ public sealed class PublishedContractTests
                 shown.Add(example.Name);
             }
         }
-        Assert.Equal(["bad-request", "invalid-logout-token", "invalid-return-url", "login-failed", "method-not-allowed",
-            "not-found", "operator-required", "purge-incomplete", "route-forbidden", "too-many-logins", "upstream-not-found"],
+        Assert.Equal(["bad-request", "content-too-large", "invalid-logout-token", "invalid-return-url", "login-failed", "method-not-allowed",
+            "not-found", "not-implemented", "operator-required", "purge-incomplete", "route-forbidden", "too-many-logins", "upstream-not-found"],
             ProblemType.All.Select(type => type.Slug).Except(shown).Order());
     }
 }

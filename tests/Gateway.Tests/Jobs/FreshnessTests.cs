@@ -19,19 +19,19 @@ public sealed class FreshnessTests
     [InlineData("\"Error\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
     [InlineData("\"CANCELLED\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
     [InlineData("\"EXPIRED\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Failed))]
-    [InlineData("\"completed\"", "\"\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "\"  \"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "null", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "\"0001-01-01T00:00:00Z\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "\"1970-01-01T00:00:00Z\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "\"9999-12-31T23:59:59Z\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "\"2026-06-01T13:00:00Z\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "\"x\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "0", nameof(VerdictKind.Settling))]
-    [InlineData("\"completed\"", "{}", nameof(VerdictKind.Settling))]
-    [InlineData("\"failed\"", "\"\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"failed\"", "\"-\"", nameof(VerdictKind.Settling))]
-    [InlineData("\"perfected\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Settling))]
+    [InlineData("\"completed\"", "\"\"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "\"  \"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "null", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "\"0001-01-01T00:00:00Z\"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "\"1970-01-01T00:00:00Z\"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "\"9999-12-31T23:59:59Z\"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "\"2026-06-01T13:00:00Z\"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "\"x\"", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "0", nameof(VerdictKind.Running))]
+    [InlineData("\"completed\"", "{}", nameof(VerdictKind.Running))]
+    [InlineData("\"failed\"", "\"\"", nameof(VerdictKind.Running))]
+    [InlineData("\"failed\"", "\"-\"", nameof(VerdictKind.Running))]
+    [InlineData("\"perfected\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Running))]
     [InlineData("\"perfected\"", "\"x\"", nameof(VerdictKind.Running))]
     [InlineData("\"perfected\"", "\"\"", nameof(VerdictKind.Running))]
     [InlineData("\"running\"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Running))]
@@ -64,20 +64,20 @@ public sealed class FreshnessTests
     [InlineData("completed", -20, nameof(VerdictKind.Settling), 2)]
     [InlineData("failed", -300, nameof(VerdictKind.Failed), 2)]
     // Not an end.
-    [InlineData("completed", -301, nameof(VerdictKind.Settling), 2)]
-    [InlineData("failed", -301, nameof(VerdictKind.Settling), 2)]
+    [InlineData("completed", -301, nameof(VerdictKind.Running), 2)]
+    [InlineData("failed", -301, nameof(VerdictKind.Running), 2)]
     public void A_job_that_has_ended_lives_as_long_again_as_it_is_since_its_end(string status, double sinceEnd, string kind, double lifetime) =>
         Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)), Kept(Classify(Ended(status, sinceEnd))));
 
     [Theory]
     // Seconds since the end, seconds since these bytes were first seen, then the lifetime.
-    [InlineData("completed", null, 0, nameof(VerdictKind.Settling), 2)]
-    [InlineData("completed", null, 8, nameof(VerdictKind.Settling), 8)]
-    [InlineData("completed", null, 3000, nameof(VerdictKind.Settling), 3000)]
-    [InlineData("completed", null, 86400, nameof(VerdictKind.Settling), 3600)]
-    [InlineData("failed", null, 8, nameof(VerdictKind.Settling), 8)]
-    [InlineData("archived", 86400, 0, nameof(VerdictKind.Settling), 2)]
-    [InlineData("archived", 86400, 64, nameof(VerdictKind.Settling), 64)]
+    [InlineData("completed", null, 0, nameof(VerdictKind.Running), 2)]
+    [InlineData("completed", null, 8, nameof(VerdictKind.Running), 8)]
+    [InlineData("completed", null, 3000, nameof(VerdictKind.Running), 3000)]
+    [InlineData("completed", null, 86400, nameof(VerdictKind.Running), 3600)]
+    [InlineData("failed", null, 8, nameof(VerdictKind.Running), 8)]
+    [InlineData("archived", 86400, 0, nameof(VerdictKind.Running), 2)]
+    [InlineData("archived", 86400, 64, nameof(VerdictKind.Running), 64)]
     [InlineData("archived", null, 64, nameof(VerdictKind.Running), 2)]
     [InlineData("running", 86400, 64, nameof(VerdictKind.Running), 2)]
     [InlineData("running", null, 64, nameof(VerdictKind.Running), 2)]
@@ -85,9 +85,9 @@ public sealed class FreshnessTests
     [InlineData("completed", -20, 16, nameof(VerdictKind.Settling), 16)]
     [InlineData("completed", -20, 32, nameof(VerdictKind.Finished), 30 * 86400)]
     [InlineData("failed", -20, 64, nameof(VerdictKind.Failed), 64)]
-    [InlineData("completed", -301, 64, nameof(VerdictKind.Settling), 64)]
+    [InlineData("completed", -301, 64, nameof(VerdictKind.Running), 64)]
     // Bytes of the future, after the clock was set back.
-    [InlineData("completed", null, -3600, nameof(VerdictKind.Settling), 2)]
+    [InlineData("completed", null, -3600, nameof(VerdictKind.Running), 2)]
     public void Without_a_word_and_an_end_it_lives_as_long_again_as_it_was_seen(string status, int? sinceEnd, int seen, string kind, int lifetime)
     {
         var body = sinceEnd is { } end ? Ended(status, end) : $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":""}""";
@@ -243,7 +243,7 @@ public sealed class FreshnessTests
     [InlineData("completed,success,succeeded,fulfilled", nameof(VerdictKind.Finished))]
     [InlineData("failed,failure,error,cancelled,canceled,expired", nameof(VerdictKind.Failed))]
     [InlineData("created,queued,inprogress,in_progress,running", nameof(VerdictKind.Running))]
-    [InlineData("complete,done,partially_completed,not completed", nameof(VerdictKind.Settling))]
+    [InlineData("complete,done,partially_completed,not completed", nameof(VerdictKind.Running))]
     public void Every_status_word_counts_in_any_case(string words, string kind)
     {
         foreach (var word in words.Split(','))
@@ -259,7 +259,7 @@ public sealed class FreshnessTests
     [InlineData("completed")]
     [InlineData("failed")]
     public void A_final_status_without_finished_at_is_not_final(string status) => Assert.Equal(
-        (VerdictKind.Settling, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
+        (VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
 
     [Fact]
     public void A_finished_at_without_a_status_is_running() =>
@@ -330,7 +330,7 @@ public sealed class FreshnessTests
     {
         var options = new JobsOptions { FailedStatuses = ["Broken"] };
         Assert.Equal(VerdictKind.Failed, Classify(Final("BROKEN"), options).Kind);
-        Assert.Equal(VerdictKind.Settling, Classify(Final("failed"), options).Kind);
+        Assert.Equal(VerdictKind.Running, Classify(Final("failed"), options).Kind);
         Assert.Equal(VerdictKind.Finished, Classify(Final("completed"), options).Kind);
     }
 
@@ -339,7 +339,7 @@ public sealed class FreshnessTests
     {
         var options = new JobsOptions { FinishedStatuses = ["done"] };
         Assert.Equal(VerdictKind.Finished, Classify(Final("Done"), options).Kind);
-        Assert.Equal(VerdictKind.Settling, Classify(Final("completed"), options).Kind);
+        Assert.Equal(VerdictKind.Running, Classify(Final("completed"), options).Kind);
     }
 
     [Fact]

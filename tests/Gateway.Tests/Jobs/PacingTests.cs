@@ -162,14 +162,6 @@ public sealed class PacingTests
         Assert.Equal(45, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Running, estimate: 30, fresh: 45), Now).TotalSeconds);
     }
 
-    [Fact]
-    public void A_job_that_settles_is_worth_asking_for_when_it_is_asked_for_again()
-    {
-        using var pacing = New();
-        Assert.Equal(16, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Settling, took: 600, estimate: 3000, fresh: 15.5), Now).TotalSeconds);
-        Assert.Equal(2, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Settling, took: 600, estimate: 3000, fresh: 0), Now).TotalSeconds);
-    }
-
     [Theory]
     [InlineData(90, 0, 90)]
     [InlineData(90, 80.5, 10)]

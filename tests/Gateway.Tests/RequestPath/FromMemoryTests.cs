@@ -89,7 +89,10 @@ public sealed class FromMemoryTests
         await using var world = await World.StartAsync([.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
         using var kept = await world.GetAsync(Job);
         using var counts = new Counts(world.Gateway);
+        // A caller has its answer before it is counted.
+        await Purging.WithinAsync(bound, () => counts.Answered == 1, "the first answer is counted");
         var (hits, answered) = (counts.Hits, counts.Answered);
+        var answeredWhenFull = 0L;
         using (var connection = await RawConnection.OpenAsync(world.Gateway.Address, receiveBuffer: 4096))
         {
             var request = $"GET {path}{Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n";
@@ -104,6 +107,7 @@ public sealed class FromMemoryTests
                 return isStill && before - hits - (counts.Answered - answered) == 1;
             }, "the connection is full");
             Assert.InRange(counts.Hits - hits, 1, Requests - 1);
+            answeredWhenFull = counts.Answered;
             if (stays)
             {
                 for (var i = 0; i < Requests; i++)
@@ -114,16 +118,20 @@ public sealed class FromMemoryTests
             await sending;
         }
 
-        var left = stays ? 0 : 1;
-        var lines = 1L;
+        var lines = 0L;
         await Purging.WithinAsync(bound, () =>
         {
             lines = world.Gateway.Log.All.LongCount(
                 line => line.Contains($"200 for job survey-1/{Job}, team mapping", StringComparison.Ordinal));
             return lines == counts.Answered && (!stays || counts.Answered - answered == Requests);
         }, "each answered request is a line");
-        Assert.Equal(left, counts.Hits - hits - (counts.Answered - answered));
-        if (!stays) return;
+        if (!stays)
+        {
+            // The server may still go on with requests that it had read.
+            Assert.Equal(answeredWhenFull, counts.Answered);
+            return;
+        }
+        Assert.Equal(counts.Hits - hits, counts.Answered - answered);
         Assert.Contains(world.Gateway.Log.All, line => Milliseconds(line) >= 500);
     }
 
