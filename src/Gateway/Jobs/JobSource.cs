@@ -130,8 +130,9 @@ internal sealed partial class JobSource(
     private TimeSpan Lease => configuration.Current.Upstream.Timeout + LeaseMargin;
 
     /// <summary>
-    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway:
-    /// it is logged, and is a failure like any other for those who wait for the job, on this node and on others.
+    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway,
+    /// unless memory is short: it is logged, and is a failure like any other for those who wait for the job, on this node and
+    /// on others.
     /// </summary>
     /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be
     /// used.</returns>
@@ -144,8 +145,10 @@ internal sealed partial class JobSource(
         }
         catch (Exception e)
         {
-            Log.Broken(logger, key.Address, e);
-            var failure = FailedFill.OfGateway(configuration.Current.Jobs) with { Order = asked };
+            var isOfMemory = e is OutOfMemoryException;
+            if (!isOfMemory) Log.Broken(logger, key.Address, e);
+            var failed = isOfMemory ? FailedFill.NoRoom : FailedFill.OfGateway(configuration.Current.Jobs);
+            var failure = failed with { Order = asked };
             await memory.KeepAsync(key, failure);
             if (turn is not null) await shared.ReleaseAsync(key, turn, failure, redis.NewPatience());
             return Fail(failure, known);

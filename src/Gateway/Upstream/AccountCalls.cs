@@ -109,9 +109,10 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     {
         { Fault: UpstreamFault.CallerGone } => CallEnd.Unknown,
         { Fault: UpstreamFault.HeaderTooLarge } => CallEnd.Answered,
-        { Fault: UpstreamFault.Unreachable or UpstreamFault.TimedOut or UpstreamFault.NameNotResolved
-            or UpstreamFault.TlsTimedOut or UpstreamFault.TlsFailed
-            or UpstreamFault.ProtocolError } or { Status: >= 500 } => CallEnd.Failed,
+        { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved } => CallEnd.Failed,
+        { Fault: UpstreamFault.TimedOut or UpstreamFault.TlsTimedOut } => CallEnd.Failed,
+        { Fault: UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } => CallEnd.Failed,
+        { Status: >= 500 } => CallEnd.Failed,
         { Status: (>= 200 and < 300) or 304 } => CallEnd.Accepted,
         { Status: 404 or 410 } => CallEnd.Missing,
         { Status: 401 or 403 } => CallEnd.Refused,

@@ -22,8 +22,11 @@ internal static class Retry
             .Build();
 
     /// <summary>Whether this is worth another attempt.</summary>
-    public static bool IsFor(in UpstreamAnswer answer) => answer is
-    { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved or UpstreamFault.TlsTimedOut
-        or UpstreamFault.ProtocolError }
-        or { Fault: UpstreamFault.None, Status: 502 or 503 or 504, RetryAfter: null };
+    public static bool IsFor(in UpstreamAnswer answer) => answer.Fault switch
+    {
+        UpstreamFault.Unreachable or UpstreamFault.NameNotResolved => true,
+        UpstreamFault.TlsTimedOut or UpstreamFault.ProtocolError => true,
+        UpstreamFault.None => answer is { Status: 502 or 503 or 504, RetryAfter: null },
+        _ => false,
+    };
 }

@@ -42,20 +42,22 @@ internal static class UpstreamErrors
     }
 
     /// <summary>What kept an answer from coming.</summary>
-    public static UpstreamFault FaultOf(Exception? failure) =>
-        (failure as HttpRequestException)?.HttpRequestError switch
+    public static UpstreamFault FaultOf(Exception? failure)
     {
-        HttpRequestError.NameResolutionError => UpstreamFault.NameNotResolved,
-        HttpRequestError.SecureConnectionError when failure.InnerException is OperationCanceledException =>
-            UpstreamFault.TlsTimedOut,
-        // A connection that ends within the handshake is one that ends.
-        HttpRequestError.SecureConnectionError when failure.InnerException is not IOException =>
-            UpstreamFault.TlsFailed,
-        HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
-        HttpRequestError.HttpProtocolError or HttpRequestError.InvalidResponse
-            or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,
-        _ => UpstreamFault.Unreachable,
-    };
+        var cause = failure?.InnerException;
+        return (failure as HttpRequestException)?.HttpRequestError switch
+        {
+            HttpRequestError.NameResolutionError => UpstreamFault.NameNotResolved,
+            HttpRequestError.SecureConnectionError when cause is OperationCanceledException =>
+                UpstreamFault.TlsTimedOut,
+            // A connection that ends within the handshake is one that ends.
+            HttpRequestError.SecureConnectionError when cause is not IOException => UpstreamFault.TlsFailed,
+            HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
+            HttpRequestError.HttpProtocolError => UpstreamFault.ProtocolError,
+            HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,
+            _ => UpstreamFault.Unreachable,
+        };
+    }
 
     /// <summary>When the upstream wants to be asked again, five minutes at most; null: no word of it.</summary>
     /// <remarks>A date is by the upstream's clock, which the <c>Date</c> field of the same answer tells.</remarks>

@@ -270,10 +270,16 @@ public sealed class ForwardingTests
     {
         await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
         var seen = Script(world, "/v0/workflows");
-        foreach (var headers in (string[])["Content-Length: 5\r\n", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"])
+        string[] rests =
+        [
+            "Content-Length: 5\r\n\r\nhello",
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        ];
+        foreach (var rest in rests)
         {
             using var tcp = new TcpClient(world.Gateway.Address.Host, world.Gateway.Address.Port);
-            await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{headers}\r\n"), World.Cancellation);
+            await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{rest}"), World.Cancellation);
             using var reader = new StreamReader(tcp.GetStream());
             Assert.Equal("HTTP/1.1 200 OK", await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation));
         }

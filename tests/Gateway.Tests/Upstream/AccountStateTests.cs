@@ -223,7 +223,8 @@ public sealed class AccountStateTests
                 // The last place is only for a team that has none.
                 Assert.True(held.Values.Sum() < calls || held.ContainsValue(1), "No place is left");
             }
-            Assert.InRange(held.Values.Max() - held.Values.Min(), 0, 1 + calls / 8);
+            // One free place more or less moves the bound of a team by three.
+            Assert.InRange(held.Values.Max() - held.Values.Min(), 0, Math.Max(3, 1 + calls / 8));
         }, iter: 30);
 
     [Fact]
