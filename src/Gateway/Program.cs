@@ -36,8 +36,6 @@ internal sealed class Program
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(ServerThreads.Set);
-        builder.WebHost.ConfigureKestrel(kestrel =>
-            kestrel.ConfigureEndpointDefaults(endpoint => endpoint.Use(ThreadShare.BoundReads)));
         builder.AddLogs();
 
         var services = builder.Services;

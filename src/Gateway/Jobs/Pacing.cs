@@ -48,7 +48,9 @@ internal sealed class Pacing(LiveConfiguration configuration, SteadyClock clock)
         var seconds = Math.Ceiling(Math.Clamp(interval.TotalSeconds, least.TotalSeconds, most.TotalSeconds));
         seconds = Math.Min(seconds, Math.Floor(most.TotalSeconds));
         var news = snapshot.AskAgainAt is { } again && again > snapshot.FreshUntil ? again : snapshot.FreshUntil;
-        return TimeSpan.FromSeconds(Math.Max(seconds, Math.Ceiling((news - now).TotalSeconds)));
+        // No snapshot is fresh for longer than when it was new.
+        var since = now < snapshot.FetchedAt ? snapshot.FetchedAt : now;
+        return TimeSpan.FromSeconds(Math.Max(seconds, Math.Ceiling((news - since).TotalSeconds)));
     }
 
     public void Dispose() => _durations.Dispose();

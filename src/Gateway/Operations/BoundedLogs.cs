@@ -1,3 +1,5 @@
+using Gateway.Drift;
+
 namespace Gateway.Operations;
 
 /// <summary>
@@ -12,8 +14,8 @@ internal sealed partial class BoundedLogs : ILoggerFactory
     // A category and an event are of the code, so there are few.
     private const int MostEvents = 1000;
 
-    // It bounds its lines by itself, for each caller.
-    private static readonly string BoundedAlready = typeof(RequestPath).FullName!;
+    // These bound their lines by themselves: for each caller, and by the number of findings that are kept.
+    private static readonly string[] BoundedAlready = [typeof(RequestPath).FullName!, typeof(DriftWatch).FullName!];
 
     private readonly ILoggerFactory _inner;
     private readonly PerSecond<(Logger? Logger, LogLevel Level, EventId Event)> _events;
@@ -31,7 +33,7 @@ internal sealed partial class BoundedLogs : ILoggerFactory
     public ILogger CreateLogger(string categoryName)
     {
         var logger = _inner.CreateLogger(categoryName);
-        return categoryName == BoundedAlready ? logger : new Logger(this, logger, CallerFaults.MayBeOf(categoryName));
+        return BoundedAlready.Contains(categoryName) ? logger : new Logger(this, logger, CallerFaults.MayBeOf(categoryName));
     }
 
     public void AddProvider(ILoggerProvider provider) => _inner.AddProvider(provider);

@@ -25,6 +25,7 @@ internal static class ServerBounds
         // Of HTTP/2 and HTTP/3 there is a limit for each field besides; one field may be all there is, as over HTTP/1.1.
         limits.Http2.MaxRequestHeaderFieldSize = options.MaxRequestHeadersBytes;
         limits.MaxRequestBodySize = RequestBody.LargestDropped;
-        kestrel.ConfigureEndpointDefaults(listener => listener.Use(connections.Bound));
+        // One call for both: a second one would take the place of the first.
+        kestrel.ConfigureEndpointDefaults(listener => listener.Use(connections.Bound).Use(ThreadShare.BoundReads));
     }
 }

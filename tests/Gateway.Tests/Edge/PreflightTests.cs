@@ -43,6 +43,7 @@ public sealed class PreflightTests(Browser browser)
         var url = JobPage.UrlOf(world.Gateway.Address, "run-3600-a");
         for (var poll = 0; poll < 5; poll++) await page.AskAsync(url, cache, validator ? "\"none\"" : null);
         await requests.UntilAsync(5, "GET");
+        await requests.UntilAsync(5, "OPTIONS");
         Assert.Equal(5, requests.Count("OPTIONS"));
     }
 }

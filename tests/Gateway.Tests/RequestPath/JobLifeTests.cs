@@ -10,6 +10,7 @@ namespace Gateway.Tests.RequestPath;
 /// upstream, and that every answer is what was true as long ago as its <c>Age</c> says, which is never longer ago than the
 /// freshness table allows.
 /// </summary>
+[Trait("Redis", "one")]
 public sealed class JobLifeTests(RedisServer redis)
 {
     private const int Many = 20;
