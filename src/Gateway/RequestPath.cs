@@ -95,20 +95,20 @@ internal sealed partial class RequestPath(
         var writing = answer.WriteAsync(http);
         var request = isLogged ? new Request { Started = started, Address = address, Caller = caller, Team = team } : null;
         if (writing.IsCompletedSuccessfully) Ended(http, team.Name, Request.Job, answer, answer.Status, request);
-        else answering = WaitAsync();
+        else answering = WaitAsync(http, writing, team, answer, request);
         return true;
+    }
 
-        async Task WaitAsync()
+    private async Task WaitAsync(HttpContext http, ValueTask writing, Team team, JobAnswer answer, Request? request)
+    {
+        try
         {
-            try
-            {
-                await writing;
-                Ended(http, team.Name, Request.Job, answer, answer.Status, request);
-            }
-            catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-            {
-                // The caller left.
-            }
+            await writing;
+            Ended(http, team.Name, Request.Job, answer, answer.Status, request);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller left.
         }
     }
 

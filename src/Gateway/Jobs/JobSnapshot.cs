@@ -11,7 +11,7 @@ internal sealed class JobSnapshot
 {
     // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory and the fields of
     // its last hit; of each body the array's head, the object and its validator; and of what was made of it the task.
-    private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfMaking = 150;
+    private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfMaking = 40;
 
     // How long an encoding waits for memory.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
