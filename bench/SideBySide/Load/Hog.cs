@@ -91,7 +91,8 @@ internal static class Hog
                     frames.AddRange(Frame(3, 0, stream, [0, 0, 0, 8]));
                 }
                 return [.. frames];
-            },
+            }
+            ,
             _ => throw new ArgumentException($"There is no hog '{kind}'."),
         };
     }

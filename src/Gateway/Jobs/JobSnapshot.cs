@@ -68,17 +68,17 @@ internal sealed class JobSnapshot
 
     public static JobSnapshot From(
         byte[] body, in Verdict verdict, long order, DateTimeOffset now, DateTimeOffset firstSeen = default) => new()
-    {
-        Order = order,
-        Kind = verdict.Kind,
-        FetchedAt = now,
-        FreshUntil = now + verdict.Lifetime,
-        FirstSeenAt = firstSeen,
-        UrlsExpireAt = verdict.UrlsExpireAt,
-        AskAgainAt = verdict.AskAgainAt,
-        _times = verdict.Times,
-        Identity = new Representation(ContentCoding.Identity, body),
-    };
+        {
+            Order = order,
+            Kind = verdict.Kind,
+            FetchedAt = now,
+            FreshUntil = now + verdict.Lifetime,
+            FirstSeenAt = firstSeen,
+            UrlsExpireAt = verdict.UrlsExpireAt,
+            AskAgainAt = verdict.AskAgainAt,
+            _times = verdict.Times,
+            Identity = new Representation(ContentCoding.Identity, body),
+        };
 
     /// <summary>The first of the wanted codings in which the body is smaller than it came; null: it has yet to be made.</summary>
     public Representation? Find(ContentCoding[] wanted)

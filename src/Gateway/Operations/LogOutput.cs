@@ -140,7 +140,7 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
     private sealed class Logger(LogOutput output, string category, bool isNotice) : ILogger
     {
         [ThreadStatic]
-        private static StringWriter? t_writer;
+        private static StringWriter? _writerOfThread;
 
         public IDisposable? BeginScope<TState>(TState state) where TState : notnull => output._scopes?.Push(state);
 
@@ -150,7 +150,7 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
             LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
             var form = output._form;
-            var writer = t_writer ??= new StringWriter();
+            var writer = _writerOfThread ??= new StringWriter();
             var text = writer.GetStringBuilder();
             var entry = new LogEntry<TState>(logLevel, category, eventId, state, exception, formatter);
             form.Formatter.Write(entry, output._scopes, writer);

@@ -44,7 +44,8 @@ internal sealed class Hog : IDisposable
                     // The server takes no more for now.
                 }
             }
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
     }
 
     /// <param name="preface">What each connection begins with.</param>
