@@ -153,8 +153,16 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
             var writer = _writerOfThread ??= new StringWriter();
             var text = writer.GetStringBuilder();
             var entry = new LogEntry<TState>(logLevel, category, eventId, state, exception, formatter);
-            form.Formatter.Write(entry, output._scopes, writer);
-            if (text.Length > 0) output.Enqueue(new Line(text.ToString(), logLevel >= form.ToErrors), isNotice);
+            try
+            {
+                form.Formatter.Write(entry, output._scopes, writer);
+                if (text.Length > 0) output.Enqueue(new Line(text.ToString(), logLevel >= form.ToErrors), isNotice);
+            }
+            catch (Exception)
+            {
+                // A line that has no text, for want of memory or handles say, must not fail the request that it is about.
+                Interlocked.Increment(ref output._dropped);
+            }
             Empty(text);
         }
 

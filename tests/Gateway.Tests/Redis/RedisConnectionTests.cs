@@ -101,25 +101,36 @@ public sealed class RedisConnectionTests : IDisposable
     [Fact]
     public async Task After_a_nap_of_this_process_requests_wait_until_redis_was_found_well()
     {
+        // Requests wait for two seconds at most. A machine that stalls for as long shows nothing, and it is tried again.
+        for (var tries = 1; !await WaitedAsync(); tries++) Assert.InRange(tries, 1, 5);
+    }
+
+    /// <returns>False: the machine stalled.</returns>
+    private async Task<bool> WaitedAsync()
+    {
         var cancellation = TestContext.Current.CancellationToken;
         _redis.Found();
         _redis.Looked();
-        Assert.True(_redis.CatchUpAsync().IsCompletedSuccessfully);
+        if (!_redis.CatchUpAsync().IsCompletedSuccessfully) return false;
         // Nobody looks for as long as that where the process does not get to run.
         await Task.Delay(TimeSpan.FromSeconds(2.2), cancellation);
 
+        var began = Stopwatch.GetTimestamp();
         var waiting = _redis.CatchUpAsync();
         await Task.Delay(100, cancellation);
-        Assert.False(waiting.IsCompleted);
+        var hasWaited = !waiting.IsCompleted;
         _redis.Lose(new TimeoutException("late replies"));
         _redis.Looked();
         await Task.Delay(100, cancellation);
-        Assert.False(waiting.IsCompleted);
+        hasWaited &= !waiting.IsCompleted;
+        if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(1.5)) return false;
+        Assert.True(hasWaited);
         _redis.Found();
         _redis.Looked();
 
         await waiting.WaitAsync(TimeSpan.FromSeconds(1), cancellation);
         Assert.True(_redis.CatchUpAsync().IsCompletedSuccessfully);
+        return true;
     }
 
     [Fact]
