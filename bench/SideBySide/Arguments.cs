@@ -1,22 +1,24 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using Gateway.SideBySide.Scenarios;
+using HogScenario = Gateway.SideBySide.Scenarios.Hogs;
 
 namespace Gateway.SideBySide;
 
 /// <summary>What was asked for.</summary>
 /// <param name="Peers">Empty: all that a scenario has.</param>
+/// <param name="Hogs">Which kinds of clients that never stop; empty: all.</param>
 /// <param name="Gateway">The folder that the gateway was published to.</param>
 /// <param name="Lock">A file to lock during each timed run; null: none.</param>
 internal sealed record Arguments(
-    string[] Scenarios, string[] Peers, int Rounds, int Seconds, string Gateway, string? Lock, string? Json, string? Markdown, string? Plot)
+    string[] Scenarios, string[] Peers, string[] Hogs, int Rounds, int Seconds, string Gateway, string? Lock, string? Json, string? Markdown, string? Plot)
 {
     /// <summary>A gateway that was published elsewhere.</summary>
     public const string OtherGateway = "gateway:";
 
     /// <summary>What leads to the same figures again.</summary>
     public string Line =>
-        $"--rounds {Rounds} --seconds {Seconds} --scenarios {string.Join(',', Scenarios)}{(Peers.Length > 0 ? $" --peers {string.Join(',', Peers)}" : "")}";
+        $"--rounds {Rounds} --seconds {Seconds} --scenarios {string.Join(',', Scenarios)}{(Peers.Length > 0 ? $" --peers {string.Join(',', Peers)}" : "")}{(Hogs.Length > 0 ? $" --hogs {string.Join(',', Hogs)}" : "")}";
 
     /// <summary>Reads the arguments and runs with them.</summary>
     public static Task<int> InvokeAsync(string[] args, Func<Arguments, CancellationToken, Task<int>> run)
@@ -27,6 +29,11 @@ internal sealed record Arguments(
             Description = $"Which, with commas between them, of those that a scenario has: {string.Join(',', Lineup.Names)}; {OtherGateway}DIR is another published gateway",
             CustomParser = List,
         };
+        var hogs = new Option<string[]>("--hogs")
+        {
+            Description = $"Which kinds, with commas between them, in the scenario {HogScenario.Name}: {string.Join(',', HogScenario.KindNames)}",
+            CustomParser = List,
+        };
         var rounds = new Option<int>("--rounds") { Description = "Timed runs of each peer", DefaultValueFactory = _ => 7 };
         var seconds = new Option<int>("--seconds") { Description = "How long each takes", DefaultValueFactory = _ => 2 };
         var gateway = new Option<string>("--gateway") { Description = "The folder of a published gateway", Required = true };
@@ -34,14 +41,15 @@ internal sealed record Arguments(
         var json = new Option<string?>("--json") { Description = "A file for all figures" };
         var markdown = new Option<string?>("--markdown") { Description = "A file for the tables; where it has the two markers, they go between them" };
         var plot = new Option<string?>("--plot") { Description = "A file for the picture, SVG" };
-        var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, rounds, seconds, gateway, turn, json, markdown, plot };
+        var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, hogs, rounds, seconds, gateway, turn, json, markdown, plot };
         scenarios.Validators.Add(result => Refuse(result, "scenario", result.GetValue(scenarios) ?? [], Scenario.Names.Contains));
         peers.Validators.Add(result => Refuse(result, "peer", result.GetValue(peers) ?? [],
             name => Lineup.Names.Contains(name) || name.StartsWith(OtherGateway, StringComparison.Ordinal)));
+        hogs.Validators.Add(result => Refuse(result, "hog", result.GetValue(hogs) ?? [], HogScenario.KindNames.Contains));
         rounds.Validators.Add(result => Bound(result, result.GetValue(rounds), 1000));
         seconds.Validators.Add(result => Bound(result, result.GetValue(seconds), 60));
         command.SetAction((parsed, stop) => run(
-            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some : Scenario.Usual, parsed.GetValue(peers) ?? [],
+            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some : Scenario.Usual, parsed.GetValue(peers) ?? [], parsed.GetValue(hogs) ?? [],
                 parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetRequiredValue(gateway), parsed.GetValue(turn),
                 parsed.GetValue(json), parsed.GetValue(markdown), parsed.GetValue(plot)),
             stop));

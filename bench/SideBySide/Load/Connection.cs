@@ -25,6 +25,13 @@ internal sealed class Connection : IDisposable
         return connection;
     }
 
+    public static Connection Open(Peer peer)
+    {
+        var connection = new Connection();
+        connection._socket.Connect(IPAddress.Loopback, peer.Address.Port);
+        return connection;
+    }
+
     public static byte[] Request(Peer peer, string path) =>
         Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: {peer.Address.Authority}\r\nX-Api-Key: {peer.Key}\r\n\r\n");
 

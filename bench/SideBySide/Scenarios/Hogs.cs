@@ -39,6 +39,8 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
         (Load.Hog.Pings, "HTTP/2 pings", "PING frames, without end."),
     ];
 
+    public static IEnumerable<string> KindNames => Kinds.Select(kind => kind.Kind);
+
     public override async Task<IReadOnlyList<Table>> RunAsync()
     {
         Peer[] peers = [.. Lineup.Of(Bench.Arguments, PlainKestrel.PeerName, Lineup.Gateway).Select(name => Lineup.Create(Bench, name))];
@@ -47,7 +49,7 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
         {
             var (validators, tables) = (new Dictionary<Peer, string>(), new List<Table>());
             foreach (var peer in peers) validators[peer] = await PrepareAsync(peer);
-            foreach (var (kind, title, text) in Kinds)
+            foreach (var (kind, title, text) in Kinds.Where(kind => Bench.Arguments.Hogs is [] || Bench.Arguments.Hogs.Contains(kind.Kind)))
             {
                 // What is compiled is compiled then.
                 foreach (var peer in peers) await RunAsync(peer, kind, validators[peer], seconds: 1);

@@ -1,4 +1,6 @@
+using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 
 namespace Gateway.Operations;
@@ -22,8 +24,11 @@ internal static class ThreadShare
     /// <summary>The same on a thread of the pool, where going on behind others wakes no thread and so costs less.</summary>
     public const int MostInARowOnPool = 8;
 
-    /// <summary>Bytes of one read, at first: frames of HTTP/2 are handled by the read, and not one by one.</summary>
-    public const int MostBytes = 16 * 1024;
+    /// <summary>
+    /// Bytes of one read, at first, where a read may hold many requests: some twenty requests of HTTP/2. All of them are begun
+    /// before the next read, and a new connection waits behind them.
+    /// </summary>
+    public const int MostBytes = 256;
 
     // A client that waits this often in a row for its answers does not pipeline any more.
     private const int EnoughWaits = 8;
@@ -82,16 +87,35 @@ internal static class ThreadShare
         public PipeWriter Output => inner.Output;
     }
 
+    // How a connection is read.
+    private enum Reading
+    {
+        /// <summary>Nothing has come yet.</summary>
+        First,
+
+        /// <summary>HTTP/1.1: one request at a time.</summary>
+        OneByOne,
+
+        /// <summary>HTTP/1.1 of a client that has sent more without waiting for its answers: on the pool.</summary>
+        Pipelined,
+
+        /// <summary>HTTP/2 or TLS: a read may hold many requests, all of which the server begins at once.</summary>
+        Frames,
+    }
+
     private sealed class Reader(PipeReader inner) : PipeReader
     {
-        private bool _isGreedy;
+        private Reading _reading;
         private int _waits;
         private long _mostBytes = MostBytes;
 
-        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
-            _isGreedy ? ReadGreedyAsync(cancellationToken)
-            : _reads.IsReachedBy(this) ? MoveAsync(cancellationToken)
-            : inner.ReadAsync(cancellationToken);
+        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => _reading switch
+        {
+            Reading.OneByOne => _reads.IsReachedBy(this) ? MoveAsync(cancellationToken) : inner.ReadAsync(cancellationToken),
+            Reading.Pipelined => ReadPipelinedAsync(cancellationToken),
+            Reading.Frames => ReadFramesAsync(cancellationToken),
+            _ => ReadFirstAsync(cancellationToken),
+        };
 
         public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
 
@@ -100,7 +124,10 @@ internal static class ThreadShare
         public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
         {
             // What needs more than it was shown is shown more.
-            if (_isGreedy) _mostBytes = consumed.Equals(examined) ? MostBytes : Math.Min(2 * _mostBytes, int.MaxValue);
+            if (_reading is Reading.Pipelined or Reading.Frames)
+            {
+                _mostBytes = consumed.Equals(examined) ? MostBytes : Math.Min(2 * _mostBytes, int.MaxValue);
+            }
             inner.AdvanceTo(consumed, examined);
         }
 
@@ -110,6 +137,14 @@ internal static class ThreadShare
 
         public override ValueTask CompleteAsync(Exception? exception = null) => inner.CompleteAsync(exception);
 
+        private async ValueTask<ReadResult> ReadFirstAsync(CancellationToken cancellation)
+        {
+            var result = await inner.ReadAsync(cancellation);
+            if (result.Buffer.IsEmpty) return result;
+            _reading = HoldsFrames(result.Buffer) ? Reading.Frames : Reading.OneByOne;
+            return _reading == Reading.Frames ? Bounded(result) : result;
+        }
+
         // Nobody waits for the pipe meanwhile: what the transport receives stays in it until it is full. The transport then
         // stops receiving, and so gives back the thread as well.
         private async ValueTask<ReadResult> MoveAsync(CancellationToken cancellation)
@@ -117,11 +152,11 @@ internal static class ThreadShare
             await Task.Yield();
             var reading = inner.ReadAsync(cancellation);
             // The client has sent more without waiting for its answers.
-            if (reading.IsCompleted) (_isGreedy, _waits) = (true, 0);
+            if (reading.IsCompleted) (_reading, _waits) = (Reading.Pipelined, 0);
             return await reading;
         }
 
-        private ValueTask<ReadResult> ReadGreedyAsync(CancellationToken cancellation)
+        private ValueTask<ReadResult> ReadPipelinedAsync(CancellationToken cancellation)
         {
             var reading = inner.ReadAsync(cancellation);
             if (reading.IsCompletedSuccessfully)
@@ -130,14 +165,8 @@ internal static class ThreadShare
                 var result = Bounded(reading.Result);
                 return _reads.IsReachedBy(this) ? AfterOthersAsync(result) : new(result);
             }
-            _isGreedy = ++_waits < EnoughWaits;
-            return _isGreedy ? OnPoolAsync(reading) : reading;
-        }
-
-        private static async ValueTask<ReadResult> AfterOthersAsync(ReadResult result)
-        {
-            await Task.Yield();
-            return result;
+            if (++_waits >= EnoughWaits) _reading = Reading.OneByOne;
+            return _reading == Reading.Pipelined ? OnPoolAsync(reading) : reading;
         }
 
         private async ValueTask<ReadResult> OnPoolAsync(ValueTask<ReadResult> reading)
@@ -147,8 +176,34 @@ internal static class ThreadShare
             return Bounded(result);
         }
 
+        // What more there is comes after the requests of the last read, which wait on the pool by now.
+        private ValueTask<ReadResult> ReadFramesAsync(CancellationToken cancellation)
+        {
+            var reading = inner.ReadAsync(cancellation);
+            return reading.IsCompletedSuccessfully ? AfterOthersAsync(Bounded(reading.Result)) : WaitForFramesAsync(reading);
+        }
+
+        // The state of the wait is used again: there is one for each request.
+        [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+        private async ValueTask<ReadResult> WaitForFramesAsync(ValueTask<ReadResult> reading) => Bounded(await reading);
+
+        private static async ValueTask<ReadResult> AfterOthersAsync(ReadResult result)
+        {
+            await Task.Yield();
+            return result;
+        }
+
         // The rest is there at the next read.
         private ReadResult Bounded(in ReadResult result) => result.Buffer.Length <= _mostBytes ? result
             : new ReadResult(result.Buffer.Slice(0, _mostBytes), result.IsCanceled, isCompleted: false);
+
+        // A handshake of TLS (RFC 8446, section 5.1), or the beginning of HTTP/2 (RFC 9113, section 3.4); no method of HTTP/1.1
+        // that is known here begins with PR.
+        private static bool HoldsFrames(in ReadOnlySequence<byte> buffer)
+        {
+            const byte Handshake = 22;
+            var reader = new SequenceReader<byte>(buffer);
+            return (reader.TryRead(out var first) && first == Handshake) || (first == 'P' && reader.TryRead(out var second) && second == 'R');
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Text;
 using Gateway.Operations;
 using Gateway.Tests.Infrastructure;
 using Microsoft.AspNetCore.Connections;
@@ -25,7 +26,8 @@ public sealed class ThreadShareTests
                 read++;
             }
         });
-        Assert.Equal(ThreadShare.MostInARow + 1, read);
+        // The first one, which tells the protocol, and the one that is read elsewhere do not count.
+        Assert.Equal(ThreadShare.MostInARow + 2, read);
         await writer.CompleteAsync();
     }
 
@@ -62,6 +64,26 @@ public sealed class ThreadShareTests
         Assert.InRange(shown.Count, 2, 8);
     }
 
+    [Theory]
+    [InlineData("PRI * HTTP/2.0\r\n")]
+    [InlineData("\u0016\u0003\u0001")]
+    public async Task What_may_hold_many_requests_is_read_in_small_pieces_and_each_comes_after_others(string beginning)
+    {
+        const int Pieces = 5;
+        var (reader, _) = await ConnectAsync(bytes: Pieces * ThreadShare.MostBytes, beginning);
+        await OnThreadOfItsOwnAsync(async () =>
+        {
+            for (var i = 0; i < Pieces; i++)
+            {
+                var buffer = (await reader.ReadAsync(World.Cancellation)).Buffer;
+                Assert.Equal(ThreadShare.MostBytes, buffer.Length);
+                // Only the first is handled by the thread that heard of it.
+                Assert.Equal(i > 0, Thread.CurrentThread.IsThreadPoolThread);
+                reader.AdvanceTo(buffer.End);
+            }
+        });
+    }
+
     [Fact]
     public async Task The_end_of_a_connection_is_seen_after_all_that_came_before()
     {
@@ -82,13 +104,13 @@ public sealed class ThreadShareTests
     }
 
     // The server's end of a connection on which so many bytes have come.
-    private static async Task<(PipeReader Reader, PipeWriter Writer)> ConnectAsync(int bytes)
+    private static async Task<(PipeReader Reader, PipeWriter Writer)> ConnectAsync(int bytes, string beginning = "")
     {
         var requests = new Pipe(new PipeOptions(
             readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
         var connection = new DefaultConnectionContext { Transport = new Transport(requests.Reader) };
         await ThreadShare.BoundReads(_ => Task.CompletedTask)(connection);
-        requests.Writer.Write(new byte[bytes]);
+        requests.Writer.Write(Encoding.ASCII.GetBytes(beginning.PadRight(bytes)));
         await requests.Writer.FlushAsync(World.Cancellation);
         return (connection.Transport.Input, requests.Writer);
     }
