@@ -107,6 +107,7 @@ internal static class ThreadShare
     {
         private Reading _reading;
         private int _waits;
+        private bool _needsMore;
         private long _mostBytes = MostBytes;
 
         public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => _reading switch
@@ -126,7 +127,8 @@ internal static class ThreadShare
             // What needs more than it was shown is shown more.
             if (_reading is Reading.Pipelined or Reading.Frames)
             {
-                _mostBytes = consumed.Equals(examined) ? MostBytes : Math.Min(2 * _mostBytes, int.MaxValue);
+                _needsMore = !consumed.Equals(examined);
+                _mostBytes = _needsMore ? Math.Min(2 * _mostBytes, int.MaxValue) : MostBytes;
             }
             inner.AdvanceTo(consumed, examined);
         }
@@ -139,6 +141,8 @@ internal static class ThreadShare
 
         private async ValueTask<ReadResult> ReadFirstAsync(CancellationToken cancellation)
         {
+            // It counts, and cannot be one too many.
+            _ = _reads.IsReachedBy(this);
             var result = await inner.ReadAsync(cancellation);
             if (result.Buffer.IsEmpty) return result;
             _reading = HoldsFrames(result.Buffer) ? Reading.Frames : Reading.OneByOne;
@@ -176,11 +180,14 @@ internal static class ThreadShare
             return Bounded(result);
         }
 
-        // What more there is comes after the requests of the last read, which wait on the pool by now.
+        // What more there is comes after the requests of the last read, which wait on the pool by now. The last read began
+        // none where it did not hold a whole frame.
         private ValueTask<ReadResult> ReadFramesAsync(CancellationToken cancellation)
         {
             var reading = inner.ReadAsync(cancellation);
-            return reading.IsCompletedSuccessfully ? AfterOthersAsync(Bounded(reading.Result)) : WaitForFramesAsync(reading);
+            if (!reading.IsCompletedSuccessfully) return WaitForFramesAsync(reading);
+            var result = Bounded(reading.Result);
+            return _needsMore ? new(result) : AfterOthersAsync(result);
         }
 
         // The state of the wait is used again: there is one for each request.
