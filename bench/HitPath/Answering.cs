@@ -1,6 +1,5 @@
 using BenchmarkDotNet.Attributes;
-using Gateway.Jobs;
-using Gateway.Operations;
+using Gateway.Caching;
 using Microsoft.AspNetCore.Http;
 
 namespace Gateway.HitPath;
@@ -13,13 +12,15 @@ public class Answering
     private readonly JobMemory _memory;
     private readonly JobSource _jobs;
     private readonly Pacing _pacing;
-    private readonly GatewayMetrics _metrics;
+    private readonly CacheMetrics _lookups;
+    private readonly RequestMetrics _requests;
     private readonly Lookup _hit;
 
     public Answering()
     {
-        (_memory, _jobs, _pacing, _metrics) = (_parts.Of<JobMemory>(), _parts.Of<JobSource>(), _parts.Of<Pacing>(), _parts.Of<GatewayMetrics>());
-        _hit = Lookup.Hit(_parts.Finished);
+        (_memory, _jobs, _pacing) = (_parts.Of<JobMemory>(), _parts.Of<JobSource>(), _parts.Of<Pacing>());
+        (_lookups, _requests) = (_parts.Of<CacheMetrics>(), _parts.Of<RequestMetrics>());
+        _hit = new Lookup.Hit(_parts.Finished);
         _revalidating = Parts.Request(("If-None-Match", _parts.Finished.Identity.ETag));
     }
 
@@ -36,7 +37,7 @@ public class Answering
     public object Brotli() => ContentNegotiation.Wanted(_brotli.Request.Headers);
 
     [Benchmark]
-    public string? Status() => CacheStatus.Of(_hit, collapsed: false, Parts.Now);
+    public string? Status() => CacheStatus.Of(_hit, isShared: false, Parts.Now);
 
     [Benchmark]
     public ValueTask Headers() => Write(_any);
@@ -47,8 +48,8 @@ public class Answering
     [Benchmark]
     public void Metrics()
     {
-        _metrics.LookedUp(Origin.Hit, collapsed: false);
-        _metrics.Answered("measured", "getJobById", StatusCodes.Status200OK);
+        _lookups.Hit();
+        _requests.Answered("measured", "getJobById", StatusCodes.Status200OK);
     }
 
     [Benchmark]

@@ -1,3 +1,4 @@
+using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.HitCost;
 using Gateway.Jobs;
@@ -81,7 +82,7 @@ internal sealed class Parts
 
     private static JobSnapshot Snapshot(UpstreamAnswer answer)
     {
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
+        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
         return JobSnapshot.From(answer.Body, verdict, order: 1, Now);
     }
 }

@@ -1,7 +1,6 @@
 using BenchmarkDotNet.Attributes;
+using Gateway.Caching;
 using Gateway.HitCost;
-using Gateway.Jobs;
-using Gateway.Redis;
 using Gateway.Upstream;
 
 namespace Gateway.HitPath;
@@ -17,7 +16,7 @@ public class Storing
     public Storing() => _stored = Write();
 
     [Benchmark]
-    public int Classify() => (int)Freshness.Classify(_answer, Parts.Address, Parts.Options, Parts.Now, Parts.Now).Kind;
+    public int Classify() => (int)UpstreamVerdict.Of(_answer, Parts.Address, Parts.Options, Parts.Now, Parts.Now).Kind;
 
     /// <summary>As of a job that may change.</summary>
     [Benchmark]

@@ -1,12 +1,10 @@
 using System.Collections.Concurrent;
-using Gateway.Configuration;
 using Gateway.Limits;
-using Gateway.Operations;
 using Gateway.Redis;
+using Gateway.Runtime;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -27,16 +25,10 @@ internal static class Server
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls(address);
-        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["ConnectionStrings:Redis"] = redis,
-            ["Upstream:Accounts:default:Credential"] = "a-credential",
-        });
+        builder.Services.Configure<ConnectionStringOptions>(options => options.Redis = redis);
         builder.Services.AddMetrics();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<SteadyClock>();
-        builder.Services.AddSingleton<LiveConfiguration>();
-        builder.Services.AddSingleton<GatewayMetrics>();
         builder.Services.AddSingleton<RedisConnection>();
         builder.Services.AddLimits();
         await using var app = builder.Build();

@@ -1,14 +1,16 @@
+using Gateway.Admin;
+using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.Commands;
 using Gateway.Configuration;
 using Gateway.Contract;
 using Gateway.Drift;
 using Gateway.Edge;
-using Gateway.Jobs;
 using Gateway.Limits;
-using Gateway.Operations;
 using Gateway.Redis;
 using Gateway.Routes;
+using Gateway.Runtime;
+using Gateway.Telemetry;
 using Gateway.Upstream;
 
 namespace Gateway;
@@ -36,22 +38,27 @@ internal sealed class Program
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(ServerThreads.Set);
-        builder.AddLogs();
+        // The first bounds its lines for each caller, the second by the number of findings that it keeps.
+        builder.AddLogs(typeof(RequestPath).FullName!, typeof(DriftWatch).FullName!);
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<SteadyClock>();
-        services.AddSingleton<LiveConfiguration>();
+        services.AddSingleton<LiveConfiguration<GatewayOptions>>();
+        GatewayOptions.AddParts(services);
         services.AddServerBounds();
         services.AddRedis();
         services.AddCallers();
         services.AddEdge();
         services.AddLimits();
-        services.AddJobs();
+        services.AddCaching();
         services.AddUpstream();
         services.AddRoutes();
         services.AddSingleton<OperatorGate>();
         services.AddSingleton<PurgeEndpoint>();
+        services.AddSingleton(GatewayProblems.Catalog);
+        services.AddSingleton<RequestMetrics>();
+        services.AddSingleton<RefusalLog>();
         services.AddSingleton<RequestPath>();
         services.AddContract();
         services.AddDrift();

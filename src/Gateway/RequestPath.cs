@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Gateway.Admin;
+using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.Callers.Sessions;
 using Gateway.Contract;
@@ -6,9 +8,13 @@ using Gateway.Drift;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
-using Gateway.Operations;
+using Gateway.Problems;
 using Gateway.Routes;
+using Gateway.Runtime;
+using Gateway.Telemetry;
+using Gateway.Upstream;
 using Microsoft.AspNetCore.Routing.Patterns;
+using Microsoft.Extensions.Primitives;
 
 namespace Gateway;
 
@@ -16,16 +22,14 @@ namespace Gateway;
 /// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
 /// </summary>
 internal sealed partial class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies, GatewayMetrics metrics,
+    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies, RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused,
     RefusalLog refusals, SteadyClock clock, ILogger<RequestPath> logger)
 {
-    public const string JobRoute = "/v0/workflows/{workflow_id}/jobs/{job_id}";
-
     // What metrics and traces call the route of a request that was not routed.
-    private static readonly Endpoint JobEndpoint = new RouteEndpointBuilder(_ => Task.CompletedTask, RoutePatternFactory.Parse(JobRoute), order: 0).Build();
+    private static readonly Endpoint JobEndpoint = new RouteEndpointBuilder(_ => Task.CompletedTask, RoutePatternFactory.Parse(JobAddress.Route), order: 0).Build();
 
     private static readonly Problem NoRoom =
-        new(ProblemType.NoRoom, "Too many large jobs are under way.") { RetryAfter = LargeBodies.RetryAfter };
+        new(UpstreamProblems.NoRoom, "Too many large jobs are under way.") { RetryAfter = ByteBudget.RetryAfter };
 
     public static void Map(WebApplication app)
     {
@@ -33,7 +37,7 @@ internal sealed partial class RequestPath(
         app.UseSecurityHeaders();
         app.UseManagementPort();
         app.UseProxies();
-        app.UseExceptionHandler(failed => failed.Run(BareStatus.WriteFailureAsync));
+        app.UseExceptionHandler(failed => failed.Run(StatusCodePages.WriteFailureAsync));
         app.UseHttps();
 
         // Made now, with all that it needs, and not at somebody's first request.
@@ -42,14 +46,14 @@ internal sealed partial class RequestPath(
 
         app.UsePoolFor("/admin", "/bff", "/docs", "/openapi");
         app.UseTraces();
-        app.UseStatusCodePages(BareStatus.WriteAsync);
+        app.UseStatusCodePages(StatusCodePages.WriteAsync);
         app.UseMethods();
         app.UseRouting();
         app.UseCors();
         app.UseRequestBodies();
 
-        app.MapGet(JobRoute, (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
-        app.MapMethods(JobRoute, [HttpMethods.Head], (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
+        app.MapGet(JobAddress.Route, (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
+        app.MapMethods(JobAddress.Route, [HttpMethods.Head], (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
             .ExcludeFromDescription();
         foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {
@@ -91,7 +95,7 @@ internal sealed partial class RequestPath(
         http.SetEndpoint(JobEndpoint);
         RateLimitFields.Write(http.Response.Headers, quotas);
         var answer = Hit(key, job, representation, now);
-        metrics.LookedUp(Origin.Hit, collapsed: false);
+        lookups.Hit();
         var writing = answer.WriteAsync(http);
         var request = isLogged ? new Request { Started = started, Address = address, Caller = caller, Team = team } : null;
         if (writing.IsCompletedSuccessfully) Ended(http, team.Name, Request.Job, answer, answer.Status, request);
@@ -154,12 +158,12 @@ internal sealed partial class RequestPath(
     private void Ended(HttpContext http, string team, string operation, IAnswer? answer, int status, Request? request)
     {
         if (answer is JobAnswer { CallerLeft: true }) return;
-        metrics.Answered(team, operation, status);
+        requests.Answered(team, operation, status);
         if (request is null || !logger.IsEnabled(RefusalLog.LevelOf(status))) return;
         var problem = answer as Problem;
         if (status >= 400)
         {
-            var source = request.Caller?.Id ?? Guesses.NetworkOf(http);
+            var source = request.Caller?.Id ?? FailedAttemptLimiter.NetworkOf(http);
             if (!refusals.IsLine(status, problem?.Type.Slug ?? "", source)) return;
         }
         Log.Answered(logger, request, status, problem?.Detail);
@@ -170,8 +174,8 @@ internal sealed partial class RequestPath(
         // 1. Bound: the server bounds sizes and routing bounds methods before this; here, the identifiers.
         if (!JobAddress.TryCreate(workflowId, jobId, out var address))
         {
-            metrics.Refused("identifier");
-            return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
+            refused.Refused("identifier");
+            return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
         }
         request.Address = address;
 
@@ -181,15 +185,15 @@ internal sealed partial class RequestPath(
 
         // 5. Look up: a fresh snapshot in memory answers at once.
         var key = new JobKey(team.Account, address);
-        if (jobs.FindFresh(key, clock.Now) is { } snapshot) return await AnswerAsync(http, key, Lookup.Hit(snapshot), collapsed: false);
+        if (jobs.FindFresh(key, clock.Now) is { } snapshot) return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
 
         // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
         //    leaves alone.
-        var fill = jobs.FillAsync(key, team.Name, out var collapsed);
+        var fill = jobs.FillAsync(key, team.Name, out var isShared);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
         // 8. Answer: from stored bytes.
-        return await AnswerAsync(http, key, lookup, collapsed);
+        return await AnswerAsync(http, key, lookup, isShared);
     }
 
     /// <returns>Null: the upstream's answer went out.</returns>
@@ -197,8 +201,8 @@ internal sealed partial class RequestPath(
     {
         if (!route.Template.Parameters.All(name => JobAddress.IsIdentifier(ForwardedRoute.Value(http, name))))
         {
-            metrics.Refused("identifier");
-            return new Problem(ProblemType.InvalidIdentifier, JobAddress.Form);
+            refused.Refused("identifier");
+            return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
         }
         request.Workflows = route.WorkflowsOf(http);
         if (await AdmitAsync(http, request) is { } refusal) return refusal;
@@ -219,7 +223,7 @@ internal sealed partial class RequestPath(
         //    caller's teams that may ask for this does, and is charged.
         if (request.TeamOf(caller) is not { } team)
         {
-            metrics.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
+            refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
             if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.QuotasOf(caller.Teams[0]));
             return request.Forbidden(caller);
         }
@@ -230,34 +234,46 @@ internal sealed partial class RequestPath(
         var refusing = await Admission.TakeAsync(quotas);
         RateLimitFields.Write(http.Response.Headers, quotas);
         if (refusing.Length == 0) return null;
-        metrics.Refused("quota");
+        refused.Refused("quota");
         var names = refusing.Select(quota => quota.Policy).ToArray();
-        return new Problem(ProblemType.QuotaExceeded, $"Team '{team.Name}' has used up its quota {string.Join(", ", names.Select(name => $"'{name}'"))}.")
+        return new Problem(QuotaProblems.QuotaExceeded, $"Team '{team.Name}' has used up its quota {string.Join(", ", names.Select(name => $"'{name}'"))}.")
         {
             RetryAfter = refusing.Max(quota => quota.Wait),
             ViolatedPolicies = names,
         };
     }
 
-    private async ValueTask<IAnswer> AnswerAsync(HttpContext http, JobKey key, Lookup lookup, bool collapsed)
+    /// <summary>Step 8: makes an answer of what was found.</summary>
+    private async ValueTask<IAnswer> AnswerAsync(HttpContext http, JobKey key, Lookup lookup, bool isShared)
     {
-        collapsed |= lookup.WasElsewhere;
-        metrics.LookedUp(lookup.Origin, collapsed);
-        var isJob = lookup.Snapshot is { IsAbsent: false };
-        var representation = isJob ? await jobs.RepresentAsync(key, lookup.Snapshot!, ContentNegotiation.Wanted(http.Request.Headers)) : null;
-        var now = clock.Now;
-        if (isJob && lookup.Origin == Origin.Hit) return Hit(key, lookup.Snapshot!, representation!, now);
-        var fromCache = lookup.Origin != Origin.Forwarded;
-        var status = CacheStatus.Of(lookup, collapsed, now);
-        return lookup.Snapshot switch
+        isShared |= lookup is Lookup.Fetched { WasElsewhere: true };
+        lookups.LookedUp(lookup, isShared);
+        if (lookup is Lookup.Failed { Why: var failure })
         {
-            { IsAbsent: true } absent => Problem.Absent(absent) with { CacheStatus = status, Age = fromCache ? now - absent.FetchedAt : null },
-            { } job => new JobAnswer(job, representation!, status, fromCache, now)
-            {
-                NextPoll = job.Kind == VerdictKind.Running ? Later(pacing.NextPoll(key, job, now), lookup.Answer.RetryAfter) : null,
-            },
-            null => Problem.FromUpstream(lookup.Verdict, lookup.Answer) with { CacheStatus = status },
+            return UpstreamProblems.Of(failure.Verdict, failure.Answer) with { CacheStatus = Status() };
+        }
+        var job = lookup.Snapshot!;
+        if (job.IsAbsent)
+        {
+            TimeSpan? age = lookup is Lookup.Fetched ? null : clock.Now - job.FetchedAt;
+            return JobProblems.Absent(job) with { CacheStatus = Status(), Age = age };
+        }
+        var representation = await jobs.RepresentAsync(key, job, ContentNegotiation.Wanted(http.Request.Headers));
+        var now = clock.Now;
+        if (lookup is Lookup.Hit) return Hit(key, job, representation, now);
+        // The upstream may have asked for more time, when it answered or when it failed.
+        var asked = lookup switch
+        {
+            Lookup.Fetched fetched => fetched.RetryAfter,
+            Lookup.Stale stale => stale.Why.Answer.RetryAfter,
+            _ => null,
         };
+        return new JobAnswer(job, representation, Status(), fromCache: lookup is Lookup.Stale, now)
+        {
+            NextPoll = job.Kind == VerdictKind.Running ? Later(pacing.NextPoll(key, job, now), asked) : null,
+        };
+
+        StringValues Status() => CacheStatus.Of(lookup, isShared, clock.Now);
     }
 
     private JobAnswer Hit(JobKey key, JobSnapshot job, Representation representation, DateTimeOffset now) =>
@@ -266,7 +282,6 @@ internal sealed partial class RequestPath(
             NextPoll = job.Kind == VerdictKind.Running ? pacing.NextPoll(key, job, now) : null,
         };
 
-    // A failing upstream may have asked for more.
     private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
 
     /// <summary>What is known of a request while it is being decided.</summary>
@@ -297,14 +312,14 @@ internal sealed partial class RequestPath(
         /// <summary>What is asked for, as the contract calls a job and the configuration a route.</summary>
         public string Operation => Route?.Name ?? Job;
 
-        public Team? TeamOf(Caller caller) => Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route, Workflows);
+        public Team? TeamOf(Caller caller) => Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route.Name, Workflows);
 
         public Problem Forbidden(Caller caller)
         {
-            var (type, what) = Route is null ? (ProblemType.WorkflowForbidden, "read this workflow") : (ProblemType.RouteForbidden, "use this route");
+            var (type, what) = Route is null ? (CallerProblems.WorkflowForbidden, "read this workflow") : (CallerProblems.RouteForbidden, "use this route");
             return caller.Teams switch
             {
-                [] => new Problem(ProblemType.NoTeam, "No team has any of your claims."),
+                [] => new Problem(CallerProblems.NoTeam, "No team has any of your claims."),
                 [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
                 var teams => new Problem(type, $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may {what}."),
             };

@@ -14,19 +14,19 @@ internal sealed class AuthenticationOptions
     /// <summary>Credentials that one source may get wrong in a minute before it is slowed down. Default 20; 0: any number; at most 10000.</summary>
     public int FailedAttempts { get; set; } = 20;
 
-    public void Check(Mistakes mistakes)
+    public void Check(ConfigurationErrors errors)
     {
-        Jwt.Check(mistakes);
-        Oidc.Check(mistakes);
-        mistakes.Range("Authentication:FailedAttempts", FailedAttempts, 0, 10_000);
+        Jwt.Check(errors);
+        Oidc.Check(errors);
+        errors.Range("Authentication:FailedAttempts", FailedAttempts, 0, 10_000);
     }
 
     /// <summary>The address of an OpenID Connect provider, as its tokens name it.</summary>
-    public static void CheckAuthority(Mistakes mistakes, string key, string authority, bool requireHttps)
+    public static void CheckAuthority(ConfigurationErrors errors, string key, string authority, bool requireHttps)
     {
         var fine = Uri.TryCreate(authority, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
             && uri is { UserInfo: "", Query: "", Fragment: "" };
-        mistakes.Unless(fine, key, "must be the provider's issuer, an absolute https address without query");
-        if (fine) mistakes.Unless(uri!.Scheme == "https" || !requireHttps, key, "must be https, unless RequireHttpsMetadata is false");
+        errors.Unless(fine, key, "must be the provider's issuer, an absolute https address without query");
+        if (fine) errors.Unless(uri!.Scheme == "https" || !requireHttps, key, "must be https, unless RequireHttpsMetadata is false");
     }
 }

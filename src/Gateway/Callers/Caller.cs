@@ -1,5 +1,4 @@
 using Gateway.Limits;
-using Gateway.Routes;
 
 namespace Gateway.Callers;
 
@@ -18,7 +17,7 @@ internal sealed record Caller(string Id, Team[] Teams, Quota? Own = null, bool I
 
     /// <summary>The team that uses this route for the caller, likewise.</summary>
     /// <param name="workflows">What the request is about.</param>
-    public Team? TeamFor(ForwardedRoute route, string[] workflows) => Array.Find(Teams, team => team.MayUse(route, workflows));
+    public Team? TeamFor(string route, string[] workflows) => Array.Find(Teams, team => team.MayUse(route, workflows));
 
     /// <summary>The team that reads this workflow for the caller, and is charged for it: the first that may.</summary>
     public Team? TeamFor(string workflow)

@@ -1,28 +1,27 @@
 using System.Collections.Frozen;
 using Gateway.Configuration;
 using Gateway.Limits;
-using Gateway.Routes;
 
 namespace Gateway.Callers;
 
 /// <summary>Everyone who may call, replaced as a whole when the configuration changes.</summary>
 internal sealed partial class CallerDirectory : IDisposable
 {
-    private readonly LiveConfiguration _configuration;
+    private readonly LiveOptions<CallerOptions> _options;
     private readonly Quotas _quotas;
     private readonly ILogger<CallerDirectory> _logger;
     private volatile Content _content = new(FrozenDictionary<KeyHash, KnownKey>.Empty, []);
 
-    public CallerDirectory(LiveConfiguration configuration, Quotas quotas, ILogger<CallerDirectory> logger)
+    public CallerDirectory(LiveOptions<CallerOptions> options, Quotas quotas, ILogger<CallerDirectory> logger)
     {
         _logger = logger;
-        _configuration = configuration;
+        _options = options;
         _quotas = quotas;
-        Prepare(configuration.Current)();
-        configuration.Changing += Prepare;
+        Prepare(options.CurrentValue)();
+        options.Changing += Prepare;
     }
 
-    public void Dispose() => _configuration.Changing -= Prepare;
+    public void Dispose() => _options.Changing -= Prepare;
 
     /// <summary>The gateway key that this is, whether or not it counts now.</summary>
     public KnownKey? Find(ReadOnlySpan<char> key) =>
@@ -32,7 +31,7 @@ internal sealed partial class CallerDirectory : IDisposable
     public Team[] TeamsOf(ClaimSet claims) => Array.FindAll(_content.Teams, team => team.Claims.Match(claims));
 
     // Everything is made before anything is replaced.
-    private Action Prepare(GatewayOptions options)
+    private Action Prepare(CallerOptions options)
     {
         // A key that stays keeps what is known of it.
         var before = _content.ByKey;

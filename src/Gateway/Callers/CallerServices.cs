@@ -1,4 +1,5 @@
 using Gateway.Callers.Sessions;
+using Gateway.Redis;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
@@ -12,11 +13,11 @@ internal static class CallerServices
     public static void AddCallers(this IServiceCollection services)
     {
         services.AddSingleton<CallerDirectory>();
-        services.AddSingleton<Guesses>();
+        services.AddSingleton<FailedAttemptLimiter>();
         services.AddSingleton<Identification>();
 
         services.AddSingleton<SessionIds>();
-        services.AddSingleton<SharedSessions>();
+        services.AddRedisParticipant<SharedSessions>();
         services.AddSingleton<LoginLimits>();
         services.AddSingleton<SessionStore>();
         services.AddSingleton<ProviderOfSessions>();
@@ -24,7 +25,7 @@ internal static class CallerServices
         services.AddSingleton<BackChannelLogout>();
         services.AddDataProtection().SetApplicationName("gateway");
         services.AddHostedService<KeyRing.Start>();
-        services.AddSingleton<KeyRing>();
+        services.AddRedisParticipant<KeyRing>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => provider.GetRequiredService<KeyRing>());
         services.AddSingleton<XmlKeyManager>();
         services.AddSingleton<IKeyManager, KeyRing.Manager>();

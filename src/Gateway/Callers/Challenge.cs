@@ -1,5 +1,5 @@
 using Gateway.Callers.Tokens;
-using Gateway.Operations;
+using Gateway.Problems;
 
 namespace Gateway.Callers;
 
@@ -10,9 +10,9 @@ internal static class Challenge
 
     public static Problem For(Refusal refusal) => refusal switch
     {
-        Refusal.Ambiguous => Invalid(ProblemType.AmbiguousCredentials,
+        Refusal.Ambiguous => Invalid(CallerProblems.AmbiguousCredentials,
             "The request carries more than one credential, one header twice, or a value with a comma."),
-        Refusal.Malformed => Invalid(ProblemType.MalformedCredential,
+        Refusal.Malformed => Invalid(CallerProblems.MalformedCredential,
             $"A credential is 1 to {PresentedCredential.MaxLength} visible ASCII characters."),
 
         // Section 3.1: without a credential, no error code.
@@ -33,20 +33,20 @@ internal static class Challenge
         Refusal.TokenNotYetValid => Refused("The token is not valid yet"),
         Refusal.TokenExpired => Refused("The token has expired"),
 
-        Refusal.TooManyAttempts => new Problem(ProblemType.TooManyAttempts, "Too many credentials from this address were wrong."),
+        Refusal.TooManyAttempts => new Problem(CallerProblems.TooManyAttempts, "Too many credentials from this address were wrong."),
         Refusal.ProviderAway => Away("The identity provider cannot be asked for its keys."),
         Refusal.SessionsAway => Away("The sessions cannot be looked up just now."),
-        Refusal.CsrfHeaderMissing => new Problem(ProblemType.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),
-        Refusal.ForeignOrigin => new Problem(ProblemType.ForeignOrigin, "A page of this origin may not use a session."),
+        Refusal.CsrfHeaderMissing => new Problem(CallerProblems.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),
+        Refusal.ForeignOrigin => new Problem(CallerProblems.ForeignOrigin, "A page of this origin may not use a session."),
         _ => Refused("The key is not known"),
     };
 
-    private static Problem Away(string detail) => new(ProblemType.IdentityUnavailable, detail) { RetryAfter = ProviderConfiguration.BackOff };
+    private static Problem Away(string detail) => new(CallerProblems.IdentityUnavailable, detail) { RetryAfter = ProviderConfiguration.BackOff };
 
-    private static Problem Unauthenticated(string detail) => new(ProblemType.Unauthenticated, detail) { Challenge = Scheme };
+    private static Problem Unauthenticated(string detail) => new(CallerProblems.Unauthenticated, detail) { Challenge = Scheme };
 
     private static Problem Refused(string what, string advice = "") =>
-        new(ProblemType.Unauthenticated, $"{what}. {advice}".TrimEnd()) { Challenge = Error("invalid_token", what) };
+        new(CallerProblems.Unauthenticated, $"{what}. {advice}".TrimEnd()) { Challenge = Error("invalid_token", what) };
 
     private static Problem Invalid(ProblemType type, string detail) =>
         new(type, detail) { Challenge = Error("invalid_request", type.Title) };

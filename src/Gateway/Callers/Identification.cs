@@ -1,7 +1,7 @@
 using Gateway.Callers.Sessions;
 using Gateway.Callers.Tokens;
-using Gateway.Configuration;
-using Gateway.Operations;
+using Gateway.Telemetry;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers;
 
@@ -12,21 +12,21 @@ namespace Gateway.Callers;
 internal sealed class Identification : IDisposable
 {
     private readonly CallerDirectory _directory;
-    private readonly Guesses _guesses;
+    private readonly FailedAttemptLimiter _guesses;
     private readonly SessionStore _sessions;
-    private readonly LiveConfiguration _configuration;
-    private readonly GatewayMetrics _metrics;
+    private readonly IOptionsMonitor<OriginOptions> _cors;
+    private readonly RefusalMetrics _refusals;
     private readonly TimeProvider _clock;
     private readonly ProviderConfiguration? _provider;
     private readonly TokenVerifier? _tokens;
     private readonly string? _cookie;
 
-    public Identification(CallerDirectory directory, Guesses guesses, SessionStore sessions, LiveConfiguration configuration,
-        GatewayMetrics metrics, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    public Identification(CallerDirectory directory, FailedAttemptLimiter guesses, SessionStore sessions,
+        IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors, RefusalMetrics refusals, TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
-        (_directory, _guesses, _sessions, _configuration) = (directory, guesses, sessions, configuration);
-        (_metrics, _clock) = (metrics, clock);
-        var options = configuration.Current.Authentication;
+        (_directory, _guesses, _sessions, _cors) = (directory, guesses, sessions, cors);
+        (_refusals, _clock) = (refusals, clock);
+        var options = authentication.CurrentValue;
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
         if (options.Jwt.Authority.Length == 0) return;
         _provider = new ProviderConfiguration(options.Jwt.Authority, options.Jwt.RequireHttpsMetadata, clock, logger);
@@ -36,7 +36,7 @@ internal sealed class Identification : IDisposable
     /// <summary>Whose gateway key a request carries, where it counts; null: it takes more than a look to say.</summary>
     public Caller? FindKey(HttpContext http) =>
         PresentedCredential.Find(http.Request.Headers, _cookie, out var value) is Presented.Key or Presented.Bearer
-            && _directory.Find(value) is { } known && Check(known, value, Guesses.SourceOf(http)) is { Caller: { IsOperator: false } caller } ? caller : null;
+            && _directory.Find(value) is { } known && Check(known, value, FailedAttemptLimiter.SourceOf(http)) is { Caller: { IsOperator: false } caller } ? caller : null;
 
     public ValueTask<Identity> IdentifyAsync(HttpContext http)
     {
@@ -50,7 +50,7 @@ internal sealed class Identification : IDisposable
 
     private Identity Counted(Identity identity)
     {
-        if (identity.Caller is null) _metrics.Refused(identity.Refusal.ToString());
+        if (identity.Caller is null) _refusals.Refused(identity.Refusal.ToString());
         return identity;
     }
 
@@ -63,7 +63,7 @@ internal sealed class Identification : IDisposable
             case Presented.Malformed: return new(Refusal.Malformed);
             case Presented.Session: return IdentifySessionAsync(http.Request, value);
             case var kind:
-                var source = Guesses.SourceOf(http);
+                var source = FailedAttemptLimiter.SourceOf(http);
                 if (_directory.Find(value) is { } known) return new(Check(known, value, source));
                 return kind == Presented.Bearer && _tokens is not null && MayBeToken(value)
                     ? VerifyAsync(value.ToString(), source)
@@ -89,14 +89,14 @@ internal sealed class Identification : IDisposable
 
     private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id)
     {
-        var refusal = CookieRule.Check(request, _configuration.Current.Cors);
+        var refusal = CookieRule.Check(request, _cors.CurrentValue);
         if (refusal != Refusal.None) return new(refusal);
         var finding = _sessions.FindAsync(id);
         if (!finding.IsCompletedSuccessfully) return WaitAsync(finding);
         var found = finding.Result;
         // That a cookie is made up shows at once, and it counts as a wrong key does.
         return new(found.Refusal == Refusal.SessionUnknown
-            ? Failed(Refusal.SessionUnknown, id, Guesses.SourceOf(request.HttpContext)) : Of(found));
+            ? Failed(Refusal.SessionUnknown, id, FailedAttemptLimiter.SourceOf(request.HttpContext)) : Of(found));
 
         async ValueTask<Identity> WaitAsync(ValueTask<FoundSession> pending) => Of(await pending);
     }

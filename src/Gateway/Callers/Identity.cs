@@ -1,5 +1,5 @@
 using Gateway.Callers.Sessions;
-using Gateway.Operations;
+using Gateway.Problems;
 
 namespace Gateway.Callers;
 

@@ -1,5 +1,4 @@
 using Gateway.Limits;
-using Gateway.Routes;
 
 namespace Gateway.Callers;
 
@@ -8,5 +7,5 @@ namespace Gateway.Callers;
 internal sealed record Team(string Name, string Account, WorkflowRules Workflows, RouteRules Routes, ClaimRules Claims, Quota[] Quotas)
 {
     /// <summary>Whether it may use a route, and read the workflows that the request is about.</summary>
-    public bool MayUse(ForwardedRoute route, string[] workflows) => Routes.Allow(route) && Array.TrueForAll(workflows, workflow => Workflows.Allow(workflow));
+    public bool MayUse(string route, string[] workflows) => Routes.Allow(route) && Array.TrueForAll(workflows, workflow => Workflows.Allow(workflow));
 }

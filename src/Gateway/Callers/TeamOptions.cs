@@ -1,6 +1,5 @@
 using System.Globalization;
 using Gateway.Configuration;
-using Gateway.Routes;
 
 namespace Gateway.Callers;
 
@@ -30,42 +29,44 @@ internal sealed class TeamOptions
     public int Order { get; set; }
 
     /// <summary>Checks all teams together, for they refer to other sections and must not share a key.</summary>
-    public static void Check(Mistakes mistakes, GatewayOptions options, Dictionary<KeyHash, string> keyOf)
+    public static void Check(
+        ConfigurationErrors errors, CallerOptions options, Func<string, bool> isAccount, Func<string, bool> isRoute,
+        Dictionary<KeyHash, string> keyOf)
     {
         foreach (var (name, team) in options.Teams)
         {
             var path = $"Teams:{name}";
-            mistakes.Unless(options.Upstream.Accounts.ContainsKey(team.Account), $"{path}:Account",
+            errors.Unless(isAccount(team.Account), $"{path}:Account",
                 $"there is no account '{team.Account}' in Upstream:Accounts");
-            CheckQuotas(mistakes, options, $"{path}:Quota", team.Quota, team.QuotaNames);
+            CheckQuotas(errors, options, $"{path}:Quota", team.Quota, team.QuotaNames);
             for (var i = 0; i < team.Workflows.Count; i++)
             {
-                mistakes.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
+                errors.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
                     $"'{team.Workflows[i]}' is neither a workflow id nor a prefix ending in *");
             }
             for (var i = 0; i < team.Routes.Count; i++)
             {
-                mistakes.Unless(team.Routes[i] == RouteRules.All || options.Routes.ContainsKey(team.Routes[i]), $"{path}:Routes:{i}", $"there is no route '{team.Routes[i]}' in Routes");
+                errors.Unless(team.Routes[i] == RouteRules.All || isRoute(team.Routes[i]), $"{path}:Routes:{i}", $"there is no route '{team.Routes[i]}' in Routes");
             }
             foreach (var (claim, values) in team.Claims)
             {
-                mistakes.Unless(values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value)), $"{path}:Claims:{claim}",
+                errors.Unless(values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value)), $"{path}:Claims:{claim}",
                     "must list at least one value, and no empty one");
             }
             for (var i = 0; i < team.ApiKeys.Count; i++)
             {
-                team.ApiKeys[i].Check(mistakes, $"{path}:ApiKeys:{i}", keyOf);
+                team.ApiKeys[i].Check(errors, $"{path}:ApiKeys:{i}", keyOf);
                 var own = team.ApiKeys[i].Quota;
-                if (own.Length > 0) CheckQuotas(mistakes, options, $"{path}:ApiKeys:{i}:Quota", own, [own]);
+                if (own.Length > 0) CheckQuotas(errors, options, $"{path}:ApiKeys:{i}:Quota", own, [own]);
             }
         }
     }
 
-    private static void CheckQuotas(Mistakes mistakes, GatewayOptions options, string path, string text, string[] names)
+    private static void CheckQuotas(ConfigurationErrors errors, CallerOptions options, string path, string text, string[] names)
     {
-        mistakes.Unless(names.Length > 0, path, "must name a quota");
-        mistakes.Unless(names.Distinct(StringComparer.OrdinalIgnoreCase).Count() == names.Length, path, $"'{text}' names a quota twice");
-        foreach (var name in names) mistakes.Unless(options.Quotas.ContainsKey(name), path, $"there is no quota '{name}' in Quotas");
+        errors.Unless(names.Length > 0, path, "must name a quota");
+        errors.Unless(names.Distinct(StringComparer.OrdinalIgnoreCase).Count() == names.Length, path, $"'{text}' names a quota twice");
+        foreach (var name in names) errors.Unless(options.Quotas.ContainsKey(name), path, $"there is no quota '{name}' in Quotas");
     }
 }
 
@@ -90,25 +91,25 @@ internal sealed class ApiKeyOptions
 
     public KeyValidity Validity => new(TimeOf(NotBefore), TimeOf(ExpiresAt));
 
-    public void Check(Mistakes mistakes, string path, Dictionary<KeyHash, string> keyOf)
+    public void Check(ConfigurationErrors errors, string path, Dictionary<KeyHash, string> keyOf)
     {
-        mistakes.Unless(Id.Length is > 0 and <= 64 && Id.All(c => c is > ' ' and <= '~'), $"{path}:Id",
+        errors.Unless(Id.Length is > 0 and <= 64 && Id.All(c => c is > ' ' and <= '~'), $"{path}:Id",
             "must name the key in 1 to 64 visible ASCII characters");
-        CheckTime(mistakes, $"{path}:NotBefore", NotBefore);
-        CheckTime(mistakes, $"{path}:ExpiresAt", ExpiresAt);
-        mistakes.Unless(!(Validity.ExpiresAt <= Validity.NotBefore), $"{path}:ExpiresAt", "must be later than NotBefore, or the key never counts");
+        CheckTime(errors, $"{path}:NotBefore", NotBefore);
+        CheckTime(errors, $"{path}:ExpiresAt", ExpiresAt);
+        errors.Unless(!(Validity.ExpiresAt <= Validity.NotBefore), $"{path}:ExpiresAt", "must be later than NotBefore, or the key never counts");
         if (!KeyHash.TryParse(Sha256, out var hash))
         {
-            mistakes.Add($"{path}:Sha256", "must be the SHA-256 of the whole key, 64 hexadecimal digits");
+            errors.Add($"{path}:Sha256", "must be the SHA-256 of the whole key, 64 hexadecimal digits");
         }
         else if (!keyOf.TryAdd(hash.Value, path))
         {
-            mistakes.Add($"{path}:Sha256", $"is the same key as {keyOf[hash.Value]}");
+            errors.Add($"{path}:Sha256", $"is the same key as {keyOf[hash.Value]}");
         }
     }
 
-    private static void CheckTime(Mistakes mistakes, string path, string? text) =>
-        mistakes.Unless(string.IsNullOrWhiteSpace(text) || TimeOf(text) is not null, path,
+    private static void CheckTime(ConfigurationErrors errors, string path, string? text) =>
+        errors.Unless(string.IsNullOrWhiteSpace(text) || TimeOf(text) is not null, path,
             $"'{text}' is not a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
 
     private static DateTimeOffset? TimeOf(string? text) =>

@@ -10,76 +10,76 @@ namespace Gateway.Configuration;
 /// </summary>
 internal static class ConfigurationShape
 {
-    public static void Check(IConfiguration configuration, Type options, Mistakes mistakes)
+    public static void Check(IConfiguration configuration, Type options, ConfigurationErrors errors)
     {
         // The root also holds environment variables and the framework's own sections.
         foreach (var property in options.GetProperties())
         {
             // Other parts of an application may have connection strings of their own.
-            if (property.PropertyType == typeof(ConnectionStringOptions)) continue;
+            if (property.Name == "ConnectionStrings") continue;
             var section = configuration.GetSection(property.Name);
             // What is not there looks like a null, too.
-            if (IsScalar(property.PropertyType) && configuration.GetChildren().Any(child => child.Path == section.Path)) CheckNull(section, mistakes);
-            CheckSection(section, property.PropertyType, mistakes);
+            if (IsScalar(property.PropertyType) && configuration.GetChildren().Any(child => child.Path == section.Path)) CheckNull(section, errors);
+            CheckSection(section, property.PropertyType, errors);
         }
     }
 
-    private static void CheckSection(IConfigurationSection section, Type type, Mistakes mistakes)
+    private static void CheckSection(IConfigurationSection section, Type type, ConfigurationErrors errors)
     {
         var children = section.GetChildren().ToList();
         if (IsScalar(type))
         {
-            if (children.Count > 0) mistakes.Add(section.Path, "is one value, not a section");
-            else CheckValue(section, type, mistakes);
+            if (children.Count > 0) errors.Add(section.Path, "is one value, not a section");
+            else CheckValue(section, type, errors);
         }
         else if (!string.IsNullOrEmpty(section.Value))
         {
-            mistakes.Add(section.Path, "is a section, not one value");
+            errors.Add(section.Path, "is a section, not one value");
         }
         else if (ElementOf(type) is { } element)
         {
             foreach (var child in children)
             {
-                if (IsScalar(element)) CheckNull(child, mistakes);
-                CheckSection(child, element, mistakes);
+                if (IsScalar(element)) CheckNull(child, errors);
+                CheckSection(child, element, errors);
             }
         }
         else
         {
-            foreach (var child in children) CheckProperty(child, type, mistakes);
+            foreach (var child in children) CheckProperty(child, type, errors);
         }
     }
 
-    private static void CheckProperty(IConfigurationSection section, Type owner, Mistakes mistakes)
+    private static void CheckProperty(IConfigurationSection section, Type owner, ConfigurationErrors errors)
     {
         const BindingFlags AnyCase = BindingFlags.Instance | BindingFlags.Public | BindingFlags.IgnoreCase;
         if (owner.GetProperty(section.Key, AnyCase) is { CanWrite: true } property)
         {
             var mayBeNull = new NullabilityInfoContext().Create(property).WriteState == NullabilityState.Nullable;
-            if (IsScalar(property.PropertyType) && !mayBeNull) CheckNull(section, mistakes);
-            CheckSection(section, property.PropertyType, mistakes);
+            if (IsScalar(property.PropertyType) && !mayBeNull) CheckNull(section, errors);
+            CheckSection(section, property.PropertyType, errors);
             return;
         }
         var known = string.Join(", ", owner.GetProperties().Where(p => p.CanWrite).Select(p => p.Name));
-        mistakes.Add(section.Path, $"is not an option; there are {known}");
+        errors.Add(section.Path, $"is not an option; there are {known}");
     }
 
     // Only a file can say so, and the binder would write it over the default.
-    private static void CheckNull(IConfigurationSection section, Mistakes mistakes)
+    private static void CheckNull(IConfigurationSection section, ConfigurationErrors errors)
     {
-        if (section.Value is null && !section.GetChildren().Any()) mistakes.Add(section.Path, "is null; give a value, or leave it out");
+        if (section.Value is null && !section.GetChildren().Any()) errors.Add(section.Path, "is null; give a value, or leave it out");
     }
 
-    private static void CheckValue(IConfigurationSection section, Type type, Mistakes mistakes)
+    private static void CheckValue(IConfigurationSection section, Type type, ConfigurationErrors errors)
     {
         if (type == typeof(string) || section.Value is null) return;
         var target = Nullable.GetUnderlyingType(type) ?? type;
         if (section.Value.Length == 0)
         {
-            mistakes.Add(section.Path, $"is empty, not {Describe(target)}");
+            errors.Add(section.Path, $"is empty, not {Describe(target)}");
             return;
         }
-        mistakes.Unless(IsOne(section.Value, target), section.Path, $"'{section.Value}' is not {Describe(target)}");
+        errors.Unless(IsOne(section.Value, target), section.Path, $"'{section.Value}' is not {Describe(target)}");
     }
 
     // As the binder reads them.

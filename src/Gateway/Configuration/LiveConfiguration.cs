@@ -7,17 +7,18 @@ namespace Gateway.Configuration;
 /// logged, a line for each mistake, and the one before stays. A change is all or nothing: parts that have to make
 /// something of it make that first, and where one of them fails the one before stays in force in all of them.
 /// </summary>
-internal sealed partial class LiveConfiguration : IDisposable
+/// <typeparam name="T">The whole configuration, in the shape of <c>appsettings.json</c>.</typeparam>
+internal sealed partial class LiveConfiguration<T> : IDisposable where T : class, ICheckedOptions<T>
 {
     private readonly IConfiguration _configuration;
-    private readonly ILogger<LiveConfiguration> _logger;
+    private readonly ILogger<LiveConfiguration<T>> _logger;
     private readonly IDisposable _subscription;
     private readonly Lock _reloading = new();
     private readonly HashSet<FileConfigurationProvider> _unreadable = [];
-    private volatile GatewayOptions _current;
+    private volatile T _current;
 
     /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
-    public LiveConfiguration(IConfiguration configuration, ILogger<LiveConfiguration> logger)
+    public LiveConfiguration(IConfiguration configuration, ILogger<LiveConfiguration<T>> logger)
     {
         _configuration = configuration;
         _logger = logger;
@@ -26,31 +27,31 @@ internal sealed partial class LiveConfiguration : IDisposable
         _subscription = ChangeToken.OnChange(configuration.GetReloadToken, Reload);
     }
 
-    public GatewayOptions Current => _current;
+    public T Current => _current;
 
     /// <summary>
     /// Raised before a change, one change at a time. A handler prepares for the new configuration, without effect on
     /// anything, and returns what puts it in force, which must not throw. A handler that throws stops the change.
     /// </summary>
-    public event Func<GatewayOptions, Action>? Changing;
+    public event Func<T, Action>? Changing;
 
     /// <summary>
     /// Raised after a change, one change at a time. A handler that throws is logged, and stops nothing.
     /// </summary>
-    public event Action<GatewayOptions>? Changed;
+    public event Action<T>? Changed;
 
     public void Dispose() => _subscription.Dispose();
 
     /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
-    public static GatewayOptions Read(IConfiguration configuration)
+    public static T Read(IConfiguration configuration)
     {
-        var mistakes = new Mistakes();
-        ConfigurationShape.Check(configuration, typeof(GatewayOptions), mistakes);
-        mistakes.ThrowIfAny();
+        var errors = new ConfigurationErrors();
+        ConfigurationShape.Check(configuration, typeof(T), errors);
+        errors.ThrowIfAny();
 
-        var options = configuration.Get<GatewayOptions>() ?? new GatewayOptions();
-        options.Check(mistakes);
-        mistakes.ThrowIfAny();
+        var options = T.Bind(configuration);
+        options.Check(errors);
+        errors.ThrowIfAny();
         return options;
     }
 
@@ -95,7 +96,7 @@ internal sealed partial class LiveConfiguration : IDisposable
         }
     }
 
-    private void Apply(GatewayOptions options)
+    private void Apply(T options)
     {
         List<Action> prepared = [];
         try

@@ -1,10 +1,10 @@
+using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.Callers.Sessions;
-using Gateway.Configuration;
 using Gateway.Contract.Republished;
 using Gateway.Edge;
-using Gateway.Operations;
 using Microsoft.Extensions.FileProviders;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Contract;
 
@@ -14,14 +14,14 @@ internal static class ContractEndpoints
     public static void MapContract(this WebApplication app)
     {
         var (contract, callers) = (app.Services.GetRequiredService<PublishedContract>(), app.Services.GetRequiredService<Identification>());
-        var configuration = app.Services.GetRequiredService<LiveConfiguration>();
+        var options = app.Services.GetRequiredService<IOptionsMonitor<ContractOptions>>();
         // Read now, and not at somebody's first request.
         _ = app.Services.GetRequiredService<UpstreamContract>();
         foreach (var path in PublishedContract.Paths)
         {
             app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], async (HttpContext http) =>
             {
-                var isPublic = configuration.Current.Contract.Public;
+                var isPublic = options.CurrentValue.Public;
                 if (!isPublic && await callers.IdentifyAsync(http) is { Caller: null } unknown)
                 {
                     await unknown.Problem.WriteAsync(http);
@@ -36,21 +36,21 @@ internal static class ContractEndpoints
                     : Results.Bytes(rendering.Bytes, rendering.ContentType);
             }).ExcludeFromDescription();
         }
-        MapReader(app, callers, configuration);
+        MapReader(app, callers, options);
         UsePage(app);
     }
 
     /// <summary>What the page is to know before it asks for anything, for each answer of 400 and above is an error in the browser's console.</summary>
-    private static void MapReader(WebApplication app, Identification callers, LiveConfiguration configuration)
+    private static void MapReader(WebApplication app, Identification callers, IOptionsMonitor<ContractOptions> options)
     {
-        var authentication = configuration.Current.Authentication;
+        var authentication = app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue;
         var (sessions, tokens) = (authentication.Oidc.IsConfigured, authentication.Jwt.Authority.Length > 0);
         app.MapGet("/docs/reader", async (HttpContext http) =>
         {
             var mayHaveSession = sessions && Cookies.Find(http.Request.Headers.Cookie, SessionCookie.Name, out _) > 0;
             var session = mayHaveSession && (await callers.IdentifyAsync(http)).Session.Session is not null;
             http.Response.Headers.CacheControl = "no-store";
-            return Results.Json(new { configuration.Current.Contract.Public, sessions, tokens, session });
+            return Results.Json(new { options.CurrentValue.Public, sessions, tokens, session });
         }).ExcludeFromDescription();
     }
 

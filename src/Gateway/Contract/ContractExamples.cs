@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using Gateway.Operations;
+using Gateway.Limits;
+using Gateway.Problems;
 using Microsoft.OpenApi;
 
 namespace Gateway.Contract;
@@ -47,7 +48,7 @@ internal static class ContractExamples
             ["detail"] = type.Advice,
             ["traceId"] = TraceId,
         };
-        if (type == ProblemType.QuotaExceeded) body["violated-policies"] = new JsonArray("standard");
+        if (type == QuotaProblems.QuotaExceeded) body["violated-policies"] = new JsonArray("standard");
         if (type.Slug.StartsWith("upstream-", StringComparison.Ordinal) && type.Status is 400 or 403 or 404) body["error"] = new JsonObject { ["code"] = "E42", ["message"] = "What the upstream says." };
         return body;
     }

@@ -20,13 +20,13 @@ internal sealed class ContractOptions
     /// <summary>How many jobs a second are checked for drift on one node. Default 10; 0 to 1000; 0: none.</summary>
     public int DriftChecksPerSecond { get; set; } = 10;
 
-    public void Check(Mistakes mistakes)
+    public void Check(ConfigurationErrors errors)
     {
-        mistakes.Unless(ServerUrl.Length == 0 || (Uri.TryCreate(ServerUrl, UriKind.Absolute, out var server) && server.Scheme is "http" or "https" && ServerUrl[^1] != '/'),
+        errors.Unless(ServerUrl.Length == 0 || (Uri.TryCreate(ServerUrl, UriKind.Absolute, out var server) && server.Scheme is "http" or "https" && ServerUrl[^1] != '/'),
             "Contract:ServerUrl", "must be an absolute http or https address, and not end with '/'");
-        mistakes.Unless(ContactUrl.Length == 0 || (Uri.TryCreate(ContactUrl, UriKind.Absolute, out var contact) && contact.Scheme is "http" or "https" or "mailto"),
+        errors.Unless(ContactUrl.Length == 0 || (Uri.TryCreate(ContactUrl, UriKind.Absolute, out var contact) && contact.Scheme is "http" or "https" or "mailto"),
             "Contract:ContactUrl", "must be an http, https or mailto address");
-        mistakes.Unless(ContactName.Length > 0, "Contract:ContactName", "must not be empty");
-        mistakes.Range("Contract:DriftChecksPerSecond", DriftChecksPerSecond, 0, 1000);
+        errors.Unless(ContactName.Length > 0, "Contract:ContactName", "must not be empty");
+        errors.Range("Contract:DriftChecksPerSecond", DriftChecksPerSecond, 0, 1000);
     }
 }

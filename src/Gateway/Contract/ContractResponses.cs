@@ -1,5 +1,5 @@
 using System.Globalization;
-using Gateway.Operations;
+using Gateway.Problems;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
@@ -8,15 +8,6 @@ namespace Gateway.Contract;
 /// <summary>What the answers of all operations have in common: headers, and each problem of the one table.</summary>
 internal static class ContractResponses
 {
-    /// <summary>Problems that a call of the upstream's operations cannot meet.</summary>
-    public static readonly ProblemType[] NeverOfCalls =
-    [
-        ProblemType.NotFound, ProblemType.MethodNotAllowed, ProblemType.BadRequest, ProblemType.OperatorRequired, ProblemType.PurgeIncomplete,
-        ProblemType.InvalidReturnUrl, ProblemType.LoginFailed, ProblemType.TooManyLogins,
-        ProblemType.InvalidLogoutToken,
-        ProblemType.NotImplemented, ProblemType.ContentTooLarge,
-    ];
-
     private static readonly Dictionary<string, string> Descriptions = new()
     {
         ["ETag"] = "Strong validator of these very bytes, one for each content coding (RFC 9110).",

@@ -1,17 +1,14 @@
 using Gateway.Jobs;
-using Gateway.Operations;
+using Gateway.Problems;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
 /// <summary>Adds to the job operation what every answer of it carries: headers, 304, and each problem of the one table.</summary>
-internal sealed class JobOperation : IOperationFilter
+internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
 {
     private static readonly string[] JobHeaders = ["ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy"];
-
-    // Problems of routes alone.
-    private static readonly ProblemType[] Elsewhere = [ProblemType.RouteForbidden, ProblemType.UpstreamNotFound];
 
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
@@ -38,6 +35,6 @@ internal sealed class JobOperation : IOperationFilter
         responses["304"] = new OpenApiResponse { Description = "The job is as the client has it.", Headers = ContractResponses.Headers(JobHeaders) };
 
         ContractResponses.AddProblems(responses, context.SchemaGenerator, context.SchemaRepository,
-            ProblemType.All.Except(ContractResponses.NeverOfCalls).Except(Elsewhere), withCache: true);
+            problems.Of(ProblemScope.Jobs), withCache: true);
     }
 }

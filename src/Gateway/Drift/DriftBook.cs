@@ -1,5 +1,4 @@
 using Gateway.Jobs;
-using Gateway.Operations;
 
 namespace Gateway.Drift;
 
@@ -17,7 +16,7 @@ internal sealed class DriftBook
     private readonly long[] _checks = new long[Enum.GetValues<CheckOutcome>().Length];
     private long _more;
 
-    public DriftBook(GatewayMetrics metrics) => metrics.ObserveDriftChecks(CountOf);
+    public DriftBook(DriftMetrics metrics) => metrics.ObserveChecks(CountOf);
 
     /// <summary>How often something was found for which there was no room.</summary>
     public long More => Interlocked.Read(ref _more);

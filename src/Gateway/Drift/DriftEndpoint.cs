@@ -1,4 +1,5 @@
-using Gateway.Operations;
+using Gateway.Admin;
+using Gateway.Problems;
 
 namespace Gateway.Drift;
 

@@ -1,3 +1,5 @@
+using Gateway.Caching;
+
 namespace Gateway.Drift;
 
 /// <summary>Whether the upstream still sends what the contract says.</summary>
@@ -6,7 +8,9 @@ internal static class DriftServices
     public static void AddDrift(this IServiceCollection services)
     {
         services.AddSingleton<DriftBook>();
+        services.AddSingleton<DriftMetrics>();
         services.AddSingleton<DriftWatch>();
+        services.AddSingleton<IJobObserver>(provider => provider.GetRequiredService<DriftWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<DriftWatch>());
         services.AddSingleton<DriftEndpoint>();
     }

@@ -1,7 +1,8 @@
 using System.Threading.Channels;
-using Gateway.Configuration;
+using Gateway.Caching;
+using Gateway.Contract;
 using Gateway.Jobs;
-using Gateway.Operations;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Drift;
 
@@ -10,7 +11,7 @@ namespace Gateway.Drift;
 /// what comes too fast, or is too large, is not checked.
 /// </summary>
 internal sealed partial class DriftWatch(
-    DriftBook book, LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock, ILogger<DriftWatch> logger) : BackgroundService
+    DriftBook book, IOptionsMonitor<ContractOptions> contract, IOptionsMonitor<JobsOptions> jobs, DriftMetrics metrics, TimeProvider clock, ILogger<DriftWatch> logger) : BackgroundService, IJobObserver
 {
     private const int MaxBytes = 1024 * 1024, MaxWaiting = 16;
 
@@ -22,7 +23,7 @@ internal sealed partial class DriftWatch(
     /// <summary>A job that the upstream just sent. Never waits.</summary>
     public void Offer(JobAddress address, byte[] body)
     {
-        var perSecond = configuration.Current.Contract.DriftChecksPerSecond;
+        var perSecond = contract.CurrentValue.DriftChecksPerSecond;
         if (perSecond == 0) return;
         if (body.Length > MaxBytes) book.Count(CheckOutcome.TooLarge);
         else if (!_sampling.Admit(perSecond)) book.Count(CheckOutcome.SampledOut);
@@ -47,7 +48,7 @@ internal sealed partial class DriftWatch(
 
     private void Check(JobAddress address, byte[] body)
     {
-        var findings = DriftCheck.Run(body, ExpectedShape.OfJob, configuration.Current.Jobs.IsKnown);
+        var findings = DriftCheck.Run(body, ExpectedShape.OfJob, jobs.CurrentValue.IsKnown);
         var now = clock.GetUtcNow();
         foreach (var finding in findings)
         {

@@ -1,6 +1,5 @@
+using Gateway.Callers;
 using Gateway.Callers.Sessions;
-using Gateway.Configuration;
-using Gateway.Routes;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.Extensions.Options;
 
@@ -10,7 +9,7 @@ namespace Gateway.Edge;
 /// Lets pages of the configured origins, and of no others, call with credentials and read the headers that they need
 /// (Fetch, section 3.3).
 /// </summary>
-internal sealed class Cors(LiveConfiguration configuration, ForwardedRoutes routes) : ICorsPolicyProvider
+internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<IExposesHeaders> others) : ICorsPolicyProvider
 {
     private static readonly string[] Methods = ["GET", "HEAD", "POST"];
 
@@ -32,24 +31,24 @@ internal sealed class Cors(LiveConfiguration configuration, ForwardedRoutes rout
 
     public Task<CorsPolicy?> GetPolicyAsync(HttpContext context, string? policyName)
     {
-        var options = configuration.Current.Cors;
-        var made = _made?.Options == options ? _made : _made = new Made(options, Make(options, routes.All));
+        var options = allowed.CurrentValue;
+        var made = _made?.Options == options ? _made : _made = new Made(options, Make(options));
         return Task.FromResult(made.Policy);
     }
 
-    private static CorsPolicy? Make(CorsOptions options, ForwardedRoute[] routes) => options.AllowedOrigins.Count == 0 ? null
+    private CorsPolicy? Make(OriginOptions options) => options.AllowedOrigins.Count == 0 ? null
         : new CorsPolicyBuilder([.. options.AllowedOrigins])
             .AllowCredentials()
             .WithMethods(Methods)
             .WithHeaders(Accepted)
-            .WithExposedHeaders([.. Exposed.Concat(routes.SelectMany(route => route.ResponseHeaders)).Distinct(StringComparer.OrdinalIgnoreCase)])
+            .WithExposedHeaders([.. Exposed.Concat(others.SelectMany(other => other.ResponseHeaders)).Distinct(StringComparer.OrdinalIgnoreCase)])
             .SetPreflightMaxAge(PreflightMaxAge)
             .Build();
 
-    private sealed record Made(CorsOptions Options, CorsPolicy? Policy);
+    private sealed record Made(OriginOptions Options, CorsPolicy? Policy);
 
     /// <summary>Every answer varies by origin, and most say so by themselves.</summary>
-    public sealed class Service(IOptions<Microsoft.AspNetCore.Cors.Infrastructure.CorsOptions> options, ILoggerFactory loggers)
+    public sealed class Service(IOptions<CorsOptions> options, ILoggerFactory loggers)
         : CorsService(options, loggers)
     {
         public override void ApplyResult(CorsResult result, HttpResponse response)

@@ -1,8 +1,8 @@
 using System.Net;
-using Gateway.Configuration;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using Microsoft.AspNetCore.HttpOverrides;
 using Microsoft.AspNetCore.HttpsPolicy;
+using Microsoft.Extensions.Options;
 using IPNetwork = System.Net.IPNetwork;
 
 namespace Gateway.Edge;
@@ -19,17 +19,18 @@ internal static class EdgePipeline
         services.AddSingleton<ICorsPolicyProvider, Cors>();
         services.AddSingleton<ICorsService, Cors.Service>();
         services.AddHsts(_ => { });
-        services.AddOptions<HstsOptions>().Configure<LiveConfiguration>((hsts, configuration) =>
-            hsts.MaxAge = configuration.Current.Https.HstsMaxAge);
+        services.AddOptions<HstsOptions>().Configure<IOptionsMonitor<HttpsOptions>>(
+            (hsts, options) => hsts.MaxAge = options.CurrentValue.HstsMaxAge);
     }
 
     /// <summary>Whose request it is and how it came, before anything looks at it.</summary>
     public static void UseProxies(this WebApplication app)
     {
         foreach (var key in AddedByItself) ((IApplicationBuilder)app).Properties[key] = true;
-        var options = app.Services.GetRequiredService<LiveConfiguration>().Current;
-        if (options.ForwardedHeaders.IsConfigured) app.UseForwardedHeaders(Believing(options.ForwardedHeaders, app.Configuration["AllowedHosts"]));
-        if (options.PathBase.Length > 0) app.UsePathBase(options.PathBase);
+        var proxies = app.Services.GetRequiredService<IOptionsMonitor<ForwardedOptions>>().CurrentValue;
+        if (proxies.IsConfigured) app.UseForwardedHeaders(Believing(proxies, app.Configuration["AllowedHosts"]));
+        var pathBase = app.Services.GetRequiredService<IOptionsMonitor<PathBaseOptions>>().CurrentValue.Path;
+        if (pathBase.Length > 0) app.UsePathBase(pathBase);
     }
 
     /// <summary>The framework's middleware as it is, but given its policies once: its own way compiles code at the start that looks them up for each request.</summary>
@@ -47,7 +48,7 @@ internal static class EdgePipeline
     /// <summary>Sends browsers to https, where there is one.</summary>
     public static void UseHttps(this WebApplication app)
     {
-        var options = app.Services.GetRequiredService<LiveConfiguration>().Current.Https;
+        var options = app.Services.GetRequiredService<IOptionsMonitor<HttpsOptions>>().CurrentValue;
         if (options.HstsMaxAge > TimeSpan.Zero) app.UseHsts();
         // Probes ask by plain http, and follow nothing.
         if (options.Redirect && HasBoth(app)) app.UseWhen(http => !http.Request.Path.StartsWithSegments("/health"), branch => branch.UseHttpsRedirection());

@@ -18,18 +18,18 @@ internal sealed class ForwardedOptions
 
     public bool IsConfigured => KnownProxies.Count + KnownNetworks.Count > 0;
 
-    public void Check(Mistakes mistakes)
+    public void Check(ConfigurationErrors errors)
     {
         const string Key = "ForwardedHeaders";
         for (var i = 0; i < KnownProxies.Count; i++)
         {
-            mistakes.Unless(IPAddress.TryParse(KnownProxies[i], out _), $"{Key}:KnownProxies:{i}", $"'{KnownProxies[i]}' is no IP address");
+            errors.Unless(IPAddress.TryParse(KnownProxies[i], out _), $"{Key}:KnownProxies:{i}", $"'{KnownProxies[i]}' is no IP address");
         }
         for (var i = 0; i < KnownNetworks.Count; i++)
         {
-            mistakes.Unless(IPNetwork.TryParse(KnownNetworks[i], out _), $"{Key}:KnownNetworks:{i}",
+            errors.Unless(IPNetwork.TryParse(KnownNetworks[i], out _), $"{Key}:KnownNetworks:{i}",
                 $"'{KnownNetworks[i]}' is no network such as 10.0.0.0/8");
         }
-        mistakes.Range($"{Key}:ForwardLimit", ForwardLimit, 1, 20);
+        errors.Range($"{Key}:ForwardLimit", ForwardLimit, 1, 20);
     }
 }

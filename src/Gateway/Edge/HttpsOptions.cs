@@ -11,6 +11,6 @@ internal sealed class HttpsOptions
     /// <summary>How long browsers are to use https alone (RFC 6797). Default 365 days; 0: no such header; at most 10 years.</summary>
     public TimeSpan HstsMaxAge { get; set; } = TimeSpan.FromDays(365);
 
-    public void Check(Mistakes mistakes) =>
-        mistakes.Range("Https:HstsMaxAge", HstsMaxAge, TimeSpan.Zero, TimeSpan.FromDays(3650));
+    public void Check(ConfigurationErrors errors) =>
+        errors.Range("Https:HstsMaxAge", HstsMaxAge, TimeSpan.Zero, TimeSpan.FromDays(3650));
 }

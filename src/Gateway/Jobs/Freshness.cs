@@ -1,5 +1,3 @@
-using Gateway.Upstream;
-
 namespace Gateway.Jobs;
 
 /// <summary>What an upstream answer means. The numbers are stored in Redis, and nodes of several versions share them.</summary>
@@ -89,61 +87,32 @@ internal static class Freshness
     // How far the upstream's clock may be ahead. An end later than that is planned, or a placeholder.
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
 
+    /// <summary>What a body means that should be the job asked for.</summary>
+    /// <param name="isComplete">False: the upstream says that its answer is not the last word (202).</param>
+    /// <param name="retryAfter">How long the upstream asks to wait before the next look; null: it said nothing.</param>
     /// <param name="firstSeen">When these very bytes were first seen; <paramref name="now"/>: just now.</param>
     public static Verdict Classify(
-        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now,
-        DateTimeOffset firstSeen) =>
-        answer is { Fault: UpstreamFault.None, Status: 200 or 202 }
-            ? Job(answer, asked, options, now, firstSeen) : ClassifyFailure(answer, options);
-
-    /// <summary>What an answer means that is not what was asked for, whatever that was.</summary>
-    public static Verdict ClassifyFailure(in UpstreamAnswer answer, JobsOptions options) =>
-        answer.Fault switch
-        {
-            UpstreamFault.NoCredential => new(VerdictKind.Unavailable, TimeSpan.Zero, "no-credential"),
-            UpstreamFault.OverBudget => new(VerdictKind.OverBudget, TimeSpan.Zero, "over-budget"),
-            UpstreamFault.Paused => new(VerdictKind.Busy, TimeSpan.Zero, "paused"),
-            UpstreamFault.CredentialDead => new(VerdictKind.CredentialRefused, TimeSpan.Zero, "credential-refused"),
-            UpstreamFault.CircuitOpen => new(VerdictKind.Unavailable, TimeSpan.Zero, "circuit-open"),
-            UpstreamFault.Unreachable => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-unreachable"),
-            UpstreamFault.TimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"),
-            UpstreamFault.CutShort when answer.Status is not (200 or 202) => ByStatus(answer.Status, options),
-            UpstreamFault.CutShort => Invalid("cut-short"),
-            UpstreamFault.TooLarge => Invalid("too-large"),
-            UpstreamFault.NoRoom => new(VerdictKind.NoRoom, TimeSpan.Zero, "no-room"),
-            UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
-            UpstreamFault.Encoded => Invalid("content-coding"),
-            UpstreamFault.JobRefused =>
-                new(VerdictKind.Forbidden, TimeSpan.Zero, answer.Status == 401 ? "upstream-401" : ""),
-            UpstreamFault.NameNotResolved => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-name-not-resolved"),
-            UpstreamFault.TlsTimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-tls-timeout"),
-            UpstreamFault.TlsFailed => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-tls-failed"),
-            UpstreamFault.ProtocolError => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-protocol-error"),
-            UpstreamFault.HeaderTooLarge => Invalid("upstream-header-too-large"),
-            _ => ByStatus(answer.Status, options),
-        };
-
-    private static Verdict Job(
-        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now, DateTimeOffset firstSeen)
+        ReadOnlySpan<byte> body, bool isComplete, TimeSpan? retryAfter, JobAddress asked, JobsOptions options,
+        DateTimeOffset now, DateTimeOffset firstSeen)
     {
-        if (!JobFacts.TryRead(answer.Body, now, out var job) || !job.IsJob) return Invalid("not-a-job");
+        if (!JobFacts.TryRead(body, now, out var job) || !job.IsJob) return Invalid("not-a-job");
         var named = job.Id is not null && job.WorkflowId is not null;
         if (options.VerifyIds)
         {
             if (job.Id is not null && job.Id != asked.Job) return Invalid("wrong-id");
             if (job.WorkflowId is not null && job.WorkflowId != asked.Workflow) return Invalid("wrong-workflow-id");
         }
-        var isTrusted = answer.Status == 200 && (named || !options.VerifyIds);
+        var isTrusted = isComplete && (named || !options.VerifyIds);
         var seen = Most(now - firstSeen, TimeSpan.Zero);
         var (kind, lifetime) =
             isTrusted ? Ended(job, options, now, seen) : (VerdictKind.Running, options.RunningLifetime);
-        var retryAfter = Most(answer.RetryAfter ?? TimeSpan.Zero, TimeSpan.Zero);
-        if (kind == VerdictKind.Running) lifetime = Most(lifetime, Least(retryAfter, options.MaxPollInterval));
+        var wait = Most(retryAfter ?? TimeSpan.Zero, TimeSpan.Zero);
+        if (kind == VerdictKind.Running) lifetime = Most(lifetime, Least(wait, options.MaxPollInterval));
         return new Verdict(kind, WhileUrlsWork(job, lifetime, options, now, seen))
         {
             UrlsExpireAt = job.UrlsExpireAt,
             Times = job.Times,
-            AskAgainAt = retryAfter > TimeSpan.Zero ? now + retryAfter : null,
+            AskAgainAt = wait > TimeSpan.Zero ? now + wait : null,
         };
     }
 
@@ -178,22 +147,6 @@ internal static class Freshness
         if (job.HasExpiredUrl) working = Least(working, Least(seen, options.FailedLifetime));
         return Least(lifetime, Most(working, options.RunningLifetime));
     }
-
-    private static Verdict ByStatus(int status, JobsOptions options) => status switch
-    {
-        404 => new(VerdictKind.NotFound, options.NotFoundLifetime),
-        400 => new(VerdictKind.BadRequest, TimeSpan.Zero),
-        401 => new(VerdictKind.CredentialRefused, TimeSpan.Zero, "upstream-401"),
-        403 => new(VerdictKind.Forbidden, TimeSpan.Zero),
-        408 => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-408"),
-        410 => new(VerdictKind.Gone, options.NotFoundLifetime, "upstream-410"),
-        451 => new(VerdictKind.Legal, options.NotFoundLifetime, "upstream-451"),
-        429 => new(VerdictKind.Busy, TimeSpan.Zero, "upstream-429"),
-        503 => new(VerdictKind.Unavailable, TimeSpan.Zero, "upstream-503"),
-        504 => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-504"),
-        >= 500 => new(VerdictKind.Broken, TimeSpan.Zero, $"upstream-{status}"),
-        _ => Invalid($"upstream-{status}"),
-    };
 
     private static Verdict Invalid(string why) => new(VerdictKind.Invalid, TimeSpan.Zero, why);
 

@@ -7,6 +7,9 @@ internal readonly record struct JobAddress
 {
     public const int MaxLength = 128;
 
+    /// <summary>The path of a job, as a route.</summary>
+    public const string Route = "/v0/workflows/{workflow_id}/jobs/{job_id}";
+
     private const string Prefix = "/v0/workflows/", Middle = "/jobs/";
 
     public const string Form =

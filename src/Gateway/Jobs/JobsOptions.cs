@@ -79,28 +79,28 @@ internal sealed class JobsOptions
     /// <summary>Whether it is in any of the lists.</summary>
     public bool IsKnown(string status) => IsFinished(status) || IsFailed(status) || Contains(RunningStatuses, DefaultRunning, status);
 
-    public void Check(Mistakes mistakes)
+    public void Check(ConfigurationErrors errors)
     {
-        mistakes.Range("Jobs:FinishedLifetime", FinishedLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650));
-        mistakes.Range("Jobs:SettleTime", SettleTime, TimeSpan.Zero, TimeSpan.FromHours(1));
-        mistakes.Range("Jobs:FailedLifetime", FailedLifetime, TimeSpan.Zero, TimeSpan.FromDays(365));
-        mistakes.Range("Jobs:RunningLifetime", RunningLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
-        mistakes.Range("Jobs:NotFoundLifetime", NotFoundLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
-        var fine = mistakes.Range("Jobs:MinPollInterval", MinPollInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
-            & mistakes.Range("Jobs:MaxPollInterval", MaxPollInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
-        mistakes.Unless(!fine || MaxPollInterval >= MinPollInterval, "Jobs:MaxPollInterval", "must not be less than Jobs:MinPollInterval");
-        mistakes.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
-        mistakes.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
-        mistakes.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);
-        mistakes.Range("Jobs:BytesUnderWay", BytesUnderWay, 1024 * 1024, 1L << 40);
+        errors.Range("Jobs:FinishedLifetime", FinishedLifetime, TimeSpan.FromSeconds(1), TimeSpan.FromDays(3650));
+        errors.Range("Jobs:SettleTime", SettleTime, TimeSpan.Zero, TimeSpan.FromHours(1));
+        errors.Range("Jobs:FailedLifetime", FailedLifetime, TimeSpan.Zero, TimeSpan.FromDays(365));
+        errors.Range("Jobs:RunningLifetime", RunningLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
+        errors.Range("Jobs:NotFoundLifetime", NotFoundLifetime, TimeSpan.Zero, TimeSpan.FromHours(1));
+        var fine = errors.Range("Jobs:MinPollInterval", MinPollInterval, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1))
+            & errors.Range("Jobs:MaxPollInterval", MaxPollInterval, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1));
+        errors.Unless(!fine || MaxPollInterval >= MinPollInterval, "Jobs:MaxPollInterval", "must not be less than Jobs:MinPollInterval");
+        errors.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
+        errors.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
+        errors.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);
+        errors.Range("Jobs:BytesUnderWay", BytesUnderWay, 1024 * 1024, 1L << 40);
         foreach (var status in Words(FinishedStatuses, DefaultFinished).Where(IsFailed))
         {
-            mistakes.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
+            errors.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
                 $"'{status}' cannot mean both success and failure; give both lists");
         }
         foreach (var status in RunningStatuses.Where(status => IsFinished(status) || IsFailed(status)))
         {
-            mistakes.Add("Jobs:RunningStatuses", $"'{status}' means success or failure already");
+            errors.Add("Jobs:RunningStatuses", $"'{status}' means success or failure already");
         }
     }
 

@@ -5,6 +5,7 @@ internal static class LimitServices
 {
     public static void AddLimits(this IServiceCollection services)
     {
+        services.AddSingleton<QuotaMetrics>();
         services.AddSingleton<Quotas>();
         services.AddSingleton<SharedQuotas>();
         services.AddHostedService<QuotaKeeper>();

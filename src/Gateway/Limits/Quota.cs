@@ -1,4 +1,4 @@
-using Gateway.Operations;
+using Gateway.Runtime;
 
 namespace Gateway.Limits;
 
@@ -14,7 +14,7 @@ internal sealed class Quota
     private static readonly double Believed = TimeSpan.FromSeconds(1).TotalMicroseconds;
 
     private readonly SharedQuotas _shared;
-    private readonly GatewayMetrics _metrics;
+    private readonly QuotaMetrics _metrics;
     private readonly SteadyClock _clock;
     private readonly Gcra _whole;
     private readonly Lock _asking = new();
@@ -27,7 +27,7 @@ internal sealed class Quota
     // As Redis said last, and when that was, by this node's clock.
     private double _restored, _askedAt;
 
-    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, GatewayMetrics metrics, SteadyClock clock)
+    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, QuotaMetrics metrics, SteadyClock clock)
     {
         (_shared, _metrics, _clock, _whole) = (shared, metrics, clock, Gcra.Of(options));
         (Holder, Policy, Options) = (holder, policy, options);
@@ -137,7 +137,7 @@ internal sealed class Quota
 
     private bool Counted(bool hasTaken)
     {
-        if (!hasTaken) _metrics.QuotaExceeded(Policy, Options.Mode.ToString());
+        if (!hasTaken) _metrics.Exceeded(Policy, Options.Mode.ToString());
         return hasTaken;
     }
 

@@ -24,16 +24,16 @@ internal sealed record QuotaOptions
     /// <summary>Whether requests beyond it are refused, or only counted. Default Enforce.</summary>
     public QuotaMode Mode { get; set; } = QuotaMode.Enforce;
 
-    public void Check(Mistakes mistakes, string name)
+    public void Check(ConfigurationErrors errors, string name)
     {
         var key = $"Quotas:{name}";
-        mistakes.Name(key, name, "a quota's");
-        var fine = mistakes.Range($"{key}:Requests", Requests, 1, 10_000_000)
-            & mistakes.Range($"{key}:Window", Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
-            & mistakes.Range($"{key}:Burst", Burst, 1, 10_000_000);
-        mistakes.Unless(Enum.IsDefined(Mode), $"{key}:Mode", $"must be {nameof(QuotaMode.Enforce)} or {nameof(QuotaMode.Observe)}");
+        errors.Name(key, name, "a quota's");
+        var fine = errors.Range($"{key}:Requests", Requests, 1, 10_000_000)
+            & errors.Range($"{key}:Window", Window, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1))
+            & errors.Range($"{key}:Burst", Burst, 1, 10_000_000);
+        errors.Unless(Enum.IsDefined(Mode), $"{key}:Mode", $"must be {nameof(QuotaMode.Enforce)} or {nameof(QuotaMode.Observe)}");
         if (!fine) return;
         var least = Math.Ceiling(Requests / Window.TotalMilliseconds * 10);
-        mistakes.Unless(Burst >= least, $"{key}:Burst", $"must be at least {least}, what 10 ms bring at this rate");
+        errors.Unless(Burst >= least, $"{key}:Burst", $"must be at least {least}, what 10 ms bring at this rate");
     }
 }

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Gateway.Operations;
+using Gateway.Runtime;
 
 namespace Gateway.Limits;
 
@@ -7,7 +7,7 @@ namespace Gateway.Limits;
 /// All quotas on this node. One outlives a change of configuration that leaves it as it was, so that nobody gets a fresh
 /// burst from somebody else's edit.
 /// </summary>
-internal sealed class Quotas(SharedQuotas shared, GatewayMetrics metrics, SteadyClock clock)
+internal sealed class Quotas(SharedQuotas shared, QuotaMetrics metrics, SteadyClock clock)
 {
     private readonly ConcurrentDictionary<(string Holder, string Policy), Quota> _all = new();
 

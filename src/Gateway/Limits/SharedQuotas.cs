@@ -16,37 +16,9 @@ internal readonly record struct Lease(long Granted, double Restored, double Now)
 /// </summary>
 internal sealed class SharedQuotas(RedisConnection redis)
 {
-    // What comes back is given back first; what was spent without asking, while Redis was away, is taken first. A quota that
-    // is full again is forgotten. The value is the time at which the bucket is full, and the time at which that was written:
-    // if the clock was set back since, both move along; otherwise the bucket would count as empty.
-    private const string Ask = """
-        local time = redis.call('TIME')
-        local now = time[1] * 1000000 + time[2]
-        local interval, burst, wanted, back = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-        local full = now + burst * interval
-        local restored, written = string.match(redis.call('GET', KEYS[1]) or '', '^(%S+) ?(%S*)')
-        restored, written = tonumber(restored or '') or now, tonumber(written or '') or now
-        if written > now then restored = restored - (written - now) end
-        restored = math.max(now, math.min(full, math.max(now, math.min(full, restored)) - back * interval))
-        local granted = math.min(wanted, math.max(0, math.floor(burst - (restored - now) / interval + 0.000001)))
-        restored = restored + granted * interval
-        if restored > now then
-          redis.call('SET', KEYS[1], string.format('%.3f %.0f', restored, now), 'PX', math.ceil((restored - now) / 1000) + 1000)
-        else
-          redis.call('DEL', KEYS[1])
-        end
-        return {granted, string.format('%.3f', restored), string.format('%.0f', now)}
-        """;
+    private static readonly string Ask = ScriptFile.Read("lease-permits");
 
-    // A node that has not been heard of for some seconds is gone. A time ahead is from before the clock was set back.
-    private const string Beat = """
-        local time = redis.call('TIME')
-        redis.call('ZADD', KEYS[1], time[1], ARGV[1])
-        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] - 5)
-        redis.call('ZREMRANGEBYSCORE', KEYS[1], time[1] + 5, '+inf')
-        redis.call('EXPIRE', KEYS[1], 60)
-        return redis.call('ZCARD', KEYS[1])
-        """;
+    private static readonly string Beat = ScriptFile.Read("count-nodes");
 
     private const string Prefix = RedisConnection.Prefix + "quota:";
 
@@ -69,7 +41,7 @@ internal sealed class SharedQuotas(RedisConnection redis)
     {
         RedisValue[] arguments = [Text(quota.Interval), Text(quota.Burst), wanted, back];
         var reply = await redis.TryAsync<RedisResult>(async database =>
-            await database.ScriptEvaluateAsync(Ask, [Prefix + name], arguments), redis.NewPatience());
+            await database.ScriptEvaluateAsync(Ask, [Prefix + name], arguments), redis.NewTimeBudget());
         return reply is null ? null : new Lease((long)reply[0], Number(reply[1]), Number(reply[2]));
     }
 
@@ -79,7 +51,7 @@ internal sealed class SharedQuotas(RedisConnection redis)
     /// <summary>Says that this node is there, and counts those that are.</summary>
     public async Task BeatAsync()
     {
-        var count = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(Beat, [NodesKey], [_node]), redis.NewPatience());
+        var count = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(Beat, [NodesKey], [_node]), redis.NewTimeBudget());
         if (count is not null) Volatile.Write(ref _nodes, Math.Max(1, (int)count));
     }
 

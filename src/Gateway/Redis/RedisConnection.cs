@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using Gateway.Configuration;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Gateway.Redis;
@@ -22,7 +22,7 @@ internal sealed partial class RedisConnection : IDisposable
     // The watch looks more often than this, if it gets to run.
     private static readonly TimeSpan LongestNap = TimeSpan.FromSeconds(2), LongestCatchUp = TimeSpan.FromSeconds(2);
 
-    private readonly LiveConfiguration _configuration;
+    private readonly IOptionsMonitor<RedisOptions> _timing;
     private readonly ILogger<RedisConnection> _logger;
     private readonly ConfigurationOptions? _options;
     private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
@@ -32,15 +32,16 @@ internal sealed partial class RedisConnection : IDisposable
     private long _lastLook = long.MaxValue;
     private long _wokeAt;
 
-    public RedisConnection(LiveConfiguration configuration, ILogger<RedisConnection> logger)
+    public RedisConnection(
+        IOptionsMonitor<ConnectionStringOptions> connections, IOptionsMonitor<RedisOptions> timing, ILogger<RedisConnection> logger)
     {
-        _configuration = configuration;
+        _timing = timing;
         _logger = logger;
         _connection = new(ConnectAsync);
-        if (configuration.Current.ConnectionStrings.Redis is not { Length: > 0 } connectionString) return;
+        if (connections.CurrentValue.Redis is not { Length: > 0 } connectionString) return;
         _options = Parse(connectionString);
         // Whoever waits gives up before that; then it is about connections that do not answer any more.
-        _options.AsyncTimeout = (int)Math.Max(1000, 2 * configuration.Current.Redis.Timeout.TotalMilliseconds);
+        _options.AsyncTimeout = (int)Math.Max(1000, 2 * timing.CurrentValue.Timeout.TotalMilliseconds);
         Cache = new RedisCache(new RedisCacheOptions
         {
             InstanceName = Prefix,
@@ -76,19 +77,19 @@ internal sealed partial class RedisConnection : IDisposable
         return options;
     }
 
-    /// <summary>The patience of one request.</summary>
-    public Patience NewPatience() => new(_configuration.Current.Redis.Timeout);
+    /// <summary>The budget of one request.</summary>
+    public TimeBudget NewTimeBudget() => new(_timing.CurrentValue.Timeout);
 
     /// <summary>
     /// Asks Redis, if it is available. Neither a failure of Redis nor a defect in <paramref name="ask"/> is thrown.
     /// </summary>
     /// <returns>Null also where there was no reply.</returns>
-    public async ValueTask<T?> TryAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
+    public async ValueTask<T?> TryAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
         if (!_available) return null;
         try
         {
-            return await AskAsync(ask, patience);
+            return await AskAsync(ask, budget);
         }
         catch (RedisServerException e)
         {
@@ -109,21 +110,21 @@ internal sealed partial class RedisConnection : IDisposable
 
     /// <summary>Asks Redis, whether or not it is known to be available.</summary>
     /// <exception cref="RedisException">It is away, or refuses; <see cref="IsFailure"/> knows what else there is.</exception>
-    public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, Patience patience) where T : class
+    public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
         var connection = _connection.Value;
-        return patience.WaitAsync(connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
+        return budget.WaitAsync(connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
 
         async Task<T?> AskOnceConnectedAsync() => await ask((await connection).GetDatabase());
     }
 
-    /// <summary>Whether the several trips of a request fit into its patience.</summary>
+    /// <summary>Whether the several trips of a request fit into its budget.</summary>
     /// <exception cref="RedisException">It is away.</exception>
     public async Task<bool> IsPromptAsync()
     {
         var started = Stopwatch.GetTimestamp();
-        await AskAsync<object>(async database => await database.PingAsync(), NewPatience());
-        return Stopwatch.GetElapsedTime(started) <= _configuration.Current.Redis.Timeout / TripsOfARequest;
+        await AskAsync<object>(async database => await database.PingAsync(), NewTimeBudget());
+        return Stopwatch.GetElapsedTime(started) <= _timing.CurrentValue.Timeout / TripsOfARequest;
     }
 
     public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connection.Value;

@@ -8,6 +8,6 @@ internal sealed class RedisOptions
     /// <summary>What Redis may add to one request. Default 100 ms; 10 ms to 5 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    public void Check(Mistakes mistakes) =>
-        mistakes.Range("Redis:Timeout", Timeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5));
+    public void Check(ConfigurationErrors errors) =>
+        errors.Range("Redis:Timeout", Timeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5));
 }

@@ -1,15 +1,20 @@
 namespace Gateway.Redis;
 
-/// <summary>What nodes share, and the watch over it.</summary>
+/// <summary>The connection to Redis, and the watch over it.</summary>
 internal static class RedisServices
 {
     public static void AddRedis(this IServiceCollection services)
     {
+        services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisConnection>();
-        services.AddSingleton<LeftTurns>();
-        services.AddSingleton<SharedJobs>();
-        services.AddSingleton<JobChannel>();
-        services.AddSingleton<PurgeLog>();
+        services.AddSingleton<FetchOrder>();
         services.AddHostedService<RedisWatch>();
+    }
+
+    /// <summary>Adds a part that keeps something in Redis.</summary>
+    public static void AddRedisParticipant<T>(this IServiceCollection services) where T : class, IRedisParticipant
+    {
+        services.AddSingleton<T>();
+        services.AddSingleton<IRedisParticipant>(provider => provider.GetRequiredService<T>());
     }
 }

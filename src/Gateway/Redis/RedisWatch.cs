@@ -1,11 +1,10 @@
 using System.Threading.Channels;
-using Gateway.Callers.Sessions;
 
 namespace Gateway.Redis;
 
 /// <summary>
-/// Looks after Redis in the background, once a second, more often while it is away, and when told of a purge: whoever
-/// serves a request never has to find out whether it is back. It is of use only while this node knows what was purged.
+/// Looks after Redis in the background, once a second, more often while it is away, and when nudged: whoever serves a
+/// request never has to find out whether it is back. It is of use only once all participants know what they must.
 /// </summary>
 internal sealed class RedisWatch : BackgroundService
 {
@@ -13,19 +12,16 @@ internal sealed class RedisWatch : BackgroundService
     private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
 
     private readonly RedisConnection _redis;
-    private readonly PurgeLog _purges;
-    private readonly JobChannel _channel;
-    private readonly LeftTurns _left;
-    private readonly SharedSessions _sessions;
-    private readonly KeyRing _keys;
+    private readonly IRedisParticipant[] _participants;
     private readonly Channel<bool> _nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    public RedisWatch(RedisConnection redis, PurgeLog purges, JobChannel channel, LeftTurns left, SharedSessions sessions, KeyRing keys)
+    public RedisWatch(RedisConnection redis, IEnumerable<IRedisParticipant> participants)
     {
-        (_redis, _purges, _channel, _left, _sessions, _keys) = (redis, purges, channel, left, sessions, keys);
-        channel.Purged += () => _nudges.Writer.TryWrite(true);
-        redis.Lost += () => _nudges.Writer.TryWrite(true);
-        keys.Stored += () => _nudges.Writer.TryWrite(true);
+        (_redis, _participants) = (redis, [.. participants]);
+        redis.Lost += Nudge;
+        foreach (var participant in _participants) participant.Nudged += Nudge;
+
+        void Nudge() => _nudges.Writer.TryWrite(true);
     }
 
     /// <summary>Connects before the first request, but starts without Redis where it is away.</summary>
@@ -62,13 +58,10 @@ internal sealed class RedisWatch : BackgroundService
         try
         {
             var wasAway = !_redis.IsAvailable;
-            await _channel.SubscribeAsync();
-            await _sessions.SubscribeAsync();
+            foreach (var participant in _participants) await participant.SubscribeAsync();
             var isPrompt = !wasAway || await _redis.IsPromptAsync();
-            var putBack = await _purges.SyncAsync(wasAway);
-            await _keys.SyncAsync();
+            foreach (var participant in _participants) await participant.SyncAsync(wasAway);
             if (isPrompt) _redis.Found();
-            if (putBack) await _channel.TellPurgedAsync();
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
@@ -88,8 +81,7 @@ internal sealed class RedisWatch : BackgroundService
         if (!_redis.IsAvailable) return;
         try
         {
-            await _left.EndAsync();
-            await _sessions.FlushAsync();
+            foreach (var participant in _participants) await participant.CatchUpAsync();
         }
         catch (Exception e)
         {

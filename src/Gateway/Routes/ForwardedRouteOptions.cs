@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Jobs;
 
 namespace Gateway.Routes;
 
@@ -28,41 +29,41 @@ internal sealed class ForwardedRouteOptions
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
     /// <summary>Checks all routes together, for no two may be the same.</summary>
-    public static void Check(Mistakes mistakes, Dictionary<string, ForwardedRouteOptions> routes)
+    public static void Check(ConfigurationErrors errors, Dictionary<string, ForwardedRouteOptions> routes)
     {
-        var nameOf = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { [RouteTemplate.Parse(RequestPath.JobRoute).Shape] = "jobs, which the gateway has already" };
+        var nameOf = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { [RouteTemplate.Parse(JobAddress.Route).Shape] = "jobs, which the gateway has already" };
         foreach (var (name, route) in routes)
         {
-            mistakes.Name($"Routes:{name}", name, "a route's");
-            route.Check(mistakes, $"Routes:{name}");
+            errors.Name($"Routes:{name}", name, "a route's");
+            route.Check(errors, $"Routes:{name}");
             if (RouteTemplate.TryParse(route.Path, out var template, out _) && !nameOf.TryAdd(template.Shape, $"Routes:{name}"))
             {
-                mistakes.Add($"Routes:{name}:Path", $"is the same as that of {nameOf[template.Shape]}");
+                errors.Add($"Routes:{name}:Path", $"is the same as that of {nameOf[template.Shape]}");
             }
         }
     }
 
-    private void Check(Mistakes mistakes, string path)
+    private void Check(ConfigurationErrors errors, string path)
     {
-        if (!RouteTemplate.TryParse(Path, out var template, out var problem)) mistakes.Add($"{path}:Path", problem);
+        if (!RouteTemplate.TryParse(Path, out var template, out var problem)) errors.Add($"{path}:Path", problem);
         else
         {
-            mistakes.Unless(template.Segments[0] is { IsParameter: false } first && !OwnPrefixes.Contains(first.Text, StringComparer.OrdinalIgnoreCase), $"{path}:Path",
+            errors.Unless(template.Segments[0] is { IsParameter: false } first && !OwnPrefixes.Contains(first.Text, StringComparer.OrdinalIgnoreCase), $"{path}:Path",
                 $"must not begin with a parameter, nor with a path of the gateway's own ({string.Join(", ", OwnPrefixes)})");
         }
         for (var i = 0; i < Query.Count; i++)
         {
-            mistakes.Unless(Query[i].Length > 0 && Query[i].All(c => c is > ' ' and <= '~' and not ('&' or '=' or '#' or '%' or '+')), $"{path}:Query:{i}",
+            errors.Unless(Query[i].Length > 0 && Query[i].All(c => c is > ' ' and <= '~' and not ('&' or '=' or '#' or '%' or '+')), $"{path}:Query:{i}",
                 "must name a query parameter");
-            mistakes.Unless(!ForwardedRoute.NamesWorkflow(Query[i]), $"{path}:Query:{i}", "names a workflow, which teams are allowed one by one: let it be in the path");
+            errors.Unless(!ForwardedRoute.NamesWorkflow(Query[i]), $"{path}:Query:{i}", "names a workflow, which teams are allowed one by one: let it be in the path");
         }
         for (var i = 0; i < ResponseHeaders.Count; i++)
         {
             var header = ResponseHeaders[i];
-            mistakes.Unless(header.Length > 0 && header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), $"{path}:ResponseHeaders:{i}", "must name a header");
-            mistakes.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
+            errors.Unless(header.Length > 0 && header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), $"{path}:ResponseHeaders:{i}", "must name a header");
+            errors.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
                 $"{path}:ResponseHeaders:{i}", $"'{header}' cannot go on: it is about the connection, or the gateway's own to say");
         }
-        mistakes.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
+        errors.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
     }
 }

@@ -1,8 +1,8 @@
-using Gateway.Configuration;
 using Gateway.Jobs;
-using Gateway.Operations;
+using Gateway.Problems;
 using Gateway.Upstream;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Routes;
@@ -12,7 +12,7 @@ namespace Gateway.Routes;
 /// leaves ends the call, for it is nobody else's.
 /// </summary>
 internal sealed partial class RouteForwarder(
-    IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots, LiveConfiguration configuration, TimeProvider clock,
+    IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots, IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock,
     ILogger<RouteForwarder> logger) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
@@ -28,7 +28,7 @@ internal sealed partial class RouteForwarder(
         UpstreamAnswer answer;
         using (var slot = slots.Take(call))
         {
-            if (slot is null) return Problem.FromUpstream(new Verdict(VerdictKind.OverBudget, TimeSpan.Zero), default);
+            if (slot is null) return UpstreamProblems.Of(new Verdict(VerdictKind.OverBudget, TimeSpan.Zero), default);
             AskOnly(http);
             answer = await calls.MakeAsync(call, (credential, judge) => SendAsync(http, route, credential, judge));
         }
@@ -41,12 +41,12 @@ internal sealed partial class RouteForwarder(
         // The forwarder may have taken all of them away, and left some of the upstream's.
         http.Response.Headers.Clear();
         foreach (var (name, values) in headers) http.Response.Headers[name] = values;
-        return Problem.FromUpstream(Freshness.ClassifyFailure(answer, configuration.Current.Jobs), answer);
+        return UpstreamProblems.Of(UpstreamVerdict.OfFailure(answer, jobs.CurrentValue), answer);
     }
 
     private async Task<UpstreamAnswer> SendAsync(HttpContext http, ForwardedRoute route, Credential credential, Func<UpstreamAnswer, ValueTask> judge)
     {
-        var options = configuration.Current.Upstream;
+        var options = upstream.CurrentValue;
         using var deadline = new CancellationTokenSource(options.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
         var transformer = new RouteTransformer(route, options.BaseAddress, credential, clock, onHeaders: answer =>

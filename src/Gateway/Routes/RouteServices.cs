@@ -1,5 +1,6 @@
-using Gateway.Configuration;
+using Gateway.Edge;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Routes;
@@ -15,12 +16,15 @@ internal static class RouteServices
         services.AddSingleton(typeof(ILogger<>).MakeGenericType(forwarder), typeof(NullLogger<>).MakeGenericType(forwarder));
         services.AddSingleton<StreamSlots>();
         services.AddSingleton<ForwardedRoutes>();
+        services.AddSingleton<IExposesHeaders>(provider => provider.GetRequiredService<ForwardedRoutes>());
         services.AddSingleton<RouteForwarder>();
     }
 }
 
 /// <summary>The routes of the configuration, as it was at the start.</summary>
-internal sealed class ForwardedRoutes(LiveConfiguration configuration)
+internal sealed class ForwardedRoutes(IOptionsMonitor<RoutesOptions> options) : IExposesHeaders
 {
-    public ForwardedRoute[] All { get; } = ForwardedRoute.Of(configuration.Current.Routes);
+    public ForwardedRoute[] All { get; } = ForwardedRoute.Of(options.CurrentValue.All);
+
+    public IEnumerable<string> ResponseHeaders => All.SelectMany(route => route.ResponseHeaders);
 }

@@ -1,6 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text;
-using Gateway.Operations;
+using Gateway.Problems;
 using Gateway.Upstream;
 using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;

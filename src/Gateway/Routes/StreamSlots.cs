@@ -1,5 +1,5 @@
-using Gateway.Configuration;
 using Gateway.Upstream;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Routes;
 
@@ -9,7 +9,7 @@ namespace Gateway.Routes;
 /// those; where more than two teams use the account, no more than it leaves to others, so that a team that comes later
 /// finds some.
 /// </summary>
-internal sealed class StreamSlots(LiveConfiguration configuration)
+internal sealed class StreamSlots(IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Account, string? Team), int> _held = [];
@@ -17,10 +17,9 @@ internal sealed class StreamSlots(LiveConfiguration configuration)
     /// <returns>What is to be given back; null: there is none.</returns>
     public IDisposable? Take(AccountCall call)
     {
-        var all = Math.Max(1, (configuration.Current.Upstream.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2 / call.Gate.Nodes);
+        var all = Math.Max(1, (upstream.CurrentValue.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2 / call.Gate.Nodes);
         var (account, team) = ((call.Account, (string?)null), (call.Account, call.Team));
-        var teams = configuration.Current.Teams.Values.Count(one =>
-            one.Account.Equals(call.Account, StringComparison.OrdinalIgnoreCase));
+        var teams = use.CurrentValue.TeamsOf(call.Account);
         lock (_lock)
         {
             var free = all - _held.GetValueOrDefault(account);

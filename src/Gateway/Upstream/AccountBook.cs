@@ -1,5 +1,5 @@
 using Gateway.Limits;
-using Gateway.Operations;
+using Gateway.Runtime;
 
 namespace Gateway.Upstream;
 

@@ -1,5 +1,5 @@
-using Gateway.Configuration;
 using Gateway.Jobs;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
@@ -8,7 +8,7 @@ namespace Gateway.Upstream;
 /// the credential was refused and there is another. Where all were refused, the answer says whether that is about what
 /// was asked for or about the credentials, as far as it can be found out in time.
 /// </summary>
-internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configuration, TimeProvider clock)
+internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock)
 {
     /// <param name="job">What is asked for; the default: something other than a job.</param>
     /// <param name="team">Whose turn it takes.</param>
@@ -35,7 +35,7 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     {
         foreach (var credential in refused)
         {
-            switch (await call.Gate.FindCauseAsync(credential, PatienceOf(call)))
+            switch (await call.Gate.FindCauseAsync(credential, MaxWaitOf(call)))
             {
                 case RefusalCause.Credential:
                     continue;
@@ -66,14 +66,14 @@ internal sealed class AccountCalls(AccountGates gates, LiveConfiguration configu
     private static bool IsRefused(in UpstreamAnswer answer) => answer is { Fault: UpstreamFault.None, Status: 401 or 403 };
 
     private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank) =>
-        call.Gate.EnterAsync(rank, call.Team, call.Job, PatienceOf(call));
+        call.Gate.EnterAsync(rank, call.Team, call.Job, MaxWaitOf(call));
 
-    private TimeSpan PatienceOf(AccountCall call)
+    private TimeSpan MaxWaitOf(AccountCall call)
     {
-        var options = configuration.Current.Upstream;
-        var patience = options.Accounts.GetValueOrDefault(call.Account)?.QueueTimeout ?? TimeSpan.Zero;
+        var options = upstream.CurrentValue;
+        var maxWait = options.Accounts.GetValueOrDefault(call.Account)?.QueueTimeout ?? TimeSpan.Zero;
         var left = options.Timeout - clock.GetElapsedTime(call.Started);
-        var atMost = Least(patience, Least(options.Timeout / 2, left));
+        var atMost = Least(maxWait, Least(options.Timeout / 2, left));
         return atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero;
     }
 

@@ -1,6 +1,5 @@
-using Gateway.Configuration;
 using Gateway.Jobs;
-using Gateway.Operations;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
@@ -10,7 +9,7 @@ namespace Gateway.Upstream;
 /// </summary>
 internal sealed partial class AccountGate(
     string account, Accounts accounts, AccountBook book, bool isShared, CredentialTrial trials,
-    LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
+    IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use, UpstreamMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
 {
     private const int LongestLine = 10_000;
 
@@ -45,7 +44,7 @@ internal sealed partial class AccountGate(
         get { lock (_lock) return _line.Count; }
     }
 
-    private AccountOptions? Options => configuration.Current.Upstream.Accounts.GetValueOrDefault(account);
+    private AccountOptions? Options => upstream.CurrentValue.Accounts.GetValueOrDefault(account);
 
     /// <summary>What to try instead of the credentials that were refused; null: there is nothing.</summary>
     public async ValueTask<Credential?> OtherThanAsync(IEnumerable<Credential> refused) => (await accounts.CredentialsOfAsync(account)).FirstOrDefault(other =>
@@ -53,8 +52,8 @@ internal sealed partial class AccountGate(
 
     /// <summary>Waits until one call may go out.</summary>
     /// <param name="team">Whose turn it takes.</param>
-    /// <param name="patience">How long at most.</param>
-    public async ValueTask<Entry> EnterAsync(CallRank rank, string team, JobAddress job, TimeSpan patience)
+    /// <param name="maxWait">How long at most.</param>
+    public async ValueTask<Entry> EnterAsync(CallRank rank, string team, JobAddress job, TimeSpan maxWait)
     {
         var waiter = new WaitingLine.Waiter(rank, team, job);
         var started = clock.GetTimestamp();
@@ -62,7 +61,7 @@ internal sealed partial class AccountGate(
         Kick();
         if (!waiter.Entered.Task.IsCompleted)
         {
-            await ((Task)waiter.Entered.Task).WaitAsync(patience, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)waiter.Entered.Task).WaitAsync(maxWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // Where it may be the job and not the credential, what is known of other jobs answers.
             var fault = Credentials.Standing != CredentialStanding.Fine && rank != CallRank.Refresh ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget;
             lock (_lock)
@@ -77,13 +76,13 @@ internal sealed partial class AccountGate(
 
     /// <summary>Waits until it is known whether a refusal is about the job or about the credential.</summary>
     /// <param name="credential">What was refused; the end of that call has been told.</param>
-    /// <param name="patience">How long at most.</param>
-    public async ValueTask<RefusalCause> FindCauseAsync(Credential credential, TimeSpan patience)
+    /// <param name="maxWait">How long at most.</param>
+    public async ValueTask<RefusalCause> FindCauseAsync(Credential credential, TimeSpan maxWait)
     {
         var doubt = new Doubt(credential.Fingerprint);
         lock (_lock) _doubts.Add(doubt);
         Kick();
-        await ((Task)doubt.Decided.Task).WaitAsync(patience, clock)
+        await ((Task)doubt.Decided.Task).WaitAsync(maxWait, clock)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
         {
@@ -177,7 +176,7 @@ internal sealed partial class AccountGate(
     {
         do
         {
-            await Task.Delay(configuration.Current.Upstream.Timeout / 2, clock);
+            await Task.Delay(upstream.CurrentValue.Timeout / 2, clock);
             Kick();
         }
         while (IsUnderWay());
@@ -277,10 +276,8 @@ internal sealed partial class AccountGate(
                 }
                 return TimeSpan.Zero;
             }
-            var current = configuration.Current;
-            var teams = current.Teams.Values.Count(team =>
-                team.Account.Equals(account, StringComparison.OrdinalIgnoreCase));
-            var reply = await book.AskAsync(report, AccountLimits.Of(options, current.Upstream.Timeout, teams));
+            var teams = use.CurrentValue.TeamsOf(account);
+            var reply = await book.AskAsync(report, AccountLimits.Of(options, upstream.CurrentValue.Timeout, teams));
             isHeard = reply != NodeReply.NotHeard;
             // A dead one may have been replaced while that was asked.
             var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead } && !await AreStillAsync(credentials);

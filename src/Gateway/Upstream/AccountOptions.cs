@@ -35,37 +35,37 @@ internal sealed record AccountOptions
 
     public bool HasNext => NextCredential.Length > 0 || NextCredentialFile.Length > 0;
 
-    public void Check(Mistakes mistakes, string name, bool used)
+    public void Check(ConfigurationErrors errors, string name, bool used)
     {
         var key = $"Upstream:Accounts:{name}";
-        mistakes.Name(key, name, "an account's");
-        mistakes.Range($"{key}:RequestsPerSecond", RequestsPerSecond, 0.01, 100_000);
-        mistakes.Range($"{key}:Burst", Burst, 1, 1_000_000);
-        mistakes.Range($"{key}:MaxConcurrentRequests", MaxConcurrentRequests, 1, 10_000);
-        mistakes.Range($"{key}:QueueTimeout", QueueTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
+        errors.Name(key, name, "an account's");
+        errors.Range($"{key}:RequestsPerSecond", RequestsPerSecond, 0.01, 100_000);
+        errors.Range($"{key}:Burst", Burst, 1, 1_000_000);
+        errors.Range($"{key}:MaxConcurrentRequests", MaxConcurrentRequests, 1, 10_000);
+        errors.Range($"{key}:QueueTimeout", QueueTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(1));
         if (IsEmpty)
         {
-            mistakes.Unless(!used, key, "a team uses this account, but it has neither Credential nor CredentialFile");
-            mistakes.Unless(!HasNext, key, "has a next credential, but neither Credential nor CredentialFile");
+            errors.Unless(!used, key, "a team uses this account, but it has neither Credential nor CredentialFile");
+            errors.Unless(!HasNext, key, "has a next credential, but neither Credential nor CredentialFile");
             return;
         }
-        CheckOne(mistakes, key, "Credential", Credential, CredentialFile);
-        if (HasNext) CheckOne(mistakes, key, "NextCredential", NextCredential, NextCredentialFile);
+        CheckOne(errors, key, "Credential", Credential, CredentialFile);
+        if (HasNext) CheckOne(errors, key, "NextCredential", NextCredential, NextCredentialFile);
     }
 
-    private static void CheckOne(Mistakes mistakes, string key, string option, string value, string file)
+    private static void CheckOne(ConfigurationErrors errors, string key, string option, string value, string file)
     {
         if (value.Length > 0 && file.Length > 0)
         {
-            mistakes.Add(key, $"has both {option} and {option}File; set one");
+            errors.Add(key, $"has both {option} and {option}File; set one");
         }
         else if (value.Length > 0)
         {
-            mistakes.Unless(Upstream.Credential.TryParse(value, out _), $"{key}:{option}", Upstream.Credential.Form);
+            errors.Unless(Upstream.Credential.TryParse(value, out _), $"{key}:{option}", Upstream.Credential.Form);
         }
         else if (!Upstream.Credential.TryReadFile(file, out _, out var problem))
         {
-            mistakes.Add($"{key}:{option}File", problem);
+            errors.Add($"{key}:{option}File", problem);
         }
     }
 }

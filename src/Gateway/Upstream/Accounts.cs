@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
-using Gateway.Configuration;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
 /// <summary>The credentials of each account, as they are now.</summary>
-internal sealed partial class Accounts(LiveConfiguration configuration, TimeProvider clock, ILogger<Accounts> logger)
+internal sealed partial class Accounts(IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock, ILogger<Accounts> logger)
 {
     // A file system that does not answer, of a network say, delays a call by this much, once.
     private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(1);
@@ -13,7 +13,7 @@ internal sealed partial class Accounts(LiveConfiguration configuration, TimeProv
     private readonly ConcurrentDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
 
     public IEnumerable<string> Names =>
-        configuration.Current.Upstream.Accounts.Where(account => !account.Value.IsEmpty).Select(account => account.Key);
+        upstream.CurrentValue.Accounts.Where(account => !account.Value.IsEmpty).Select(account => account.Key);
 
     /// <summary>
     /// The credential for the next upstream call, and then the one that is to take over. A file is read at each call: what
@@ -23,7 +23,7 @@ internal sealed partial class Accounts(LiveConfiguration configuration, TimeProv
     /// <returns>Empty: the account is gone from the configuration, or its files never held a credential.</returns>
     public ValueTask<Credential[]> CredentialsOfAsync(string account)
     {
-        if (!configuration.Current.Upstream.Accounts.TryGetValue(account, out var options)) return new([]);
+        if (!upstream.CurrentValue.Accounts.TryGetValue(account, out var options)) return new([]);
         return options.CredentialFile.Length + options.NextCredentialFile.Length == 0 ? new(Known(options)) : ReadAsync(account, options);
     }
 

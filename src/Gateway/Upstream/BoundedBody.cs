@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
-using Gateway.Operations;
+using Gateway.Runtime;
 
 namespace Gateway.Upstream;
 

@@ -1,5 +1,5 @@
-using Gateway.Configuration;
 using Gateway.Jobs;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
@@ -8,7 +8,7 @@ namespace Gateway.Upstream;
 /// has recovered. The answer's body is not read.
 /// </summary>
 internal sealed class CredentialTrial(
-    OutboundChain chain, LiveConfiguration configuration, TimeProvider clock) : IDisposable
+    OutboundChain chain, IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
 
@@ -17,9 +17,9 @@ internal sealed class CredentialTrial(
     /// <returns>The status and <c>Retry-After</c> of the answer, or the fault in its place; no exception.</returns>
     public async Task<UpstreamAnswer> MakeAsync(JobAddress job, Credential credential)
     {
-        var options = configuration.Current.Upstream;
-        var patience = options.Timeout < AccountHealth.LongestTrial ? options.Timeout : AccountHealth.LongestTrial;
-        using var deadline = new CancellationTokenSource(patience, clock);
+        var options = upstream.CurrentValue;
+        var maxWait = options.Timeout < AccountHealth.LongestTrial ? options.Timeout : AccountHealth.LongestTrial;
+        using var deadline = new CancellationTokenSource(maxWait, clock);
         using var request = UpstreamClient.RequestFor(options.BaseAddress, job, credential);
         try
         {

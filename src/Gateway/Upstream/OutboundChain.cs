@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using Gateway.Operations;
 using Yarp.ReverseProxy.Configuration;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -10,7 +9,7 @@ namespace Gateway.Upstream;
 /// The one way out: YARP's client (pooled connections, redirects not followed, cookies not kept, nothing decompressed), and
 /// around it a counter.
 /// </summary>
-internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
+internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger)
 {
     private static readonly HttpRequestOptionsKey<ConnectionNote> Note = new("Gateway.Connection");
@@ -88,7 +87,7 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
         }
     }
 
-    private sealed class AttemptCounter(GatewayMetrics metrics) : DelegatingHandler
+    private sealed class AttemptCounter(UpstreamMetrics metrics) : DelegatingHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)
@@ -98,20 +97,20 @@ internal sealed class OutboundChain(GatewayMetrics metrics, ILogger<ForwarderHtt
             try
             {
                 var response = await base.SendAsync(request, cancellationToken);
-                metrics.UpstreamCalled((int)response.StatusCode);
+                metrics.Called((int)response.StatusCode);
                 return response;
             }
             catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
             {
                 // The handler gives up on connecting by a cancellation of its own.
-                metrics.UpstreamCalled(status: 0);
+                metrics.Called(status: 0);
                 throw note.IsConnected
                     ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The handshake is too slow.", e)
                     : new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }
             catch (Exception)
             {
-                metrics.UpstreamCalled(status: 0);
+                metrics.Called(status: 0);
                 throw;
             }
         }

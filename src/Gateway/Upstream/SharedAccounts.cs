@@ -12,20 +12,7 @@ namespace Gateway.Upstream;
 /// </summary>
 internal sealed class SharedAccounts(RedisConnection redis)
 {
-    // A value is a version, a line feed, and the account as JSON.
-    private const string Swap = """
-        local held = redis.pcall('GET', KEYS[1])
-        if type(held) == 'table' then
-          redis.call('DEL', KEYS[1])
-          held = false
-        end
-        held = held or ''
-        local time = redis.call('TIME')
-        local now = string.format('%.0f', time[1] * 1000000 + time[2])
-        if string.match(held, '^[^\n]*') ~= ARGV[1] then return {0, now, held} end
-        redis.call('SET', KEYS[1], ARGV[2] .. '\n' .. ARGV[3], 'PX', ARGV[4])
-        return {1, now}
-        """;
+    private static readonly string Swap = ScriptFile.Read("swap-account");
 
     private const int MaxTries = 20;
 
@@ -68,7 +55,7 @@ internal sealed class SharedAccounts(RedisConnection redis)
             }
             var asked = Stopwatch.GetTimestamp();
             var result = await redis.TryAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
-                Swap, key, [seen.Version, version, json, (long)Kept.TotalMilliseconds]), redis.NewPatience());
+                Swap, key, [seen.Version, version, json, (long)Kept.TotalMilliseconds]), redis.NewTimeBudget());
             if (result is null) return null;
             var time = double.Parse((string)result[1]!, CultureInfo.InvariantCulture);
             if ((int)result[0] == 1)

@@ -1,14 +1,14 @@
 using System.Net;
-using Gateway.Configuration;
 using Gateway.Jobs;
-using Gateway.Operations;
+using Gateway.Runtime;
+using Microsoft.Extensions.Options;
 using Polly;
 
 namespace Gateway.Upstream;
 
 /// <summary>Asks the upstream for jobs. What comes back is an answer or a fault, never an exception.</summary>
 internal sealed class UpstreamClient(
-    OutboundChain chain, AccountCalls calls, LiveConfiguration configuration, TimeProvider clock) : IDisposable
+    OutboundChain chain, AccountCalls calls, IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
     // Its making is checked by reflection, which a start need not wait for.
@@ -23,10 +23,11 @@ internal sealed class UpstreamClient(
     /// <param name="team">Whose turn it takes.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
     /// <param name="share">What its body takes of memory, until it is disposed of.</param>
-    public async Task<UpstreamAnswer> GetJobAsync(JobKey key, string team, bool isRefresh, ByteBudget.Share share)
+    public async Task<UpstreamAnswer> GetJobAsync(
+        string account, JobAddress job, string team, bool isRefresh, ByteBudget.Share share)
     {
-        using var deadline = new CancellationTokenSource(configuration.Current.Upstream.Timeout, clock);
-        var call = calls.Begin(key.Account, key.Address, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead);
+        using var deadline = new CancellationTokenSource(upstream.CurrentValue.Timeout, clock);
+        var call = calls.Begin(account, job, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead);
         try
         {
             var answer = await MakeAsync(deadline.Token);
@@ -42,25 +43,24 @@ internal sealed class UpstreamClient(
         }
 
         Task<UpstreamAnswer> MakeAsync(CancellationToken cancellation) =>
-            calls.MakeAsync(call, (credential, _) => SendAsync(key.Address, credential, share, cancellation));
+            calls.MakeAsync(call, (credential, _) => SendAsync(job, credential, share, cancellation));
     }
 
     private async Task<UpstreamAnswer> SendAsync(JobAddress job, Credential credential, ByteBudget.Share share, CancellationToken deadline)
     {
-        var options = configuration.Current;
-        using var request = RequestFor(options.Upstream.BaseAddress, job, credential);
+        using var request = RequestFor(upstream.CurrentValue.BaseAddress, job, credential);
         var status = 0;
         try
         {
             using var response = await _client.SendAsync(request, deadline);
             status = (int)response.StatusCode;
             return status is 200 or 202
-                ? await ReadAsync(response, credential, options.Jobs.MaxBodyBytes, share, deadline)
+                ? await ReadAsync(response, credential, jobs.CurrentValue.MaxBodyBytes, share, deadline)
                 : await UpstreamErrors.ReadAsync(response, credential, clock, deadline);
         }
         catch (OutOfMemoryException)
         {
-            return UpstreamAnswer.Failed(UpstreamFault.NoRoom, status, LargeBodies.RetryAfter);
+            return UpstreamAnswer.Failed(UpstreamFault.NoRoom, status, ByteBudget.RetryAfter);
         }
         catch (OperationCanceledException)
         {

@@ -20,25 +20,25 @@ internal sealed class UpstreamOptions
     /// <summary>The upstream credentials, by a name that teams refer to.</summary>
     public Dictionary<string, AccountOptions> Accounts { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-    public void Check(Mistakes mistakes, IEnumerable<string> accountsInUse)
+    public void Check(ConfigurationErrors errors, IEnumerable<string> accountsInUse)
     {
-        mistakes.Unless(BaseAddress.IsAbsoluteUri && BaseAddress.Scheme is "http" or "https", "Upstream:BaseAddress",
+        errors.Unless(BaseAddress.IsAbsoluteUri && BaseAddress.Scheme is "http" or "https", "Upstream:BaseAddress",
             "must be an absolute http or https address");
         if (BaseAddress.IsAbsoluteUri)
         {
-            mistakes.Unless(BaseAddress.Query.Length == 0 && BaseAddress.Fragment.Length == 0
+            errors.Unless(BaseAddress.Query.Length == 0 && BaseAddress.Fragment.Length == 0
                 && BaseAddress.UserInfo.Length == 0, "Upstream:BaseAddress", "must not hold a query, fragment or user");
         }
-        mistakes.Range("Upstream:Timeout", Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
+        errors.Range("Upstream:Timeout", Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
 
         if (Accounts.Values.All(account => account.IsEmpty))
         {
-            mistakes.Add("Upstream:Accounts:default:Credential", "no upstream credential is configured; set it "
+            errors.Add("Upstream:Accounts:default:Credential", "no upstream credential is configured; set it "
                 + "(environment: Upstream__Accounts__default__Credential), or set CredentialFile to a file that "
                 + "holds it. To try the gateway without one, run the demo command");
             return;
         }
         var used = accountsInUse.ToHashSet(StringComparer.OrdinalIgnoreCase);
-        foreach (var (name, account) in Accounts) account.Check(mistakes, name, used.Contains(name));
+        foreach (var (name, account) in Accounts) account.Check(errors, name, used.Contains(name));
     }
 }

@@ -5,6 +5,7 @@ internal static class UpstreamServices
 {
     public static void AddUpstream(this IServiceCollection services)
     {
+        services.AddSingleton<UpstreamMetrics>();
         services.AddSingleton<Accounts>();
         services.AddSingleton<SharedAccounts>();
         services.AddSingleton<AccountGates>();

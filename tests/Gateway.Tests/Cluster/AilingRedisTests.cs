@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Gateway.Caching;
 using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
@@ -63,7 +64,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await _redis.StartAsync();
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "it is found");
         var heard = 0;
-        world.Gateway.Services.GetRequiredService<JobChannel>().Purged += () => Interlocked.Increment(ref heard);
+        world.Gateway.Services.GetRequiredService<JobChannel>().Nudged += () => Interlocked.Increment(ref heard);
 
         await _redis.CommandAsync("PUBLISH", "gateway:jobs", "");
 
@@ -103,13 +104,13 @@ public sealed class AilingRedisTests : IAsyncLifetime
         Assert.True(JobAddress.TryCreate("survey-1", _job, out var address));
         var key = new JobKey("default", address);
         await _redis.CommandAsync("RPUSH", $"gateway:{key.Name}", "foreign");
-        var found = await shared.FindAsync(key, Redis(world.Gateway).NewPatience());
+        var found = await shared.FindAsync(key, Redis(world.Gateway).NewTimeBudget());
         Assert.False(found.Rejected.IsEmpty);
         Assert.False(await Purging.IsHitAsync(other, _job));
 
-        var turn = await shared.TakeTurnAsync(key, 0, 0, found.Rejected, TimeSpan.FromSeconds(10), Redis(world.Gateway).NewPatience());
+        var turn = await shared.LockAsync(key, 0, 0, found.Rejected, TimeSpan.FromSeconds(10), Redis(world.Gateway).NewTimeBudget());
 
-        Assert.IsType<Turn.LookAgain>(turn);
+        Assert.IsType<FetchLock.NewerStored>(turn);
         Assert.Equal(1, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}"))!);
     }
 
@@ -207,7 +208,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await using var line = new RedisProxy(_redis.Port) { Slowness = TimeSpan.FromMilliseconds(2) };
         await using var world = await WorldAsync(line.ConnectionString, RealPatience);
         line.SlowDown();
-        var left = world.Gateway.Services.GetRequiredService<LeftTurns>();
+        var left = world.Gateway.Services.GetRequiredService<OrphanedLocks>();
         await _redis.CommandAsync("SET", $"gateway:{{default/survey-1/{_job}-1999}}:lock", "o:me:1");
         for (var i = 0; i < 2000; i++) left.Add($"gateway:{{default/survey-1/{_job}-{i}}}:lock", "o:me:");
         Redis(world.Gateway).Lose(new TimeoutException("a blip"));

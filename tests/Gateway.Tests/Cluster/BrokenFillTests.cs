@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
-using Gateway.Operations;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
 using Microsoft.Extensions.DependencyInjection;
@@ -64,7 +63,7 @@ public sealed class BrokenFillTests(RedisServer redis)
         {
             InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == "gateway.fill.duration" && instrument.Meter.Name == GatewayMetrics.MeterName
+                if (instrument.Name == "gateway.fill.duration" && instrument.Meter.Name == "Gateway"
                     && ReferenceEquals(instrument.Meter.Scope, meters)) listener.EnableMeasurementEvents(instrument);
             },
         };

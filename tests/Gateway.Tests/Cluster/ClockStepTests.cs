@@ -1,8 +1,10 @@
 using System.Globalization;
 using System.Net;
 using System.Text.Json;
+using Gateway.Caching;
 using Gateway.Jobs;
 using Gateway.Limits;
+using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
 using Microsoft.Extensions.DependencyInjection;

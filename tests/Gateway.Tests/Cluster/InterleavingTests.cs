@@ -1,12 +1,10 @@
 using CsCheck;
-using Gateway.Configuration;
+using Gateway.Caching;
 using Gateway.Jobs;
-using Gateway.Operations;
 using Gateway.Redis;
+using Gateway.Runtime;
 using Gateway.Tests.Infrastructure;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Gateway.Tests.Cluster;
 
@@ -77,29 +75,22 @@ public sealed class InterleavingTests(RedisServer redis)
     /// <summary>What one node is made of, as far as it concerns cached jobs.</summary>
     internal sealed class Node : IDisposable
     {
-        private readonly LiveConfiguration _configuration;
         private readonly RedisConnection _away;
 
         private Node(string connectionString, IServiceProvider services)
         {
-            var metrics = new GatewayMetrics(services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
-            _configuration = new LiveConfiguration(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
-            {
-                ["ConnectionStrings:Redis"] = connectionString,
-                ["Upstream:Accounts:default:Credential"] = Canary.Credential,
-                // The machine may be busy; this is not about time.
-                ["Redis:Timeout"] = "00:00:05",
-            }).Build(), NullLogger<LiveConfiguration>.Instance);
-            Redis = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
+            var meters = services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>();
+            var (options, metrics) = (Fixed.Of(new JobsOptions()), new RedisMetrics(meters));
+            Redis = Fixed.Redis(connectionString);
             var clock = new SteadyClock(TimeProvider.System);
-            Memory = new JobMemory(_configuration, Purges, metrics, clock);
-            Shared = new SharedJobs(Redis, new LeftTurns(Redis), Purges, metrics, clock);
-            var pacing = new Pacing(_configuration, clock);
-            Cache = new JobCache(Memory, Shared, pacing, _configuration);
-            _away = new RedisConnection(_configuration, NullLogger<RedisConnection>.Instance);
-            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new LeftTurns(_away), Purges, metrics, clock), pacing, _configuration);
+            Memory = new JobMemory(options, Purges, new CacheMetrics(meters), clock);
+            Shared = new SharedJobs(Redis, new OrphanedLocks(Redis), Purges, metrics, clock);
+            var pacing = new Pacing(options, clock);
+            Cache = new JobCache(Memory, Shared, pacing, options);
+            _away = Fixed.Redis(connectionString);
+            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new OrphanedLocks(_away), Purges, metrics, clock), pacing, options);
             // Sees what is stored as it is, purged or not.
-            Observer = new SharedJobs(Redis, new LeftTurns(Redis), new PurgeMarks(), metrics, clock);
+            Observer = new SharedJobs(Redis, new OrphanedLocks(Redis), new PurgeMarks(), metrics, clock);
         }
 
         public PurgeMarks Purges { get; } = new();
@@ -119,7 +110,7 @@ public sealed class InterleavingTests(RedisServer redis)
         public static async Task<Node> StartAsync(string connectionString, IServiceProvider services)
         {
             var node = new Node(connectionString, services);
-            await node.Redis.AskAsync<object>(async database => await database.PingAsync(), node.Redis.NewPatience());
+            await node.Redis.AskAsync<object>(async database => await database.PingAsync(), node.Redis.NewTimeBudget());
             node.Redis.Found();
             return node;
         }
@@ -129,7 +120,6 @@ public sealed class InterleavingTests(RedisServer redis)
             Memory.Dispose();
             Redis.Dispose();
             _away.Dispose();
-            _configuration.Dispose();
         }
     }
 }

@@ -1,3 +1,4 @@
+using Gateway.Caching;
 using Gateway.Jobs;
 using Gateway.Redis;
 
@@ -12,7 +13,7 @@ internal sealed class JobHistory
     private readonly Fetch?[] _fetches;
     private readonly long[] _heard;
     private readonly JobKey _key;
-    private Turn.Mine? _holder;
+    private FetchLock.Acquired? _holder;
     private int _progress;
     private bool _isGone;
     private long _lastOrder;
@@ -27,7 +28,7 @@ internal sealed class JobHistory
 
     public Task StepAsync(int i) => _fetches[i] switch
     {
-        null => TakeTurnAsync(i),
+        null => LockAsync(i),
         { Answer: null } => AskAsync(i),
         _ => StoreAsync(i),
     };
@@ -39,20 +40,20 @@ internal sealed class JobHistory
         _ => StoreAloneAsync(i),
     };
 
-    private async Task TakeTurnAsync(int i)
+    private async Task LockAsync(int i)
     {
         var kept = _nodes[i].Memory.Find(_key);
         var patience = Patience(i);
         // As a fill does: in one trip, or in two where the job is known or large.
         var ((known, rejected), turn) = i == 0
             ? (await _nodes[i].Cache.FindAsync(_key, patience), null)
-            : await _nodes[i].Cache.FindOrTakeTurnAsync(_key, 0, TimeSpan.FromMinutes(1), patience);
+            : await _nodes[i].Cache.FindOrLockAsync(_key, 0, TimeSpan.FromMinutes(1), patience);
         if (kept is not null) AssertNotBack(kept, known!, "What was found");
         AssertMemory(i, kept);
         Assert.True(known is null || known.Order > _heard[i], "A node was given what it knows to be purged.");
-        turn ??= await _nodes[i].Shared.TakeTurnAsync(_key, known?.Order ?? 0, 0, rejected, TimeSpan.FromMinutes(1), patience);
+        turn ??= await _nodes[i].Shared.LockAsync(_key, known?.Order ?? 0, 0, rejected, TimeSpan.FromMinutes(1), patience);
         Assert.NotNull(turn);
-        if (turn is not Turn.Mine mine) return;
+        if (turn is not FetchLock.Acquired mine) return;
         Assert.True(mine.Order > (known?.Order ?? 0) && mine.Order > _heard[i], "A turn does not come after what is known.");
         Assert.Null(_holder);
         _holder = mine;
@@ -157,9 +158,9 @@ internal sealed class JobHistory
 
     private string Name => RedisConnection.Prefix + _key.Name;
 
-    private Patience Patience(int i) => _nodes[i].Redis.NewPatience();
+    private TimeBudget Patience(int i) => _nodes[i].Redis.NewTimeBudget();
 
-    private void Begin(int i, long order, Turn.Mine? turn)
+    private void Begin(int i, long order, FetchLock.Acquired? turn)
     {
         _lastOrder = Math.Max(_lastOrder, order);
         _fetches[i] = new Fetch(order, turn, null);
@@ -190,5 +191,5 @@ internal sealed class JobHistory
         };
     }
 
-    private sealed record Fetch(long Order, Turn.Mine? Turn, int? Answer);
+    private sealed record Fetch(long Order, FetchLock.Acquired? Turn, int? Answer);
 }

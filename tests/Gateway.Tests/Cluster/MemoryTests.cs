@@ -1,5 +1,5 @@
 using System.Net;
-using Gateway.Jobs;
+using Gateway.Caching;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
 

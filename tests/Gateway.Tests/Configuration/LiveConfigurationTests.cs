@@ -185,11 +185,11 @@ public sealed class LiveConfigurationTests
     public void Appsettings_lacks_nothing_but_a_credential()
     {
         var file = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "appsettings.json")).Build();
-        var line = Assert.Single(Assert.Throws<WrongConfigurationException>(() => LiveConfiguration.Read(file)).Lines);
+        var line = Assert.Single(Assert.Throws<WrongConfigurationException>(() => LiveConfiguration<GatewayOptions>.Read(file)).Lines);
         Assert.StartsWith("Upstream:Accounts:default:Credential: ", line, StringComparison.Ordinal);
 
         file["Upstream:Accounts:default:Credential"] = "a-credential";
-        Assert.Empty(LiveConfiguration.Read(file).Teams);
+        Assert.Empty(LiveConfiguration<GatewayOptions>.Read(file).Teams);
     }
 
     [Theory]
@@ -274,7 +274,7 @@ public sealed class LiveConfigurationTests
     {
         using var file = new MemoryStream(Encoding.UTF8.GetBytes(json));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).AddJsonStream(file).Build();
-        var thrown = Record.Exception(() => LiveConfiguration.Read(configuration));
+        var thrown = Record.Exception(() => LiveConfiguration<GatewayOptions>.Read(configuration));
         Assert.True(thrown is null or WrongConfigurationException, $"{thrown}");
     }
 
@@ -323,7 +323,7 @@ public sealed class LiveConfigurationTests
     public void A_change_is_in_force_at_once_and_told()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
-        using var live = new LiveConfiguration(configuration, new Lines());
+        using var live = new LiveConfiguration<GatewayOptions>(configuration, new Lines());
         var told = new List<GatewayOptions>();
         live.Changed += told.Add;
 
@@ -340,7 +340,7 @@ public sealed class LiveConfigurationTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var log = new LogLines();
         using var loggers = new LoggerFactory([log]);
-        using var live = new LiveConfiguration(configuration, loggers.CreateLogger<LiveConfiguration>());
+        using var live = new LiveConfiguration<GatewayOptions>(configuration, loggers.CreateLogger<LiveConfiguration<GatewayOptions>>());
         var told = new List<GatewayOptions>();
         live.Changed += _ => throw new NotSupportedException("a defect of a listener");
         live.Changed += told.Add;
@@ -363,7 +363,7 @@ public sealed class LiveConfigurationTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var log = new LogLines();
         using var loggers = new LoggerFactory([log]);
-        using var live = new LiveConfiguration(configuration, loggers.CreateLogger<LiveConfiguration>());
+        using var live = new LiveConfiguration<GatewayOptions>(configuration, loggers.CreateLogger<LiveConfiguration<GatewayOptions>>());
         var (before, inForce, isBroken) = (live.Current, new List<GatewayOptions>(), true);
         live.Changing += options => () => inForce.Add(options);
         live.Changing += _ => isBroken ? throw new NotSupportedException("a defect of a part") : () => { };
@@ -397,7 +397,7 @@ public sealed class LiveConfigurationTests
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         var lines = new Lines();
-        using var live = new LiveConfiguration(configuration, lines);
+        using var live = new LiveConfiguration<GatewayOptions>(configuration, lines);
         var before = live.Current;
         var told = 0;
         live.Changed += _ => told++;
@@ -421,7 +421,7 @@ public sealed class LiveConfigurationTests
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         var lines = new Lines();
-        using var live = new LiveConfiguration(configuration, lines);
+        using var live = new LiveConfiguration<GatewayOptions>(configuration, lines);
 
         (configuration["Jobs:StaleIfError"], configuration["Teams:a:Quota"]) = ("9.00:00:00", "none");
         configuration.Reload();
@@ -436,7 +436,7 @@ public sealed class LiveConfigurationTests
         File.WriteAllText(path, """{"Jobs":{"RunningLifetime":"00:00:07"}}""");
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).AddJsonFile(path).Build();
         var lines = new Lines();
-        using var live = new LiveConfiguration(configuration, lines);
+        using var live = new LiveConfiguration<GatewayOptions>(configuration, lines);
 
         File.WriteAllText(path, """{"Jobs":{"RunningLifetime":"00:00:08" """);
         configuration.Reload();
@@ -482,7 +482,7 @@ public sealed class LiveConfigurationTests
 
     [Fact]
     public void A_wrong_configuration_stops_the_start() => Assert.Throws<WrongConfigurationException>(
-        () => new LiveConfiguration(new ConfigurationBuilder().Build(), new Lines()));
+        () => new LiveConfiguration<GatewayOptions>(new ConfigurationBuilder().Build(), new Lines()));
 
     private static void AssertListed(JsonElement section, object bound, object defaults)
     {
@@ -497,7 +497,7 @@ public sealed class LiveConfigurationTests
     }
 
     private static GatewayOptions Read(Dictionary<string, string?> settings) =>
-        LiveConfiguration.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
+        LiveConfiguration<GatewayOptions>.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
 
     private static Dictionary<string, string?> Right() => new()
     {
@@ -510,7 +510,7 @@ public sealed class LiveConfigurationTests
         ["Teams:a:ApiKeys:0:Sha256"] = Hash,
     };
 
-    private sealed class Lines : ILogger<LiveConfiguration>
+    private sealed class Lines : ILogger<LiveConfiguration<GatewayOptions>>
     {
         public List<string> Errors { get; } = [];
 

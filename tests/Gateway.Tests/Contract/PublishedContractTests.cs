@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Gateway.Operations;
 using Gateway.Tests.Infrastructure;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.YamlReader;
@@ -163,12 +162,12 @@ public sealed class PublishedContractTests
             {
                 var value = example.Value.GetProperty("value");
                 Assert.Equal(response.Name, $"{value.GetProperty("status")}");
-                Assert.Equal(ProblemType.All.Single(type => type.Slug == example.Name).Uri, value.GetProperty("type").GetString());
+                Assert.Equal(GatewayProblems.Catalog.All.Single(type => type.Slug == example.Name).Uri, value.GetProperty("type").GetString());
                 shown.Add(example.Name);
             }
         }
         Assert.Equal(["bad-request", "content-too-large", "invalid-logout-token", "invalid-return-url", "login-failed", "method-not-allowed",
             "not-found", "not-implemented", "operator-required", "purge-incomplete", "route-forbidden", "too-many-logins", "upstream-not-found"],
-            ProblemType.All.Select(type => type.Slug).Except(shown).Order());
+            GatewayProblems.Catalog.All.Select(type => type.Slug).Except(shown).Order());
     }
 }

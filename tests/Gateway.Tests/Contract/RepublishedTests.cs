@@ -304,7 +304,7 @@ public sealed class RepublishedTests : IDisposable
         var file = Path.Combine(_folder.FullName, "upstream");
         await File.WriteAllTextAsync(file, document, World.Cancellation);
         var options = new GatewayOptions { Upstream = { OpenApiDocument = file, BaseAddress = new Uri(address) }, Routes = { ["r"] = new() { Path = route, Query = query } } };
-        var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options), ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
+        var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)), ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
         return (JsonObject)JsonNode.Parse(await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation))!;
     }
 
@@ -340,8 +340,8 @@ public sealed class RepublishedTests : IDisposable
             ["Quotas:standard:Requests"] = "600",
         };
         settings.Remove("Teams:mapping:Routes:0");
-        var options = LiveConfiguration.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
-        var thrown = Record.Exception(() => RepublishedRoutes.Read(options));
+        var options = LiveConfiguration<GatewayOptions>.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
+        var thrown = Record.Exception(() => RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)));
         Assert.True(thrown is null or WrongConfigurationException, $"{thrown}");
         return (thrown as WrongConfigurationException)?.Lines ?? [];
     }

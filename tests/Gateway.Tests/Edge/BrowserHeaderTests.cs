@@ -1,5 +1,5 @@
 using System.Net;
-using Gateway.Operations;
+using Gateway.Edge;
 using Gateway.Tests.Infrastructure;
 using Microsoft.AspNetCore.Http;
 
@@ -69,7 +69,7 @@ public sealed class BrowserHeaderTests
     public async Task So_is_whoever_meets_a_failure_of_the_gateways_own()
     {
         var http = new DefaultHttpContext();
-        await BareStatus.WriteFailureAsync(http);
+        await StatusCodePages.WriteFailureAsync(http);
         Assert.Equal(500, http.Response.StatusCode);
         Assert.Equal(Nothing, http.Response.Headers.ContentSecurityPolicy);
         Assert.Equal("nosniff", http.Response.Headers.XContentTypeOptions);

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Gateway.Jobs;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Infrastructure;
@@ -29,7 +30,7 @@ internal sealed class GatewayRequests : IDisposable
                 if (name == "http.response.status_code") status = (int)value!;
                 if (name == "http.route") route = (string)value!;
             }
-            if (route != global::Gateway.RequestPath.JobRoute && method != "OPTIONS") return;
+            if (route != JobAddress.Route && method != "OPTIONS") return;
             _answered.Enqueue((method, status));
         });
         _listener.Start();

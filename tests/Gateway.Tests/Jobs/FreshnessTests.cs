@@ -107,7 +107,7 @@ public sealed class FreshnessTests
     public void A_running_job_lives_until_the_upstream_wants_to_be_asked_again(int status, string word, double? retryAfter, int lifetime)
     {
         var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final(word)), retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null, UpstreamFault.None);
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
+        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
         Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(lifetime)), Kept(verdict));
         Assert.Equal(retryAfter > 0 ? Now.AddSeconds(retryAfter.Value) : null, verdict.AskAgainAt);
     }
@@ -119,7 +119,7 @@ public sealed class FreshnessTests
     public void A_202_without_a_job_is_invalid(string body)
     {
         var answer = new UpstreamAnswer(202, Encoding.UTF8.GetBytes(body), TimeSpan.FromSeconds(5), UpstreamFault.None);
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
+        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
         Assert.Equal((VerdictKind.Invalid, TimeSpan.Zero, "not-a-job"), (verdict.Kind, verdict.Lifetime, verdict.Detail));
     }
 
@@ -127,7 +127,7 @@ public sealed class FreshnessTests
     public void What_has_ended_lives_no_longer_for_a_retry_after()
     {
         var answer = new UpstreamAnswer(200, Encoding.UTF8.GetBytes(Ended("completed", 4)), TimeSpan.FromSeconds(20), UpstreamFault.None);
-        Assert.Equal((VerdictKind.Settling, TimeSpan.FromSeconds(4)), Kept(Freshness.Classify(answer, Address, new JobsOptions(), Now, Now)));
+        Assert.Equal((VerdictKind.Settling, TimeSpan.FromSeconds(4)), Kept(UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now)));
     }
 
     [Theory]
@@ -196,7 +196,7 @@ public sealed class FreshnessTests
     [InlineData(504, nameof(VerdictKind.TimedOut), 0, true)]
     public void Each_status_has_its_verdict(int status, string kind, int seconds, bool mayServeStale)
     {
-        var verdict = Freshness.Classify(new UpstreamAnswer(status, [], null, UpstreamFault.None), Address, new JobsOptions(), Now, Now);
+        var verdict = UpstreamVerdict.Of(new UpstreamAnswer(status, [], null, UpstreamFault.None), Address, new JobsOptions(), Now, Now);
         Assert.Equal((kind, TimeSpan.FromSeconds(seconds), mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.MayServeStale));
     }
 
@@ -283,7 +283,7 @@ public sealed class FreshnessTests
     public void Each_fault_has_its_verdict_and_no_lifetime(string fault, int status, string kind, string detail, bool mayServeStale)
     {
         var answer = UpstreamAnswer.Failed(Enum.Parse<UpstreamFault>(fault), status);
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
+        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
         Assert.Equal((kind, TimeSpan.Zero, detail, mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
     }
 
@@ -291,7 +291,7 @@ public sealed class FreshnessTests
     public void Nothing_but_a_200_or_202_is_a_job() => Gen.Int[100, 999].Where(status => status is not (200 or 202)).Sample(status =>
     {
         var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final("completed")), null, UpstreamFault.None);
-        var verdict = Freshness.Classify(answer, Address, new JobsOptions(), Now, Now);
+        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
         Assert.False(verdict.IsJob);
         Assert.Equal(status is 404 or 410 or 451 ? TimeSpan.FromSeconds(1) : TimeSpan.Zero, verdict.Lifetime);
     });
@@ -310,7 +310,7 @@ public sealed class FreshnessTests
         Assert.Equal(TimeSpan.FromHours(1), Classify(Final("failed"), options).Lifetime);
         Assert.Equal(TimeSpan.FromDays(3), Classify(Ended("failed", 86400 * 5), options).Lifetime);
         Assert.Equal((VerdictKind.Running, TimeSpan.Zero), Kept(Classify(Final("running"), options)));
-        Assert.Equal(TimeSpan.FromDays(1), Freshness.Classify(new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now, Now).Lifetime);
+        Assert.Equal(TimeSpan.FromDays(1), UpstreamVerdict.Of(new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now, Now).Lifetime);
     }
 
     [Fact]
@@ -351,7 +351,7 @@ public sealed class FreshnessTests
 
     private static JobAddress Address => JobAddress.TryCreate("w", "j", out var address) ? address : default;
 
-    private static Verdict Classify(string body, JobsOptions? options = null, DateTimeOffset? firstSeen = null) => Freshness.Classify(
+    private static Verdict Classify(string body, JobsOptions? options = null, DateTimeOffset? firstSeen = null) => UpstreamVerdict.Of(
         new UpstreamAnswer(200, Encoding.UTF8.GetBytes(body), null, UpstreamFault.None), Address, options ?? new JobsOptions(), Now, firstSeen ?? Now);
 
     private static (VerdictKind, TimeSpan) Kept(Verdict verdict) => (verdict.Kind, verdict.Lifetime);

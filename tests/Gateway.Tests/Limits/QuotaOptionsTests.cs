@@ -42,7 +42,7 @@ public sealed class QuotaOptionsTests
 
     internal static IReadOnlyList<string> MistakesOf(QuotaOptions quota, string name = "q")
     {
-        var mistakes = new Mistakes();
+        var mistakes = new ConfigurationErrors();
         quota.Check(mistakes, name);
         return mistakes.Lines;
     }

@@ -1,11 +1,9 @@
 using System.Diagnostics.Metrics;
-using Gateway.Configuration;
 using Gateway.Limits;
-using Gateway.Operations;
-using Gateway.Redis;
+using Gateway.Runtime;
+using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Gateway.Tests.Limits;
@@ -104,11 +102,6 @@ public sealed class QuotaTests
     public void The_largest_lease_is_a_twentieth_of_a_window_and_half_a_burst_at_most(int requests, int burst, int permits) =>
         Assert.Equal(permits, New().For("team:mapping", "q", new QuotaOptions { Requests = requests, Burst = burst }).LargestLease);
 
-    private Quotas New()
-    {
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(
-            new Dictionary<string, string?> { ["Upstream:Accounts:default:Credential"] = "a-credential" }).Build();
-        var live = new LiveConfiguration(configuration, NullLogger<LiveConfiguration>.Instance);
-        return new Quotas(new SharedQuotas(new RedisConnection(live, NullLogger<RedisConnection>.Instance)), new GatewayMetrics(_meters), new SteadyClock(_clock));
-    }
+    private Quotas New() =>
+        new(new SharedQuotas(Fixed.Redis("")), new QuotaMetrics(_meters), new SteadyClock(_clock));
 }

@@ -1,23 +1,14 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using Gateway.Configuration;
 using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace Gateway.Tests.Redis;
 
 public sealed class RedisConnectionTests : IDisposable
 {
-    private readonly LiveConfiguration _configuration = new(new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
-    {
-        ["ConnectionStrings:Redis"] = $"127.0.0.1:{ChildProcess.FreePort()}",
-        ["Upstream:Accounts:default:Credential"] = Canary.Credential,
-    }).Build(), NullLogger<LiveConfiguration>.Instance);
-
     private readonly LogLines _log = new();
     private readonly LoggerFactory _loggers;
     private readonly RedisConnection _redis;
@@ -25,7 +16,7 @@ public sealed class RedisConnectionTests : IDisposable
     public RedisConnectionTests()
     {
         _loggers = new LoggerFactory([_log]);
-        _redis = new RedisConnection(_configuration, _loggers.CreateLogger<RedisConnection>());
+        _redis = Fixed.Redis($"127.0.0.1:{ChildProcess.FreePort()}", _loggers.CreateLogger<RedisConnection>());
     }
 
     public void Dispose()
@@ -33,7 +24,6 @@ public sealed class RedisConnectionTests : IDisposable
         _redis.Dispose();
         _loggers.Dispose();
         _log.Dispose();
-        _configuration.Dispose();
     }
 
     [Fact]
@@ -61,7 +51,7 @@ public sealed class RedisConnectionTests : IDisposable
         Assert.Equal(1, told);
 
         // While it is away nobody finds out again.
-        Assert.Null(await _redis.TryAsync<string>(_ => throw new InvalidOperationException(), _redis.NewPatience()));
+        Assert.Null(await _redis.TryAsync<string>(_ => throw new InvalidOperationException(), _redis.NewTimeBudget()));
         Assert.Equal(1, told);
     }
 
@@ -69,7 +59,7 @@ public sealed class RedisConnectionTests : IDisposable
     public async Task A_defect_of_the_gateway_is_logged_with_its_stack_and_takes_redis_from_nobody()
     {
         _redis.Found();
-        var patience = new Patience(TimeSpan.FromSeconds(30));
+        var patience = new TimeBudget(TimeSpan.FromSeconds(30));
         for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), patience));
 
         Assert.True(_redis.IsAvailable);
@@ -94,7 +84,7 @@ public sealed class RedisConnectionTests : IDisposable
     public async Task A_failure_of_redis_takes_it_from_everybody(Exception failure)
     {
         _redis.Found();
-        Assert.Null(await _redis.TryAsync<string>(_ => throw failure, new Patience(TimeSpan.FromSeconds(30))));
+        Assert.Null(await _redis.TryAsync<string>(_ => throw failure, new TimeBudget(TimeSpan.FromSeconds(30))));
         Assert.False(_redis.IsAvailable);
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using System.Net;
+using Gateway.Jobs;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -72,7 +73,7 @@ public sealed class FromMemoryTests
         using var first = await world.GetAsync("finished-1");
         using var durations = new Durations(world.Gateway);
         using var hit = await world.GetAsync("finished-1");
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => durations.Routes.Contains(global::Gateway.RequestPath.JobRoute), "it is measured");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
     }
 
     /// <summary>A caller who does not read: both ways wait for it, say how long, and count it only if it stays.</summary>

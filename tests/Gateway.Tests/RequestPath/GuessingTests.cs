@@ -104,7 +104,7 @@ public sealed class GuessingTests
         await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "1"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(key)));
         for (var i = 0; i < 5; i++) await GetAsync(world, Guesser, $"guess-{i}");
         Assert.Equal(200, (await GetAsync(world, Guesser, key)).Status);
-        Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Callers.Guesses", StringComparison.Ordinal));
+        Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Callers.FailedAttemptLimiter", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -76,7 +76,7 @@ public sealed class PublicEndpointTests
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
-        foreach (var type in Gateway.Operations.ProblemType.All)
+        foreach (var type in GatewayProblems.Catalog.All)
         {
             var page = await client.GetStringAsync(new Uri($"problems/{type.Slug}", UriKind.Relative), World.Cancellation);
             Assert.Contains(type.Advice, page, StringComparison.Ordinal);

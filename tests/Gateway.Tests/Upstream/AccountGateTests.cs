@@ -3,8 +3,7 @@ using CsCheck;
 using Gateway.Configuration;
 using Gateway.Jobs;
 using Gateway.Limits;
-using Gateway.Operations;
-using Gateway.Redis;
+using Gateway.Runtime;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
 using Microsoft.Extensions.Configuration;
@@ -291,8 +290,6 @@ public sealed class AccountGateTests
     {
         var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
         {
-            ["ConnectionStrings:Redis"] = redis == 0 ? "" : $"127.0.0.1:{redis}",
-            ["Redis:Timeout"] = "00:00:05",
             ["Upstream:Accounts:other:Credential"] = Canary.Credential,
             ["Upstream:BaseAddress"] = "http://127.0.0.1:9",
             [Account + "Credential"] = Canary.Credential,
@@ -301,14 +298,15 @@ public sealed class AccountGateTests
             [Account + "MaxConcurrentRequests"] = $"{calls}",
             [Account + "QueueTimeout"] = $"00:00:{queue}",
         }).Build();
-        var live = new LiveConfiguration(settings, NullLogger<LiveConfiguration>.Instance);
-        var connection = new RedisConnection(live, NullLogger<RedisConnection>.Instance);
+        var live = new LiveConfiguration<GatewayOptions>(settings, NullLogger<LiveConfiguration<GatewayOptions>>.Instance);
+        var upstream = new LiveOptions<GatewayOptions, UpstreamOptions>(live, all => all.Upstream);
+        var connection = Fixed.Redis(redis == 0 ? "" : $"127.0.0.1:{redis}");
         if (redis > 0) connection.Found();
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        var metrics = new GatewayMetrics(meters);
+        var metrics = new UpstreamMetrics(meters);
         var chain = new OutboundChain(metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
-        var gates = new AccountGates(new Accounts(live, TimeProvider.System, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection),
-            new CredentialTrial(chain, live, _clock), live, metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
+        var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection),
+            new CredentialTrial(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");
         return (gate, settings);
     }

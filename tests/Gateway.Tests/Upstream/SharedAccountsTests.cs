@@ -1,13 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Gateway.Configuration;
 using Gateway.Limits;
-using Gateway.Operations;
 using Gateway.Redis;
+using Gateway.Runtime;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
 using Microsoft.Extensions.Configuration;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace Gateway.Tests.Upstream;
@@ -269,16 +267,7 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
         return JsonSerializer.Deserialize<AccountState>(held[(held.IndexOf('\n', StringComparison.Ordinal) + 1)..])!;
     }
 
-    private static RedisConnection Connect(string redis)
-    {
-        var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
-        {
-            ["ConnectionStrings:Redis"] = redis,
-            ["Upstream:Accounts:default:Credential"] = Canary.Credential,
-            ["Redis:Timeout"] = "00:00:05",
-        }).Build();
-        return new RedisConnection(new LiveConfiguration(settings, NullLogger<LiveConfiguration>.Instance), NullLogger<RedisConnection>.Instance);
-    }
+    private static RedisConnection Connect(string redis) => Fixed.Redis(redis);
 
     private async Task<double> TimeAsync()
     {

@@ -168,13 +168,13 @@ public sealed class SharedGateTests(RedisServer redis)
     public async Task A_call_that_goes_on_for_longer_than_any_should_still_holds_its_place()
     {
         await using var world = await World.StartAsync(
-            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"), ("Upstream:Timeout", "00:00:01"));
+            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"), ("Upstream:Timeout", "00:00:03"));
         AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
         var permit = (await EnterAsync(gates[0])).Permit!;
         await permit.TellAsync(CallEnd.Accepted, permit.Credential, isOver: false);
 
         // A node that is silent for timeout and a second has died.
-        for (var i = 0; i < 8; i++) Assert.Equal(UpstreamFault.OverBudget, (await EnterAsync(gates[1], 400)).Fault);
+        for (var i = 0; i < 12; i++) Assert.Equal(UpstreamFault.OverBudget, (await EnterAsync(gates[1], 400)).Fault);
 
         await permit.EndAsync(CallEnd.Accepted, permit.Credential);
         Assert.NotNull((await EnterAsync(gates[1])).Permit);

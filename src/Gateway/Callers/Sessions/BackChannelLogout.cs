@@ -1,4 +1,4 @@
-using Gateway.Operations;
+using Gateway.Problems;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.Callers.Sessions;
@@ -52,7 +52,7 @@ internal sealed partial class BackChannelLogout(
         }
     }
 
-    private static Problem Invalid(string detail) => new(ProblemType.InvalidLogoutToken, detail);
+    private static Problem Invalid(string detail) => new(CallerProblems.InvalidLogoutToken, detail);
 
     private static partial class Log
     {

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Gateway.Callers.Tokens;
-using Gateway.Configuration;
-using Gateway.Jobs;
-using Gateway.Operations;
+using Gateway.Problems;
+using Gateway.Redis;
+using Gateway.Runtime;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.Extensions.Options;
@@ -13,7 +13,7 @@ namespace Gateway.Callers.Sessions;
 /// <summary>What pages use to log people in and out, and to know who they are: <c>/bff/…</c>.</summary>
 internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
     LoginLimits limits, ProviderOfSessions provider,
-    IOptionsMonitor<OpenIdConnectOptions> login, LiveConfiguration configuration,
+    IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors,
     IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
 {
     private const int MostLoginCookies = 16;
@@ -21,7 +21,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     /// <summary>Maps them, where there are browser sessions.</summary>
     public static void Map(WebApplication app)
     {
-        if (!app.Services.GetRequiredService<LiveConfiguration>().Current.Authentication.Oidc.IsConfigured) return;
+        if (!app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
         bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
         bff.MapGet("/callback",
@@ -31,7 +31,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
         bff.MapPost("/backchannel-logout",
             (HttpContext http, BackChannelLogout own) => AnswerAsync(http, () => own.EndAsync(http)))
-            .WithMetadata(new RequestBody.Read());
+            .WithMetadata(new ReadsBody());
     }
 
     // Each says what is wrong, or has answered.
@@ -43,7 +43,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
 
     private async Task<Problem?> LogInAsync(HttpContext http, string? returnUrl)
     {
-        if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe) return ReturnUrl.NotAllowed;
+        if (ReturnUrl.Check(returnUrl, Root(http), cors.CurrentValue) is not { } safe) return ReturnUrl.NotAllowed;
         if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
         if (limits.Begin(http) is { } tooMany) return tooMany;
         try
@@ -82,7 +82,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         http.Items[Login.Began] = order.NextFetch(0);
         return await handlers.GetHandlerAsync(http, Login.Scheme) is IAuthenticationRequestHandler handler && await handler.HandleRequestAsync()
             ? null
-            : new Problem(ProblemType.LoginFailed, "This is nothing that the identity provider would send.");
+            : new Problem(CallerProblems.LoginFailed, "This is nothing that the identity provider would send.");
     }
 
     private async Task<Problem?> TellAsync(HttpContext http)
@@ -92,7 +92,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         http.Response.Headers.Vary = Answers.Vary;
         await http.Response.WriteAsJsonAsync(new
         {
-            claims = configuration.Current.Authentication.Oidc.UserClaimsInForce.Distinct().Where(session.ClaimSet().Has)
+            claims = authentication.CurrentValue.Oidc.UserClaimsInForce.Distinct().Where(session.ClaimSet().Has)
                 .ToDictionary(name => name, name => session.Claims.GetProperty(name)),
             teams = identity.Caller!.Teams.Select(team => team.Name),
             expiresAt = session.EndsAt,
@@ -104,7 +104,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     /// <summary>Ends the session, and says where the browser can end that with the provider.</summary>
     private async Task<Problem?> LogOutAsync(HttpContext http, string? returnUrl)
     {
-        if (ReturnUrl.Check(returnUrl, Root(http), configuration.Current.Cors) is not { } safe) return ReturnUrl.NotAllowed;
+        if (ReturnUrl.Check(returnUrl, Root(http), cors.CurrentValue) is not { } safe) return ReturnUrl.NotAllowed;
         var identity = await callers.IdentifyAsync(http);
         if (identity.Session.Session is not { } session) return NoSession(identity);
         await sessions.EndAsync(identity.Session.Name);

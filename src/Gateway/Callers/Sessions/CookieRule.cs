@@ -1,5 +1,3 @@
-using Gateway.Edge;
-
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
@@ -11,7 +9,7 @@ internal static class CookieRule
     public const string Header = "X-CSRF", Value = "1";
 
     /// <returns>Why the cookie does not count.</returns>
-    public static Refusal Check(HttpRequest request, CorsOptions cors)
+    public static Refusal Check(HttpRequest request, OriginOptions cors)
     {
         if (request.Headers[Header] is not [Value]) return Refusal.CsrfHeaderMissing;
         if (request.Headers.Origin is not [{ } origin]) return request.Headers.Origin.Count == 0 ? Refusal.None : Refusal.ForeignOrigin;

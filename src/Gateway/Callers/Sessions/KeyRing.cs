@@ -1,6 +1,5 @@
 using System.Xml;
 using System.Xml.Linq;
-using Gateway.Configuration;
 using Gateway.Redis;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
@@ -15,7 +14,7 @@ namespace Gateway.Callers.Sessions;
 /// The Data Protection keys that protect a login on its way through the browser. A node has them in memory, so that no
 /// request waits for them; the watch over Redis brings in what other nodes have made, and puts back what Redis has lost.
 /// </summary>
-internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configuration) : IXmlRepository, IConfigureOptions<KeyManagementOptions>, IDisposable
+internal sealed class KeyRing(RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options) : IRedisParticipant, IXmlRepository, IConfigureOptions<KeyManagementOptions>, IDisposable
 {
     private static readonly RedisKey Key = RedisConnection.Prefix + "data-protection";
     private static readonly TimeSpan LookingTime = TimeSpan.FromMilliseconds(500);
@@ -24,7 +23,7 @@ internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configura
     private CancellationTokenSource _newer = new();
 
     /// <summary>Raised when this node has made a key, which other nodes do not know yet.</summary>
-    public event Action? Stored;
+    public event Action? Nudged;
 
     /// <summary>Cancelled when another node has made a key.</summary>
     public CancellationToken Newer => Volatile.Read(ref _newer).Token;
@@ -44,19 +43,19 @@ internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configura
     public void StoreElement(XElement element, string friendlyName)
     {
         lock (_elements) _elements.Add(element.ToString(SaveOptions.DisableFormatting));
-        Stored?.Invoke();
+        Nudged?.Invoke();
     }
 
     /// <summary>Makes this node and Redis know the same keys.</summary>
     /// <exception cref="RedisException">Redis is away.</exception>
-    public async Task SyncAsync()
+    public async Task SyncAsync(bool wasAway)
     {
-        if (!configuration.Current.Authentication.Oidc.IsConfigured) return;
+        if (!options.CurrentValue.Oidc.IsConfigured) return;
         try
         {
-            var stored = await redis.AskAsync<RedisValue[]>(async database => await database.ListRangeAsync(Key), new Patience(LookingTime)) ?? [];
+            var stored = await redis.AskAsync<RedisValue[]>(async database => await database.ListRangeAsync(Key), new TimeBudget(LookingTime)) ?? [];
             var (news, lost) = Compare(stored);
-            if (lost.Length > 0) await redis.AskAsync<object>(async database => await database.ListRightPushAsync(Key, lost), new Patience(LookingTime));
+            if (lost.Length > 0) await redis.AskAsync<object>(async database => await database.ListRightPushAsync(Key, lost), new TimeBudget(LookingTime));
             if (news) await Interlocked.Exchange(ref _newer, new CancellationTokenSource()).CancelAsync();
         }
         catch (RedisServerException)
@@ -92,11 +91,11 @@ internal sealed class KeyRing(RedisConnection redis, LiveConfiguration configura
     }
 
     /// <summary>Has a key ready before the first login, and none made where nobody logs in.</summary>
-    public sealed class Start(LiveConfiguration configuration, IServiceProvider services) : IHostedService
+    public sealed class Start(IOptionsMonitor<AuthenticationOptions> options, IServiceProvider services) : IHostedService
     {
         public Task StartAsync(CancellationToken cancellationToken)
         {
-            if (configuration.Current.Authentication.Oidc.IsConfigured) services.GetDataProtector(nameof(Start)).Protect([]);
+            if (options.CurrentValue.Oidc.IsConfigured) services.GetDataProtector(nameof(Start)).Protect([]);
             return Task.CompletedTask;
         }
 

@@ -2,8 +2,7 @@ using System.Buffers.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gateway.Callers.Tokens;
-using Gateway.Configuration;
-using Gateway.Operations;
+using Gateway.Problems;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.Extensions.Options;
@@ -18,7 +17,7 @@ namespace Gateway.Callers.Sessions;
 /// drops the access token, for nothing here needs one.
 /// </summary>
 internal sealed partial class Login(
-    LiveConfiguration configuration, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,
+    IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,
     TimeProvider clock, ILogger<Login> logger)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
@@ -31,7 +30,7 @@ internal sealed partial class Login(
 
     private const string UserInfo = "user-info";
 
-    private OidcOptions Options => configuration.Current.Authentication.Oidc;
+    private OidcOptions Options => options.CurrentValue.Oidc;
 
     public void Configure(OpenIdConnectOptions options) => Configure(Scheme, options);
 
@@ -130,7 +129,7 @@ internal sealed partial class Login(
         var refusal = await sessions.StartAsync(id, session);
         if (refusal != Refusal.None)
         {
-            var problem = refusal == Refusal.SessionsAway ? Challenge.For(refusal) : new Problem(ProblemType.LoginFailed, "The identity provider has ended this login.");
+            var problem = refusal == Refusal.SessionsAway ? Challenge.For(refusal) : new Problem(CallerProblems.LoginFailed, "The identity provider has ended this login.");
             await problem.WriteAsync(context.HttpContext);
             return;
         }
@@ -155,7 +154,7 @@ internal sealed partial class Login(
             // Or the secret for it cannot be read.
             : isAway ? Challenge.For(Refusal.ProviderAway)
             // The provider's own words are for the log: whoever made the address may have made them up.
-            : new Problem(ProblemType.LoginFailed, "The identity provider did not log you in, or the login took too long or was begun in another browser.");
+            : new Problem(CallerProblems.LoginFailed, "The identity provider did not log you in, or the login took too long or was begun in another browser.");
         await problem.WriteAsync(context.HttpContext);
     }
 

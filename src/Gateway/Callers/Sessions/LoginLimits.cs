@@ -1,5 +1,6 @@
-using Gateway.Configuration;
-using Gateway.Operations;
+using Gateway.Problems;
+using Gateway.Telemetry;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
 
@@ -11,7 +12,7 @@ namespace Gateway.Callers.Sessions;
 /// the node (<see cref="OidcOptions.LoginsPerMinuteOfNode"/>).
 /// </summary>
 internal sealed partial class LoginLimits(
-    LiveConfiguration configuration, GatewayMetrics metrics, TimeProvider clock, ILogger<LoginLimits> logger)
+    IOptionsMonitor<AuthenticationOptions> options, RefusalMetrics metrics, TimeProvider clock, ILogger<LoginLimits> logger)
 {
     // The places of the node's own limits: one for logins that begin, one for those that come back.
     private const int Begun = 0, Back = 1;
@@ -25,7 +26,7 @@ internal sealed partial class LoginLimits(
     private volatile bool _knowsProvider;
     private long _lastLine;
 
-    private AuthenticationOptions Options => configuration.Current.Authentication;
+    private AuthenticationOptions Options => options.CurrentValue;
 
     /// <summary>Takes a permit for a login that begins.</summary>
     /// <returns>Null: the provider may be asked.</returns>
@@ -42,7 +43,7 @@ internal sealed partial class LoginLimits(
     /// <returns>Null: it may.</returns>
     public Problem? CheckLogout(HttpContext http)
     {
-        var source = Guesses.SourceOf(http);
+        var source = FailedAttemptLimiter.SourceOf(http);
         if (_knowsProvider && _provider == source) return null;
         if (!_wrongTokens.IsSpent(source, Options.FailedAttempts, out var retryAfter)) return null;
         metrics.Refused(nameof(Refusal.TooManyAttempts));
@@ -52,7 +53,7 @@ internal sealed partial class LoginLimits(
     /// <summary>Notes whether a logout token was the provider's.</summary>
     public void NoteLogout(HttpContext http, bool wasRight)
     {
-        var source = Guesses.SourceOf(http);
+        var source = FailedAttemptLimiter.SourceOf(http);
         if (!wasRight) _wrongTokens.TryTake(source, Options.FailedAttempts, out _);
         else (_provider, _knowsProvider) = (source, true);
     }
@@ -60,11 +61,11 @@ internal sealed partial class LoginLimits(
     private Problem? Take(HttpContext http, SourceLimit ofSource, int kind)
     {
         var options = Options.Oidc;
-        if (ofSource.TryTake(Guesses.SourceOf(http), options.LoginsPerMinute, out var retryAfter)
+        if (ofSource.TryTake(FailedAttemptLimiter.SourceOf(http), options.LoginsPerMinute, out var retryAfter)
             && _ofNode.TryTake(kind, options.LoginsPerMinuteOfNode, out retryAfter)) return null;
         metrics.Refused("logins");
         if (MayLog()) Log.TooMany(logger, options.LoginsPerMinute, options.LoginsPerMinuteOfNode);
-        return new Problem(ProblemType.TooManyLogins, "Too many logins from this address, or from all of them.")
+        return new Problem(CallerProblems.TooManyLogins, "Too many logins from this address, or from all of them.")
         {
             RetryAfter = retryAfter,
         };

@@ -51,41 +51,41 @@ internal sealed class OidcOptions
     /// <exception cref="IOException">The file cannot be read.</exception>
     public string ReadSecret() => ClientSecretFile.Length > 0 ? File.ReadAllText(ClientSecretFile).Trim() : ClientSecret;
 
-    public void Check(Mistakes mistakes)
+    public void Check(ConfigurationErrors errors)
     {
         const string Key = "Authentication:Oidc";
-        mistakes.Range($"{Key}:IdleLifetime", IdleLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1));
-        if (mistakes.Range($"{Key}:AbsoluteLifetime", AbsoluteLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)))
+        errors.Range($"{Key}:IdleLifetime", IdleLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1));
+        if (errors.Range($"{Key}:AbsoluteLifetime", AbsoluteLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)))
         {
-            mistakes.Unless(IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
+            errors.Unless(IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
         }
-        mistakes.Range($"{Key}:LoginsPerMinute", LoginsPerMinute, 0, 100_000);
-        mistakes.Range($"{Key}:LoginsPerMinuteOfNode", LoginsPerMinuteOfNode, 0, 1_000_000);
+        errors.Range($"{Key}:LoginsPerMinute", LoginsPerMinute, 0, 100_000);
+        errors.Range($"{Key}:LoginsPerMinuteOfNode", LoginsPerMinuteOfNode, 0, 1_000_000);
         if (!IsConfigured)
         {
-            mistakes.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0, $"{Key}:Authority", "is missing, so nobody can log in");
+            errors.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0, $"{Key}:Authority", "is missing, so nobody can log in");
             return;
         }
-        AuthenticationOptions.CheckAuthority(mistakes, $"{Key}:Authority", Authority, RequireHttpsMetadata);
-        mistakes.Unless(ClientId.Length > 0, $"{Key}:ClientId", "is missing");
-        mistakes.Unless(ScopesInForce.Contains("openid"), $"{Key}:Scopes", "must contain openid");
-        CheckSecret(mistakes, Key);
+        AuthenticationOptions.CheckAuthority(errors, $"{Key}:Authority", Authority, RequireHttpsMetadata);
+        errors.Unless(ClientId.Length > 0, $"{Key}:ClientId", "is missing");
+        errors.Unless(ScopesInForce.Contains("openid"), $"{Key}:Scopes", "must contain openid");
+        CheckSecret(errors, Key);
     }
 
-    private void CheckSecret(Mistakes mistakes, string key)
+    private void CheckSecret(ConfigurationErrors errors, string key)
     {
         if (ClientSecret.Length > 0 && ClientSecretFile.Length > 0)
         {
-            mistakes.Add(key, "has both ClientSecret and ClientSecretFile; give one");
+            errors.Add(key, "has both ClientSecret and ClientSecretFile; give one");
             return;
         }
         try
         {
-            mistakes.Unless(ReadSecret().Length > 0, $"{key}:ClientSecret", "is missing, or its file is empty");
+            errors.Unless(ReadSecret().Length > 0, $"{key}:ClientSecret", "is missing, or its file is empty");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
-            mistakes.Add($"{key}:ClientSecretFile", $"the file cannot be read: {e.Message}");
+            errors.Add($"{key}:ClientSecretFile", $"the file cannot be read: {e.Message}");
         }
     }
 }

@@ -1,5 +1,5 @@
 using Gateway.Callers.Tokens;
-using Gateway.Configuration;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
 
@@ -8,9 +8,9 @@ internal sealed class ProviderOfSessions : IDisposable
 {
     private readonly TokenVerifier _logouts;
 
-    public ProviderOfSessions(LiveConfiguration configuration, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
-        var options = configuration.Current.Authentication.Oidc;
+        var options = authentication.CurrentValue.Oidc;
         Configuration = new ProviderConfiguration(options.Authority, options.RequireHttpsMetadata, clock, logger);
         _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
     }

@@ -1,6 +1,5 @@
 using System.Buffers;
-using Gateway.Edge;
-using Gateway.Operations;
+using Gateway.Problems;
 
 namespace Gateway.Callers.Sessions;
 
@@ -18,18 +17,18 @@ internal static class ReturnUrl
     private static readonly SearchValues<char> Plain =
         SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Where(c => c != '\\')]);
 
-    public static Problem NotAllowed => new(ProblemType.InvalidReturnUrl, Form);
+    public static Problem NotAllowed => new(CallerProblems.InvalidReturnUrl, Form);
 
     /// <param name="text">What was asked for; nothing: the root.</param>
     /// <param name="root">The path base, with a slash.</param>
     /// <returns>Null: not there.</returns>
-    public static string? Check(string? text, string root, CorsOptions cors)
+    public static string? Check(string? text, string root, OriginOptions cors)
     {
         if (string.IsNullOrEmpty(text)) return root;
         if (text.Length > MaxLength || text.AsSpan().ContainsAnyExcept(Plain)) return null;
         if (text[0] == '/') return text.Length > 1 && text[1] == '/' ? null : text;
         return Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
-            && uri.UserInfo.Length == 0 && cors.Allow(CorsOptions.OriginOf(uri))
+            && uri.UserInfo.Length == 0 && cors.Allow(OriginOptions.OriginOf(uri))
             ? uri.AbsoluteUri
             : null;
     }

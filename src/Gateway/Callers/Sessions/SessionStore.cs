@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using Gateway.Configuration;
-using Gateway.Jobs;
-using Gateway.Operations;
+using Gateway.Redis;
+using Gateway.Runtime;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
 
@@ -25,16 +25,16 @@ internal sealed class SessionStore
     private readonly SharedSessions _shared;
     private readonly SessionIds _ids;
     private readonly FetchOrder _order;
-    private readonly LiveConfiguration _configuration;
+    private readonly IOptionsMonitor<AuthenticationOptions> _options;
     private readonly SteadyClock _clock;
     private readonly ConcurrentDictionary<KeyHash, Entry> _entries = new();
     private readonly ConcurrentDictionary<string, (long Order, DateTimeOffset At)> _marks = new(StringComparer.Ordinal);
     private long _sweptAt;
 
     public SessionStore(
-        SharedSessions shared, SessionIds ids, FetchOrder order, LiveConfiguration configuration, SteadyClock clock)
+        SharedSessions shared, SessionIds ids, FetchOrder order, IOptionsMonitor<AuthenticationOptions> options, SteadyClock clock)
     {
-        (_shared, _ids, _order, _configuration, _clock) = (shared, ids, order, configuration, clock);
+        (_shared, _ids, _order, _options, _clock) = (shared, ids, order, options, clock);
         _sweptAt = clock.Now.Ticks;
         shared.Ended += Forget;
         shared.Marked += EndMarked;
@@ -44,7 +44,7 @@ internal sealed class SessionStore
     /// <summary>Whether no session can be started, and none looked up that this node has not seen of late.</summary>
     public bool IsAway => _shared.IsAway;
 
-    private OidcOptions Options => _configuration.Current.Authentication.Oidc;
+    private OidcOptions Options => _options.CurrentValue.Oidc;
 
     /// <summary>Keeps a new session.</summary>
     /// <param name="id">The browser's name for it.</param>

@@ -1,8 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
-using Gateway.Configuration;
-using Gateway.Operations;
 using Gateway.Redis;
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Gateway.Callers.Sessions;
@@ -15,7 +14,8 @@ namespace Gateway.Callers.Sessions;
 /// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first. A node
 /// keeps what it could not tell Redis until Redis takes it, or until no session can be left that it is about.
 /// </summary>
-internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration configuration, GatewayMetrics metrics)
+internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options, RedisMetrics metrics)
+    : IRedisParticipant
 {
     private const string Prefix = RedisConnection.Prefix + "session:", MarkPrefix = RedisConnection.Prefix + "session-mark:";
 
@@ -23,13 +23,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
 
     private const int AtOnce = 100;
 
-    // A mark gives way only to a later one. True: it is news.
-    private const string RaiseMark = """
-        local known = redis.pcall('GET', KEYS[1])
-        if type(known) == 'string' and (tonumber(known) or 0) >= tonumber(ARGV[1]) then return 0 end
-        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-        return 1
-        """;
+    private static readonly string RaiseMark = ScriptFile.Read("raise-mark");
 
     // Sessions that have ended, and whether other nodes have yet to be told in any case; logins that the provider has
     // ended. Redis has not been told of them yet.
@@ -56,7 +50,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
 
     public async Task SubscribeAsync()
     {
-        if (_subscribed || !configuration.Current.Authentication.Oidc.IsConfigured) return;
+        if (_subscribed || !options.CurrentValue.Oidc.IsConfigured) return;
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
         await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
         await subscriber.SubscribeAsync(Channel, redis.Guard(Hear));
@@ -67,24 +61,24 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
     public async Task<bool> StoreAsync(KeyHash hash, Session session, TimeSpan idle)
     {
         var stored = await redis.TryAsync(async database =>
-            await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null, redis.NewPatience());
+            await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null, redis.NewTimeBudget());
         return stored is not null;
     }
 
     /// <summary>Reads a session, and lets it live on for as long as it may be idle.</summary>
     public async ValueTask<(Session? Session, bool IsAway)> FindAsync(KeyHash hash, TimeSpan idle)
     {
-        var patience = redis.NewPatience();
+        var budget = redis.NewTimeBudget();
         var reply = await redis.TryAsync(async database =>
-            (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), patience);
+            (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), budget);
         if (reply is not RedisValue value) return (null, true);
         if (value.IsNull || _toRemove.ContainsKey(hash)) return (null, false);
         if (Session.Parse((byte[])value!) is not { } session)
         {
-            metrics.StoredValueRejected("session");
+            metrics.Rejected("session");
             return (null, false);
         }
-        switch (await IsMarkedAsync(session, patience))
+        switch (await IsMarkedAsync(session, budget))
         {
             case null: return (null, true);
             case false: return (session, false);
@@ -96,7 +90,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
     }
 
     /// <summary>Whether the provider has ended the login that this is a session of. Null: Redis is away.</summary>
-    public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, redis.NewPatience());
+    public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, redis.NewTimeBudget());
 
     /// <summary>Removes a session from Redis, now or when Redis is back.</summary>
     public async Task RemoveAsync(KeyHash hash)
@@ -105,7 +99,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         await RemoveNowAsync(hash);
     }
 
-    /// <summary>Has a session removed again by the next <see cref="FlushAsync"/>, where Redis has it.</summary>
+    /// <summary>Has a session removed again by the next <see cref="CatchUpAsync"/>, where Redis has it.</summary>
     public void RemoveLater(KeyHash hash) => _toRemove.TryAdd(hash, false);
 
     /// <summary>Marks a login, or all of a user's, as ended, on all nodes: now, or when Redis is back.</summary>
@@ -117,7 +111,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
         return MarkNowAsync(mark);
     }
 
-    /// <summary>Has a mark set by the next <see cref="FlushAsync"/>.</summary>
+    /// <summary>Has a mark set by the next <see cref="CatchUpAsync"/>.</summary>
     public void MarkLater(string mark, long order, TimeSpan left)
     {
         var until = Environment.TickCount64 + (long)left.TotalMilliseconds;
@@ -126,7 +120,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
     }
 
     /// <summary>Tells Redis and the other nodes of all that has ended and that they have not been told of.</summary>
-    public async Task FlushAsync()
+    public async Task CatchUpAsync()
     {
         foreach (var some in _toMark.Keys.Chunk(AtOnce))
         {
@@ -146,7 +140,7 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
             var wasThere = await database.KeyDeleteAsync(Prefix + hash);
             if (wasThere || isNews) await database.Multiplexer.GetSubscriber().PublishAsync(Channel, hash.ToString());
             return this;
-        }, redis.NewPatience());
+        }, redis.NewTimeBudget());
         if (done is not null) _toRemove.TryRemove(hash, out _);
         return done is not null;
     }
@@ -163,16 +157,16 @@ internal sealed class SharedSessions(RedisConnection redis, LiveConfiguration co
                 await database.Multiplexer.GetSubscriber().PublishAsync(Channel, message);
             }
             return this;
-        }, redis.NewPatience());
+        }, redis.NewTimeBudget());
         if (done is not null) _toMark.TryRemove(KeyValuePair.Create(name, mark));
         return done is not null;
     }
 
-    private async Task<bool?> IsMarkedAsync(Session session, Patience patience)
+    private async Task<bool?> IsMarkedAsync(Session session, TimeBudget budget)
     {
         // One key each, for they may be on different servers of a cluster.
         var marks = await redis.TryAsync(async database =>
-            await Task.WhenAll(session.Marks().Select(mark => database.StringGetAsync(MarkPrefix + mark))), patience);
+            await Task.WhenAll(session.Marks().Select(mark => database.StringGetAsync(MarkPrefix + mark))), budget);
         return marks?.Any(mark => mark.TryParse(out long order) && order >= session.Order);
     }
 

@@ -17,15 +17,15 @@ internal sealed class JwtOptions
     /// <summary>How far the provider's clock may be off. Default 30 s; 0 to 5 min.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
-    public void Check(Mistakes mistakes)
+    public void Check(ConfigurationErrors errors)
     {
-        mistakes.Range("Authentication:Jwt:ClockSkew", ClockSkew, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        errors.Range("Authentication:Jwt:ClockSkew", ClockSkew, TimeSpan.Zero, TimeSpan.FromMinutes(5));
         if (Authority.Length == 0)
         {
-            mistakes.Unless(Audience.Length == 0, "Authentication:Jwt:Authority", "is missing; an audience alone verifies nothing");
+            errors.Unless(Audience.Length == 0, "Authentication:Jwt:Authority", "is missing; an audience alone verifies nothing");
             return;
         }
-        AuthenticationOptions.CheckAuthority(mistakes, "Authentication:Jwt:Authority", Authority, RequireHttpsMetadata);
-        mistakes.Unless(Audience.Length > 0, "Authentication:Jwt:Audience", "is missing; without it a token for anybody would do");
+        AuthenticationOptions.CheckAuthority(errors, "Authentication:Jwt:Authority", Authority, RequireHttpsMetadata);
+        errors.Unless(Audience.Length > 0, "Authentication:Jwt:Audience", "is missing; without it a token for anybody would do");
     }
 }

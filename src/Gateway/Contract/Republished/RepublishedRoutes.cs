@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gateway.Configuration;
 using Gateway.Routes;
+using Gateway.Upstream;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.Reader;
 
@@ -15,32 +16,32 @@ internal static class RepublishedRoutes
 
     /// <summary>The upstream's document; null: there is none.</summary>
     /// <exception cref="WrongConfigurationException">It cannot be republished: a line for each route that keeps it from that.</exception>
-    public static UpstreamDocument? Read(GatewayOptions options)
+    public static UpstreamDocument? Read(UpstreamOptions upstream, RoutesOptions routes)
     {
         const string Key = "Upstream:OpenApiDocument";
-        var mistakes = new Mistakes();
+        var errors = new ConfigurationErrors();
         UpstreamDocument? document = null;
         try
         {
-            if (options.Upstream.OpenApiDocument.Length == 0) return null;
-            document = UpstreamDocument.Read(options.Upstream.OpenApiDocument);
+            if (upstream.OpenApiDocument.Length == 0) return null;
+            document = UpstreamDocument.Read(upstream.OpenApiDocument);
         }
         catch (RepublishingException e)
         {
-            mistakes.Add(Key, e.Message);
+            errors.Add(Key, e.Message);
         }
-        foreach (var route in document is null ? [] : ForwardedRoute.Of(options.Routes))
+        foreach (var route in document is null ? [] : ForwardedRoute.Of(routes.All))
         {
             try
             {
-                Try(Make(document, [route], [], options.Upstream.BaseAddress));
+                Try(Make(document, [route], [], upstream.BaseAddress));
             }
             catch (RepublishingException e)
             {
-                mistakes.Add(Key, e.Message);
+                errors.Add(Key, e.Message);
             }
         }
-        mistakes.ThrowIfAny();
+        errors.ThrowIfAny();
         return document;
     }
 

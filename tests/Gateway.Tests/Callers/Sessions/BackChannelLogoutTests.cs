@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Gateway.Callers;
 using Gateway.Callers.Sessions;
-using Gateway.Jobs;
+using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Microsoft.Extensions.DependencyInjection;

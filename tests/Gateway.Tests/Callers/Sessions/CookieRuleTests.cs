@@ -1,6 +1,5 @@
 using Gateway.Callers;
 using Gateway.Callers.Sessions;
-using Gateway.Edge;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -8,7 +7,7 @@ namespace Gateway.Tests.Callers.Sessions;
 
 public sealed class CookieRuleTests
 {
-    private static readonly CorsOptions Cors = new() { AllowedOrigins = ["https://app.example.com"] };
+    private static readonly OriginOptions Cors = new() { AllowedOrigins = ["https://app.example.com"] };
 
     [Theory]
     [InlineData("https", "gateway.example", "https://gateway.example")]

@@ -1,12 +1,12 @@
 using CsCheck;
+using Gateway.Callers;
 using Gateway.Callers.Sessions;
-using Gateway.Edge;
 
 namespace Gateway.Tests.Callers.Sessions;
 
 public sealed class ReturnUrlTests
 {
-    private static readonly CorsOptions Cors = new() { AllowedOrigins = ["https://app.example.com", "http://localhost:3000"] };
+    private static readonly OriginOptions Cors = new() { AllowedOrigins = ["https://app.example.com", "http://localhost:3000"] };
 
     [Theory]
     [InlineData(null, "/gw/")]
@@ -62,6 +62,6 @@ public sealed class ReturnUrlTests
             if (ReturnUrl.Check(text, "/", Cors) is not { } url) return;
             // As a browser at this host would understand it.
             var target = new Uri(new Uri("https://gateway.example/bff/callback"), url);
-            Assert.True(target.GetLeftPart(UriPartial.Authority) is "https://gateway.example" || Cors.Allow(CorsOptions.OriginOf(target)), $"{text} -> {target}");
+            Assert.True(target.GetLeftPart(UriPartial.Authority) is "https://gateway.example" || Cors.Allow(OriginOptions.OriginOf(target)), $"{text} -> {target}");
         }, iter: 20_000);
 }

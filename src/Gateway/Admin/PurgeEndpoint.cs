@@ -1,0 +1,75 @@
+using Gateway.Caching;
+using Gateway.Callers;
+using Gateway.Edge;
+using Gateway.Jobs;
+using Gateway.Problems;
+using Gateway.Redis;
+
+namespace Gateway.Admin;
+
+/// <summary>
+/// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: forgets cached jobs on all nodes, for operators.
+/// </summary>
+internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
+{
+    public static void Map(WebApplication app)
+    {
+        var endpoint = app.Services.GetRequiredService<PurgeEndpoint>();
+        app.MapDelete("/admin/cache/{account?}/{workflow?}/{job?}", endpoint.AnswerAsync).ExcludeFromDescription();
+    }
+
+    private Task AnswerAsync(HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
+    {
+        var scope = new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? "");
+        return gate.AnswerAsync(http, caller => PurgeAsync(http, caller, scope, cancellation));
+    }
+
+    private async Task<IAnswer> PurgeAsync(HttpContext http, Caller caller, PurgeScope scope, CancellationToken cancellation)
+    {
+        if (!IsClear(scope, http)) return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
+        try
+        {
+            var fromMemory = await log.MarkAsync(scope);
+            await channel.TellPurgedAsync();
+            var fromRedis = await log.RemoveAsync(scope, cancellation);
+            Log.Purged(logger, caller.Id, scope.Name, fromRedis, fromMemory);
+            return new PurgeAnswer(scope.Name, fromRedis, fromMemory);
+        }
+        catch (Exception e) when (RedisConnection.IsFailure(e))
+        {
+            Log.Incomplete(logger, caller.Id, scope.Name, e.Message);
+            return new Problem(AdminProblems.PurgeIncomplete, "Redis did not answer, so perhaps only this node has purged anything.")
+            {
+                RetryAfter = TimeSpan.FromSeconds(1),
+            };
+        }
+    }
+
+    // The server takes dot segments and an empty last one away; what is left is a wider scope than was meant.
+    private static bool IsClear(PurgeScope scope, HttpContext http)
+    {
+        var parts = new[] { scope.Account, scope.Workflow, scope.Job }.Where(part => part.Length > 0).ToList();
+        var slashes = RequestTarget.PathOf(http).Count('/');
+        return slashes == "/admin/cache".Count(c => c == '/') + parts.Count && parts.All(part => JobAddress.IsIdentifier(part));
+    }
+
+    private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory) : IAnswer
+    {
+        public int Status => StatusCodes.Status200OK;
+
+        public async ValueTask WriteAsync(HttpContext http)
+        {
+            http.Response.Headers.CacheControl = "no-store";
+            await http.Response.WriteAsJsonAsync(new { purged = scope, removed = new { redis = fromRedis, memory = fromMemory } }, http.RequestAborted);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Information, "Operator {Id} purged {Scope}: {FromRedis} jobs from Redis, {FromMemory} from this node's memory")]
+        public static partial void Purged(ILogger logger, string id, string scope, long fromRedis, int fromMemory);
+
+        [LoggerMessage(LogLevel.Error, "Operator {Id} purged {Scope}, but Redis did not take part: {Problem}")]
+        public static partial void Incomplete(ILogger logger, string id, string scope, string problem);
+    }
+}

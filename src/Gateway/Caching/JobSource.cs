@@ -1,0 +1,227 @@
+using Gateway.Jobs;
+using Gateway.Redis;
+using Gateway.Runtime;
+using Gateway.Upstream;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Caching;
+
+/// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
+internal sealed partial class JobSource(
+    JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
+    AccountGates gates, FetchOrder order, LargeBodies bodies, IEnumerable<IJobObserver> observers, IOptionsMonitor<UpstreamOptions> upstreamOptions, IOptionsMonitor<JobsOptions> jobsOptions,
+    CacheMetrics metrics, TimeProvider clock, SteadyClock steady, ILogger<JobSource> logger)
+{
+    // A fetch lock lasts this much longer than an upstream call, so that its answer can be stored.
+    private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
+
+    // How long callers of a job whose last fill failed wait for the next one.
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
+
+    private const int MaxLooks = 3, MaxFetches = 3;
+
+    private readonly IJobObserver[] _observers = [.. observers];
+
+    private readonly SingleFlight<JobKey, Lookup> _fills = new();
+
+    // Looks into Redis after a failure, for all callers of a job that wait.
+    private readonly SingleFlight<JobKey, JobSnapshot?> _looks = new();
+
+    /// <summary>A fresh snapshot out of this node's memory, or null.</summary>
+    public JobSnapshot? FindFresh(JobKey key, DateTimeOffset now) =>
+        cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(now) ? snapshot : null;
+
+    /// <summary>
+    /// Joins this node's one fill of this job, or starts it. Where the last one failed, the answer is that of the failure
+    /// unless this one ends soon; it goes on all the same.
+    /// </summary>
+    /// <param name="team">Who asks: where the account's budget is short, teams take turns.</param>
+    public Task<Lookup> FillAsync(JobKey key, string team, out bool collapsed)
+    {
+        var lastFailure = memory.FindLastFailure(key);
+        var fill = _fills.Join(key, key => RunFillAsync(key, team), out collapsed);
+        if (collapsed && !fill.IsCompleted) gates.Of(key.Account).Join(key.Address, team);
+        return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
+    }
+
+    /// <summary>
+    /// A snapshot's body in the coding that is wanted; what has yet to be made is kept in memory beside it. Where there is no
+    /// memory to make it, the body as it came.
+    /// </summary>
+    public async ValueTask<Representation> RepresentAsync(JobKey key, JobSnapshot snapshot, ContentCoding[] wanted)
+    {
+        if (snapshot.Find(wanted) is { } found) return found;
+        try
+        {
+            var made = await snapshot.EncodeAsync(wanted, bodies.Making);
+            await memory.WeighAsync(key, snapshot);
+            return made;
+        }
+        catch (OutOfMemoryException)
+        {
+            return snapshot.Identity;
+        }
+    }
+
+    private async Task<Lookup> WaitShortlyAsync(JobKey key, Task<Lookup> fill, FailedFill lastFailure)
+    {
+        await ((Task)fill).WaitAsync(Grace).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure);
+    }
+
+    private async Task<Lookup> RunFillAsync(JobKey key, string team)
+    {
+        Lookup lookup;
+        try
+        {
+            lookup = await FindOrFetchAsync(key, team);
+        }
+        catch (OutOfMemoryException)
+        {
+            return Fail(FailedFill.NoRoom, cache.FindInMemory(key));
+        }
+        if (lookup is Lookup.Hit or Lookup.Fetched) memory.ForgetFailure(key);
+        return lookup;
+    }
+
+    /// <summary>
+    /// One fill: out of Redis, or by another node that is at it already, or from the upstream. It is bounded in time by the
+    /// upstream's timeout, once more for each time that a node dies, or is paused, while it fetches.
+    /// </summary>
+    private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
+    {
+        using var listener = channel.Listen(key.Name);
+        await redis.CatchUpAsync();
+        // Another fill of this node may just have ended. Not looked at again: what this one fetches too late is there, too.
+        if (memory.FindFailure(key) is null && FindFresh(key, steady.Now) is { } kept) return new Lookup.Hit(kept);
+
+        long awaited = 0;
+        var fetches = 0;
+        for (var looks = 1; ; looks++)
+        {
+            await redis.CatchUpAsync();
+            var budget = redis.NewTimeBudget();
+            if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure);
+
+            var ((known, rejected), fetchLock) = await cache.FindOrLockAsync(key, awaited, Lease, budget);
+            if (fetchLock is null)
+            {
+                if (known?.IsFresh(steady.Now) == true) return new Lookup.Hit(known);
+                if (awaited > 0 && known?.Order >= awaited) return Lookup.Fetched.Elsewhere(known);
+                var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
+                fetchLock = await shared.LockAsync(key, knownOrder, awaited, rejected, Lease, budget, above: known?.Order ?? 0);
+            }
+            switch (fetchLock)
+            {
+                case FetchLock.NewerStored:
+                    continue;
+                case FetchLock.HeldElsewhere theirs:
+                    awaited = theirs.Order;
+                    await listener.WaitAsync(theirs.Left);
+                    looks = 0;
+                    continue;
+                case FetchLock.FailedBefore(var theirFailure):
+                    await memory.KeepAsync(key, theirFailure);
+                    return Fail(theirFailure, known);
+            }
+            if (await FetchAsync(key, team, fetchLock as FetchLock.Acquired, known, budget) is { } lookup) return lookup;
+            if (++fetches == MaxFetches) return Fail(FailedFill.TooLate, known);
+        }
+    }
+
+    private TimeSpan Lease => upstreamOptions.CurrentValue.Timeout + LeaseMargin;
+
+    /// <summary>
+    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway,
+    /// unless memory is short: it is logged, and is a failure like any other for those who wait for the job, on this node and
+    /// on others.
+    /// </summary>
+    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be
+    /// used.</returns>
+    private async Task<Lookup?> FetchAsync(JobKey key, string team, FetchLock.Acquired? fetchLock, JobSnapshot? known, TimeBudget budget)
+    {
+        var asked = fetchLock?.Order ?? order.NextFetch(known?.Order ?? 0);
+        try
+        {
+            return await FetchAsync(key, team, fetchLock, asked, known, budget);
+        }
+        catch (Exception e)
+        {
+            var isOfMemory = e is OutOfMemoryException;
+            if (!isOfMemory) Log.Broken(logger, key.Address, e);
+            var failed = isOfMemory ? FailedFill.NoRoom : FailedFill.OfGateway(jobsOptions.CurrentValue);
+            var failure = failed with { Order = asked };
+            await memory.KeepAsync(key, failure);
+            if (fetchLock is not null) await shared.ReleaseAsync(key, fetchLock, failure, redis.NewTimeBudget());
+            return Fail(failure, known);
+        }
+    }
+
+    private async Task<Lookup?> FetchAsync(
+        JobKey key, string team, FetchLock.Acquired? fetchLock, long asked, JobSnapshot? known, TimeBudget budget)
+    {
+        var started = clock.GetTimestamp();
+        // Half of the time is for reading it.
+        using var share = bodies.Making.NewShare(longestWait: upstreamOptions.CurrentValue.Timeout / 2);
+        var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh: known is { IsAbsent: false }, share);
+        var options = jobsOptions.CurrentValue;
+        // The upstream's dates are about the calendar, so they are compared with the wall clock.
+        var now = clock.GetUtcNow();
+        var isSame = known is { IsAbsent: false } && known.Identity.Body.Span.SequenceEqual(answer.Body);
+        var firstSeen = isSame ? steady.ToWall(known!.FirstSeenAt) : now;
+        var verdict = UpstreamVerdict.Of(answer, key.Address, options, now, firstSeen);
+        metrics.Filled(verdict, clock.GetElapsedTime(started));
+        if (verdict.IsJob)
+        {
+            foreach (var observer in _observers) observer.Offer(key.Address, answer.Body);
+        }
+        // This node may have been paused meanwhile.
+        if (clock.GetElapsedTime(started) > Lease) return null;
+
+        if (!verdict.IsJob && !verdict.IsAbsent)
+        {
+            var failure = FailedFill.Of(verdict, answer, options, isFirst: known is null) with { Order = asked };
+            await memory.KeepAsync(key, failure);
+            if (fetchLock is not null) await shared.ReleaseAsync(key, fetchLock, failure, budget);
+            return Fail(failure, known);
+        }
+        var snapshot = JobSnapshot.From(answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
+        var (counts, isKept) = await cache.StoreAsync(key, snapshot, fetchLock, budget.For(snapshot.Size));
+        // As above: others may have stored a newer one since.
+        if (clock.GetElapsedTime(started) > Lease) return null;
+        // A finished job stays after its lifetime as well. Hold it, so that it does not cost a call for each request then.
+        var isHeld = counts is { Kind: VerdictKind.Finished } && counts != snapshot && !counts.IsFresh(steady.Now);
+        if (isHeld) counts.Hold(steady.Now + verdict.Lifetime);
+        return counts == snapshot
+            ? new Lookup.Fetched(snapshot, verdict, answer.Status, answer.RetryAfter, known is not null, isKept)
+            : new Lookup.Hit(counts);
+    }
+
+    private async ValueTask<Lookup> FailAsync(JobKey key, FailedFill failure) =>
+        Fail(failure, cache.FindInMemory(key) ?? await LookAfterFailureAsync(key));
+
+    // One look for all who wait; where Redis has nothing, the next look is after the next fill has failed.
+    private async ValueTask<JobSnapshot?> LookAfterFailureAsync(JobKey key) =>
+        memory.IsNowhereSinceFailure(key) ? null : await _looks.Join(key, LookAsync, out _);
+
+    private async Task<JobSnapshot?> LookAsync(JobKey key)
+    {
+        var found = (await cache.FindAsync(key, redis.NewTimeBudget())).Snapshot;
+        // Where Redis is away there is no telling.
+        if (found is null && redis.IsAvailable) memory.NoteNowhereSinceFailure(key);
+        return found;
+    }
+
+    private Lookup Fail(FailedFill failure, JobSnapshot? known)
+    {
+        var staleIfError = jobsOptions.CurrentValue.StaleIfError;
+        return failure.Verdict.MayServeStale && known?.MayServeStale(staleIfError, steady.Now) == true
+            ? new Lookup.Stale(known, failure) : new Lookup.Failed(failure, IsRefresh: known is not null);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway broke off the fetch of job {Job}")]
+        public static partial void Broken(ILogger logger, JobAddress job, Exception defect);
+    }
+}

@@ -1,0 +1,61 @@
+using Gateway.Jobs;
+
+namespace Gateway.Caching;
+
+/// <summary>What was found about a job, and how.</summary>
+internal abstract record Lookup
+{
+    private Lookup()
+    {
+    }
+
+    /// <summary>The stored answer about the job; null if there is none that may be served.</summary>
+    public virtual JobSnapshot? Snapshot => null;
+
+    /// <summary>A fresh snapshot, from memory or from Redis.</summary>
+    public sealed record Hit(JobSnapshot Found) : Lookup
+    {
+        public override JobSnapshot Snapshot => Found;
+    }
+
+    /// <summary>The upstream answered this caller's question just now.</summary>
+    /// <param name="Verdict">What the answer means, and how long it may be served from cache.</param>
+    /// <param name="Status">The status of the upstream's answer.</param>
+    /// <param name="RetryAfter">How long the upstream asks to wait; null: it said nothing.</param>
+    /// <param name="IsRefresh">Whether an older snapshot was known when the upstream was asked.</param>
+    /// <param name="IsStored">Whether the next caller finds the snapshot, for as long as it lives.</param>
+    public sealed record Fetched(
+        JobSnapshot Found, Verdict Verdict, int Status, TimeSpan? RetryAfter, bool IsRefresh, bool IsStored) : Lookup
+    {
+        public override JobSnapshot Snapshot => Found;
+
+        /// <summary>Whether another node asked the upstream while this one waited for it.</summary>
+        public bool WasElsewhere { get; private init; }
+
+        /// <summary>A snapshot that another node fetched. It answers however short it may live.</summary>
+        public static Fetched Elsewhere(JobSnapshot snapshot) =>
+            new(snapshot, new Verdict(snapshot.Kind, snapshot.FreshUntil - snapshot.FetchedAt), StatusOf(snapshot.Kind),
+                RetryAfter: null, IsRefresh: false, IsStored: true)
+            {
+                WasElsewhere = true,
+            };
+
+        private static int StatusOf(VerdictKind kind) => kind switch
+        {
+            VerdictKind.NotFound => 404,
+            VerdictKind.Gone => 410,
+            VerdictKind.Legal => 451,
+            _ => 200,
+        };
+    }
+
+    /// <summary>The last snapshot, because the upstream fails.</summary>
+    public sealed record Stale(JobSnapshot Found, FailedFill Why) : Lookup
+    {
+        public override JobSnapshot Snapshot => Found;
+    }
+
+    /// <summary>The upstream gave no job, and no snapshot may stand in for it.</summary>
+    /// <param name="IsRefresh">Whether an older snapshot was known when the upstream was asked.</param>
+    public sealed record Failed(FailedFill Why, bool IsRefresh) : Lookup;
+}

@@ -1,0 +1,33 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Gateway.Caching;
+
+/// <summary>What a purge concerns: everything, or one account, workflow or job. What is empty is not narrowed to.</summary>
+internal sealed record PurgeScope(string Account = "", string Workflow = "", string Job = "")
+{
+    /// <summary><c>*</c>, <c>account</c>, <c>account/workflow</c> or <c>account/workflow/job</c>.</summary>
+    public string Name => Account.Length == 0 ? "*" : string.Join('/', Parts);
+
+    /// <summary>What the names in Redis of all jobs within begin with.</summary>
+    public string NamePrefix =>
+        Account.Length == 0 ? "{" : Job.Length > 0 ? $"{{{Name}}}" : $"{{{Name}/";
+
+    private IEnumerable<string> Parts => new[] { Account, Workflow, Job }.TakeWhile(part => part.Length > 0);
+
+    public static bool TryParse(string name, [NotNullWhen(true)] out PurgeScope? scope)
+    {
+        scope = name == "*" ? new PurgeScope() : name.Split('/') switch
+        {
+            [{ Length: > 0 } account] => new PurgeScope(account),
+            [{ Length: > 0 } account, { Length: > 0 } workflow] => new PurgeScope(account, workflow),
+            [{ Length: > 0 } account, { Length: > 0 } workflow, { Length: > 0 } job] => new PurgeScope(account, workflow, job),
+            _ => null,
+        };
+        return scope is not null;
+    }
+
+    public bool Covers(JobKey key) =>
+        (Account.Length == 0 || Account == key.Account)
+        && (Workflow.Length == 0 || Workflow == key.Address.Workflow)
+        && (Job.Length == 0 || Job == key.Address.Job);
+}

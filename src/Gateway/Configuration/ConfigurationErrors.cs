@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace Gateway.Configuration;
+
+/// <summary>What is wrong with a configuration: one line for each mistake, each beginning with its key.</summary>
+internal sealed class ConfigurationErrors
+{
+    private readonly List<string> _lines = [];
+
+    public IReadOnlyList<string> Lines => _lines;
+
+    public void Add(string key, string what) => _lines.Add($"{key}: {what}");
+
+    /// <summary>A name that goes into keys, metrics and header fields.</summary>
+    public void Name(string key, string name, string whose) => Unless(
+        name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'),
+        key, $"{whose} name is 1 to 64 letters, digits, '-', '_' and '.'");
+
+    public void Unless(bool fine, string key, string what)
+    {
+        if (!fine) Add(key, what);
+    }
+
+    /// <returns>Whether it is within.</returns>
+    public bool Range<T>(string key, T value, T least, T most) where T : IComparable<T>, IFormattable
+    {
+        if (value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0) return true;
+        var hint = value is TimeSpan ? "; durations are written [days.]hours:minutes:seconds" : "";
+        Add(key, string.Create(CultureInfo.InvariantCulture, $"must be from {least} to {most}, but is {value}{hint}"));
+        return false;
+    }
+
+    /// <exception cref="WrongConfigurationException">There are errors.</exception>
+    public void ThrowIfAny()
+    {
+        if (_lines.Count > 0) throw new WrongConfigurationException(_lines);
+    }
+}
+
+/// <summary>The configuration cannot be used; the message has one line for each mistake.</summary>
+internal sealed class WrongConfigurationException(IReadOnlyList<string> lines)
+    : Exception("The configuration is wrong:" + string.Concat(lines.Select(line => Environment.NewLine + "  " + line)))
+{
+    public IReadOnlyList<string> Lines { get; } = lines;
+}

@@ -1,0 +1,25 @@
+using System.Diagnostics.Metrics;
+using Gateway.Telemetry;
+
+namespace Gateway.Drift;
+
+/// <summary>What is counted of drift. Names of fields that the upstream made up are bounded in number and form.</summary>
+internal sealed class DriftMetrics
+{
+    private readonly Meter _meter;
+    private readonly Counter<long> _drift;
+
+    public DriftMetrics(IMeterFactory meters)
+    {
+        _meter = meters.CreateGateway();
+        _drift = _meter.CreateCounter<long>(
+            "gateway.drift", "{job}", "Jobs that are not what the contract says, by pointer and kind");
+    }
+
+    public void Drifted(string pointer, string kind) => _drift.Add(1, new("pointer", pointer), new("kind", kind));
+
+    public void ObserveChecks(Func<CheckOutcome, long> count) => _meter.CreateObservableCounter("gateway.drift.checks",
+        () => Enum.GetValues<CheckOutcome>().Select(outcome => new Measurement<long>(
+            count(outcome), new KeyValuePair<string, object?>("outcome", outcome.ToString()))),
+        "{job}", "Jobs of the upstream that were checked for drift, or were not, by outcome");
+}

@@ -1,0 +1,40 @@
+using Gateway.Caching;
+using Gateway.Jobs;
+using Gateway.Problems;
+using Microsoft.AspNetCore.Diagnostics;
+
+namespace Gateway.Edge;
+
+/// <summary>Makes a problem of each error that the framework answers with a bare status, and of unhandled exceptions.</summary>
+internal static class StatusCodePages
+{
+    public static async Task WriteAsync(StatusCodeContext context)
+    {
+        var http = context.HttpContext;
+        await For(http).WriteAsync(http);
+    }
+
+    public static async Task WriteFailureAsync(HttpContext http)
+    {
+        // The framework has taken all headers away.
+        SecurityHeaders.Set(http.Response.Headers);
+        await new Problem(ProblemType.InternalError, "The gateway failed to answer; its log says why.").WriteAsync(http);
+    }
+
+    private static Problem For(HttpContext http)
+    {
+        switch (http.Response.StatusCode)
+        {
+            case 404 when JobAddress.IsShapeOf(RequestTarget.PathOf(http)):
+                return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
+            case 404:
+                return new Problem(ProblemType.NotFound, "No operation has this path.");
+            case 405:
+                return new Problem(ProblemType.MethodNotAllowed, $"This operation answers {http.Response.Headers.Allow} only.");
+            case >= 500:
+                return new Problem(ProblemType.InternalError, "The gateway failed to answer.");
+            default:
+                return new Problem(ProblemType.BadRequest with { Status = http.Response.StatusCode }, "The request cannot be answered.");
+        }
+    }
+}

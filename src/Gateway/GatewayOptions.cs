@@ -1,0 +1,97 @@
+using Gateway.Callers;
+using Gateway.Configuration;
+using Gateway.Contract;
+using Gateway.Edge;
+using Gateway.Jobs;
+using Gateway.Limits;
+using Gateway.Redis;
+using Gateway.Routes;
+using Gateway.Upstream;
+
+namespace Gateway;
+
+/// <summary>The whole configuration, in the shape of <c>appsettings.json</c>.</summary>
+internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
+{
+    public ConnectionStringOptions ConnectionStrings { get; set; } = new();
+
+    public UpstreamOptions Upstream { get; set; } = new();
+
+    /// <summary>Who may call, by team name.</summary>
+    public Dictionary<string, TeamOptions> Teams { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>How often a team may call, by quota name.</summary>
+    public Dictionary<string, QuotaOptions> Quotas { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Other operations of the upstream that are let through, by a name that teams refer to.</summary>
+    public Dictionary<string, ForwardedRouteOptions> Routes { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    public JobsOptions Jobs { get; set; } = new();
+
+    public RedisOptions Redis { get; set; } = new();
+
+    public AuthenticationOptions Authentication { get; set; } = new();
+
+    public OriginOptions Cors { get; set; } = new();
+
+    public ForwardedOptions ForwardedHeaders { get; set; } = new();
+
+    /// <summary>What all paths begin with, as <c>/gateway</c>, where a proxy passes that on. Empty, the default: nothing.</summary>
+    public string PathBase { get; set; } = "";
+
+    public HttpsOptions Https { get; set; } = new();
+
+    public OperatorOptions Operators { get; set; } = new();
+
+    public ContractOptions Contract { get; set; } = new();
+
+    public ServerOptions Server { get; set; } = new();
+
+    public ManagementOptions Management { get; set; } = new();
+
+    public static GatewayOptions Bind(IConfiguration configuration) => configuration.Get<GatewayOptions>() ?? new();
+
+    /// <summary>Gives each feature its own part.</summary>
+    public static void AddParts(IServiceCollection services)
+    {
+        Add(all => all.ConnectionStrings);
+        Add(all => all.Redis);
+        Add(all => all.Upstream);
+        Add(all => new AccountUse(all.Teams.Values.CountBy(team => team.Account, StringComparer.OrdinalIgnoreCase)));
+        Add(all => new CallerOptions(all.Teams, all.Operators, all.Quotas));
+        Add(all => all.Authentication);
+        Add(all => all.Cors);
+        Add(all => all.Jobs);
+        Add(all => new RoutesOptions(all.Routes));
+        Add(all => new PathBaseOptions(all.PathBase));
+        Add(all => all.ForwardedHeaders);
+        Add(all => all.Https);
+        Add(all => all.Server);
+        Add(all => all.Management);
+        Add(all => all.Contract);
+
+        void Add<T>(Func<GatewayOptions, T> part) where T : class => services.AddLiveOptions(part);
+    }
+
+    public void Check(ConfigurationErrors errors)
+    {
+        ConnectionStrings.Check(errors);
+        Upstream.Check(errors, accountsInUse: Teams.Values.Select(team => team.Account));
+        ForwardedRouteOptions.Check(errors, Routes);
+        Jobs.Check(errors);
+        Server.Check(errors);
+        Management.Check(errors);
+        Contract.Check(errors);
+        Authentication.Check(errors);
+        Cors.Check(errors);
+        ForwardedHeaders.Check(errors);
+        Https.Check(errors);
+        errors.Unless(PathBase.Length == 0 || (PathBase[0] == '/' && PathBase[^1] != '/' && Uri.IsWellFormedUriString(PathBase, UriKind.Relative)),
+            "PathBase", "must begin with '/', and not end with one");
+        foreach (var (name, quota) in Quotas) quota.Check(errors, name);
+        Redis.Check(errors);
+        var keyOf = new Dictionary<KeyHash, string>();
+        TeamOptions.Check(errors, new CallerOptions(Teams, Operators, Quotas), Upstream.Accounts.ContainsKey, Routes.ContainsKey, keyOf);
+        Operators.Check(errors, keyOf);
+    }
+}

@@ -1,0 +1,18 @@
+using Gateway.Admin;
+using Gateway.Caching;
+using Gateway.Callers;
+using Gateway.Limits;
+using Gateway.Problems;
+using Gateway.Upstream;
+
+namespace Gateway;
+
+/// <summary>Every kind of problem that the gateway answers with, of all features.</summary>
+internal static class GatewayProblems
+{
+    public static readonly ProblemCatalog Catalog = new(
+    [
+        .. JobProblems.All, .. CallerProblems.All, .. ProblemType.Common, .. QuotaProblems.All, .. AdminProblems.All,
+        .. UpstreamProblems.All,
+    ]);
+}

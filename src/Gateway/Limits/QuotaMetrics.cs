@@ -1,0 +1,12 @@
+using System.Diagnostics.Metrics;
+using Gateway.Telemetry;
+
+namespace Gateway.Limits;
+
+internal sealed class QuotaMetrics(IMeterFactory meters)
+{
+    private readonly Counter<long> _exceeded = meters.CreateGateway().CreateCounter<long>(
+        "gateway.quota.exceeded", "{request}", "Requests that found no permit of a quota, by policy and mode");
+
+    public void Exceeded(string policy, string mode) => _exceeded.Add(1, new("policy", policy), new("mode", mode));
+}

@@ -1,0 +1,16 @@
+using Gateway.Problems;
+
+namespace Gateway.Limits;
+
+/// <summary>What callers are told who ask too often.</summary>
+internal static class QuotaProblems
+{
+    public static readonly ProblemType QuotaExceeded = new("quota-exceeded", 429,
+        "Your team's quota is used up", "Wait for the seconds in Retry-After.",
+        "https://iana.org/assignments/http-problem-types#quota-exceeded");
+
+    public static readonly ProblemType[] All =
+    [
+        QuotaExceeded,
+    ];
+}

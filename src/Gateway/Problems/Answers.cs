@@ -1,0 +1,16 @@
+namespace Gateway.Problems;
+
+/// <summary>What the request path ends in: a job or a problem.</summary>
+internal interface IAnswer
+{
+    /// <summary>The HTTP status, once written.</summary>
+    int Status { get; }
+
+    ValueTask WriteAsync(HttpContext http);
+}
+
+internal static class Answers
+{
+    /// <summary>The request headers that an answer about a job depends on.</summary>
+    public const string Vary = "Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding";
+}

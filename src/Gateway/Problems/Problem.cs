@@ -1,0 +1,55 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Gateway.Problems;
+
+/// <summary>An error, answered as <c>application/problem+json</c> (RFC 9457).</summary>
+internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
+{
+    public int Status => Type.Status;
+
+    /// <summary>When to come back; sent with 429 and 503.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>The quotas that refused, of <c>quota-exceeded</c>.</summary>
+    public string[]? ViolatedPolicies { get; init; }
+
+    /// <summary>The upstream's own error object, as JSON, or nothing.</summary>
+    public ReadOnlyMemory<byte> UpstreamError { get; init; }
+
+    /// <summary>The value of <c>Cache-Status</c>, where the cache was asked.</summary>
+    public string? CacheStatus { get; init; }
+
+    /// <summary>Seconds since the upstream said so, where it comes from cache.</summary>
+    public TimeSpan? Age { get; init; }
+
+    /// <summary>The value of <c>WWW-Authenticate</c>, of 401.</summary>
+    public string? Challenge { get; init; }
+
+    public async ValueTask WriteAsync(HttpContext http)
+    {
+        var headers = http.Response.Headers;
+        http.Response.StatusCode = Status;
+        headers.CacheControl = "no-store";
+        headers.Vary = Answers.Vary;
+        if (RetryAfter is { } time) headers.RetryAfter = Seconds(time).ToString(CultureInfo.InvariantCulture);
+        if (CacheStatus is not null) headers["Cache-Status"] = CacheStatus;
+        if (Age is { } age) headers.Age = Math.Max(0, (long)age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        if (Challenge is not null) headers.WWWAuthenticate = Challenge;
+        await http.Response.WriteAsJsonAsync(Body(), options: null, "application/problem+json", http.RequestAborted);
+    }
+
+    /// <summary>Whole seconds, rounded up and at least 1.</summary>
+    private static int Seconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
+
+    private ProblemDetails Body()
+    {
+        var body = new ProblemDetails { Type = Type.Uri, Title = Type.Title, Status = Status, Detail = Detail };
+        if (Activity.Current is { } activity) body.Extensions["traceId"] = activity.TraceId.ToHexString();
+        if (ViolatedPolicies is not null) body.Extensions["violated-policies"] = ViolatedPolicies;
+        if (!UpstreamError.IsEmpty) body.Extensions["error"] = JsonElement.Parse(UpstreamError.Span);
+        return body;
+    }
+}

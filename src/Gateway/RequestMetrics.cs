@@ -1,0 +1,23 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+using Gateway.Telemetry;
+
+namespace Gateway;
+
+/// <summary>
+/// Counts answered requests. Each request adds to a number of its own kind, and the numbers are read when somebody looks.
+/// Teams and operations come from the configuration, so there are few kinds.
+/// </summary>
+internal sealed class RequestMetrics
+{
+    private readonly ConcurrentDictionary<(string Team, string Operation, int Status), Tally> _requests = new();
+
+    public RequestMetrics(IMeterFactory meters) => meters.CreateGateway().CreateObservableCounter(
+        "gateway.requests", Requests, "{request}", "Answered requests, by team, operation and status");
+
+    public void Answered(string team, string operation, int status) =>
+        _requests.GetOrAdd((team, operation, status), _ => new Tally()).Increment();
+
+    private IEnumerable<Measurement<long>> Requests() => _requests.Select(one => new Measurement<long>(
+        one.Value.Count, new("team", one.Key.Team), new("operation", one.Key.Operation), new("status", one.Key.Status)));
+}

@@ -1,0 +1,28 @@
+using Gateway.Redis;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Tests.Infrastructure;
+
+/// <summary>Options that stay as they are.</summary>
+internal sealed class Fixed<T>(T options) : IOptionsMonitor<T>
+{
+    public T CurrentValue => options;
+
+    public T Get(string? name) => options;
+
+    public IDisposable? OnChange(Action<T, string?> listener) => null;
+}
+
+internal static class Fixed
+{
+    public static Fixed<T> Of<T>(T options) => new(options);
+
+    /// <summary>A connection that is not made before somebody asks; the machine may be busy, so its patience is long.</summary>
+    /// <param name="connectionString">Empty: none is configured.</param>
+    public static RedisConnection Redis(string connectionString, ILogger<RedisConnection>? logger = null) => new(
+        Of(new ConnectionStringOptions { Redis = connectionString }),
+        Of(new RedisOptions { Timeout = TimeSpan.FromSeconds(5) }),
+        logger ?? NullLogger<RedisConnection>.Instance);
+}

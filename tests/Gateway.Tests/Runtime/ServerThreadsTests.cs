@@ -1,0 +1,26 @@
+using Gateway.Runtime;
+
+namespace Gateway.Tests.Runtime;
+
+public sealed class ServerThreadsTests
+{
+    [Theory]
+    [InlineData(64 * 1024, true)]
+    [InlineData(64 * 1024 + 1, false)]
+    public async Task What_takes_its_time_is_done_elsewhere(int bytes, bool stays)
+    {
+        Task<bool>? staying = null;
+        // One that no pool has.
+        var thread = new Thread(() => staying = StaysAsync(bytes));
+        thread.Start();
+        thread.Join();
+        Assert.Equal(stays, await staying!);
+    }
+
+    private static async Task<bool> StaysAsync(int bytes)
+    {
+        var before = Environment.CurrentManagedThreadId;
+        await ServerThreads.LeaveAsync(bytes);
+        return Environment.CurrentManagedThreadId == before;
+    }
+}
