@@ -24,26 +24,28 @@ public sealed class LargeJobsTests
         await using var gateway = await GatewayProcess.StartAsync(Small(world));
         using var client = Client(gateway, coding);
 
-        var refused = await Task.WhenAll(Enumerable.Range(0, Jobs).Select(async job =>
-        {
-            var times = 0;
-            using var bound = new CancellationTokenSource(Bound);
-            while (true)
-            {
-                using var answer = await client.GetAsync(PathOf(job), HttpCompletionOption.ResponseHeadersRead, bound.Token);
-                if (answer.StatusCode == HttpStatusCode.OK)
-                {
-                    await (await answer.Content.ReadAsStreamAsync(bound.Token)).CopyToAsync(Stream.Null, bound.Token);
-                    return times;
-                }
-                Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (answer.StatusCode, answer.Headers.RetryAfter is not null));
-                times++;
-                await Task.Delay(answer.Headers.RetryAfter!.Delta!.Value, bound.Token);
-            }
-        }));
+        await AssertAllAreAnsweredAsync(gateway, client);
+    }
 
-        Assert.All(refused, times => Assert.InRange(times, 0, 60));
-        Assert.DoesNotContain("OutOfMemory", gateway.Output, StringComparison.Ordinal);
+    [Fact]
+    public async Task Forty_large_jobs_that_another_node_has_stored_are_answered_or_told_to_wait()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        var port = ChildProcess.FreePort();
+        await using var upstream = await StartUpstreamAsync(port);
+        await using var world = await WorldAsync(port, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        await using (var other = await GatewayProcess.StartAsync(world.Environment()))
+        {
+            using var filling = Client(other, "identity");
+            for (var job = 0; job < Jobs; job++)
+            {
+                Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(filling, PathOf(job).ToString()).WaitAsync(Bound, World.Cancellation));
+            }
+        }
+        await using var gateway = await GatewayProcess.StartAsync(Small(world));
+        using var client = Client(gateway, "identity");
+        await AssertAllAreAnsweredAsync(gateway, client);
     }
 
     [Fact]
@@ -89,8 +91,32 @@ public sealed class LargeJobsTests
         Assert.DoesNotContain("OutOfMemory", gateway.Output, StringComparison.Ordinal);
     }
 
-    private static Task<World> WorldAsync(int port) => World.WithoutGatewayAsync(clock: null,
-        [.. Shipped.Levels, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false"),
+    private static async Task AssertAllAreAnsweredAsync(GatewayProcess gateway, HttpClient client)
+    {
+        var refused = await Task.WhenAll(Enumerable.Range(0, Jobs).Select(async job =>
+        {
+            var times = 0;
+            using var bound = new CancellationTokenSource(Bound);
+            while (true)
+            {
+                using var answer = await client.GetAsync(PathOf(job), HttpCompletionOption.ResponseHeadersRead, bound.Token);
+                if (answer.StatusCode == HttpStatusCode.OK)
+                {
+                    await (await answer.Content.ReadAsStreamAsync(bound.Token)).CopyToAsync(Stream.Null, bound.Token);
+                    return times;
+                }
+                Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (answer.StatusCode, answer.Headers.RetryAfter is not null));
+                times++;
+                await Task.Delay(answer.Headers.RetryAfter!.Delta!.Value, bound.Token);
+            }
+        }));
+
+        Assert.All(refused, times => Assert.InRange(times, 0, 60));
+        Assert.DoesNotContain("OutOfMemory", gateway.Output, StringComparison.Ordinal);
+    }
+
+    private static Task<World> WorldAsync(int port, params (string, string)[] settings) => World.WithoutGatewayAsync(clock: null,
+        [.. Shipped.Levels, .. settings, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false"),
             ("Upstream:Timeout", "00:01:00")]);
 
     /// <summary>An upstream whose jobs are all of 16 MB, or of a few bytes where the id ends in small.</summary>
