@@ -32,8 +32,8 @@ internal static class Checks
         return new Costs(host.Bytes, identity, Repeat(() => host.Count(Kind.Brotli)), Repeat(() => host.Count(Kind.Identity, added)));
     }
 
-    // Once in a while a request does something for others, such as to begin the look for what has expired, or finds something
-    // done. Two of three do not, and agree.
+    // Once in a while a request does something for others, such as to begin the look for what has expired, or finds
+    // something done. Two of three do not, and agree.
     private static Instructions[] Repeat(Func<Instructions> count)
     {
         Instructions[] counts = [count(), count()];

@@ -13,8 +13,8 @@ internal enum Kind
 }
 
 /// <summary>
-/// One connection to the measured host, which looks at each answer; and another one, for a server that has many callers does
-/// not serve the same one again and again.
+/// One connection to the measured host, which looks at each answer; and another one, for a server that has many callers
+/// does not serve the same one again and again.
 /// </summary>
 internal sealed class Client
 {

@@ -30,8 +30,9 @@ internal sealed class Host : IDisposable
     /// <summary>What a request of each kind allocates.</summary>
     public long[] Bytes { get; }
 
-    // All is compiled once, and well: what becomes of a method must not depend on when the compiler gets to it, nor on what
-    // this processor can do beyond others (AVX-512, and SHA-256 in OpenSSL). The memory is enough not to be collected.
+    // All is compiled once, and well: what becomes of a method must not depend on when the compiler gets to it, nor on
+    // what this processor can do beyond others (AVX-512, and SHA-256 in OpenSSL). The memory is enough not to be
+    // collected.
     private static Dictionary<string, string> Runtime => new()
     {
         ["DOTNET_TieredCompilation"] = "0",
@@ -46,7 +47,9 @@ internal sealed class Host : IDisposable
 
     /// <summary>The instructions of one request.</summary>
     /// <param name="added">How many to add to it.</param>
-    /// <exception cref="InvalidOperationException">The answer was not what it must be, or stepping was disturbed.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The answer was not what it must be, or stepping was disturbed.
+    /// </exception>
     /// <exception cref="NotPermittedException">Other processes may not be traced here.</exception>
     public Instructions Count(Kind kind, int added = 0)
     {

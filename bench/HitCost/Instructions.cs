@@ -6,8 +6,8 @@ internal sealed record Instructions(IReadOnlyDictionary<string, long> ByPlace)
     private static readonly string[] Runtime = ["libcoreclr.so", "[vdso]", "VirtualDispatchHelpers::VirtualFunctionPointer"];
 
     /// <summary>
-    /// All that are the same each time. How long the runtime looks for the code of a generic method, and whether in vain, is a
-    /// matter of addresses, and how often the clock is read again one of time.
+    /// All that are the same each time. How long the runtime looks for the code of a generic method, and whether in
+    /// vain, is a matter of addresses, and how often the clock is read again one of time.
     /// </summary>
     public long Counted => ByPlace.Values.Sum() - InRuntime;
 

@@ -8,7 +8,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace Gateway.HitCost;
 
-/// <summary>What is put into a host, from outside, to measure it: connections without sockets, and a cost to see.</summary>
+/// <summary>
+/// What is put into a host, from outside, to measure it: connections without sockets, and a cost to see.
+/// </summary>
 internal sealed class Measured : IStartupFilter
 {
     // Of the loop below.
@@ -18,7 +20,9 @@ internal sealed class Measured : IStartupFilter
 
     public static MemoryTransport? Transport { get; private set; }
 
-    /// <summary>Whether the last request was over when its handler returned, and so was executed by the thread that sent it.</summary>
+    /// <summary>
+    /// Whether the last request was over when its handler returned, and so was executed by the thread that sent it.
+    /// </summary>
     public static bool WasInline { get; private set; }
 
     /// <summary>Adds about so many instructions to each request.</summary>
@@ -27,7 +31,9 @@ internal sealed class Measured : IStartupFilter
     public static void Add(IServiceCollection services) => services.AddSingleton<IStartupFilter, Measured>().AddSingleton<IConnectionListenerFactory>(
         provider => Transport = new MemoryTransport(provider.GetRequiredService<IMemoryPoolFactory<byte>>().Create()));
 
-    /// <summary>Is put into the host that is built next, which tells of it as to any test of a whole application.</summary>
+    /// <summary>
+    /// Is put into the host that is built next, which tells of it as to any test of a whole application.
+    /// </summary>
     public static void AddToNextHost() => DiagnosticListener.AllListeners.Subscribe(new Each<DiagnosticListener>(listener =>
     {
         if (listener.Name != "Microsoft.Extensions.Hosting") return;

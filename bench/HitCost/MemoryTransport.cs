@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace Gateway.HitCost;
 
 /// <summary>
-/// Connects to Kestrel without sockets. Its pipes go on inline, so that whoever writes a request runs everything that the
-/// server does with it, on the one thread, before the write is over.
+/// Connects to Kestrel without sockets. Its pipes go on inline, so that whoever writes a request runs everything that
+/// the server does with it, on the one thread, before the write is over.
 /// </summary>
 /// <param name="memory">The server's own, as sockets have it.</param>
 internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionListenerFactory, IConnectionListener, IMemoryPoolFeature

@@ -9,7 +9,9 @@ internal sealed class Places
 
     private readonly List<(long Start, long End, string Name)> _ranges = [];
 
-    /// <param name="process">Its id. Its runtime must write where its methods are (<c>DOTNET_PerfMapEnabled</c>).</param>
+    /// <param name="process">
+    /// Its id. Its runtime must write where its methods are (<c>DOTNET_PerfMapEnabled</c>).
+    /// </param>
     public Places(int process)
     {
         foreach (var line in File.ReadLines($"/proc/{process}/maps"))

@@ -11,7 +11,9 @@ internal sealed class NotPermittedException(string message) : Exception(message)
 /// </summary>
 internal static partial class Stepper
 {
-    /// <summary>The signal by which the thread marks where to begin and where to end. Without a tracer it does nothing.</summary>
+    /// <summary>
+    /// The signal by which the thread marks where to begin and where to end. Without a tracer it does nothing.
+    /// </summary>
     public const int Mark = 23;
 
     private const int Trap = 5, Child = 17;
@@ -24,8 +26,8 @@ internal static partial class Stepper
     private const int NoStopsOfChildren = 1, AnyThread = 0x40000000, NotPermitted = 1;
 
     /// <summary>
-    /// Steps from the thread's next mark to the one after it. An instruction that repeats itself, as those do that copy or
-    /// clear memory, is one: how often it does is a matter of the processor.
+    /// Steps from the thread's next mark to the one after it. An instruction that repeats itself, as those do that copy
+    /// or clear memory, is one: how often it does is a matter of the processor.
     /// </summary>
     /// <param name="thread">Its id in the system.</param>
     /// <param name="go">Makes the thread go to its mark; it must not be there before.</param>
@@ -74,7 +76,8 @@ internal static partial class Stepper
         if (ptrace(how, thread, 0, signal) != 0) throw new InvalidOperationException($"ptrace: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
-    // The system tells this process of each stop, as of a child's end, and the runtime would look after its children each time.
+    // The system tells this process of each stop, as of a child's end, and the runtime would look after its children
+    // each time.
     private static void IgnoreStops()
     {
         var action = new byte[SignalAction];

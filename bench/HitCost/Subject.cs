@@ -4,8 +4,8 @@ namespace Gateway.HitCost;
 
 /// <summary>
 /// The measured process: a host, and one thread that sends it requests when it is told to. It is told by lines, <c>kind
-/// added</c>: which request, and how many instructions to add to it. It says when it is ready, and of each answer whether
-/// it is what it must be.
+/// added</c>: which request, and how many instructions to add to it. It says when it is ready, and of each answer
+/// whether it is what it must be.
 /// </summary>
 internal static partial class Subject
 {
@@ -71,8 +71,8 @@ internal static partial class Subject
         client.Send(kind, mark);
     }
 
-    // A thread is given its memory by the piece. After one that holds nothing else, the request begins a new one, and is not
-    // the one of several that has to ask for more.
+    // A thread is given its memory by the piece. After one that holds nothing else, the request begins a new one, and
+    // is not the one of several that has to ask for more.
     private static void TakeMemory()
     {
         GC.KeepAlive(new byte[80_000]);

@@ -6,8 +6,8 @@ namespace Gateway.HitCost;
 internal static class Verdict
 {
     /// <summary>
-    /// How far a count may be from the recorded one. Wherever in between it was, one that has become dearer by a twentieth is
-    /// beyond it: (1 - 0.024) · 1.05 > 1 + 0.024.
+    /// How far a count may be from the recorded one. Wherever in between it was, one that has become dearer by a
+    /// twentieth is beyond it: (1 - 0.024) · 1.05 > 1 + 0.024.
     /// </summary>
     public const double Tolerance = 0.024;
 

@@ -10,7 +10,9 @@ using OpenTelemetry.Metrics;
 
 namespace Gateway.HitPath;
 
-/// <summary>The parts of one gateway that never listens, in memory, with a finished and a running job in its cache.</summary>
+/// <summary>
+/// The parts of one gateway that never listens, in memory, with a finished and a running job in its cache.
+/// </summary>
 internal sealed class Parts
 {
     private readonly IServiceProvider _services;

@@ -6,11 +6,11 @@ namespace Gateway.KeyTiming;
 /// <param name="T">Welch's t, the largest of several cuts.</param>
 internal readonly record struct Comparison(double Difference, double Within, double T)
 {
-    // Welch's t-test on samples without their slow end, and the threshold of 4.5: Reparaz, Balasch, Verbauwhede, "Dude, is my
-    // code constant time?", DATE 2017. What took very long was interrupted by something else, and how long counts as that is
-    // not obvious; so several bounds are tried, and the largest t counts. Chance alone exceeds 4.5 once in 150,000 times. An
-    // interval of 99 % is for reading how large a difference could still be: as a verdict on a table of 50 pairs, it would
-    // find one by chance in two tables of five.
+    // Welch's t-test on samples without their slow end, and the threshold of 4.5: Reparaz, Balasch, Verbauwhede, "Dude,
+    // is my code constant time?", DATE 2017. What took very long was interrupted by something else, and how long counts
+    // as that is not obvious; so several bounds are tried, and the largest t counts. Chance alone exceeds 4.5 once in
+    // 150,000 times. An interval of 99 % is for reading how large a difference could still be: as a verdict on a table
+    // of 50 pairs, it would find one by chance in two tables of five.
     private const double Threshold = 4.5;
 
     // The normal distribution's two-sided 99 %; there are thousands of times.

@@ -12,13 +12,15 @@ internal sealed class KeyClass(string name, int count, Func<string> make)
     public void Renew() => Keys = Families.Make(count, make);
 }
 
-/// <summary>Classes that differ in how much of a key is right, and neither in its length nor in why it is refused.</summary>
+/// <summary>
+/// Classes that differ in how much of a key is right, and neither in its length nor in why it is refused.
+/// </summary>
 internal sealed record Family(Refusal Refusal, params KeyClass[] Classes);
 
 /// <summary>
 /// The right keys, and the families of wrong ones. Damaged keys and whole ones are two families: which of them a key is
-/// anyone computes without asking the gateway, its answers say so too, and each goes a way of its own. A difference between
-/// the two tells nothing of a right key; one within a family would.
+/// anyone computes without asking the gateway, its answers say so too, and each goes a way of its own. A difference
+/// between the two tells nothing of a right key; one within a family would.
 /// </summary>
 internal sealed class Families
 {
@@ -33,8 +35,8 @@ internal sealed class Families
     public Families()
     {
         Damaged = new(Refusal.Damaged, Classes(KeysOfClass, alike => _own!.Damaged(alike), 1, 24, 47));
-        // Of the 48 characters, the first 32 are 24 random bytes, and the 42nd is the last that is random alone: in the rest is
-        // the checksum, which is another one for every key.
+        // Of the 48 characters, the first 32 are 24 random bytes, and the 42nd is the last that is random alone: in the
+        // rest is the checksum, which is another one for every key.
         var whole = (int alike) => _own!.Whole(alike);
         Whole = new(Refusal.Unknown,
             [.. Classes(KeysOfClass, whole, 1, 24, 41), new("24 bytes right", KeysOfClass, () => whole(32))]);
@@ -66,9 +68,10 @@ internal sealed class Families
     public Family SameTwice { get; }
 
     /// <summary>
-    /// Makes all keys anew, right and wrong. A look-up takes a moment longer for one hash than for another, which is chance and
-    /// tells nothing of a key; but there are only so many keys with all but the last character of a right one, and what their
-    /// hashes have in common by chance would look like a difference to whoever measures long enough.
+    /// Makes all keys anew, right and wrong. A look-up takes a moment longer for one hash than for another, which is
+    /// chance and tells nothing of a key; but there are only so many keys with all but the last character of a right
+    /// one, and what their hashes have in common by chance would look like a difference to whoever measures long
+    /// enough.
     /// </summary>
     public void Renew()
     {

@@ -26,8 +26,8 @@ internal static class Hosts
             ["Upstream:Accounts:default:CredentialFile"] = "",
             ["Authentication:Jwt:Authority"] = "",
             ["Authentication:Oidc:Authority"] = "",
-            // Otherwise the guard against guessing would answer all but the first 20 keys 429. Measured is what it shields: a
-            // guesser with many addresses does not meet it.
+            // Otherwise the guard against guessing would answer all but the first 20 keys 429. Measured is what it
+            // shields: a guesser with many addresses does not meet it.
             ["Authentication:FailedAttempts"] = "0",
             ["Teams:timing:Workflows:0"] = "*",
             ["Logging:LogLevel:Default"] = "Warning",

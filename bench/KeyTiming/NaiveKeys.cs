@@ -1,8 +1,8 @@
 namespace Gateway.KeyTiming;
 
 /// <summary>
-/// The positive control: how keys should not be compared, which is character by character until one differs. A method that
-/// does not see this one sees nothing.
+/// The positive control: how keys should not be compared, which is character by character until one differs. A method
+/// that does not see this one sees nothing.
 /// </summary>
 internal sealed class NaiveKeys(string[] keys)
 {

@@ -12,8 +12,8 @@ internal sealed record Group<TSubject>(string Name, Family Family, TSubject Subj
 }
 
 /// <summary>
-/// Where time is measured. All classes take turns, in an order drawn anew for each round, so that whatever else the machine
-/// does, and whatever one turn leaves behind for the next, comes to all alike.
+/// Where time is measured. All classes take turns, in an order drawn anew for each round, so that whatever else the
+/// machine does, and whatever one turn leaves behind for the next, comes to all alike.
 /// </summary>
 internal abstract class Place<TSubject>(Group<TSubject>[] groups)
 {
@@ -40,8 +40,8 @@ internal abstract class Place<TSubject>(Group<TSubject>[] groups)
     protected abstract double Time(Group<TSubject> group, KeyClass keys);
 
     /// <summary>
-    /// Some key of a class, in memory of its own: just written, it is as near to the processor as that of any other class,
-    /// however many there are.
+    /// Some key of a class, in memory of its own: just written, it is as near to the processor as that of any other
+    /// class, however many there are.
     /// </summary>
     protected static string Pick(KeyClass keys) => new(keys.Keys[Random.Shared.Next(keys.Keys.Length)].AsSpan());
 }

@@ -5,8 +5,8 @@ using Gateway.Callers;
 namespace Gateway.KeyTiming;
 
 /// <summary>
-/// Makes wrong keys that begin like one of the right ones, and from there on have no character where any right one has it;
-/// but for a checksum, which cannot be chosen, and is only unlike that of the same one.
+/// Makes wrong keys that begin like one of the right ones, and from there on have no character where any right one has
+/// it; but for a checksum, which cannot be chosen, and is only unlike that of the same one.
 /// </summary>
 internal sealed class WrongKeys
 {
@@ -34,7 +34,9 @@ internal sealed class WrongKeys
     /// <summary>A right key as another maker may make it.</summary>
     public static string Foreign(int length) => RandomNumberGenerator.GetString(Alphabet, length);
 
-    /// <summary>One with so many of its first characters right; those of the prefix are everybody's and do not count.</summary>
+    /// <summary>
+    /// One with so many of its first characters right; those of the prefix are everybody's and do not count.
+    /// </summary>
     public string Any(int alike) => _prefix + Like(Target(), alike);
 
     /// <summary>One that is not whole: its checksum is not that of its random part.</summary>

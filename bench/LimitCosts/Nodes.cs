@@ -5,7 +5,9 @@ using StackExchange.Redis;
 
 namespace Gateway.LimitCosts;
 
-/// <summary>A Redis and some nodes, each a process of its own, the nodes on one core and the rest on the others.</summary>
+/// <summary>
+/// A Redis and some nodes, each a process of its own, the nodes on one core and the rest on the others.
+/// </summary>
 internal sealed class Nodes : IAsyncDisposable
 {
     private readonly List<Process> _processes = [];

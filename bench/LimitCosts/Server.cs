@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Gateway.LimitCosts;
 
 /// <summary>
-/// A node that answers <c>/{way}/{quota}</c> with a job's worth of bytes, or with 429, in a process of its own. The quota is
-/// written as requests a minute and burst, such as <c>6000-600</c>.
+/// A node that answers <c>/{way}/{quota}</c> with a job's worth of bytes, or with 429, in a process of its own. The
+/// quota is written as requests a minute and burst, such as <c>6000-600</c>.
 /// </summary>
 internal static class Server
 {

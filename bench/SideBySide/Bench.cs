@@ -7,7 +7,9 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide;
 
-/// <summary>What all scenarios share: the upstream, the keys of the teams, the generators of load, and a place for files.</summary>
+/// <summary>
+/// What all scenarios share: the upstream, the keys of the teams, the generators of load, and a place for files.
+/// </summary>
 internal sealed class Bench : IAsyncDisposable
 {
     public const string Credential = "ApiKey side-by-side-upstream-secret";

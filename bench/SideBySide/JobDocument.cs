@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Gateway.SideBySide;
 
 /// <summary>
-/// The jobs of a workflow: some 6 KB each, different in each job, all of one length. A body follows from the job's number
-/// and progress, so that whoever got one can tell whether it is the right one, byte for byte.
+/// The jobs of a workflow: some 6 KB each, different in each job, all of one length. A body follows from the job's
+/// number and progress, so that whoever got one can tell whether it is the right one, byte for byte.
 /// </summary>
 internal sealed class JobDocument
 {

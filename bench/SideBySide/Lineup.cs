@@ -10,7 +10,9 @@ internal static class Lineup
     public static readonly string[] Names =
         ["kestrel", PlainKestrel.PeerName, "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp", "yarp-output-cache", "yarp-output-cache-redis", Gateway];
 
-    /// <summary>Those of a scenario that were asked for, with each other gateway wherever there is the gateway.</summary>
+    /// <summary>
+    /// Those of a scenario that were asked for, with each other gateway wherever there is the gateway.
+    /// </summary>
     public static IEnumerable<string> Of(Arguments arguments, params string[] names)
     {
         var asked = arguments.Peers.Length == 0 ? Names : arguments.Peers;

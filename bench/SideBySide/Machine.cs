@@ -5,7 +5,9 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide;
 
-/// <summary>Which core is for the server, which are for the rest, and what else there is to know of where this ran.</summary>
+/// <summary>
+/// Which core is for the server, which are for the rest, and what else there is to know of where this ran.
+/// </summary>
 internal sealed partial class Machine
 {
     /// <summary>The first is for the server alone.</summary>

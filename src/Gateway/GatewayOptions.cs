@@ -36,7 +36,9 @@ internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
 
     public ForwardedOptions ForwardedHeaders { get; set; } = new();
 
-    /// <summary>What all paths begin with, as <c>/gateway</c>, where a proxy passes that on. Empty, the default: nothing.</summary>
+    /// <summary>
+    /// What all paths begin with, as <c>/gateway</c>, where a proxy passes that on. Empty, the default: nothing.
+    /// </summary>
     public string PathBase { get; set; } = "";
 
     public HttpsOptions Https { get; set; } = new();

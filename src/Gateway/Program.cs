@@ -29,7 +29,8 @@ internal sealed class Program
     /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
     public static WebApplication Build(string[] args, Dictionary<string, string?>? overrides = null)
     {
-        // Configuration is found beside the executable, wherever it is started from. Slim: without IIS, HTTP/3 and event logs.
+        // Configuration is found beside the executable, wherever it is started from. Slim: without IIS, HTTP/3 and
+        // event logs.
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddKeyPerFile("/run/secrets", optional: true, reloadOnChange: true);

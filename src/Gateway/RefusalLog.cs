@@ -3,9 +3,10 @@ using Gateway.Telemetry;
 namespace Gateway;
 
 /// <summary>
-/// Bounds the lines about requests that were refused or failed, which callers can send without end: within a second the first
-/// of a kind from a source is a line of its own, and the others are one line that says how many there were. 100 pairs of kind
-/// and source are told apart in a second, so that these are 201 lines a second at most, whoever asks. Metrics count each.
+/// Bounds the lines about requests that were refused or failed, which callers can send without end: within a second the
+/// first of a kind from a source is a line of its own, and the others are one line that says how many there were. 100
+/// pairs of kind and source are told apart in a second, so that these are 201 lines a second at most, whoever asks.
+/// Metrics count each.
 /// </summary>
 internal sealed partial class RefusalLog(TimeProvider clock, ILogger<RequestPath> logger) : IDisposable
 {

@@ -5,8 +5,8 @@ using Gateway.Telemetry;
 namespace Gateway;
 
 /// <summary>
-/// Counts answered requests. Each request adds to a number of its own kind, and the numbers are read when somebody looks.
-/// Teams and operations come from the configuration, so there are few kinds.
+/// Counts answered requests. Each request adds to a number of its own kind, and the numbers are read when somebody
+/// looks. Teams and operations come from the configuration, so there are few kinds.
 /// </summary>
 internal sealed class RequestMetrics
 {

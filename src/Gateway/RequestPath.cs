@@ -19,14 +19,17 @@ using Microsoft.Extensions.Primitives;
 namespace Gateway;
 
 /// <summary>
-/// What happens to a request: first the order of the middleware and the routes, then the path of a job, top to bottom.
+/// The way of a request: first the order of the middleware and the routes, then the steps for a job, from top to
+/// bottom. <c>docs/architecture.md</c> describes the steps.
 /// </summary>
 internal sealed partial class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies, RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused,
-    RefusalLog refusals, SteadyClock clock, ILogger<RequestPath> logger)
+    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies,
+    RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
+    ILogger<RequestPath> logger)
 {
-    // What metrics and traces call the route of a request that was not routed.
-    private static readonly Endpoint JobEndpoint = new RouteEndpointBuilder(_ => Task.CompletedTask, RoutePatternFactory.Parse(JobAddress.Route), order: 0).Build();
+    // The endpoint that metrics and traces see for a request that was answered without routing.
+    private static readonly Endpoint JobEndpoint = new RouteEndpointBuilder(
+        _ => Task.CompletedTask, RoutePatternFactory.Parse(JobAddress.Route), order: 0).Build();
 
     private static readonly Problem NoRoom =
         new(UpstreamProblems.NoRoom, "Too many large jobs are under way.") { RetryAfter = ByteBudget.RetryAfter };
@@ -40,7 +43,7 @@ internal sealed partial class RequestPath(
         app.UseExceptionHandler(failed => failed.Run(StatusCodePages.WriteFailureAsync));
         app.UseHttps();
 
-        // Made now, with all that it needs, and not at somebody's first request.
+        // Create it now, with all that it needs, and not at the first request.
         var path = app.Services.GetRequiredService<RequestPath>();
         app.Use((http, next) => path.TryAnswerFromMemory(http, out var answering) ? answering : next(http));
 
@@ -52,12 +55,16 @@ internal sealed partial class RequestPath(
         app.UseCors();
         app.UseRequestBodies();
 
-        app.MapGet(JobAddress.Route, (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id)).DescribeJobOperation();
-        app.MapMethods(JobAddress.Route, [HttpMethods.Head], (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
+        app.MapGet(JobAddress.Route,
+                (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
+            .DescribeJobOperation();
+        app.MapMethods(JobAddress.Route, [HttpMethods.Head],
+                (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
             .ExcludeFromDescription();
         foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {
-            app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route)).ExcludeFromDescription();
+            app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route))
+                .ExcludeFromDescription();
         }
         app.MapHealth();
         app.MapProblemTypes();
@@ -68,18 +75,18 @@ internal sealed partial class RequestPath(
     }
 
     /// <summary>
-    /// The path of a job, step by step, for what nearly every request is: of a gateway key that counts, for a job in the
-    /// plain form that its team may read, with a permit at hand and a fresh snapshot in memory. It needs no routing and waits
-    /// for nothing. Whatever is otherwise it leaves as it is, to be answered in full.
+    /// Answers the most frequent kind of request without routing and without waiting: a valid gateway key asks for a
+    /// job in the plain form, its team may read it, a permit is at hand, and a fresh snapshot is in memory. Any other
+    /// request is left untouched for the full path. Both ways end in <see cref="Ended"/>.
     /// </summary>
     private bool TryAnswerFromMemory(HttpContext http, out Task answering)
     {
         answering = Task.CompletedTask;
         var asked = http.Request;
-        // A page of another origin gets further headers, and a body is read first.
+        // The full path adds headers for pages of other origins, and reads the request's body.
         if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(asked.Method is "GET" or "HEAD")
             || asked.Headers.Origin.Count > 0 || RequestBody.MayBeIn(http)) return false;
-        // What the log line tells is noted only where there is one.
+        // Time and caller are noted only if the request is logged.
         var isLogged = logger.IsEnabled(LogLevel.Debug);
         var started = isLogged ? Stopwatch.GetTimestamp() : 0;
 
@@ -97,7 +104,8 @@ internal sealed partial class RequestPath(
         var answer = Hit(key, job, representation, now);
         lookups.Hit();
         var writing = answer.WriteAsync(http);
-        var request = isLogged ? new Request { Started = started, Address = address, Caller = caller, Team = team } : null;
+        var request = !isLogged ? null
+            : new Request { Started = started, Address = address, Caller = caller, Team = team };
         if (writing.IsCompletedSuccessfully) Ended(http, team.Name, Request.Job, answer, answer.Status, request);
         else answering = WaitAsync(http, writing, team, answer, request);
         return true;
@@ -122,7 +130,7 @@ internal sealed partial class RequestPath(
         try
         {
             var answer = await DecideAsync(http, workflowId, jobId, request);
-            // A large body is held for as long as its caller takes to read it.
+            // A large body stays in memory for as long as its caller takes to read it.
             var large = answer is JobAnswer { IsLarge: true } job ? job : null;
             using var writing = large is null ? null
                 : bodies.BeginWriting(new JobKey(request.Team!.Account, request.Address), large.Snapshot);
@@ -132,11 +140,11 @@ internal sealed partial class RequestPath(
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The caller left; a fill it waited for goes on without it.
+            // The caller left. A fill that it waited for goes on.
         }
     }
 
-    /// <summary>The path of any other operation of the upstream that is let through: the same steps, and no cache.</summary>
+    /// <summary>The steps for another operation of the upstream that is let through. There is no cache.</summary>
     private async Task ForwardAsync(HttpContext http, ForwardedRoute route)
     {
         var request = new Request { Route = route };
@@ -148,13 +156,13 @@ internal sealed partial class RequestPath(
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The caller left, and the call with it.
+            // The caller left, and the upstream call was cancelled.
         }
     }
 
-    /// <summary>The end of each request that was answered, whichever way it took. A caller who left was not answered.</summary>
-    /// <param name="answer">Null: the upstream's went out.</param>
-    /// <param name="request">Null: it is not logged.</param>
+    /// <summary>Counts and logs each answered request of both ways. A caller who left was not answered.</summary>
+    /// <param name="answer">Null if the upstream's answer was forwarded.</param>
+    /// <param name="request">Null if the request is not logged.</param>
     private void Ended(HttpContext http, string team, string operation, IAnswer? answer, int status, Request? request)
     {
         if (answer is JobAnswer { CallerLeft: true }) return;
@@ -171,7 +179,7 @@ internal sealed partial class RequestPath(
 
     private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, Request request)
     {
-        // 1. Bound: the server bounds sizes and routing bounds methods before this; here, the identifiers.
+        // 1. Bound: the server has limited sizes, and routing has limited methods. Identifiers are checked here.
         if (!JobAddress.TryCreate(workflowId, jobId, out var address))
         {
             refused.Refused("identifier");
@@ -183,20 +191,24 @@ internal sealed partial class RequestPath(
         if (await AdmitAsync(http, request) is { } refusal) return refusal;
         var team = request.Team!;
 
-        // 5. Look up: a fresh snapshot in memory answers at once.
+        // 5. Look up: answer at once from a fresh snapshot in memory.
         var key = new JobKey(team.Account, address);
-        if (jobs.FindFresh(key, clock.Now) is { } snapshot) return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
+        if (jobs.FindFresh(key, clock.Now) is { } snapshot)
+        {
+            return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
+        }
 
-        // 6. Fetch and 7. classify and store: in the one fill of this job, which is nobody's request. Whoever leaves here
-        //    leaves alone.
+        // 6. Fetch, 7. classify and store: in the one fill of this job, which belongs to no request. A caller who
+        // leaves
+        //    does not stop it.
         var fill = jobs.FillAsync(key, team.Name, out var isShared);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
-        // 8. Answer: from stored bytes.
+        // 8. Answer with the stored bytes.
         return await AnswerAsync(http, key, lookup, isShared);
     }
 
-    /// <returns>Null: the upstream's answer went out.</returns>
+    /// <returns>Null if the upstream's answer was forwarded.</returns>
     private async ValueTask<Problem?> DecideAsync(HttpContext http, ForwardedRoute route, Request request)
     {
         if (!route.Template.Parameters.All(name => JobAddress.IsIdentifier(ForwardedRoute.Value(http, name))))
@@ -209,18 +221,18 @@ internal sealed partial class RequestPath(
         return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name);
     }
 
-    /// <returns>Null: it goes on, for <see cref="Request.Team"/>.</returns>
+    /// <returns>Null if the request may go on, on behalf of <see cref="Request.Team"/>.</returns>
     private async ValueTask<Problem?> AdmitAsync(HttpContext http, Request request)
     {
-        // 2. Identify: who is asking, by the one credential that the request carries.
+        // 2. Identify the caller by the one credential that the request carries.
         var identity = await callers.IdentifyAsync(http);
         // An operator's key reads no jobs.
         if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
 
-        // 3. Authorise: on every request and before any cache, for bodies are shared and permission is not. The first of the
-        //    caller's teams that may ask for this does, and is charged.
+        // 3. Authorise each request before any cache is looked at, because teams share bodies and not permissions. The
+        //    first of the caller's teams that may ask is charged.
         if (request.TeamOf(caller) is not { } team)
         {
             refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
@@ -229,14 +241,15 @@ internal sealed partial class RequestPath(
         }
         request.Team = team;
 
-        // 4. Limit: one permit of each quota that counts, out of this node's leases.
+        // 4. Limit: take a permit of each quota that counts, from this node's leases.
         var quotas = caller.QuotasOf(team);
         var refusing = await Admission.TakeAsync(quotas);
         RateLimitFields.Write(http.Response.Headers, quotas);
         if (refusing.Length == 0) return null;
         refused.Refused("quota");
         var names = refusing.Select(quota => quota.Policy).ToArray();
-        return new Problem(QuotaProblems.QuotaExceeded, $"Team '{team.Name}' has used up its quota {string.Join(", ", names.Select(name => $"'{name}'"))}.")
+        var quoted = string.Join(", ", names.Select(name => $"'{name}'"));
+        return new Problem(QuotaProblems.QuotaExceeded, $"Team '{team.Name}' has used up its quota {quoted}.")
         {
             RetryAfter = refusing.Max(quota => quota.Wait),
             ViolatedPolicies = names,
@@ -261,7 +274,7 @@ internal sealed partial class RequestPath(
         var representation = await jobs.RepresentAsync(key, job, ContentNegotiation.Wanted(http.Request.Headers));
         var now = clock.Now;
         if (lookup is Lookup.Hit) return Hit(key, job, representation, now);
-        // The upstream may have asked for more time, when it answered or when it failed.
+        // The upstream may have asked callers to wait longer.
         var asked = lookup switch
         {
             Lookup.Fetched fetched => fetched.RetryAfter,
@@ -284,19 +297,19 @@ internal sealed partial class RequestPath(
 
     private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
 
-    /// <summary>What is known of a request while it is being decided.</summary>
+    /// <summary>What is known about a request so far.</summary>
     private sealed class Request
     {
         public const string Job = "getJobById";
 
         public long Started { get; init; } = Stopwatch.GetTimestamp();
 
-        /// <summary>Of a job; else <see cref="Route"/> says what is asked for.</summary>
+        /// <summary>The job, unless <see cref="Route"/> is set.</summary>
         public JobAddress Address { get; set; }
 
         public ForwardedRoute? Route { get; init; }
 
-        /// <summary>Of a route: the workflows that it is about.</summary>
+        /// <summary>The workflows that a request to a route names.</summary>
         public string[] Workflows { get; set; } = [];
 
         public string WorkflowNames => string.Join(' ', Workflows);
@@ -306,22 +319,26 @@ internal sealed partial class RequestPath(
         /// <summary>The team that is charged.</summary>
         public Team? Team { get; set; }
 
-        // Who may not read the workflow is refused in the name of the first.
+        // A caller that may not read the workflow is refused in the name of its first team.
         public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
 
-        /// <summary>What is asked for, as the contract calls a job and the configuration a route.</summary>
+        /// <summary>The operation: <c>getJobById</c>, or the route's name in the configuration.</summary>
         public string Operation => Route?.Name ?? Job;
 
-        public Team? TeamOf(Caller caller) => Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route.Name, Workflows);
+        public Team? TeamOf(Caller caller) =>
+            Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route.Name, Workflows);
 
         public Problem Forbidden(Caller caller)
         {
-            var (type, what) = Route is null ? (CallerProblems.WorkflowForbidden, "read this workflow") : (CallerProblems.RouteForbidden, "use this route");
+            var (type, what) = Route is null
+                ? (CallerProblems.WorkflowForbidden, "read this workflow")
+                : (CallerProblems.RouteForbidden, "use this route");
             return caller.Teams switch
             {
                 [] => new Problem(CallerProblems.NoTeam, "No team has any of your claims."),
                 [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
-                var teams => new Problem(type, $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may {what}."),
+                var teams => new Problem(
+                    type, $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may {what}."),
             };
         }
     }
@@ -331,19 +348,30 @@ internal sealed partial class RequestPath(
         public static void Answered(ILogger logger, Request request, int status, string? detail = null)
         {
             var level = RefusalLog.LevelOf(status);
-            var (team, caller, milliseconds, traceId) = (request.TeamName, request.Caller?.Id, Stopwatch.GetElapsedTime(request.Started).TotalMilliseconds, Activity.Current?.TraceId);
-            if (request.Route is { } route) Forwarded(logger, level, status, route.Name, request.WorkflowNames, team, caller, detail, milliseconds, traceId);
-            else Answered(logger, level, status, request.Address.Workflow, request.Address.Job, team, caller, detail, milliseconds, traceId);
+            var (team, caller, traceId) = (request.TeamName, request.Caller?.Id, Activity.Current?.TraceId);
+            var milliseconds = Stopwatch.GetElapsedTime(request.Started).TotalMilliseconds;
+            if (request.Route is { } route)
+            {
+                Forwarded(logger, level, status, route.Name, request.WorkflowNames, team, caller, detail, milliseconds,
+                    traceId);
+                return;
+            }
+            var (workflow, job) = (request.Address.Workflow, request.Address.Job);
+            Answered(logger, level, status, workflow, job, team, caller, detail, milliseconds, traceId);
         }
 
         [LoggerMessage(Message =
-            "{Status} for job {Workflow}/{Job}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
-        private static partial void Answered(ILogger logger, LogLevel level, int status, string? workflow, string? job,
-            string? team, string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
+            "{Status} for job {Workflow}/{Job}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, "
+            + "trace {TraceId}")]
+        private static partial void Answered(
+            ILogger logger, LogLevel level, int status, string? workflow, string? job, string? team,
+            string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
 
         [LoggerMessage(Message =
-            "{Status} for route {Route}, workflow {Workflow}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, trace {TraceId}")]
-        private static partial void Forwarded(ILogger logger, LogLevel level, int status, string route, string? workflow,
-            string? team, string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
+            "{Status} for route {Route}, workflow {Workflow}, team {Team}, caller {Caller}, {Detail} in "
+            + "{Milliseconds:0.0} ms, trace {TraceId}")]
+        private static partial void Forwarded(
+            ILogger logger, LogLevel level, int status, string route, string? workflow, string? team,
+            string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
     }
 }

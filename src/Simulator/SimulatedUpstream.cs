@@ -33,7 +33,9 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
 
     public Ledger Ledger { get; }
 
-    /// <summary>Other operations, by their whole path: whoever wants one scripts it. They want a credential, too.</summary>
+    /// <summary>
+    /// Other operations, by their whole path: whoever wants one scripts it. They want a credential, too.
+    /// </summary>
     public ConcurrentDictionary<string, RequestDelegate> Others { get; }
 
     /// <summary>Starts on loopback.</summary>

@@ -2,7 +2,9 @@ using NetArchTest.Rules;
 
 namespace Gateway.Tests;
 
-/// <summary>The layers of <c>docs/architecture.md</c>: a folder uses folders of lower layers, none above it and none beside it.</summary>
+/// <summary>
+/// The layers of <c>docs/architecture.md</c>: a folder uses folders of lower layers, none above it and none beside it.
+/// </summary>
 public sealed class ArchitectureTests
 {
     // From the ground up. The root of the project, with its commands, is above all of them.

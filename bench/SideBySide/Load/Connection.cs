@@ -6,7 +6,9 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Load;
 
-/// <summary>One connection that is kept alive, HTTP/1.1, one request at a time; no more of a client than load takes.</summary>
+/// <summary>
+/// One connection that is kept alive, HTTP/1.1, one request at a time; no more of a client than load takes.
+/// </summary>
 internal sealed class Connection : IDisposable
 {
     private const int InChunks = -1;
@@ -57,7 +59,8 @@ internal sealed class Connection : IDisposable
 
     public void Dispose() => _socket.Dispose();
 
-    // The status and the length of head and body together, once the head is there. All that is asked for here says how long it is.
+    // The status and the length of head and body together, once the head is there. All that is asked for here says how
+    // long it is.
     private static (int Status, int Whole) Head(ReadOnlySpan<byte> bytes)
     {
         var end = bytes.IndexOf("\r\n\r\n"u8);

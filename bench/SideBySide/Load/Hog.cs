@@ -7,8 +7,8 @@ using System.Text;
 namespace Gateway.SideBySide.Load;
 
 /// <summary>
-/// A client that never stops, in a process of its own: on each of some connections it sends without waiting for answers. It
-/// connects again where the server closes the connection.
+/// A client that never stops, in a process of its own: on each of some connections it sends without waiting for
+/// answers. It connects again where the server closes the connection.
 /// </summary>
 internal static class Hog
 {

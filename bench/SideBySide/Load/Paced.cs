@@ -6,8 +6,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Load;
 
 /// <summary>
-/// Asks at an even pace, whatever the answers do: the time of each counts from when it was due, so that who waits behind a
-/// slow answer is counted as waiting.
+/// Asks at an even pace, whatever the answers do: the time of each counts from when it was due, so that who waits
+/// behind a slow answer is counted as waiting.
 /// </summary>
 internal static class Paced
 {
@@ -19,8 +19,8 @@ internal static class Paced
 
     /// <param name="pathOf">What each asks for.</param>
     /// <param name="newEvery">
-    /// One in so many requests comes on a connection of its own, and its time counts from connecting; the others come on
-    /// connections that have been answered before. 0: each connection stays, and all are new when the time begins.
+    /// One in so many requests comes on a connection of its own, and its time counts from connecting; the others come
+    /// on connections that have been answered before. 0: each connection stays, and all are new when the time begins.
     /// </param>
     /// <param name="patience">How long the last answers are waited for; those that have not come took so long.</param>
     public static async Task<Found> RunAsync(

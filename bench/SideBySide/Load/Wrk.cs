@@ -11,7 +11,10 @@ internal sealed class Wrk(Machine machine, string temporary)
     public Task<Found> SameAsync(Peer peer, string path, int connections, int seconds, Dictionary<string, string> headers, CancellationToken stop) =>
         RunAsync(peer, path, connections, seconds, headers, null, [], stop);
 
-    /// <summary>Each asks for another job than all before, or each job is asked for several times, with a thousand others in between.</summary>
+    /// <summary>
+    /// Each asks for another job than all before, or each job is asked for several times, with a thousand others in
+    /// between.
+    /// </summary>
     public Task<Found> CountingAsync(Peer peer, string workflow, long first, int connections, int seconds, CancellationToken stop, int times = 1) =>
         RunAsync(peer, "/", connections, seconds, [], "count.lua", [Jobs.PrefixOf(workflow), Text(first), Text(times)], stop);
 

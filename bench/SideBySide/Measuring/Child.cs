@@ -22,7 +22,9 @@ internal sealed class Child : IAsyncDisposable
 
     private Child(Process process) => _process = process;
 
-    /// <summary>A file that is to list all processes, for whoever ends them where this one cannot any more; null: none.</summary>
+    /// <summary>
+    /// A file that is to list all processes, for whoever ends them where this one cannot any more; null: none.
+    /// </summary>
     public static string? List { get; set; }
 
     public int Id => _process.Id;

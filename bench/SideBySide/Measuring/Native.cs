@@ -8,7 +8,9 @@ internal static partial class Native
 {
     public const int Terminate = 15, Exclusive = 2, ReadWrite = 0x2, Create = 0x40, NotForChildren = 0x80000, Readable = 0x1A4;
 
-    /// <summary>The processor time of a process, its threads that have ended included (clock_getcpuclockid(3)).</summary>
+    /// <summary>
+    /// The processor time of a process, its threads that have ended included (clock_getcpuclockid(3)).
+    /// </summary>
     /// <returns>Null: there is no such process any more.</returns>
     public static TimeSpan? CpuTimeOf(int process)
     {

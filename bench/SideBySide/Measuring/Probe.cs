@@ -8,8 +8,8 @@ namespace Gateway.SideBySide.Measuring;
 internal sealed class WrongAnswerException(string message) : Exception(message);
 
 /// <summary>
-/// Looks from a connection of its own whether a peer answers as it should: the very bytes of the job, once decoded, and the
-/// same validator each time.
+/// Looks from a connection of its own whether a peer answers as it should: the very bytes of the job, once decoded, and
+/// the same validator each time.
 /// </summary>
 internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, Dictionary<string, string> headers, int status = 200) : IDisposable
 {

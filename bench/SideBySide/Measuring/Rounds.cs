@@ -1,8 +1,8 @@
 namespace Gateway.SideBySide.Measuring;
 
 /// <summary>
-/// Rounds in which each contestant has one timed run, in an order that moves on from round to round: what the machine does
-/// otherwise meets all of them alike, and ratios are of one round.
+/// Rounds in which each contestant has one timed run, in an order that moves on from round to round: what the machine
+/// does otherwise meets all of them alike, and ratios are of one round.
 /// </summary>
 internal sealed class Rounds(Bench bench, string scenario)
 {
@@ -39,7 +39,8 @@ internal sealed class Rounds(Bench bench, string scenario)
         await contestant.Probe.LookAtRefusalAsync(bench.Stop);
     }
 
-    // Until two runs that follow one another are alike, but no sooner than what .NET compiles again under load is likely to be done.
+    // Until two runs that follow one another are alike, but no sooner than what .NET compiles again under load is
+    // likely to be done.
     private async Task WarmUpAsync(Contestant contestant)
     {
         using var turn = await bench.Turn.TakeAsync(bench.Stop);

@@ -32,8 +32,8 @@ internal sealed record Table(string Name, string Title, string Text, Measure Mai
     public double? MostOfReference { get; init; }
 
     /// <summary>
-    /// The rows that are beyond the bound, by more than chance: if their true ratio were the bound, so many rounds above it
-    /// would come in one of twenty runs at most (sign test), and they are later by a millisecond at least.
+    /// The rows that are beyond the bound, by more than chance: if their true ratio were the bound, so many rounds
+    /// above it would come in one of twenty runs at most (sign test), and they are later by a millisecond at least.
     /// </summary>
     public IEnumerable<Row> Beyond => MostOfReference is not { } most || ReferenceRow is not { } reference ? []
         : Rows.Where(row => row != reference && row.Median(Main) - reference.Median(Main) > 1

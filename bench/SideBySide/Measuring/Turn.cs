@@ -4,7 +4,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>A file that is locked while something is measured, as flock(1) does, for others on this machine to wait for.</summary>
+/// <summary>
+/// A file that is locked while something is measured, as flock(1) does, for others on this machine to wait for.
+/// </summary>
 internal sealed class Turn(string? file)
 {
     /// <summary>Waits for the turn, behind those who came before; it lasts until it is disposed of.</summary>

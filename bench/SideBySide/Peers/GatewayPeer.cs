@@ -4,7 +4,9 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>The gateway as it is published, with all that it has switched on: quotas, metrics, permission by workflow.</summary>
+/// <summary>
+/// The gateway as it is published, with all that it has switched on: quotas, metrics, permission by workflow.
+/// </summary>
 internal sealed class GatewayPeer(Bench bench, string name, string published) : Peer(bench, name)
 {
     private Child? _ownRedis;

@@ -2,7 +2,9 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>HAProxy, one thread: a map file of keys, a stick table for each team, the credential put in, its own cache.</summary>
+/// <summary>
+/// HAProxy, one thread: a map file of keys, a stick table for each team, the credential put in, its own cache.
+/// </summary>
 internal sealed class Haproxy(Bench bench) : Peer(bench, "haproxy")
 {
     public override Uri? Http2Address => new($"http://127.0.0.1:{Http2Port}/");

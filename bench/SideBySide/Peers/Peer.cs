@@ -34,7 +34,9 @@ internal abstract class Peer(Bench bench, string name) : IAsyncDisposable
     /// <summary>The Redis that is its own; null where it has none.</summary>
     public virtual Child? Redis => null;
 
-    /// <summary>Where its Redis is. Null: where it has one, it is one of its own, which is started with it; empty: it has none.</summary>
+    /// <summary>
+    /// Where its Redis is. Null: where it has one, it is one of its own, which is started with it; empty: it has none.
+    /// </summary>
     public string? RedisAddress { get; set; }
 
     public Child Process => _process ?? throw new InvalidOperationException($"{name} was not started.");

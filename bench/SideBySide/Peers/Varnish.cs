@@ -2,7 +2,9 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>Varnish: keys in VCL, vsthrottle for each team, the credential put in on the way to the upstream, bodies in memory.</summary>
+/// <summary>
+/// Varnish: keys in VCL, vsthrottle for each team, the credential put in on the way to the upstream, bodies in memory.
+/// </summary>
 internal sealed class Varnish(Bench bench) : Peer(bench, "varnish")
 {
     public override Uri? Http2Address => Address;

@@ -7,7 +7,9 @@ using OxyPlot.Series;
 
 namespace Gateway.SideBySide.Report;
 
-/// <summary>A picture of what a request costs each peer: the scenarios one below the other, each on a scale of its own.</summary>
+/// <summary>
+/// A picture of what a request costs each peer: the scenarios one below the other, each on a scale of its own.
+/// </summary>
 internal static class Plot
 {
     private const double Width = 760, BarHeight = 26, Frame = 74, Names = 190, Figures = 40;

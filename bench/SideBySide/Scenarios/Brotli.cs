@@ -3,7 +3,9 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>The same finished job, for clients that take Brotli: the gateway has it stored, nginx compresses each time.</summary>
+/// <summary>
+/// The same finished job, for clients that take Brotli: the gateway has it stored, nginx compresses each time.
+/// </summary>
 internal sealed class Brotli(Bench bench) : Scenario(bench)
 {
     public const string Name = "brotli";

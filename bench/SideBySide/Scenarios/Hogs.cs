@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// What a client that never stops costs the others: how long ordinary callers wait beside it for a cached job or a health
-/// check, some on connections that are there and some on new ones.
+/// What a client that never stops costs the others: how long ordinary callers wait beside it for a cached job or a
+/// health check, some on connections that are there and some on new ones.
 /// </summary>
 internal sealed class Hogs(Bench bench) : Scenario(bench)
 {

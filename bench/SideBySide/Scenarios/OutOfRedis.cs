@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// Each finished job once, or ten times, of a node that has never seen it, while Redis has it: what a new node does after
-/// its start.
+/// Each finished job once, or ten times, of a node that has never seen it, while Redis has it: what a new node does
+/// after its start.
 /// </summary>
 internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
 {
@@ -82,7 +82,8 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
         return found;
     }
 
-    // Thrice as many jobs as the quickest run so far took for a second, for each second: a node that warms up doubles its pace at once.
+    // Thrice as many jobs as the quickest run so far took for a second, for each second: a node that warms up doubles
+    // its pace at once.
     private async Task FillAsync(Node node)
     {
         while (node.Filled - node.Next < 3 * node.PerSecond * Bench.Arguments.Seconds)

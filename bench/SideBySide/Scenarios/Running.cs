@@ -3,7 +3,9 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>A running job that a thousand clients poll as fast as they can, beside a finished one of the same size.</summary>
+/// <summary>
+/// A running job that a thousand clients poll as fast as they can, beside a finished one of the same size.
+/// </summary>
 internal sealed class Running(Bench bench) : Scenario(bench)
 {
     public const string Name = "running";

@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// From the start of the process to the first answer, beside the least that ASP.NET Core starts with; both are published as the
-/// container image is.
+/// From the start of the process to the first answer, beside the least that ASP.NET Core starts with; both are
+/// published as the container image is.
 /// </summary>
 internal sealed class Start(Bench bench) : Scenario(bench)
 {

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// Where all peers get jobs from: <c>/v0/workflows/{workflow}/jobs/job-{number}</c>, for whoever has the credential. Jobs
-/// of <see cref="Jobs.RunningWorkflow"/> run for ever; all others have finished, and any cache may keep them.
+/// Where all peers get jobs from: <c>/v0/workflows/{workflow}/jobs/job-{number}</c>, for whoever has the credential.
+/// Jobs of <see cref="Jobs.RunningWorkflow"/> run for ever; all others have finished, and any cache may keep them.
 /// </summary>
 internal static class Upstream
 {

@@ -4,12 +4,14 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Admin;
 
-/// <summary>The operators' port: metrics, health and <c>/admin</c> there, and metrics and <c>/admin</c> nowhere else.</summary>
+/// <summary>
+/// The operators' port: metrics, health and <c>/admin</c> there, and metrics and <c>/admin</c> nowhere else.
+/// </summary>
 internal static class Management
 {
     /// <summary>
-    /// Listens on the management port beside the main addresses, and branches off what comes in there. The port that the
-    /// connection came in by decides; a Host header proves nothing.
+    /// Listens on the management port beside the main addresses, and branches off what comes in there. The port that
+    /// the connection came in by decides; a Host header proves nothing.
     /// </summary>
     public static void UseManagementPort(this WebApplication app)
     {

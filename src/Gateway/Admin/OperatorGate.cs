@@ -5,7 +5,9 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Admin;
 
-/// <summary>Who may use <c>/admin</c>: operators, by their keys, and on the management port where there is one.</summary>
+/// <summary>
+/// Who may use <c>/admin</c>: operators, by their keys, and on the management port where there is one.
+/// </summary>
 internal sealed class OperatorGate(Identification callers, IOptionsMonitor<ManagementOptions> management)
 {
     private readonly int _managementPort = management.CurrentValue.Port;

@@ -15,8 +15,8 @@ internal static class ContentNegotiation
     private static readonly ConcurrentDictionary<string, ContentCoding[]> Remembered = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// The codings that a client accepts, the most wanted first, and of equally wanted ones the one that compresses best.
-    /// Identity is among them even where it is refused, for then it is what is left, as it may.
+    /// The codings that a client accepts, the most wanted first, and of equally wanted ones the one that compresses
+    /// best. Identity is among them even where it is refused, for then it is what is left, as it may.
     /// </summary>
     public static ContentCoding[] Wanted(IHeaderDictionary headers)
     {

@@ -29,7 +29,9 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
     public long Order { get; init; }
 
-    /// <summary>The same failure later, with so much of the back-off left: what the upstream asked for has gone by in part.</summary>
+    /// <summary>
+    /// The same failure later, with so much of the back-off left: what the upstream asked for has gone by in part.
+    /// </summary>
     public FailedFill Later(TimeSpan left)
     {
         var passed = BackOff - left;
@@ -39,9 +41,10 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     }
 
     /// <summary>
-    /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within a
-    /// whole one. An answer that is about this request, and no failure, may be asked for again at once, and so may a job that
-    /// nobody has seen and that nobody was asked for, because the budget was used up: another team may be next.
+    /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within
+    /// a whole one. An answer that is about this request, and no failure, may be asked for again at once, and so may a
+    /// job that nobody has seen and that nobody was asked for, because the budget was used up: another team may be
+    /// next.
     /// </summary>
     public static FailedFill Of(in Verdict verdict, in UpstreamAnswer answer, JobsOptions options, bool isFirst)
     {

@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The response fields of a hit that change with time, and so once a second: the first hit of a second makes them, and the
-/// snapshot keeps them for the others.
+/// The response fields of a hit that change with time, and so once a second: the first hit of a second makes them, and
+/// the snapshot keeps them for the others.
 /// </summary>
 internal sealed class HitFields
 {

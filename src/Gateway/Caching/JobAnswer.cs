@@ -5,7 +5,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Caching;
 
-/// <summary>Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.</summary>
+/// <summary>
+/// Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.
+/// </summary>
 internal sealed class JobAnswer(JobSnapshot snapshot, Representation representation, StringValues cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
 {
     private const int Piece = 64 * 1024, PiecesAtOnce = 2;
@@ -22,10 +24,14 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
 
     public JobSnapshot Snapshot => snapshot;
 
-    /// <summary>Whether its body is written in pieces, and so held for as long as its caller takes to read it.</summary>
+    /// <summary>
+    /// Whether its body is written in pieces, and so held for as long as its caller takes to read it.
+    /// </summary>
     public bool IsLarge => IsLargeBody(representation);
 
-    /// <summary>Whether the caller's connection or stream was found closed before the whole body was handed over.</summary>
+    /// <summary>
+    /// Whether the caller's connection or stream was found closed before the whole body was handed over.
+    /// </summary>
     public bool CallerLeft { get; private set; }
 
     public static bool IsLargeBody(Representation representation) => representation.Body.Length > Piece;
@@ -61,7 +67,8 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
     private ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
     {
         if (body.Length > Piece) return WritePiecesAsync(http, body);
-        // A token would be made for this request alone; what is left to write is less than the server holds for a connection.
+        // A token would be made for this request alone; what is left to write is less than the server holds for a
+        // connection.
         var writing = http.Response.BodyWriter.WriteAsync(body);
         if (!writing.IsCompletedSuccessfully) return WaitAsync(http, writing);
         CallerLeft = writing.Result.IsCompleted;

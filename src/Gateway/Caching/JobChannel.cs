@@ -30,7 +30,7 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
     private bool _subscribed;
 
     /// <summary>Raised when another node, or this one, has purged something.</summary>
-    public event Action? Nudged;
+    public event Action? WakeRequested;
 
     public async Task SubscribeAsync()
     {
@@ -67,7 +67,7 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
 
     private void Hear(string message)
     {
-        if (message.Length == 0) Nudged?.Invoke();
+        if (message.Length == 0) WakeRequested?.Invoke();
         else if (message.StartsWith(Gone, StringComparison.Ordinal)) HearGone(message[Gone.Length..]);
         else if (_waiting.TryGetValue(message, out var waiting)) waiting.TrySetResult();
     }
@@ -91,7 +91,10 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
             _waiting[name] = new(TaskCreationOptions.RunContinuationsAsynchronously);
         }
 
-        /// <summary>Waits for the next word of that job, for the loss of Redis, or for a moment, but no longer than <paramref name="atMost"/>.</summary>
+        /// <summary>
+        /// Waits for the next word of that job, for the loss of Redis, or for a moment, but no longer than
+        /// <paramref name="atMost"/>.
+        /// </summary>
         public async Task WaitAsync(TimeSpan atMost)
         {
             var word = _waiting[_name];

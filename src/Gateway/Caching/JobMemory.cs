@@ -6,12 +6,14 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The snapshots in this node's memory, bounded by <c>Jobs:MemoryBytes</c>. A snapshot gives way only to one that outranks
-/// it, and what is purged does not come back. It judges no freshness.
+/// The snapshots in this node's memory, bounded by <c>Jobs:MemoryBytes</c>. A snapshot gives way only to one that
+/// outranks it, and what is purged does not come back. It judges no freshness.
 /// </summary>
 internal sealed class JobMemory : IDisposable
 {
-    /// <summary>What memory has, it asks Redis for again after this long: a bound for whatever else went wrong.</summary>
+    /// <summary>
+    /// What memory has, it asks Redis for again after this long: a bound for whatever else went wrong.
+    /// </summary>
     public static readonly TimeSpan LongestStay = TimeSpan.FromHours(24);
 
     private static readonly TimeSpan FailureStay = TimeSpan.FromMinutes(1);
@@ -50,8 +52,8 @@ internal sealed class JobMemory : IDisposable
     public JobSnapshot? Find(JobKey key) => _cache.TryGetValue(key, out var found) ? (JobSnapshot?)found : null;
 
     /// <summary>
-    /// Keeps a snapshot for as long as it may be of use, unless what is here outranks it. Where there is no room for it, what
-    /// was used last long ago gives way, on the thread pool.
+    /// Keeps a snapshot for as long as it may be of use, unless what is here outranks it. Where there is no room for
+    /// it, what was used last long ago gives way, on the thread pool.
     /// </summary>
     /// <returns>The one that counts.</returns>
     public async ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot)
@@ -115,7 +117,9 @@ internal sealed class JobMemory : IDisposable
     public FailedFill? FindLastFailure(JobKey key) =>
         FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.Now) : null;
 
-    /// <summary>Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.</summary>
+    /// <summary>
+    /// Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.
+    /// </summary>
     public async ValueTask KeepAsync(JobKey key, FailedFill failure)
     {
         for (var tries = 1; !TryKeep(key, failure) && tries < MostTries; tries++) await MakeRoomAsync(SizeOf(failure));
@@ -220,8 +224,8 @@ internal sealed class JobMemory : IDisposable
     }
 
     /// <summary>
-    /// Makes room for so many bytes. That takes a look at everything, tens of milliseconds where there are many jobs: it is
-    /// done by one at a time, without a lock that others may wait for, and on no I/O thread.
+    /// Makes room for so many bytes. That takes a look at everything, tens of milliseconds where there are many jobs:
+    /// it is done by one at a time, without a lock that others may wait for, and on no I/O thread.
     /// </summary>
     private async Task MakeRoomAsync(long size)
     {

@@ -5,14 +5,15 @@ using Gateway.Runtime;
 namespace Gateway.Caching;
 
 /// <summary>
-/// One stored answer: the last thing that the upstream said of a job, shared by all callers. It says the same for ever; what is
-/// made of it, such as its body in another coding, is kept with it. Its times are by this node's <see cref="SteadyClock"/>;
-/// in Redis they are by the wall clock.
+/// One stored answer: the last thing that the upstream said of a job, shared by all callers. It says the same for ever;
+/// what is made of it, such as its body in another coding, is kept with it. Its times are by this node's
+/// <see cref="SteadyClock"/>; in Redis they are by the wall clock.
 /// </summary>
 internal sealed class JobSnapshot
 {
-    // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory and the fields of
-    // its last hit; of each body the array's head, the object and its validator; and of what was made of it the task.
+    // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory and the
+    // fields of its last hit; of each body the array's head, the object and its validator; and of what was made of it
+    // the task.
     private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfMaking = 40;
 
     // How long an encoding waits for memory.
@@ -82,7 +83,9 @@ internal sealed class JobSnapshot
             Identity = new Representation(ContentCoding.Identity, body),
         };
 
-    /// <summary>The first of the wanted codings in which the body is smaller than it came; null: it has yet to be made.</summary>
+    /// <summary>
+    /// The first of the wanted codings in which the body is smaller than it came; null: it has yet to be made.
+    /// </summary>
     public Representation? Find(ContentCoding[] wanted)
     {
         foreach (var coding in wanted)
@@ -94,7 +97,9 @@ internal sealed class JobSnapshot
         return Identity;
     }
 
-    /// <summary>The same; what has yet to be made is made, once for all who wait for it, and on no caller's time.</summary>
+    /// <summary>
+    /// The same; what has yet to be made is made, once for all who wait for it, and on no caller's time.
+    /// </summary>
     /// <param name="room">Where the memory for it comes from; null: there is enough.</param>
     /// <exception cref="OutOfMemoryException">There was none in time.</exception>
     public async Task<Representation> EncodeAsync(ContentCoding[] wanted, ByteBudget? room = null)
@@ -113,9 +118,10 @@ internal sealed class JobSnapshot
     public JobSnapshot Moved(TimeSpan by) => by == TimeSpan.Zero ? this : Moved(by, Add(UrlsExpireAt, by));
 
     /// <summary>
-    /// The same with its times corrected where they lie ahead. The clock of the node that wrote it may be fast, or the clock
-    /// of this node may have been set back since. The snapshot then counts as being as old as its times lie ahead: its age is
-    /// never negative, it is fresh for no longer than it was given, and if it lies further ahead than that it is stale.
+    /// The same with its times corrected where they lie ahead. The clock of the node that wrote it may be fast, or the
+    /// clock of this node may have been set back since. The snapshot then counts as being as old as its times lie
+    /// ahead: its age is never negative, it is fresh for no longer than it was given, and if it lies further ahead than
+    /// that it is stale.
     /// </summary>
     public JobSnapshot Corrected(DateTimeOffset now)
     {
@@ -164,8 +170,8 @@ internal sealed class JobSnapshot
 
     /// <summary>
     /// Whether it may take the place of another of the same job: a finished job is never replaced by an unfinished one,
-    /// and otherwise the one that was asked for later counts, so that a job that is gone (404, 410, 451) takes the place of
-    /// any older one. Redis keeps the same rule (<c>SharedJobs</c>).
+    /// and otherwise the one that was asked for later counts, so that a job that is gone (404, 410, 451) takes the
+    /// place of any older one. Redis keeps the same rule (<c>SharedJobs</c>).
     /// </summary>
     public bool Outranks(JobSnapshot? other)
     {

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Caching;
 
-/// <summary>Steps 5 to 7 of the request path: look up, fetch, classify and store.</summary>
+/// <summary>
+/// Steps 5 to 7 of the request path: looks a job up, fetches it, classifies the answer, and stores it.
+/// </summary>
 internal sealed partial class JobSource(
     JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
     AccountGates gates, FetchOrder order, LargeBodies bodies, IEnumerable<IJobObserver> observers, IOptionsMonitor<UpstreamOptions> upstreamOptions, IOptionsMonitor<JobsOptions> jobsOptions,
@@ -15,7 +17,7 @@ internal sealed partial class JobSource(
     // A fetch lock lasts this much longer than an upstream call, so that its answer can be stored.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
 
-    // How long callers of a job whose last fill failed wait for the next one.
+    // After a failed fill, callers wait this long for the next fill before they get the failure.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
 
     private const int MaxLooks = 3, MaxFetches = 3;
@@ -24,18 +26,19 @@ internal sealed partial class JobSource(
 
     private readonly SingleFlight<JobKey, Lookup> _fills = new();
 
-    // Looks into Redis after a failure, for all callers of a job that wait.
+    // After a failure, one look into Redis serves all callers who wait for the job.
     private readonly SingleFlight<JobKey, JobSnapshot?> _looks = new();
 
-    /// <summary>A fresh snapshot out of this node's memory, or null.</summary>
+    /// <summary>Finds a fresh snapshot in this node's memory.</summary>
+    /// <returns>Null if there is none.</returns>
     public JobSnapshot? FindFresh(JobKey key, DateTimeOffset now) =>
         cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(now) ? snapshot : null;
 
     /// <summary>
-    /// Joins this node's one fill of this job, or starts it. Where the last one failed, the answer is that of the failure
-    /// unless this one ends soon; it goes on all the same.
+    /// Joins this node's fill of the job, or starts one. If the last fill failed and this one does not end soon, the
+    /// result is the last failure, and the fill goes on in the background.
     /// </summary>
-    /// <param name="team">Who asks: where the account's budget is short, teams take turns.</param>
+    /// <param name="team">The caller's team. If the account's budget is short, teams take turns.</param>
     public Task<Lookup> FillAsync(JobKey key, string team, out bool collapsed)
     {
         var lastFailure = memory.FindLastFailure(key);
@@ -45,8 +48,8 @@ internal sealed partial class JobSource(
     }
 
     /// <summary>
-    /// A snapshot's body in the coding that is wanted; what has yet to be made is kept in memory beside it. Where there is no
-    /// memory to make it, the body as it came.
+    /// Returns a snapshot's body in a content coding that the caller accepts. A coding that is made is kept beside the
+    /// snapshot. If there is no memory to make it, the body is returned without a coding.
     /// </summary>
     public async ValueTask<Representation> RepresentAsync(JobKey key, JobSnapshot snapshot, ContentCoding[] wanted)
     {
@@ -85,14 +88,16 @@ internal sealed partial class JobSource(
     }
 
     /// <summary>
-    /// One fill: out of Redis, or by another node that is at it already, or from the upstream. It is bounded in time by the
-    /// upstream's timeout, once more for each time that a node dies, or is paused, while it fetches.
+    /// Runs one fill: reads the job from Redis, or waits for another node's fetch, or fetches it from the upstream. A
+    /// fill takes no longer than the upstream's timeout, and that again for each node that dies or pauses during its
+    /// fetch.
     /// </summary>
     private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
     {
         using var listener = channel.Listen(key.Name);
         await redis.CatchUpAsync();
-        // Another fill of this node may just have ended. Not looked at again: what this one fetches too late is there, too.
+        // Another fill of this node may just have ended. Check memory only once: later it may hold this fill's own late
+        // result.
         if (memory.FindFailure(key) is null && FindFresh(key, steady.Now) is { } kept) return new Lookup.Hit(kept);
 
         long awaited = 0;
@@ -132,12 +137,12 @@ internal sealed partial class JobSource(
     private TimeSpan Lease => upstreamOptions.CurrentValue.Timeout + LeaseMargin;
 
     /// <summary>
-    /// Fetches a job, and gives back the fetch lock whatever happens. An exception in here is a defect of the gateway,
-    /// unless memory is short: it is logged, and is a failure like any other for those who wait for the job, on this node and
-    /// on others.
+    /// Fetches a job, and releases the fetch lock whatever happens. An exception is a defect of the gateway, unless
+    /// memory is short. It is logged, and callers on all nodes who wait for the job get a failure like any other.
     /// </summary>
-    /// <returns>Null: it took so long that somebody else may have taken over; what was fetched is too old to be
-    /// used.</returns>
+    /// <returns>
+    /// Null if the fetch took so long that another node may have taken over. Its answer is too old to use.
+    /// </returns>
     private async Task<Lookup?> FetchAsync(JobKey key, string team, FetchLock.Acquired? fetchLock, JobSnapshot? known, TimeBudget budget)
     {
         var asked = fetchLock?.Order ?? order.NextFetch(known?.Order ?? 0);
@@ -161,11 +166,11 @@ internal sealed partial class JobSource(
         JobKey key, string team, FetchLock.Acquired? fetchLock, long asked, JobSnapshot? known, TimeBudget budget)
     {
         var started = clock.GetTimestamp();
-        // Half of the time is for reading it.
+        // The other half of the timeout is for reading the body.
         using var share = bodies.Making.NewShare(longestWait: upstreamOptions.CurrentValue.Timeout / 2);
         var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh: known is { IsAbsent: false }, share);
         var options = jobsOptions.CurrentValue;
-        // The upstream's dates are about the calendar, so they are compared with the wall clock.
+        // Compare the upstream's dates with the wall clock, because they are calendar dates.
         var now = clock.GetUtcNow();
         var isSame = known is { IsAbsent: false } && known.Identity.Body.Span.SequenceEqual(answer.Body);
         var firstSeen = isSame ? steady.ToWall(known!.FirstSeenAt) : now;
@@ -175,7 +180,7 @@ internal sealed partial class JobSource(
         {
             foreach (var observer in _observers) observer.Offer(key.Address, answer.Body);
         }
-        // This node may have been paused meanwhile.
+        // This node may have been paused since the fetch began.
         if (clock.GetElapsedTime(started) > Lease) return null;
 
         if (!verdict.IsJob && !verdict.IsAbsent)
@@ -187,9 +192,9 @@ internal sealed partial class JobSource(
         }
         var snapshot = JobSnapshot.From(answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
         var (counts, isKept) = await cache.StoreAsync(key, snapshot, fetchLock, budget.For(snapshot.Size));
-        // As above: others may have stored a newer one since.
+        // As above: another node may have stored a newer snapshot.
         if (clock.GetElapsedTime(started) > Lease) return null;
-        // A finished job stays after its lifetime as well. Hold it, so that it does not cost a call for each request then.
+        // A finished job stays stored after its lifetime. Extend it, so that not every request costs a call.
         var isHeld = counts is { Kind: VerdictKind.Finished } && counts != snapshot && !counts.IsFresh(steady.Now);
         if (isHeld) counts.Hold(steady.Now + verdict.Lifetime);
         return counts == snapshot
@@ -200,14 +205,14 @@ internal sealed partial class JobSource(
     private async ValueTask<Lookup> FailAsync(JobKey key, FailedFill failure) =>
         Fail(failure, cache.FindInMemory(key) ?? await LookAfterFailureAsync(key));
 
-    // One look for all who wait; where Redis has nothing, the next look is after the next fill has failed.
+    // One look serves all callers who wait. If Redis has nothing, look again only after the next failed fill.
     private async ValueTask<JobSnapshot?> LookAfterFailureAsync(JobKey key) =>
         memory.IsNowhereSinceFailure(key) ? null : await _looks.Join(key, LookAsync, out _);
 
     private async Task<JobSnapshot?> LookAsync(JobKey key)
     {
         var found = (await cache.FindAsync(key, redis.NewTimeBudget())).Snapshot;
-        // Where Redis is away there is no telling.
+        // While Redis is away, nothing is known.
         if (found is null && redis.IsAvailable) memory.NoteNowhereSinceFailure(key);
         return found;
     }

@@ -5,8 +5,9 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Caching;
 
 /// <summary>
-/// Bounds what large jobs under way hold beside the cache, so that many at once do not take all memory: those that are being
-/// fetched or encoded, and those that are being written to slow callers when the cache has them no longer. Each of the two has
+/// Bounds what large jobs under way hold beside the cache, so that many at once do not take all memory: those that are
+/// being fetched or encoded, and those that are being written to slow callers when the cache has them no longer. Each
+/// of the two has
 /// <c>Jobs:BytesUnderWay</c>.
 /// </summary>
 internal sealed class LargeBodies(JobMemory memory, IOptionsMonitor<JobsOptions> options, TimeProvider clock)

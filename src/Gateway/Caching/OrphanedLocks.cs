@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The fetch locks that this node could not release because Redis did not answer, or refused. They are removed as soon as it does,
-/// so that nobody waits for a fetch that is long over, and forgotten when they have ended by themselves.
+/// The fetch locks that this node could not release because Redis did not answer, or refused. They are removed as soon
+/// as it does, so that nobody waits for a fetch that is long over, and forgotten when they have ended by themselves.
 /// </summary>
 internal sealed class OrphanedLocks(RedisConnection redis) : IRedisParticipant
 {

@@ -6,9 +6,9 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Caching;
 
 /// <summary>
-/// Tells clients of a running job when to ask again: in a third of the time that it is thought to take still, and the longer
-/// it is overdue, the later. What it is thought to take is what the workflow's last jobs took, as far as this node has seen
-/// them, else what the job says itself; its own progress corrects both.
+/// Tells clients of a running job when to ask again: in a third of the time that it is thought to take still, and the
+/// longer it is overdue, the later. What it is thought to take is what the workflow's last jobs took, as far as this
+/// node has seen them, else what the job says itself; its own progress corrects both.
 /// </summary>
 internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock clock) : IDisposable
 {

@@ -8,8 +8,8 @@ namespace Gateway.Caching;
 
 /// <summary>
 /// The purges that all nodes share: a sorted set in Redis, each scope with the order of its last purge. A node reads it
-/// when it is told of a purge, every second, and before it uses a Redis that was away; what it knows and Redis has lost it
-/// puts back.
+/// when it is told of a purge, every second, and before it uses a Redis that was away; what it knows and Redis has lost
+/// it puts back.
 /// </summary>
 internal sealed class PurgeLog(
     RedisConnection redis, PurgeMarks marks, JobMemory memory, JobChannel channel, FetchOrder order,

@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Gateway.Caching;
 
 /// <summary>
-/// What was purged, and when, in the order of fetches: whatever was fetched before is gone, also where a slow fetch brings
-/// it in afterwards.
+/// What was purged, and when, in the order of fetches: whatever was fetched before is gone, also where a slow fetch
+/// brings it in afterwards.
 /// </summary>
 internal sealed class PurgeMarks
 {

@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Gateway.Caching;
 
-/// <summary>What a purge concerns: everything, or one account, workflow or job. What is empty is not narrowed to.</summary>
+/// <summary>
+/// What a purge concerns: everything, or one account, workflow or job. What is empty is not narrowed to.
+/// </summary>
 internal sealed record PurgeScope(string Account = "", string Workflow = "", string Job = "")
 {
     /// <summary><c>*</c>, <c>account</c>, <c>account/workflow</c> or <c>account/workflow/job</c>.</summary>

@@ -12,7 +12,9 @@ internal enum ContentCoding : byte
     Brotli,
 }
 
-/// <summary>The bytes of a body in one coding, with the strong validator of just these bytes (RFC 9110, section 8.8.3).</summary>
+/// <summary>
+/// The bytes of a body in one coding, with the strong validator of just these bytes (RFC 9110, section 8.8.3).
+/// </summary>
 internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> body, string etag)
 {
     /// <summary>The length of a validator.</summary>

@@ -24,9 +24,10 @@ internal abstract record FetchLock
 }
 
 /// <summary>
-/// The jobs that all nodes share, in Redis. A job is a hash, in the layout of Microsoft's Redis cache and read by it, with
-/// two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself refuses
-/// what must not replace it, however late it comes and whoever sends it. Beside it is the lock of the one who fetches.
+/// The jobs that all nodes share, in Redis. A job is a hash, in the layout of Microsoft's Redis cache and read by it,
+/// with two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself
+/// refuses what must not replace it, however late it comes and whoever sends it. Beside it is the lock of the one who
+/// fetches.
 /// </summary>
 internal sealed class SharedJobs(
     RedisConnection redis, OrphanedLocks left, PurgeMarks purges, RedisMetrics metrics, SteadyClock clock)
@@ -51,7 +52,9 @@ internal sealed class SharedJobs(
     private long _fetches;
 
     /// <summary>What Redis has of a job, and what it has instead that is none.</summary>
-    /// <param name="Rejected">How an unusable value begins, which the next fetch lock is to clear away; <c>*</c>: any; empty: there is none.</param>
+    /// <param name="Rejected">
+    /// How an unusable value begins, which the next fetch lock is to clear away; <c>*</c>: any; empty: there is none.
+    /// </param>
     public readonly record struct Found(JobSnapshot? Snapshot, ReadOnlyMemory<byte> Rejected = default);
 
     public async ValueTask<Found> FindAsync(JobKey key, TimeBudget budget)
@@ -88,8 +91,8 @@ internal sealed class SharedJobs(
     /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
     /// <param name="lease">When the fetch lock expires.</param>
     /// <param name="above">
-    /// The order of the snapshot in the caller's memory; 0: there is none. The fetch gets a greater one, also if Redis's clock
-    /// was set back.
+    /// The order of the snapshot in the caller's memory; 0: there is none. The fetch gets a greater one, also if
+    /// Redis's clock was set back.
     /// </param>
     public async ValueTask<(Found Found, FetchLock? Lock)> FindOrLockAsync(
         JobKey key, long awaited, TimeSpan lease, TimeBudget budget, long above = 0)

@@ -7,8 +7,8 @@ using Gateway.Jobs;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The stored form of a snapshot. A checksum covers all of it, its name included, so that what is torn, altered, foreign,
-/// of another version or filed under another name is told apart.
+/// The stored form of a snapshot. A checksum covers all of it, its name included, so that what is torn, altered,
+/// foreign, of another version or filed under another name is told apart.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -58,7 +58,9 @@ internal static class SnapshotEnvelope
     }
 
     /// <summary>Reads a stored value; the snapshot shares its bytes.</summary>
-    /// <param name="rejected">Why it is none: <c>foreign</c>, <c>version</c> or <c>checksum</c>; empty where it is one.</param>
+    /// <param name="rejected">
+    /// Why it is none: <c>foreign</c>, <c>version</c> or <c>checksum</c>; empty where it is one.
+    /// </param>
     public static JobSnapshot? Read(ReadOnlyMemory<byte> data, string name, out string rejected)
     {
         rejected =

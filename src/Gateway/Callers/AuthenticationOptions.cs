@@ -11,7 +11,10 @@ internal sealed class AuthenticationOptions
 
     public OidcOptions Oidc { get; set; } = new();
 
-    /// <summary>Credentials that one source may get wrong in a minute before it is slowed down. Default 20; 0: any number; at most 10000.</summary>
+    /// <summary>
+    /// Credentials that one source may get wrong in a minute before it is slowed down. Default 20; 0: any number; at
+    /// most 10000.
+    /// </summary>
     public int FailedAttempts { get; set; } = 20;
 
     public void Check(ConfigurationErrors errors)

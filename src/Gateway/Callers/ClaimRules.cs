@@ -1,6 +1,8 @@
 namespace Gateway.Callers;
 
-/// <summary>Which claims make somebody a member of a team: any listed value of any listed claim. Case matters.</summary>
+/// <summary>
+/// Which claims make somebody a member of a team: any listed value of any listed claim. Case matters.
+/// </summary>
 internal sealed class ClaimRules(IEnumerable<KeyValuePair<string, List<string>>> rules)
 {
     private readonly (string Claim, string[] Values)[] _rules = [.. rules.Select(rule => (rule.Key, rule.Value.ToArray()))];

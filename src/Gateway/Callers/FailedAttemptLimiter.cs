@@ -5,10 +5,11 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Callers;
 
 /// <summary>
-/// Slows down a source that guesses: so many failed attempts at once, and then one for each part of a minute that brings
-/// one (GCRA). While a source has none left, the keys go on that it used before, for it may be a proxy with many callers
-/// behind it, and those that the gateway made, for nobody guesses them; any other key is refused unseen, so that a right
-/// guess looks like a wrong one. The tables have a fixed size; sources that share a place in them share their attempts.
+/// Slows down a source that guesses: so many failed attempts at once, and then one for each part of a minute that
+/// brings one (GCRA). While a source has none left, the keys go on that it used before, for it may be a proxy with many
+/// callers behind it, and those that the gateway made, for nobody guesses them; any other key is refused unseen, so
+/// that a right guess looks like a wrong one. The tables have a fixed size; sources that share a place in them share
+/// their attempts.
 /// </summary>
 internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<AuthenticationOptions> options, TimeProvider clock, ILogger<FailedAttemptLimiter> logger)
 {
@@ -22,7 +23,9 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
     private readonly byte[] _next = new byte[Places];
     private long _lastLine;
 
-    /// <summary>The source of a request: an IPv4 address, or the network of an IPv6 one, of which a host has all 64 bits.</summary>
+    /// <summary>
+    /// The source of a request: an IPv4 address, or the network of an IPv6 one, of which a host has all 64 bits.
+    /// </summary>
     public static int SourceOf(HttpContext http)
     {
         if (http.Connection.RemoteIpAddress is not { } address) return 0;
@@ -34,7 +37,9 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
         return hash.ToHashCode();
     }
 
-    /// <summary>The same in words, for log lines: <c>203.0.113.7</c> or <c>2001:db8:1:2::/64</c>; empty: not known.</summary>
+    /// <summary>
+    /// The same in words, for log lines: <c>203.0.113.7</c> or <c>2001:db8:1:2::/64</c>; empty: not known.
+    /// </summary>
     public static string NetworkOf(HttpContext http)
     {
         if (http.Connection.RemoteIpAddress is not { } address) return "";
@@ -56,7 +61,9 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
         return true;
     }
 
-    /// <summary>Notes a failed attempt. The same one again and again is a client with an old key, and no guess.</summary>
+    /// <summary>
+    /// Notes a failed attempt. The same one again and again is a client with an old key, and no guess.
+    /// </summary>
     /// <param name="retryAfter">Where there were too many: when the next one is.</param>
     /// <returns>Whether it was one of those that a source has.</returns>
     public bool Fail(int source, ReadOnlySpan<char> credential, out TimeSpan retryAfter)

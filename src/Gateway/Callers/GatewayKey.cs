@@ -6,8 +6,8 @@ namespace Gateway.Callers;
 
 /// <summary>
 /// The keys that the gateway makes: a prefix that people and scanners recognise, then 48 characters of base64url
-/// (RFC 4648, section 5). They are 256 random bits and a checksum, the first 4 bytes of their SHA-256, so that a key that
-/// was cut or mistyped is known as such without asking anybody. Keys made elsewhere look as they like.
+/// (RFC 4648, section 5). They are 256 random bits and a checksum, the first 4 bytes of their SHA-256, so that a key
+/// that was cut or mistyped is known as such without asking anybody. Keys made elsewhere look as they like.
 /// </summary>
 internal static class GatewayKey
 {

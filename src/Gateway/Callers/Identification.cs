@@ -6,8 +6,9 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Callers;
 
 /// <summary>
-/// Step 2 of the request path: finds the one credential of a request and asks whoever knows its kind. A gateway key costs a
-/// hash and a look-up; nothing waits but for a provider's keys, or a session that this node has not seen of late.
+/// Step 2 of the request path: finds the one credential of a request and asks whoever knows its kind. A gateway key
+/// costs a hash and a look-up; nothing waits but for a provider's keys, or a session that this node has not seen of
+/// late.
 /// </summary>
 internal sealed class Identification : IDisposable
 {
@@ -111,7 +112,8 @@ internal sealed class Identification : IDisposable
 
     private static bool MayBeToken(ReadOnlySpan<char> value) => value.Contains('.') && !GatewayKey.IsMeant(value);
 
-    // RFC 9068, section 2.1; most providers say JWT, or nothing. Tokens for other purposes say which (RFC 8725, section 3.11).
+    // RFC 9068, section 2.1; most providers say JWT, or nothing. Tokens for other purposes say which (RFC 8725, section
+    // 3.11).
     private static bool IsAccessToken(string? type) =>
         string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase)
         || type.Equals("at+jwt", StringComparison.OrdinalIgnoreCase) || type.Equals("application/at+jwt", StringComparison.OrdinalIgnoreCase);

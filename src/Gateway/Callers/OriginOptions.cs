@@ -8,7 +8,9 @@ internal sealed class OriginOptions
     /// <summary>Origins such as <c>https://app.example.com</c>. None, the default: pages of this origin only.</summary>
     public List<string> AllowedOrigins { get; set; } = [];
 
-    /// <summary>Whether a page of this origin may call. Browsers write it in one form, so letters decide (RFC 6454, section 6).</summary>
+    /// <summary>
+    /// Whether a page of this origin may call. Browsers write it in one form, so letters decide (RFC 6454, section 6).
+    /// </summary>
     public bool Allow(string origin) => AllowedOrigins.Contains(origin);
 
     public void Check(ConfigurationErrors errors)

@@ -25,9 +25,9 @@ internal enum Presented
 }
 
 /// <summary>
-/// The rule of precedence, which is that there is none: a request carries one credential, in one place, once. Two of them
-/// are refused even where they agree, and so is a value with a comma, for intermediaries join repeated fields with one
-/// (RFC 9110, section 5.3).
+/// The rule of precedence, which is that there is none: a request carries one credential, in one place, once. Two of
+/// them are refused even where they agree, and so is a value with a comma, for intermediaries join repeated fields with
+/// one (RFC 9110, section 5.3).
 /// </summary>
 internal static class PresentedCredential
 {
@@ -40,8 +40,8 @@ internal static class PresentedCredential
         SearchValues.Create([.. Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c)]);
 
     /// <summary>
-    /// Finds the one credential: <c>X-Api-Key: k</c>, <c>Authorization: k</c>, <c>Authorization: Bearer k</c> (RFC 6750,
-    /// section 2.1; the scheme in any case), or a cookie.
+    /// Finds the one credential: <c>X-Api-Key: k</c>, <c>Authorization: k</c>, <c>Authorization: Bearer k</c> (RFC
+    /// 6750, section 2.1; the scheme in any case), or a cookie.
     /// </summary>
     /// <param name="cookie">The name of the session cookie; null: there are no sessions.</param>
     /// <param name="value">The key, token or session.</param>

@@ -22,10 +22,15 @@ internal sealed class TeamOptions
 
     public List<ApiKeyOptions> ApiKeys { get; set; } = [];
 
-    /// <summary>Of JWTs and browser sessions: whoever has any listed value of any listed claim is in the team.</summary>
+    /// <summary>
+    /// Of JWTs and browser sessions: whoever has any listed value of any listed claim is in the team.
+    /// </summary>
     public Dictionary<string, List<string>> Claims { get; set; } = [];
 
-    /// <summary>Who is in several teams acts for the first that may read the workflow: the lowest first, then by name. Default 0.</summary>
+    /// <summary>
+    /// Who is in several teams acts for the first that may read the workflow: the lowest first, then by name. Default
+    /// 0.
+    /// </summary>
     public int Order { get; set; }
 
     /// <summary>Checks all teams together, for they refer to other sections and must not share a key.</summary>
@@ -80,7 +85,9 @@ internal sealed class ApiKeyOptions
     /// <summary>SHA-256 of the whole key, 64 hexadecimal digits: <c>printf %s "$KEY" | sha256sum</c>.</summary>
     public string Sha256 { get; set; } = "";
 
-    /// <summary>Before that the key is refused; null, the default: it counts at once. Without an offset it is UTC.</summary>
+    /// <summary>
+    /// Before that the key is refused; null, the default: it counts at once. Without an offset it is UTC.
+    /// </summary>
     public string? NotBefore { get; set; }
 
     /// <summary>From then on the key is refused; null, the default: never. Without an offset it is UTC.</summary>

@@ -4,7 +4,9 @@ using Gateway.Configuration;
 
 namespace Gateway.Commands;
 
-/// <summary>The commands of the one executable. Without a command it serves, and takes configuration as arguments.</summary>
+/// <summary>
+/// The commands of the one executable. Without a command it serves, and takes configuration as arguments.
+/// </summary>
 internal static class CommandLine
 {
     public static async Task<int> RunAsync(string[] args)
@@ -32,7 +34,9 @@ internal static class CommandLine
         return 2;
     }
 
-    /// <summary>Starts an application and waits for its end; what keeps it from starting is one clear message.</summary>
+    /// <summary>
+    /// Starts an application and waits for its end; what keeps it from starting is one clear message.
+    /// </summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(Func<WebApplication> build, Action<WebApplication>? started = null)
     {
@@ -47,8 +51,8 @@ internal static class CommandLine
         catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException
             or UnauthorizedAccessException or SocketException or FormatException or InvalidOperationException)
         {
-            // A taken port is an IOException that names the address; an unreadable secret names its file, and an address that
-            // makes no sense, or wants a certificate, is told by the server.
+            // A taken port is an IOException that names the address; an unreadable secret names its file, and an
+            // address that makes no sense, or wants a certificate, is told by the server.
             await Console.Error.WriteLineAsync(e is InvalidDataException ? $"{e.Message} {e.GetBaseException().Message}" : e.Message);
             return 1;
         }

@@ -24,7 +24,8 @@ internal static class ContractCommand
     {
         await using var app = Program.Build([], new()
         {
-            // No credential is needed to say what would be served with one, and nothing is to be read beside the document.
+            // No credential is needed to say what would be served with one, and nothing is to be read beside the
+            // document.
             ["Upstream:Accounts:contract:Credential"] = "not-used-for-this",
             ["Logging:Console:LogLevel:Default"] = "None",
             ["Logging:Console:LogLevel:Gateway"] = "None",

@@ -4,7 +4,8 @@ using Gateway.Callers;
 namespace Gateway.Commands;
 
 /// <summary>
-/// <c>keys new</c> makes a gateway key, which is printed once and kept nowhere; <c>keys check</c> says whether one is whole.
+/// <c>keys new</c> makes a gateway key, which is printed once and kept nowhere; <c>keys check</c> says whether one is
+/// whole.
 /// </summary>
 internal static class KeysCommand
 {

@@ -3,12 +3,15 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Configuration;
 
 /// <summary>
-/// The options of one feature, out of the configuration in force. Features ask for <see cref="IOptionsMonitor{TOptions}"/>,
-/// or for this where they prepare for a change before it is in force. All of them change at the same moment.
+/// The options of one feature, out of the configuration in force. Features ask for
+/// <see cref="IOptionsMonitor{TOptions}"/>, or for this where they prepare for a change before it is in force. All of
+/// them change at the same moment.
 /// </summary>
 internal abstract class LiveOptions<T> : IOptionsMonitor<T>
 {
-    /// <summary>Raised before a change; <see cref="LiveConfiguration{T}.Changing"/> says what a handler may do.</summary>
+    /// <summary>
+    /// Raised before a change; <see cref="LiveConfiguration{T}.Changing"/> says what a handler may do.
+    /// </summary>
     public abstract event Func<T, Action>? Changing;
 
     public abstract T CurrentValue { get; }

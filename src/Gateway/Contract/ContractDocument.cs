@@ -36,7 +36,8 @@ internal static class ContractDocument
         {
             Title = "Gateway",
             Version = Version,
-            // Said here, for as answers of an operation, which have no body, they would make each problem one that may be missing.
+            // Said here, for as answers of an operation, which have no body, they would make each problem one that may
+            // be missing.
             Description = """
                 Processing jobs, cached. Callers authenticate with a gateway key, a token or a session, and need no other.
 

@@ -40,7 +40,10 @@ internal static class ContractEndpoints
         UsePage(app);
     }
 
-    /// <summary>What the page is to know before it asks for anything, for each answer of 400 and above is an error in the browser's console.</summary>
+    /// <summary>
+    /// What the page is to know before it asks for anything, for each answer of 400 and above is an error in the
+    /// browser's console.
+    /// </summary>
     private static void MapReader(WebApplication app, Identification callers, IOptionsMonitor<ContractOptions> options)
     {
         var authentication = app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue;
@@ -54,7 +57,9 @@ internal static class ContractEndpoints
         }).ExcludeFromDescription();
     }
 
-    /// <summary>Swagger UI's scripts and styles, and a page of our own around them; made when somebody first looks.</summary>
+    /// <summary>
+    /// Swagger UI's scripts and styles, and a page of our own around them; made when somebody first looks.
+    /// </summary>
     private static void UsePage(WebApplication app) => app.Use(next =>
     {
         var page = new Lazy<RequestDelegate>(() => Page(((IApplicationBuilder)app).New(), next));

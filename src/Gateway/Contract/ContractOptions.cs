@@ -5,10 +5,14 @@ namespace Gateway.Contract;
 /// <summary>The published document, who may read it, and whether the upstream is held to it.</summary>
 internal sealed class ContractOptions
 {
-    /// <summary>Whether the document and its page are there for everybody. Default true; false: they want a caller's credential.</summary>
+    /// <summary>
+    /// Whether the document and its page are there for everybody. Default true; false: they want a caller's credential.
+    /// </summary>
     public bool Public { get; set; } = true;
 
-    /// <summary>Where consumers reach the gateway, as the document says it. Empty, the default: where the document is.</summary>
+    /// <summary>
+    /// Where consumers reach the gateway, as the document says it. Empty, the default: where the document is.
+    /// </summary>
     public string ServerUrl { get; set; } = "";
 
     /// <summary>Whom consumers ask. Default: the operators of this gateway.</summary>

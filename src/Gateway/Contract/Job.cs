@@ -17,12 +17,16 @@ internal sealed record Job
     [JsonPropertyName("workflow_id")]
     public string? WorkflowId { get; init; }
 
-    /// <summary>The current status, such as running, completed or failed; not an enumeration, and of either case.</summary>
+    /// <summary>
+    /// The current status, such as running, completed or failed; not an enumeration, and of either case.
+    /// </summary>
     [AlwaysSent]
     [JsonPropertyName("status")]
     public string? Status { get; init; }
 
-    /// <summary>Completion in percent, as text: 45, 45% and 45.0 are all possible. 100 does not mean finished.</summary>
+    /// <summary>
+    /// Completion in percent, as text: 45, 45% and 45.0 are all possible. 100 does not mean finished.
+    /// </summary>
     [AlwaysSent]
     [JsonPropertyName("progress")]
     public string? Progress { get; init; }
@@ -37,8 +41,8 @@ internal sealed record Job
     public List<ValidationError>? ValidationErrors { get; init; }
 
     /// <summary>
-    /// Raw specification of the job: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects, arrays of
-    /// either, a base64 string and null all occur.
+    /// Raw specification of the job: any JSON value. The upstream documents an array of integers, but passes on raw
+    /// JSON: objects, arrays of either, a base64 string and null all occur.
     /// </summary>
     [JsonPropertyName("spec")]
     public JsonElement? Spec { get; init; }

@@ -5,7 +5,9 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
-/// <summary>Adds to the job operation what every answer of it carries: headers, 304, and each problem of the one table.</summary>
+/// <summary>
+/// Adds to the job operation what every answer of it carries: headers, 304, and each problem of the one table.
+/// </summary>
 internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
 {
     private static readonly string[] JobHeaders = ["ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy"];

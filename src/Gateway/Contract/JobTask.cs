@@ -51,22 +51,22 @@ internal sealed record JobTask
     public string? FailureType { get; init; }
 
     /// <summary>
-    /// Raw log of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects, arrays of
-    /// either, a base64 string and null all occur.
+    /// Raw log of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON:
+    /// objects, arrays of either, a base64 string and null all occur.
     /// </summary>
     [JsonPropertyName("info_logs")]
     public JsonElement? InfoLogs { get; init; }
 
     /// <summary>
-    /// Raw inputs of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects, arrays of
-    /// either, a base64 string and null all occur.
+    /// Raw inputs of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON:
+    /// objects, arrays of either, a base64 string and null all occur.
     /// </summary>
     [JsonPropertyName("inputs")]
     public JsonElement? Inputs { get; init; }
 
     /// <summary>
-    /// Raw result of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON: objects,
-    /// arrays of either, a base64 string and null all occur. It may hold signed URLs, which expire.
+    /// Raw result of the task: any JSON value. The upstream documents an array of integers, but passes on raw JSON:
+    /// objects, arrays of either, a base64 string and null all occur. It may hold signed URLs, which expire.
     /// </summary>
     [JsonPropertyName("result")]
     public JsonElement? Result { get; init; }

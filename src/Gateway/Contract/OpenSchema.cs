@@ -4,8 +4,8 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace Gateway.Contract;
 
 /// <summary>
-/// Objects may have more properties than those described, and a property may be null: what the upstream sends is passed on as
-/// it is.
+/// Objects may have more properties than those described, and a property may be null: what the upstream sends is passed
+/// on as it is.
 /// </summary>
 internal sealed class OpenSchema : ISchemaFilter
 {

@@ -3,7 +3,9 @@ using Gateway.Telemetry;
 
 namespace Gateway.Drift;
 
-/// <summary>What is counted of drift. Names of fields that the upstream made up are bounded in number and form.</summary>
+/// <summary>
+/// What is counted of drift. Names of fields that the upstream made up are bounded in number and form.
+/// </summary>
 internal sealed class DriftMetrics
 {
     private readonly Meter _meter;

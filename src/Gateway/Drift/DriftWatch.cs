@@ -7,8 +7,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Drift;
 
 /// <summary>
-/// Checks some of what the upstream sends, in the background and one job at a time. A fill hands its job over and goes on:
-/// what comes too fast, or is too large, is not checked.
+/// Checks some of what the upstream sends, in the background and one job at a time. A fill hands its job over and goes
+/// on: what comes too fast, or is too large, is not checked.
 /// </summary>
 internal sealed partial class DriftWatch(
     DriftBook book, IOptionsMonitor<ContractOptions> contract, IOptionsMonitor<JobsOptions> jobs, DriftMetrics metrics, TimeProvider clock, ILogger<DriftWatch> logger) : BackgroundService, IJobObserver

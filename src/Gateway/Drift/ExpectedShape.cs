@@ -6,7 +6,9 @@ using Gateway.Contract;
 
 namespace Gateway.Drift;
 
-/// <summary>What the contract says of a value, out of the very records that the published document is made from.</summary>
+/// <summary>
+/// What the contract says of a value, out of the very records that the published document is made from.
+/// </summary>
 /// <param name="Type">Its type; null is of any.</param>
 /// <param name="Items">What an array holds.</param>
 /// <param name="Fields">What an object has, by name.</param>
@@ -46,7 +48,9 @@ internal enum ExpectedType
     Any,
     Text,
 
-    /// <summary>A whole number of 64 bits, also where it is written 12.0 (JSON Schema Validation 2020-12, section 6.1.1).</summary>
+    /// <summary>
+    /// A whole number of 64 bits, also where it is written 12.0 (JSON Schema Validation 2020-12, section 6.1.1).
+    /// </summary>
     Integer,
     Number,
     Array,

@@ -8,9 +8,9 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Bounds the connections at once (<c>Server:MaxConnections</c>), so that the process does not run out of file handles, which
-/// it needs for the upstream, for Redis and for itself. A connection beyond the limit is closed at once, before TLS. One
-/// line a minute says so, and <c>gateway.connections.refused</c> counts them.
+/// Bounds the connections at once (<c>Server:MaxConnections</c>), so that the process does not run out of file handles,
+/// which it needs for the upstream, for Redis and for itself. A connection beyond the limit is closed at once, before
+/// TLS. One line a minute says so, and <c>gateway.connections.refused</c> counts them.
 /// </summary>
 internal sealed partial class Connections
 {
@@ -38,7 +38,8 @@ internal sealed partial class Connections
     }
 
     /// <summary>
-    /// The most connections for a process that may have this many files open: a quarter, and 400 at least, is for all else.
+    /// The most connections for a process that may have this many files open: a quarter, and 400 at least, is for all
+    /// else.
     /// </summary>
     /// <param name="handles">Null: there is no limit, or none is known.</param>
     public static int LimitFor(long? handles) => handles is not { } most ? int.MaxValue

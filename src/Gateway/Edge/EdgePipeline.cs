@@ -7,7 +7,9 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace Gateway.Edge;
 
-/// <summary>What lies between the network and the routes: proxies, path base, https, CORS, and headers for browsers.</summary>
+/// <summary>
+/// What lies between the network and the routes: proxies, path base, https, CORS, and headers for browsers.
+/// </summary>
 internal static class EdgePipeline
 {
     // The framework looks for these where it adds middleware by itself; here nothing is to run for each request.
@@ -33,7 +35,10 @@ internal static class EdgePipeline
         if (pathBase.Length > 0) app.UsePathBase(pathBase);
     }
 
-    /// <summary>The framework's middleware as it is, but given its policies once: its own way compiles code at the start that looks them up for each request.</summary>
+    /// <summary>
+    /// The framework's middleware as it is, but given its policies once: its own way compiles code at the start that
+    /// looks them up for each request.
+    /// </summary>
     public static void UseCors(this WebApplication app)
     {
         var services = app.Services;

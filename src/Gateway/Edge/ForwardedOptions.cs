@@ -4,7 +4,9 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace Gateway.Edge;
 
-/// <summary>Whose word is taken for who the caller is and how it came (<c>X-Forwarded-For</c>, <c>-Proto</c>, <c>-Host</c>).</summary>
+/// <summary>
+/// Whose word is taken for who the caller is and how it came (<c>X-Forwarded-For</c>, <c>-Proto</c>, <c>-Host</c>).
+/// </summary>
 internal sealed class ForwardedOptions
 {
     /// <summary>Addresses of proxies. None here and below, the default: nobody's.</summary>

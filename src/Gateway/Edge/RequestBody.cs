@@ -5,9 +5,10 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.Edge;
 
 /// <summary>
-/// The body of a request to an operation that has no use for one. The content of a GET or HEAD has no meaning (RFC 9110,
-/// section 9.3.1), and some clients send <c>{}</c>: it is read and dropped before the answer, so that the connection stays
-/// usable. A body over <see cref="LargestDropped"/> bytes is answered 413, and its connection closes, which the answer says.
+/// The body of a request to an operation that has no use for one. The content of a GET or HEAD has no meaning (RFC
+/// 9110, section 9.3.1), and some clients send <c>{}</c>: it is read and dropped before the answer, so that the
+/// connection stays usable. A body over <see cref="LargestDropped"/> bytes is answered 413, and its connection closes,
+/// which the answer says.
 /// </summary>
 internal static class RequestBody
 {

@@ -4,8 +4,9 @@ using Gateway.Problems;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Methods are case-sensitive (RFC 9110, section 9.1), but the framework's routing takes <c>get</c> for GET. A method that the
-/// gateway knows nowhere, such as that one, is answered 501; one that it knows, and that the operation does not have, 405.
+/// Methods are case-sensitive (RFC 9110, section 9.1), but the framework's routing takes <c>get</c> for GET. A method
+/// that the gateway knows nowhere, such as that one, is answered 501; one that it knows, and that the operation does
+/// not have, 405.
 /// </summary>
 internal static class RequestMethod
 {

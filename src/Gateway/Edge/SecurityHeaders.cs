@@ -2,7 +2,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Edge;
 
-/// <summary>What browsers are told not to do with an answer, whatever it is: anything may end up in an address bar.</summary>
+/// <summary>
+/// What browsers are told not to do with an answer, whatever it is: anything may end up in an address bar.
+/// </summary>
 internal static class SecurityHeaders
 {
     private static readonly StringValues NoSniff = "nosniff", NoReferrer = "no-referrer", SameOrigin = "same-origin";

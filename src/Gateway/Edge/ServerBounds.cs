@@ -23,7 +23,8 @@ internal static class ServerBounds
         limits.MaxRequestLineSize = options.MaxRequestLineBytes;
         limits.MaxRequestHeaderCount = options.MaxRequestHeaderCount;
         limits.MaxRequestHeadersTotalSize = options.MaxRequestHeadersBytes;
-        // Of HTTP/2 and HTTP/3 there is a limit for each field besides; one field may be all there is, as over HTTP/1.1.
+        // Of HTTP/2 and HTTP/3 there is a limit for each field besides; one field may be all there is, as over
+        // HTTP/1.1.
         limits.Http2.MaxRequestHeaderFieldSize = options.MaxRequestHeadersBytes;
         limits.MaxRequestBodySize = RequestBody.LargestDropped;
         // One call for both: a second one would take the place of the first.

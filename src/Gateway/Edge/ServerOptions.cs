@@ -8,15 +8,18 @@ internal sealed class ServerOptions
     /// <summary>The most header fields of a request. Default 100; 10 to 1000. One more: 431.</summary>
     public int MaxRequestHeaderCount { get; set; } = 100;
 
-    /// <summary>The most bytes of all header fields of a request. Default 32 KiB; 4 KiB to 512 KiB. One more: 431.</summary>
+    /// <summary>
+    /// The most bytes of all header fields of a request. Default 32 KiB; 4 KiB to 512 KiB. One more: 431.
+    /// </summary>
     public int MaxRequestHeadersBytes { get; set; } = 32 * 1024;
 
     /// <summary>The most bytes of a request line. Default 8 KiB; 1 KiB to 64 KiB. One more: 414.</summary>
     public int MaxRequestLineBytes { get; set; } = 8 * 1024;
 
     /// <summary>
-    /// The most connections at once, those to <c>Management:Port</c> not counted; further ones are closed at once. Default 0: by
-    /// the number of files that the process may have open (<see cref="Connections.LimitFor"/>); at most 10 million.
+    /// The most connections at once, those to <c>Management:Port</c> not counted; further ones are closed at once.
+    /// Default 0: by the number of files that the process may have open (<see cref="Connections.LimitFor"/>); at most
+    /// 10 million.
     /// </summary>
     public int MaxConnections { get; set; }
 

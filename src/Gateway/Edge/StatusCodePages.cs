@@ -5,7 +5,9 @@ using Microsoft.AspNetCore.Diagnostics;
 
 namespace Gateway.Edge;
 
-/// <summary>Makes a problem of each error that the framework answers with a bare status, and of unhandled exceptions.</summary>
+/// <summary>
+/// Makes a problem of each error that the framework answers with a bare status, and of unhandled exceptions.
+/// </summary>
 internal static class StatusCodePages
 {
     public static async Task WriteAsync(StatusCodeContext context)

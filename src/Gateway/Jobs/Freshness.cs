@@ -1,6 +1,8 @@
 namespace Gateway.Jobs;
 
-/// <summary>What an upstream answer means. The numbers are stored in Redis, and nodes of several versions share them.</summary>
+/// <summary>
+/// What an upstream answer means. The numbers are stored in Redis, and nodes of several versions share them.
+/// </summary>
 internal enum VerdictKind
 {
     /// <summary>A job that succeeded, and has settled: it never changes again.</summary>
@@ -12,7 +14,9 @@ internal enum VerdictKind
     /// <summary>A job that failed or was cancelled: it may be run again under its id.</summary>
     Failed = 1,
 
-    /// <summary>A job in any other state, known or not; also one that seems to have ended, but does not say so clearly.</summary>
+    /// <summary>
+    /// A job in any other state, known or not; also one that seems to have ended, but does not say so clearly.
+    /// </summary>
     Running = 2,
     NotFound = 3,
 
@@ -68,10 +72,14 @@ internal readonly record struct Verdict(
 {
     public bool IsJob => Kind is VerdictKind.Finished or VerdictKind.Settling or VerdictKind.Failed or VerdictKind.Running;
 
-    /// <summary>Whether the upstream has no such job to give: 404, 410 or 451. What was known of it is dropped.</summary>
+    /// <summary>
+    /// Whether the upstream has no such job to give: 404, 410 or 451. What was known of it is dropped.
+    /// </summary>
     public bool IsAbsent => Kind is VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal;
 
-    /// <summary>The same where its times are by a clock that is so far ahead; behind it, where that is negative.</summary>
+    /// <summary>
+    /// The same where its times are by a clock that is so far ahead; behind it, where that is negative.
+    /// </summary>
     public Verdict Moved(TimeSpan by) => this with { UrlsExpireAt = UrlsExpireAt + by, AskAgainAt = AskAgainAt + by };
 
     /// <summary>Whether the last snapshot may answer instead.</summary>

@@ -5,7 +5,9 @@ using System.Text.RegularExpressions;
 namespace Gateway.Jobs;
 
 /// <summary>What a job says of its own time.</summary>
-/// <param name="StartedAt"><c>exec_created_at</c>, else <c>created_at</c>; null where there is neither, or none that can be read.</param>
+/// <param name="StartedAt">
+/// <c>exec_created_at</c>, else <c>created_at</c>; null where there is neither, or none that can be read.
+/// </param>
 /// <param name="FinishedAt"><c>finished_at</c>, likewise; a placeholder is none.</param>
 /// <param name="Estimated"><c>estimated_duration</c>; null where it says nothing.</param>
 /// <param name="Progress">Of 1; null where it says nothing.</param>

@@ -9,15 +9,19 @@ internal sealed class JobsOptions
     private static readonly string[] DefaultFailed = ["failed", "failure", "error", "cancelled", "canceled", "expired"];
     private static readonly string[] DefaultRunning = ["created", "queued", "pending", "started", "running", "inprogress", "in_progress"];
 
-    /// <summary>Status words, in any case, that mean success. Empty: completed, success, succeeded, fulfilled.</summary>
+    /// <summary>
+    /// Status words, in any case, that mean success. Empty: completed, success, succeeded, fulfilled.
+    /// </summary>
     public List<string> FinishedStatuses { get; set; } = [];
 
-    /// <summary>Status words, in any case, that mean failure. Empty: failed, failure, error, cancelled, canceled, expired.</summary>
+    /// <summary>
+    /// Status words, in any case, that mean failure. Empty: failed, failure, error, cancelled, canceled, expired.
+    /// </summary>
     public List<string> FailedStatuses { get; set; } = [];
 
     /// <summary>
-    /// Status words, in any case, that are known and mean neither; any other means the same, but is told as drift. Empty:
-    /// created, queued, pending, started, running, inprogress, in_progress.
+    /// Status words, in any case, that are known and mean neither; any other means the same, but is told as drift.
+    /// Empty: created, queued, pending, started, running, inprogress, in_progress.
     /// </summary>
     public List<string> RunningStatuses { get; set; } = [];
 
@@ -49,8 +53,9 @@ internal sealed class JobsOptions
     public TimeSpan MinPollInterval { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>
-    /// The latest, unless the job's snapshot is fresh for longer, and the longest that a running job is kept because the
-    /// upstream's own <c>Retry-After</c> says so. Default 30 s; 1 s to 1 day, and no less than <see cref="MinPollInterval"/>.
+    /// The latest, unless the job's snapshot is fresh for longer, and the longest that a running job is kept because
+    /// the upstream's own <c>Retry-After</c> says so. Default 30 s; 1 s to 1 day, and no less than
+    /// <see cref="MinPollInterval"/>.
     /// </summary>
     public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -64,8 +69,8 @@ internal sealed class JobsOptions
     public long MemoryBytes { get; set; } = 256L * 1024 * 1024;
 
     /// <summary>
-    /// Memory for large jobs that are being fetched or encoded on one node, three times their bytes counted, and as much again
-    /// for those that are being written and that the cache has no longer. Default 128 MiB; 1 MiB to 1 TiB.
+    /// Memory for large jobs that are being fetched or encoded on one node, three times their bytes counted, and as
+    /// much again for those that are being written and that the cache has no longer. Default 128 MiB; 1 MiB to 1 TiB.
     /// </summary>
     public long BytesUnderWay { get; set; } = 128L * 1024 * 1024;
 

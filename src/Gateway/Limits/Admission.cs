@@ -3,7 +3,9 @@ namespace Gateway.Limits;
 /// <summary>Step 4 of the request path: a permit of each quota that counts for a request, or of none.</summary>
 internal static class Admission
 {
-    /// <summary>The same of what this node has at hand. It waits for nothing, and where it fails nothing has changed.</summary>
+    /// <summary>
+    /// The same of what this node has at hand. It waits for nothing, and where it fails nothing has changed.
+    /// </summary>
     public static bool TryTake(Quota[] quotas)
     {
         for (var taken = 0; taken < quotas.Length; taken++)

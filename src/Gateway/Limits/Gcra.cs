@@ -1,8 +1,8 @@
 namespace Gateway.Limits;
 
 /// <summary>
-/// The arithmetic of a quota: the generic cell rate algorithm, in which a quota is one number, the time at which all its
-/// permits are there again. Times are microseconds since 1970; Redis does the same in <see cref="SharedQuotas"/>.
+/// The arithmetic of a quota: the generic cell rate algorithm, in which a quota is one number, the time at which all
+/// its permits are there again. Times are microseconds since 1970; Redis does the same in <see cref="SharedQuotas"/>.
 /// </summary>
 /// <param name="Interval">Microseconds that bring one permit.</param>
 /// <param name="Burst">Permits at once, after a pause; one at least.</param>
@@ -17,7 +17,9 @@ internal readonly record struct Gcra(double Interval, double Burst)
     public Gcra Share(int nodes) => new(Interval * nodes, Math.Max(1, Burst / nodes));
 
     /// <summary>Whole permits there are now.</summary>
-    /// <param name="restored">When all are there again. One that lies further ahead than it could is from another clock.</param>
+    /// <param name="restored">
+    /// When all are there again. One that lies further ahead than it could is from another clock.
+    /// </param>
     public long Available(double restored, double now) =>
         Math.Max(0, (long)Math.Floor(Burst - (Within(restored, now) - now) / Interval + 1e-6));
 

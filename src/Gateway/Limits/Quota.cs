@@ -3,9 +3,9 @@ using Gateway.Runtime;
 namespace Gateway.Limits;
 
 /// <summary>
-/// One quota of a team or a key, on this node. Without a Redis it is the node's own. With one, the node holds a lease: some
-/// permits that Redis has counted as spent, which it hands out without asking; whatever it does not need it gives back.
-/// While Redis is away it goes on with its share, and says so when Redis is back.
+/// One quota of a team or a key, on this node. Without a Redis it is the node's own. With one, the node holds a lease:
+/// some permits that Redis has counted as spent, which it hands out without asking; whatever it does not need it gives
+/// back. While Redis is away it goes on with its share, and says so when Redis is back.
 /// </summary>
 internal sealed class Quota
 {
@@ -51,8 +51,8 @@ internal sealed class Quota
     public bool Refuses => Options.Mode == QuotaMode.Enforce;
 
     /// <summary>
-    /// The most permits that this node holds unspent: a twentieth of what a window brings, and half a burst, shared by all
-    /// nodes. That is what admissions may be ahead of the quota in any window.
+    /// The most permits that this node holds unspent: a twentieth of what a window brings, and half a burst, shared by
+    /// all nodes. That is what admissions may be ahead of the quota in any window.
     /// </summary>
     public int LargestLease => Math.Max(1, (int)(Math.Min(Options.Requests / 20.0, Options.Burst / 2.0) / _shared.Nodes));
 
@@ -77,7 +77,10 @@ internal sealed class Quota
 
     private double Now => _clock.Microseconds;
 
-    /// <summary>Takes one permit that this node has at hand; where it has none, nothing has changed, and <see cref="TakeAsync"/> is to say.</summary>
+    /// <summary>
+    /// Takes one permit that this node has at hand; where it has none, nothing has changed, and <see cref="TakeAsync"/>
+    /// is to say.
+    /// </summary>
     public bool TryTake()
     {
         if (!TryTakeLeased() && (_shared.IsAvailable || _alone is null || !TakeAlone())) return false;

@@ -9,7 +9,9 @@ internal enum QuotaMode
     Observe,
 }
 
-/// <summary>How often a team or a key may call: a bucket of <c>Burst</c> permits, refilled at <c>Requests</c> a <c>Window</c>.</summary>
+/// <summary>
+/// How often a team or a key may call: a bucket of <c>Burst</c> permits, refilled at <c>Requests</c> a <c>Window</c>.
+/// </summary>
 internal sealed record QuotaOptions
 {
     /// <summary>Permits that a window brings. Default 600; 1 to 10 million.</summary>

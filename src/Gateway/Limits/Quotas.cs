@@ -4,8 +4,8 @@ using Gateway.Runtime;
 namespace Gateway.Limits;
 
 /// <summary>
-/// All quotas on this node. One outlives a change of configuration that leaves it as it was, so that nobody gets a fresh
-/// burst from somebody else's edit.
+/// All quotas on this node. One outlives a change of configuration that leaves it as it was, so that nobody gets a
+/// fresh burst from somebody else's edit.
 /// </summary>
 internal sealed class Quotas(SharedQuotas shared, QuotaMetrics metrics, SteadyClock clock)
 {

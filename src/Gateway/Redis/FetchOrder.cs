@@ -3,13 +3,13 @@ using Gateway.Runtime;
 namespace Gateway.Redis;
 
 /// <summary>
-/// Orders fetches by when they began, and purges among them, in microseconds since 1970. Redis gives out the numbers, by
-/// its own clock; a node without one goes by its own, corrected by what it last saw of Redis's. As that is never known
-/// exactly, a fetch counts as a little older than it may be, a purge as a little newer: nothing survives a purge.
+/// Numbers fetches and purges by when they began, in microseconds since 1970. Redis gives out the numbers by its own
+/// clock. A node without Redis uses its own clock, corrected by the last reading of Redis's. Because that correction is
+/// inexact, a fetch gets a slightly older number and a purge a slightly newer one, so that no fetch outlives a purge.
 /// </summary>
 internal sealed class FetchOrder(SteadyClock clock)
 {
-    // Numbers are ahead by some where they had to be greater than others.
+    // Numbers may be ahead of the clock by this much, because they always grow.
     private const long Tolerance = 1_000_000;
 
     private long _least;
@@ -17,11 +17,13 @@ internal sealed class FetchOrder(SteadyClock clock)
     private long _last;
     private long _latest;
 
-    /// <summary>What time it is here.</summary>
+    /// <summary>This node's time, in microseconds since 1970.</summary>
     public long Now => (long)clock.Microseconds;
 
-    /// <summary>Notes what time it was for Redis, some time between <paramref name="asked"/> and now.</summary>
-    /// <returns>Whether numbers were given that lie ahead of that, for the clock here is fast; they count no longer.</returns>
+    /// <summary>Notes Redis's time, which was read between <paramref name="asked"/> and now.</summary>
+    /// <returns>
+    /// Whether this node's clock is fast and has given numbers ahead of Redis's time. They no longer count.
+    /// </returns>
     public bool Follow(long redis, long asked)
     {
         Interlocked.Exchange(ref _least, redis - Now);
@@ -31,17 +33,21 @@ internal sealed class FetchOrder(SteadyClock clock)
         return last > redis + Tolerance && Interlocked.CompareExchange(ref _last, 0, last) == last;
     }
 
-    /// <summary>For a fetch: a number greater than any given here before, and than <paramref name="known"/>.</summary>
+    /// <summary>
+    /// Numbers a fetch: greater than any number given here before, and than <paramref name="known"/>.
+    /// </summary>
     public long NextFetch(long known) => Next(Now + Interlocked.Read(ref _least), known);
 
-    /// <summary>For a purge: likewise, and greater than that of any fetch that anybody has begun.</summary>
+    /// <summary>Numbers a purge: greater than the number of any fetch that has begun on any node.</summary>
     public long NextPurge() => Next(Now + Interlocked.Read(ref _most), 0);
 
-    /// <summary>What time it is for Redis, for a purge: if its clock was set back, more than any number that it gave before.</summary>
-    /// <param name="redis">What time it is there.</param>
+    /// <summary>
+    /// Corrects Redis's time for a purge: if Redis's clock was set back, the result exceeds all its earlier numbers.
+    /// </summary>
+    /// <param name="redis">Redis's time now.</param>
     public long ForPurge(long redis)
     {
-        // It is asked for its time once a second.
+        // Redis's time is read once a second.
         var latest = Interlocked.Read(ref _latest);
         return latest > redis + Tolerance ? latest + 2 * Tolerance : redis;
     }

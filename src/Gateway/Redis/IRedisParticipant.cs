@@ -7,7 +7,7 @@ namespace Gateway.Redis;
 internal interface IRedisParticipant
 {
     /// <summary>Raised when it does not want to wait for the next look.</summary>
-    event Action? Nudged
+    event Action? WakeRequested
     {
         add { }
         remove { }

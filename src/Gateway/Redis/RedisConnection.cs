@@ -8,7 +8,8 @@ namespace Gateway.Redis;
 
 /// <summary>
 /// The one connection to Redis, and whether it is of use just now. After a failure it is left alone until
-/// <see cref="RedisWatch"/> finds it well again, so that an ailing Redis costs one short wait and not one for each request.
+/// <see cref="RedisWatch"/> finds it well again, so that an ailing Redis costs one short wait and not one for each
+/// request.
 /// </summary>
 internal sealed partial class RedisConnection : IDisposable
 {
@@ -109,7 +110,9 @@ internal sealed partial class RedisConnection : IDisposable
     }
 
     /// <summary>Asks Redis, whether or not it is known to be available.</summary>
-    /// <exception cref="RedisException">It is away, or refuses; <see cref="IsFailure"/> knows what else there is.</exception>
+    /// <exception cref="RedisException">
+    /// It is away, or refuses; <see cref="IsFailure"/> knows what else there is.
+    /// </exception>
     public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
         var connection = _connection.Value;
@@ -147,7 +150,9 @@ internal sealed partial class RedisConnection : IDisposable
         Report("Redis is away; going on with memory alone until it is back", why);
     }
 
-    /// <summary>Says that the watch has looked. After a nap, looks may fail for that alone, and then they do not count.</summary>
+    /// <summary>
+    /// Says that the watch has looked. After a nap, looks may fail for that alone, and then they do not count.
+    /// </summary>
     public void Looked()
     {
         var now = Environment.TickCount64;
@@ -156,8 +161,8 @@ internal sealed partial class RedisConnection : IDisposable
     }
 
     /// <summary>
-    /// Where this process has slept, the other nodes have gone on: what it knows is old, and that its replies from Redis are
-    /// late says nothing of Redis. Waits until the watch has found Redis well, but not for long.
+    /// Where this process has slept, the other nodes have gone on: what it knows is old, and that its replies from
+    /// Redis are late says nothing of Redis. Waits until the watch has found Redis well, but not for long.
     /// </summary>
     public Task CatchUpAsync() => IsConfigured && HasSlept() ? WaitForLookAsync() : Task.CompletedTask;
 

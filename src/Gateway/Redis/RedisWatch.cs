@@ -3,8 +3,8 @@ using System.Threading.Channels;
 namespace Gateway.Redis;
 
 /// <summary>
-/// Looks after Redis in the background, once a second, more often while it is away, and when nudged: whoever serves a
-/// request never has to find out whether it is back. It is of use only once all participants know what they must.
+/// Checks Redis in the background: once a second, more often while it is away, and when a participant asks for it. No
+/// request has to find out whether Redis is back. Redis counts as available only after all participants are up to date.
 /// </summary>
 internal sealed class RedisWatch : BackgroundService
 {
@@ -13,15 +13,15 @@ internal sealed class RedisWatch : BackgroundService
 
     private readonly RedisConnection _redis;
     private readonly IRedisParticipant[] _participants;
-    private readonly Channel<bool> _nudges = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _wakeUps = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public RedisWatch(RedisConnection redis, IEnumerable<IRedisParticipant> participants)
     {
         (_redis, _participants) = (redis, [.. participants]);
-        redis.Lost += Nudge;
-        foreach (var participant in _participants) participant.Nudged += Nudge;
+        redis.Lost += Wake;
+        foreach (var participant in _participants) participant.WakeRequested += Wake;
 
-        void Nudge() => _nudges.Writer.TryWrite(true);
+        void Wake() => _wakeUps.Writer.TryWrite(true);
     }
 
     /// <summary>Connects before the first request, but starts without Redis where it is away.</summary>
@@ -44,7 +44,7 @@ internal sealed class RedisWatch : BackgroundService
             interval.CancelAfter(_redis.IsAvailable ? Interval : IntervalWhileAway);
             try
             {
-                await _nudges.Reader.ReadAsync(interval.Token);
+                await _wakeUps.Reader.ReadAsync(interval.Token);
             }
             catch (OperationCanceledException)
             {
@@ -75,7 +75,7 @@ internal sealed class RedisWatch : BackgroundService
         _redis.Looked();
     }
 
-    // What could not be done while Redis was away.
+    // Does what could not be done while Redis was away.
     private async Task CatchUpAsync()
     {
         if (!_redis.IsAvailable) return;

@@ -1,19 +1,20 @@
 namespace Gateway.Redis;
 
 /// <summary>
-/// How long one request waits for Redis, in all its trips together. It is cut in slices, because time in which this process
-/// does not get to run is not Redis's fault: a slice cannot end before replies that are here already were taken note of.
+/// The time that one request waits for Redis, over all its trips. It is divided into slices, because Redis must not be
+/// blamed for time in which this process did not run: a slice cannot end before replies that have arrived are
+/// processed.
 /// </summary>
 internal sealed class TimeBudget(TimeSpan total)
 {
     private const int Slices = 10;
 
-    // What a connection carries at the least.
+    // The slowest connection that a large value must get through.
     private const double BytesPerSecond = 20e6;
 
     private int _left = Slices;
 
-    /// <summary>The same for a trip that has so many bytes to carry, which take their time.</summary>
+    /// <summary>Extends the budget by the time that this many bytes take.</summary>
     public TimeBudget For(long bytes)
     {
         Interlocked.Add(ref _left, (int)(TimeSpan.FromSeconds(bytes / BytesPerSecond) / (total / Slices)));

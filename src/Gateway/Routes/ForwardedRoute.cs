@@ -24,7 +24,9 @@ internal sealed record ForwardedRoute(string Name, RouteTemplate Template, Forwa
     /// <summary>Whether a response header goes on to the caller.</summary>
     public bool Returns(string header) => ResponseHeaders.Contains(header, StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>The path to ask for, with the values of a request, and those of its query parameters that go on.</summary>
+    /// <summary>
+    /// The path to ask for, with the values of a request, and those of its query parameters that go on.
+    /// </summary>
     public string TargetOf(HttpContext http)
     {
         var query = new QueryString();

@@ -16,13 +16,17 @@ internal sealed class ForwardedRouteOptions
         "Retry-After", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy",
     ];
 
-    /// <summary>A path template, such as <c>/v0/workflows/{workflow_id}</c>; each parameter is one identifier.</summary>
+    /// <summary>
+    /// A path template, such as <c>/v0/workflows/{workflow_id}</c>; each parameter is one identifier.
+    /// </summary>
     public string Path { get; set; } = "";
 
     /// <summary>Query parameters that go on to the upstream; no other does.</summary>
     public List<string> Query { get; set; } = [];
 
-    /// <summary>Response headers that go on to the caller, beside Content-Type, ETag and Last-Modified; no other does.</summary>
+    /// <summary>
+    /// Response headers that go on to the caller, beside Content-Type, ETag and Last-Modified; no other does.
+    /// </summary>
     public List<string> ResponseHeaders { get; set; } = [];
 
     /// <summary>How long the upstream may be silent within an answer. Default 100 s; 1 s to 1 h.</summary>

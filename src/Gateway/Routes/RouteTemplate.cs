@@ -4,7 +4,9 @@ using Gateway.Jobs;
 
 namespace Gateway.Routes;
 
-/// <summary>A path of literal segments and of parameters in braces, each a whole segment, as OpenAPI has them.</summary>
+/// <summary>
+/// A path of literal segments and of parameters in braces, each a whole segment, as OpenAPI has them.
+/// </summary>
 internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segments)
 {
     public const string Form = "must be a path such as /v0/workflows/{workflow_id}: literal segments, and parameters that are a whole segment";

@@ -7,7 +7,9 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Routes;
 
-/// <summary>What of a request goes to the upstream, and what of its answer comes back: nothing but what is listed.</summary>
+/// <summary>
+/// What of a request goes to the upstream, and what of its answer comes back: nothing but what is listed.
+/// </summary>
 internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock, Func<UpstreamAnswer, ValueTask> onHeaders) : HttpTransformer
 {
     private static readonly string[] RequestHeaders = ["Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];

@@ -4,10 +4,10 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Routes;
 
 /// <summary>
-/// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for hours, so
-/// that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold half of
-/// those; where more than two teams use the account, no more than it leaves to others, so that a team that comes later
-/// finds some.
+/// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for
+/// hours, so that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold
+/// half of those; where more than two teams use the account, no more than it leaves to others, so that a team that
+/// comes later finds some.
 /// </summary>
 internal sealed class StreamSlots(IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use)
 {

@@ -1,8 +1,8 @@
 namespace Gateway.Runtime;
 
 /// <summary>
-/// The bytes that bodies under way may hold at once. Work waits for its share in the order in which it came, and holds none
-/// while it waits, so that it cannot wait for itself.
+/// The bytes that bodies under way may hold at once. Work waits for its share in the order in which it came, and holds
+/// none while it waits, so that it cannot wait for itself.
 /// </summary>
 internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
 {

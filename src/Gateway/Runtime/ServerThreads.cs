@@ -12,16 +12,19 @@ internal static class ServerThreads
     private const int SmallBody = 64 * 1024;
 
     /// <summary>
-    /// Has the thread that hears of a socket, one for each processor, go on with what waited for it, instead of waking another
-    /// one. An answer out of memory then takes no change of threads. Nothing may block such a thread, or keep it for long.
-    /// The environment variable, set to 0, has the last word.
+    /// Has the thread that hears of a socket, one for each processor, go on with what waited for it, instead of waking
+    /// another one. An answer out of memory then takes no change of threads. Nothing may block such a thread, or keep
+    /// it for long. The environment variable, set to 0, has the last word.
     /// </summary>
     public static void AnswerWhereItArrives()
     {
         if (Environment.GetEnvironmentVariable(Inline) is null) Environment.SetEnvironmentVariable(Inline, "1");
     }
 
-    /// <summary>The same of the server itself. And it has a buffer of 4 KB for each connection all the time, to read what comes at once.</summary>
+    /// <summary>
+    /// The same of the server itself. And it has a buffer of 4 KB for each connection all the time, to read what comes
+    /// at once.
+    /// </summary>
     public static void Set(SocketTransportOptions sockets) =>
         (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false);
 

@@ -1,15 +1,15 @@
 namespace Gateway.Runtime;
 
 /// <summary>
-/// The time by which this process measures durations: ages, lifetimes, back-offs, quotas. It never goes back. It begins as
-/// the wall clock and goes on with the monotonic clock, so that it runs on evenly where the wall clock is set back. Where
-/// the wall clock is found ahead, because it was set forwards or because the machine was suspended, it goes ahead as well:
-/// a lifetime that has ended by the wall clock has ended here.
+/// The time by which this process measures durations: ages, lifetimes, back-offs, quotas. It never goes back. It begins
+/// as the wall clock and goes on with the monotonic clock, so that it runs on evenly where the wall clock is set back.
+/// Where the wall clock is found ahead, because it was set forwards or because the machine was suspended, it goes ahead
+/// as well: a lifetime that has ended by the wall clock has ended here.
 /// </summary>
 /// <remarks>
-/// The wall clock still decides what is about the calendar: when a key, a token or a signed URL expires, and what is shown
-/// to people. A time by one clock is converted to the other where it enters or leaves the process, such as to Redis.
-/// Reading this clock takes no lock and allocates nothing.
+/// The wall clock still decides what is about the calendar: when a key, a token or a signed URL expires, and what is
+/// shown to people. A time by one clock is converted to the other where it enters or leaves the process, such as to
+/// Redis. Reading this clock takes no lock and allocates nothing.
 /// </remarks>
 internal sealed class SteadyClock
 {
@@ -121,6 +121,8 @@ internal sealed class SteadyClock
 
     private long SinceStart(long timestamp) => (long)((timestamp - _start) * _ticksPerStamp);
 
-    /// <summary>What the wall clock and this one would have said at the start, going by what they say now; in ticks.</summary>
+    /// <summary>
+    /// What the wall clock and this one would have said at the start, going by what they say now; in ticks.
+    /// </summary>
     private sealed record Readings(long Wall, long Steady);
 }

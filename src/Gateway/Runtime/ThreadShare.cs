@@ -7,9 +7,10 @@ namespace Gateway.Runtime;
 
 /// <summary>
 /// Bounds how long one connection keeps a thread. A connection goes on on the thread that hears of its socket, and a
-/// socket that always has more to read would keep that thread for ever. After <see cref="MostInARow"/> requests or reads
-/// of the same connection in a row, the connection therefore goes on on the thread pool, behind what waits there already,
-/// and stays there for as long as its client does not wait for answers. The same bound holds on the threads of the pool.
+/// socket that always has more to read would keep that thread for ever. After <see cref="MostInARow"/> requests or
+/// reads of the same connection in a row, the connection therefore goes on on the thread pool, behind what waits there
+/// already, and stays there for as long as its client does not wait for answers. The same bound holds on the threads of
+/// the pool.
 /// </summary>
 /// <remarks>
 /// The counts belong to the thread, so they need no lock and no allocation. They start again as soon as the thread does
@@ -21,12 +22,14 @@ internal static class ThreadShare
     /// <summary>Requests, or reads, of one connection in a row on a thread: about a millisecond of work.</summary>
     public const int MostInARow = 32;
 
-    /// <summary>The same on a thread of the pool, where going on behind others wakes no thread and so costs less.</summary>
+    /// <summary>
+    /// The same on a thread of the pool, where going on behind others wakes no thread and so costs less.
+    /// </summary>
     public const int MostInARowOnPool = 8;
 
     /// <summary>
-    /// Bytes of one read, at first, where a read may hold many requests: some twenty requests of HTTP/2. All of them are begun
-    /// before the next read, and a new connection waits behind them.
+    /// Bytes of one read, at first, where a read may hold many requests: some twenty requests of HTTP/2. All of them
+    /// are begun before the next read, and a new connection waits behind them.
     /// </summary>
     public const int MostBytes = 256;
 
@@ -44,12 +47,16 @@ internal static class ThreadShare
         // The features are the connection itself over HTTP/1.1, and the stream over HTTP/2.
         _requests.IsReachedBy(http.Features) ? ContinueOnPoolAsync(http, next) : next(http));
 
-    /// <summary>Answers requests for these paths, and what is below them, on the thread pool: they may take long, or wait for a lock.</summary>
+    /// <summary>
+    /// Answers requests for these paths, and what is below them, on the thread pool: they may take long, or wait for a
+    /// lock.
+    /// </summary>
     public static void UsePoolFor(this IApplicationBuilder app, params PathString[] paths) => app.Use((http, next) =>
         Array.Exists(paths, path => http.Request.Path.StartsWithSegments(path)) ? ContinueOnPoolAsync(http, next) : next(http));
 
     /// <summary>
-    /// Bounds reads, also of what never becomes a request: empty lines between requests, records of TLS, frames of HTTP/2.
+    /// Bounds reads, also of what never becomes a request: empty lines between requests, records of TLS, frames of
+    /// HTTP/2.
     /// </summary>
     public static ConnectionDelegate BoundReads(ConnectionDelegate next) => connection =>
     {
@@ -57,7 +64,8 @@ internal static class ThreadShare
         return next(connection);
     };
 
-    // A yield, and not ConfigureAwaitOptions.ForceYielding: that one queues on the pool's own thread, which takes it next.
+    // A yield, and not ConfigureAwaitOptions.ForceYielding: that one queues on the pool's own thread, which takes it
+    // next.
     private static async Task ContinueOnPoolAsync(HttpContext http, RequestDelegate next)
     {
         await Task.Yield();
@@ -149,8 +157,8 @@ internal static class ThreadShare
             return _reading == Reading.Frames ? Bounded(result) : result;
         }
 
-        // Nobody waits for the pipe meanwhile: what the transport receives stays in it until it is full. The transport then
-        // stops receiving, and so gives back the thread as well.
+        // Nobody waits for the pipe meanwhile: what the transport receives stays in it until it is full. The transport
+        // then stops receiving, and so gives back the thread as well.
         private async ValueTask<ReadResult> MoveAsync(CancellationToken cancellation)
         {
             await Task.Yield();
@@ -180,8 +188,8 @@ internal static class ThreadShare
             return Bounded(result);
         }
 
-        // What more there is comes after the requests of the last read, which wait on the pool by now. The last read began
-        // none where it did not hold a whole frame.
+        // What more there is comes after the requests of the last read, which wait on the pool by now. The last read
+        // began none where it did not hold a whole frame.
         private ValueTask<ReadResult> ReadFramesAsync(CancellationToken cancellation)
         {
             var reading = inner.ReadAsync(cancellation);
@@ -204,8 +212,8 @@ internal static class ThreadShare
         private ReadResult Bounded(in ReadResult result) => result.Buffer.Length <= _mostBytes ? result
             : new ReadResult(result.Buffer.Slice(0, _mostBytes), result.IsCanceled, isCompleted: false);
 
-        // A handshake of TLS (RFC 8446, section 5.1), or the beginning of HTTP/2 (RFC 9113, section 3.4); no method of HTTP/1.1
-        // that is known here begins with PR.
+        // A handshake of TLS (RFC 8446, section 5.1), or the beginning of HTTP/2 (RFC 9113, section 3.4); no method of
+        // HTTP/1.1 that is known here begins with PR.
         private static bool HoldsFrames(in ReadOnlySequence<byte> buffer)
         {
             const byte Handshake = 22;

@@ -41,8 +41,8 @@ internal sealed partial class BoundedLogs : ILoggerFactory
     }
 
     /// <summary>
-    /// Events that Kestrel calls critical, and that a caller causes at will by opening and resetting streams of HTTP/2. They are
-    /// no errors of the gateway.
+    /// Events that Kestrel calls critical, and that a caller causes at will by opening and resetting streams of HTTP/2.
+    /// They are no errors of the gateway.
     /// </summary>
     private static class CallerFaults
     {

@@ -6,13 +6,13 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Writes log lines to standard output, in the form and by the options of <c>Logging:Console</c>. Nobody who logs waits for
-/// it: a thread of its own writes, and while <c>MaxQueueLength</c> lines wait, further ones are dropped. When there is room
-/// again one line says how many were.
+/// Writes log lines to standard output, in the form and by the options of <c>Logging:Console</c>. Nobody who logs waits
+/// for it: a thread of its own writes, and while <c>MaxQueueLength</c> lines wait, further ones are dropped. When there
+/// is room again one line says how many were.
 /// </summary>
 /// <remarks>
-/// It stands in for the framework's console logger, whose queue blocks those who log, or else tells of drops on standard
-/// error, as plain text.
+/// It stands in for the framework's console logger, whose queue blocks those who log, or else tells of drops on
+/// standard error, as plain text.
 /// </remarks>
 [ProviderAlias("Console")]
 internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
@@ -160,7 +160,8 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
             }
             catch (Exception)
             {
-                // A line that has no text, for want of memory or handles say, must not fail the request that it is about.
+                // A line that has no text, for want of memory or handles say, must not fail the request that it is
+                // about.
                 Interlocked.Increment(ref output._dropped);
             }
             Empty(text);

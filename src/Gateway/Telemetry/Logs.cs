@@ -13,7 +13,8 @@ internal static class Logs
     {
         // Loads what the text of a line needs while the process has handles: a failure to load an assembly is for ever.
         _ = LoggerMessageHelper.ThreadLocalState.ToString();
-        // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a trace.
+        // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a
+        // trace.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         var services = builder.Services;
         // A slim builder would have lines of its own form, whatever the configuration says.

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Bounds how often something is told: of each key the first occurrences within a second are told whole, and the others are
-/// summed up when the second is over.
+/// Bounds how often something is told: of each key the first occurrences within a second are told whole, and the others
+/// are summed up when the second is over.
 /// </summary>
 internal sealed class PerSecond<TKey> : IDisposable where TKey : notnull
 {
@@ -20,7 +20,9 @@ internal sealed class PerSecond<TKey> : IDisposable where TKey : notnull
     /// <param name="whole">How many occurrences of a key are told whole in a second.</param>
     /// <param name="most">How many keys are told apart in a second.</param>
     /// <param name="rest">Stands for all keys beyond these; none of its occurrences is told whole.</param>
-    /// <param name="sumUp">Told how many further occurrences of a key there were. It runs on a thread of the pool.</param>
+    /// <param name="sumUp">
+    /// Told how many further occurrences of a key there were. It runs on a thread of the pool.
+    /// </param>
     public PerSecond(int whole, int most, TKey rest, TimeProvider clock, Action<TKey, int> sumUp)
     {
         (_whole, _most, _rest, _sumUp) = (whole, most, rest, sumUp);

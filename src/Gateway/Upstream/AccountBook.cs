@@ -4,8 +4,8 @@ using Gateway.Runtime;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// An account as one node sees it: in Redis, with the others; while Redis is away, alone with its share; without one, on its
-/// own. It answers one question at a time.
+/// An account as one node sees it: in Redis, with the others; while Redis is away, alone with its share; without one,
+/// on its own. It answers one question at a time.
 /// </summary>
 internal sealed class AccountBook(string account, SharedAccounts shared, SharedQuotas nodes, SteadyClock clock)
 {
@@ -25,8 +25,8 @@ internal sealed class AccountBook(string account, SharedAccounts shared, SharedQ
     public bool IsAlone => _alone is not null;
 
     /// <summary>
-    /// What time it is for the account, in microseconds since 1970: by the clock of Redis, as far as that is known, else by
-    /// this node's steady clock.
+    /// What time it is for the account, in microseconds since 1970: by the clock of Redis, as far as that is known,
+    /// else by this node's steady clock.
     /// </summary>
     public double Now => shared.IsConfigured && _seen.Own is not null ? _seen.Now : clock.Microseconds;
 

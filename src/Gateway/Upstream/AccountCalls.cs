@@ -16,8 +16,8 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
         new(account, gates.Of(account), job, team, rank, clock.GetTimestamp());
 
     /// <param name="send">
-    /// Makes one call; it may be made again with another credential. Where its end is far off, it says with the second argument
-    /// what the beginning told.
+    /// Makes one call; it may be made again with another credential. Where its end is far off, it says with the second
+    /// argument what the beginning told.
     /// </param>
     public async Task<UpstreamAnswer> MakeAsync(AccountCall call, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
     {

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The calls of one account on this node: they wait here until all nodes together may make one more, for a short while and
-/// not too many of them. It asks for all that wait at once, of its <see cref="AccountBook"/>.
+/// The calls of one account on this node: they wait here until all nodes together may make one more, for a short while
+/// and not too many of them. It asks for all that wait at once, of its <see cref="AccountBook"/>.
 /// </summary>
 internal sealed partial class AccountGate(
     string account, Accounts accounts, AccountBook book, bool isShared, CredentialTrial trials,
@@ -29,8 +29,8 @@ internal sealed partial class AccountGate(
     private readonly CallNews _news = new(clock);
     private readonly List<Doubt> _doubts = [];
     private readonly Dictionary<string, int> _underWay = new(StringComparer.Ordinal);
-    private bool _isPumping, _isDirty, _isKickPlanned, _isStaying;
-    private TaskCompletionSource? _nudge;
+    private bool _isPumping, _isDirty, _isPumpPlanned, _isStaying;
+    private TaskCompletionSource? _wake;
 
     /// <summary>How the upstream takes the account's credentials.</summary>
     public CredentialWatch Credentials { get; } = new(account, logger);
@@ -58,7 +58,7 @@ internal sealed partial class AccountGate(
         var waiter = new WaitingLine.Waiter(rank, team, job);
         var started = clock.GetTimestamp();
         lock (_lock) Admit(waiter);
-        Kick();
+        SchedulePump();
         if (!waiter.Entered.Task.IsCompleted)
         {
             await ((Task)waiter.Entered.Task).WaitAsync(maxWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -81,7 +81,7 @@ internal sealed partial class AccountGate(
     {
         var doubt = new Doubt(credential.Fingerprint);
         lock (_lock) _doubts.Add(doubt);
-        Kick();
+        SchedulePump();
         await ((Task)doubt.Decided.Task).WaitAsync(maxWait, clock)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock)
@@ -98,7 +98,7 @@ internal sealed partial class AccountGate(
         {
             if (_line.Count == 0 || _line.Find(job) is not { } waiter || !_line.Join(waiter, team)) return;
         }
-        Kick();
+        SchedulePump();
     }
 
     /// <summary>Takes note of when a call goes out.</summary>
@@ -113,7 +113,7 @@ internal sealed partial class AccountGate(
     /// <summary>Tells the other nodes what has happened on this one while they could not be told.</summary>
     public void TellOfTimeAlone()
     {
-        if (book.IsAlone) Kick();
+        if (book.IsAlone) SchedulePump();
     }
 
     private void Admit(WaitingLine.Waiter waiter)
@@ -161,13 +161,13 @@ internal sealed partial class AccountGate(
         }
         if (news is not { } end)
         {
-            Kick();
+            SchedulePump();
             return;
         }
         // What went well can wait for the next question; what stops other nodes cannot, and those who wait here.
-        if (end.End != CallEnd.Accepted || end.IsTrial || end.Supersedes is not null) Kick();
-        else if (isShared) _ = KickLaterAsync();
-        else if (Waiting > 0) Kick();
+        if (end.End != CallEnd.Accepted || end.IsTrial || end.Supersedes is not null) SchedulePump();
+        else if (isShared) _ = SchedulePumpLaterAsync();
+        else if (Waiting > 0) SchedulePump();
         if (told is not null) await told;
     }
 
@@ -177,7 +177,7 @@ internal sealed partial class AccountGate(
         do
         {
             await Task.Delay(upstream.CurrentValue.Timeout / 2, clock);
-            Kick();
+            SchedulePump();
         }
         while (IsUnderWay());
 
@@ -187,24 +187,24 @@ internal sealed partial class AccountGate(
         }
     }
 
-    private async Task KickLaterAsync()
+    private async Task SchedulePumpLaterAsync()
     {
         lock (_lock)
         {
-            if (_isKickPlanned) return;
-            _isKickPlanned = true;
+            if (_isPumpPlanned) return;
+            _isPumpPlanned = true;
         }
         if (Waiting == 0) await Task.Delay(NoHurry);
-        lock (_lock) _isKickPlanned = false;
-        Kick();
+        lock (_lock) _isPumpPlanned = false;
+        SchedulePump();
     }
 
-    private void Kick()
+    private void SchedulePump()
     {
         lock (_lock)
         {
             _isDirty = true;
-            _nudge?.TrySetResult();
+            _wake?.TrySetResult();
             if (_isPumping) return;
             _isPumping = true;
         }
@@ -227,16 +227,16 @@ internal sealed partial class AccountGate(
                 LogFailed(logger, account, e);
                 wait = NoHurry;
             }
-            Task? nudge = null;
+            Task? wake = null;
             lock (_lock)
             {
                 if (!_isDirty && _line.Count == 0 && _doubts.Count == 0) continue;
                 if (_doubts.Count > 0 && wait > BetweenLooksAtTrial) wait = BetweenLooksAtTrial;
-                if (!_isDirty) nudge = (_nudge = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+                if (!_isDirty) wake = (_wake = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
-            // Whoever began this has a call of its own to make.
-            if (nudge is null) await Task.Yield();
-            else await nudge.WaitAsync(wait > LeastWait ? wait : LeastWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // Yield, so that the caller that started the pump can continue.
+            if (wake is null) await Task.Yield();
+            else await wake.WaitAsync(wait > LeastWait ? wait : LeastWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -244,7 +244,7 @@ internal sealed partial class AccountGate(
     {
         lock (_lock)
         {
-            _nudge = null;
+            _wake = null;
             _isPumping = _isDirty || _line.Count > 0 || _doubts.Count > 0;
             _isDirty = false;
             return _isPumping;
@@ -385,7 +385,7 @@ internal sealed partial class AccountGate(
 
     private async Task LookLaterAsync()
     {
-        if (await Credentials.WaitForLookAsync()) Kick();
+        if (await Credentials.WaitForLookAsync()) SchedulePump();
     }
 
     /// <summary>A caller that waits to know what a refusal is about.</summary>

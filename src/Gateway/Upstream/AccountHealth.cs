@@ -1,8 +1,8 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Whether an account may be used, as all nodes together have seen: pauses that the upstream asked for, the circuit breaker,
-/// and which credentials it takes. Times are microseconds since 1970, by one clock.
+/// Whether an account may be used, as all nodes together have seen: pauses that the upstream asked for, the circuit
+/// breaker, and which credentials it takes. Times are microseconds since 1970, by one clock.
 /// <para>
 /// A refusal (401 or 403) makes a credential suspect; it stops nobody. A call that is sent later and accepted clears
 /// the credential: the refusal was about the job. Where none is, a trial decides: the gateway asks once more for a job
@@ -52,7 +52,9 @@ internal sealed class AccountHealth
 
     public double DeadTrialFrom { get; set; }
 
-    /// <summary>One call with a credential that was never accepted is under way; until then it is waited for. 0: none is.</summary>
+    /// <summary>
+    /// One call with a credential that was never accepted is under way; until then it is waited for. 0: none is.
+    /// </summary>
     public double NewTrialUntil { get; set; }
 
     /// <summary>What is known of each credential, by its fingerprint.</summary>
@@ -80,7 +82,9 @@ internal sealed class AccountHealth
 
     public double CertainUntil { get; set; }
 
-    /// <summary>What lies further ahead than it could is from another clock, or from before that was set back.</summary>
+    /// <summary>
+    /// What lies further ahead than it could is from another clock, or from before that was set back.
+    /// </summary>
     public void Bound(double now)
     {
         PausedUntil = Math.Min(PausedUntil, now + LongestPause.TotalMicroseconds);
@@ -112,7 +116,9 @@ internal sealed class AccountHealth
 
     /// <summary>Takes note of a call that is over.</summary>
     /// <param name="credentials">What the node has to call with.</param>
-    /// <param name="uncertainty">By how much it may be later than that: nobody else is to think that a pause is over before it is.</param>
+    /// <param name="uncertainty">
+    /// By how much it may be later than that: nobody else is to think that a pause is over before it is.
+    /// </param>
     public void Note(in EndedCall call, string[] credentials, double now, double uncertainty = 0)
     {
         if (call.IsTrial) NewTrialUntil = 0;
@@ -189,7 +195,9 @@ internal sealed class AccountHealth
     /// <summary>Whether calls wait because a credential was refused, and its successor is being tried.</summary>
     public bool IsInDoubt(string credential, double now) => Doubted == credential && now < DoubtUntil;
 
-    /// <summary>When the next call may go out, alone, for its end decides about the others. Null: calls need not go alone.</summary>
+    /// <summary>
+    /// When the next call may go out, alone, for its end decides about the others. Null: calls need not go alone.
+    /// </summary>
     public double? NextTrial(string credential, bool hasOther, double now)
     {
         double? from = null;
@@ -202,7 +210,9 @@ internal sealed class AccountHealth
         return from;
     }
 
-    /// <summary>Takes note that such a call goes out. However it ends, and if it does not, the next one waits for its time.</summary>
+    /// <summary>
+    /// Takes note that such a call goes out. However it ends, and if it does not, the next one waits for its time.
+    /// </summary>
     public void Try(string credential, double now)
     {
         NewTrialUntil = now + LongestTrialOfNew;

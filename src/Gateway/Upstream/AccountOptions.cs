@@ -3,8 +3,8 @@ using Gateway.Configuration;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// One upstream credential, the value of <c>Authorization</c>, verbatim, given here or in a file; its successor; and what
-/// all nodes together may ask of the upstream with it.
+/// One upstream credential, the value of <c>Authorization</c>, verbatim, given here or in a file; its successor; and
+/// what all nodes together may ask of the upstream with it.
 /// </summary>
 internal sealed record AccountOptions
 {
@@ -28,7 +28,10 @@ internal sealed record AccountOptions
     /// <summary>Calls under way at a time. Default 32; 1 to 10,000.</summary>
     public int MaxConcurrentRequests { get; set; } = 32;
 
-    /// <summary>How long a fill may wait for any of these. Default 2 s; 100 ms to 1 min, and never over half of <c>Upstream:Timeout</c>.</summary>
+    /// <summary>
+    /// How long a fill may wait for any of these. Default 2 s; 100 ms to 1 min, and never over half of
+    /// <c>Upstream:Timeout</c>.
+    /// </summary>
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(2);
 
     public bool IsEmpty => Credential.Length == 0 && CredentialFile.Length == 0;

@@ -109,7 +109,9 @@ internal sealed record NodeReport(
     /// <summary>The longest that a call took to go out, for the machine is busy: the budget counts from then.</summary>
     public TimeSpan Late { get; init; }
 
-    /// <summary>Those of them that were put there while the node ran: somebody says that they are good, whatever was known.</summary>
+    /// <summary>
+    /// Those of them that were put there while the node ran: somebody says that they are good, whatever was known.
+    /// </summary>
     public string[] Replaced { get; init; } = [];
 }
 

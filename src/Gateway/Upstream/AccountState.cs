@@ -3,9 +3,9 @@ using Gateway.Limits;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// One account, as all nodes together know it: what is left of its budget, which nodes have calls under way or waiting, and
-/// whether it may be used at all. It is the same in a node's memory and in Redis. Times are microseconds since 1970, by one
-/// clock: that of Redis, where there is one.
+/// One account, as all nodes together know it: what is left of its budget, which nodes have calls under way or waiting,
+/// and whether it may be used at all. It is the same in a node's memory and in Redis. Times are microseconds since
+/// 1970, by one clock: that of Redis, where there is one.
 /// </summary>
 internal sealed class AccountState
 {
@@ -32,7 +32,9 @@ internal sealed class AccountState
 
     public Dictionary<string, NodeCalls> Nodes { get; set; } = new(StringComparer.Ordinal);
 
-    /// <summary>What a node makes of the last it knew, where it can ask nobody any more: it begins with nothing left.</summary>
+    /// <summary>
+    /// What a node makes of the last it knew, where it can ask nobody any more: it begins with nothing left.
+    /// </summary>
     public static AccountState Alone(AccountHealth? known, AccountLimits share, double now)
     {
         var alone = new AccountState { Restored = share.Budget.With(0, now) };

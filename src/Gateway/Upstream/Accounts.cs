@@ -16,9 +16,9 @@ internal sealed partial class Accounts(IOptionsMonitor<UpstreamOptions> upstream
         upstream.CurrentValue.Accounts.Where(account => !account.Value.IsEmpty).Select(account => account.Key);
 
     /// <summary>
-    /// The credential for the next upstream call, and then the one that is to take over. A file is read at each call: what
-    /// it holds is then never old, and a call is rare. It is read on the thread pool, for the caller may be on an I/O
-    /// thread. While it cannot be read within a second, or is being rewritten, the one read last goes on.
+    /// The credential for the next upstream call, and then the one that is to take over. A file is read at each call:
+    /// what it holds is then never old, and a call is rare. It is read on the thread pool, for the caller may be on an
+    /// I/O thread. While it cannot be read within a second, or is being rewritten, the one read last goes on.
     /// </summary>
     /// <returns>Empty: the account is gone from the configuration, or its files never held a credential.</returns>
     public ValueTask<Credential[]> CredentialsOfAsync(string account)

@@ -1,6 +1,8 @@
 namespace Gateway.Upstream;
 
-/// <summary>What a node has to tell of an account's calls, until it was heard. It is not safe for several threads.</summary>
+/// <summary>
+/// What a node has to tell of an account's calls, until it was heard. It is not safe for several threads.
+/// </summary>
 internal sealed class CallNews(TimeProvider clock)
 {
     private const int KeptEnds = 1_000;

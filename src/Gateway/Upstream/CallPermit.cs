@@ -23,7 +23,9 @@ internal sealed class CallPermit(
         bool isUnauthorized = false) =>
         TellAsync(end, used, isOver: true, retryAfter, supersedes, isUnauthorized);
 
-    /// <summary>The same, or only what its beginning tells: it may go on for long. What was said first stands.</summary>
+    /// <summary>
+    /// The same, or only what its beginning tells: it may go on for long. What was said first stands.
+    /// </summary>
     public ValueTask TellAsync(
         CallEnd end, Credential used, bool isOver, TimeSpan? retryAfter = null, Credential? supersedes = null,
         bool isUnauthorized = false)

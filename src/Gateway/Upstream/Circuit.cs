@@ -57,7 +57,9 @@ internal sealed class Circuit
     /// <summary>Whether a job has failed lately, so that a trial with it shows nothing.</summary>
     public bool HasFailed(int job) => Failing.Contains(job) || Broken.Contains(job);
 
-    /// <summary>What lies further ahead than it could is from another clock, or from before that was set back.</summary>
+    /// <summary>
+    /// What lies further ahead than it could is from another clock, or from before that was set back.
+    /// </summary>
     public void Bound(double now)
     {
         ProbeFrom = Math.Min(ProbeFrom, now + BreakDuration.TotalMicroseconds);
@@ -73,7 +75,9 @@ internal sealed class Circuit
         if (GoodAt > 0) GoodAt += by;
     }
 
-    /// <summary>Takes note that a call goes out though it is open; the next one goes when it is time, however this one ends.</summary>
+    /// <summary>
+    /// Takes note that a call goes out though it is open; the next one goes when it is time, however this one ends.
+    /// </summary>
     public void Probe(double now)
     {
         Probes++;

@@ -62,9 +62,9 @@ internal sealed class Credential
     }
 
     /// <summary>
-    /// Whether this JSON holds the secret: as it is, escaped in a string or in JSON within a string, percent-encoded as in
-    /// a URL, or within a larger value in base64, base64url or hexadecimal or as an array of bytes, as raw fields may be. It
-    /// fails closed: nothing of the body is parsed.
+    /// Whether this JSON holds the secret: as it is, escaped in a string or in JSON within a string, percent-encoded as
+    /// in a URL, or within a larger value in base64, base64url or hexadecimal or as an array of bytes, as raw fields
+    /// may be. It fails closed: nothing of the body is parsed.
     /// </summary>
     public bool IsIn(ReadOnlySpan<byte> json)
     {
@@ -79,8 +79,8 @@ internal sealed class Credential
     }
 
     /// <summary>
-    /// How many bytes at the end of this may be the beginning of the secret, in any of these forms, an escape that is not
-    /// complete included.
+    /// How many bytes at the end of this may be the beginning of the secret, in any of these forms, an escape that is
+    /// not complete included.
     /// </summary>
     public int BeginningAtEndOf(ReadOnlySpan<byte> bytes)
     {

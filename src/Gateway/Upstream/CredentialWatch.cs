@@ -1,8 +1,8 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// How the upstream takes the credentials of an account, as far as one node knows. It says aloud what somebody has to look
-/// after; until somebody has, the node looks again by itself.
+/// How the upstream takes the credentials of an account, as far as one node knows. It says aloud what somebody has to
+/// look after; until somebody has, the node looks again by itself.
 /// </summary>
 internal sealed partial class CredentialWatch(string account, ILogger logger)
 {

@@ -4,8 +4,8 @@ using System.Text;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The end of what has come of a body, decoded, with where each byte of it began: a secret may begin in it whose rest is to
-/// come.
+/// The end of what has come of a body, decoded, with where each byte of it began: a secret may begin in it whose rest
+/// is to come.
 /// </summary>
 /// <param name="from">For each byte, where it began in what came.</param>
 /// <param name="open">Where an escape begins that is not complete; the end, where there is none.</param>
@@ -50,7 +50,9 @@ internal sealed class EchoTail(byte[] bytes, int[] from, int open, int length)
         : rest.Length < 6 ? IsHex(rest[2..]) ? (null, 0) : (rest[1], 2)
         : IsHex(rest[2..6]) && rest[2] == '0' && rest[3] == '0' && Value(rest[4..6]) < 0x80 ? (Value(rest[4..6]), 6) : (rest[1], 2));
 
-    /// <summary>What the first bytes of the rest stand for, if anything, and how many they are; 0: more is to come.</summary>
+    /// <summary>
+    /// What the first bytes of the rest stand for, if anything, and how many they are; 0: more is to come.
+    /// </summary>
     private delegate (int? Value, int Taken) Step(ReadOnlySpan<byte> rest, byte one);
 
     private EchoTail Decoded(Step step)

@@ -45,7 +45,9 @@ internal sealed class FairOrder
         ReadsInRow = claim.Rank == CallRank.Refresh || !refreshesWait ? 0 : ReadsInRow + 1;
     }
 
-    /// <summary>The same, where others of the same rank that other nodes have waiting keep the turn that was theirs.</summary>
+    /// <summary>
+    /// The same, where others of the same rank that other nodes have waiting keep the turn that was theirs.
+    /// </summary>
     public void ServeAhead(Claim claim, bool refreshesWait, List<Claim> claims)
     {
         var before = Virtual;

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The one way out: YARP's client (pooled connections, redirects not followed, cookies not kept, nothing decompressed), and
-/// around it a counter.
+/// The one way out: YARP's client (pooled connections, redirects not followed, cookies not kept, nothing decompressed),
+/// and around it a counter.
 /// </summary>
 internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger)
@@ -55,7 +55,9 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
     protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>
         new AttemptCounter(metrics) { InnerHandler = handler };
 
-    /// <summary>The upstream is told which trace a call belongs to, and no baggage, which callers may have put there.</summary>
+    /// <summary>
+    /// The upstream is told which trace a call belongs to, and no baggage, which callers may have put there.
+    /// </summary>
     private sealed class TraceAlone : DistributedContextPropagator
     {
         private static readonly DistributedContextPropagator All = CreateDefaultPropagator();

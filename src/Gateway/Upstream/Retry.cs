@@ -4,8 +4,8 @@ using Polly.Retry;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Repeats a call, which has no body, where the connection failed or the answer is 502, 503 or 504, unless that says when to
-/// come back. Time is bounded by the caller, for one bound covers the body and the waiting, too.
+/// Repeats a call, which has no body, where the connection failed or the answer is 502, 503 or 504, unless that says
+/// when to come back. Time is bounded by the caller, for one bound covers the body and the waiting, too.
 /// </summary>
 internal static class Retry
 {

@@ -7,8 +7,8 @@ using StackExchange.Redis;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Accounts as all nodes share them, in Redis: one value each, which a node changes by putting a new one in the place of the
-/// very one that it has seen. Most often it has seen the last one, and that is a single trip.
+/// Accounts as all nodes share them, in Redis: one value each, which a node changes by putting a new one in the place
+/// of the very one that it has seen. Most often it has seen the last one, and that is a single trip.
 /// </summary>
 internal sealed class SharedAccounts(RedisConnection redis)
 {
@@ -87,7 +87,9 @@ internal sealed class SharedAccounts(RedisConnection redis)
         /// <summary>The account after this node's last change; null before the first.</summary>
         public AccountState? Own => _own;
 
-        /// <summary>What time it is for Redis, at the least: so nothing is thought to have come back before it has.</summary>
+        /// <summary>
+        /// What time it is for Redis, at the least: so nothing is thought to have come back before it has.
+        /// </summary>
         public double Now
         {
             get

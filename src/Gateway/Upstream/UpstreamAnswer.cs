@@ -68,7 +68,9 @@ internal enum UpstreamFault
 /// <param name="Body">
 /// The bytes of a 200 or 202, decoded; of a 400, 401, 403, 404, 410 or 451 the <c>error</c> object alone, or nothing.
 /// </param>
-/// <param name="RetryAfter">As the upstream gave it, or where nothing was sent, when to ask again; null: no word of it.</param>
+/// <param name="RetryAfter">
+/// As the upstream gave it, or where nothing was sent, when to ask again; null: no word of it.
+/// </param>
 internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
 {
     /// <summary>However long an upstream asks to be left alone, it is no longer than this.</summary>

@@ -17,8 +17,8 @@ internal sealed class UpstreamClient(
     public void Dispose() => _client.Dispose();
 
     /// <summary>
-    /// Fetches one job with its account's credential, within <c>Upstream:Timeout</c>; each call, retries included, first waits
-    /// for its place in the account's budget.
+    /// Fetches one job with its account's credential, within <c>Upstream:Timeout</c>; each call, retries included,
+    /// first waits for its place in the account's budget.
     /// </summary>
     /// <param name="team">Whose turn it takes.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>

@@ -9,8 +9,8 @@ internal static class UpstreamErrors
     private const int MaxErrorBytes = 64 * 1024;
 
     /// <summary>
-    /// What an answer that is no 200 says: of a refusal (400, 401, 403, 404, 410, 451) the error object, of any other when
-    /// to come back.
+    /// What an answer that is no 200 says: of a refusal (400, 401, 403, 404, 410, 451) the error object, of any other
+    /// when to come back.
     /// </summary>
     public static async Task<UpstreamAnswer> ReadAsync(HttpResponseMessage response, Credential credential, TimeProvider clock, CancellationToken cancellation)
     {

@@ -12,8 +12,10 @@ internal sealed class UpstreamOptions
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML: the published document describes the
-    /// <c>Routes</c> as that does. Empty, the default: it says no more of them than the configuration. Read at the start.
+    /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML: the published document describes
+    /// the
+    /// <c>Routes</c> as that does. Empty, the default: it says no more of them than the configuration. Read at the
+    /// start.
     /// </summary>
     public string OpenApiDocument { get; set; } = "";
 

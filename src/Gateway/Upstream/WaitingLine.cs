@@ -8,7 +8,9 @@ namespace Gateway.Upstream;
 /// <param name="RetryAfter">And when it may be asked again.</param>
 internal readonly record struct Entry(CallPermit? Permit, UpstreamFault Fault = UpstreamFault.None, TimeSpan RetryAfter = default);
 
-/// <summary>The calls of one account that wait on this node, by rank and team. It is not safe for several threads.</summary>
+/// <summary>
+/// The calls of one account that wait on this node, by rank and team. It is not safe for several threads.
+/// </summary>
 internal sealed class WaitingLine
 {
     private readonly Dictionary<(CallRank Rank, string Team), LinkedList<Waiter>> _lines = [];
@@ -77,7 +79,8 @@ internal sealed class WaitingLine
     }
 
     /// <summary>
-    /// Who is to make room: of the team that has most waiting, the last that came, of a refresh rather than of a first read.
+    /// Who is to make room: of the team that has most waiting, the last that came, of a refresh rather than of a first
+    /// read.
     /// </summary>
     public Waiter Surplus()
     {

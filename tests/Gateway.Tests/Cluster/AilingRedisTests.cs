@@ -64,7 +64,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await _redis.StartAsync();
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "it is found");
         var heard = 0;
-        world.Gateway.Services.GetRequiredService<JobChannel>().Nudged += () => Interlocked.Increment(ref heard);
+        world.Gateway.Services.GetRequiredService<JobChannel>().WakeRequested += () => Interlocked.Increment(ref heard);
 
         await _redis.CommandAsync("PUBLISH", "gateway:jobs", "");
 

@@ -5,14 +5,17 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>Three gateways with one Redis, and two teams that ask one account for more jobs than it may fetch.</summary>
+/// <summary>
+/// Three gateways with one Redis, and two teams that ask one account for more jobs than it may fetch.
+/// </summary>
 [Collection(nameof(Alone))]
 [Trait("Redis", "one")]
 public sealed class BudgetLoadTests(RedisServer redis)
 {
     private const int Nodes = 3, PerSecond = 10, Burst = 20, Large = 1900, Small = 100;
 
-    // What a machine that answers two thousand requests at once may add, in seconds, between a permit and the upstream's log.
+    // What a machine that answers two thousand requests at once may add, in seconds, between a permit and the
+    // upstream's log.
     private const double Jitter = 1;
 
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(2);

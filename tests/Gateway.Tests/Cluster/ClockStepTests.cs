@@ -14,8 +14,8 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// Nodes whose clocks differ by an hour, and a Redis whose clock was set back by an hour: what it holds is then an hour ahead,
-/// and expires an hour later.
+/// Nodes whose clocks differ by an hour, and a Redis whose clock was set back by an hour: what it holds is then an hour
+/// ahead, and expires an hour later.
 /// </summary>
 [Trait("Redis", "any")]
 public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime

@@ -9,8 +9,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes forget what
-/// they were doing, or fetch on their own; the job goes on meanwhile, is gone and back, and is purged. Whatever happens, no node goes back.
+/// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes forget
+/// what they were doing, or fetch on their own; the job goes on meanwhile, is gone and back, and is purged. Whatever
+/// happens, no node goes back.
 /// </summary>
 [Trait("Redis", "any")]
 public sealed class InterleavingTests(RedisServer redis)
@@ -34,7 +35,9 @@ public sealed class InterleavingTests(RedisServer redis)
 
     private enum Event
     {
-        /// <summary>A node takes its next step: it takes the turn, asks the upstream, or stores what it was told.</summary>
+        /// <summary>
+        /// A node takes its next step: it takes the turn, asks the upstream, or stores what it was told.
+        /// </summary>
         Step,
 
         /// <summary>The same while Redis is of no use to the node.</summary>

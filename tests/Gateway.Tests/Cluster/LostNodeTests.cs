@@ -60,7 +60,8 @@ public sealed class LostNodeTests(RedisServer redis)
         // What it had sent by then counts as said before.
         await Task.Delay(500, World.Cancellation);
         var undecided = late.Where(answer => !answer.IsCompleted).ToArray();
-        // Another node is told at once what was stored; else it waits until the lock of the stopped one ends, and fetches.
+        // Another node is told at once what was stored; else it waits until the lock of the stopped one ends, and
+        // fetches.
         var told = await Task.WhenAll(jobs.Select(job => gateways.GetAsync(1, job)));
         var stored = told.Where(IsRunning).Select(answer => answer.Job).ToHashSet();
         foreach (var job in jobs)

@@ -115,7 +115,9 @@ public sealed class OutageTests(RedisServer redis)
         Promptness.AssertWithin(atMost, answers, answer => answer.Time);
     }
 
-    /// <summary>A job is filled once in each back-off by all nodes together; each node's breaker bounds the tries as well.</summary>
+    /// <summary>
+    /// A job is filled once in each back-off by all nodes together; each node's breaker bounds the tries as well.
+    /// </summary>
     private static async Task AssertSparedAsync(GatewayProcesses gateways, (int Tries, int Fills) before, TimeSpan outage)
     {
         var (tries, fills) = (await TriesAsync(gateways) - before.Tries, await FillsAsync(gateways) - before.Fills);

@@ -28,7 +28,8 @@ public sealed class PollingTests(RedisServer redis)
         var answers = await Task.WhenAll(polls);
 
         Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
-        // One at the start, and one when two seconds are over; each takes some time, too. A busy machine takes longer for all.
+        // One at the start, and one when two seconds are over; each takes some time, too. A busy machine takes longer
+        // for all.
         Assert.InRange(world.Upstream.Ledger.Total, 5, 1 + (int)(watch.Elapsed / RunningLifetime));
         TestContext.Current.TestOutputHelper?.WriteLine($"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
     }

@@ -32,8 +32,8 @@ public sealed class QuotaOutageTests
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
         var after = await SpendAsync(nodes[1]);
 
-        // A Redis that has lost its data knows what was told, and neither the two before nor the lease of either node; and
-        // one or two have come back by now.
+        // A Redis that has lost its data knows what was told, and neither the two before nor the lease of either node;
+        // and one or two have come back by now.
         Assert.InRange(2 + alone + after, Burst - 2, Burst + (keepsItsData ? 2 : 6));
     }
 

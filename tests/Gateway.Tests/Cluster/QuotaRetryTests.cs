@@ -3,7 +3,9 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What a refused caller is told, where several nodes share a quota: it comes true on whichever it asks.</summary>
+/// <summary>
+/// What a refused caller is told, where several nodes share a quota: it comes true on whichever it asks.
+/// </summary>
 [Trait("Redis", "any")]
 public sealed class QuotaRetryTests(RedisServer redis)
 {

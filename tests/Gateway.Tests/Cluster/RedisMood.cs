@@ -4,8 +4,8 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// Two nodes under load while their Redis is in some mood: what is in memory, new jobs of one node, and new slow jobs that
-/// both are asked for at once. It measures, and judges in the end.
+/// Two nodes under load while their Redis is in some mood: what is in memory, new jobs of one node, and new slow jobs
+/// that both are asked for at once. It measures, and judges in the end.
 /// </summary>
 internal sealed class RedisMood : IAsyncDisposable
 {

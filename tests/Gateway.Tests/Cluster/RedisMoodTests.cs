@@ -5,8 +5,9 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// Redis in every bad mood, with two nodes under load: nobody gets anything wrong or an error, nobody waits for it longer
-/// than agreed, the log stays short, and in the end the nodes share again. <c>bench/redis-moods</c> prints the numbers.
+/// Redis in every bad mood, with two nodes under load: nobody gets anything wrong or an error, nobody waits for it
+/// longer than agreed, the log stays short, and in the end the nodes share again. <c>bench/redis-moods</c> prints the
+/// numbers.
 /// </summary>
 [Collection(nameof(Alone))]
 public sealed class RedisMoodTests : IAsyncLifetime

@@ -11,8 +11,8 @@ internal sealed record ContractChange(string Pointer, string What, bool IsBreaki
 }
 
 /// <summary>
-/// What has changed from one contract to another, for those who only read: what is answered may become more, and what is
-/// asked of them may become less. Descriptions and examples are no change.
+/// What has changed from one contract to another, for those who only read: what is answered may become more, and what
+/// is asked of them may become less. Descriptions and examples are no change.
 /// </summary>
 internal sealed class ContractChanges
 {

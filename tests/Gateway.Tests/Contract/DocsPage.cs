@@ -60,7 +60,10 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     /// <summary>The command line that the page shows beside the answer.</summary>
     public Task<string> CommandAsync() => Operation.Locator(".curl").InnerTextAsync();
 
-    /// <summary>That nothing was asked of anybody else, and that the console is empty but for the browser's reports of these answers.</summary>
+    /// <summary>
+    /// That nothing was asked of anybody else, and that the console is empty but for the browser's reports of these
+    /// answers.
+    /// </summary>
     public async Task AssertQuietAsync(Uri? alsoAllowed = null, params (string Path, int Status)[] reported)
     {
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= reported.Length, "the browser reports them");

@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 namespace Gateway.Tests.Contract;
 
 /// <summary>
-/// An upstream's own document, as such are: fifty operations and more, schemas that lead to each other in circles, names
-/// that the gateway has, too, and things that are no consumer's business.
+/// An upstream's own document, as such are: fifty operations and more, schemas that lead to each other in circles,
+/// names that the gateway has, too, and things that are no consumer's business.
 /// </summary>
 internal static class LargeUpstream
 {

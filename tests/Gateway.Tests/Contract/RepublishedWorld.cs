@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>A gateway that republishes three operations of <see cref="LargeUpstream"/>, and an upstream that answers them.</summary>
+/// <summary>
+/// A gateway that republishes three operations of <see cref="LargeUpstream"/>, and an upstream that answers them.
+/// </summary>
 internal sealed class RepublishedWorld : IDisposable
 {
     private readonly string _file = Path.GetTempFileName();

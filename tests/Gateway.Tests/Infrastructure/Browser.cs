@@ -25,7 +25,9 @@ public sealed class Browser : IAsyncDisposable
          select Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
     /// <summary>A tab in a browser that nobody has used before. Skips the test where there is no Chromium.</summary>
-    /// <param name="bypassPolicy">Whether pages' content security policies do not count, for what a test brings into a page.</param>
+    /// <param name="bypassPolicy">
+    /// Whether pages' content security policies do not count, for what a test brings into a page.
+    /// </param>
     internal async Task<BrowserTab> OpenAsync(bool bypassPolicy = false)
     {
         Assert.SkipWhen(Program is null, "There is no Chromium on the PATH, and this is about what a browser does.");

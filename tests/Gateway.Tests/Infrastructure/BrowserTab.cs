@@ -30,7 +30,9 @@ internal sealed class BrowserTab : IAsyncDisposable
 
     public IBrowserContext Context => Page.Context;
 
-    /// <summary>What the console shows as errors: of scripts, and what the browser refused a page, such as by its policy.</summary>
+    /// <summary>
+    /// What the console shows as errors: of scripts, and what the browser refused a page, such as by its policy.
+    /// </summary>
     public IReadOnlyList<string> ConsoleErrors => [.. _errors];
 
     public IReadOnlyList<string> ConsoleWarnings => [.. _warnings];

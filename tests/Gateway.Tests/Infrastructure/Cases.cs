@@ -1,6 +1,8 @@
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>How much the long tests do: all of it where every change is checked, once, and some of it elsewhere.</summary>
+/// <summary>
+/// How much the long tests do: all of it where every change is checked, once, and some of it elsewhere.
+/// </summary>
 internal static class Cases
 {
     private static readonly bool All =

@@ -5,7 +5,9 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A certificate for this machine that nobody has signed, in memory and in a file that goes when this does.</summary>
+/// <summary>
+/// A certificate for this machine that nobody has signed, in memory and in a file that goes when this does.
+/// </summary>
 internal sealed class Certificate : IDisposable
 {
     private const string Password = "certificate-password";

@@ -16,7 +16,9 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _output = new();
 
-    /// <param name="readsOutput">False: what it prints stays in the pipe until <see cref="ReadOutput"/> is called.</param>
+    /// <param name="readsOutput">
+    /// False: what it prints stays in the pipe until <see cref="ReadOutput"/> is called.
+    /// </param>
     public ChildProcess(
         string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, bool readsOutput = true)
     {
@@ -39,7 +41,9 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public string Output => string.Join('\n', _output);
 
-    /// <summary>A port that nobody listens on, handed out once, and below those that outgoing connections take.</summary>
+    /// <summary>
+    /// A port that nobody listens on, handed out once, and below those that outgoing connections take.
+    /// </summary>
     public static int FreePort()
     {
         while (true)

@@ -19,7 +19,9 @@ internal static class Fixed
 {
     public static Fixed<T> Of<T>(T options) => new(options);
 
-    /// <summary>A connection that is not made before somebody asks; the machine may be busy, so its patience is long.</summary>
+    /// <summary>
+    /// A connection that is not made before somebody asks; the machine may be busy, so its patience is long.
+    /// </summary>
     /// <param name="connectionString">Empty: none is configured.</param>
     public static RedisConnection Redis(string connectionString, ILogger<RedisConnection>? logger = null) => new(
         Of(new ConnectionStringOptions { Redis = connectionString }),

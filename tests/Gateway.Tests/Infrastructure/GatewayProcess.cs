@@ -22,7 +22,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public void ReadOutput() => _process.ReadOutput();
 
     /// <summary>Starts it, and waits until it answers.</summary>
-    /// <param name="readsOutput">False: nobody reads its standard output until <see cref="ReadOutput"/> is called.</param>
+    /// <param name="readsOutput">
+    /// False: nobody reads its standard output until <see cref="ReadOutput"/> is called.
+    /// </param>
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, bool readsOutput = true) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), readsOutput: readsOutput);
 

@@ -7,8 +7,8 @@ using Xunit.v3;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// Whole clusters and browsers take longest, and so begin first: at the end of a run nothing long is left that runs alone
-/// by chance.
+/// Whole clusters and browsers take longest, and so begin first: at the end of a run nothing long is left that runs
+/// alone by chance.
 /// </summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {

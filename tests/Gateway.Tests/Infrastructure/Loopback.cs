@@ -8,7 +8,9 @@ using Microsoft.Extensions.Hosting;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Web servers of the tests' own, on loopback, which take nothing from the settings of the process they are in.</summary>
+/// <summary>
+/// Web servers of the tests' own, on loopback, which take nothing from the settings of the process they are in.
+/// </summary>
 internal static class Loopback
 {
     public static WebApplicationBuilder Server(int port, X509Certificate2? https = null)

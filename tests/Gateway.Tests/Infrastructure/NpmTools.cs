@@ -1,6 +1,8 @@
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>What consumers of the contract use, from npm, in the versions that are locked; installed when first wanted.</summary>
+/// <summary>
+/// What consumers of the contract use, from npm, in the versions that are locked; installed when first wanted.
+/// </summary>
 internal static class NpmTools
 {
     private static readonly Lazy<Task<(int Exit, string Output)>> Installed = new(InstallAsync);

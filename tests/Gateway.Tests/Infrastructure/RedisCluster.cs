@@ -20,7 +20,9 @@ internal sealed class RedisCluster : IAsyncDisposable
     public string ConnectionString => string.Join(',', _masters.Select(master => $"127.0.0.1:{master.Port}"));
 
     /// <summary>Starts it, or skips the test where there is no <c>redis-server</c>.</summary>
-    /// <param name="fullCoverage">Whether all of it refuses to answer when one master is away, which is Redis's default.</param>
+    /// <param name="fullCoverage">
+    /// Whether all of it refuses to answer when one master is away, which is Redis's default.
+    /// </param>
     public static async Task<RedisCluster> StartAsync(bool fullCoverage = true)
     {
         Assert.SkipUnless(RedisServer.IsOnPath("redis-server"), "There is no redis-server on the PATH, and nothing else here makes a Redis Cluster.");

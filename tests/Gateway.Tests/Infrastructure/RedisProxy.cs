@@ -6,7 +6,9 @@ using System.Threading.Channels;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A way to a Redis, or to another server, that can be made bad, for old connections and for new ones.</summary>
+/// <summary>
+/// A way to a Redis, or to another server, that can be made bad, for old connections and for new ones.
+/// </summary>
 internal sealed class RedisProxy : IAsyncDisposable
 {
     private readonly int _target;

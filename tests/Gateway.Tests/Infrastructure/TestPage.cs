@@ -19,12 +19,14 @@ internal sealed class TestPage : IAsyncDisposable
     }
 
     /// <summary>
-    /// Such as <c>http://127.0.0.1:12345/</c>, or <c>https://localhost:12345/</c>: to a browser that is another origin than
-    /// a gateway there, and the same site.
+    /// Such as <c>http://127.0.0.1:12345/</c>, or <c>https://localhost:12345/</c>: to a browser that is another origin
+    /// than a gateway there, and the same site.
     /// </summary>
     public Uri Address { get; }
 
-    /// <summary>What is in the page's body; it may change at any time, to have the page's own address in it for one.</summary>
+    /// <summary>
+    /// What is in the page's body; it may change at any time, to have the page's own address in it for one.
+    /// </summary>
     public string Body { get; set; } = "<p>A page</p>";
 
     public IReadOnlyList<Visit> Visits => [.. _visits];

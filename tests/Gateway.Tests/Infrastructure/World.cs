@@ -27,7 +27,9 @@ internal sealed class World : IAsyncDisposable
 
     public GatewayNode Gateway => _nodes[0];
 
-    /// <summary>Starts upstream and one gateway with two teams: mapping reads everything, survey reads survey-*.</summary>
+    /// <summary>
+    /// Starts upstream and one gateway with two teams: mapping reads everything, survey reads survey-*.
+    /// </summary>
     /// <param name="settings">What differs from that.</param>
     public static async Task<World> StartAsync(params (string Key, string? Value)[] settings)
     {

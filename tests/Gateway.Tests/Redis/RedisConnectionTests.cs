@@ -91,7 +91,8 @@ public sealed class RedisConnectionTests : IDisposable
     [Fact]
     public async Task After_a_nap_of_this_process_requests_wait_until_redis_was_found_well()
     {
-        // Requests wait for two seconds at most. A machine that stalls for as long shows nothing, and it is tried again.
+        // Requests wait for two seconds at most. A machine that stalls for as long shows nothing, and it is tried
+        // again.
         for (var tries = 1; !await WaitedAsync(); tries++) Assert.InRange(tries, 1, 5);
     }
 

@@ -5,14 +5,17 @@ using Gateway.Tests.Infrastructure.Identity;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// Every kind of caller and every kind of workflow, asked for when the job is in no cache and again when it is: who may read
-/// it gets it, and who may not is told the same each time.
+/// Every kind of caller and every kind of workflow, asked for when the job is in no cache and again when it is: who may
+/// read it gets it, and who may not is told the same each time.
 /// </summary>
 public sealed class CallerMatrixTests : IAsyncLifetime
 {
     private const string RobotKey = "robot-key-0123456789", ExpiredKey = "expired-key-0123456789", EarlyKey = "early-key-0123456789";
 
-    /// <summary>What is asked for: a workflow of the team's own, another team's, one by a prefix, and one of nobody's; a job, and none.</summary>
+    /// <summary>
+    /// What is asked for: a workflow of the team's own, another team's, one by a prefix, and one of nobody's; a job,
+    /// and none.
+    /// </summary>
     private static readonly (string Workflow, string Job)[] Questions =
     [
         ("harbour", "finished-1"), ("survey-1", "finished-1"), ("survey-2", "finished-1"), ("nobodys", "finished-1"),

@@ -5,7 +5,10 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>A key revoked, a key that expires and a workflow that moves, while a gateway of its own serves 200 requests a second.</summary>
+/// <summary>
+/// A key revoked, a key that expires and a workflow that moves, while a gateway of its own serves 200 requests a
+/// second.
+/// </summary>
 [Collection(nameof(Alone))]
 public sealed class ChangeUnderLoadTests
 {

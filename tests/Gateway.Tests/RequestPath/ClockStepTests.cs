@@ -8,7 +8,8 @@ using Simulator;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// What callers see of a node without Redis whose wall clock is set while it runs. The upstream's clock is right all the time.
+/// What callers see of a node without Redis whose wall clock is set while it runs. The upstream's clock is right all
+/// the time.
 /// </summary>
 public sealed class ClockStepTests
 {

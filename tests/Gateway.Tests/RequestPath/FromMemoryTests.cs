@@ -8,8 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// What is in memory is answered without routing where that is simple, and in full where it is not. Nobody is to see which.
-/// A path in upper case is routed, and means the same.
+/// What is in memory is answered without routing where that is simple, and in full where it is not. Nobody is to see
+/// which. A path in upper case is routed, and means the same.
 /// </summary>
 public sealed class FromMemoryTests
 {
@@ -76,7 +76,9 @@ public sealed class FromMemoryTests
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
     }
 
-    /// <summary>A caller who does not read: both ways wait for it, say how long, and count it only if it stays.</summary>
+    /// <summary>
+    /// A caller who does not read: both ways wait for it, say how long, and count it only if it stays.
+    /// </summary>
     [Theory]
     [InlineData("/v0/workflows/survey-1/jobs/", true)]
     [InlineData("/v0/workflows/survey-1/jobs/", false)]

@@ -6,9 +6,9 @@ using Simulator;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// The life of a job, watched by nobody, by one viewer and by many, who each ask once a second: what each stage costs the
-/// upstream, and that every answer is what was true as long ago as its <c>Age</c> says, which is never longer ago than the
-/// freshness table allows.
+/// The life of a job, watched by nobody, by one viewer and by many, who each ask once a second: what each stage costs
+/// the upstream, and that every answer is what was true as long ago as its <c>Age</c> says, which is never longer ago
+/// than the freshness table allows.
 /// </summary>
 [Trait("Redis", "one")]
 public sealed class JobLifeTests(RedisServer redis)

@@ -6,7 +6,9 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Runtime;
 
-/// <summary>Clients that never stop, on a connection for each I/O thread and more: others are answered all the same.</summary>
+/// <summary>
+/// Clients that never stop, on a connection for each I/O thread and more: others are answered all the same.
+/// </summary>
 [Collection(nameof(Alone))]
 public sealed class HogTests
 {

@@ -64,7 +64,8 @@ public sealed class BoundedBodyTests
             damaged[at] ^= 0x55;
             var (body, fault) = await ReadAsync(damaged, coding);
             Assert.True(body is null == (fault != UpstreamFault.None));
-            // Gzip and zlib have a checksum at the end. A body whose end is lost is cut off, and so is no complete JSON.
+            // Gzip and zlib have a checksum at the end. A body whose end is lost is cut off, and so is no complete
+            // JSON.
             if (body is null || coding == "br") continue;
             Assert.True(body.AsSpan().SequenceEqual(Job) || !JobFacts.TryRead(body, now: null, out _), $"{at}");
         }

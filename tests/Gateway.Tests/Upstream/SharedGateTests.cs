@@ -1,4 +1,5 @@
 using Gateway.Jobs;
+using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
 using Microsoft.Extensions.DependencyInjection;
@@ -168,8 +169,13 @@ public sealed class SharedGateTests(RedisServer redis)
     public async Task A_call_that_goes_on_for_longer_than_any_should_still_holds_its_place()
     {
         await using var world = await World.StartAsync(
-            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"), ("Upstream:Timeout", "00:00:03"));
-        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"),
+            ("Upstream:Timeout", "00:00:03"), ("Redis:Timeout", "00:00:05"));
+        var nodes = new[] { world.Gateway, world.AddGateway() };
+        // On a busy machine, a node may start before Redis answers.
+        await Purging.WithinAsync(TimeSpan.FromSeconds(30),
+            () => nodes.All(node => node.Services.GetRequiredService<RedisConnection>().IsAvailable), "the nodes share Redis");
+        AccountGate[] gates = [.. nodes.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
         var permit = (await EnterAsync(gates[0])).Permit!;
         await permit.TellAsync(CallEnd.Accepted, permit.Credential, isOver: false);
 

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// <c>POST /bff/backchannel-logout</c>: the provider says, to the gateway and not by way of a browser, that a login or all
-/// of a user's logins have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
+/// <c>POST /bff/backchannel-logout</c>: the provider says, to the gateway and not by way of a browser, that a login or
+/// all of a user's logins have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
 /// </summary>
 internal sealed partial class BackChannelLogout(
     ProviderOfSessions provider, SessionStore sessions, LoginLimits limits, ILogger<BackChannelLogout> logger)

@@ -117,8 +117,9 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     }
 
     /// <summary>
-    /// The provider's page that ends its own session (OpenID Connect RP-Initiated Logout 1.0, section 2); null: there is none.
-    /// The ID token would be a hint whose session, but no token reaches a browser, so the provider may ask the user.
+    /// The provider's page that ends its own session (OpenID Connect RP-Initiated Logout 1.0, section 2); null: there
+    /// is none. The ID token would be a hint whose session, but no token reaches a browser, so the provider may ask the
+    /// user.
     /// </summary>
     private async Task<string?> ProviderLogoutAsync(HttpContext http, string returnUrl)
     {

@@ -1,8 +1,8 @@
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Browsers send cookies by themselves, so a cookie counts only beside a header that they never send by themselves, and that
-/// no page of another origin may add without being asked (RFC 10017, section 6.1.3.3).
+/// Browsers send cookies by themselves, so a cookie counts only beside a header that they never send by themselves, and
+/// that no page of another origin may add without being asked (RFC 10017, section 6.1.3.3).
 /// </summary>
 internal static class CookieRule
 {

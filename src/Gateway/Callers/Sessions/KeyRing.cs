@@ -12,7 +12,8 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>
 /// The Data Protection keys that protect a login on its way through the browser. A node has them in memory, so that no
-/// request waits for them; the watch over Redis brings in what other nodes have made, and puts back what Redis has lost.
+/// request waits for them; the watch over Redis brings in what other nodes have made, and puts back what Redis has
+/// lost.
 /// </summary>
 internal sealed class KeyRing(RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options) : IRedisParticipant, IXmlRepository, IConfigureOptions<KeyManagementOptions>, IDisposable
 {
@@ -23,7 +24,7 @@ internal sealed class KeyRing(RedisConnection redis, IOptionsMonitor<Authenticat
     private CancellationTokenSource _newer = new();
 
     /// <summary>Raised when this node has made a key, which other nodes do not know yet.</summary>
-    public event Action? Nudged;
+    public event Action? WakeRequested;
 
     /// <summary>Cancelled when another node has made a key.</summary>
     public CancellationToken Newer => Volatile.Read(ref _newer).Token;
@@ -43,7 +44,7 @@ internal sealed class KeyRing(RedisConnection redis, IOptionsMonitor<Authenticat
     public void StoreElement(XElement element, string friendlyName)
     {
         lock (_elements) _elements.Add(element.ToString(SaveOptions.DisableFormatting));
-        Nudged?.Invoke();
+        WakeRequested?.Invoke();
     }
 
     /// <summary>Makes this node and Redis know the same keys.</summary>
@@ -102,7 +103,9 @@ internal sealed class KeyRing(RedisConnection redis, IOptionsMonitor<Authenticat
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
-    /// <summary>Data Protection's own keys, read again when another node has made one, and not only once a day.</summary>
+    /// <summary>
+    /// Data Protection's own keys, read again when another node has made one, and not only once a day.
+    /// </summary>
     public sealed class Manager(XmlKeyManager own, KeyRing ring) : IKeyManager
     {
         public IKey CreateNewKey(DateTimeOffset activationDate, DateTimeOffset expirationDate) => own.CreateNewKey(activationDate, expirationDate);

@@ -12,9 +12,9 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Sets up ASP.NET Core's OpenID Connect handler: authorization code with PKCE, state and nonce, as a confidential client
-/// (RFC 9700, section 2.1). In the end it makes a session of the ID token and of what the provider says of the user, and
-/// drops the access token, for nothing here needs one.
+/// Sets up ASP.NET Core's OpenID Connect handler: authorization code with PKCE, state and nonce, as a confidential
+/// client (RFC 9700, section 2.1). In the end it makes a session of the ID token and of what the provider says of the
+/// user, and drops the access token, for nothing here needs one.
 /// </summary>
 internal sealed partial class Login(
     IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,

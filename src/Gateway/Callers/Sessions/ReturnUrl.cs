@@ -4,8 +4,8 @@ using Gateway.Problems;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Where a browser may be sent after a login or a logout: a path of this host, or an address on one of the allowed origins,
-/// and nowhere else (RFC 9700, section 4.11).
+/// Where a browser may be sent after a login or a logout: a path of this host, or an address on one of the allowed
+/// origins, and nowhere else (RFC 9700, section 4.11).
 /// </summary>
 internal static class ReturnUrl
 {

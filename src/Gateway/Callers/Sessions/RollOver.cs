@@ -4,7 +4,10 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>Verifies the ID token of a login, and looks for its key again where that is new (OpenID Connect Core 1.0, section 10.1.1).</summary>
+/// <summary>
+/// Verifies the ID token of a login, and looks for its key again where that is new (OpenID Connect Core 1.0, section
+/// 10.1.1).
+/// </summary>
 internal sealed class RollOver(ProviderConfiguration provider) : JsonWebTokenHandler
 {
     public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)

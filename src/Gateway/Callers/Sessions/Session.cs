@@ -23,7 +23,9 @@ internal sealed record Session(string Issuer, JsonElement Claims, long Order, Da
         .. ClaimSet().Values("sid").Select(login => Mark(Issuer, null, login)),
     ];
 
-    /// <summary>The name of a login, or else of all of a user's. Names are hashed, for more people see them than see values.</summary>
+    /// <summary>
+    /// The name of a login, or else of all of a user's. Names are hashed, for more people see them than see values.
+    /// </summary>
     public static string Mark(string issuer, string? subject, string? login)
     {
         var name = login is not null ? $"sid\n{issuer}\n{login}" : $"sub\n{issuer}\n{subject}";

@@ -13,9 +13,9 @@ namespace Gateway.Callers.Sessions;
 internal readonly record struct FoundSession(Session? Session, KeyHash Name, Refusal Refusal, DateTimeOffset IdleUntil = default);
 
 /// <summary>
-/// All sessions: in this node's memory, and, where there is a Redis, there, so that any node serves any session. Memory is
-/// believed for a few seconds, and a session that has ended anywhere is taken out of it at once. Neither place has the
-/// browser's name for a session, but its hash.
+/// All sessions: in this node's memory, and, where there is a Redis, there, so that any node serves any session. Memory
+/// is believed for a few seconds, and a session that has ended anywhere is taken out of it at once. Neither place has
+/// the browser's name for a session, but its hash.
 /// </summary>
 internal sealed class SessionStore
 {
@@ -48,7 +48,9 @@ internal sealed class SessionStore
 
     /// <summary>Keeps a new session.</summary>
     /// <param name="id">The browser's name for it.</param>
-    /// <returns>Why there is none: Redis is away, so that no other node would know of it, or it has ended while it began.</returns>
+    /// <returns>
+    /// Why there is none: Redis is away, so that no other node would know of it, or it has ended while it began.
+    /// </returns>
     public async Task<Refusal> StartAsync(string id, Session session)
     {
         Sweep();
@@ -203,7 +205,9 @@ internal sealed class SessionStore
         }
     }
 
-    /// <summary>What this node knows of a session; without one, that it has ended. Times are by the steady clock.</summary>
+    /// <summary>
+    /// What this node knows of a session; without one, that it has ended. Times are by the steady clock.
+    /// </summary>
     private sealed class Entry(Session? session, DateTimeOffset checkedAt)
     {
         private long _idleUntil;

@@ -6,13 +6,13 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Callers.Tokens;
 
 /// <summary>
-/// What an OpenID Connect provider publishes of itself: its endpoints and its keys (OpenID Connect Discovery 1.0, section
-/// 4). It is asked when it is first needed, not at the start; by one request at a time, and never by many in a row;
-/// what it said last goes on while it is away.
+/// What an OpenID Connect provider publishes of itself: its endpoints and its keys (OpenID Connect Discovery 1.0,
+/// section 4). It is asked when it is first needed, not at the start; by one request at a time, and never by many in a
+/// row; what it said last goes on while it is away.
 /// </summary>
 /// <remarks>
-/// The library's own manager makes each request wait for a provider that is away, and cannot be waited for where a key is
-/// new, so that the first token after a roll-over is refused.
+/// The library's own manager makes each request wait for a provider that is away, and cannot be waited for where a key
+/// is new, so that the first token after a roll-over is refused.
 /// </remarks>
 internal sealed partial class ProviderConfiguration : IConfigurationManager<OpenIdConnectConfiguration>, IDisposable
 {

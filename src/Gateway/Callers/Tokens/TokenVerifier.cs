@@ -9,13 +9,15 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Callers.Tokens;
 
 /// <summary>
-/// Verifies a provider's tokens (RFC 7519, RFC 8725): signature by one of its own keys and an asymmetric algorithm, issuer,
-/// audience, time and type. Keys are looked up again where a token names one that is not known.
+/// Verifies a provider's tokens (RFC 7519, RFC 8725): signature by one of its own keys and an asymmetric algorithm,
+/// issuer, audience, time and type. Keys are looked up again where a token names one that is not known.
 /// </summary>
 internal sealed class TokenVerifier(
     ProviderConfiguration provider, string audience, TimeSpan clockSkew, Func<string?, bool> isType, TimeProvider clock)
 {
-    /// <summary>No HMAC, which would make whoever verifies able to sign, and no <c>none</c> (RFC 8725, section 3.1).</summary>
+    /// <summary>
+    /// No HMAC, which would make whoever verifies able to sign, and no <c>none</c> (RFC 8725, section 3.1).
+    /// </summary>
     public static readonly string[] Algorithms =
     [
         SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,

@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace Gateway.Contract.Republished;
 
-/// <summary>Takes the upstream's host out of what people read, and out of examples: where it is concerns no consumer.</summary>
+/// <summary>
+/// Takes the upstream's host out of what people read, and out of examples: where it is concerns no consumer.
+/// </summary>
 /// <param name="authority">Of its address.</param>
 internal sealed class HostRemover(string authority)
 {

@@ -9,7 +9,9 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
 {
     private readonly HashSet<string> _ids = new(StringComparer.OrdinalIgnoreCase) { "getJobById" };
 
-    /// <exception cref="RepublishingException">The document lacks it, or a reference within it leads nowhere.</exception>
+    /// <exception cref="RepublishingException">
+    /// The document lacks it, or a reference within it leads nowhere.
+    /// </exception>
     public JsonObject Copy(ForwardedRoute route)
     {
         var item = document.FindPath(route.Template, basePath, out var at, out var template);

@@ -9,13 +9,17 @@ using Microsoft.OpenApi.Reader;
 
 namespace Gateway.Contract.Republished;
 
-/// <summary>The routes as a document of their own: out of the upstream's, where there is one, else as bare as they are known.</summary>
+/// <summary>
+/// The routes as a document of their own: out of the upstream's, where there is one, else as bare as they are known.
+/// </summary>
 internal static class RepublishedRoutes
 {
     public const string Tag = "Routes";
 
     /// <summary>The upstream's document; null: there is none.</summary>
-    /// <exception cref="WrongConfigurationException">It cannot be republished: a line for each route that keeps it from that.</exception>
+    /// <exception cref="WrongConfigurationException">
+    /// It cannot be republished: a line for each route that keeps it from that.
+    /// </exception>
     public static UpstreamDocument? Read(UpstreamOptions upstream, RoutesOptions routes)
     {
         const string Key = "Upstream:OpenApiDocument";

@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace Gateway.Contract.Republished;
 
 /// <summary>
-/// Copies schemas out of the upstream's document, with each one that they reach and no other, under names of which none is
-/// taken. What not every tool understands is left out, which makes a schema allow more and never less.
+/// Copies schemas out of the upstream's document, with each one that they reach and no other, under names of which none
+/// is taken. What not every tool understands is left out, which makes a schema allow more and never less.
 /// </summary>
 /// <param name="taken">Names of the gateway's own schemas.</param>
 internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumerable<string> taken)

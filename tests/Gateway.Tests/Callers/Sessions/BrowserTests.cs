@@ -6,13 +6,18 @@ using Microsoft.Playwright;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>A real browser, a real provider and two gateways of their own with one Redis: what a page can do, and what it cannot see.</summary>
+/// <summary>
+/// A real browser, a real provider and two gateways of their own with one Redis: what a page can do, and what it cannot
+/// see.
+/// </summary>
 [Trait("Redis", "one")]
 public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLifetime
 {
     private const string Job = "v0/workflows/survey-1/jobs/finished-1";
 
-    /// <summary>Asks as a page does: the status and the body, or "blocked" where the browser keeps them from the page.</summary>
+    /// <summary>
+    /// Asks as a page does: the status and the body, or "blocked" where the browser keeps them from the page.
+    /// </summary>
     private const string Fetch = """
         async ([url, method, csrf]) => {
             try {

@@ -43,7 +43,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task A_login_may_begin_on_one_node_and_end_on_another()
     {
-        // The address that the provider was told must be the one that the code is redeemed for, as behind a load balancer.
+        // The address that the provider was told must be the one that the code is redeemed for, as behind a load
+        // balancer.
         var balancer = _one.Address;
         using var visitor = Visitor.Of(_provider);
         using var sent = await visitor.SendAsync(HttpMethod.Get, new Uri(_two.Address, "bff/login?returnUrl=/app"), null, ("Host", balancer.Authority));

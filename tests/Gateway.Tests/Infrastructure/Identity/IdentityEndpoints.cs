@@ -10,7 +10,9 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>What a provider decides itself: who somebody is, and what is said of them. OpenIddict has checked each request.</summary>
+/// <summary>
+/// What a provider decides itself: who somebody is, and what is said of them. OpenIddict has checked each request.
+/// </summary>
 internal sealed class IdentityEndpoints(IdentityProvider provider)
 {
     private const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;

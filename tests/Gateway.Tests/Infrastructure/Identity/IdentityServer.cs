@@ -133,7 +133,9 @@ internal static class IdentityServer
             return default;
         }));
 
-    /// <summary>What authentication brings along makes a key at its start, and would leave it at the user's home.</summary>
+    /// <summary>
+    /// What authentication brings along makes a key at its start, and would leave it at the user's home.
+    /// </summary>
     private sealed class Memory : IXmlRepository
     {
         private readonly ConcurrentQueue<XElement> _elements = new();

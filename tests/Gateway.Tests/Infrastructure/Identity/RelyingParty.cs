@@ -37,7 +37,9 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
         return await _client.PostAsync(new Uri(path, UriKind.Relative), content, World.Cancellation);
     }
 
-    /// <summary>Types a name into the login page, and follows until the provider sends the browser back to the client.</summary>
+    /// <summary>
+    /// Types a name into the login page, and follows until the provider sends the browser back to the client.
+    /// </summary>
     public async Task<string> CodeAsync(string user)
     {
         using var page = await GetAsync(Url(Request()));

@@ -15,7 +15,9 @@ internal sealed class SigningKeys
 
     public RsaSecurityKey Current => _all[0];
 
-    /// <summary>The current one first. It knows its own old ones: a refresh token outlives the key that signed it.</summary>
+    /// <summary>
+    /// The current one first. It knows its own old ones: a refresh token outlives the key that signed it.
+    /// </summary>
     public IReadOnlyList<RsaSecurityKey> All => _all;
 
     /// <summary>The names of those in the key set.</summary>

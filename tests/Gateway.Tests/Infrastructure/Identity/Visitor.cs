@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace Gateway.Tests.Infrastructure.Identity;
 
 /// <summary>
-/// A browser's part in a login, in which a test may do anything else: it follows redirects and keeps cookies, but knows no
-/// rule about them.
+/// A browser's part in a login, in which a test may do anything else: it follows redirects and keeps cookies, but knows
+/// no rule about them.
 /// </summary>
 internal sealed class Visitor : IDisposable
 {
@@ -21,7 +21,9 @@ internal sealed class Visitor : IDisposable
     public string? Session { get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set => _cookies[("gateway", SessionCookie)] = value!; }
 
     /// <summary>Logs in, and ends where the gateway sends the browser in the end.</summary>
-    /// <param name="callback">The gateway that the browser comes back to, as behind a load balancer; the same, if none.</param>
+    /// <param name="callback">
+    /// The gateway that the browser comes back to, as behind a load balancer; the same, if none.
+    /// </param>
     public async Task<HttpResponseMessage> LogInAsync(
         IdentityProvider provider, Uri gateway, string user = "alice", string query = "?returnUrl=/app", Uri? callback = null)
     {

@@ -1,0 +1,107 @@
+using System.Text.RegularExpressions;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Docs;
+
+/// <summary>What the documentation refers to exists.</summary>
+public sealed partial class DocsTests
+{
+    private static readonly string[] Folders = ["", "docs", "docs/decisions", "deploy"];
+
+    private static readonly string[] Roots = ["src", "tests", "bench", "docs", "deploy", ".ci"];
+
+    public static TheoryData<string> Pages => [.. Files("*.md").Select(page => Path.GetRelativePath(Repository.Root, page))];
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void A_link_leads_to_a_file_and_a_heading(string page)
+    {
+        var (path, text) = Read(page);
+        var dead = Link().Matches(text).Select(match => match.Groups[1].Value)
+            .Where(link => !link.Contains("://", StringComparison.Ordinal) && !IsAlive(path, link));
+        Assert.Empty(dead);
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void A_file_that_is_named_exists(string page)
+    {
+        var named = CodeSpan().Matches(Read(page).Text).Select(match => match.Groups[1].Value.Split(' ')[0])
+            .Where(name => Roots.Any(root => name.StartsWith(root + "/", StringComparison.Ordinal)) && !name.Contains('{', StringComparison.Ordinal));
+        string[] missing = [.. named.Where(name => !Path.Exists(Path.Combine(Repository.Root, name)))];
+        Assert.Empty(missing);
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void A_test_that_is_named_exists(string page)
+    {
+        var tests = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
+        var named = TestName().Matches(Read(page).Text).Select(match => $"/{match.Groups[1].Value}.cs");
+        string[] missing = [.. named.Where(name => !tests.Any(test => test.Replace('\\', '/').EndsWith(name, StringComparison.Ordinal)))];
+        Assert.Empty(missing);
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void A_command_of_the_gateway_exists(string page)
+    {
+        var commands = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Gateway", "Commands"), "*Command.cs")
+            .Select(file => Path.GetFileNameWithoutExtension(file).Replace("Command", "", StringComparison.Ordinal).ToLowerInvariant())
+            .ToArray();
+        var named = Command().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
+        string[] missing = [.. named.Where(name => !commands.Contains(name))];
+        Assert.Empty(missing);
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void A_script_that_is_run_exists(string page)
+    {
+        var named = Script().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
+        string[] missing = [.. named.Where(name => !File.Exists(Path.Combine(Repository.Root, name)))];
+        Assert.Empty(missing);
+    }
+
+    private static bool IsAlive(string page, string link)
+    {
+        var parts = link.Split('#');
+        var target = parts[0].Length == 0 ? page : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(page)!, parts[0]));
+        if (!Path.Exists(target)) return false;
+        return parts.Length == 1 || Heading().Matches(File.ReadAllText(target)).Any(match => Anchor(match.Groups[1].Value) == parts[1]);
+    }
+
+    // As the pages of the repository are rendered.
+    private static string Anchor(string heading) =>
+        NotInAnchors().Replace(heading.Trim().ToLowerInvariant(), "").Replace(' ', '-');
+
+    private static (string Path, string Text) Read(string page)
+    {
+        var path = Path.Combine(Repository.Root, page);
+        return (path, File.ReadAllText(path));
+    }
+
+    private static IEnumerable<string> Files(string pattern) =>
+        Folders.SelectMany(folder => Directory.GetFiles(Path.Combine(Repository.Root, folder), pattern));
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex Link();
+
+    [GeneratedRegex("`([^`\n]+)`")]
+    private static partial Regex CodeSpan();
+
+    [GeneratedRegex("`([A-Z][A-Za-z/]*Tests)`")]
+    private static partial Regex TestName();
+
+    [GeneratedRegex(@"--project src/Gateway -- ([a-z]+)")]
+    private static partial Regex Command();
+
+    [GeneratedRegex(@"^    ((?:bench|\.ci)/[a-z-]+)", RegexOptions.Multiline)]
+    private static partial Regex Script();
+
+    [GeneratedRegex("^#+ (.+)$", RegexOptions.Multiline)]
+    private static partial Regex Heading();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex NotInAnchors();
+}
