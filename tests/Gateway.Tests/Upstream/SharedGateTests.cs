@@ -42,7 +42,7 @@ public sealed class SharedGateTests(RedisServer redis)
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await connection.GetDatabase().StringSetAsync($"gateway:account:{world.Account}:calls", held);
 
-        Assert.NotNull((await EnterAsync(world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account))).Permit);
+        Assert.NotNull((await EnterAsync(await GateOfAsync(world, world.Gateway))).Permit);
     }
 
     [Fact]
@@ -51,7 +51,7 @@ public sealed class SharedGateTests(RedisServer redis)
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString),
             (Account + "MaxConcurrentRequests", "4"));
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+        AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         for (var i = 0; i < 2; i++) Assert.NotNull((await EnterAsync(gates[0])).Permit);
         var one = (await EnterAsync(gates[1])).Permit!;
         await one.EndAsync(CallEnd.Accepted, one.Credential);
@@ -88,7 +88,7 @@ public sealed class SharedGateTests(RedisServer redis)
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
-        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var gate = await GateOfAsync(world, world.Gateway);
         for (var i = 0; i < 5; i++)
         {
             var permit = (await EnterAsync(gate)).Permit!;
@@ -108,8 +108,8 @@ public sealed class SharedGateTests(RedisServer redis)
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
-        var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString)).Services.GetRequiredService<AccountGates>().Of(world.Account);
-        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var other = await GateOfAsync(world, world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString)));
+        var gate = await GateOfAsync(world, world.Gateway);
         var permit = (await EnterAsync(gate)).Permit!;
         Assert.NotNull((await EnterAsync(other)).Permit);
         // It is asking for another call meanwhile.
@@ -128,7 +128,7 @@ public sealed class SharedGateTests(RedisServer redis)
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
-        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var gate = await GateOfAsync(world, world.Gateway);
         var permit = (await EnterAsync(gate)).Permit!;
         await permit.EndAsync(CallEnd.Busy, permit.Credential, TimeSpan.FromSeconds(60));
         proxy.Cut();
@@ -140,7 +140,7 @@ public sealed class SharedGateTests(RedisServer redis)
     {
         await using var world = await World.StartAsync(
             ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"));
-        AccountGate[] gates = [.. new[] { world.Gateway, world.AddGateway() }.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+        AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         Assert.NotNull((await EnterAsync(gates[0])).Permit);
         Task<Entry>[] waiting = [EnterAsync(gates[1], 5000), EnterAsync(gates[1], 5000, "few")];
 
@@ -154,7 +154,7 @@ public sealed class SharedGateTests(RedisServer redis)
     public async Task While_a_credential_is_suspect_it_is_a_refresh_that_a_snapshot_may_answer()
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
-        var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
+        var gate = await GateOfAsync(world, world.Gateway);
         var permits = new List<CallPermit>();
         for (var i = 0; i < 5; i++) permits.Add((await EnterAsync(gate)).Permit!);
         foreach (var permit in permits) await permit.EndAsync(CallEnd.Refused, permit.Credential);
@@ -171,11 +171,7 @@ public sealed class SharedGateTests(RedisServer redis)
         await using var world = await World.StartAsync(
             ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"),
             ("Upstream:Timeout", "00:00:03"), ("Redis:Timeout", "00:00:05"));
-        var nodes = new[] { world.Gateway, world.AddGateway() };
-        // On a busy machine, a node may start before Redis answers.
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30),
-            () => nodes.All(node => node.Services.GetRequiredService<RedisConnection>().IsAvailable), "the nodes share Redis");
-        AccountGate[] gates = [.. nodes.Select(node => node.Services.GetRequiredService<AccountGates>().Of(world.Account))];
+        AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         var permit = (await EnterAsync(gates[0])).Permit!;
         await permit.TellAsync(CallEnd.Accepted, permit.Credential, isOver: false);
 
@@ -184,6 +180,14 @@ public sealed class SharedGateTests(RedisServer redis)
 
         await permit.EndAsync(CallEnd.Accepted, permit.Credential);
         Assert.NotNull((await EnterAsync(gates[1])).Permit);
+    }
+
+    // On a busy machine, a node may start before Redis answers.
+    private static async Task<AccountGate> GateOfAsync(World world, GatewayNode node)
+    {
+        var shared = node.Services.GetRequiredService<RedisConnection>();
+        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () => shared.IsAvailable, "the node shares Redis");
+        return node.Services.GetRequiredService<AccountGates>().Of(world.Account);
     }
 
     private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
