@@ -117,6 +117,7 @@ internal static class ThreadShare
         private int _waits;
         private bool _needsMore;
         private long _mostBytes = MostBytes;
+        private ReadOnlySequence<byte> _shown;
 
         public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => _reading switch
         {
@@ -126,17 +127,26 @@ internal static class ThreadShare
             _ => ReadFirstAsync(cancellationToken),
         };
 
-        public override bool TryRead(out ReadResult result) => inner.TryRead(out result);
+        private bool IsBounded => _reading is Reading.Pipelined or Reading.Frames;
 
-        public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
+        public override bool TryRead(out ReadResult result)
+        {
+            var isRead = inner.TryRead(out result);
+            if (isRead && IsBounded) result = Bounded(result);
+            return isRead;
+        }
+
+        public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
         public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
         {
-            // What needs more than it was shown is shown more.
-            if (_reading is Reading.Pipelined or Reading.Frames)
+            if (IsBounded)
             {
-                _needsMore = !consumed.Equals(examined);
+                // If the server could use nothing of what it was shown, it is shown more. Most pieces end within a frame
+                // or a request, and the next piece begins with the rest of it.
+                _needsMore = !consumed.Equals(examined) && _shown.Slice(0, consumed).IsEmpty;
                 _mostBytes = _needsMore ? Math.Min(2 * _mostBytes, int.MaxValue) : MostBytes;
+                _shown = default;
             }
             inner.AdvanceTo(consumed, examined);
         }
@@ -165,7 +175,8 @@ internal static class ThreadShare
             var reading = inner.ReadAsync(cancellation);
             // The client has sent more without waiting for its answers.
             if (reading.IsCompleted) (_reading, _waits) = (Reading.Pipelined, 0);
-            return await reading;
+            var result = await reading;
+            return IsBounded ? Bounded(result) : result;
         }
 
         private ValueTask<ReadResult> ReadPipelinedAsync(CancellationToken cancellation)
@@ -209,8 +220,12 @@ internal static class ThreadShare
         }
 
         // The rest is there at the next read.
-        private ReadResult Bounded(in ReadResult result) => result.Buffer.Length <= _mostBytes ? result
-            : new ReadResult(result.Buffer.Slice(0, _mostBytes), result.IsCanceled, isCompleted: false);
+        private ReadResult Bounded(in ReadResult result)
+        {
+            var isWhole = result.Buffer.Length <= _mostBytes;
+            _shown = isWhole ? result.Buffer : result.Buffer.Slice(0, _mostBytes);
+            return isWhole ? result : new ReadResult(_shown, result.IsCanceled, isCompleted: false);
+        }
 
         // A handshake of TLS (RFC 8446, section 5.1), or the beginning of HTTP/2 (RFC 9113, section 3.4); no method of
         // HTTP/1.1 that is known here begins with PR.

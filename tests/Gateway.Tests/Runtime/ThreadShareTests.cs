@@ -84,6 +84,26 @@ public sealed class ThreadShareTests
     }
 
     [Fact]
+    public async Task A_frame_that_a_piece_cuts_off_makes_the_next_piece_no_larger()
+    {
+        const int Frame = 17, Pieces = 20;
+        var (reader, _) = await ConnectAsync(bytes: Pieces * ThreadShare.MostBytes, "PRI * HTTP/2.0\r\n");
+        await OnThreadOfItsOwnAsync(async () =>
+        {
+            for (long read = 0; read < (Pieces - 1) * ThreadShare.MostBytes;)
+            {
+                var buffer = (await reader.ReadAsync(World.Cancellation)).Buffer;
+                Assert.InRange(buffer.Length, Frame, ThreadShare.MostBytes);
+                Assert.Equal(read > 0, Thread.CurrentThread.IsThreadPoolThread);
+                // As a server does: all whole frames are handled, and the rest is left.
+                var whole = buffer.Length / Frame * Frame;
+                read += whole;
+                reader.AdvanceTo(buffer.GetPosition(whole), buffer.End);
+            }
+        });
+    }
+
+    [Fact]
     public async Task A_frame_that_is_larger_than_a_piece_is_read_where_it_began()
     {
         const int Frame = 20 * ThreadShare.MostBytes;
