@@ -20,9 +20,9 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
         return new DocsPage(tab, gateway);
     }
 
-    public Task OpenDialogAsync() => Page.ClickAsync(".btn.authorize >> visible=true");
+    public Task OpenDialogAsync() => Page.Locator(".btn.authorize >> visible=true").PressEnterAsync();
 
-    public Task CloseDialogAsync() => Page.GetByRole(AriaRole.Button, new() { Name = "Close" }).First.ClickAsync();
+    public Task CloseDialogAsync() => Page.GetByRole(AriaRole.Button, new() { Name = "Close" }).First.PressEnterAsync();
 
     /// <summary>The part of the dialog about one scheme of the document.</summary>
     public ILocator Scheme(string name) => Page.Locator(".auth-container").Filter(new() { Has = Page.Locator("h4", new() { HasTextRegex = new($"^{name}\\b") }) });
@@ -31,7 +31,7 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     {
         await OpenDialogAsync();
         await Scheme(scheme).Locator("input").FillAsync(value);
-        await Scheme(scheme).GetByRole(AriaRole.Button, new() { Name = "Authorize" }).ClickAsync();
+        await Scheme(scheme).GetByRole(AriaRole.Button, new() { Name = "Authorize" }).PressEnterAsync();
         await Scheme(scheme).GetByRole(AriaRole.Button, new() { Name = "Logout" }).WaitForAsync();
         await CloseDialogAsync();
     }
@@ -39,7 +39,7 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     /// <summary>Opens the operation, and says which job it is to be executed for.</summary>
     public async Task FillAsync(string workflow, string job)
     {
-        await Operation.Locator(".opblock-summary-control").ClickAsync();
+        await Operation.Locator(".opblock-summary-control").PressEnterAsync();
         await Operation.Locator("[data-param-name=workflow_id] input").FillAsync(workflow);
         await Operation.Locator("[data-param-name=job_id] input").FillAsync(job);
     }
@@ -48,8 +48,8 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     public async Task<(string Status, JsonElement Body, string Headers)> ExecuteAsync()
     {
         // What it showed before would be taken for the answer.
-        if (await Operation.Locator(".btn-clear").IsVisibleAsync()) await Operation.Locator(".btn-clear").ClickAsync();
-        await Operation.Locator(".execute").ClickAsync();
+        if (await Operation.Locator(".btn-clear").IsVisibleAsync()) await Operation.Locator(".btn-clear").PressEnterAsync();
+        await Operation.Locator(".execute").PressEnterAsync();
         var answer = Operation.Locator(".live-responses-table .response");
         var status = await answer.Locator(".response-col_status").InnerTextAsync();
         var body = await answer.Locator(".highlight-code pre").InnerTextAsync();

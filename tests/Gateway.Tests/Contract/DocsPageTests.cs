@@ -64,12 +64,12 @@ public sealed class DocsPageTests(Browser browser)
         Assert.Equal("200", (await docs.ExecuteAsync()).Status);
         Assert.Equal("429", (await docs.ExecuteAsync()).Status);
         await docs.OpenDialogAsync();
-        await docs.Scheme("bearer").GetByRole(AriaRole.Button, new() { Name = "Logout" }).ClickAsync();
+        await docs.Scheme("bearer").GetByRole(AriaRole.Button, new() { Name = "Logout" }).PressEnterAsync();
         Assert.Contains("Alice", await docs.Scheme("session").InnerTextAsync(), StringComparison.Ordinal);
         await docs.CloseDialogAsync();
         Assert.Equal("429", (await docs.ExecuteAsync()).Status);
 
-        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).PressEnterAsync();
         await docs.Page.GetByRole(AriaRole.Link, new() { Name = "Log in" }).WaitForAsync();
         await docs.FillAsync(Workflow, Job);
         Assert.Equal("401", (await docs.ExecuteAsync()).Status);
@@ -97,11 +97,11 @@ public sealed class DocsPageTests(Browser browser)
         await docs.Page.GetByText("shows its contract to its callers only. Enter a gateway key.").WaitForAsync();
         Assert.DoesNotContain("/openapi", await docs.Page.Locator("body").InnerTextAsync(), StringComparison.Ordinal);
         await docs.Page.GetByLabel("Key or token").FillAsync("wrong");
-        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).PressEnterAsync();
         await docs.Page.GetByRole(AriaRole.Alert).Filter(new() { HasText = "The key is not known." }).WaitForAsync();
 
         await docs.Page.GetByLabel("Key or token").FillAsync(World.SurveyKey);
-        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).ClickAsync();
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Show" }).PressEnterAsync();
         await docs.FillAsync(Workflow, Job);
 
         Assert.Equal("200", (await docs.ExecuteAsync()).Status);
@@ -120,7 +120,7 @@ public sealed class DocsPageTests(Browser browser)
         await docs.FillAsync(Workflow, Job);
         Assert.Equal("200", (await docs.ExecuteAsync()).Status);
 
-        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).ClickAsync();
+        await docs.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).PressEnterAsync();
         await docs.Page.GetByText("Log in, or enter a gateway key or a token.").WaitForAsync();
         Assert.Equal(0, await docs.Page.Locator(".swagger-ui").CountAsync());
         await docs.AssertQuietAsync(provider.Address);
@@ -185,9 +185,9 @@ public sealed class DocsPageTests(Browser browser)
 
     private static async Task LogInAsync(DocsPage docs, ILocator place, string user)
     {
-        await place.GetByRole(AriaRole.Link, new() { Name = "Log in" }).ClickAsync();
+        await place.GetByRole(AriaRole.Link, new() { Name = "Log in" }).PressEnterAsync();
         await docs.Page.FillAsync("#user", user);
-        await docs.Page.ClickAsync("#sign-in");
+        await docs.Page.Locator("#sign-in").PressEnterAsync();
         await docs.Page.WaitForURLAsync("**/docs/index.html");
     }
 

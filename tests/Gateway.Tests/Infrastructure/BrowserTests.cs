@@ -17,7 +17,7 @@ public sealed class BrowserTests(Browser browser)
 
         await tab.Page.GotoAsync(new Uri(provider.Address, RelyingParty.Url(party.Request())).AbsoluteUri);
         await tab.Page.Locator("#user").FillAsync("alice");
-        await tab.Page.Locator("#sign-in").ClickAsync();
+        await tab.Page.Locator("#sign-in").PressEnterAsync();
         Assert.Equal("Here", await tab.Page.Locator("#landed").TextContentAsync());
 
         var landed = new Uri(tab.Page.Url);
@@ -99,6 +99,6 @@ public sealed class BrowserTests(Browser browser)
     private static async Task SignInAsync(BrowserTab tab, string user)
     {
         await tab.Page.Locator("#user").FillAsync(user);
-        await tab.Page.Locator("#sign-in").ClickAsync();
+        await tab.Page.Locator("#sign-in").PressEnterAsync();
     }
 }
