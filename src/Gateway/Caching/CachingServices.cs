@@ -1,4 +1,5 @@
 using Gateway.Redis;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
 
 namespace Gateway.Caching;
 
@@ -7,6 +8,10 @@ internal static class CachingServices
 {
     public static void AddCaching(this IServiceCollection services)
     {
+        // Finished jobs. It is asked only while Redis is available.
+        services.AddStackExchangeRedisCache(options => options.InstanceName = RedisConnection.Prefix);
+        services.AddOptions<RedisCacheOptions>().Configure<RedisConnection>(
+            (options, redis) => options.ConnectionMultiplexerFactory = redis.MultiplexerAsync);
         services.AddSingleton<CacheMetrics>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();

@@ -108,13 +108,13 @@ internal sealed partial class JobSource(
             var budget = redis.NewTimeBudget();
             if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure);
 
-            var ((known, rejected), fetchLock) = await cache.FindOrLockAsync(key, awaited, Lease, budget);
+            var ((known, unusable), fetchLock) = await cache.FindOrLockAsync(key, awaited, Lease, budget);
             if (fetchLock is null)
             {
                 if (known?.IsFresh(steady.Now) == true) return new Lookup.Hit(known);
                 if (awaited > 0 && known?.Order >= awaited) return Lookup.Fetched.Elsewhere(known);
                 var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
-                fetchLock = await shared.LockAsync(key, knownOrder, awaited, rejected, Lease, budget, above: known?.Order ?? 0);
+                fetchLock = await shared.LockAsync(key, knownOrder, awaited, unusable, Lease, budget, above: known?.Order ?? 0);
             }
             switch (fetchLock)
             {

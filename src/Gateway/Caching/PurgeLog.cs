@@ -181,7 +181,8 @@ internal sealed class PurgeLog(
 
     private static async Task<long> RemoveAsync(IDatabase database, IEnumerable<RedisKey> names, long before)
     {
-        var replies = await Task.WhenAll(names.Select(name => database.ScriptEvaluateAsync(RemoveIfOlder, [name], [before])));
+        var replies = await Task.WhenAll(names.Select(name =>
+            database.ScriptEvaluateAsync(RemoveIfOlder, [name, SharedJobs.FinishedKey(name)], [before])));
         return replies.Sum(reply => (long)reply);
     }
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Runtime;
+using Microsoft.Extensions.Caching.Distributed;
 using StackExchange.Redis;
 
 namespace Gateway.Caching;
@@ -24,15 +25,16 @@ internal abstract record FetchLock
 }
 
 /// <summary>
-/// The jobs that all nodes share, in Redis. A job is a hash, in the layout of Microsoft's Redis cache and read by it,
-/// with two fields more: its order and whether it is finished (1), gone (2) or neither (0). By these Redis itself
-/// refuses what must not replace it, however late it comes and whoever sends it. Beside it is the lock of the one who
-/// fetches.
+/// The jobs that all nodes share, in Redis. A finished job is an entry of the <see cref="IDistributedCache"/>, under a
+/// key that nothing unfinished is ever written to. Any other answer is a hash. The hash also notes the order of the
+/// answer, and whether the job is finished (1), absent upstream (2) or neither (0); by these, a script refuses an
+/// answer that must not replace the stored one, however late a node sends it. Beside them is the fetch lock.
 /// </summary>
 internal sealed class SharedJobs(
-    RedisConnection redis, OrphanedLocks left, PurgeMarks purges, RedisMetrics metrics, SteadyClock clock)
+    RedisConnection redis, IDistributedCache finishedJobs, OrphanedLocks left, PurgeMarks purges, RedisMetrics metrics,
+    SteadyClock clock)
 {
-    private const string LockSuffix = ":lock", Owned = "o:", FailedBefore = "f:", Refused = "r:";
+    private const string LockSuffix = ":lock", FinishedSuffix = ":finished", Owned = "o:", FailedBefore = "f:", Refused = "r:";
 
     private static readonly ReadOnlyMemory<byte> Anything = "*"u8.ToArray();
 
@@ -46,45 +48,84 @@ internal sealed class SharedJobs(
 
     private static readonly string Store = ScriptFile.Read("store-job");
 
+    private static readonly string StoreFinished = ScriptFile.Read("store-finished");
+
     private static readonly string Release = ScriptFile.Read("release-lock");
 
     private readonly string _node = Guid.NewGuid().ToString("N");
     private long _fetches;
 
     /// <summary>What Redis has of a job, and what it has instead that is none.</summary>
-    /// <param name="Rejected">
-    /// How an unusable value begins, which the next fetch lock is to clear away; <c>*</c>: any; empty: there is none.
-    /// </param>
-    public readonly record struct Found(JobSnapshot? Snapshot, ReadOnlyMemory<byte> Rejected = default);
+    public readonly record struct Found(JobSnapshot? Snapshot, Unusable Unusable = default);
+
+    /// <summary>
+    /// How stored values begin that are not snapshots, which the next fetch lock is to clear away; <c>*</c>: any;
+    /// empty: there is none.
+    /// </summary>
+    /// <param name="Live">Of the hash.</param>
+    /// <param name="Finished">Of the finished job. The hash may say that there is one when there is not.</param>
+    public readonly record struct Unusable(ReadOnlyMemory<byte> Live, ReadOnlyMemory<byte> Finished)
+    {
+        public bool IsNone => Live.IsEmpty && Finished.IsEmpty;
+    }
+
+    public static RedisKey FinishedKey(RedisKey job) => job.Append(FinishedSuffix);
 
     public async ValueTask<Found> FindAsync(JobKey key, TimeBudget budget)
     {
-        if (redis.Cache is not { } cache || !redis.IsAvailable) return default;
-        var unreadable = "";
+        var reading = FindFinishedAsync(key, budget);
+        var live = await FindLiveAsync(key, budget);
+        var finished = await reading;
+        var newest = finished.Snapshot is { } job && job.Outranks(live.Found.Snapshot) ? job : live.Found.Snapshot;
+        var isMissing = live.IsFinished && finished.Snapshot is null && finished.Unusable.IsNone;
+        return new Found(newest, new(live.Found.Unusable.Live, isMissing ? Anything : finished.Unusable.Finished));
+    }
+
+    private ValueTask<Found> FindFinishedAsync(JobKey key, TimeBudget budget) => ReadAsync(
+        key, isFinished: true, FinishedKey(RedisConnection.Prefix + key.Name), budget,
+        _ => finishedJobs.GetAsync(key.Name + FinishedSuffix));
+
+    private async ValueTask<(Found Found, bool IsFinished)> FindLiveAsync(JobKey key, TimeBudget budget)
+    {
+        RedisKey name = RedisConnection.Prefix + key.Name;
+        var isFinished = false;
+        var found = await ReadAsync(key, isFinished: false, name, budget, async database =>
+        {
+            var fields = await database.HashGetAsync(name, ["data", "finished"]);
+            isFinished = fields[0].IsNullOrEmpty && fields[1] == "1";
+            return fields[0];
+        });
+        return (found, isFinished);
+    }
+
+    private async ValueTask<Found> ReadAsync(
+        JobKey key, bool isFinished, RedisKey name, TimeBudget budget, Func<IDatabase, Task<byte[]?>> read)
+    {
+        if (!redis.IsAvailable) return default;
+        var problem = "";
         var data = await redis.TryAsync(async database =>
         {
             try
             {
-                // Asked at once, and answered first: what is large may take its time.
-                var size = database.HashStringLengthAsync(RedisConnection.Prefix + key.Name, "data");
-                var reading = cache.GetAsync(key.Name);
+                // Asked first: a large value may take its time.
+                var size = database.HashStringLengthAsync(name, "data");
+                var reading = read(database);
                 budget.For(await size);
                 return await reading;
             }
             catch (RedisServerException e) when (e.Message.StartsWith("WRONGTYPE", StringComparison.Ordinal))
             {
-                unreadable = "wrong-type";
+                problem = "wrong-type";
             }
             catch (Exception e) when (e is InvalidCastException or FormatException or OverflowException or ArgumentException)
             {
-                // A hash, but not of the cache's layout.
-                unreadable = "foreign";
+                // A hash, but not one that the cache wrote.
+                problem = "foreign";
             }
             return null;
         }, budget);
-        if (unreadable.Length > 0) return Reject(unreadable, Anything);
-        if (data is null) return default;
-        return Read(key, data);
+        if (problem.Length > 0) return Reject(isFinished, problem, Anything);
+        return data is null ? default : Read(key, isFinished, data);
     }
 
     /// <summary>What Redis has of a job; where it has nothing, asks to fetch it, in the same trip.</summary>
@@ -98,12 +139,16 @@ internal sealed class SharedJobs(
         JobKey key, long awaited, TimeSpan lease, TimeBudget budget, long above = 0)
     {
         if (!redis.IsAvailable) return default;
-        var reply = await AskForLockAsync(key, known: RedisValue.EmptyString, awaited, rejected: default, lease, budget, above);
+        // A job that memory has was not finished when it was read.
+        var finished = above > 0 ? default : await FindFinishedAsync(key, budget);
+        if (finished.Snapshot is not null) return (finished, null);
+        var reply = await AskForLockAsync(
+            key, known: RedisValue.EmptyString, awaited, finished.Unusable, lease, budget, above);
         return (string?)reply.Result?[0] switch
         {
             null => default,
-            "job" => (Read(key, (byte[])reply.Result[1]!), null),
-            "large" => (await FindAsync(key, budget), null),
+            "job" => (Read(key, isFinished: false, (byte[])reply.Result[1]!), null),
+            "elsewhere" => (await FindAsync(key, budget), null),
             _ => (default, LockOf(reply)),
         };
     }
@@ -115,24 +160,45 @@ internal sealed class SharedJobs(
     /// <param name="above">The order of what the caller has in memory, as in <see cref="FindOrLockAsync"/>.</param>
     /// <returns>Null: Redis is no help; the caller is on its own.</returns>
     public async ValueTask<FetchLock?> LockAsync(
-        JobKey key, long known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, TimeBudget budget, long above = 0)
+        JobKey key, long known, long awaited, Unusable unusable, TimeSpan lease, TimeBudget budget, long above = 0)
     {
         if (!redis.IsAvailable) return null;
-        var reply = await AskForLockAsync(key, known, awaited, rejected, lease, budget, above);
+        var reply = await AskForLockAsync(key, known, awaited, unusable, lease, budget, above);
         return reply.Result is null ? null : LockOf(reply);
     }
 
     /// <summary>Stores a snapshot if nothing outranks it, and releases the fetch lock.</summary>
     /// <returns>Null: there is no telling.</returns>
-    public async ValueTask<bool?> StoreAsync(JobKey key, JobSnapshot snapshot, TimeSpan retention, FetchLock.Acquired? fetchLock, TimeBudget budget)
+    public async ValueTask<bool?> StoreAsync(
+        JobKey key, JobSnapshot snapshot, TimeSpan retention, FetchLock.Acquired? fetchLock, TimeBudget budget)
     {
-        var finished = snapshot.Kind == VerdictKind.Finished ? 1 : snapshot.IsAbsent ? 2 : 0;
-        var reply = !redis.IsAvailable ? null : await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(Store, Keys(key),
-            [fetchLock?.Lock ?? "", snapshot.Order, finished, SnapshotEnvelope.Write(snapshot.Moved(-clock.Lead), key.Name),
-                (long)(retention > HandOver ? retention : HandOver).TotalMilliseconds, purges.LatestOf(key), JobChannel.Name, key.Name])!, budget);
+        var isFinished = snapshot.Kind == VerdictKind.Finished;
+        var kind = isFinished ? 1 : snapshot.IsAbsent ? 2 : 0;
+        var data = SnapshotEnvelope.Write(snapshot.Moved(-clock.Lead), key.Name);
+        if (retention < HandOver) retention = HandOver;
+        var held = fetchLock?.Lock ?? "";
+        var reply = await RunAsync(Store,
+            held, snapshot.Order, kind, isFinished ? RedisValue.EmptyString : data, (long)retention.TotalMilliseconds,
+            purges.LatestOf(key), JobChannel.Name, key.Name);
+        if (isFinished && reply is not null && (int)reply == 1)
+        {
+            var isWritten = await WriteFinishedAsync(key, data, retention, budget);
+            reply = await RunAsync(StoreFinished, held, snapshot.Order, isWritten ? 1 : 0, JobChannel.Name, key.Name);
+        }
         if (reply is null && fetchLock is not null) left.Add(Lock(key), fetchLock.Lock);
         return reply is null ? null : (int)reply == 1;
+
+        async ValueTask<RedisResult?> RunAsync(string script, params RedisValue[] arguments) => !redis.IsAvailable ? null
+            : await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(script, Keys(key), arguments)!, budget);
     }
+
+    private async ValueTask<bool> WriteFinishedAsync(JobKey key, byte[] data, TimeSpan retention, TimeBudget budget) =>
+        await redis.TryAsync<byte[]>(async _ =>
+        {
+            var name = key.Name + FinishedSuffix;
+            await finishedJobs.SetAsync(name, data, new() { AbsoluteExpirationRelativeToNow = retention });
+            return data;
+        }, budget) is not null;
 
     /// <summary>Releases the fetch lock of a fetch that brought no job, and tells the other nodes why.</summary>
     public async ValueTask ReleaseAsync(JobKey key, FetchLock.Acquired fetchLock, FailedFill failure, TimeBudget budget)
@@ -145,7 +211,7 @@ internal sealed class SharedJobs(
     }
 
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForLockAsync(
-        JobKey key, RedisValue known, long awaited, ReadOnlyMemory<byte> rejected, TimeSpan lease, TimeBudget budget, long above)
+        JobKey key, RedisValue known, long awaited, Unusable unusable, TimeSpan lease, TimeBudget budget, long above)
     {
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
         var result = await AskAsync(overdue: RedisValue.EmptyString);
@@ -160,7 +226,8 @@ internal sealed class SharedJobs(
 
         ValueTask<RedisResult?> AskAsync(RedisValue overdue) => redis.TryAsync<RedisResult>(
             database => database.ScriptEvaluateAsync(Acquire, Keys(key),
-                [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), rejected, awaited, above, overdue])!,
+                [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), unusable.Live, awaited, above, overdue,
+                    unusable.Finished])!,
             budget);
     }
 
@@ -189,17 +256,20 @@ internal sealed class SharedJobs(
         return Failure(held, lasts) is { } failure ? new FetchLock.FailedBefore(failure) : new FetchLock.HeldElsewhere(long.MaxValue, lasts);
     }
 
-    private Found Read(JobKey key, byte[] data)
+    private Found Read(JobKey key, bool isFinished, byte[] data)
     {
-        if (SnapshotEnvelope.Read(data, key.Name, out var reason) is { } snapshot)
+        var beginning = data.AsMemory(0, Math.Min(data.Length, 64));
+        if (SnapshotEnvelope.Read(data, key.Name, out var reason) is not { } snapshot)
         {
-            return new Found(snapshot.Order > purges.LatestOf(key) ? snapshot.Moved(clock.Lead).Corrected(clock.Now) : null);
+            // A newer version's value is right for newer nodes.
+            return Reject(isFinished, reason, reason == "version" ? default : beginning);
         }
-        // A newer version's value is right for newer nodes.
-        return Reject(reason, reason == "version" || data.Length == 0 ? default : data.AsMemory(0, Math.Min(data.Length, 64)));
+        if (isFinished && snapshot.Kind != VerdictKind.Finished) return Reject(isFinished, "foreign", beginning);
+        if (snapshot.Order > purges.LatestOf(key)) return new(snapshot.Moved(clock.Lead).Corrected(clock.Now));
+        return new(null, isFinished ? new(default, beginning) : default);
     }
 
-    private static RedisKey[] Keys(JobKey key) => [RedisConnection.Prefix + key.Name, Lock(key)];
+    private static RedisKey[] Keys(JobKey key) => [RedisConnection.Prefix + key.Name, Lock(key), FinishedKey(RedisConnection.Prefix + key.Name)];
 
     private static RedisKey Lock(JobKey key) => RedisConnection.Prefix + key.Name + LockSuffix;
 
@@ -226,9 +296,9 @@ internal sealed class SharedJobs(
         }
     }
 
-    private Found Reject(string reason, ReadOnlyMemory<byte> rejected)
+    private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> beginning)
     {
         metrics.Rejected(reason);
-        return new Found(null, rejected);
+        return new(null, isFinished ? new(default, beginning) : new(beginning, default));
     }
 }

@@ -1,22 +1,34 @@
 -- Stores a snapshot unless a better one is here, releases the lock of its fetch, and wakes those who wait for it.
 -- Returns 1 if it was stored, 0 if a better one or a purge stood against it, or the error of a Redis that takes no writes.
+--
+-- The bytes of a finished job are not stored here, but by the caller, under the key `final`. This script only notes
+-- that the job is finished, and leaves the lock to the caller, who releases it by store-finished.lua.
 
-local job, lock = KEYS[1], KEYS[2]
+local job, lock, final = KEYS[1], KEYS[2], KEYS[3]
 local held = ARGV[1]              -- what the lock holds during this fetch; empty: the caller has no lock
 local order = tonumber(ARGV[2])   -- the order of this snapshot
 local kind = ARGV[3]              -- 1: a finished job, 2: the upstream has no such job, 0: anything else
-local data = ARGV[4]
+local data = ARGV[4]              -- empty for a finished job
 local retention = ARGV[5]         -- in milliseconds
 local purged = tonumber(ARGV[6])  -- the order of the last purge of this job
 local channel, name = ARGV[7], ARGV[8]
 
 local known_order, known_kind, refusal = 0, false, nil
 local size = redis.pcall('HSTRLEN', job, 'data')
-if type(size) == 'number' and size > 0 then
-  known_order = tonumber(redis.call('HGET', job, 'order') or 0) or 0
-  known_kind = redis.call('HGET', job, 'finished')
+if type(size) == 'number' then
+  local noted = redis.call('HGET', job, 'finished')
+  if size > 0 or noted == '1' then
+    known_order = tonumber(redis.call('HGET', job, 'order') or 0) or 0
+    known_kind = noted
+  end
 end
-if known_order <= purged then known_order, known_kind = 0, false end
+-- Redis may have evicted the note that the job is finished, but not the job.
+if not known_kind then
+  local finished = redis.pcall('HSTRLEN', final, 'data')
+  if type(finished) == 'number' and finished > 0 then known_kind = '1' end
+elseif known_order <= purged then
+  known_order, known_kind = 0, false
+end
 
 -- The rule of JobSnapshot.Outranks: a finished job gives way to no unfinished one; otherwise the later fetch wins.
 local wins = order > known_order
@@ -26,8 +38,22 @@ if order <= purged then wins = false end
 -- What stores comes before what deletes: after a first write, Redis lets a script go on past the limit of its memory.
 if wins then
   if type(size) ~= 'number' then redis.call('DEL', job) end
-  local stored = redis.pcall('HSET', job, 'data', data, 'order', ARGV[2], 'finished', kind, 'absexp', '-1', 'sldexp', '-1')
-  if type(stored) == 'table' then refusal = stored else redis.call('PEXPIRE', job, retention) end
+  local stored
+  if kind == '1' then
+    stored = redis.pcall('HSET', job, 'order', ARGV[2], 'finished', kind)
+  else
+    stored = redis.pcall('HSET', job, 'data', data, 'order', ARGV[2], 'finished', kind)
+  end
+  if type(stored) == 'table' then
+    refusal = stored
+  else
+    redis.call('PEXPIRE', job, retention)
+    if kind == '1' then
+      redis.call('HDEL', job, 'data')
+      return 1
+    end
+    redis.call('UNLINK', final)
+  end
 end
 if redis.pcall('GET', lock) == held then redis.call('DEL', lock) end
 

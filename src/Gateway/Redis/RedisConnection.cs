@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -43,11 +42,6 @@ internal sealed partial class RedisConnection : IDisposable
         _options = Parse(connectionString);
         // Whoever waits gives up before that; then it is about connections that do not answer any more.
         _options.AsyncTimeout = (int)Math.Max(1000, 2 * timing.CurrentValue.Timeout.TotalMilliseconds);
-        Cache = new RedisCache(new RedisCacheOptions
-        {
-            InstanceName = Prefix,
-            ConnectionMultiplexerFactory = () => _connection.Value,
-        });
     }
 
     /// <summary>Raised when it is of no use any longer.</summary>
@@ -55,9 +49,6 @@ internal sealed partial class RedisConnection : IDisposable
 
     /// <summary>Raised when it is of use again.</summary>
     public event Action? Returned;
-
-    /// <summary>Reads of plain values; null where no Redis is configured.</summary>
-    public RedisCache? Cache { get; }
 
     public bool IsConfigured => _options is not null;
 
@@ -198,7 +189,6 @@ internal sealed partial class RedisConnection : IDisposable
     public void Dispose()
     {
         _available = false;
-        Cache?.Dispose();
         if (_connection is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }) _connection.Value.Result.Dispose();
     }
 

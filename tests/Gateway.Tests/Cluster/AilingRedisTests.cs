@@ -95,23 +95,26 @@ public sealed class AilingRedisTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.NotFound, late.StatusCode);
     }
 
-    [Fact]
-    public async Task What_is_to_be_cleared_away_is_not_what_was_stored_meanwhile()
+    [Theory]
+    [InlineData("")]
+    [InlineData(":finished")]
+    public async Task What_is_to_be_cleared_away_is_not_what_was_stored_meanwhile(string suffix)
     {
         await using var world = await WorldAsync(_redis.ConnectionString);
         var other = world.AddGateway();
         var shared = world.Gateway.Services.GetRequiredService<SharedJobs>();
         Assert.True(JobAddress.TryCreate("survey-1", _job, out var address));
         var key = new JobKey("default", address);
-        await _redis.CommandAsync("RPUSH", $"gateway:{key.Name}", "foreign");
+        await _redis.CommandAsync("RPUSH", $"gateway:{key.Name}{suffix}", "foreign");
         var found = await shared.FindAsync(key, Redis(world.Gateway).NewTimeBudget());
-        Assert.False(found.Rejected.IsEmpty);
+        Assert.False(found.Unusable.IsNone);
         Assert.False(await Purging.IsHitAsync(other, _job));
 
-        var turn = await shared.LockAsync(key, 0, 0, found.Rejected, TimeSpan.FromSeconds(10), Redis(world.Gateway).NewTimeBudget());
+        var turn = await shared.LockAsync(
+            key, 0, 0, found.Unusable, TimeSpan.FromSeconds(10), Redis(world.Gateway).NewTimeBudget());
 
         Assert.IsType<FetchLock.NewerStored>(turn);
-        Assert.Equal(1, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}"))!);
+        Assert.Equal(2, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}", $"gateway:{key.Name}:finished"))!);
     }
 
     [Fact]

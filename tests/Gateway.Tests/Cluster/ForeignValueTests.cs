@@ -23,10 +23,11 @@ public sealed class ForeignValueTests : IAsyncLifetime
     private readonly OwnRedis _redis = new();
 
     [Theory]
-    [InlineData("wrong type, jobs", true, false)]
-    [InlineData("wrong type, locks", false, true)]
-    [InlineData("wrong type, both", true, true)]
-    public async Task Something_else_under_our_names_is_replaced(string name, bool jobs, bool locks)
+    [InlineData("wrong type, jobs", true, false, false)]
+    [InlineData("wrong type, finished jobs", false, true, false)]
+    [InlineData("wrong type, locks", false, false, true)]
+    [InlineData("wrong type, all", true, true, true)]
+    public async Task Something_else_under_our_names_is_replaced(string name, bool jobs, bool finished, bool locks)
     {
         await using var mood = await RedisMood.StartAsync(name, _redis.ConnectionString);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString);
@@ -37,6 +38,7 @@ public sealed class ForeignValueTests : IAsyncLifetime
             var kind = Interlocked.Increment(ref planted);
             var key = $"gateway:{{default/survey-1/{job}}}";
             if (jobs) await Foreign[kind % Foreign.Length](database, key);
+            if (finished) await Foreign[(kind / 3) % Foreign.Length](database, key + ":finished");
             if (locks) await Foreign[(kind / 2) % Foreign.Length](database, key + ":lock");
         };
         await mood.RideAsync(async () =>

@@ -19,7 +19,7 @@ public sealed class GoneTests(RedisServer redis)
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
         // Redis makes room, and so the other node has to ask the upstream.
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        Assert.True(await connection.GetDatabase().KeyDeleteAsync(Name(world)));
+        Assert.Equal(2, await connection.GetDatabase().KeyDeleteAsync([Name(world), $"{Name(world)}:finished"]));
         world.Upstream.Lives.Set(_job, LifeStage.Gone);
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
 
@@ -45,6 +45,7 @@ public sealed class GoneTests(RedisServer redis)
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.BadGateway, await AskAsync(node));
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         Assert.NotEqual("1", (string?)await connection.GetDatabase().HashGetAsync(Name(world), "finished"));
+        Assert.False(await connection.GetDatabase().KeyExistsAsync(Name(world) + ":finished"));
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Runtime;
 using Gateway.Tests.Infrastructure;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Cluster;
@@ -79,21 +80,23 @@ public sealed class InterleavingTests(RedisServer redis)
     internal sealed class Node : IDisposable
     {
         private readonly RedisConnection _away;
+        private readonly RedisCache _finishedJobs;
 
         private Node(string connectionString, IServiceProvider services)
         {
             var meters = services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>();
             var (options, metrics) = (Fixed.Of(new JobsOptions()), new RedisMetrics(meters));
             Redis = Fixed.Redis(connectionString);
+            _finishedJobs = Fixed.Cache(Redis);
             var clock = new SteadyClock(TimeProvider.System);
             Memory = new JobMemory(options, Purges, new CacheMetrics(meters), clock);
-            Shared = new SharedJobs(Redis, new OrphanedLocks(Redis), Purges, metrics, clock);
+            Shared = new SharedJobs(Redis, _finishedJobs, new OrphanedLocks(Redis), Purges, metrics, clock);
             var pacing = new Pacing(options, clock);
             Cache = new JobCache(Memory, Shared, pacing, options);
             _away = Fixed.Redis(connectionString);
-            CacheAlone = new JobCache(Memory, new SharedJobs(_away, new OrphanedLocks(_away), Purges, metrics, clock), pacing, options);
+            CacheAlone = new JobCache(Memory, new SharedJobs(_away, _finishedJobs, new OrphanedLocks(_away), Purges, metrics, clock), pacing, options);
             // Sees what is stored as it is, purged or not.
-            Observer = new SharedJobs(Redis, new OrphanedLocks(Redis), new PurgeMarks(), metrics, clock);
+            Observer = new SharedJobs(Redis, _finishedJobs, new OrphanedLocks(Redis), new PurgeMarks(), metrics, clock);
         }
 
         public PurgeMarks Purges { get; } = new();
@@ -121,6 +124,7 @@ public sealed class InterleavingTests(RedisServer redis)
         public void Dispose()
         {
             Memory.Dispose();
+            _finishedJobs.Dispose();
             Redis.Dispose();
             _away.Dispose();
         }

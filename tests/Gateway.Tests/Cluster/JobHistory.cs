@@ -45,13 +45,13 @@ internal sealed class JobHistory
         var kept = _nodes[i].Memory.Find(_key);
         var patience = Patience(i);
         // As a fill does: in one trip, or in two where the job is known or large.
-        var ((known, rejected), turn) = i == 0
+        var ((known, unusable), turn) = i == 0
             ? (await _nodes[i].Cache.FindAsync(_key, patience), null)
             : await _nodes[i].Cache.FindOrLockAsync(_key, 0, TimeSpan.FromMinutes(1), patience);
         if (kept is not null) AssertNotBack(kept, known!, "What was found");
         AssertMemory(i, kept);
         Assert.True(known is null || known.Order > _heard[i], "A node was given what it knows to be purged.");
-        turn ??= await _nodes[i].Shared.LockAsync(_key, known?.Order ?? 0, 0, rejected, TimeSpan.FromMinutes(1), patience);
+        turn ??= await _nodes[i].Shared.LockAsync(_key, known?.Order ?? 0, 0, unusable, TimeSpan.FromMinutes(1), patience);
         Assert.NotNull(turn);
         if (turn is not FetchLock.Acquired mine) return;
         Assert.True(mine.Order > (known?.Order ?? 0) && mine.Order > _heard[i], "A turn does not come after what is known.");
@@ -88,6 +88,18 @@ internal sealed class JobHistory
         if (snapshot.Order > _purgedAt) AssertNotBack(snapshot, now!, "What was just stored");
         if (stored?.Order <= _heard[i] && snapshot.Order > _heard[i]) Assert.Equal(snapshot.Order, now!.Order);
         AssertMemory(i, kept);
+        await AssertOnlyFinishedAsync();
+    }
+
+    // Nothing unfinished is ever stored under the key of the finished job.
+    private async Task AssertOnlyFinishedAsync()
+    {
+        var bytes = await _nodes[0].Redis.AskAsync<byte[]>(
+            async database => (byte[]?)await database.HashGetAsync(SharedJobs.FinishedKey(Name), "data"), Patience(0));
+        if (bytes is null) return;
+        Assert.Equal(VerdictKind.Finished, SnapshotEnvelope.Read(bytes, _key.Name, out _)?.Kind);
+        Assert.True(string.IsNullOrEmpty(await _nodes[0].Redis.AskAsync<string>(
+            async database => (string?)await database.HashGetAsync(Name, "data"), Patience(0))), "Both are stored.");
     }
 
     private async Task StoreAloneAsync(int i)

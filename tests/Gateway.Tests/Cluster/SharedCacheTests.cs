@@ -58,14 +58,14 @@ public sealed class SharedCacheTests(RedisServer redis)
         await using (var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString))
         {
             var database = connection.GetDatabase();
-            var key = $"gateway:{{{world.Account}/survey-1/{_job}}}";
+            var key = $"gateway:{{{world.Account}/survey-1/{_job}}}:finished";
             var value = (byte[])(await database.HashGetAsync(key, "data"))!;
             var other = $"finished-{Guid.NewGuid():N}";
             if (damage == "moved")
             {
                 // Another job's healthy value under this job's key.
                 using var otherFilled = await world.GetAsync(other);
-                value = (byte[])(await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}", "data"))!;
+                value = (byte[])(await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}:finished", "data"))!;
             }
             else if (damage == "torn") value = value[..(value.Length / 2)];
             else if (damage == "flipped") value[value.Length / 2] ^= 1;

@@ -1,4 +1,5 @@
 using Gateway.Redis;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -27,4 +28,11 @@ internal static class Fixed
         Of(new ConnectionStringOptions { Redis = connectionString }),
         Of(new RedisOptions { Timeout = TimeSpan.FromSeconds(5) }),
         logger ?? NullLogger<RedisConnection>.Instance);
+
+    /// <summary>The cache of finished jobs, over a connection.</summary>
+    public static RedisCache Cache(RedisConnection redis) => new(new RedisCacheOptions
+    {
+        InstanceName = RedisConnection.Prefix,
+        ConnectionMultiplexerFactory = redis.MultiplexerAsync,
+    });
 }
