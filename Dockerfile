@@ -1,4 +1,4 @@
-# docker build -t gateway .                                  the gateway
+# docker build -t gateway --build-arg VERSION=1.2.3 .         the gateway
 # docker build -t gateway-simulator --target simulator .     a stand-in upstream, for trying things out
 
 # The compiler runs on the builder's own architecture, and compiles for any.
@@ -14,8 +14,10 @@ RUN dotnet restore src/Gateway/Gateway.csproj --arch $TARGETARCH -p:SelfContaine
 
 COPY .editorconfig appsettings.json ./
 COPY src/ src/
+# The repository and its tags are not in the build's context.
+ARG VERSION=0.0.0-local
 RUN dotnet publish src/Gateway/Gateway.csproj --no-restore --configuration Release --arch $TARGETARCH --output /app \
-    -p:SelfContained=true -p:ContinuousIntegrationBuild=true
+    -p:SelfContained=true -p:ContinuousIntegrationBuild=true -p:MinVerVersionOverride=$VERSION
 
 # No shell, no package manager, not root. .NET is in the output, of the version that the SDK above came with.
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled AS runtime
@@ -25,7 +27,9 @@ USER $APP_UID
 
 # The gateway's output holds the simulator too, and the gateway's health command, which needs no shell.
 FROM runtime AS simulator
+ARG VERSION=0.0.0-local
 LABEL org.opencontainers.image.title="Gateway simulator" \
+      org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.description="A stand-in for the gateway's upstream" \
       org.opencontainers.image.licenses="MIT"
 EXPOSE 5081
@@ -35,7 +39,9 @@ ENTRYPOINT ["./Simulator", "--listen", "0.0.0.0", "--port", "5081"]
 
 # Last, for it is what a build without a target makes.
 FROM runtime AS gateway
+ARG VERSION=0.0.0-local
 LABEL org.opencontainers.image.title="Gateway" \
+      org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.description="A caching gateway for processing jobs" \
       org.opencontainers.image.licenses="MIT"
 ENV ASPNETCORE_HTTP_PORTS=8080 \
