@@ -105,7 +105,14 @@ internal sealed partial class RequestPath(
         lookups.Hit();
         var writing = answer.WriteAsync(http);
         var request = !isLogged ? null
-            : new Request { Started = started, Address = address, Caller = caller, Team = team };
+            : new Request
+            {
+                Started = started,
+                Address = address,
+                Caller = caller,
+                Team = team,
+                TraceId = RequestTraces.TraceIdOf(http),
+            };
         if (writing.IsCompletedSuccessfully) Ended(http, team.Name, Request.Job, answer, answer.Status, request);
         else answering = WaitAsync(http, writing, team, answer, request);
         return true;
@@ -304,6 +311,8 @@ internal sealed partial class RequestPath(
 
         public long Started { get; init; } = Stopwatch.GetTimestamp();
 
+        public ActivityTraceId? TraceId { get; init; } = Activity.Current?.TraceId;
+
         /// <summary>The job, unless <see cref="Route"/> is set.</summary>
         public JobAddress Address { get; set; }
 
@@ -348,7 +357,7 @@ internal sealed partial class RequestPath(
         public static void Answered(ILogger logger, Request request, int status, string? detail = null)
         {
             var level = RefusalLog.LevelOf(status);
-            var (team, caller, traceId) = (request.TeamName, request.Caller?.Id, Activity.Current?.TraceId);
+            var (team, caller, traceId) = (request.TeamName, request.Caller?.Id, request.TraceId);
             var milliseconds = Stopwatch.GetElapsedTime(request.Started).TotalMilliseconds;
             if (request.Route is { } route)
             {

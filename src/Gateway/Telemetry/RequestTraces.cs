@@ -3,23 +3,35 @@ using System.Diagnostics;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// The trace that a request belongs to (W3C Trace Context), where nobody listens to traces: problems name it, and other
-/// operations of the upstream are told. What is answered from memory has none.
+/// The trace that a request belongs to (W3C Trace Context) while no exporter of traces is configured. Problems and log
+/// lines name it, and calls of other operations of the upstream carry it on.
 /// </summary>
 internal static class RequestTraces
 {
-    public static void UseTraces(this WebApplication app) => app.Use((http, next) => Activity.Current is null ? TraceAsync(http, next) : next(http));
+    public static void UseTraces(this WebApplication app) =>
+        app.Use((http, next) => Activity.Current is null ? TraceAsync(http, next) : next(http));
+
+    /// <summary>The trace of a request that is answered without an activity: the caller's, or a new one.</summary>
+    public static ActivityTraceId TraceIdOf(HttpContext http) => Activity.Current?.TraceId
+        ?? (TryReadParent(http, out var parent) ? parent.TraceId : ActivityTraceId.CreateRandom());
 
     private static async Task TraceAsync(HttpContext http, RequestDelegate next)
     {
         using var activity = new Activity("Gateway.Request");
-        var headers = http.Request.Headers;
-        if (headers.TraceParent is [var parent] && ActivityContext.TryParse(parent, headers.TraceState, isRemote: true, out var context))
+        if (TryReadParent(http, out var parent))
         {
-            activity.SetParentId(context.TraceId, context.SpanId, context.TraceFlags);
-            activity.TraceStateString = context.TraceState;
+            activity.SetParentId(parent.TraceId, parent.SpanId, parent.TraceFlags);
+            activity.TraceStateString = parent.TraceState;
         }
         activity.Start();
         await next(http);
+    }
+
+    private static bool TryReadParent(HttpContext http, out ActivityContext context)
+    {
+        context = default;
+        var headers = http.Request.Headers;
+        return headers.TraceParent is [var parent]
+            && ActivityContext.TryParse(parent, headers.TraceState, isRemote: true, out context);
     }
 }

@@ -77,6 +77,51 @@ public sealed class FromMemoryTests
     }
 
     /// <summary>
+    /// A team with a quota and a key with one of its own: both ways take a permit of each, or of none.
+    /// </summary>
+    [Theory]
+    [InlineData("GET", "", 200)]
+    [InlineData("HEAD", "", 200)]
+    [InlineData("GET", "*", 304)]
+    public async Task Both_ways_count_measure_and_log_the_same_with_several_quotas(string method, string known, int status)
+    {
+        const string Trace = "0af7651916cd43dd8448eb211c80319c";
+        var (shortly, inFull) = (new List<string>(), new List<string>());
+        (string, List<string>)[] ways = [("v0/workflows/survey-1/jobs/", shortly), ("V0/Workflows/survey-1/Jobs/", inFull)];
+        foreach (var (path, told) in ways)
+        {
+            await using var world = await World.StopClockAsync(
+                [.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug"), ("Teams:mapping:ApiKeys:0:Quota", "few"),
+                    ("Quotas:few:Requests", "1"), ("Quotas:few:Burst", "3"), ("Quotas:few:Window", "01:00:00")]);
+            using var measured = new Measurements(world.Gateway);
+            using var kept = await world.GetAsync("finished-1");
+            await measured.ReadAsync();
+            for (var i = 0; i < 3; i++)
+            {
+                var lines = world.Gateway.Log.All.Count;
+                using var answer = await SendAsync(
+                    world, method, $"{path}finished-1", ("X-Api-Key", World.MappingKey),
+                    ("If-None-Match", known), ("traceparent", $"00-{Trace}-b7ad6b7169203331-01"));
+                Assert.Equal(i < 2 ? status : 429, (int)answer.StatusCode);
+                told.Add($"{Header(answer, "RateLimit")} {Header(answer, "RateLimit-Policy")}");
+                told.Add(await measured.ReadAsync());
+                await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "it is logged");
+                told.Add(Untimed(world.Gateway.Log.All[lines]));
+            }
+        }
+
+        Assert.Equal(inFull, shortly);
+        Assert.Equal(3, shortly.Count(line => line.Contains($"trace {Trace}", StringComparison.Ordinal)));
+        Assert.Contains(shortly, line => line.Contains("\"few\";r=0", StringComparison.Ordinal));
+        Assert.Contains(shortly, line => line.Contains("http.server.request.duration", StringComparison.Ordinal)
+            && line.Contains($"http.route={JobAddress.Route}", StringComparison.Ordinal));
+        Assert.Contains(shortly, line => line.Contains("gateway.requests", StringComparison.Ordinal));
+    }
+
+    private static string Untimed(string line) =>
+        System.Text.RegularExpressions.Regex.Replace(line, @"in [0-9.]+ ms", "in a time");
+
+    /// <summary>
     /// A caller who does not read: both ways wait for it, say how long, and count it only if it stays.
     /// </summary>
     [Theory]
@@ -198,6 +243,69 @@ public sealed class FromMemoryTests
                 (_hits, _answered) = (0, 0);
                 _listener.RecordObservableInstruments();
                 return (_hits, _answered);
+            }
+        }
+    }
+
+    /// <summary>How often each instrument was told something, with which tags, or how far it rose.</summary>
+    private sealed class Measurements : IDisposable
+    {
+        private readonly MeterListener _listener = new();
+        private readonly Lock _lock = new();
+        private readonly Dictionary<string, double> _now = new(StringComparer.Ordinal);
+        private Dictionary<string, double> _before;
+
+        public Measurements(GatewayNode node)
+        {
+            var factory = node.Services.GetRequiredService<IMeterFactory>();
+            _listener.InstrumentPublished = (instrument, listener) =>
+            {
+                // Gauges, connections and memory are about the server and not about a request. Drift is looked for later.
+                if (instrument.Meter.Scope == factory && !instrument.Name.StartsWith("gateway.drift", StringComparison.Ordinal)
+                    && instrument.Meter.Name is "Gateway" or "Microsoft.AspNetCore.Hosting"
+                    && instrument.GetType().Name.Split('`')[0] is "Counter" or "Histogram" or "ObservableCounter")
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            };
+            _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
+            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
+            _listener.Start();
+            _listener.RecordObservableInstruments();
+            _before = new(_now);
+        }
+
+        /// <summary>What changed since the last reading, once a request has been measured.</summary>
+        public async Task<string> ReadAsync()
+        {
+            var changes = "";
+            await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+            {
+                _listener.RecordObservableInstruments();
+                lock (_lock)
+                {
+                    changes = string.Join('\n', _now
+                        .Where(one => one.Value != _before.GetValueOrDefault(one.Key))
+                        .Select(one => $"{one.Key} +{one.Value - _before.GetValueOrDefault(one.Key)}")
+                        .Order(StringComparer.Ordinal));
+                }
+                return changes.Contains("http.server.request.duration", StringComparison.Ordinal)
+                    && changes.Contains("gateway.requests", StringComparison.Ordinal);
+            }, "the request is measured");
+            lock (_lock) _before = new(_now);
+            return changes;
+        }
+
+        public void Dispose() => _listener.Dispose();
+
+        private void Note(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var about = tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}").Order(StringComparer.Ordinal);
+            var name = $"{instrument.Name} {string.Join(' ', about)}";
+            lock (_lock)
+            {
+                _now[name] = instrument.IsObservable ? value
+                    : _now.GetValueOrDefault(name) + (instrument is Histogram<double> ? 1 : value);
             }
         }
     }
