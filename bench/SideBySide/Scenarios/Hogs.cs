@@ -26,7 +26,7 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
 
     private static readonly (string Kind, string Title, string Text)[] Kinds =
     [
-        (Nobody, "Nobody beside", "The callers alone."),
+        (Nobody, "No hog", "The callers alone."),
         (Load.Hog.Nothing, "Pipelining", "`GET /nothing`, pipelined without end."),
         (Load.Hog.NotModified, "Pipelined 304s", "A cached job with `If-None-Match`, pipelined without end."),
         (Load.Hog.Misses, "Pipelined misses", "New jobs, pipelined without end, while the gateway's memory is full."),
