@@ -3,11 +3,12 @@ using Gateway.Redis;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.DataProtection.XmlEncryption;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers;
 
-/// <summary>Everything that says who is asking.</summary>
+/// <summary>Registers authentication: gateway keys, tokens and browser sessions.</summary>
 internal static class CallerServices
 {
     public static void AddCallers(this IServiceCollection services)
@@ -23,16 +24,22 @@ internal static class CallerServices
         services.AddSingleton<ProviderOfSessions>();
         services.AddScoped<BrowserEndpoints>();
         services.AddSingleton<BackChannelLogout>();
-        services.AddDataProtection().SetApplicationName("gateway");
-        services.AddHostedService<KeyRing.Start>();
-        services.AddRedisParticipant<KeyRing>();
-        services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => provider.GetRequiredService<KeyRing>());
-        services.AddSingleton<XmlKeyManager>();
-        services.AddSingleton<IKeyManager, KeyRing.Manager>();
         services.AddAuthentication().AddOpenIdConnect(Login.Scheme, _ => { });
-        // It would make a key at each start, whether or not anybody can log in.
-        services.Remove(services.Single(service => service.ServiceType == typeof(IHostedService)
-            && service.ImplementationType?.Assembly == typeof(DataProtectionOptions).Assembly));
         services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, Login>();
+        services.AddKeys();
+    }
+
+    private static void AddKeys(this IServiceCollection services)
+    {
+        services.AddDataProtection().SetApplicationName("gateway");
+        services.AddRedisParticipant<KeyRepository>();
+        services.AddSingleton<XmlKeyManager>();
+        services.AddSingleton<IKeyManager, KeyRepository.Manager>();
+        services.AddOptions<KeyManagementOptions>().Configure<KeyRepository>((options, repository) =>
+        {
+            options.XmlRepository = repository;
+            // Anyone who can read this Redis can read the sessions themselves.
+            options.XmlEncryptor = new NullXmlEncryptor();
+        });
     }
 }

@@ -83,6 +83,21 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_key_that_protects_logins_is_in_redis_once()
+    {
+        await using var own = new OwnRedis();
+        await own.StartAsync();
+        await using var world = await UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", own.ConnectionString));
+        var two = world.AddGateway();
+        await CommandStatistics.ResetAsync(own);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+            async () => await CommandStatistics.CountAsync(own, "lrange") >= 6, "both nodes have compared keys again");
+        var stored = (string[])(await own.CommandAsync("LRANGE", "gateway:data-protection", "0", "-1"))!;
+        Assert.NotEmpty(stored);
+        Assert.Equal(stored.Distinct(), stored);
+    }
+
+    [Fact]
     public async Task A_logout_on_one_node_ends_the_session_on_all()
     {
         using var visitor = await LoggedInAsync();
@@ -226,7 +241,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     {
         var visitor = Visitor.Of(_provider);
         using var landed = await visitor.LogInAsync(_provider, _one.Address, user);
-        Assert.True(landed.StatusCode == HttpStatusCode.Redirect, await landed.Content.ReadAsStringAsync(World.Cancellation));
+        var failures = _one.Log.All.Where(line => line.Contains("A login failed", StringComparison.Ordinal));
+        Assert.True(landed.StatusCode == HttpStatusCode.Redirect, string.Join('\n', failures));
         return visitor;
     }
 
