@@ -94,6 +94,23 @@ public sealed class ProviderTests
     }
 
     [Fact]
+    public async Task A_provider_that_stops_answering_holds_up_no_token_that_a_known_key_signed()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider);
+        var token = provider.AccessToken(change: jwt => jwt with { Expires = DateTimeOffset.UtcNow.AddHours(2) });
+        Assert.Equal(200, await StatusAsync(world, token));
+        await provider.StopAsync();
+        using var silent = new TcpListener(IPAddress.Loopback, provider.Address.Port);
+        silent.Start();
+        world.Clock!.Advance(TimeSpan.FromMinutes(11));
+        var watch = Stopwatch.StartNew();
+        var statuses = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => StatusAsync(world, token)));
+        Assert.Equal([200], statuses.Distinct());
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(1), $"{watch.Elapsed}");
+    }
+
+    [Fact]
     public async Task It_is_asked_once_for_many_tokens()
     {
         await using var provider = await IdentityProvider.StartedAsync();
