@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// <c>POST /bff/backchannel-logout</c>: the provider says, to the gateway and not by way of a browser, that a login or
-/// all of a user's logins have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
+/// Handles <c>POST /bff/backchannel-logout</c>: the provider tells the gateway, without a browser, that one login or
+/// all logins of a user have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
 /// </summary>
 internal sealed partial class BackChannelLogout(
     ProviderOfSessions provider, SessionStore sessions, LoginLimits limits, ILogger<BackChannelLogout> logger)
@@ -13,7 +13,7 @@ internal sealed partial class BackChannelLogout(
     private const string Event = "http://schemas.openid.net/event/backchannel-logout";
     private const long LargestBody = 16 * 1024;
 
-    /// <returns>Null: they have ended.</returns>
+    /// <returns>Why no session was ended; null on success.</returns>
     public async Task<Problem?> EndAsync(HttpContext http)
     {
         if (await ReadTokenAsync(http) is not { Length: > 0 } token) return Invalid("The form has no logout_token.");
@@ -24,11 +24,11 @@ internal sealed partial class BackChannelLogout(
         if (claims is null) return Invalid(Challenge.For(refusal).Detail);
 
         string? subject = claims.Values("sub").FirstOrDefault(), login = claims.Values("sid").FirstOrDefault();
-        if (!claims.Has("iat") || !claims.Has("jti")) return Invalid("It lacks iat or jti.");
-        if (subject is null && login is null) return Invalid("It names neither sub nor sid.");
-        if (!claims.HasObject("events", Event)) return Invalid("It is not about a logout.");
-        // Else an ID token would do (section 2.4).
-        if (claims.Has("nonce")) return Invalid("It has a nonce, as ID tokens have.");
+        if (!claims.Has("iat") || !claims.Has("jti")) return Invalid("The logout token lacks iat or jti.");
+        if (subject is null && login is null) return Invalid("The logout token has neither sub nor sid.");
+        if (!claims.HasObject("events", Event)) return Invalid("The logout token has no logout event.");
+        // A nonce marks an ID token, which must not pass as a logout token (section 2.4).
+        if (claims.Has("nonce")) return Invalid("The logout token has a nonce, which only ID tokens have.");
 
         var issuer = claims.Values("iss").First();
         if (!await sessions.EndAllAsync(issuer, subject, login)) return Challenge.For(Refusal.SessionsAway);
@@ -38,15 +38,19 @@ internal sealed partial class BackChannelLogout(
 
     private static async Task<string?> ReadTokenAsync(HttpContext http)
     {
-        // A logout token is far smaller than what the server takes.
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit) limit.MaxRequestBodySize = LargestBody;
+        // A logout token is far smaller than the server's limit for bodies.
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            limit.MaxRequestBodySize = LargestBody;
+        }
         if (!http.Request.HasFormContentType) return null;
         try
         {
             var form = await http.Request.ReadFormAsync(http.RequestAborted);
             return form["logout_token"] is [{ } token] ? token : null;
         }
-        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException or NotSupportedException or ArgumentException)
+        catch (Exception e) when (e is InvalidDataException or BadHttpRequestException or NotSupportedException
+            or ArgumentException)
         {
             return null;
         }
@@ -56,7 +60,8 @@ internal sealed partial class BackChannelLogout(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "The identity provider ended the sessions of user {Subject}, login {Login}")]
+        [LoggerMessage(LogLevel.Information,
+            "The identity provider ended the sessions of user {Subject}, login {Login}")]
         public static partial void Ended(ILogger logger, string? subject, string? login);
     }
 }

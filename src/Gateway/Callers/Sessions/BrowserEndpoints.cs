@@ -10,31 +10,36 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>What pages use to log people in and out, and to know who they are: <c>/bff/…</c>.</summary>
+/// <summary>The endpoints <c>/bff/…</c>: login, logout, and information about the logged-in user.</summary>
 internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
     LoginLimits limits, ProviderOfSessions provider,
-    IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors,
+    IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication,
+    IOptionsMonitor<OriginOptions> cors,
     IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
 {
     private const int MostLoginCookies = 16;
 
-    /// <summary>Maps them, where there are browser sessions.</summary>
+    /// <summary>Maps the endpoints if browser sessions are configured.</summary>
     public static void Map(WebApplication app)
     {
-        if (!app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue.Oidc.IsConfigured) return;
+        var authentication = app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>();
+        if (!authentication.CurrentValue.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
-        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
+        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) =>
+            AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
         bff.MapGet("/callback",
             (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.EndLogInAsync(http)));
         bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
-        bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) => AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
-        bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
+        bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) =>
+            AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
+        bff.MapGet("/logged-out",
+            (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
         bff.MapPost("/backchannel-logout",
             (HttpContext http, BackChannelLogout own) => AnswerAsync(http, () => own.EndAsync(http)))
             .WithMetadata(new ReadsBody());
     }
 
-    // Each says what is wrong, or has answered.
+    // Each handler returns a problem, or null after it has written the response.
     private static async Task AnswerAsync(HttpContext http, Func<Task<Problem?>> answer)
     {
         http.Response.Headers.CacheControl = "no-store";
@@ -54,7 +59,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         }
         catch (Exception e) when (IsOfProvider(e) && !http.RequestAborted.IsCancellationRequested)
         {
-            // The provider is away, or refuses what was pushed to it (RFC 9126); or the secret for that cannot be read.
+            // The provider is away, it refuses the pushed request (RFC 9126), or the client secret cannot be read.
             Log.NotSent(logger, e.Message);
             return Challenge.For(Refusal.ProviderAway);
         }
@@ -64,25 +69,28 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         e is ProviderAwayException or HttpRequestException or OpenIdConnectProtocolException
             or OperationCanceledException or IOException or UnauthorizedAccessException or JsonException;
 
-    // Each login under way has two cookies until it ends, and headers have a bound.
+    // Each pending login has two cookies, and the size of request headers is limited.
     private static void ForgetOldLogins(HttpContext http)
     {
-        var old = http.Request.Cookies.Keys.Where(name => name.StartsWith(Login.CookiePrefix, StringComparison.Ordinal)).ToList();
+        var old = http.Request.Cookies.Keys
+            .Where(name => name.StartsWith(Login.CookiePrefix, StringComparison.Ordinal)).ToList();
         if (old.Count <= MostLoginCookies) return;
-        foreach (var name in old) http.Response.Cookies.Delete(name, new CookieOptions { Path = "/", Secure = true, HttpOnly = true });
+        var options = new CookieOptions { Path = "/", Secure = true, HttpOnly = true };
+        foreach (var name in old) http.Response.Cookies.Delete(name, options);
     }
 
     private async Task<Problem?> EndLogInAsync(HttpContext http) =>
         !sessions.IsAway && limits.ComeBack(http) is { } tooMany ? tooMany : await HandleAsync(http);
 
-    /// <summary>Hands what comes back from the provider to the handler that sent the browser there.</summary>
+    /// <summary>Passes the provider's response to the OpenID Connect handler.</summary>
     private async Task<Problem?> HandleAsync(HttpContext http)
     {
         if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
         http.Items[Login.Began] = order.NextFetch(0);
-        return await handlers.GetHandlerAsync(http, Login.Scheme) is IAuthenticationRequestHandler handler && await handler.HandleRequestAsync()
+        return await handlers.GetHandlerAsync(http, Login.Scheme) is IAuthenticationRequestHandler handler
+            && await handler.HandleRequestAsync()
             ? null
-            : new Problem(CallerProblems.LoginFailed, "This is nothing that the identity provider would send.");
+            : new Problem(CallerProblems.LoginFailed, "The request is not a response of the identity provider.");
     }
 
     private async Task<Problem?> TellAsync(HttpContext http)
@@ -101,7 +109,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         return null;
     }
 
-    /// <summary>Ends the session, and says where the browser can end that with the provider.</summary>
+    /// <summary>Ends the session, and returns the page that ends the session at the provider.</summary>
     private async Task<Problem?> LogOutAsync(HttpContext http, string? returnUrl)
     {
         if (ReturnUrl.Check(returnUrl, Root(http), cors.CurrentValue) is not { } safe) return ReturnUrl.NotAllowed;
@@ -109,17 +117,18 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         if (identity.Session.Session is not { } session) return NoSession(identity);
         await sessions.EndAsync(identity.Session.Name);
         SessionCookie.Remove(http.Response);
-        // What was read with the session is not for whoever comes next.
+        // The next user of the browser must not see responses that this session got.
         http.Response.Headers["Clear-Site-Data"] = "\"cache\"";
         Log.Out(logger, session.ClaimSet().Subject);
-        await http.Response.WriteAsJsonAsync(new { logoutUrl = await ProviderLogoutAsync(http, safe) ?? safe }, http.RequestAborted);
+        var logoutUrl = await ProviderLogoutAsync(http, safe) ?? safe;
+        await http.Response.WriteAsJsonAsync(new { logoutUrl }, http.RequestAborted);
         return null;
     }
 
     /// <summary>
-    /// The provider's page that ends its own session (OpenID Connect RP-Initiated Logout 1.0, section 2); null: there
-    /// is none. The ID token would be a hint whose session, but no token reaches a browser, so the provider may ask the
-    /// user.
+    /// Returns the provider's page that ends its own session (OpenID Connect RP-Initiated Logout 1.0, section 2), or
+    /// null if it has none. No token may reach a browser, so the address has no ID token as a hint, and the provider
+    /// may ask the user to confirm.
     /// </summary>
     private async Task<string?> ProviderLogoutAsync(HttpContext http, string returnUrl)
     {
@@ -129,15 +138,17 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         {
             IssuerAddress = page,
             ClientId = options.ClientId,
-            PostLogoutRedirectUri = $"{http.Request.Scheme}://{http.Request.Host}{http.Request.PathBase}{Login.LoggedOutPath}",
+            PostLogoutRedirectUri =
+                $"{http.Request.Scheme}://{http.Request.Host}{http.Request.PathBase}{Login.LoggedOutPath}",
             State = options.StateDataFormat.Protect(new AuthenticationProperties { RedirectUri = returnUrl }),
         }.CreateLogoutRequestUrl();
     }
 
     private static string Root(HttpContext http) => $"{http.Request.PathBase}/";
 
-    // A key or a token is no session.
-    private static Problem NoSession(Identity identity) => identity.Caller is null ? identity.Problem : Challenge.For(Refusal.Missing);
+    // A caller with a key or a token has no session.
+    private static Problem NoSession(Identity identity) =>
+        identity.Caller is null ? identity.Problem : Challenge.For(Refusal.Missing);
 
     private static partial class Log
     {

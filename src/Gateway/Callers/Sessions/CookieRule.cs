@@ -1,18 +1,20 @@
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Browsers send cookies by themselves, so a cookie counts only beside a header that they never send by themselves, and
-/// that no page of another origin may add without being asked (RFC 10017, section 6.1.3.3).
+/// Protects against cross-site request forgery. Browsers send cookies on their own, so the gateway accepts the cookie
+/// only together with a header that they never send on their own, and that a page of another origin can add only after
+/// a preflight request (RFC 10017, section 6.1.3.3).
 /// </summary>
 internal static class CookieRule
 {
     public const string Header = "X-CSRF", Value = "1";
 
-    /// <returns>Why the cookie does not count.</returns>
+    /// <returns>Why the cookie is refused, or <see cref="Refusal.None"/>.</returns>
     public static Refusal Check(HttpRequest request, OriginOptions cors)
     {
         if (request.Headers[Header] is not [Value]) return Refusal.CsrfHeaderMissing;
-        if (request.Headers.Origin is not [{ } origin]) return request.Headers.Origin.Count == 0 ? Refusal.None : Refusal.ForeignOrigin;
+        if (request.Headers.Origin.Count == 0) return Refusal.None;
+        if (request.Headers.Origin is not [{ } origin]) return Refusal.ForeignOrigin;
         return cors.Allow(origin) || IsOwn(request, origin) ? Refusal.None : Refusal.ForeignOrigin;
     }
 

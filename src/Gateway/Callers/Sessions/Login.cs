@@ -13,8 +13,8 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>
 /// Sets up ASP.NET Core's OpenID Connect handler: authorization code with PKCE, state and nonce, as a confidential
-/// client (RFC 9700, section 2.1). In the end it makes a session of the ID token and of what the provider says of the
-/// user, and drops the access token, for nothing here needs one.
+/// client (RFC 9700, section 2.1). A successful login becomes a session with the claims of the ID token and of the user
+/// info. The gateway needs no access token and drops it.
 /// </summary>
 internal sealed partial class Login(
     IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,
@@ -25,7 +25,9 @@ internal sealed partial class Login(
 
     public const string CookiePrefix = "__Host-Http-gateway-";
 
-    /// <summary>The item of a request that says when its login began, among the logouts of all nodes.</summary>
+    /// <summary>
+    /// The request item with the order number of the login's callback, by which logouts are compared with it.
+    /// </summary>
     public const string Began = "login-began";
 
     private const string UserInfo = "user-info";
@@ -38,7 +40,7 @@ internal sealed partial class Login(
     {
         options.ConfigurationManager = provider.Configuration;
         options.ClientId = Options.ClientId;
-        // It signs nobody in by itself; unset, the handler would ask itself who is signed in, and never end.
+        // The gateway signs in itself. If unset, the handler would be its own sign-in scheme and call itself for ever.
         options.SignInScheme = options.SignOutScheme = "none";
         options.ResponseType = OpenIdConnectResponseType.Code;
         options.ResponseMode = OpenIdConnectResponseMode.Query;
@@ -52,7 +54,7 @@ internal sealed partial class Login(
         options.SaveTokens = false;
         options.DisableTelemetry = true;
         options.BackchannelTimeout = TimeSpan.FromSeconds(5);
-        // The client's secret goes nowhere else.
+        // A redirect must not carry the client secret to another host.
         options.BackchannelHttpHandler = new SocketsHttpHandler { AllowAutoRedirect = false };
         options.TokenHandler = new RollOver(provider.Configuration);
         options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
@@ -70,7 +72,7 @@ internal sealed partial class Login(
         };
     }
 
-    // Lax, for the provider sends the browser back from another site.
+    // Lax, because the provider sends the browser back from another site.
     private static CookieBuilder LoginCookie(string what) => new()
     {
         Name = $"{CookiePrefix}{what}.",
@@ -88,7 +90,7 @@ internal sealed partial class Login(
         var issuer = context.ProtocolMessage.Iss;
         if (string.IsNullOrEmpty(issuer) ? known.AuthorizationResponseIssParameterSupported : issuer != known.Issuer)
         {
-            context.Fail("Another provider answered, or nobody says which one.");
+            context.Fail("The response has the issuer of another provider, or none.");
         }
     }
 
@@ -123,13 +125,16 @@ internal sealed partial class Login(
         var claims = Claims(token, context.Properties.GetParameter<string>(UserInfo));
         var now = clock.GetUtcNow();
         var issuer = (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer;
-        var session = new Session(issuer, claims, (long)context.HttpContext.Items[Began]!, now + Options.AbsoluteLifetime);
+        var began = (long)context.HttpContext.Items[Began]!;
+        var session = new Session(issuer, claims, began, now + Options.AbsoluteLifetime);
         context.HandleResponse();
         var id = ids.New();
         var refusal = await sessions.StartAsync(id, session);
         if (refusal != Refusal.None)
         {
-            var problem = refusal == Refusal.SessionsAway ? Challenge.For(refusal) : new Problem(CallerProblems.LoginFailed, "The identity provider has ended this login.");
+            var problem = refusal == Refusal.SessionsAway
+                ? Challenge.For(refusal)
+                : new Problem(CallerProblems.LoginFailed, "The identity provider has ended this login.");
             await problem.WriteAsync(context.HttpContext);
             return;
         }
@@ -143,26 +148,28 @@ internal sealed partial class Login(
     {
         context.HandleResponse();
         var failure = context.Failure;
-        // The handler passes on whatever was thrown. Where neither the provider nor the browser can have caused it, it
-        // is a defect, which is logged with its stack.
+        // The handler passes on every exception. An exception that neither the provider nor the browser can cause is a
+        // defect of the gateway, and is logged with its stack.
         var isAway = failure is ProviderAwayException or HttpRequestException or OperationCanceledException
             or IOException or UnauthorizedAccessException or { InnerException: HttpRequestException };
         var isDefect = !isAway && failure is not (null or AuthenticationFailureException or SecurityTokenException
             or OpenIdConnectProtocolException or JsonException);
         Log.Failed(logger, isDefect ? failure : null, failure?.Message);
         var problem = isDefect ? new Problem(ProblemType.InternalError, "The login failed within the gateway.")
-            // Or the secret for it cannot be read.
+            // Also if the client secret cannot be read.
             : isAway ? Challenge.For(Refusal.ProviderAway)
-            // The provider's own words are for the log: whoever made the address may have made them up.
-            : new Problem(CallerProblems.LoginFailed, "The identity provider did not log you in, or the login took too long or was begun in another browser.");
+            // The provider's error text is only logged: an attacker can write it into the address.
+            : new Problem(CallerProblems.LoginFailed, "The identity provider did not log you in, or the login took too "
+                + "long or was begun in another browser.");
         await problem.WriteAsync(context.HttpContext);
     }
 
-    // What the ID token says counts; the provider may say more when it is asked (OpenID Connect Core 1.0, section 5.3).
+    // The user info adds claims, and never replaces those of the ID token (OpenID Connect Core 1.0, section 5.3).
     private static JsonElement Claims(string token, string? userInfo)
     {
         var claims = JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[1]))!.AsObject();
-        foreach (var (name, value) in userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject()) claims.TryAdd(name, value?.DeepClone());
+        var more = userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject();
+        foreach (var (name, value) in more) claims.TryAdd(name, value?.DeepClone());
         return JsonSerializer.SerializeToElement(claims);
     }
 

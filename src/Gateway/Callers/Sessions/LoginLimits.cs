@@ -5,23 +5,24 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Bounds what anybody can have the identity provider do, before it is asked: logins that are begun, each of which may
-/// push a request to the provider (RFC 9126), logins that come back, each of which redeems a code, and wrong logout
-/// tokens, each of which costs the check of a signature. Each has a limit for a source (<see
-/// cref="OidcOptions.LoginsPerMinute"/>, <see cref="AuthenticationOptions.FailedAttempts"/>), and logins have one for
-/// the node (<see cref="OidcOptions.LoginsPerMinuteOfNode"/>).
+/// Limits the requests that anonymous clients can cause at the identity provider. A login that begins may push a
+/// request to the provider (RFC 9126), a login that comes back redeems a code, and a wrong logout token costs the check
+/// of a signature. Each is limited for a source (<see cref="OidcOptions.LoginsPerMinute"/>, <see
+/// cref="AuthenticationOptions.FailedAttempts"/>). Logins are also limited for the node (<see
+/// cref="OidcOptions.LoginsPerMinuteOfNode"/>).
 /// </summary>
 internal sealed partial class LoginLimits(
-    IOptionsMonitor<AuthenticationOptions> options, RefusalMetrics metrics, TimeProvider clock, ILogger<LoginLimits> logger)
+    IOptionsMonitor<AuthenticationOptions> options, RefusalMetrics metrics, TimeProvider clock,
+    ILogger<LoginLimits> logger)
 {
-    // The places of the node's own limits: one for logins that begin, one for those that come back.
+    // The indexes of the node's limits: logins that begin, and logins that come back.
     private const int Begun = 0, Back = 1;
 
     private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
 
     private readonly SourceLimit _begun = new(clock), _back = new(clock), _wrongTokens = new(clock);
     private readonly SourceLimit _ofNode = new(clock, places: 2);
-    // The source that the provider's own logout tokens came from last.
+    // The source of the last valid logout token.
     private volatile int _provider;
     private volatile bool _knowsProvider;
     private long _lastLine;
@@ -29,18 +30,18 @@ internal sealed partial class LoginLimits(
     private AuthenticationOptions Options => options.CurrentValue;
 
     /// <summary>Takes a permit for a login that begins.</summary>
-    /// <returns>Null: the provider may be asked.</returns>
+    /// <returns>Null if the login may go on.</returns>
     public Problem? Begin(HttpContext http) => Take(http, _begun, Begun);
 
     /// <summary>Takes a permit for a login that comes back from the provider.</summary>
-    /// <returns>Null: the provider may be asked.</returns>
+    /// <returns>Null if the login may go on.</returns>
     public Problem? ComeBack(HttpContext http) => Take(http, _back, Back);
 
     /// <summary>
-    /// Whether a logout token may be looked at. Where the provider's own tokens come from they always are, so that
-    /// wrong ones of the same source, as behind a proxy, do not stop them.
+    /// Checks whether a logout token may be verified. Tokens from the provider's source always are: behind a proxy,
+    /// wrong tokens can come from the same source, and must not block the provider's.
     /// </summary>
-    /// <returns>Null: it may.</returns>
+    /// <returns>Null if it may.</returns>
     public Problem? CheckLogout(HttpContext http)
     {
         var source = FailedAttemptLimiter.SourceOf(http);
@@ -50,7 +51,7 @@ internal sealed partial class LoginLimits(
         return Challenge.For(Refusal.TooManyAttempts) with { RetryAfter = retryAfter };
     }
 
-    /// <summary>Notes whether a logout token was the provider's.</summary>
+    /// <summary>Records whether a logout token was valid.</summary>
     public void NoteLogout(HttpContext http, bool wasRight)
     {
         var source = FailedAttemptLimiter.SourceOf(http);

@@ -2,54 +2,58 @@ using Gateway.Configuration;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>Browser sessions: who logs people in, and how long they stay.</summary>
+/// <summary>Browser sessions: the OpenID Connect provider, and how long sessions last.</summary>
 internal sealed class OidcOptions
 {
-    /// <summary>The OpenID Connect provider's issuer. Empty, the default: no browser sessions.</summary>
+    /// <summary>The issuer of the OpenID Connect provider. Empty (the default): no browser sessions.</summary>
     public string Authority { get; set; } = "";
 
     public string ClientId { get; set; } = "";
 
-    /// <summary>The client's secret, for it is a confidential client.</summary>
+    /// <summary>The secret of the confidential client.</summary>
     public string ClientSecret { get; set; } = "";
 
-    /// <summary>Or a file that holds it, read again at each login.</summary>
+    /// <summary>A file that holds the secret, read again at each login.</summary>
     public string ClientSecretFile { get; set; } = "";
 
-    /// <summary>What is asked for. Empty: openid, profile and email.</summary>
+    /// <summary>The requested scopes. Empty: openid, profile and email.</summary>
     public List<string> Scopes { get; set; } = [];
 
     /// <summary>The claims that a page may see. Empty: sub, name, preferred_username and email.</summary>
     public List<string> UserClaims { get; set; } = [];
 
-    /// <summary>A session that asks for nothing ends after this time. Default 30 min; 1 min to 1 day.</summary>
+    /// <summary>A session ends this long after its last request. Default 30 min; 1 min to 1 day.</summary>
     public TimeSpan IdleLifetime { get; set; } = TimeSpan.FromMinutes(30);
 
-    /// <summary>A session ends this long after its login, come what may. Default 8 h; 1 min to 30 days.</summary>
+    /// <summary>
+    /// A session ends this long after its login, also if it is in use. Default 8 h; 1 min to 30 days.
+    /// </summary>
     public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromHours(8);
 
     /// <summary>
-    /// Logins that one source may begin in a minute, and likewise end; a source is an IPv4 address or an IPv6 /64.
-    /// Default 120; 0: any number; at most 100000.
+    /// Logins that one source may begin in a minute, and as many that it may complete. A source is an IPv4 address or
+    /// an IPv6 /64. Default 120; 0 means no limit; at most 100000.
     /// </summary>
     public int LoginsPerMinute { get; set; } = 120;
 
-    /// <summary>Logins of all sources on one node, likewise. Default 600; 0: any number; at most 1000000.</summary>
+    /// <summary>The same limits for all sources of one node. Default 600; 0 means no limit; at most 1000000.</summary>
     public int LoginsPerMinuteOfNode { get; set; } = 600;
 
-    /// <summary>Whether the provider must be asked by https. Default true.</summary>
+    /// <summary>Whether the provider must be called by https. Default true.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
 
-    /// <summary>Whether there are browser sessions.</summary>
+    /// <summary>Whether browser sessions are configured.</summary>
     public bool IsConfigured => Authority.Length > 0;
 
     public IReadOnlyList<string> ScopesInForce => Scopes.Count > 0 ? Scopes : ["openid", "profile", "email"];
 
-    public IReadOnlyList<string> UserClaimsInForce => UserClaims.Count > 0 ? UserClaims : ["sub", "name", "preferred_username", "email"];
+    public IReadOnlyList<string> UserClaimsInForce =>
+        UserClaims.Count > 0 ? UserClaims : ["sub", "name", "preferred_username", "email"];
 
-    /// <summary>The secret as it stands now.</summary>
+    /// <summary>Reads the secret.</summary>
     /// <exception cref="IOException">The file cannot be read.</exception>
-    public string ReadSecret() => ClientSecretFile.Length > 0 ? File.ReadAllText(ClientSecretFile).Trim() : ClientSecret;
+    public string ReadSecret() =>
+        ClientSecretFile.Length > 0 ? File.ReadAllText(ClientSecretFile).Trim() : ClientSecret;
 
     public void Check(ConfigurationErrors errors)
     {
@@ -57,13 +61,15 @@ internal sealed class OidcOptions
         errors.Range($"{Key}:IdleLifetime", IdleLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(1));
         if (errors.Range($"{Key}:AbsoluteLifetime", AbsoluteLifetime, TimeSpan.FromMinutes(1), TimeSpan.FromDays(30)))
         {
-            errors.Unless(IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
+            errors.Unless(
+                IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
         }
         errors.Range($"{Key}:LoginsPerMinute", LoginsPerMinute, 0, 100_000);
         errors.Range($"{Key}:LoginsPerMinuteOfNode", LoginsPerMinuteOfNode, 0, 1_000_000);
         if (!IsConfigured)
         {
-            errors.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0, $"{Key}:Authority", "is missing, so nobody can log in");
+            errors.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0,
+                $"{Key}:Authority", "is missing, so nobody can log in");
             return;
         }
         AuthenticationOptions.CheckAuthority(errors, $"{Key}:Authority", Authority, RequireHttpsMetadata);
@@ -83,7 +89,8 @@ internal sealed class OidcOptions
         {
             errors.Unless(ReadSecret().Length > 0, $"{key}:ClientSecret", "is missing, or its file is empty");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException
+            or NotSupportedException)
         {
             errors.Add($"{key}:ClientSecretFile", $"the file cannot be read: {e.Message}");
         }

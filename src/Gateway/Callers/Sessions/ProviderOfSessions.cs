@@ -3,12 +3,13 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>The identity provider that logs people in.</summary>
+/// <summary>The identity provider of browser sessions.</summary>
 internal sealed class ProviderOfSessions : IDisposable
 {
     private readonly TokenVerifier _logouts;
 
-    public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, TimeProvider clock,
+        ILogger<ProviderConfiguration> logger)
     {
         var options = authentication.CurrentValue.Oidc;
         Configuration = new ProviderConfiguration(options.Authority, options.RequireHttpsMetadata, clock, logger);
@@ -17,11 +18,12 @@ internal sealed class ProviderOfSessions : IDisposable
 
     public ProviderConfiguration Configuration { get; }
 
-    public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyLogoutAsync(string token) => _logouts.VerifyAsync(token);
+    public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyLogoutAsync(string token) =>
+        _logouts.VerifyAsync(token);
 
     public void Dispose() => Configuration.Dispose();
 
-    // OpenID Connect Back-Channel Logout 1.0, section 2.4: recommended, but not all providers say it.
+    // OpenID Connect Back-Channel Logout 1.0, section 2.4: the type is recommended, but some providers leave it out.
     private static bool IsLogoutToken(string? type) =>
         string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase)
         || type.Equals("logout+jwt", StringComparison.OrdinalIgnoreCase);

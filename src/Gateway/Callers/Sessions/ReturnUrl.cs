@@ -4,24 +4,25 @@ using Gateway.Problems;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Where a browser may be sent after a login or a logout: a path of this host, or an address on one of the allowed
-/// origins, and nowhere else (RFC 9700, section 4.11).
+/// Checks the address that a browser is sent to after a login or a logout: only a path of this host or an address on an
+/// allowed origin (RFC 9700, section 4.11).
 /// </summary>
 internal static class ReturnUrl
 {
     public const int MaxLength = 1024;
 
-    private const string Form = "returnUrl is a path of this host that begins with one '/', or an address on an origin of Cors:AllowedOrigins.";
+    private const string Form = "returnUrl is a path of this host that begins with one '/', "
+        + "or an address on an origin of Cors:AllowedOrigins.";
 
-    // Browsers read '\' as '/', and drop tabs and line ends.
+    // Browsers read '\' as '/', and remove tabs and line ends.
     private static readonly SearchValues<char> Plain =
         SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (char)c).Where(c => c != '\\')]);
 
     public static Problem NotAllowed => new(CallerProblems.InvalidReturnUrl, Form);
 
-    /// <param name="text">What was asked for; nothing: the root.</param>
-    /// <param name="root">The path base, with a slash.</param>
-    /// <returns>Null: not there.</returns>
+    /// <param name="text">The requested address; empty means the root.</param>
+    /// <param name="root">The path base, with a slash at the end.</param>
+    /// <returns>The address, or null if it is not allowed.</returns>
     public static string? Check(string? text, string root, OriginOptions cors)
     {
         if (string.IsNullOrEmpty(text)) return root;

@@ -5,15 +5,17 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Verifies the ID token of a login, and looks for its key again where that is new (OpenID Connect Core 1.0, section
-/// 10.1.1).
+/// Verifies the ID token of a login. If its key is unknown, the provider's keys are read again (OpenID Connect Core
+/// 1.0, section 10.1.1).
 /// </summary>
 internal sealed class RollOver(ProviderConfiguration provider) : JsonWebTokenHandler
 {
-    public override async Task<TokenValidationResult> ValidateTokenAsync(string token, TokenValidationParameters validationParameters)
+    public override async Task<TokenValidationResult> ValidateTokenAsync(
+        string token, TokenValidationParameters validationParameters)
     {
         var result = await base.ValidateTokenAsync(token, validationParameters);
-        if (result.Exception is not SecurityTokenSignatureKeyNotFoundException || await provider.FindAsync() is not { } known) return result;
+        if (result.Exception is not SecurityTokenSignatureKeyNotFoundException) return result;
+        if (await provider.FindAsync() is not { } known) return result;
         var again = validationParameters.Clone();
         again.IssuerSigningKeys = (await provider.NewerAsync(known, provider.LearntAt)).Said.SigningKeys;
         return await base.ValidateTokenAsync(token, again);

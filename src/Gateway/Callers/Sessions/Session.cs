@@ -4,11 +4,11 @@ using System.Text.Json;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>A login, as it is kept on the server. The browser has but a random name for it.</summary>
-/// <param name="Issuer">Who vouches for it.</param>
-/// <param name="Claims">What the provider said of the user, at the login.</param>
-/// <param name="Order">When its login began, among the logouts of all nodes.</param>
-/// <param name="EndsAt">When it ends, come what may.</param>
+/// <summary>A login, stored on the server. The browser has only a random name for it.</summary>
+/// <param name="Issuer">The identity provider.</param>
+/// <param name="Claims">The user's claims at the login.</param>
+/// <param name="Order">The order number of the login, by which logouts are compared with it.</param>
+/// <param name="EndsAt">When the absolute lifetime ends.</param>
 internal sealed record Session(string Issuer, JsonElement Claims, long Order, DateTimeOffset EndsAt)
 {
     private ClaimSet? _claims;
@@ -16,7 +16,7 @@ internal sealed record Session(string Issuer, JsonElement Claims, long Order, Da
 
     public ClaimSet ClaimSet() => _claims ??= new ClaimSet(Claims);
 
-    /// <summary>The names under which the provider may end it: its user's, and its login's.</summary>
+    /// <summary>The marks that end the session: the user's, and the login's.</summary>
     public string[] Marks() => _marks ??=
     [
         Mark(Issuer, ClaimSet().Subject, null),
@@ -24,7 +24,8 @@ internal sealed record Session(string Issuer, JsonElement Claims, long Order, Da
     ];
 
     /// <summary>
-    /// The name of a login, or else of all of a user's. Names are hashed, for more people see them than see values.
+    /// Returns the mark of a login, or of all logins of a user. It is a hash, because names of Redis keys are seen in
+    /// more places than values.
     /// </summary>
     public static string Mark(string issuer, string? subject, string? login)
     {
@@ -32,12 +33,13 @@ internal sealed record Session(string Issuer, JsonElement Claims, long Order, Da
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)));
     }
 
-    /// <summary>Reads what <see cref="Serialize"/> wrote; null where it is something else.</summary>
+    /// <summary>Reads a value of <see cref="Serialize"/>. Returns null for any other value.</summary>
     public static Session? Parse(byte[] stored)
     {
         try
         {
-            return JsonSerializer.Deserialize<Session>(stored) is { Issuer: not null, Claims.ValueKind: JsonValueKind.Object } session ? session : null;
+            var session = JsonSerializer.Deserialize<Session>(stored);
+            return session is { Issuer: not null, Claims.ValueKind: JsonValueKind.Object } ? session : null;
         }
         catch (JsonException)
         {

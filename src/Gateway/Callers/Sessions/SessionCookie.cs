@@ -1,8 +1,8 @@
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// The cookie that stands for a session: a value of <see cref="SessionIds"/>, and nothing else. Its prefix makes
-/// browsers insist that this host set it, over https, in a response and not by script, for the whole of the host
+/// The session cookie, which holds a value of <see cref="SessionIds"/>. Because of its prefix, browsers accept it only
+/// from this host, over https, in a response and not from a script, for all paths of the host
 /// (draft-ietf-httpbis-layered-cookies).
 /// </summary>
 internal static class SessionCookie
@@ -18,7 +18,7 @@ internal static class SessionCookie
         IsEssential = true,
     };
 
-    // Without a date the browser forgets it when it is closed; the server knows how long the session lasts.
+    // Without an expiry date, the browser deletes the cookie when it closes. The server limits the session's lifetime.
     public static void Set(HttpResponse response, string id) => response.Cookies.Append(Name, id, Options);
 
     public static void Remove(HttpResponse response) => response.Cookies.Delete(Name, Options);

@@ -6,8 +6,8 @@ using Microsoft.AspNetCore.DataProtection;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Makes and recognises the values of session cookies: 256 random bits, authenticated by the Data Protection keys that
-/// all nodes share, in base64url. A value that no gateway made is told apart without looking it up anywhere.
+/// Creates and recognises the values of session cookies: 256 random bits, authenticated with the Data Protection keys
+/// that all nodes share, in base64url. A made-up value is recognised without a lookup.
 /// </summary>
 internal sealed class SessionIds(IDataProtectionProvider protection)
 {
@@ -22,17 +22,17 @@ internal sealed class SessionIds(IDataProtectionProvider protection)
     {
         var id = Base64Url.EncodeToString(_protector.Protect(RandomNumberGenerator.GetBytes(RandomBytes)));
         return MayBeId(id) ? id
-            : throw new InvalidOperationException($"A session id of {id.Length} characters has another form.");
+            : throw new InvalidOperationException($"A session id of {id.Length} characters is not valid.");
     }
 
     /// <summary>
-    /// Whether it has the form of one. That leaves one way to write each: no white space, no padding, and no bits
-    /// beyond the last byte.
+    /// Whether a value has the form of a session id. Each id has one form: no white space, no padding, and no bits
+    /// after the last byte.
     /// </summary>
     public static bool MayBeId(ReadOnlySpan<char> id) =>
         id.Length is > 0 and <= Longest && id.Length % 4 == 0 && !id.ContainsAnyExcept(Digits);
 
-    /// <summary>Whether a gateway with these keys made it. It says nothing of whether the session goes on.</summary>
+    /// <summary>Whether a gateway with these keys created the id. The session may have ended.</summary>
     public bool IsMadeHere(ReadOnlySpan<char> id)
     {
         try

@@ -5,21 +5,22 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>What was found of a session.</summary>
-/// <param name="Session">Null: there is none.</param>
-/// <param name="Name">The hash of the browser's name for it.</param>
-/// <param name="Refusal">Why there is none.</param>
-/// <param name="IdleUntil">When it ends if nothing is asked with it.</param>
-internal readonly record struct FoundSession(Session? Session, KeyHash Name, Refusal Refusal, DateTimeOffset IdleUntil = default);
+/// <summary>The result of a session lookup.</summary>
+/// <param name="Session">The session, or null.</param>
+/// <param name="Name">The hash of the cookie's value.</param>
+/// <param name="Refusal">Why there is no session.</param>
+/// <param name="IdleUntil">When the session ends without another request.</param>
+internal readonly record struct FoundSession(
+    Session? Session, KeyHash Name, Refusal Refusal, DateTimeOffset IdleUntil = default);
 
 /// <summary>
-/// All sessions: in this node's memory, and, where there is a Redis, there, so that any node serves any session. Memory
-/// is believed for a few seconds, and a session that has ended anywhere is taken out of it at once. Neither place has
-/// the browser's name for a session, but its hash.
+/// All sessions, in this node's memory and, if configured, in Redis, so that any node serves any session. A node uses
+/// its memory for a few seconds before it asks Redis again, and removes a session from it as soon as the session ends
+/// on any node. Both places hold the hash of the cookie's value, never the value.
 /// </summary>
 internal sealed class SessionStore
 {
-    /// <summary>For how long memory is believed where a message of a logout may have been lost.</summary>
+    /// <summary>How long memory is used before Redis is asked again: a logout message can get lost.</summary>
     private static readonly TimeSpan BelievedFor = TimeSpan.FromSeconds(5), BetweenSweeps = TimeSpan.FromMinutes(1);
 
     private readonly SharedSessions _shared;
@@ -32,7 +33,8 @@ internal sealed class SessionStore
     private long _sweptAt;
 
     public SessionStore(
-        SharedSessions shared, SessionIds ids, FetchOrder order, IOptionsMonitor<AuthenticationOptions> options, SteadyClock clock)
+        SharedSessions shared, SessionIds ids, FetchOrder order, IOptionsMonitor<AuthenticationOptions> options,
+        SteadyClock clock)
     {
         (_shared, _ids, _order, _options, _clock) = (shared, ids, order, options, clock);
         _sweptAt = clock.Now.Ticks;
@@ -41,15 +43,15 @@ internal sealed class SessionStore
         shared.Returned += TellAgain;
     }
 
-    /// <summary>Whether no session can be started, and none looked up that this node has not seen of late.</summary>
+    /// <summary>Whether Redis is away: no session can start, and only sessions in memory are found.</summary>
     public bool IsAway => _shared.IsAway;
 
     private OidcOptions Options => _options.CurrentValue.Oidc;
 
-    /// <summary>Keeps a new session.</summary>
-    /// <param name="id">The browser's name for it.</param>
+    /// <summary>Stores a new session.</summary>
+    /// <param name="id">The cookie's value.</param>
     /// <returns>
-    /// Why there is none: Redis is away, so that no other node would know of it, or it has ended while it began.
+    /// Why the session was not stored: Redis is away, or the provider ended the login meanwhile.
     /// </returns>
     public async Task<Refusal> StartAsync(string id, Session session)
     {
@@ -66,7 +68,7 @@ internal sealed class SessionStore
         return Refusal.SessionEnded;
     }
 
-    /// <summary>The session of that name, which is in use, and so not idle.</summary>
+    /// <summary>Finds a session by the cookie's value, and extends its idle time.</summary>
     public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id)
     {
         if (!SessionIds.MayBeId(id)) return new(new FoundSession(null, default, Refusal.SessionUnknown));
@@ -81,7 +83,7 @@ internal sealed class SessionStore
         if (known is { Session: null }) return new(new FoundSession(null, hash, Refusal.SessionEnded));
         if (known is null && !_ids.IsMadeHere(id))
         {
-            // While Redis is away, the keys that other nodes have made may be unknown here.
+            // While Redis is away, this node may not know the keys of other nodes.
             return new(new FoundSession(null, hash, IsAway ? Refusal.SessionsAway : Refusal.SessionUnknown));
         }
         return _shared.IsConfigured ? FindSharedAsync(hash, known)
@@ -96,7 +98,7 @@ internal sealed class SessionStore
     }
 
     /// <summary>Ends the sessions of a login, or of all logins of a user, on all nodes.</summary>
-    /// <returns>False: Redis is away, so that others may go on.</returns>
+    /// <returns>False if Redis is away, so that sessions may go on on other nodes.</returns>
     public async Task<bool> EndAllAsync(string issuer, string? subject, string? login)
     {
         var (mark, order) = (Session.Mark(issuer, subject, login), _order.NextPurge());
@@ -107,7 +109,7 @@ internal sealed class SessionStore
     private bool IsMarked(Session session) =>
         session.Marks().Any(mark => _marks.TryGetValue(mark, out var marked) && marked.Order >= session.Order);
 
-    // A Redis that is back may have lost what it was told, and then have sessions again that have ended.
+    // A Redis that is back may have lost logouts, and may hold sessions again that have ended.
     private void TellAgain()
     {
         var now = _clock.Now;
@@ -132,7 +134,7 @@ internal sealed class SessionStore
         }
     }
 
-    // For good: no session has the name of one that has ended. After the idle lifetime it is gone from Redis by itself.
+    // The value of an ended session is never used again. After the idle lifetime, Redis has removed the session too.
     private void Forget(KeyHash hash)
     {
         Sweep();
@@ -145,19 +147,19 @@ internal sealed class SessionStore
         Sweep();
         var (found, isAway) = await _shared.FindAsync(hash, Options.IdleLifetime);
         var now = _clock.Now;
-        // Nodes go on alone with what they know.
+        // While Redis is away, the node serves the sessions that it has in memory.
         if (isAway) found = known is not null && known.IsAlive(now) ? known.Session : null;
         if (isAway && found is null) return new(null, hash, Refusal.SessionsAway);
         if (found is not null && IsMarked(found))
         {
-            // Redis has lost the mark, or has yet to be told of it.
+            // Redis has lost the mark, or does not know it yet.
             Forget(hash);
             found = null;
             known = null;
         }
         if (found is null || _clock.FromWall(found.EndsAt) <= now)
         {
-            // Kept for a minute, so that a page that goes on with it does not cost a trip each time.
+            // Remember for a minute that the session has ended, so that its next requests do not ask Redis.
             var ended = new Entry(null, now) { IdleUntil = now + BetweenSweeps };
             _entries.AddOrUpdate(hash, ended, (_, before) => before == known ? ended : before);
             return new(null, hash, Refusal.SessionEnded);
@@ -170,7 +172,7 @@ internal sealed class SessionStore
         ? new(session, hash, Refusal.None, _clock.ToWall(Earlier(entry.IdleUntil, entry.EndsAt)))
         : new(null, hash, Refusal.SessionEnded);
 
-    // A login that another clock dates later than this one lasts no longer for that.
+    // A node whose clock is ahead must not extend the absolute lifetime.
     private Entry Seen(Session session, DateTimeOffset? endsAtMost = null)
     {
         var now = _clock.Now;
@@ -184,12 +186,13 @@ internal sealed class SessionStore
 
     private static DateTimeOffset Earlier(DateTimeOffset one, DateTimeOffset other) => one < other ? one : other;
 
-    // Once a minute whoever comes by has what has ended taken out, on the thread pool: there may be many sessions.
+    // Once a minute, remove ended sessions. There may be many, so the work is done on the thread pool.
     private void Sweep()
     {
         var now = _clock.Now;
         var last = Interlocked.Read(ref _sweptAt);
-        if (now.Ticks - last < BetweenSweeps.Ticks || Interlocked.CompareExchange(ref _sweptAt, now.Ticks, last) != last) return;
+        if (now.Ticks - last < BetweenSweeps.Ticks) return;
+        if (Interlocked.CompareExchange(ref _sweptAt, now.Ticks, last) != last) return;
         ThreadPool.UnsafeQueueUserWorkItem(store => store.Sweep(now), this, preferLocal: false);
     }
 
@@ -206,7 +209,7 @@ internal sealed class SessionStore
     }
 
     /// <summary>
-    /// What this node knows of a session; without one, that it has ended. Times are by the steady clock.
+    /// An entry without a session records that the session has ended. Times are those of the steady clock.
     /// </summary>
     private sealed class Entry(Session? session, DateTimeOffset checkedAt)
     {
@@ -216,10 +219,10 @@ internal sealed class SessionStore
 
         public DateTimeOffset CheckedAt => checkedAt;
 
-        /// <summary>Whether it has ended by a logout, and not only by its time.</summary>
+        /// <summary>Whether a logout ended the session.</summary>
         public bool WasEnded { get; init; }
 
-        /// <summary>When the session ends, come what may.</summary>
+        /// <summary>When the absolute lifetime ends.</summary>
         public DateTimeOffset EndsAt { get; init; } = DateTimeOffset.MaxValue;
 
         public DateTimeOffset IdleUntil

@@ -7,17 +7,17 @@ using StackExchange.Redis;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>
-/// Sessions in Redis: <c>gateway:session:{hash}</c>, which lives as long as the session may be idle. Beside them are
-/// marks,
-/// <c>gateway:session-mark:{name}</c>, of logins that the provider has ended: a session whose login began before its
-/// mark
-/// has ended, wherever it turns up. A mark is read with each session, so it is not what Redis puts out first. A node
-/// keeps what it could not tell Redis until Redis takes it, or until no session can be left that it is about.
+/// Sessions in Redis. The key <c>gateway:session:{hash}</c> expires with the idle time of its session. The key
+/// <c>gateway:session-mark:{name}</c> is the mark of a login that the provider has ended: a session is ended if its
+/// login began before its mark. Each session lookup reads the marks, so an LRU eviction removes other keys first. A
+/// node keeps the changes that Redis has not accepted until Redis accepts them, or until all sessions concerned have
+/// expired.
 /// </summary>
-internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options, RedisMetrics metrics)
-    : IRedisParticipant
+internal sealed class SharedSessions(
+    RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options, RedisMetrics metrics) : IRedisParticipant
 {
-    private const string Prefix = RedisConnection.Prefix + "session:", MarkPrefix = RedisConnection.Prefix + "session-mark:";
+    private const string Prefix = RedisConnection.Prefix + "session:";
+    private const string MarkPrefix = RedisConnection.Prefix + "session-mark:";
 
     private static readonly RedisChannel Channel = RedisChannel.Literal(RedisConnection.Prefix + "sessions");
 
@@ -25,8 +25,7 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
 
     private static readonly string RaiseMark = ScriptFile.Read("raise-mark");
 
-    // Sessions that have ended, and whether other nodes have yet to be told in any case; logins that the provider has
-    // ended. Redis has not been told of them yet.
+    // Changes that Redis has not accepted yet: ended sessions, with whether to tell other nodes in any case, and marks.
     private readonly ConcurrentDictionary<KeyHash, bool> _toRemove = new();
     private readonly ConcurrentDictionary<string, Mark> _toMark = new(StringComparer.Ordinal);
     private bool _subscribed;
@@ -34,10 +33,10 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
     /// <summary>Raised when a session has ended on another node, or on this one.</summary>
     public event Action<KeyHash>? Ended;
 
-    /// <summary>Raised when the provider has ended a login by way of another node, or of this one.</summary>
+    /// <summary>Raised when the provider has ended a login, through this node or another.</summary>
     public event Action<string, long>? Marked;
 
-    /// <summary>Raised when Redis is of use again. It may have lost data meanwhile.</summary>
+    /// <summary>Raised when Redis is available again. It may have lost data.</summary>
     public event Action Returned
     {
         add => redis.Returned += value;
@@ -57,15 +56,16 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
         _subscribed = true;
     }
 
-    /// <returns>False: it could not be stored.</returns>
+    /// <returns>Whether Redis has stored the session.</returns>
     public async Task<bool> StoreAsync(KeyHash hash, Session session, TimeSpan idle)
     {
-        var stored = await redis.TryAsync(async database =>
-            await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null, redis.NewTimeBudget());
+        var stored = await redis.TryAsync(
+            async database => await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null,
+            redis.NewTimeBudget());
         return stored is not null;
     }
 
-    /// <summary>Reads a session, and lets it live on for as long as it may be idle.</summary>
+    /// <summary>Reads a session, and restarts its idle time.</summary>
     public async ValueTask<(Session? Session, bool IsAway)> FindAsync(KeyHash hash, TimeSpan idle)
     {
         var budget = redis.NewTimeBudget();
@@ -83,13 +83,13 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
             case null: return (null, true);
             case false: return (session, false);
             default:
-                // Else a page that goes on with it would keep it for longer than its mark.
+                // A page that keeps using the session would otherwise extend it beyond the lifetime of its mark.
                 RemoveLater(hash);
                 return (null, false);
         }
     }
 
-    /// <summary>Whether the provider has ended the login that this is a session of. Null: Redis is away.</summary>
+    /// <summary>Whether the provider has ended the session's login; null if Redis is away.</summary>
     public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, redis.NewTimeBudget());
 
     /// <summary>Removes a session from Redis, now or when Redis is back.</summary>
@@ -99,19 +99,19 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
         await RemoveNowAsync(hash);
     }
 
-    /// <summary>Has a session removed again by the next <see cref="CatchUpAsync"/>, where Redis has it.</summary>
+    /// <summary>Has the next <see cref="CatchUpAsync"/> remove a session from Redis.</summary>
     public void RemoveLater(KeyHash hash) => _toRemove.TryAdd(hash, false);
 
-    /// <summary>Marks a login, or all of a user's, as ended, on all nodes: now, or when Redis is back.</summary>
-    /// <param name="left">For how long the mark is of use: no session that it ends lasts longer.</param>
-    /// <returns>False: Redis has not taken it yet, so that other nodes may go on.</returns>
+    /// <summary>Sets the mark of a login, or of all logins of a user: now, or when Redis is back.</summary>
+    /// <param name="left">The lifetime of the mark. No session that it ends lasts longer.</param>
+    /// <returns>Whether Redis has accepted the mark. If not, sessions may go on on other nodes.</returns>
     public Task<bool> MarkAsync(string mark, long order, TimeSpan left)
     {
         MarkLater(mark, order, left);
         return MarkNowAsync(mark);
     }
 
-    /// <summary>Has a mark set by the next <see cref="CatchUpAsync"/>.</summary>
+    /// <summary>Has the next <see cref="CatchUpAsync"/> set a mark.</summary>
     public void MarkLater(string mark, long order, TimeSpan left)
     {
         var until = Environment.TickCount64 + (long)left.TotalMilliseconds;
@@ -119,7 +119,7 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
         _toMark.AddOrUpdate(mark, made, (_, known) => known.Order > order ? known : made);
     }
 
-    /// <summary>Tells Redis and the other nodes of all that has ended and that they have not been told of.</summary>
+    /// <summary>Applies the changes that Redis has not accepted yet, and tells the other nodes.</summary>
     public async Task CatchUpAsync()
     {
         foreach (var some in _toMark.Keys.Chunk(AtOnce))
@@ -164,7 +164,7 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
 
     private async Task<bool?> IsMarkedAsync(Session session, TimeBudget budget)
     {
-        // One key each, for they may be on different servers of a cluster.
+        // One command for each key, because the keys may be on different servers of a cluster.
         var marks = await redis.TryAsync(async database =>
             await Task.WhenAll(session.Marks().Select(mark => database.StringGetAsync(MarkPrefix + mark))), budget);
         return marks?.Any(mark => mark.TryParse(out long order) && order >= session.Order);
@@ -174,9 +174,12 @@ internal sealed class SharedSessions(RedisConnection redis, IOptionsMonitor<Auth
     {
         var words = message.Split(' ');
         if (words.Length == 1 && KeyHash.TryParse(message, out var hash)) Ended?.Invoke(hash.Value);
-        if (words.Length == 2 && long.TryParse(words[1], CultureInfo.InvariantCulture, out var order)) Marked?.Invoke(words[0], order);
+        if (words.Length == 2 && long.TryParse(words[1], CultureInfo.InvariantCulture, out var order))
+        {
+            Marked?.Invoke(words[0], order);
+        }
     }
 
-    // Until is a tick count of the system.
+    // Until is a value of Environment.TickCount64.
     private sealed record Mark(long Order, long Until);
 }

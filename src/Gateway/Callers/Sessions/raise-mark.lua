@@ -1,7 +1,7 @@
--- Marks a login as ended by the provider. A mark gives way only to a later one. Returns 1 if the mark is news.
+-- Sets the mark of a login that the provider has ended. Only a later mark replaces a mark. Returns 1 if it was set.
 
 local mark = KEYS[1]
-local order = ARGV[1]     -- sessions of logins that began before this have ended
+local order = ARGV[1]     -- ends the sessions whose login has a smaller or equal order
 local lasting = ARGV[2]   -- in milliseconds
 
 local known = redis.pcall('GET', mark)

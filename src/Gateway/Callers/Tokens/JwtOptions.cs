@@ -2,19 +2,19 @@ using Gateway.Configuration;
 
 namespace Gateway.Callers.Tokens;
 
-/// <summary>JSON Web Tokens as bearer tokens (RFC 9068), of one OpenID Connect provider.</summary>
+/// <summary>JSON Web Tokens of one OpenID Connect provider as bearer tokens (RFC 9068).</summary>
 internal sealed class JwtOptions
 {
-    /// <summary>The provider's issuer. Empty, the default: no JWTs.</summary>
+    /// <summary>The issuer of the provider. Empty (the default): no JWTs.</summary>
     public string Authority { get; set; } = "";
 
-    /// <summary>What a token must be for: one of its <c>aud</c>.</summary>
+    /// <summary>The audience that a token must have in <c>aud</c>.</summary>
     public string Audience { get; set; } = "";
 
-    /// <summary>Whether the provider must be asked by https. Default true.</summary>
+    /// <summary>Whether the provider must be called by https. Default true.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
 
-    /// <summary>How far the provider's clock may be off. Default 30 s; 0 to 5 min.</summary>
+    /// <summary>The tolerated difference to the provider's clock. Default 30 s; 0 to 5 min.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
 
     public void Check(ConfigurationErrors errors)
@@ -22,10 +22,12 @@ internal sealed class JwtOptions
         errors.Range("Authentication:Jwt:ClockSkew", ClockSkew, TimeSpan.Zero, TimeSpan.FromMinutes(5));
         if (Authority.Length == 0)
         {
-            errors.Unless(Audience.Length == 0, "Authentication:Jwt:Authority", "is missing; an audience alone verifies nothing");
+            errors.Unless(Audience.Length == 0,
+                "Authentication:Jwt:Authority", "is missing; an audience alone verifies nothing");
             return;
         }
         AuthenticationOptions.CheckAuthority(errors, "Authentication:Jwt:Authority", Authority, RequireHttpsMetadata);
-        errors.Unless(Audience.Length > 0, "Authentication:Jwt:Audience", "is missing; without it a token for anybody would do");
+        errors.Unless(Audience.Length > 0,
+            "Authentication:Jwt:Audience", "is missing; without it a token for any audience would be accepted");
     }
 }

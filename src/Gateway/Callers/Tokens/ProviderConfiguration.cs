@@ -6,20 +6,17 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Callers.Tokens;
 
 /// <summary>
-/// What an OpenID Connect provider publishes of itself: its endpoints and its keys (OpenID Connect Discovery 1.0,
-/// section 4). It is asked when it is first needed, not at the start; by one request at a time, and never by many in a
-/// row; what it said last goes on while it is away.
+/// Caches the endpoints and keys that an OpenID Connect provider publishes (OpenID Connect Discovery 1.0, section 4).
+/// The provider is first asked when a request needs it, by one request at a time, and at most once a second. While it
+/// is away, the last configuration stays in use. Decision 029 says why the library's ConfigurationManager is not used.
 /// </summary>
-/// <remarks>
-/// The library's own manager makes each request wait for a provider that is away, and cannot be waited for where a key
-/// is new, so that the first token after a roll-over is refused.
-/// </remarks>
 internal sealed partial class ProviderConfiguration : IConfigurationManager<OpenIdConnectConfiguration>, IDisposable
 {
-    /// <summary>How far apart questions are: to a provider that is away, and for keys that may be new.</summary>
+    /// <summary>The least time between requests: to a provider that is away, and for new keys.</summary>
     public static readonly TimeSpan BackOff = TimeSpan.FromSeconds(1), BetweenRefreshes = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(10), Deadline = TimeSpan.FromSeconds(4), LongestWait = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RefreshAfter = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4), LongestWait = TimeSpan.FromSeconds(2);
     private const long LargestDocument = 1024 * 1024;
 
     private readonly string _authority;
@@ -33,40 +30,48 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     // Timestamps; 0: never.
     private long _askedAt, _learntAt;
 
-    public ProviderConfiguration(string authority, bool requireHttps, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    public ProviderConfiguration(
+        string authority, bool requireHttps, TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
         _authority = authority.TrimEnd('/');
         _clock = clock;
         _logger = logger;
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { MaxResponseContentBufferSize = LargestDocument };
+        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
+        {
+            MaxResponseContentBufferSize = LargestDocument,
+        };
         _documents = new HttpDocumentRetriever(_client) { RequireHttps = requireHttps };
     }
 
-    /// <summary>What is known of it.</summary>
-    /// <returns>Null: it cannot be asked, and was not asked before.</returns>
+    /// <summary>Returns the configuration, which is read first if there is none yet.</summary>
+    /// <returns>Null if the provider has never answered.</returns>
     public ValueTask<OpenIdConnectConfiguration?> FindAsync()
     {
         if (_known is not { } known) return FetchedAsync(BackOff);
         if (Since(ref _learntAt) < RefreshAfter) return new(known);
-        // Nobody asked for long, and what is known may be long withdrawn.
+        // There was no request for long, and known keys may have been withdrawn.
         if (Since(ref _askedAt) > 2 * RefreshAfter) return FetchedAsync(BetweenRefreshes);
         _ = FetchAsync(BetweenRefreshes);
         return new(known);
     }
 
-    /// <summary>When it last said what is known, as a timestamp; 0: never.</summary>
+    /// <summary>The timestamp of the last successful read; 0 means never.</summary>
     public long LearntAt => Interlocked.Read(ref _learntAt);
 
-    /// <summary>What it says now, where that may be newer than what was known: a key is missing.</summary>
-    /// <param name="learntAt">When that was learnt, as far as whoever asks knew when it began.</param>
-    /// <returns>And whether it is news since; else the provider was asked a moment ago, or is away.</returns>
-    public async ValueTask<(OpenIdConnectConfiguration Said, bool IsNews)> NewerAsync(OpenIdConnectConfiguration than, long learntAt)
+    /// <summary>Reads the configuration again, because a key is unknown.</summary>
+    /// <param name="learntAt"><see cref="LearntAt"/> as it was when the caller's request began.</param>
+    /// <returns>
+    /// The configuration, and whether it was read after <paramref name="learntAt"/>. If not, the provider was asked a
+    /// moment ago or is away.
+    /// </returns>
+    public async ValueTask<(OpenIdConnectConfiguration Said, bool IsNews)> NewerAsync(
+        OpenIdConnectConfiguration than, long learntAt)
     {
         if (LearntAt == learntAt) await FetchedAsync(BetweenRefreshes);
         return (_known ?? than, LearntAt != learntAt);
     }
 
-    /// <exception cref="ProviderAwayException">It cannot be asked, and was not asked before.</exception>
+    /// <exception cref="ProviderAwayException">The provider has never answered.</exception>
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
         await FindAsync().AsTask().WaitAsync(cancel) ?? throw new ProviderAwayException();
 
@@ -80,13 +85,13 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private async ValueTask<OpenIdConnectConfiguration?> FetchedAsync(TimeSpan atLeastApart)
     {
         var fetch = FetchAsync(atLeastApart);
-        // Whoever comes later into one that takes its time need not find that out again.
+        // All callers share one wait: a caller that comes later waits only for the rest of it.
         var left = LongestWait - Since(ref _askedAt);
         if (!fetch.IsCompleted && left > TimeSpan.Zero) await Task.WhenAny(fetch, Task.Delay(left));
         return _known;
     }
 
-    // One at a time; whoever comes meanwhile, or soon after, shares it.
+    // One fetch at a time. Callers that come during it, or soon after, share it.
     private Task FetchAsync(TimeSpan atLeastApart)
     {
         lock (_starting)
@@ -104,7 +109,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
             using var deadline = new CancellationTokenSource(Deadline);
             var said = await OpenIdConnectConfigurationRetriever.GetAsync(
                 $"{_authority}/.well-known/openid-configuration", _documents, deadline.Token);
-            // Section 4.3: else one provider could speak for another.
+            // Without this check, one provider could publish keys for another (section 4.3).
             if (said.Issuer?.TrimEnd('/') != _authority)
             {
                 Log.WrongIssuer(_logger, _authority, said.Issuer);
@@ -130,7 +135,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "The identity provider {Authority} calls itself {Issuer}, so it is not believed; the authority must be its issuer")]
+        [LoggerMessage(LogLevel.Error, "The identity provider {Authority} publishes the issuer {Issuer}, so its keys "
+            + "are not used; the authority must be its issuer")]
         public static partial void WrongIssuer(ILogger logger, string authority, string? issuer);
 
         [LoggerMessage(LogLevel.Warning, "The identity provider {Authority} cannot be asked for its keys: {Problem}")]
@@ -138,5 +144,6 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     }
 }
 
-/// <summary>The identity provider cannot be asked, and was not asked before.</summary>
-internal sealed class ProviderAwayException() : Exception("The identity provider cannot be asked for its configuration.");
+/// <summary>The identity provider is away, and its configuration was never read.</summary>
+internal sealed class ProviderAwayException()
+    : Exception("The identity provider cannot be asked for its configuration.");

@@ -9,14 +9,15 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Callers.Tokens;
 
 /// <summary>
-/// Verifies a provider's tokens (RFC 7519, RFC 8725): signature by one of its own keys and an asymmetric algorithm,
-/// issuer, audience, time and type. Keys are looked up again where a token names one that is not known.
+/// Verifies a provider's tokens (RFC 7519, RFC 8725): the signature by a key of the provider and an asymmetric
+/// algorithm, the issuer, audience, time and type. If a token names an unknown key, the provider's keys are read again.
 /// </summary>
 internal sealed class TokenVerifier(
     ProviderConfiguration provider, string audience, TimeSpan clockSkew, Func<string?, bool> isType, TimeProvider clock)
 {
     /// <summary>
-    /// No HMAC, which would make whoever verifies able to sign, and no <c>none</c> (RFC 8725, section 3.1).
+    /// The accepted algorithms. With HMAC, each verifier could also sign; <c>none</c> is no signature (RFC 8725,
+    /// section 3.1).
     /// </summary>
     public static readonly string[] Algorithms =
     [
@@ -31,7 +32,7 @@ internal sealed class TokenVerifier(
 
     private readonly JsonWebTokenHandler _handler = new() { MaximumTokenSizeInBytes = PresentedCredential.MaxLength };
 
-    /// <returns>Its claims, or why it does not count.</returns>
+    /// <returns>The claims, or why the token is refused.</returns>
     public async ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyAsync(string token)
     {
         if (!TryRead(token, out var read)) return (null, Refusal.TokenMalformed);
@@ -44,15 +45,18 @@ internal sealed class TokenVerifier(
         {
             var (said, isNews) = await provider.NewerAsync(known, learntAt);
             if (isNews) result = await _handler.ValidateTokenAsync(read, Parameters(said));
-            if (result.Exception is SecurityTokenSignatureKeyNotFoundException && !IsAbsent(read.Kid, said, isNews)) return (null, Refusal.ProviderAway);
+            if (result.Exception is SecurityTokenSignatureKeyNotFoundException && !IsAbsent(read.Kid, said, isNews))
+            {
+                return (null, Refusal.ProviderAway);
+            }
         }
         if (!result.IsValid) return (null, RefusalOf(result.Exception));
         var claims = new ClaimSet(JsonElement.Parse(Base64Url.DecodeFromChars(read.EncodedPayload)));
-        // Bound to a key of the sender's (RFC 7800), which nobody asks for here.
+        // The token is bound to a key of the sender (RFC 7800), and the gateway cannot check the sender.
         return claims.Has("cnf") ? (null, Refusal.TokenUnsuitable) : (claims, Refusal.None);
     }
 
-    // A key may have been added since the provider was asked; but not each that it lacked when it was asked for it.
+    // The provider may have added a key since its keys were read. Keys that were missing then are remembered.
     private bool IsAbsent(string? key, OpenIdConnectConfiguration said, bool isNews)
     {
         var absent = _absent.GetValue(said, _ => new ConcurrentDictionary<string, bool>());
@@ -66,7 +70,7 @@ internal sealed class TokenVerifier(
         try
         {
             read = new JsonWebToken(token);
-            // No extension is understood here, so none may be critical (RFC 7515, section 4.1.11).
+            // The gateway supports no extensions, so none may be critical (RFC 7515, section 4.1.11).
             return !read.TryGetHeaderValue<object>("crit", out _);
         }
         catch (Exception e) when (e is ArgumentException or SecurityTokenException or FormatException or JsonException)
@@ -84,10 +88,12 @@ internal sealed class TokenVerifier(
         IgnoreTrailingSlashWhenValidatingAudience = false,
         ClockSkew = clockSkew,
         LifetimeValidator = CheckLifetime,
-        TypeValidator = (type, _, _) => isType(type) ? type : throw new SecurityTokenInvalidTypeException("Another type"),
+        TypeValidator = (type, _, _) =>
+            isType(type) ? type : throw new SecurityTokenInvalidTypeException("Another type"),
     };
 
-    private bool CheckLifetime(DateTime? notBefore, DateTime? expires, SecurityToken token, TokenValidationParameters parameters)
+    private bool CheckLifetime(
+        DateTime? notBefore, DateTime? expires, SecurityToken token, TokenValidationParameters parameters)
     {
         var now = clock.GetUtcNow().UtcDateTime;
         if (expires is null) throw new SecurityTokenNoExpirationException("It never expires");

@@ -87,8 +87,9 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     {
         await using var own = new OwnRedis();
         await own.StartAsync();
-        await using var world = await UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", own.ConnectionString));
-        var two = world.AddGateway();
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("ConnectionStrings:Redis", own.ConnectionString));
+        world.AddGateway();
         await CommandStatistics.ResetAsync(own);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             async () => await CommandStatistics.CountAsync(own, "lrange") >= 6, "both nodes have compared keys again");
