@@ -5,6 +5,7 @@ using Gateway.Redis;
 using Gateway.Runtime;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Caching.Distributed;
+using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Cluster;
@@ -165,7 +166,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
         Encoding.UTF8.GetBytes("""{"id":"job"}"""),
         new Verdict(kind, Minute), order, DateTimeOffset.UtcNow);
 
-    private Task DeleteAsync(string name) => _redis.AskAsync<object>(
+    private async Task DeleteAsync(string name) => await _redis.AskAsync<object>(
         async database => await database.KeyDeleteAsync(name), _redis.NewTimeBudget());
 
     private async Task<bool> ExistsAsync(string name) => (bool)(await _redis.AskAsync<object>(
@@ -174,7 +175,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     /// <summary>The cache of finished jobs; something happens before it writes.</summary>
     private sealed class StepCache(RedisConnection redis) : IDistributedCache
     {
-        private readonly IDistributedCache _cache = Fixed.Cache(redis);
+        private readonly RedisCache _cache = Fixed.Cache(redis);
 
         public Func<Task> BeforeWrite { get; set; } = () => Task.CompletedTask;
 
