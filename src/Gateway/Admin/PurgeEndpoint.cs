@@ -30,7 +30,7 @@ internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, Job
         try
         {
             var fromMemory = await log.MarkAsync(scope);
-            await channel.TellPurgedAsync();
+            await channel.PublishPurgeAsync();
             var fromRedis = await log.RemoveAsync(scope, cancellation);
             Log.Purged(logger, caller.Id, scope.Name, fromRedis, fromMemory);
             return new PurgeAnswer(scope.Name, fromRedis, fromMemory);

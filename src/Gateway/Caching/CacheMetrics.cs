@@ -4,7 +4,7 @@ using Gateway.Telemetry;
 
 namespace Gateway.Caching;
 
-/// <summary>What the job cache counts. Identifiers of jobs and workflows never appear.</summary>
+/// <summary>The metrics of the job cache. No label holds an identifier of a job or a workflow.</summary>
 internal sealed class CacheMetrics
 {
     private readonly Tally _hits = new(), _misses = new(), _collapsed = new(), _stale = new();
@@ -16,7 +16,8 @@ internal sealed class CacheMetrics
         _meter = meters.CreateGateway();
         _meter.CreateObservableCounter(
             "gateway.cache.lookups", Lookups, "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
-        _fills = _meter.CreateHistogram<double>("gateway.fill.duration", "s", "Time from asking the upstream to its verdict",
+        _fills = _meter.CreateHistogram<double>(
+            "gateway.fill.duration", "s", "Time from the start of an upstream fetch to its classified result",
             advice: new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
     }
 
@@ -38,7 +39,8 @@ internal sealed class CacheMetrics
 
     private IEnumerable<Measurement<long>> Lookups()
     {
-        foreach (var (outcome, tally) in new[] { ("hit", _hits), ("miss", _misses), ("collapsed", _collapsed), ("stale", _stale) })
+        var tallies = new[] { ("hit", _hits), ("miss", _misses), ("collapsed", _collapsed), ("stale", _stale) };
+        foreach (var (outcome, tally) in tallies)
         {
             yield return new Measurement<long>(tally.Count, new KeyValuePair<string, object?>("outcome", outcome));
         }

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Caching;
 
-/// <summary>The <c>Cache-Status</c> field (RFC 9211): how this gateway came by an answer. It holds no keys.</summary>
+/// <summary>
+/// The <c>Cache-Status</c> field (RFC 9211), which says how the cache handled a request. It holds no cache keys.
+/// </summary>
 internal static class CacheStatus
 {
     public const string Name = "Gateway";

@@ -3,12 +3,12 @@ using Microsoft.Extensions.Caching.StackExchangeRedis;
 
 namespace Gateway.Caching;
 
-/// <summary>What is known of jobs, and how to know more.</summary>
+/// <summary>Registers the job cache.</summary>
 internal static class CachingServices
 {
     public static void AddCaching(this IServiceCollection services)
     {
-        // Finished jobs. It is asked only while Redis is available.
+        // The distributed cache holds finished jobs. The gateway uses it only while Redis is available.
         services.AddStackExchangeRedisCache(options => options.InstanceName = RedisConnection.Prefix);
         services.AddOptions<RedisCacheOptions>().Configure<RedisConnection>(
             (options, redis) => options.ConnectionMultiplexerFactory = redis.MultiplexerAsync);

@@ -4,42 +4,43 @@ using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Caching;
 
-/// <summary>What <c>Accept-Encoding</c> asks for (RFC 9110, section 12.5.3).</summary>
+/// <summary>Reads <c>Accept-Encoding</c> (RFC 9110, section 12.5.3).</summary>
 internal static class ContentNegotiation
 {
-    private const int MostRemembered = 256, LongestRemembered = 128;
+    private const int MaxCachedValues = 256, MaxCachedLength = 128;
 
-    private static readonly ContentCoding[] IdentityAlone = [ContentCoding.Identity];
+    private static readonly ContentCoding[] IdentityOnly = [ContentCoding.Identity];
 
-    // Clients are of few kinds, and each kind says the same every time.
-    private static readonly ConcurrentDictionary<string, ContentCoding[]> Remembered = new(StringComparer.Ordinal);
+    // Clients send few different values.
+    private static readonly ConcurrentDictionary<string, ContentCoding[]> Parsed = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// The codings that a client accepts, the most wanted first, and of equally wanted ones the one that compresses
-    /// best. Identity is among them even where it is refused, for then it is what is left, as it may.
+    /// Returns the codings that a client accepts, the preferred one first. Between equal preferences, the coding that
+    /// compresses better comes first. The list always ends with identity, even if the client refuses it: a server may
+    /// then answer without a coding.
     /// </summary>
     public static ContentCoding[] Wanted(IHeaderDictionary headers)
     {
         var accepted = headers.AcceptEncoding;
-        if (accepted.Count == 0) return IdentityAlone;
+        if (accepted.Count == 0) return IdentityOnly;
         var only = accepted.Count == 1 ? accepted[0] : null;
-        if (only is not null && Remembered.TryGetValue(only, out var known)) return known;
+        if (only is not null && Parsed.TryGetValue(only, out var known)) return known;
         var wanted = Read(accepted);
-        if (only is { Length: <= LongestRemembered } && Remembered.Count < MostRemembered) Remembered.TryAdd(only, wanted);
+        if (only is { Length: <= MaxCachedLength } && Parsed.Count < MaxCachedValues) Parsed.TryAdd(only, wanted);
         return wanted;
     }
 
     private static ContentCoding[] Read(StringValues accepted)
     {
-        if (!StringWithQualityHeaderValue.TryParseList(accepted, out var items)) return IdentityAlone;
+        if (!StringWithQualityHeaderValue.TryParseList(accepted, out var items)) return IdentityOnly;
         ReadOnlySpan<(ContentCoding Coding, double Weight)> all =
         [
             (ContentCoding.Brotli, WeightOf("br", items)),
             (ContentCoding.Gzip, WeightOf("gzip", items)),
             (ContentCoding.Identity, WeightOf("identity", items)),
         ];
-        return [.. all.ToArray().Where(one => one.Weight > 0).OrderByDescending(one => one.Weight).Select(one => one.Coding)
-            .Append(ContentCoding.Identity).Distinct()];
+        var acceptable = all.ToArray().Where(one => one.Weight > 0).OrderByDescending(one => one.Weight);
+        return [.. acceptable.Select(one => one.Coding).Append(ContentCoding.Identity).Distinct()];
     }
 
     private static double WeightOf(string coding, IList<StringWithQualityHeaderValue> accepted)
@@ -50,7 +51,7 @@ internal static class ContentNegotiation
             if (item.Value.Equals(coding, StringComparison.OrdinalIgnoreCase)) return item.Quality ?? 1;
             if (item.Value.Equals("*", StringComparison.Ordinal)) any = item.Quality ?? 1;
         }
-        // Identity is acceptable unless it is refused, but the least wanted unless it is named.
+        // Identity is acceptable unless the client refuses it. If the client does not name it, any named coding wins.
         return any ?? (coding == "identity" ? 0.0001 : 0);
     }
 }

@@ -5,32 +5,35 @@ using Gateway.Upstream;
 
 namespace Gateway.Caching;
 
-/// <summary>A fill that brought no job.</summary>
-/// <param name="BackOff">How long until the next one may begin; zero: at once.</param>
+/// <summary>The result of a fill that brought no job.</summary>
+/// <param name="BackOff">The time until the next fill may begin; zero if it may begin at once.</param>
 internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSpan BackOff)
 {
-    private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250), LongestPause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MinBackOff = TimeSpan.FromMilliseconds(250), MaxBackOff = TimeSpan.FromSeconds(5);
 
     /// <summary>The node was paused so often that each answer came after its fetch lock had expired.</summary>
     public static readonly FailedFill TooLate = new(
-        new Verdict(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"), UpstreamAnswer.Failed(UpstreamFault.TimedOut), TimeSpan.Zero);
+        new Verdict(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-timeout"),
+        UpstreamAnswer.Failed(UpstreamFault.TimedOut), TimeSpan.Zero);
 
-    /// <summary>Where memory gave out.</summary>
+    /// <summary>The node had no memory for the body.</summary>
     public static readonly FailedFill NoRoom = new(new Verdict(VerdictKind.NoRoom, TimeSpan.Zero, "no-room"),
         UpstreamAnswer.Failed(UpstreamFault.NoRoom, retryAfter: ByteBudget.RetryAfter), TimeSpan.Zero);
 
     /// <summary>
-    /// Of a fill that a defect of the gateway broke off. The next one may begin after the usual back-off.
+    /// Returns the failure of a fill that a defect of the gateway ended. The next fill may begin after the usual
+    /// back-off.
     /// </summary>
     public static FailedFill OfGateway(JobsOptions options) =>
         Of(new Verdict(VerdictKind.GatewayFailed, TimeSpan.Zero, "gateway-error"),
             UpstreamAnswer.Failed(UpstreamFault.None), options, isFirst: false);
 
-    /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
+    /// <summary>The order of the fetch (<see cref="FetchOrder"/>).</summary>
     public long Order { get; init; }
 
     /// <summary>
-    /// The same failure later, with so much of the back-off left: what the upstream asked for has gone by in part.
+    /// Returns the failure as of a later time, when <paramref name="left"/> of the back-off remains. The
+    /// <c>Retry-After</c> of the upstream is reduced by the time that has passed.
     /// </summary>
     public FailedFill Later(TimeSpan left)
     {
@@ -41,11 +44,12 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
     }
 
     /// <summary>
-    /// The back-off: as long as the upstream asked for; else half a running lifetime, so that its recovery shows within
-    /// a whole one. An answer that is about this request, and no failure, may be asked for again at once, and so may a
-    /// job that nobody has seen and that nobody was asked for, because the budget was used up: another team may be
-    /// next.
+    /// Returns the failure with its back-off: the time that the upstream asks for, but at least half of
+    /// <see cref="JobsOptions.RunningLifetime"/>. The next fetch then finds a recovered upstream within one lifetime.
+    /// There is no back-off if the upstream refused only this request. There is also none if the account's budget was
+    /// used up before the first fetch of the job, because the budget may admit another team next.
     /// </summary>
+    /// <param name="isFirst">Whether no snapshot of the job was known.</param>
     public static FailedFill Of(in Verdict verdict, in UpstreamAnswer answer, JobsOptions options, bool isFirst)
     {
         if (verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden or VerdictKind.CredentialRefused
@@ -54,8 +58,9 @@ internal sealed record FailedFill(Verdict Verdict, UpstreamAnswer Answer, TimeSp
             return new FailedFill(verdict, answer, TimeSpan.Zero);
         }
         var asked = answer.Fault is UpstreamFault.None or UpstreamFault.Paused ? answer.RetryAfter : null;
-        var pause = TimeSpan.FromTicks(Math.Clamp((options.RunningLifetime / 2).Ticks, ShortestPause.Ticks, LongestPause.Ticks));
-        if (asked > pause) pause = asked.Value;
-        return new FailedFill(verdict, answer, pause);
+        var half = (options.RunningLifetime / 2).Ticks;
+        var backOff = TimeSpan.FromTicks(Math.Clamp(half, MinBackOff.Ticks, MaxBackOff.Ticks));
+        if (asked > backOff) backOff = asked.Value;
+        return new FailedFill(verdict, answer, backOff);
     }
 }

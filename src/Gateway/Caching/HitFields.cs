@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The response fields of a hit that change with time, and so once a second: the first hit of a second makes them, and
-/// the snapshot keeps them for the others.
+/// The response fields of a hit that change with time. They change once a second: the first hit of a second formats
+/// them, and the snapshot keeps them for the other hits of that second.
 /// </summary>
 internal sealed class HitFields
 {
@@ -14,7 +14,7 @@ internal sealed class HitFields
 
     private static readonly StringValues Revalidate = "private, no-cache";
 
-    // As long as none of them changes.
+    // None of the fields changes between these times.
     private readonly DateTimeOffset _from, _until;
 
     private HitFields(JobSnapshot snapshot, DateTimeOffset now)
@@ -27,33 +27,39 @@ internal sealed class HitFields
         _from = now;
         _until = snapshot.FetchedAt.AddSeconds(age + 1).AddTicks(-1);
         if (snapshot.FreshUntil.AddSeconds(-ttl) is var ttlChanges && ttlChanges < _until) _until = ttlChanges;
-        if (snapshot.UrlsExpireAt is { } expiry && expiry.AddSeconds(-Floor(expiry - now)) is var reuseChanges && reuseChanges < _until) _until = reuseChanges;
+        if (snapshot.UrlsExpireAt is not { } expiry) return;
+        var reuseChanges = expiry.AddSeconds(-Floor(expiry - now));
+        if (reuseChanges < _until) _until = reuseChanges;
     }
 
     public StringValues Age { get; }
 
-    /// <summary>ttl: seconds of freshness left; negative where the snapshot is stale (RFC 9211, section 2.5).</summary>
+    /// <summary>
+    /// The <c>ttl</c> is the rest of the freshness in seconds. It is negative if the snapshot is stale (RFC 9211,
+    /// section 2.5).
+    /// </summary>
     public StringValues CacheStatus { get; }
 
     public StringValues CacheControl { get; }
 
     public static HitFields Of(JobSnapshot snapshot, DateTimeOffset now) =>
-        snapshot.HitFields is { } made && now >= made._from && now <= made._until ? made : snapshot.HitFields = new HitFields(snapshot, now);
+        snapshot.HitFields is { } last && now >= last._from && now <= last._until
+            ? last : snapshot.HitFields = new HitFields(snapshot, now);
 
     /// <summary>
-    /// The <c>Cache-Control</c> of a snapshot (RFC 9111, section 5.2.2). A browser may reuse a finished job for
-    /// <see cref="LongestReuse"/> without asking, and no longer than the snapshot is fresh and its signed URLs work. It
-    /// asks each time for any other job, and a 304 tells it that nothing has changed.
+    /// Returns the <c>Cache-Control</c> of a snapshot (RFC 9111, section 5.2.2). A browser may reuse a finished job for
+    /// <see cref="LongestReuse"/>, but no longer than the snapshot is fresh and its signed URLs work. For any other
+    /// job, the browser revalidates each time.
     /// </summary>
     /// <param name="snapshot">A job, finished or not.</param>
     /// <param name="age">
-    /// Seconds since the upstream said it: <c>max-age</c> counts from then (RFC 9111, section 4.2).
+    /// Seconds since the upstream sent the answer. <c>max-age</c> counts from then (RFC 9111, section 4.2).
     /// </param>
-    /// <param name="now">When it is answered.</param>
+    /// <param name="now">The time of the response.</param>
     public static StringValues CacheControlOf(JobSnapshot snapshot, long age, DateTimeOffset now)
     {
         if (snapshot.Kind != VerdictKind.Finished) return Revalidate;
-        // The clock may have been set back.
+        // The time of the fetch may be ahead of this node's clock.
         if (now < snapshot.FetchedAt) now = snapshot.FetchedAt;
         var reuse = LongestReuse;
         if (snapshot.FreshUntil - now < reuse) reuse = snapshot.FreshUntil - now;

@@ -2,9 +2,9 @@ using Gateway.Jobs;
 
 namespace Gateway.Caching;
 
-/// <summary>Is told of each job that the upstream sends. It must be quick, and must not throw.</summary>
+/// <summary>Receives each job that the upstream sends. An implementation returns quickly and never throws.</summary>
 internal interface IJobObserver
 {
-    /// <param name="body">As it came.</param>
+    /// <param name="body">The unchanged body of the upstream's response.</param>
     void Offer(JobAddress address, byte[] body);
 }

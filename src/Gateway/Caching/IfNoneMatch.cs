@@ -3,22 +3,23 @@ using Microsoft.Extensions.Primitives;
 namespace Gateway.Caching;
 
 /// <summary>
-/// <c>If-None-Match</c> (RFC 9110, section 13.1.2): <c>*</c>, or a list of entity tags, compared weakly. A proxy that
-/// compresses an answer may mark its entity tag, as <c>W/"x"</c> or with the name of the content coding, and may hand
-/// the mark back to the gateway: <c>"x-gzip"</c> of Apache, <c>"x--gzip"</c> of Jetty, <c>"x;gz"</c> of LiteSpeed.
+/// Evaluates <c>If-None-Match</c> (RFC 9110, section 13.1.2): <c>*</c>, or a list of entity tags, compared weakly.
+/// A proxy that compresses a response may change its entity tag to <c>W/"x"</c> or add the name of the content coding,
+/// and may send the changed tag to the gateway: Apache sends <c>"x-gzip"</c>, Jetty <c>"x--gzip"</c>, and LiteSpeed
+/// <c>"x;gz"</c>.
 /// </summary>
 internal static class IfNoneMatch
 {
     private const char Quote = '"';
 
-    // RFC 9110, section 8.4.1, RFC 7932, RFC 8878; LiteSpeed shortens gzip.
+    // RFC 9110, section 8.4.1, RFC 7932 and RFC 8878. LiteSpeed writes "gz".
     private static readonly string[] Codings = ["gzip", "br", "zstd", "deflate", "gz"];
 
-    /// <summary>Whether the client has the representation. It does not allocate.</summary>
-    /// <param name="field">The request's field, in one line or more. A malformed line counts up to its error.</param>
+    /// <summary>Whether the client already has the representation. The method does not allocate.</summary>
+    /// <param name="field">The field of the request. In a malformed line, tags before the error count.</param>
     /// <param name="etag">
-    /// The strong entity tag of the representation, in quotes. All tags of its kind have one length, so none begins
-    /// with another.
+    /// The strong entity tag of the representation, in quotes. All tags of the gateway have the same length, so no tag
+    /// is a prefix of another.
     /// </param>
     public static bool Matches(StringValues field, string etag)
     {
@@ -31,7 +32,7 @@ internal static class IfNoneMatch
         return false;
     }
 
-    // A comma may be part of a tag, so the tags are found by their quotes; nothing in a tag is escaped (section 8.8.3).
+    // A tag may contain a comma, so the parser looks for quotes. A tag has no escapes (section 8.8.3).
     private static bool Lists(ReadOnlySpan<char> line, ReadOnlySpan<char> opaque)
     {
         while (true)
@@ -42,14 +43,14 @@ internal static class IfNoneMatch
             line = line[1..];
             var length = line.IndexOf(Quote);
             if (length < 0) return false;
-            if (line[..length].StartsWith(opaque) && IsMark(line[opaque.Length..length])) return true;
+            if (line[..length].StartsWith(opaque) && IsCodingSuffix(line[opaque.Length..length])) return true;
             line = line[(length + 1)..].TrimStart(" \t");
             if (line.IsEmpty || line[0] != ',') return false;
         }
     }
 
-    /// <summary>Whether it is empty, or one or more names of codings, each after a separator, as proxies add.</summary>
-    private static bool IsMark(ReadOnlySpan<char> suffix)
+    /// <summary>Whether a suffix is empty or consists of coding names, each after a separator.</summary>
+    private static bool IsCodingSuffix(ReadOnlySpan<char> suffix)
     {
         while (!suffix.IsEmpty)
         {

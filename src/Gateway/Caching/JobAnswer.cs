@@ -5,18 +5,18 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Caching;
 
-/// <summary>
-/// Step 8 of the request path: a job out of a snapshot, conditional, in a coding that the caller accepts.
-/// </summary>
-internal sealed class JobAnswer(JobSnapshot snapshot, Representation representation, StringValues cacheStatus, bool fromCache, DateTimeOffset now) : IAnswer
+/// <summary>Step 8 of the request path: writes a job from a snapshot, or 304 if the caller has it.</summary>
+internal sealed class JobAnswer(
+    JobSnapshot snapshot, Representation representation, StringValues cacheStatus, bool fromCache, DateTimeOffset now)
+    : IAnswer
 {
     private const int Piece = 64 * 1024, PiecesAtOnce = 2;
 
     private static readonly StringValues Json = "application/json", NoAge = "0";
 
     /// <summary>
-    /// How long from now a poll is next worth its while, of a job that is under way: <c>Retry-After</c> in whole
-    /// seconds, rounded up. Null where there is no telling.
+    /// The recommended time until the next poll of a running job, sent as <c>Retry-After</c> in whole seconds, rounded
+    /// up. Null if there is no recommendation.
     /// </summary>
     public TimeSpan? NextPoll { get; init; }
 
@@ -25,13 +25,11 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
     public JobSnapshot Snapshot => snapshot;
 
     /// <summary>
-    /// Whether its body is written in pieces, and so held for as long as its caller takes to read it.
+    /// Whether the body is written in pieces. Such a body stays in memory until its caller has read it.
     /// </summary>
     public bool IsLarge => IsLargeBody(representation);
 
-    /// <summary>
-    /// Whether the caller's connection or stream was found closed before the whole body was handed over.
-    /// </summary>
+    /// <summary>Whether the caller closed its connection or stream before the server took the whole body.</summary>
     public bool CallerLeft { get; private set; }
 
     public static bool IsLargeBody(Representation representation) => representation.Body.Length > Piece;
@@ -53,7 +51,7 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
 
         if (IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, representation.ETag))
         {
-            // A 304 replaces the fields of the client's copy (RFC 9111, section 3.2). One that it lacks stays there.
+            // A 304 updates the fields of the client's copy (RFC 9111, section 3.2), so it must replace an old Age.
             if (!fromCache) headers.Age = NoAge;
             http.Response.StatusCode = Status = StatusCodes.Status304NotModified;
             return default;
@@ -67,8 +65,8 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
     private ValueTask WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
     {
         if (body.Length > Piece) return WritePiecesAsync(http, body);
-        // A token would be made for this request alone; what is left to write is less than the server holds for a
-        // connection.
+        // No cancellation token: RequestAborted would allocate one for this request, and the server can buffer the
+        // whole body anyway.
         var writing = http.Response.BodyWriter.WriteAsync(body);
         if (!writing.IsCompletedSuccessfully) return WaitAsync(http, writing);
         CallerLeft = writing.Result.IsCompleted;
@@ -77,13 +75,12 @@ internal sealed class JobAnswer(JobSnapshot snapshot, Representation representat
 
     private async ValueTask WaitAsync(HttpContext http, ValueTask<FlushResult> writing)
     {
-        // A connection that ends meanwhile may end the wait without saying so.
+        // The write may complete normally although the connection has closed meanwhile.
         CallerLeft = (await writing).IsCompleted || (await http.Response.BodyWriter.FlushAsync()).IsCompleted
             || http.RequestAborted.IsCancellationRequested;
     }
 
-    // So that a large body takes no more of the server's buffers than a slow client's connection does, and no more of a
-    // thread's time at once than a small one.
+    // Pieces bound the server's buffers for one response, and the time for which it keeps a thread.
     private async ValueTask WritePiecesAsync(HttpContext http, ReadOnlyMemory<byte> body)
     {
         var writer = http.Response.BodyWriter;

@@ -23,35 +23,41 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     /// Finds the newest snapshot, or tries to acquire the fetch lock in the same trip. The caller has looked into
     /// memory.
     /// </summary>
-    public async ValueTask<(SharedJobs.Found Found, FetchLock? Lock)> FindOrLockAsync(JobKey key, long awaited, TimeSpan lease, TimeBudget budget)
+    public async ValueTask<(SharedJobs.Found Found, FetchLock? Lock)> FindOrLockAsync(
+        JobKey key, long awaited, TimeSpan lease, TimeBudget budget)
     {
         var above = memory.Find(key)?.Order ?? 0;
         var (found, fetchLock) = await shared.FindOrLockAsync(key, awaited, lease, budget, above);
         return (await KeepAsync(key, found), fetchLock);
     }
 
-    /// <summary>Stores a snapshot for as long as it may be of use, and releases the fetch lock.</summary>
+    /// <summary>Stores a snapshot for as long as it may be served, and releases the fetch lock.</summary>
     /// <returns>
     /// The snapshot that is valid now, this one or one that outranks it, and whether it is stored anywhere.
     /// </returns>
-    public async ValueTask<(JobSnapshot Counts, bool IsKept)> StoreAsync(JobKey key, JobSnapshot snapshot, FetchLock.Acquired? fetchLock, TimeBudget budget)
+    public async ValueTask<(JobSnapshot Current, bool IsStored)> StoreAsync(
+        JobKey key, JobSnapshot snapshot, FetchLock.Acquired? fetchLock, TimeBudget budget)
     {
         var retention = snapshot.Retention(options.CurrentValue.StaleIfError, snapshot.FetchedAt);
         var stored = await shared.StoreAsync(key, snapshot, retention, fetchLock, budget);
         // A value in Redis that cannot be read does not outrank this one.
-        if (stored == false && (await shared.FindAsync(key, budget)).Snapshot is { } better && better.Outranks(snapshot)) snapshot = better;
-        var counts = await KeepAsync(key, snapshot, isNews: true);
-        return (counts, stored == true || memory.Find(key) == counts);
+        if (stored == false)
+        {
+            var (better, _) = await shared.FindAsync(key, budget);
+            if (better?.Outranks(snapshot) == true) snapshot = better;
+        }
+        var current = await KeepAsync(key, snapshot, isFetched: true);
+        return (current, stored == true || memory.Find(key) == current);
     }
 
     private async ValueTask<SharedJobs.Found> KeepAsync(JobKey key, SharedJobs.Found found) => found with
     {
-        Snapshot = found.Snapshot is { } theirs ? await KeepAsync(key, theirs, isNews: false) : memory.Find(key),
+        Snapshot = found.Snapshot is { } theirs ? await KeepAsync(key, theirs, isFetched: false) : memory.Find(key),
     };
 
-    private ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot, bool isNews)
+    private ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot, bool isFetched)
     {
-        pacing.Observe(key, snapshot, isNews);
+        pacing.Observe(key, snapshot, isFetched);
         // Parse the times now: that reads the whole body, and a hit may be answered on an I/O thread.
         if (snapshot.Kind == VerdictKind.Running) _ = snapshot.Times;
         return memory.KeepAsync(key, snapshot);

@@ -6,21 +6,18 @@ using StackExchange.Redis;
 namespace Gateway.Caching;
 
 /// <summary>
-/// What nodes tell each other: that a fill has ended, so that nobody waits for it any longer, that a job is gone, and
-/// that there was a purge.
-/// A message may be lost; whoever waits looks for itself before long.
+/// The messages between nodes: a fetch has ended, a job is gone, or there was a purge. A message may get lost, so a
+/// waiting fill also looks into Redis after <see cref="LongestWait"/>.
 /// </summary>
 internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRedisParticipant
 {
-    // "gone", the order of the fetch that found out, and the job's name.
     private const string Gone = "gone ";
 
-    /// <summary>How long to wait for a message that may have been lost.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(200);
 
     /// <summary>
-    /// The channel. A message is the name of a job whose fetch has ended, <c>gone {order} {name}</c> for a job that the
-    /// upstream no longer has, or empty for a purge.
+    /// The channel. A message is the name of a job whose fetch has ended, or <c>gone {order} {name}</c> for a job that
+    /// a fetch of this order found gone, or empty for a purge.
     /// </summary>
     public const string Name = RedisConnection.Prefix + "jobs";
 
@@ -29,55 +26,60 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
     private bool _subscribed;
 
-    /// <summary>Raised when another node, or this one, has purged something.</summary>
+    /// <summary>Raised when any node has purged something.</summary>
     public event Action? WakeRequested;
 
     public async Task SubscribeAsync()
     {
         if (_subscribed) return;
-        // It is subscribed again by itself whenever the connection is back, also where the first attempt fails.
+        // The client renews the subscription when the connection is back, even if the first attempt fails. Unsubscribe
+        // first, so that a repeated attempt does not add a second handler.
         var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
         await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
-        await subscriber.SubscribeAsync(Channel, redis.Guard(Hear));
+        await subscriber.SubscribeAsync(Channel, redis.Guard(Receive));
         redis.Lost += WakeAll;
         _subscribed = true;
     }
 
-    /// <summary>Begins to listen for the end of a fill of one job. There is one listener for each job.</summary>
+    /// <summary>Starts to listen for the end of the fetch of one job. A job has at most one listener.</summary>
     public Listener Listen(string name) => new(_waiting, name);
 
-    public async Task TellPurgedAsync()
+    public async Task PublishPurgeAsync()
     {
         if (!redis.IsConfigured) return;
         try
         {
-            await (await redis.MultiplexerAsync()).GetSubscriber().PublishAsync(Channel, "", CommandFlags.FireAndForget);
+            var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
+            await subscriber.PublishAsync(Channel, "", CommandFlags.FireAndForget);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
-            // Then it is lost.
+            // The message is lost. Other nodes read the purge within a second.
         }
     }
 
-    // Without Redis there is nothing to hear.
+    // While Redis is away, no message arrives.
     private void WakeAll()
     {
         foreach (var waiting in _waiting.Values) waiting.TrySetResult();
     }
 
-    private void Hear(string message)
+    private void Receive(string message)
     {
         if (message.Length == 0) WakeRequested?.Invoke();
-        else if (message.StartsWith(Gone, StringComparison.Ordinal)) HearGone(message[Gone.Length..]);
+        else if (message.StartsWith(Gone, StringComparison.Ordinal)) ReceiveGone(message[Gone.Length..]);
         else if (_waiting.TryGetValue(message, out var waiting)) waiting.TrySetResult();
     }
 
-    private void HearGone(string told)
+    private void ReceiveGone(string text)
     {
-        var space = told.IndexOf(' ', StringComparison.Ordinal);
-        if (space < 0 || !JobKey.TryParse(told[(space + 1)..], out var key)) return;
-        var isOrder = long.TryParse(told.AsSpan(0, space), NumberStyles.None, CultureInfo.InvariantCulture, out var order);
-        if (isOrder) memory.RemoveGone(key, order);
+        var space = text.IndexOf(' ', StringComparison.Ordinal);
+        if (space < 0 || !JobKey.TryParse(text[(space + 1)..], out var key)) return;
+        var digits = text.AsSpan(0, space);
+        if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var order))
+        {
+            memory.RemoveGone(key, order);
+        }
     }
 
     internal sealed class Listener : IDisposable
@@ -92,13 +94,14 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
         }
 
         /// <summary>
-        /// Waits for the next word of that job, for the loss of Redis, or for a moment, but no longer than
-        /// <paramref name="atMost"/>.
+        /// Waits for the next message about the job or for the loss of Redis, but no longer than
+        /// <paramref name="atMost"/> and <see cref="LongestWait"/>.
         /// </summary>
         public async Task WaitAsync(TimeSpan atMost)
         {
-            var word = _waiting[_name];
-            if (await Task.WhenAny(word.Task, Task.Delay(atMost < LongestWait ? atMost : LongestWait)) == word.Task)
+            var signal = _waiting[_name];
+            var time = atMost < LongestWait ? atMost : LongestWait;
+            if (await Task.WhenAny(signal.Task, Task.Delay(time)) == signal.Task)
             {
                 _waiting[_name] = new(TaskCreationOptions.RunContinuationsAsynchronously);
             }

@@ -4,16 +4,18 @@ using Gateway.Jobs;
 namespace Gateway.Caching;
 
 /// <summary>
-/// What a job is filed under. The account comes first: bodies fetched with one credential are nobody else's.
+/// The cache key of a job. It contains the account, because a body that was fetched with one account's credential must
+/// not be served to a team of another account.
 /// </summary>
 internal sealed record JobKey(string Account, JobAddress Address)
 {
     /// <summary>
-    /// Its name in Redis. The braces are a Redis Cluster hash tag: all that belongs to one job lives in one slot.
+    /// The key in Redis, without prefix and suffix. The braces are a Redis Cluster hash tag, which puts all keys of one
+    /// job into one slot.
     /// </summary>
     public string Name => $"{{{Account}/{Address.Workflow}/{Address.Job}}}";
 
-    /// <summary>Reads <see cref="Name"/>.</summary>
+    /// <summary>Parses a <see cref="Name"/>.</summary>
     public static bool TryParse(string name, [NotNullWhen(true)] out JobKey? key)
     {
         key = name is ['{', .., '}'] && name[1..^1].Split('/') is [{ Length: > 0 } account, var workflow, var job]

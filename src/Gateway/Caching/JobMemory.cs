@@ -6,13 +6,14 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The snapshots in this node's memory, bounded by <c>Jobs:MemoryBytes</c>. A snapshot gives way only to one that
-/// outranks it, and what is purged does not come back. It judges no freshness.
+/// The snapshots in this node's memory, bounded by <c>Jobs:MemoryBytes</c>. A snapshot is replaced only by one that
+/// outranks it, and a purged snapshot is never stored again. Callers check the freshness of what they find.
 /// </summary>
 internal sealed class JobMemory : IDisposable
 {
     /// <summary>
-    /// What memory has, it asks Redis for again after this long: a bound for whatever else went wrong.
+    /// The longest time that a snapshot stays in memory before the node reads it from Redis again. It bounds the effect
+    /// of a lost purge message or of a defect.
     /// </summary>
     public static readonly TimeSpan LongestStay = TimeSpan.FromHours(24);
 
@@ -20,19 +21,19 @@ internal sealed class JobMemory : IDisposable
 
     private const int FailureSize = 1024;
 
-    // Others may take the room that was made.
-    private const int MostTries = 3;
+    // Another request may take the room that this one has made.
+    private const int MaxTries = 3;
 
-    // Room is made for more than one, for making it takes a look at everything.
-    private const double RoomAtOnce = 0.05;
+    // Making room visits all entries, so it removes 5% of them at once.
+    private const double CompactedShare = 0.05;
 
     private readonly IOptionsMonitor<JobsOptions> _options;
     private readonly PurgeMarks _purges;
     private readonly SteadyClock _clock;
     private readonly MemoryCache _cache;
     private readonly long _limit;
-    // Nothing is looked up where none was ever kept.
-    private volatile bool _knowsFailures;
+    // Until the first failure, a request needs no look-up for one.
+    private volatile bool _hasFailures;
     private readonly SemaphoreSlim _makingRoom = new(1);
     private readonly Lock[] _locks = [.. Enumerable.Range(0, 64).Select(_ => new Lock())];
 
@@ -46,61 +47,62 @@ internal sealed class JobMemory : IDisposable
         metrics.ObserveMemory(() => Bytes);
     }
 
-    /// <summary>What it weighs.</summary>
+    /// <summary>The estimated size of all entries, in bytes.</summary>
     public long Bytes => _cache.GetCurrentStatistics()?.CurrentEstimatedSize ?? 0;
 
     public JobSnapshot? Find(JobKey key) => _cache.TryGetValue(key, out var found) ? (JobSnapshot?)found : null;
 
     /// <summary>
-    /// Keeps a snapshot for as long as it may be of use, unless what is here outranks it. Where there is no room for
-    /// it, what was used last long ago gives way, on the thread pool.
+    /// Stores a snapshot for as long as it may be served, unless the stored one outranks it. If there is no room, the
+    /// least recently used entries are removed first, on the thread pool.
     /// </summary>
-    /// <returns>The one that counts.</returns>
+    /// <returns>The snapshot that is valid now.</returns>
     public async ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot)
     {
         for (var tries = 1; ; tries++)
         {
-            if (TryKeep(key, snapshot, out var counts) || tries == MostTries) return counts;
+            if (TryKeep(key, snapshot, out var current) || tries == MaxTries) return current;
             await MakeRoomAsync(snapshot.Size);
         }
     }
 
-    /// <summary>The same; where there is no room for it, it is not kept.</summary>
+    /// <summary>Stores a snapshot, like <see cref="KeepAsync(JobKey, JobSnapshot)"/>, only if there is room.</summary>
     public JobSnapshot Keep(JobKey key, JobSnapshot snapshot)
     {
-        TryKeep(key, snapshot, out var counts);
-        return counts;
+        TryKeep(key, snapshot, out var current);
+        return current;
     }
 
-    /// <returns>False: there is no room.</returns>
-    private bool TryKeep(JobKey key, JobSnapshot snapshot, out JobSnapshot counts)
+    /// <returns>False if there is no room.</returns>
+    private bool TryKeep(JobKey key, JobSnapshot snapshot, out JobSnapshot current)
     {
-        counts = snapshot;
+        current = snapshot;
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
             var (staleIfError, now) = (_options.CurrentValue.StaleIfError, _clock.Now);
             if (Find(key) is { } kept && kept.Retention(staleIfError, now) > TimeSpan.Zero && !snapshot.Outranks(kept))
             {
-                counts = kept;
+                current = kept;
                 return true;
             }
             var hasRoom = TrySet(key, snapshot, snapshot.Retention(staleIfError, now));
-            // Looked up last: a purge marks first and removes afterwards, so one of the two sees the other.
+            // Check for a purge after storing. A purge sets its mark before it removes entries, so either this check
+            // finds the mark or the purge finds the entry.
             if (snapshot.Order <= _purges.LatestOf(key)) _cache.Remove(key);
             return hasRoom;
         }
     }
 
-    /// <summary>Weighs a snapshot again, which has grown.</summary>
-    public async ValueTask WeighAsync(JobKey key, JobSnapshot snapshot)
+    /// <summary>Updates the size of a stored snapshot that has grown.</summary>
+    public async ValueTask UpdateSizeAsync(JobKey key, JobSnapshot snapshot)
     {
-        if (TryWeigh(key, snapshot)) return;
-        // The cache has refused it, and with it what was there.
+        if (TryUpdateSize(key, snapshot)) return;
+        // The cache refused the larger entry, and removed the smaller one.
         await MakeRoomAsync(snapshot.Size);
         await KeepAsync(key, snapshot);
     }
 
-    private bool TryWeigh(JobKey key, JobSnapshot snapshot)
+    private bool TryUpdateSize(JobKey key, JobSnapshot snapshot)
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
         {
@@ -109,26 +111,28 @@ internal sealed class JobMemory : IDisposable
         }
     }
 
-    /// <summary>The last fill of this job, where it failed and is not to be repeated yet.</summary>
+    /// <summary>Finds the failure of the last fill, if its back-off has not ended.</summary>
     public FailedFill? FindFailure(JobKey key) =>
-        FindBackOff(key) is { } backOff && backOff.Until - _clock.Now is { Ticks: > 0 } left ? backOff.Failure.Later(left) : null;
+        FindBackOff(key) is { } backOff && backOff.Until - _clock.Now is { Ticks: > 0 } left
+            ? backOff.Failure.Later(left) : null;
 
-    /// <summary>The last fill of this job, where it failed, also when the next may begin or has begun.</summary>
+    /// <summary>Finds the failure of the last fill, even if its back-off has ended or the next fill runs.</summary>
     public FailedFill? FindLastFailure(JobKey key) =>
         FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.Now) : null;
 
     /// <summary>
-    /// Remembers a failure until the next fill ends, for a minute after that may begin at most, or until it is purged.
+    /// Stores a failure until the next fill ends or the job is purged, but at most until a minute after the end of its
+    /// back-off.
     /// </summary>
     public async ValueTask KeepAsync(JobKey key, FailedFill failure)
     {
-        for (var tries = 1; !TryKeep(key, failure) && tries < MostTries; tries++) await MakeRoomAsync(SizeOf(failure));
+        for (var tries = 1; !TryKeep(key, failure) && tries < MaxTries; tries++) await MakeRoomAsync(SizeOf(failure));
     }
 
-    /// <summary>The same; where there is no room for it, it is not kept.</summary>
+    /// <summary>Stores a failure, like <see cref="KeepAsync(JobKey, FailedFill)"/>, only if there is room.</summary>
     public void Keep(JobKey key, FailedFill failure) => TryKeep(key, failure);
 
-    /// <returns>False: there is no room.</returns>
+    /// <returns>False if there is no room.</returns>
     private bool TryKeep(JobKey key, FailedFill failure)
     {
         if (failure.BackOff <= TimeSpan.Zero)
@@ -136,31 +140,32 @@ internal sealed class JobMemory : IDisposable
             ForgetFailure(key);
             return true;
         }
-        _knowsFailures = true;
-        var hasRoom = TrySet(new FailureKey(key), new BackOff(failure, _clock.Now + failure.BackOff), failure.BackOff + FailureStay,
-            SizeOf(failure), CacheItemPriority.Low);
+        _hasFailures = true;
+        var backOff = new BackOff(failure, _clock.Now + failure.BackOff);
+        var hasRoom = TrySet(
+            new FailureKey(key), backOff, failure.BackOff + FailureStay, SizeOf(failure), CacheItemPriority.Low);
         if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
         return hasRoom;
     }
 
     private static long SizeOf(FailedFill failure) => FailureSize + failure.Answer.Body.Length;
 
-    /// <summary>Whether no node had a snapshot when it was looked for after the last failure.</summary>
-    public bool IsNowhereSinceFailure(JobKey key) => FindBackOff(key) is { IsNowhere: true };
+    /// <summary>Whether Redis had no snapshot when this node looked after the last failure.</summary>
+    public bool IsMissingInRedis(JobKey key) => FindBackOff(key) is { IsMissingInRedis: true };
 
-    /// <summary>Notes that no node has a snapshot.</summary>
-    public void NoteNowhereSinceFailure(JobKey key)
+    /// <summary>Notes that Redis has no snapshot, until the next failure.</summary>
+    public void NoteMissingInRedis(JobKey key)
     {
-        if (FindBackOff(key) is { } backOff) backOff.IsNowhere = true;
+        if (FindBackOff(key) is { } backOff) backOff.IsMissingInRedis = true;
     }
 
     public void ForgetFailure(JobKey key)
     {
-        if (_knowsFailures) _cache.Remove(new FailureKey(key));
+        if (_hasFailures) _cache.Remove(new FailureKey(key));
     }
 
-    /// <summary>Removes all that a purge concerns. The mark must have been set.</summary>
-    /// <returns>How many jobs that were.</returns>
+    /// <summary>Removes all entries in the scope of a purge, whose mark is already set.</summary>
+    /// <returns>The number of removed jobs.</returns>
     public int Remove(PurgeScope scope)
     {
         var removed = 0;
@@ -178,7 +183,7 @@ internal sealed class JobMemory : IDisposable
         return removed;
     }
 
-    /// <summary>Removes a job that a fetch of this order found gone on any node; a later answer stays.</summary>
+    /// <summary>Removes a job that a fetch of this order found gone, on any node. A later snapshot stays.</summary>
     public void RemoveGone(JobKey key, long order)
     {
         lock (_locks[(uint)key.GetHashCode() % _locks.Length])
@@ -187,7 +192,7 @@ internal sealed class JobMemory : IDisposable
         }
     }
 
-    /// <summary>Removes all whose order nobody can have been given yet.</summary>
+    /// <summary>Removes all snapshots above this order. They were fetched while a clock was ahead.</summary>
     public void RemoveNewerThan(long order)
     {
         foreach (var name in _cache.Keys)
@@ -204,14 +209,18 @@ internal sealed class JobMemory : IDisposable
 
     private bool TrySet(JobKey key, JobSnapshot snapshot, TimeSpan retention)
     {
-        if (retention > TimeSpan.Zero) return TrySet(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
-        // The snapshot that it took the place of must not come back.
+        if (retention > TimeSpan.Zero)
+        {
+            return TrySet(key, snapshot, retention < LongestStay ? retention : LongestStay, snapshot.Size);
+        }
+        // The older snapshot must not be served any more.
         _cache.Remove(key);
         return true;
     }
 
-    // The cache refuses what does not fit. What is larger than all of it never does.
-    private bool TrySet(object name, object value, TimeSpan stay, long size, CacheItemPriority priority = CacheItemPriority.Normal)
+    // The cache refuses an entry that does not fit. An entry larger than the whole cache is not tried again.
+    private bool TrySet(
+        object name, object value, TimeSpan stay, long size, CacheItemPriority priority = CacheItemPriority.Normal)
     {
         using (var entry = _cache.CreateEntry(name))
         {
@@ -224,8 +233,8 @@ internal sealed class JobMemory : IDisposable
     }
 
     /// <summary>
-    /// Makes room for so many bytes. That takes a look at everything, tens of milliseconds where there are many jobs:
-    /// it is done by one at a time, without a lock that others may wait for, and on no I/O thread.
+    /// Makes room for an entry of this size. This visits all entries, which takes tens of milliseconds if there are
+    /// many. One caller does it at a time, on the thread pool, and holds none of the locks meanwhile.
     /// </summary>
     private async Task MakeRoomAsync(long size)
     {
@@ -235,8 +244,8 @@ internal sealed class JobMemory : IDisposable
             await Task.Yield();
             while (Bytes + size > _limit && _cache.Count is > 0 and var count)
             {
-                // A part of what is there by number, and one at the least.
-                _cache.Compact(Math.Min(1, Math.Max(RoomAtOnce, 1.5 / count)));
+                // Remove at least one entry.
+                _cache.Compact(Math.Min(1, Math.Max(CompactedShare, 1.5 / count)));
             }
         }
         finally
@@ -245,14 +254,15 @@ internal sealed class JobMemory : IDisposable
         }
     }
 
-    private BackOff? FindBackOff(JobKey key) => _knowsFailures && _cache.TryGetValue(new FailureKey(key), out var found) ? found as BackOff : null;
+    private BackOff? FindBackOff(JobKey key) =>
+        _hasFailures && _cache.TryGetValue(new FailureKey(key), out var found) ? found as BackOff : null;
 
     private sealed record FailureKey(JobKey Job);
 
     private sealed record BackOff(FailedFill Failure, DateTimeOffset Until)
     {
-        private volatile bool _isNowhere;
+        private volatile bool _isMissingInRedis;
 
-        public bool IsNowhere { get => _isNowhere; set => _isNowhere = value; }
+        public bool IsMissingInRedis { get => _isMissingInRedis; set => _isMissingInRedis = value; }
     }
 }

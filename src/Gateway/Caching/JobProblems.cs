@@ -4,7 +4,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Caching;
 
-/// <summary>What callers are told of a job that cannot be answered.</summary>
+/// <summary>The problem types of requests for jobs.</summary>
 internal static class JobProblems
 {
     public static readonly ProblemType InvalidIdentifier = new("invalid-identifier", 400,
@@ -19,7 +19,7 @@ internal static class JobProblems
         InvalidIdentifier, NotFound,
     ];
 
-    /// <summary>Of a job that the upstream does not have or may not give, just now or a moment ago.</summary>
+    /// <summary>Returns the problem for a job that the upstream does not have, or may not give.</summary>
     public static Problem Absent(JobSnapshot snapshot)
     {
         var (type, detail) = snapshot.Kind switch

@@ -5,68 +5,67 @@ using Gateway.Runtime;
 namespace Gateway.Caching;
 
 /// <summary>
-/// One stored answer: the last thing that the upstream said of a job, shared by all callers. It says the same for ever;
-/// what is made of it, such as its body in another coding, is kept with it. Its times are by this node's
-/// <see cref="SteadyClock"/>; in Redis they are by the wall clock.
+/// One stored answer of the upstream about a job, shared by all callers. The answer is immutable. Values derived from
+/// it, such as its body in another coding, are cached with it. Its times are by this node's <see cref="SteadyClock"/>;
+/// in Redis they are by the wall clock.
 /// </summary>
 internal sealed class JobSnapshot
 {
-    // What the heap has of a snapshot beside its bodies, on 64 bits: itself, its names, its place in memory and the
-    // fields of its last hit; of each body the array's head, the object and its validator; and of what was made of it
-    // the task.
-    private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfMaking = 40;
+    // The bytes on a 64-bit heap beside the body bytes. A snapshot: the object, its key, its cache entry and its hit
+    // fields. A body: the array header, the object and the entity tag. An encoding: the task.
+    private const int Overhead = 614 + 270, OverheadOfBody = 150, OverheadOfEncoding = 40;
 
-    // How long an encoding waits for memory.
+    // The longest time that an encoding waits for memory.
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
     private JobTimes? _times;
-    // Ticks, UTC; 0 for none. Every cached job has these.
+    // UTC ticks; 0 for none. Every cached job has these, so they are smaller than a nullable DateTimeOffset.
     private readonly long _firstSeenAt, _askAgainAt;
     private long _heldUntil;
     private Task<Representation?>? _gzip, _brotli;
 
-    /// <summary>Those of the last hit.</summary>
+    /// <summary>The fields of the last hit.</summary>
     public HitFields? HitFields { get; set; }
 
-    /// <summary>When it was asked for, in the order of fetches (<see cref="FetchOrder"/>).</summary>
+    /// <summary>The order of the fetch (<see cref="FetchOrder"/>).</summary>
     public required long Order { get; init; }
 
     /// <summary>Finished, Settling, Failed, Running, NotFound, Gone or Legal.</summary>
     public required VerdictKind Kind { get; init; }
 
-    /// <summary>When the upstream said it.</summary>
+    /// <summary>When the upstream sent the answer.</summary>
     public required DateTimeOffset FetchedAt { get; init; }
 
-    /// <summary>Until when it answers without asking again.</summary>
+    /// <summary>When the snapshot becomes stale.</summary>
     public required DateTimeOffset FreshUntil { get; init; }
 
-    /// <summary>When the upstream first said these very bytes, as far as that is known.</summary>
+    /// <summary>When the gateway first received the same bytes, as far as it knows.</summary>
     public DateTimeOffset FirstSeenAt
     {
         get => _firstSeenAt == 0 ? FetchedAt : new DateTimeOffset(_firstSeenAt, TimeSpan.Zero);
         init => _firstSeenAt = value.UtcTicks;
     }
 
-    /// <summary>When the first of the signed URLs within it that worked expires; null where there is none.</summary>
+    /// <summary>When the first of the signed URLs in the body expires; null if there is none that worked.</summary>
     public DateTimeOffset? UrlsExpireAt { get; init; }
 
-    /// <summary>Before this time the upstream does not want to be asked again; null: it said nothing.</summary>
+    /// <summary>The earliest next fetch that the upstream asks for; null if it asks for none.</summary>
     public DateTimeOffset? AskAgainAt
     {
         get => _askAgainAt == 0 ? null : new DateTimeOffset(_askAgainAt, TimeSpan.Zero);
         init => _askAgainAt = value?.UtcTicks ?? 0;
     }
 
-    /// <summary>The body as it came. Of NotFound: the upstream's error object, or nothing.</summary>
+    /// <summary>The body without a coding. If the job is absent: the upstream's error object, or nothing.</summary>
     public required Representation Identity { get; init; }
 
-    /// <summary>Whether the upstream had no such job to give: 404, 410 or 451.</summary>
+    /// <summary>Whether the upstream has no such job to give: 404, 410 or 451.</summary>
     public bool IsAbsent => Kind is VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal;
 
-    /// <summary>What the job says of its own time; read when it is first asked for.</summary>
+    /// <summary>The times that the body states, parsed on first use.</summary>
     public JobTimes Times => _times ??= JobTimes.Read(Identity.Body.Span);
 
-    /// <summary>What it weighs in memory, in bytes.</summary>
+    /// <summary>The size in memory, in bytes.</summary>
     public long Size => Overhead + OverheadOfBody + Identity.Body.Length + SizeOf(_gzip) + SizeOf(_brotli);
 
     public static JobSnapshot From(
@@ -84,44 +83,46 @@ internal sealed class JobSnapshot
         };
 
     /// <summary>
-    /// The first of the wanted codings in which the body is smaller than it came; null: it has yet to be made.
+    /// Returns the body in the first of the codings that makes it smaller; null if that coding is not made yet.
     /// </summary>
     public Representation? Find(ContentCoding[] wanted)
     {
         foreach (var coding in wanted)
         {
             if (coding == ContentCoding.Identity) break;
-            if ((coding == ContentCoding.Brotli ? _brotli : _gzip) is not { IsCompletedSuccessfully: true } made) return null;
-            if (made.Result is { } encoded) return encoded;
+            var making = coding == ContentCoding.Brotli ? _brotli : _gzip;
+            if (making is not { IsCompletedSuccessfully: true }) return null;
+            if (making.Result is { } encoded) return encoded;
         }
         return Identity;
     }
 
     /// <summary>
-    /// The same; what has yet to be made is made, once for all who wait for it, and on no caller's time.
+    /// Returns the body in the first of the codings that makes it smaller, and makes the coding if necessary. Each
+    /// coding is made once, on the thread pool, for all callers who wait for it.
     /// </summary>
-    /// <param name="room">Where the memory for it comes from; null: there is enough.</param>
-    /// <exception cref="OutOfMemoryException">There was none in time.</exception>
+    /// <param name="room">The budget for the encoded bytes; null for no limit.</param>
+    /// <exception cref="OutOfMemoryException">The budget had no room in time.</exception>
     public async Task<Representation> EncodeAsync(ContentCoding[] wanted, ByteBudget? room = null)
     {
         foreach (var coding in wanted)
         {
             if (coding == ContentCoding.Identity) break;
-            var making = coding == ContentCoding.Brotli ? Make(ref _brotli, coding, room) : Make(ref _gzip, coding, room);
+            var making = coding == ContentCoding.Brotli
+                ? Make(ref _brotli, coding, room) : Make(ref _gzip, coding, room);
             if (await making is { } encoded) return encoded;
         }
         return Identity;
     }
 
-    /// <summary>The same with all its times moved, for another clock.</summary>
-    /// <param name="by">How far that one is ahead; negative: behind.</param>
+    /// <summary>Returns a copy with all times converted to another clock.</summary>
+    /// <param name="by">The lead of the other clock; negative if it is behind.</param>
     public JobSnapshot Moved(TimeSpan by) => by == TimeSpan.Zero ? this : Moved(by, Add(UrlsExpireAt, by));
 
     /// <summary>
-    /// The same with its times corrected where they lie ahead. The clock of the node that wrote it may be fast, or the
-    /// clock of this node may have been set back since. The snapshot then counts as being as old as its times lie
-    /// ahead: its age is never negative, it is fresh for no longer than it was given, and if it lies further ahead than
-    /// that it is stale.
+    /// Corrects a snapshot whose times are ahead of this node's clock: the writing node's clock may be fast, or this
+    /// node's clock may have been set back. A snapshot that is ahead by a time t counts as fetched t ago. Its age is
+    /// then never negative, and its freshness never exceeds its lifetime.
     /// </summary>
     public JobSnapshot Corrected(DateTimeOffset now)
     {
@@ -143,11 +144,12 @@ internal sealed class JobSnapshot
         Identity = Identity,
     };
 
-    private static DateTimeOffset? Add(DateTimeOffset? time, TimeSpan by) => time is { } some ? SteadyClock.Add(some, by) : null;
+    private static DateTimeOffset? Add(DateTimeOffset? time, TimeSpan by) =>
+        time is { } known ? SteadyClock.Add(known, by) : null;
 
     private Task<Representation?> Make(ref Task<Representation?>? slot, ContentCoding coding, ByteBudget? room)
     {
-        // What failed, for want of memory say, is tried again.
+        // Repeat an encoding that failed, for example because memory was short.
         var before = Volatile.Read(ref slot);
         if (before is { IsFaulted: false }) return before;
         var begin = new Task<Task<Representation?>>(() => EncodeAsync(coding, room));
@@ -169,9 +171,9 @@ internal sealed class JobSnapshot
     }
 
     /// <summary>
-    /// Whether it may take the place of another of the same job: a finished job is never replaced by an unfinished one,
-    /// and otherwise the one that was asked for later counts, so that a job that is gone (404, 410, 451) takes the
-    /// place of any older one. Redis keeps the same rule (<c>SharedJobs</c>).
+    /// Whether this snapshot may replace another one of the same job. An unfinished job never replaces a finished one.
+    /// Otherwise the later fetch wins, so an absent job (404, 410, 451) replaces any older snapshot.
+    /// <c>store-job.lua</c> applies the same rule in Redis.
     /// </summary>
     public bool Outranks(JobSnapshot? other)
     {
@@ -184,20 +186,20 @@ internal sealed class JobSnapshot
     public bool IsFresh(DateTimeOffset now) => now < FreshUntil || now.UtcTicks < Volatile.Read(ref _heldUntil);
 
     /// <summary>
-    /// Lets it answer for a while longer on this node: the upstream was asked just now, and its answer may not take the
-    /// place of this one.
+    /// Extends the freshness on this node, because the upstream's latest answer does not outrank this snapshot.
     /// </summary>
     public void Hold(DateTimeOffset until) => Volatile.Write(ref _heldUntil, until.UtcTicks);
 
-    /// <summary>Whether it may answer for a failing upstream, visibly stale: only a job, while it is young.</summary>
+    /// <summary>Whether the snapshot may be served as stale while the upstream fails.</summary>
     public bool MayServeStale(TimeSpan staleIfError, DateTimeOffset now) => !IsAbsent && now < StaleUntil(staleIfError);
 
-    /// <summary>How long it is worth keeping from now on; not positive where it is of no use any more.</summary>
+    /// <summary>How long the snapshot may still be used; zero or negative if it has no use any more.</summary>
     public TimeSpan Retention(TimeSpan staleIfError, DateTimeOffset now)
     {
         if (IsAbsent) return FreshUntil - now;
-        // Kept for as long again, so that the next fetch can tell for how long these bytes have been the same.
-        var known = Kind is VerdictKind.Settling or VerdictKind.Running ? FreshUntil + (FreshUntil - FetchedAt) : FreshUntil;
+        // Keep it for a second lifetime, so that the next fetch can tell for how long the bytes have been the same.
+        var isUnsettled = Kind is VerdictKind.Settling or VerdictKind.Running;
+        var known = isUnsettled ? FreshUntil + (FreshUntil - FetchedAt) : FreshUntil;
         var stale = StaleUntil(staleIfError);
         return (stale > known ? stale : known) - now;
     }
@@ -209,5 +211,6 @@ internal sealed class JobSnapshot
     }
 
     private static long SizeOf(Task<Representation?>? made) =>
-        made is { IsCompletedSuccessfully: true, Result: { } encoded } ? OverheadOfBody + OverheadOfMaking + encoded.Body.Length : 0;
+        made is { IsCompletedSuccessfully: true, Result: { } encoded }
+            ? OverheadOfBody + OverheadOfEncoding + encoded.Body.Length : 0;
 }

@@ -10,9 +10,11 @@ namespace Gateway.Caching;
 /// Steps 5 to 7 of the request path: looks a job up, fetches it, classifies the answer, and stores it.
 /// </summary>
 internal sealed partial class JobSource(
-    JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis, UpstreamClient upstream,
-    AccountGates gates, FetchOrder order, LargeBodies bodies, IEnumerable<IJobObserver> observers, IOptionsMonitor<UpstreamOptions> upstreamOptions, IOptionsMonitor<JobsOptions> jobsOptions,
-    CacheMetrics metrics, TimeProvider clock, SteadyClock steady, ILogger<JobSource> logger)
+    JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis,
+    UpstreamClient upstream, AccountGates gates, FetchOrder order, LargeBodies bodies,
+    IEnumerable<IJobObserver> observers, IOptionsMonitor<UpstreamOptions> upstreamOptions,
+    IOptionsMonitor<JobsOptions> jobsOptions, CacheMetrics metrics, TimeProvider clock, SteadyClock steady,
+    ILogger<JobSource> logger)
 {
     // A fetch lock lasts this much longer than an upstream call, so that its answer can be stored.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
@@ -56,8 +58,8 @@ internal sealed partial class JobSource(
         if (snapshot.Find(wanted) is { } found) return found;
         try
         {
-            var made = await snapshot.EncodeAsync(wanted, bodies.Making);
-            await memory.WeighAsync(key, snapshot);
+            var made = await snapshot.EncodeAsync(wanted, bodies.Budget);
+            await memory.UpdateSizeAsync(key, snapshot);
             return made;
         }
         catch (OutOfMemoryException)
@@ -114,7 +116,8 @@ internal sealed partial class JobSource(
                 if (known?.IsFresh(steady.Now) == true) return new Lookup.Hit(known);
                 if (awaited > 0 && known?.Order >= awaited) return Lookup.Fetched.Elsewhere(known);
                 var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
-                fetchLock = await shared.LockAsync(key, knownOrder, awaited, unusable, Lease, budget, above: known?.Order ?? 0);
+                fetchLock = await shared.LockAsync(
+                    key, knownOrder, awaited, unusable, Lease, budget, above: known?.Order ?? 0);
             }
             switch (fetchLock)
             {
@@ -129,7 +132,8 @@ internal sealed partial class JobSource(
                     await memory.KeepAsync(key, theirFailure);
                     return Fail(theirFailure, known);
             }
-            if (await FetchAsync(key, team, fetchLock as FetchLock.Acquired, known, budget) is { } lookup) return lookup;
+            var lookup = await FetchAsync(key, team, fetchLock as FetchLock.Acquired, known, budget);
+            if (lookup is not null) return lookup;
             if (++fetches == MaxFetches) return Fail(FailedFill.TooLate, known);
         }
     }
@@ -137,13 +141,14 @@ internal sealed partial class JobSource(
     private TimeSpan Lease => upstreamOptions.CurrentValue.Timeout + LeaseMargin;
 
     /// <summary>
-    /// Fetches a job, and releases the fetch lock whatever happens. An exception is a defect of the gateway, unless
-    /// memory is short. It is logged, and callers on all nodes who wait for the job get a failure like any other.
+    /// Fetches a job, and releases the fetch lock also after an exception. An exception is a defect of the gateway,
+    /// unless memory is short. The defect is logged, and callers on all nodes who wait for the job get a failure.
     /// </summary>
     /// <returns>
     /// Null if the fetch took so long that another node may have taken over. Its answer is too old to use.
     /// </returns>
-    private async Task<Lookup?> FetchAsync(JobKey key, string team, FetchLock.Acquired? fetchLock, JobSnapshot? known, TimeBudget budget)
+    private async Task<Lookup?> FetchAsync(
+        JobKey key, string team, FetchLock.Acquired? fetchLock, JobSnapshot? known, TimeBudget budget)
     {
         var asked = fetchLock?.Order ?? order.NextFetch(known?.Order ?? 0);
         try
@@ -152,9 +157,9 @@ internal sealed partial class JobSource(
         }
         catch (Exception e)
         {
-            var isOfMemory = e is OutOfMemoryException;
-            if (!isOfMemory) Log.Broken(logger, key.Address, e);
-            var failed = isOfMemory ? FailedFill.NoRoom : FailedFill.OfGateway(jobsOptions.CurrentValue);
+            var isMemoryShort = e is OutOfMemoryException;
+            if (!isMemoryShort) Log.Defect(logger, key.Address, e);
+            var failed = isMemoryShort ? FailedFill.NoRoom : FailedFill.OfGateway(jobsOptions.CurrentValue);
             var failure = failed with { Order = asked };
             await memory.KeepAsync(key, failure);
             if (fetchLock is not null) await shared.ReleaseAsync(key, fetchLock, failure, redis.NewTimeBudget());
@@ -167,12 +172,13 @@ internal sealed partial class JobSource(
     {
         var started = clock.GetTimestamp();
         // The other half of the timeout is for reading the body.
-        using var share = bodies.Making.NewShare(longestWait: upstreamOptions.CurrentValue.Timeout / 2);
-        var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh: known is { IsAbsent: false }, share);
+        using var share = bodies.Budget.NewShare(longestWait: upstreamOptions.CurrentValue.Timeout / 2);
+        var isRefresh = known is { IsAbsent: false };
+        var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh, share);
         var options = jobsOptions.CurrentValue;
         // Compare the upstream's dates with the wall clock, because they are calendar dates.
         var now = clock.GetUtcNow();
-        var isSame = known is { IsAbsent: false } && known.Identity.Body.Span.SequenceEqual(answer.Body);
+        var isSame = isRefresh && known!.Identity.Body.Span.SequenceEqual(answer.Body);
         var firstSeen = isSame ? steady.ToWall(known!.FirstSeenAt) : now;
         var verdict = UpstreamVerdict.Of(answer, key.Address, options, now, firstSeen);
         metrics.Filled(verdict, clock.GetElapsedTime(started));
@@ -190,16 +196,17 @@ internal sealed partial class JobSource(
             if (fetchLock is not null) await shared.ReleaseAsync(key, fetchLock, failure, budget);
             return Fail(failure, known);
         }
-        var snapshot = JobSnapshot.From(answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
-        var (counts, isKept) = await cache.StoreAsync(key, snapshot, fetchLock, budget.For(snapshot.Size));
+        var snapshot = JobSnapshot.From(
+            answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
+        var (current, isStored) = await cache.StoreAsync(key, snapshot, fetchLock, budget.For(snapshot.Size));
         // As above: another node may have stored a newer snapshot.
         if (clock.GetElapsedTime(started) > Lease) return null;
         // A finished job stays stored after its lifetime. Extend it, so that not every request costs a call.
-        var isHeld = counts is { Kind: VerdictKind.Finished } && counts != snapshot && !counts.IsFresh(steady.Now);
-        if (isHeld) counts.Hold(steady.Now + verdict.Lifetime);
-        return counts == snapshot
-            ? new Lookup.Fetched(snapshot, verdict, answer.Status, answer.RetryAfter, known is not null, isKept)
-            : new Lookup.Hit(counts);
+        var isHeld = current is { Kind: VerdictKind.Finished } && current != snapshot && !current.IsFresh(steady.Now);
+        if (isHeld) current.Hold(steady.Now + verdict.Lifetime);
+        return current == snapshot
+            ? new Lookup.Fetched(snapshot, verdict, answer.Status, answer.RetryAfter, known is not null, isStored)
+            : new Lookup.Hit(current);
     }
 
     private async ValueTask<Lookup> FailAsync(JobKey key, FailedFill failure) =>
@@ -207,13 +214,13 @@ internal sealed partial class JobSource(
 
     // One look serves all callers who wait. If Redis has nothing, look again only after the next failed fill.
     private async ValueTask<JobSnapshot?> LookAfterFailureAsync(JobKey key) =>
-        memory.IsNowhereSinceFailure(key) ? null : await _looks.Join(key, LookAsync, out _);
+        memory.IsMissingInRedis(key) ? null : await _looks.Join(key, LookAsync, out _);
 
     private async Task<JobSnapshot?> LookAsync(JobKey key)
     {
         var found = (await cache.FindAsync(key, redis.NewTimeBudget())).Snapshot;
-        // While Redis is away, nothing is known.
-        if (found is null && redis.IsAvailable) memory.NoteNowhereSinceFailure(key);
+        // While Redis is away, it may still have a snapshot.
+        if (found is null && redis.IsAvailable) memory.NoteMissingInRedis(key);
         return found;
     }
 
@@ -226,7 +233,7 @@ internal sealed partial class JobSource(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "A defect of the gateway broke off the fetch of job {Job}")]
-        public static partial void Broken(ILogger logger, JobAddress job, Exception defect);
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway ended the fetch of job {Job}")]
+        public static partial void Defect(ILogger logger, JobAddress job, Exception defect);
     }
 }

@@ -5,23 +5,22 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Caching;
 
 /// <summary>
-/// Bounds what large jobs under way hold beside the cache, so that many at once do not take all memory: those that are
-/// being fetched or encoded, and those that are being written to slow callers when the cache has them no longer. Each
-/// of the two has
-/// <c>Jobs:BytesUnderWay</c>.
+/// Bounds the memory of large jobs beside the cache. There are two budgets of <c>Jobs:BytesUnderWay</c> each: one for
+/// jobs that are being fetched or encoded, and one for jobs that are being written to callers although the cache has
+/// removed them.
 /// </summary>
 internal sealed class LargeBodies(JobMemory memory, IOptionsMonitor<JobsOptions> options, TimeProvider clock)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<JobSnapshot, Writing> _writing = [];
-    // What all of them weigh, those in the cache included.
+    // The size of all snapshots that are being written, cached ones included.
     private long _bytes;
 
-    /// <summary>For fetching and encoding.</summary>
-    public ByteBudget Making { get; } = new(() => options.CurrentValue.BytesUnderWay, clock);
+    /// <summary>The budget for fetching and encoding.</summary>
+    public ByteBudget Budget { get; } = new(() => options.CurrentValue.BytesUnderWay, clock);
 
-    /// <summary>Notes that a job is being written to one more caller, until what is returned is disposed of.</summary>
-    /// <returns>Null: there is no room for it.</returns>
+    /// <summary>Notes that a job is being written to one more caller, until the result is disposed.</summary>
+    /// <returns>Null if there is no room for it.</returns>
     public IDisposable? BeginWriting(JobKey key, JobSnapshot snapshot)
     {
         lock (_lock)
@@ -41,7 +40,7 @@ internal sealed class LargeBodies(JobMemory memory, IOptionsMonitor<JobsOptions>
     {
         var most = options.CurrentValue.BytesUnderWay;
         if (_bytes + snapshot.Size <= most) return true;
-        // What the cache has is within its own bound.
+        // A snapshot in the cache counts towards the cache's own bound.
         var uncached = _writing.Values.Where(one => memory.Find(one.Key) != one.Snapshot).Sum(one => one.Size);
         return uncached == 0 || uncached + (memory.Find(key) == snapshot ? 0 : snapshot.Size) <= most;
     }

@@ -2,7 +2,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Caching;
 
-/// <summary>What was found about a job, and how.</summary>
+/// <summary>The result of a look-up of a job.</summary>
 internal abstract record Lookup
 {
     private Lookup()
@@ -18,10 +18,10 @@ internal abstract record Lookup
         public override JobSnapshot Snapshot => Found;
     }
 
-    /// <summary>The upstream answered this caller's question just now.</summary>
-    /// <param name="Verdict">What the answer means, and how long it may be served from cache.</param>
+    /// <summary>The upstream answered during this request.</summary>
+    /// <param name="Verdict">The classification of the answer, with its lifetime.</param>
     /// <param name="Status">The status of the upstream's answer.</param>
-    /// <param name="RetryAfter">How long the upstream asks to wait; null: it said nothing.</param>
+    /// <param name="RetryAfter">How long the upstream asks to wait; null if it asks for nothing.</param>
     /// <param name="IsRefresh">Whether an older snapshot was known when the upstream was asked.</param>
     /// <param name="IsStored">Whether the next caller finds the snapshot, for as long as it lives.</param>
     public sealed record Fetched(
@@ -32,7 +32,7 @@ internal abstract record Lookup
         /// <summary>Whether another node asked the upstream while this one waited for it.</summary>
         public bool WasElsewhere { get; private init; }
 
-        /// <summary>A snapshot that another node fetched. It answers however short it may live.</summary>
+        /// <summary>A snapshot that another node fetched. It is served even if its lifetime is over.</summary>
         public static Fetched Elsewhere(JobSnapshot snapshot) =>
             new(snapshot, new Verdict(snapshot.Kind, snapshot.FreshUntil - snapshot.FetchedAt), StatusOf(snapshot.Kind),
                 RetryAfter: null, IsRefresh: false, IsStored: true)

@@ -5,8 +5,8 @@ using StackExchange.Redis;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The fetch locks that this node could not release because Redis did not answer, or refused. They are removed as soon
-/// as it does, so that nobody waits for a fetch that is long over, and forgotten when they have ended by themselves.
+/// The fetch locks that this node could not release because Redis failed. The node removes them when Redis is back, so
+/// that no other node waits for a fetch that has ended. A lock that has expired meanwhile is forgotten.
 /// </summary>
 internal sealed class OrphanedLocks(RedisConnection redis) : IRedisParticipant
 {
@@ -17,36 +17,37 @@ internal sealed class OrphanedLocks(RedisConnection redis) : IRedisParticipant
     // No fetch lock lasts longer than the longest Upstream:Timeout.
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(6);
 
-    private readonly ConcurrentDictionary<(RedisKey Lock, string Beginning), long> _left = new();
+    private readonly ConcurrentDictionary<(RedisKey Lock, string Prefix), long> _orphans = new();
 
-    /// <summary>Notes a fetch lock that may still be there.</summary>
-    /// <param name="beginning">How its lock begins; this is nobody else's.</param>
-    public void Add(RedisKey @lock, string beginning) => _left[(@lock, beginning)] = Environment.TickCount64;
+    /// <summary>Adds a fetch lock that may still exist.</summary>
+    /// <param name="prefix">The beginning of the lock's value, which no other lock has.</param>
+    public void Add(RedisKey @lock, string prefix) => _orphans[(@lock, prefix)] = Environment.TickCount64;
 
-    /// <summary>Ends what it can. Where Redis is not well for all of them, the rest is left for another time.</summary>
+    /// <summary>Removes the orphaned locks. A lock that cannot be removed is tried again next time.</summary>
     public async Task CatchUpAsync()
     {
-        foreach (var some in _left.ToArray().Chunk(AtOnce))
+        foreach (var some in _orphans.ToArray().Chunk(AtOnce))
         {
-            var ended = await Task.WhenAll(some.Select(orphan => EndAsync(orphan.Key)));
-            foreach (var (orphan, hasEnded) in some.Zip(ended))
+            var removed = await Task.WhenAll(some.Select(orphan => RemoveAsync(orphan.Key)));
+            foreach (var (orphan, isRemoved) in some.Zip(removed))
             {
-                if (hasEnded || Environment.TickCount64 - orphan.Value > Longest.TotalMilliseconds) _left.TryRemove(orphan);
+                var hasExpired = Environment.TickCount64 - orphan.Value > Longest.TotalMilliseconds;
+                if (isRemoved || hasExpired) _orphans.TryRemove(orphan);
             }
         }
     }
 
-    private async Task<bool> EndAsync((RedisKey Lock, string Beginning) orphan)
+    private async Task<bool> RemoveAsync((RedisKey Lock, string Prefix) orphan)
     {
         try
         {
             await redis.AskAsync<RedisResult>(
-                async database => await database.ScriptEvaluateAsync(Remove, [orphan.Lock], [orphan.Beginning]), redis.NewTimeBudget());
+                async database => await database.ScriptEvaluateAsync(Remove, [orphan.Lock], [orphan.Prefix]),
+                redis.NewTimeBudget());
             return true;
         }
         catch (Exception e)
         {
-            // There is another time, until the lock has ended by itself.
             if (!RedisConnection.IsFailure(e)) redis.ReportDefect(e);
             return false;
         }

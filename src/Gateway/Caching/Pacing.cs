@@ -6,40 +6,43 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Caching;
 
 /// <summary>
-/// Tells clients of a running job when to ask again: in a third of the time that it is thought to take still, and the
-/// longer it is overdue, the later. What it is thought to take is what the workflow's last jobs took, as far as this
-/// node has seen them, else what the job says itself; its own progress corrects both.
+/// Computes the polling interval of a running job: a third of its expected remaining time, or a tenth of the time by
+/// which it is overdue. The expected duration is the median of the workflow's last jobs that this node has seen, or the
+/// job's own <c>estimated_duration</c>. The job's progress corrects it.
 /// </summary>
 internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock clock) : IDisposable
 {
-    private const int Workflows = 10_000, Remembered = 16, Enough = 3;
+    private const int MaxWorkflows = 10_000, MaxDurations = 16, MinDurations = 3;
 
-    private const double ShareOfRest = 1 / 3.0, ShareOfOverdue = 0.1, Jitter = 0.1, LeastProgress = 0.05;
+    private const double ShareOfRest = 1 / 3.0, ShareOfOverdue = 0.1, Jitter = 0.1, MinProgress = 0.05;
 
-    private readonly MemoryCache _durations = new(new MemoryCacheOptions { SizeLimit = Workflows });
+    private readonly MemoryCache _durations = new(new MemoryCacheOptions { SizeLimit = MaxWorkflows });
 
-    /// <summary>Takes note of how long a job took that has succeeded.</summary>
-    /// <param name="isNews">Whether it has just been fetched; else it only counts while little is known.</param>
-    public void Observe(JobKey key, JobSnapshot snapshot, bool isNews = true)
+    /// <summary>Records the duration of a job that has succeeded.</summary>
+    /// <param name="isFetched">
+    /// Whether the snapshot comes from the upstream. Otherwise it counts only until <see cref="MaxDurations"/> jobs are
+    /// known, because it may be old.
+    /// </param>
+    public void Observe(JobKey key, JobSnapshot snapshot, bool isFetched = true)
     {
         if (snapshot.Kind != VerdictKind.Finished) return;
         var workflow = WorkflowOf(key);
         var durations = _durations.TryGetValue(workflow, out var known) ? known as Durations : null;
-        if (!isNews && durations is { IsFull: true } || snapshot.Times.Took is not { } took) return;
+        if (!isFetched && durations is { IsFull: true } || snapshot.Times.Took is not { } took) return;
         if (durations is null)
         {
             durations = new Durations();
-            _durations.Set(workflow, durations, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromDays(7) });
+            var entry = new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromDays(7) };
+            _durations.Set(workflow, durations, entry);
         }
         durations.Add(key.Address.Job, took);
     }
 
     /// <summary>
-    /// How long from now a poll of a running job is next worth its while: whole seconds, within the configured bounds,
-    /// never before the snapshot's freshness ends, for until then there is nothing new, and no sooner than the upstream
-    /// itself wants to be asked.
+    /// Returns the time until the next poll of a running job, in whole seconds within the configured bounds. It is
+    /// never before the snapshot becomes stale, nor before the time that the upstream asks for.
     /// </summary>
-    /// <param name="now">By the steady clock, as the snapshot's own times.</param>
+    /// <param name="now">The time by the steady clock, like the times of the snapshot.</param>
     public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
     {
         var usual = _durations.TryGetValue(WorkflowOf(key), out var known) ? (known as Durations)?.Usual : null;
@@ -48,29 +51,30 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
         var (least, most) = (options.CurrentValue.MinPollInterval, options.CurrentValue.MaxPollInterval);
         var seconds = Math.Ceiling(Math.Clamp(interval.TotalSeconds, least.TotalSeconds, most.TotalSeconds));
         seconds = Math.Min(seconds, Math.Floor(most.TotalSeconds));
-        var news = snapshot.AskAgainAt is { } again && again > snapshot.FreshUntil ? again : snapshot.FreshUntil;
-        // No snapshot is fresh for longer than when it was new.
+        var nextFetch = snapshot.AskAgainAt is { } again && again > snapshot.FreshUntil ? again : snapshot.FreshUntil;
+        // The time of the fetch may be ahead of this node's clock.
         var since = now < snapshot.FetchedAt ? snapshot.FetchedAt : now;
-        return TimeSpan.FromSeconds(Math.Max(seconds, Math.Ceiling((news - since).TotalSeconds)));
+        return TimeSpan.FromSeconds(Math.Max(seconds, Math.Ceiling((nextFetch - since).TotalSeconds)));
     }
 
     public void Dispose() => _durations.Dispose();
 
-    /// <summary>A pure function of what is known; zero where nothing is.</summary>
-    /// <param name="usual">What the workflow's jobs take, or null.</param>
+    /// <summary>Returns the interval before jitter and bounds; zero if nothing is known.</summary>
+    /// <param name="usual">The usual duration of the workflow's jobs; null if unknown.</param>
     public static TimeSpan Interval(JobTimes job, TimeSpan? usual, DateTimeOffset now)
     {
         if (now - job.StartedAt is not { } elapsed) return TimeSpan.Zero;
-        // The clocks need not agree.
+        // The upstream's clock may be ahead.
         if (elapsed < TimeSpan.Zero) elapsed = TimeSpan.Zero;
         var rest = (usual ?? job.Estimated) - elapsed;
-        if (job.Progress is >= LeastProgress and < 1 and var progress)
+        if (job.Progress is >= MinProgress and < 1 and var progress)
         {
-            // The further it is, the more its own pace counts.
+            // The weight of the job's own pace grows with its progress.
             var byProgress = elapsed * ((1 - progress) / progress);
             rest = rest is { Ticks: > 0 } ? rest.Value * (1 - progress) + byProgress * progress : byProgress;
         }
-        return rest is { Ticks: > 0 } left ? left * ShareOfRest : (rest is { } overdue ? -overdue : elapsed) * ShareOfOverdue;
+        if (rest is { Ticks: > 0 } left) return left * ShareOfRest;
+        return (rest is { } overdue ? -overdue : elapsed) * ShareOfOverdue;
     }
 
     private static (string, string) WorkflowOf(JobKey key) => (key.Account, key.Address.Workflow);
@@ -79,21 +83,25 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
     {
         private readonly Queue<(string Job, TimeSpan Took)> _last = new();
         private TimeSpan? _usual;
-        private bool _isNew;
+        private bool _hasChanged;
 
         public bool IsFull
         {
-            get { lock (_last) return _last.Count == Remembered; }
+            get { lock (_last) return _last.Count == MaxDurations; }
         }
 
-        /// <summary>The median; null where there were too few.</summary>
+        /// <summary>The median; null if there are fewer than <see cref="MinDurations"/>.</summary>
         public TimeSpan? Usual
         {
             get
             {
                 lock (_last)
                 {
-                    if (_isNew) (_usual, _isNew) = (_last.Count < Enough ? null : _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2), false);
+                    if (_hasChanged && _last.Count >= MinDurations)
+                    {
+                        _usual = _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2);
+                    }
+                    _hasChanged = false;
                     return _usual;
                 }
             }
@@ -108,8 +116,8 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
                     if (known.Job == job) return;
                 }
                 _last.Enqueue((job, took));
-                if (_last.Count > Remembered) _last.Dequeue();
-                _isNew = true;
+                if (_last.Count > MaxDurations) _last.Dequeue();
+                _hasChanged = true;
             }
         }
     }

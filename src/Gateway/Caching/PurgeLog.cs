@@ -7,9 +7,9 @@ using StackExchange.Redis;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The purges that all nodes share: a sorted set in Redis, each scope with the order of its last purge. A node reads it
-/// when it is told of a purge, every second, and before it uses a Redis that was away; what it knows and Redis has lost
-/// it puts back.
+/// The purges that all nodes share: a sorted set in Redis that holds each scope with the order of its last purge. A
+/// node reads the set every second, after a message about a purge, and before it uses a Redis that was away. If Redis
+/// has lost purges that the node knows, the node puts them back.
 /// </summary>
 internal sealed class PurgeLog(
     RedisConnection redis, PurgeMarks marks, JobMemory memory, JobChannel channel, FetchOrder order,
@@ -17,8 +17,10 @@ internal sealed class PurgeLog(
 {
     private const int Chunk = 500;
 
-    // Nobody waits for these. A large job may be on its way before them.
-    private static readonly TimeSpan LookingTime = TimeSpan.FromMilliseconds(500), ReadingTime = TimeSpan.FromSeconds(5);
+    // No request waits for these commands, and a large job may occupy the connection before them.
+    private static readonly TimeSpan LookTimeout = TimeSpan.FromMilliseconds(500);
+
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
     private static readonly RedisValue PutBackMember = "/";
 
@@ -32,58 +34,57 @@ internal sealed class PurgeLog(
 
     private static readonly string RemoveIfOlder = ScriptFile.Read("remove-if-older");
 
-    private string _seen = "";
+    private string _lastHead = "";
     private double _readTo;
-    // Whether it put back something that the other nodes may not know.
-    private bool _hasNews;
+    // Whether this node has put back purges that other nodes may not know.
+    private bool _hasPutBack;
 
-    /// <summary>
-    /// Takes note of what was purged, and of Redis's clock.
-    /// </summary>
-    /// <param name="wasAway">Whether Redis may have lost what this node knows.</param>
+    /// <summary>Reads new purges and Redis's clock, and puts back purges that Redis has lost.</summary>
+    /// <param name="wasAway">Whether Redis may have lost purges that this node knows.</param>
     /// <exception cref="RedisException">Redis is away.</exception>
     public async Task SyncAsync(bool wasAway)
     {
         var asked = order.Now;
         var head = await HeadAsync();
-        marks.Forget(before: (long)head[0] - Lasting);
-        if (marks.All is { Count: > 0 } known && (wasAway || Misses(head, known)))
+        marks.Forget(before: (long)head[0] - Retention);
+        if (marks.All is { Count: > 0 } known && (wasAway || HasLostPurges(head, known)))
         {
-            _hasNews |= await PutBackAsync(known);
+            _hasPutBack |= await PutBackAsync(known);
             asked = order.Now;
             head = await HeadAsync();
         }
         if (order.Follow((long)head[0], asked)) memory.RemoveNewerThan((long)head[0]);
-        var seen = $"{head[1]} {head[2]}";
-        if (seen == _seen) return;
+        var newHead = $"{head[1]} {head[2]}";
+        if (newHead == _lastHead) return;
         var entries = await ReadAsync(_readTo);
-        // What was put back may be anywhere.
+        // The order of a purge that was put back may be below the last order that this node has read.
         if (_readTo > 0 && entries.Any(entry => entry.Element == PutBackMember)) entries = await ReadAsync(0);
         foreach (var entry in entries)
         {
             if (PurgeScope.TryParse(entry.Element.ToString(), out var scope)) Apply(scope, (long)entry.Score);
         }
         _readTo = Score((string?)head[2]);
-        _seen = seen;
+        _lastHead = newHead;
     }
 
-    /// <summary>Tells the other nodes of what was put back.</summary>
+    /// <summary>Tells the other nodes that purges were put back.</summary>
     public async Task CatchUpAsync()
     {
-        if (!_hasNews) return;
-        _hasNews = false;
-        await channel.TellPurgedAsync();
+        if (!_hasPutBack) return;
+        _hasPutBack = false;
+        await channel.PublishPurgeAsync();
     }
 
-    // It may have lost its data and still be there, or not have heard of a purge.
-    private static bool Misses(RedisResult head, IReadOnlyCollection<KeyValuePair<string, long>> known) =>
+    // Redis may have lost its data without a failure, or a purge may not have reached it.
+    private static bool HasLostPurges(RedisResult head, IReadOnlyCollection<KeyValuePair<string, long>> known) =>
         (long)head[1] < known.Count || known.Max(mark => mark.Value) > Score((string?)head[2]);
 
-    private static double Score(string? text) => double.TryParse(text, CultureInfo.InvariantCulture, out var score) ? score : 0;
+    private static double Score(string? text) =>
+        double.TryParse(text, CultureInfo.InvariantCulture, out var score) ? score : 0;
 
-    // It is long where there were many purges, and nobody waits for it.
     private async Task<SortedSetEntry[]> ReadAsync(double from) => (await redis.AskAsync<SortedSetEntry[]>(
-        async database => await database.SortedSetRangeByScoreWithScoresAsync(Key, from), new TimeBudget(ReadingTime)))!;
+        async database => await database.SortedSetRangeByScoreWithScoresAsync(Key, from),
+        new TimeBudget(ReadTimeout)))!;
 
     private async Task<bool> PutBackAsync(IReadOnlyCollection<KeyValuePair<string, long>> known)
     {
@@ -94,32 +95,35 @@ internal sealed class PurgeLog(
             {
                 RedisValue[] marked = [.. some.SelectMany(mark => new RedisValue[] { mark.Key, mark.Value })];
                 var changed = await redis.AskAsync<RedisResult>(
-                    async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked), new TimeBudget(ReadingTime));
+                    async database => await database.ScriptEvaluateAsync(PutBack, [Key], marked),
+                    new TimeBudget(ReadTimeout));
                 hasChanged |= (long)changed! > 0;
             }
             return hasChanged;
         }
         catch (RedisServerException)
         {
-            // It is full, or read-only: it is of use for reading, and the next look tries again.
+            // Redis is out of memory or read-only, but can still be read. The next look tries again.
             return hasChanged;
         }
     }
 
     /// <summary>
-    /// Marks everything in scope as purged, for all nodes and for fills under way.
+    /// Marks everything in scope as purged on all nodes. A fill that has begun cannot store an older answer afterwards.
     /// </summary>
-    /// <returns>How many jobs went from this node's memory.</returns>
-    /// <exception cref="RedisException">Redis is configured, but did not take note: only this node has.</exception>
+    /// <returns>The number of jobs removed from this node's memory.</returns>
+    /// <exception cref="RedisException">
+    /// Redis did not record the purge. Only this node has purged its memory.
+    /// </exception>
     public async Task<int> MarkAsync(PurgeScope scope)
     {
-        marks.Forget(before: order.Now - Lasting);
+        marks.Forget(before: order.Now - Retention);
         if (!redis.IsConfigured) return Apply(scope, order.NextPurge());
         try
         {
             var latest = order.ForPurge(await LatestClockAsync());
             var recorded = await redis.AskAsync<RedisResult>(async database => await database.ScriptEvaluateAsync(
-                Record, [Key], [scope.Name, latest, Lasting]), redis.NewTimeBudget());
+                Record, [Key], [scope.Name, latest, Retention]), redis.NewTimeBudget());
             return Apply(scope, (long)recorded!);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
@@ -129,21 +133,22 @@ internal sealed class PurgeLog(
         }
     }
 
-    /// <summary>Removes from Redis what a purge has marked.</summary>
-    /// <returns>How many jobs that were.</returns>
-    /// <exception cref="RedisException">Redis is away; what is left is marked all the same.</exception>
+    /// <summary>Removes the jobs from Redis that a purge has marked.</summary>
+    /// <returns>The number of removed jobs.</returns>
+    /// <exception cref="RedisException">Redis is away. The mark still covers the jobs that remain.</exception>
     public async Task<long> RemoveAsync(PurgeScope scope, CancellationToken cancellation)
     {
         if (!redis.IsConfigured) return 0;
         var before = marks.All.Single(mark => mark.Key == scope.Name).Value;
         var multiplexer = await redis.MultiplexerAsync();
         var database = multiplexer.GetDatabase();
-        if (scope.Job.Length > 0) return await RemoveAsync(database, [RedisConnection.Prefix + scope.NamePrefix], before);
+        var prefix = RedisConnection.Prefix + scope.NamePrefix;
+        if (scope.Job.Length > 0) return await RemoveAsync(database, [prefix], before);
 
         long removed = 0;
-        foreach (var server in multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
+        foreach (var server in MastersOf(multiplexer))
         {
-            var names = server.KeysAsync(database.Database, RedisConnection.Prefix + scope.NamePrefix + "*}", pageSize: Chunk);
+            var names = server.KeysAsync(database.Database, prefix + "*}", pageSize: Chunk);
             await foreach (var some in names.Chunk(Chunk).WithCancellation(cancellation))
             {
                 removed += await RemoveAsync(database, some, before);
@@ -152,13 +157,13 @@ internal sealed class PurgeLog(
         return removed;
     }
 
-    // Nothing stored lives longer than this, in microseconds.
-    private long Lasting
+    // How long a purge matters, in microseconds: no stored job lives longer.
+    private long Retention
     {
         get
         {
             var jobs = options.CurrentValue;
-            // A job that is settling is known for as long again as it is fresh.
+            // A settling job is kept for twice its freshness.
             var settling = 2 * new[] { jobs.FailedLifetime, jobs.SettleTime, jobs.RunningLifetime }.Max();
             var longest = new[] { jobs.FinishedLifetime, settling, jobs.MaxPollInterval, jobs.StaleIfError }.Max();
             return (longest + TimeSpan.FromDays(1)).Ticks / TimeSpan.TicksPerMicrosecond;
@@ -166,18 +171,22 @@ internal sealed class PurgeLog(
     }
 
     private async Task<RedisResult> HeadAsync() => (await redis.AskAsync<RedisResult>(
-        async database => await database.ScriptEvaluateAsync(Head, [Key]), new TimeBudget(LookingTime)))!;
+        async database => await database.ScriptEvaluateAsync(Head, [Key]), new TimeBudget(LookTimeout)))!;
 
     private int Apply(PurgeScope scope, long at) => marks.Add(scope, at) ? memory.Remove(scope) : 0;
 
     private async Task<long> LatestClockAsync()
     {
         var multiplexer = await redis.MultiplexerAsync();
-        var masters = multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
         var times = await redis.AskAsync<DateTime[]>(
-            async _ => await Task.WhenAll(masters.Select(server => server.TimeAsync())), redis.NewTimeBudget());
-        return times!.Select(time => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond + 1).DefaultIfEmpty().Max();
+            async _ => await Task.WhenAll(MastersOf(multiplexer).Select(server => server.TimeAsync())),
+            redis.NewTimeBudget());
+        return times!.Select(time => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond + 1)
+            .DefaultIfEmpty().Max();
     }
+
+    private static IEnumerable<IServer> MastersOf(IConnectionMultiplexer multiplexer) =>
+        multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
 
     private static async Task<long> RemoveAsync(IDatabase database, IEnumerable<RedisKey> names, long before)
     {

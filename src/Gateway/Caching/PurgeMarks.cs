@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Gateway.Caching;
 
 /// <summary>
-/// What was purged, and when, in the order of fetches: whatever was fetched before is gone, also where a slow fetch
-/// brings it in afterwards.
+/// The scopes that were purged, each with the order of its last purge. A job in the scope that was fetched before the
+/// purge is not stored, even if its fetch ends after the purge.
 /// </summary>
 internal sealed class PurgeMarks
 {
@@ -12,7 +12,7 @@ internal sealed class PurgeMarks
 
     public IReadOnlyCollection<KeyValuePair<string, long>> All => _orderOf.ToArray();
 
-    /// <returns>Whether that was news.</returns>
+    /// <returns>Whether the mark is new or later than the known one.</returns>
     public bool Add(PurgeScope scope, long order)
     {
         while (true)
@@ -32,7 +32,7 @@ internal sealed class PurgeMarks
         }
     }
 
-    /// <summary>When this job was purged last; 0: never.</summary>
+    /// <summary>Returns the order of the last purge that covers a job; 0 if there was none.</summary>
     public long LatestOf(JobKey key)
     {
         if (_orderOf.IsEmpty) return 0;
@@ -44,7 +44,7 @@ internal sealed class PurgeMarks
         long Of(string scope) => _orderOf.GetValueOrDefault(scope);
     }
 
-    /// <summary>Forgets what is so old that nothing fetched before is left anywhere.</summary>
+    /// <summary>Removes marks below an order. All jobs that they cover have expired.</summary>
     public void Forget(long before)
     {
         foreach (var mark in _orderOf)

@@ -2,15 +2,13 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Gateway.Caching;
 
-/// <summary>
-/// What a purge concerns: everything, or one account, workflow or job. What is empty is not narrowed to.
-/// </summary>
+/// <summary>The scope of a purge: everything, or one account, workflow or job. An empty part means all.</summary>
 internal sealed record PurgeScope(string Account = "", string Workflow = "", string Job = "")
 {
     /// <summary><c>*</c>, <c>account</c>, <c>account/workflow</c> or <c>account/workflow/job</c>.</summary>
     public string Name => Account.Length == 0 ? "*" : string.Join('/', Parts);
 
-    /// <summary>What the names in Redis of all jobs within begin with.</summary>
+    /// <summary>The prefix of the Redis names of all jobs in the scope.</summary>
     public string NamePrefix =>
         Account.Length == 0 ? "{" : Job.Length > 0 ? $"{{{Name}}}" : $"{{{Name}/";
 
@@ -22,7 +20,8 @@ internal sealed record PurgeScope(string Account = "", string Workflow = "", str
         {
             [{ Length: > 0 } account] => new PurgeScope(account),
             [{ Length: > 0 } account, { Length: > 0 } workflow] => new PurgeScope(account, workflow),
-            [{ Length: > 0 } account, { Length: > 0 } workflow, { Length: > 0 } job] => new PurgeScope(account, workflow, job),
+            [{ Length: > 0 } account, { Length: > 0 } workflow, { Length: > 0 } job] =>
+                new PurgeScope(account, workflow, job),
             _ => null,
         };
         return scope is not null;

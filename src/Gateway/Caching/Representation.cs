@@ -12,15 +12,13 @@ internal enum ContentCoding : byte
     Brotli,
 }
 
-/// <summary>
-/// The bytes of a body in one coding, with the strong validator of just these bytes (RFC 9110, section 8.8.3).
-/// </summary>
+/// <summary>A body in one content coding, with the strong entity tag of its bytes (RFC 9110, section 8.8.3).</summary>
 internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> body, string etag)
 {
-    /// <summary>The length of a validator.</summary>
+    /// <summary>The length of an entity tag, quotes included.</summary>
     public const int ETagLength = 24;
 
-    // Below this a coding's own overhead eats what it saves.
+    // A smaller body hardly shrinks.
     private const int MinBytes = 256;
 
     public Representation(ContentCoding coding, ReadOnlyMemory<byte> body)
@@ -42,14 +40,15 @@ internal sealed class Representation(ContentCoding coding, ReadOnlyMemory<byte> 
         _ => null,
     };
 
-    /// <summary>The same body in a coding; null where that is not smaller.</summary>
-    /// <param name="thorough">Whether it is kept long enough to be worth more effort.</param>
+    /// <summary>Returns the body in a coding; null if the result is not smaller.</summary>
+    /// <param name="thorough">Whether to compress better and slower, for a body that is kept long.</param>
     public Representation? Encoded(ContentCoding to, bool thorough)
     {
         if (body.Length < MinBytes) return null;
         var level = thorough ? CompressionLevel.Optimal : CompressionLevel.Fastest;
         var compressed = new MemoryStream(body.Length / 4);
-        using (Stream encoding = to == ContentCoding.Brotli ? new BrotliStream(compressed, level) : new GZipStream(compressed, level))
+        using (Stream encoding = to == ContentCoding.Brotli
+            ? new BrotliStream(compressed, level) : new GZipStream(compressed, level))
         {
             encoding.Write(body.Span);
         }

@@ -31,17 +31,20 @@ internal abstract record FetchLock
 /// answer that must not replace the stored one, however late a node sends it. Beside them is the fetch lock.
 /// </summary>
 internal sealed class SharedJobs(
-    RedisConnection redis, IDistributedCache finishedJobs, OrphanedLocks left, PurgeMarks purges, RedisMetrics metrics,
-    SteadyClock clock)
+    RedisConnection redis, IDistributedCache finishedJobs, OrphanedLocks orphanedLocks, PurgeMarks purges,
+    RedisMetrics metrics, SteadyClock clock)
 {
-    private const string LockSuffix = ":lock", FinishedSuffix = ":finished", Owned = "o:", FailedBefore = "f:", Refused = "r:";
+    private const string LockSuffix = ":lock", FinishedSuffix = ":finished";
 
-    private static readonly ReadOnlyMemory<byte> Anything = "*"u8.ToArray();
+    // The prefixes of a lock's value. acquire-lock.lua describes the three forms.
+    private const string Owned = "o:", FailedBefore = "f:", Refused = "r:";
 
-    // Long enough for waiting nodes to fetch what they waited for, also where it may not live at all.
+    private static readonly ReadOnlyMemory<byte> AnyPrefix = "*"u8.ToArray();
+
+    // The shortest time for which a result stays in Redis, so that waiting nodes can read it even if its lifetime is 0.
     private static readonly TimeSpan HandOver = TimeSpan.FromSeconds(1);
 
-    // By how much a lock may seem to last longer than it was set for.
+    // The rest of a lock's lifetime may be rounded up by this much.
     private static readonly TimeSpan Rounding = TimeSpan.FromSeconds(1);
 
     private static readonly string Acquire = ScriptFile.Read("acquire-lock");
@@ -55,15 +58,17 @@ internal sealed class SharedJobs(
     private readonly string _node = Guid.NewGuid().ToString("N");
     private long _fetches;
 
-    /// <summary>What Redis has of a job, and what it has instead that is none.</summary>
+    /// <summary>The snapshot of a job in Redis, and the stored values that are not usable as one.</summary>
     public readonly record struct Found(JobSnapshot? Snapshot, Unusable Unusable = default);
 
     /// <summary>
-    /// How stored values begin that are not snapshots, which the next fetch lock is to clear away; <c>*</c>: any;
-    /// empty: there is none.
+    /// The prefixes of stored values that are not usable snapshots. The script that acquires the next fetch lock
+    /// removes them. <c>*</c> means any value; empty means none.
     /// </summary>
-    /// <param name="Live">Of the hash.</param>
-    /// <param name="Finished">Of the finished job. The hash may say that there is one when there is not.</param>
+    /// <param name="Live">The prefix of the value in the hash.</param>
+    /// <param name="Finished">
+    /// The prefix of the finished job's value; <c>*</c> also if the hash notes a finished job that does not exist.
+    /// </param>
     public readonly record struct Unusable(ReadOnlyMemory<byte> Live, ReadOnlyMemory<byte> Finished)
     {
         public bool IsNone => Live.IsEmpty && Finished.IsEmpty;
@@ -78,7 +83,7 @@ internal sealed class SharedJobs(
         var finished = await reading;
         var newest = finished.Snapshot is { } job && job.Outranks(live.Found.Snapshot) ? job : live.Found.Snapshot;
         var isMissing = live.IsFinished && finished.Snapshot is null && finished.Unusable.IsNone;
-        return new Found(newest, new(live.Found.Unusable.Live, isMissing ? Anything : finished.Unusable.Finished));
+        return new Found(newest, new(live.Found.Unusable.Live, isMissing ? AnyPrefix : finished.Unusable.Finished));
     }
 
     private ValueTask<Found> FindFinishedAsync(JobKey key, TimeBudget budget) => ReadAsync(
@@ -107,7 +112,7 @@ internal sealed class SharedJobs(
         {
             try
             {
-                // Asked first: a large value may take its time.
+                // Send both commands at once. The size extends the time budget before a large value arrives.
                 var size = database.HashStringLengthAsync(name, "data");
                 var reading = read(database);
                 budget.For(await size);
@@ -117,29 +122,30 @@ internal sealed class SharedJobs(
             {
                 problem = "wrong-type";
             }
-            catch (Exception e) when (e is InvalidCastException or FormatException or OverflowException or ArgumentException)
+            catch (Exception e) when (
+                e is InvalidCastException or FormatException or OverflowException or ArgumentException)
             {
-                // A hash, but not one that the cache wrote.
+                // The hash was not written by the distributed cache.
                 problem = "foreign";
             }
             return null;
         }, budget);
-        if (problem.Length > 0) return Reject(isFinished, problem, Anything);
+        if (problem.Length > 0) return Reject(isFinished, problem, AnyPrefix);
         return data is null ? default : Read(key, isFinished, data);
     }
 
-    /// <summary>What Redis has of a job; where it has nothing, asks to fetch it, in the same trip.</summary>
-    /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
-    /// <param name="lease">When the fetch lock expires.</param>
+    /// <summary>Finds a job in Redis. If there is none, tries to acquire the fetch lock in the same trip.</summary>
+    /// <param name="awaited">The order of the fetch that the caller has waited for; 0 for none.</param>
+    /// <param name="lease">The lifetime of the fetch lock.</param>
     /// <param name="above">
-    /// The order of the snapshot in the caller's memory; 0: there is none. The fetch gets a greater one, also if
-    /// Redis's clock was set back.
+    /// The order of the snapshot in the caller's memory; 0 for none. The fetch gets a greater order, even if Redis's
+    /// clock was set back.
     /// </param>
     public async ValueTask<(Found Found, FetchLock? Lock)> FindOrLockAsync(
         JobKey key, long awaited, TimeSpan lease, TimeBudget budget, long above = 0)
     {
         if (!redis.IsAvailable) return default;
-        // A job that memory has was not finished when it was read.
+        // If memory has a snapshot, the job was not finished when that was read.
         var finished = above > 0 ? default : await FindFinishedAsync(key, budget);
         if (finished.Snapshot is not null) return (finished, null);
         var reply = await AskForLockAsync(
@@ -153,12 +159,16 @@ internal sealed class SharedJobs(
         };
     }
 
-    /// <summary>Asks to fetch a job for the whole cluster.</summary>
-    /// <param name="known">The order of the snapshot that the caller knows of, so that nothing newer is missed.</param>
-    /// <param name="awaited">The order of the fetch that the caller has waited for; 0: none.</param>
-    /// <param name="lease">When the fetch lock expires.</param>
-    /// <param name="above">The order of what the caller has in memory, as in <see cref="FindOrLockAsync"/>.</param>
-    /// <returns>Null: Redis is no help; the caller is on its own.</returns>
+    /// <summary>Tries to acquire the fetch lock, which lets one node fetch a job for the whole cluster.</summary>
+    /// <param name="known">
+    /// The order of the snapshot that the caller knows. If Redis has a newer one, the lock is not acquired.
+    /// </param>
+    /// <param name="awaited">The order of the fetch that the caller has waited for; 0 for none.</param>
+    /// <param name="lease">The lifetime of the fetch lock.</param>
+    /// <param name="above">
+    /// The order of the snapshot in the caller's memory, as in <see cref="FindOrLockAsync"/>.
+    /// </param>
+    /// <returns>Null if Redis did not answer. The caller then fetches without a lock.</returns>
     public async ValueTask<FetchLock?> LockAsync(
         JobKey key, long known, long awaited, Unusable unusable, TimeSpan lease, TimeBudget budget, long above = 0)
     {
@@ -168,7 +178,7 @@ internal sealed class SharedJobs(
     }
 
     /// <summary>Stores a snapshot if nothing outranks it, and releases the fetch lock.</summary>
-    /// <returns>Null: there is no telling.</returns>
+    /// <returns>Whether the snapshot is stored; null if Redis did not answer.</returns>
     public async ValueTask<bool?> StoreAsync(
         JobKey key, JobSnapshot snapshot, TimeSpan retention, FetchLock.Acquired? fetchLock, TimeBudget budget)
     {
@@ -185,11 +195,11 @@ internal sealed class SharedJobs(
             var isWritten = await WriteFinishedAsync(key, data, retention, budget);
             reply = await RunAsync(StoreFinished, held, snapshot.Order, isWritten ? 1 : 0, JobChannel.Name, key.Name);
         }
-        if (reply is null && fetchLock is not null) left.Add(Lock(key), fetchLock.Lock);
+        if (reply is null && fetchLock is not null) orphanedLocks.Add(Lock(key), fetchLock.Lock);
         return reply is null ? null : (int)reply == 1;
 
-        async ValueTask<RedisResult?> RunAsync(string script, params RedisValue[] arguments) => !redis.IsAvailable ? null
-            : await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(script, Keys(key), arguments)!, budget);
+        ValueTask<RedisResult?> RunAsync(string script, params RedisValue[] arguments) => redis.TryAsync<RedisResult>(
+            database => database.ScriptEvaluateAsync(script, Keys(key), arguments)!, budget);
     }
 
     private async ValueTask<bool> WriteFinishedAsync(JobKey key, byte[] data, TimeSpan retention, TimeBudget budget) =>
@@ -200,14 +210,17 @@ internal sealed class SharedJobs(
             return data;
         }, budget) is not null;
 
-    /// <summary>Releases the fetch lock of a fetch that brought no job, and tells the other nodes why.</summary>
+    /// <summary>Releases the lock of a fetch that brought no job, and leaves the failure for other nodes.</summary>
     public async ValueTask ReleaseAsync(JobKey key, FetchLock.Acquired fetchLock, FailedFill failure, TimeBudget budget)
     {
         var backsOff = failure.BackOff > TimeSpan.Zero;
-        var word = $"{(backsOff ? FailedBefore : Refused)}{fetchLock.Order}:{JsonSerializer.Serialize(failure)}";
-        var reply = await redis.TryAsync<RedisResult>(database => database.ScriptEvaluateAsync(Release, [Lock(key)],
-            [fetchLock.Lock, word, (long)(backsOff ? failure.BackOff : HandOver).TotalMilliseconds, JobChannel.Name, key.Name])!, budget);
-        if (reply is null) left.Add(Lock(key), fetchLock.Lock);
+        var value = $"{(backsOff ? FailedBefore : Refused)}{fetchLock.Order}:{JsonSerializer.Serialize(failure)}";
+        var lifetime = (long)(backsOff ? failure.BackOff : HandOver).TotalMilliseconds;
+        var reply = await redis.TryAsync<RedisResult>(
+            database => database.ScriptEvaluateAsync(
+                Release, [Lock(key)], [fetchLock.Lock, value, lifetime, JobChannel.Name, key.Name])!,
+            budget);
+        if (reply is null) orphanedLocks.Add(Lock(key), fetchLock.Lock);
     }
 
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForLockAsync(
@@ -215,23 +228,25 @@ internal sealed class SharedJobs(
     {
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
         var result = await AskAsync(overdue: RedisValue.EmptyString);
-        // If Redis's clock was set back, it keeps the lock for so much longer, and the owner may be gone.
+        // If Redis's clock was set back, the lock lasts longer by that time, and its owner may have died.
         if (result is not null && (string?)result[0] == "held" && IsOverdue(result, lease))
         {
             result = await AskAsync(overdue: (RedisValue)result[1]);
         }
-        // Redis may have heard of it all the same, unless it refused.
-        if (result is null && !redis.IsAvailable) left.Add(Lock(key), $"{Owned}{fetch}:");
+        // After a lost reply, Redis may have set the lock. After a refusal, Redis stays available and has set no lock.
+        if (result is null && !redis.IsAvailable) orphanedLocks.Add(Lock(key), $"{Owned}{fetch}:");
         return (result, fetch);
 
         ValueTask<RedisResult?> AskAsync(RedisValue overdue) => redis.TryAsync<RedisResult>(
             database => database.ScriptEvaluateAsync(Acquire, Keys(key),
-                [fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), unusable.Live, awaited, above, overdue,
-                    unusable.Finished])!,
+            [
+                fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), unusable.Live, awaited, above,
+                overdue, unusable.Finished,
+            ])!,
             budget);
     }
 
-    /// <summary>Whether a lock lasts longer than a node sets one for.</summary>
+    /// <summary>Whether the rest of a lock's lifetime exceeds the whole lifetime of such a lock.</summary>
     private static bool IsOverdue(RedisResult reply, TimeSpan lease)
     {
         var (held, left) = ((string)reply[1]!, TimeSpan.FromMilliseconds((long)reply[2]));
@@ -252,24 +267,32 @@ internal sealed class SharedJobs(
         }
         var held = (string)result[1]!;
         var lasts = TimeSpan.FromMilliseconds(Math.Max(0, (long)result[2]) + 1);
-        if (held.StartsWith(Owned, StringComparison.Ordinal)) return new FetchLock.HeldElsewhere(Number(held[(held.LastIndexOf(':') + 1)..]), lasts);
-        return Failure(held, lasts) is { } failure ? new FetchLock.FailedBefore(failure) : new FetchLock.HeldElsewhere(long.MaxValue, lasts);
+        if (held.StartsWith(Owned, StringComparison.Ordinal))
+        {
+            return new FetchLock.HeldElsewhere(Number(held[(held.LastIndexOf(':') + 1)..]), lasts);
+        }
+        return Failure(held, lasts) is { } failure
+            ? new FetchLock.FailedBefore(failure) : new FetchLock.HeldElsewhere(long.MaxValue, lasts);
     }
 
     private Found Read(JobKey key, bool isFinished, byte[] data)
     {
-        var beginning = data.AsMemory(0, Math.Min(data.Length, 64));
+        var prefix = data.AsMemory(0, Math.Min(data.Length, 64));
         if (SnapshotEnvelope.Read(data, key.Name, out var reason) is not { } snapshot)
         {
-            // A newer version's value is right for newer nodes.
-            return Reject(isFinished, reason, reason == "version" ? default : beginning);
+            // Keep a value of another version: nodes of that version can read it.
+            return Reject(isFinished, reason, reason == "version" ? default : prefix);
         }
-        if (isFinished && snapshot.Kind != VerdictKind.Finished) return Reject(isFinished, "foreign", beginning);
+        if (isFinished && snapshot.Kind != VerdictKind.Finished) return Reject(isFinished, "foreign", prefix);
         if (snapshot.Order > purges.LatestOf(key)) return new(snapshot.Moved(clock.Lead).Corrected(clock.Now));
-        return new(null, isFinished ? new(default, beginning) : default);
+        return new(null, isFinished ? new(default, prefix) : default);
     }
 
-    private static RedisKey[] Keys(JobKey key) => [RedisConnection.Prefix + key.Name, Lock(key), FinishedKey(RedisConnection.Prefix + key.Name)];
+    private static RedisKey[] Keys(JobKey key)
+    {
+        RedisKey name = RedisConnection.Prefix + key.Name;
+        return [name, Lock(key), FinishedKey(name)];
+    }
 
     private static RedisKey Lock(JobKey key) => RedisConnection.Prefix + key.Name + LockSuffix;
 
@@ -278,9 +301,9 @@ internal sealed class SharedJobs(
 
     private static FailedFill? Failure(string held, TimeSpan left)
     {
+        if (Parse(held) is not { } failure) return null;
         var isBackOff = held.StartsWith(FailedBefore, StringComparison.Ordinal);
-        return Parse(held) is { } failure
-            ? isBackOff ? failure.Later(left) with { BackOff = left } : failure with { BackOff = TimeSpan.Zero } : null;
+        return isBackOff ? failure.Later(left) with { BackOff = left } : failure with { BackOff = TimeSpan.Zero };
     }
 
     private static FailedFill? Parse(string held)
@@ -296,9 +319,9 @@ internal sealed class SharedJobs(
         }
     }
 
-    private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> beginning)
+    private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> prefix)
     {
         metrics.Rejected(reason);
-        return new(null, isFinished ? new(default, beginning) : new(beginning, default));
+        return new(null, isFinished ? new(default, prefix) : new(prefix, default));
     }
 }

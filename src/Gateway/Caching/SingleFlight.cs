@@ -3,16 +3,16 @@ using System.Collections.Concurrent;
 namespace Gateway.Caching;
 
 /// <summary>
-/// At most one flight for each key at a time in this process. A flight belongs to none of those who wait for it: it
-/// starts free of the first one's request, and goes on when that one leaves.
+/// Runs at most one operation for each key at a time in this process; all callers share its result. The operation does
+/// not inherit the execution context of its first caller, and goes on when that caller leaves.
 /// </summary>
 internal sealed class SingleFlight<TKey, TResult> where TKey : notnull
 {
     private readonly ConcurrentDictionary<TKey, Task<TResult>> _flights = new();
 
-    /// <summary>Joins the flight for a key, or starts it.</summary>
-    /// <param name="collapsed">Whether it was under way already.</param>
-    public Task<TResult> Join(TKey key, Func<TKey, Task<TResult>> fly, out bool collapsed)
+    /// <summary>Joins the operation for a key, or starts it.</summary>
+    /// <param name="collapsed">Whether the operation was already running.</param>
+    public Task<TResult> Join(TKey key, Func<TKey, Task<TResult>> run, out bool collapsed)
     {
         var mine = new TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously);
         var flight = _flights.GetOrAdd(key, mine.Task);
@@ -20,26 +20,27 @@ internal sealed class SingleFlight<TKey, TResult> where TKey : notnull
         if (collapsed) return flight;
         using (ExecutionContext.SuppressFlow())
         {
-            _ = Task.Run(() => FlyAsync(key, fly, mine));
+            _ = Task.Run(() => RunAsync(key, run, mine));
         }
         return flight;
     }
 
-    private async Task FlyAsync(TKey key, Func<TKey, Task<TResult>> fly, TaskCompletionSource<TResult> landing)
+    private async Task RunAsync(TKey key, Func<TKey, Task<TResult>> run, TaskCompletionSource<TResult> completion)
     {
         try
         {
-            var result = await fly(key);
-            // Who comes from now on needs a newer answer than this one, or finds it in the cache.
+            var result = await run(key);
+            // Remove the operation before callers continue: a later caller finds the result in the cache, or needs a
+            // newer one.
             _flights.TryRemove(key, out _);
-            landing.SetResult(result);
+            completion.SetResult(result);
         }
         catch (Exception e)
         {
             _flights.TryRemove(key, out _);
-            landing.SetException(e);
-            // Observed, also where everybody has left.
-            _ = landing.Task.Exception;
+            completion.SetException(e);
+            // Observe the exception even if all callers have left.
+            _ = completion.Task.Exception;
         }
     }
 }

@@ -7,15 +7,15 @@ using Gateway.Jobs;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The stored form of a snapshot. A checksum covers all of it, its name included, so that what is torn, altered,
-/// foreign, of another version or filed under another name is told apart.
+/// The stored form of a snapshot. A checksum covers all fields and the name of the job. A value that is truncated,
+/// altered, foreign, of another version or stored under another name is rejected.
 /// </summary>
 /// <remarks>
 /// <code>
 /// 4  "GWJ" and the version
 /// 16 XXH128 of all that follows
 /// 8  order     8  fetched at    8  fresh until    8  first URL expires at, or 0
-/// 8  first seen at              8  not to be asked for before, or 0             (all but the order in ticks, UTC)
+/// 8  first seen at              8  earliest next fetch, or 0                    (all but the order in UTC ticks)
 /// 1  kind
 /// 2+n name (UTF-8)
 /// 24 ETag of the body
@@ -27,7 +27,8 @@ internal static class SnapshotEnvelope
 {
     private const int ChecksumLength = 16, HeaderLength = 4 + ChecksumLength, FieldsLength = 6 * 8 + 1;
 
-    private static readonly SearchValues<byte> Base64UrlDigits = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"u8);
+    private static readonly SearchValues<byte> Base64UrlDigits =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"u8);
 
     private static ReadOnlySpan<byte> Magic => "GWJ\u0003"u8;
 
@@ -35,7 +36,8 @@ internal static class SnapshotEnvelope
     {
         var body = snapshot.Identity.Body.Span;
         var nameLength = Encoding.UTF8.GetByteCount(name);
-        var bytes = GC.AllocateUninitializedArray<byte>(HeaderLength + FieldsLength + 2 + nameLength + Representation.ETagLength + 4 + body.Length);
+        var bytes = GC.AllocateUninitializedArray<byte>(
+            HeaderLength + FieldsLength + 2 + nameLength + Representation.ETagLength + 4 + body.Length);
         Magic.CopyTo(bytes);
         var rest = bytes.AsSpan(HeaderLength);
         BinaryPrimitives.WriteInt64LittleEndian(rest, snapshot.Order);
@@ -57,9 +59,9 @@ internal static class SnapshotEnvelope
         return bytes;
     }
 
-    /// <summary>Reads a stored value; the snapshot shares its bytes.</summary>
+    /// <summary>Reads a stored value. The snapshot keeps a reference to <paramref name="data"/>.</summary>
     /// <param name="rejected">
-    /// Why it is none: <c>foreign</c>, <c>version</c> or <c>checksum</c>; empty where it is one.
+    /// The reason for a result of null: <c>foreign</c>, <c>version</c> or <c>checksum</c>; otherwise empty.
     /// </param>
     public static JobSnapshot? Read(ReadOnlyMemory<byte> data, string name, out string rejected)
     {
@@ -71,17 +73,21 @@ internal static class SnapshotEnvelope
         if (rejected.Length > 0) return null;
         try
         {
-            if (Read(data[HeaderLength..], name) is { } snapshot && new Verdict(snapshot.Kind, default) is { IsJob: true } or { IsAbsent: true }) return snapshot;
+            var snapshot = Read(data[HeaderLength..], name);
+            if (snapshot is not null && new Verdict(snapshot.Kind, default) is { IsJob: true } or { IsAbsent: true })
+            {
+                return snapshot;
+            }
         }
         catch (ArgumentException)
         {
-            // A right checksum over wrong lengths or times: nothing that a gateway wrote.
+            // The checksum is right, but lengths or times are impossible. No gateway wrote this value.
         }
         rejected = "foreign";
         return null;
     }
 
-    /// <returns>Null: it is another's.</returns>
+    /// <returns>Null if the value belongs to another name or is malformed.</returns>
     private static JobSnapshot? Read(ReadOnlyMemory<byte> data, string name)
     {
         var order = Int64(ref data);
@@ -95,7 +101,8 @@ internal static class SnapshotEnvelope
         if (!Ascii.Equals(label.Span, name) && Encoding.UTF8.GetString(label.Span) != name) return null;
         var etag = Take(ref data, Representation.ETagLength).Span;
         var body = Take(ref data, BinaryPrimitives.ReadInt32LittleEndian(Take(ref data, 4).Span));
-        if (data.Length > 0 || etag is not [(byte)'"', .. var validator, (byte)'"'] || validator.ContainsAnyExcept(Base64UrlDigits)) return null;
+        if (data.Length > 0 || etag is not [(byte)'"', .. var opaque, (byte)'"']
+            || opaque.ContainsAnyExcept(Base64UrlDigits)) return null;
         return new JobSnapshot
         {
             Order = order,
@@ -118,7 +125,8 @@ internal static class SnapshotEnvelope
 
     private static DateTimeOffset Time(ref ReadOnlyMemory<byte> data) => new(Int64(ref data), TimeSpan.Zero);
 
-    private static long Int64(ref ReadOnlyMemory<byte> data) => BinaryPrimitives.ReadInt64LittleEndian(Take(ref data, 8).Span);
+    private static long Int64(ref ReadOnlyMemory<byte> data) =>
+        BinaryPrimitives.ReadInt64LittleEndian(Take(ref data, 8).Span);
 
     private static ReadOnlyMemory<byte> Take(ref ReadOnlyMemory<byte> data, int length)
     {

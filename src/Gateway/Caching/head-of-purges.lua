@@ -1,4 +1,4 @@
--- What a node looks at to see whether there was a purge: the time, the number of purges, and the order of the last one.
+-- Returns the time, the number of purges, and the order of the last one, so that a node can tell if there was a purge.
 
 local purges = KEYS[1]
 

@@ -1,4 +1,4 @@
--- Puts back purges that Redis has lost. Returns how many of them it did not know.
+-- Puts back purges that Redis has lost. Returns the number of purges that were missing or older in Redis.
 -- The arguments are pairs: a scope, and the order of its purge.
 
 local purges = KEYS[1]
@@ -12,8 +12,8 @@ for i = 1, #ARGV, 2 do
   end
 end
 
--- What is put back need not be the last, and other nodes look at the last only. The member '/' is no scope: it comes
--- last, and says that there is something to read.
+-- Other nodes check only the last purge, and a purge that was put back may be an earlier one. The member '/' is not a
+-- scope. It becomes the last member, and tells other nodes to read the whole set.
 if changed > 0 then
   local last = redis.call('ZREVRANGE', purges, 0, 0, 'WITHSCORES')
   redis.call('ZADD', purges, string.format('%.0f', tonumber(last[2]) + 1), '/')

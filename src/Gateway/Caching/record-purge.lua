@@ -1,9 +1,9 @@
--- Records a purge, and forgets purges that are too old to matter. Returns the order of the purge: microseconds, greater
--- than that of any earlier purge, and no less than the clock of any server that may give out orders.
+-- Records a purge, and removes purges that are too old to matter. Returns the order of the purge in microseconds. It is
+-- greater than the order of any earlier purge, and at least the given one.
 
 local purges = KEYS[1]              -- a sorted set: each scope with the order of its last purge
 local scope = ARGV[1]
-local least = tonumber(ARGV[2])     -- the purge gets at least this order
+local least = tonumber(ARGV[2])     -- the latest clock of all servers that give out orders
 local lasting = tonumber(ARGV[3])   -- how long a purge matters, in microseconds
 
 local time = redis.call('TIME')

@@ -1,8 +1,8 @@
--- Removes a lock if it still is that of a certain fetch.
+-- Removes a lock if a certain fetch still holds it.
 
 local lock = KEYS[1]
-local beginning = ARGV[1]   -- how the lock of this fetch begins, and of no other
+local prefix = ARGV[1]   -- the prefix of this fetch's lock
 
 local held = redis.pcall('GET', lock)
-if type(held) ~= 'string' or string.find(held, beginning, 1, true) ~= 1 then return 0 end
+if type(held) ~= 'string' or string.find(held, prefix, 1, true) ~= 1 then return 0 end
 return redis.call('DEL', lock)

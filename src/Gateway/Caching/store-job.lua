@@ -1,11 +1,11 @@
--- Stores a snapshot unless a better one is here, releases the lock of its fetch, and wakes those who wait for it.
--- Returns 1 if it was stored, 0 if a better one or a purge stood against it, or the error of a Redis that takes no writes.
+-- Stores a snapshot unless the stored one outranks it, releases the lock of the fetch, and wakes waiting nodes.
+-- Returns 1 if the snapshot was stored, 0 if it was outranked or purged, or the error of a Redis that refuses writes.
 --
--- The bytes of a finished job are not stored here, but by the caller, under the key `final`. This script only notes
--- that the job is finished, and leaves the lock to the caller, who releases it by store-finished.lua.
+-- For a finished job, this script only notes that the job is finished. The caller then writes the bytes to the key
+-- `final`, and releases the lock by store-finished.lua.
 
 local job, lock, final = KEYS[1], KEYS[2], KEYS[3]
-local held = ARGV[1]              -- what the lock holds during this fetch; empty: the caller has no lock
+local held = ARGV[1]              -- the value of the lock during this fetch; empty: the caller has no lock
 local order = tonumber(ARGV[2])   -- the order of this snapshot
 local kind = ARGV[3]              -- 1: a finished job, 2: the upstream has no such job, 0: anything else
 local data = ARGV[4]              -- empty for a finished job
@@ -22,7 +22,7 @@ if type(size) == 'number' then
     known_kind = noted
   end
 end
--- Redis may have evicted the note that the job is finished, but not the job.
+-- Redis may have evicted the note but not the finished job.
 if not known_kind then
   local finished = redis.pcall('HSTRLEN', final, 'data')
   if type(finished) == 'number' and finished > 0 then known_kind = '1' end
@@ -30,12 +30,12 @@ elseif known_order <= purged then
   known_order, known_kind = 0, false
 end
 
--- The rule of JobSnapshot.Outranks: a finished job gives way to no unfinished one; otherwise the later fetch wins.
+-- The rule of JobSnapshot.Outranks: an unfinished job never replaces a finished one; otherwise the later fetch wins.
 local wins = order > known_order
 if known_kind ~= '2' and kind ~= '2' and (known_kind == '1') ~= (kind == '1') then wins = known_kind ~= '1' end
 if order <= purged then wins = false end
 
--- What stores comes before what deletes: after a first write, Redis lets a script go on past the limit of its memory.
+-- Store first, because Redis checks its memory limit only until a script's first write.
 if wins then
   if type(size) ~= 'number' then redis.call('DEL', job) end
   local stored

@@ -229,7 +229,7 @@ public sealed class JobMemoryTests : IDisposable
         var made = await job.EncodeAsync([ContentCoding.Brotli]);
         Assert.Equal(before, _memory.Bytes);
 
-        await _memory.WeighAsync(Key, job);
+        await _memory.UpdateSizeAsync(Key, job);
         Assert.InRange(_memory.Bytes, before + made.Body.Length, before + made.Body.Length + 500);
         Assert.Equal(job.Size, _memory.Bytes);
         Assert.Same(job, _memory.Find(Key));
@@ -237,7 +237,7 @@ public sealed class JobMemoryTests : IDisposable
         // What is not here any more weighs nothing.
         var newer = _memory.Keep(Key, Snapshot(order: 2, body: 10));
         var after = _memory.Bytes;
-        await _memory.WeighAsync(Key, job);
+        await _memory.UpdateSizeAsync(Key, job);
         Assert.Same(newer, _memory.Find(Key));
         Assert.Equal(after, _memory.Bytes);
     }

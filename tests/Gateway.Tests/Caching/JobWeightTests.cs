@@ -74,7 +74,7 @@ public sealed class JobWeightTests
             Assert.Equal("0", HitFields.Of(snapshot, now).Age);
             if (codings > 1) await snapshot.EncodeAsync([ContentCoding.Brotli]);
             if (codings > 2) await snapshot.EncodeAsync([ContentCoding.Gzip]);
-            if (codings > 1) await memory.WeighAsync(key, snapshot);
+            if (codings > 1) await memory.UpdateSizeAsync(key, snapshot);
         }
     }
 }
