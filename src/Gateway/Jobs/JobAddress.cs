@@ -2,12 +2,14 @@ using System.Buffers;
 
 namespace Gateway.Jobs;
 
-/// <summary>Which job: both identifiers are checked, and so safe in a path, a cache key and a log line.</summary>
+/// <summary>
+/// The workflow id and job id of a job. Both are validated, so they are safe in a path, a cache key and a log line.
+/// </summary>
 internal readonly record struct JobAddress
 {
     public const int MaxLength = 128;
 
-    /// <summary>The path of a job, as a route.</summary>
+    /// <summary>The route template of a job.</summary>
     public const string Route = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
     private const string Prefix = "/v0/workflows/", Middle = "/jobs/";
@@ -36,7 +38,7 @@ internal readonly record struct JobAddress
         return fine;
     }
 
-    /// <summary>Reads the path of a job in the plain form; any other form of it is for routing to read.</summary>
+    /// <summary>Parses the path of a job in its plain form. Routing parses all other forms.</summary>
     public static bool TryRead(ReadOnlySpan<char> path, out JobAddress address)
     {
         address = default;
@@ -54,8 +56,8 @@ internal readonly record struct JobAddress
         text.Length is > 0 and <= MaxLength && !text.ContainsAnyExcept(Unreserved) && text is not ("." or "..");
 
     /// <summary>
-    /// Whether a path has the shape of a job's path. One that does, but was not routed as one, had an
-    /// identifier that the server took away: empty, or a dot segment (RFC 3986, section 5.2.4).
+    /// Whether a path has the shape of a job's path. If such a path is not routed, one of its identifiers is empty or a
+    /// dot segment, which the server has removed (RFC 3986, section 5.2.4).
     /// </summary>
     public static bool IsShapeOf(ReadOnlySpan<char> path)
     {

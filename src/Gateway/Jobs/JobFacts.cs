@@ -7,39 +7,39 @@ using System.Text.Unicode;
 
 namespace Gateway.Jobs;
 
-/// <summary>What the gateway needs to know of a job's body, read in one pass that keeps nothing else.</summary>
-/// <param name="Id">The job that the body names; null where it names none.</param>
-/// <param name="WorkflowId">The workflow that the body names; null where it names none.</param>
-/// <param name="Status">The status word as it came, or empty.</param>
-/// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null: there is none.</param>
-/// <param name="HasExpiredUrl">Whether a signed URL had expired already.</param>
-/// <param name="HasError">Whether it has a member <c>error</c> or <c>errors</c> that says something.</param>
-/// <param name="Times">What it says of its own time.</param>
+/// <summary>The facts in a job's body that decide its classification, read in one pass.</summary>
+/// <param name="Id">The job id in the body; null if there is none.</param>
+/// <param name="WorkflowId">The workflow id in the body; null if there is none.</param>
+/// <param name="Status">The status word, unchanged; empty if there is none.</param>
+/// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null if none works.</param>
+/// <param name="HasExpiredUrl">Whether a signed URL has already expired.</param>
+/// <param name="HasError">Whether a member <c>error</c> or <c>errors</c> is present and not empty.</param>
+/// <param name="Times">The times that the body states.</param>
 internal sealed record JobFacts(
     string? Id, string? WorkflowId, string Status, DateTimeOffset? UrlsExpireAt, bool HasExpiredUrl, bool HasError,
     JobTimes Times)
 {
-    /// <summary>Raw fields may hold any JSON; deeper than this it is not taken for a job.</summary>
+    /// <summary>The deepest JSON that is accepted. Raw fields may hold any JSON.</summary>
     public const int MaxDepth = 512;
 
-    // What stands for a value that cannot be an identifier, a status word or a timestamp.
+    // Replaces a value that is neither text nor a number.
     private const string NotText = "(not text)";
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 
     /// <summary>
-    /// Whether it is about a job at all: it names the job or its workflow, or has a status and no error. An upstream
-    /// may send an error, or nothing, with a status of 200.
+    /// Whether the body describes a job: it names the job or its workflow, or has a status and no error. An upstream
+    /// may send an error or an empty object with status 200.
     /// </summary>
     public bool IsJob => Id is not (null or NotText) || WorkflowId is not (null or NotText)
-        || (IsWord(Status) && (!HasError || Times.SaySomething));
+        || (IsWord(Status) && (!HasError || Times.AreStated));
 
     private static bool IsWord(string status) =>
         status.AsSpan().Trim() is not ("" or NotText) && !double.TryParse(status, CultureInfo.InvariantCulture, out _);
 
-    /// <summary>Reads a body: one complete JSON object (RFC 8259) in valid UTF-8.</summary>
-    /// <param name="now">Which signed URLs still work; null: they are not looked for.</param>
-    /// <returns>False: it is not one.</returns>
+    /// <summary>Reads a body, which must be one complete JSON object (RFC 8259) in valid UTF-8.</summary>
+    /// <param name="now">The time by which signed URLs are judged; null to ignore signed URLs.</param>
+    /// <returns>False if the body is anything else.</returns>
     public static bool TryRead(ReadOnlySpan<byte> body, DateTimeOffset? now, [NotNullWhen(true)] out JobFacts? facts)
     {
         facts = null;
@@ -56,7 +56,7 @@ internal sealed record JobFacts(
         }
     }
 
-    /// <summary>A string's text; null where it has none, for JSON can escape half a surrogate pair.</summary>
+    /// <summary>Returns the text of a JSON string; null if it escapes an unpaired surrogate.</summary>
     public static string? TextOf(ref Utf8JsonReader reader)
     {
         try
@@ -90,7 +90,7 @@ internal sealed record JobFacts(
                     if (now is not null) SignedUrl.Read(ref reader, ref urls);
                     continue;
                 case JsonTokenType.Number:
-                    // A raw field may come as its bytes, an integer each.
+                    // A raw field may be an array of its bytes.
                     if (now is not null && reader.TryGetByte(out var number)) numbers.Write([number]);
                     continue;
                 case JsonTokenType.EndArray when numbers.WrittenCount > 0:
@@ -103,7 +103,7 @@ internal sealed record JobFacts(
             }
             if (reader.TokenType != JsonTokenType.PropertyName || reader.CurrentDepth != 1) continue;
 
-            // Where a name comes twice, the last one counts, as it does in most clients.
+            // If a name occurs twice, the last one counts, as in most clients.
             if (IsNext(ref reader, "id"u8)) id = Text(ref reader);
             else if (IsNext(ref reader, "workflow_id"u8)) workflowId = Text(ref reader);
             else if (IsNext(ref reader, "status"u8)) status = Text(ref reader) ?? "";
@@ -112,16 +112,20 @@ internal sealed record JobFacts(
             else if (IsNext(ref reader, "finished_at"u8)) finishedAt = JobTimes.Time(ref reader);
             else if (IsNext(ref reader, "estimated_duration"u8)) estimated = JobTimes.Duration(ref reader);
             else if (IsNext(ref reader, "progress"u8)) progress = JobTimes.Share(ref reader);
-            else if (IsNext(ref reader, "error"u8)) hasError |= SaysSomething(ref reader);
-            else if (IsNext(ref reader, "errors"u8)) hasError |= SaysSomething(ref reader);
+            else if (IsNext(ref reader, "error"u8)) hasError |= IsNotEmpty(ref reader);
+            else if (IsNext(ref reader, "errors"u8)) hasError |= IsNotEmpty(ref reader);
         }
         var times = new JobTimes(executedAt ?? createdAt, finishedAt, estimated, progress);
         return new JobFacts(id, workflowId, status, urls.FirstToCome, urls.HasExpired, hasError, times);
     }
 
-    // Goes on to the value of the property with this name, however it is escaped.
-    private static bool IsNext(ref Utf8JsonReader reader, ReadOnlySpan<byte> name) =>
-        (reader.ValueIsEscaped ? TextOf(ref reader) == Encoding.UTF8.GetString(name) : reader.ValueSpan.SequenceEqual(name)) && reader.Read();
+    // Moves to the value if the property has this name, escaped or not.
+    private static bool IsNext(ref Utf8JsonReader reader, ReadOnlySpan<byte> name)
+    {
+        var isSame = reader.ValueIsEscaped
+            ? TextOf(ref reader) == Encoding.UTF8.GetString(name) : reader.ValueSpan.SequenceEqual(name);
+        return isSame && reader.Read();
+    }
 
     private static string? Text(ref Utf8JsonReader reader) => reader.TokenType switch
     {
@@ -131,8 +135,8 @@ internal sealed record JobFacts(
         _ => NotText,
     };
 
-    // Many encoders write a member also where there is nothing to say.
-    private static bool SaysSomething(ref Utf8JsonReader reader) => reader.TokenType switch
+    // Many encoders write a member even if it has no value.
+    private static bool IsNotEmpty(ref Utf8JsonReader reader) => reader.TokenType switch
     {
         JsonTokenType.String => reader.ValueSpan.Length > 0,
         JsonTokenType.Null or JsonTokenType.False or JsonTokenType.StartArray => false,

@@ -4,13 +4,11 @@ using System.Text.RegularExpressions;
 
 namespace Gateway.Jobs;
 
-/// <summary>What a job says of its own time.</summary>
-/// <param name="StartedAt">
-/// <c>exec_created_at</c>, else <c>created_at</c>; null where there is neither, or none that can be read.
-/// </param>
-/// <param name="FinishedAt"><c>finished_at</c>, likewise; a placeholder is none.</param>
-/// <param name="Estimated"><c>estimated_duration</c>; null where it says nothing.</param>
-/// <param name="Progress">Of 1; null where it says nothing.</param>
+/// <summary>The times in the body of a job. A value that is missing or cannot be parsed is null.</summary>
+/// <param name="StartedAt"><c>exec_created_at</c>, otherwise <c>created_at</c>.</param>
+/// <param name="FinishedAt"><c>finished_at</c>, unless it is a placeholder.</param>
+/// <param name="Estimated"><c>estimated_duration</c>.</param>
+/// <param name="Progress"><c>progress</c>, from 0 to 1.</param>
 internal sealed partial record JobTimes(
     DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, TimeSpan? Estimated, double? Progress)
 {
@@ -23,25 +21,25 @@ internal sealed partial record JobTimes(
     // Times before this are placeholders: the epochs of 0001, 1601, 1753, 1900, 1970, 1980, 2000 and 2001, in any zone.
     private static readonly DateTimeOffset Earliest = new(2001, 1, 3, 0, 0, 0, TimeSpan.Zero);
 
-    /// <summary>Whether any of them is there.</summary>
-    public bool SaySomething => this != Unknown;
+    /// <summary>Whether the body states at least one of the times.</summary>
+    public bool AreStated => this != Unknown;
 
-    /// <summary>How long it took, or null.</summary>
+    /// <summary>The duration of the job; null if it is unknown.</summary>
     public TimeSpan? Took => FinishedAt - StartedAt is { Ticks: > 0 } took && took < Longest ? took : null;
 
-    /// <summary>Reads the body of a job; what cannot be read says nothing.</summary>
+    /// <summary>Reads the times from the body of a job.</summary>
     public static JobTimes Read(ReadOnlySpan<byte> body) =>
         JobFacts.TryRead(body, now: null, out var job) ? job.Times : Unknown;
 
     /// <summary>
-    /// A date and a time of day: RFC 3339, section 5.6, and its relatives with a space, without an offset (UTC), with a
-    /// comma, or with the name of UTC behind; or a Unix time in seconds, milliseconds, microseconds or nanoseconds, as
-    /// a number or as text. Everything else is null, and so is a time that stands for none, such as 0001-01-01 or
-    /// 1970-01-01.
+    /// Parses a timestamp of RFC 3339, section 5.6, and variants with a space, without an offset (UTC), with a decimal
+    /// comma, or with a suffix UTC or GMT. Also parses a Unix time in seconds, milliseconds, microseconds or
+    /// nanoseconds, as a number or as text. Returns null for any other value and for a placeholder such as 0001-01-01
+    /// or 1970-01-01.
     /// </summary>
     internal static DateTimeOffset? Time(ref Utf8JsonReader reader)
     {
-        // Without an offset, the reader would take it for local time.
+        // The reader would take a time without an offset for local time.
         var isUtc = reader is { TokenType: JsonTokenType.String, ValueSpan: [.., (byte)'Z'] };
         if (isUtc && reader.TryGetDateTimeOffset(out var time)) return IfPossible(time);
         if (Number(ref reader) is { } number) return IfPossible(UnixTime(number));
@@ -54,7 +52,7 @@ internal sealed partial record JobTimes(
     private static DateTimeOffset? TimeOf(string text)
     {
         if (Timestamp().Match(text) is not { Success: true } match) return null;
-        // A leap second (RFC 3339, section 5.7) has no number of its own here.
+        // DateTime has no leap seconds (RFC 3339, section 5.7).
         var seconds = match.Groups["s"].Value is "60" ? "59" : match.Groups["s"].Value;
         var (day, minute) = (match.Groups["d"].Value.Replace('/', '-'), match.Groups["m"].Value);
         var plain = $"{day}T{minute}:{(seconds.Length > 0 ? seconds : "00")}";
@@ -65,7 +63,7 @@ internal sealed partial record JobTimes(
         return new DateTimeOffset(local, TimeSpan.Zero) - offset + Fraction(match.Groups["f"].Value);
     }
 
-    // +hh, +hhmm or +hh:mm; nothing is UTC.
+    // +hh, +hhmm or +hh:mm; empty for UTC.
     private static TimeSpan Offset(string text)
     {
         var digits = text.Replace(":", "", StringComparison.Ordinal);
@@ -78,7 +76,7 @@ internal sealed partial record JobTimes(
     private static TimeSpan Fraction(string digits) =>
         TimeSpan.FromTicks(long.Parse(digits.PadRight(7, '0').AsSpan(0, 7), CultureInfo.InvariantCulture));
 
-    // The unit follows from the size: any of them is a time of this millennium in one unit alone.
+    // The size tells the unit: a number is a time of this millennium in only one of the units.
     private static DateTimeOffset? UnixTime(double number)
     {
         var seconds = number switch
@@ -96,19 +94,22 @@ internal sealed partial record JobTimes(
         + @"\s*(?<o>[+-][0-9]{2}(:?[0-9]{2})?)?\s*(Z|z|UTC|GMT)?\s*$", RegexOptions.ExplicitCapture)]
     private static partial Regex Timestamp();
 
-    /// <summary>A number of seconds.</summary>
+    /// <summary>Parses a number of seconds.</summary>
     internal static TimeSpan? Duration(ref Utf8JsonReader reader) =>
-        Number(ref reader) is > 0 and var seconds && seconds < Longest.TotalSeconds ? TimeSpan.FromSeconds(seconds) : null;
+        Number(ref reader) is > 0 and var seconds && seconds < Longest.TotalSeconds
+            ? TimeSpan.FromSeconds(seconds) : null;
 
-    /// <summary>A percentage, of 1.</summary>
-    internal static double? Share(ref Utf8JsonReader reader) => Number(ref reader) is >= 0 and <= 100 and var percent ? percent / 100 : null;
+    /// <summary>Parses a percentage. Returns a number from 0 to 1.</summary>
+    internal static double? Share(ref Utf8JsonReader reader) =>
+        Number(ref reader) is >= 0 and <= 100 and var percent ? percent / 100 : null;
 
-    // A number, or text that is one, as "45", "45.0" and "45%".
+    // A number, or text such as "45", "45.0" or "45%".
     private static double? Number(ref Utf8JsonReader reader)
     {
         if (reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var number)) return number;
-        return reader.TokenType == JsonTokenType.String
-            && double.TryParse(JobFacts.TextOf(ref reader)?.TrimEnd('%', ' '), NumberStyles.Float, CultureInfo.InvariantCulture, out number)
+        if (reader.TokenType != JsonTokenType.String) return null;
+        var text = JobFacts.TextOf(ref reader)?.TrimEnd('%', ' ');
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number)
             && double.IsFinite(number) ? number : null;
     }
 }

@@ -8,26 +8,26 @@ using System.Text.RegularExpressions;
 namespace Gateway.Jobs;
 
 /// <summary>
-/// Reads from the query of a signed URL when it stops working. Names of parameters count in any case.
+/// Reads the expiry of a signed URL from its query. The names of parameters are compared without case.
 /// <code>
 /// AWS Signature V4, Google V4, Alibaba OSS V4 and others   X-{vendor}-Date, -Expires, -Signature
 /// AWS V2, CloudFront, Google V2 and Cloud CDN, OSS V1, OBS  Expires, Signature; Policy, Signature
-/// Azure shared access signatures                          se, sig; ske, where a user's key signed it
+/// Azure shared access signatures                          se, sig; ske for a user delegation key
 /// Tencent COS                                             q-sign-time, q-signature
 /// nginx, Bunny, imgix, KeyCDN and others                  expires, expire or exp beside a token, hash or signature
 /// Akamai, Google Media CDN                                exp=…~…~hmac=… within a parameter
 /// Fastly                                                  token={expiry}_{signature}
 /// JSON Web Tokens (RFC 7519)                              the claim exp of a token in any parameter
 /// </code>
-/// The keys of a session, which a security token shows, may expire before the URL says so. Such a URL counts for an
-/// hour from its signature, which is how long sessions last by default.
+/// A security token in the URL shows that a session's keys signed it. The session may end before the URL expires, so
+/// such a URL counts as valid for at most an hour, the default length of a session.
 /// </summary>
 internal static partial class SignedUrl
 {
-    // Longer than any signed URL, session token included.
+    // Longer than any signed URL with a session token.
     private const int LongestQuery = 16 * 1024;
 
-    // A URL may be a parameter of another one.
+    // A signed URL may be a parameter of another URL.
     private const int MaxDepth = 2;
 
     private const string SignatureTime = "yyyyMMdd'T'HHmmss'Z'";
@@ -40,7 +40,7 @@ internal static partial class SignedUrl
 
     private static readonly SearchValues<char> Hexadecimal = SearchValues.Create("0123456789abcdefABCDEF");
 
-    // Each form has one of these.
+    // Every form of a signed URL contains one of these.
     private static readonly SearchValues<string> Hints = SearchValues.Create(
         ["sig", "token", "exp", "hmac", "md5", "hash", "eyJ", "%3F"], StringComparison.OrdinalIgnoreCase);
 
@@ -52,18 +52,17 @@ internal static partial class SignedUrl
     private static readonly string[] SimpleSignatures =
         ["signature", "sign", "sig", "token", "hash", "md5", "hmac", "mac", "s"];
 
-    /// <summary>Adds the expiry of each signed URL within this string value.</summary>
+    /// <summary>Adds the expiry of each signed URL in a JSON string.</summary>
     public static void Read(ref Utf8JsonReader reader, ref UrlExpiries found)
     {
-        // Nearly every string of a job stops here. An ampersand may be written escaped, and a question mark, too.
+        // Nearly every string of a job ends here. An escaped string may contain an escaped question mark.
         var raw = reader.ValueSpan;
         if (!reader.ValueIsEscaped && !raw.Contains((byte)'?') && !(MayBeBase64(raw.Length) && MayHoldUrl(raw))) return;
         var text = JobFacts.TextOf(ref reader) ?? Encoding.UTF8.GetString(raw);
         Read(MayBeBase64(text.Length) && Decode(text) is { } json ? json : text, ref found);
     }
 
-    /// <summary>The same for text that may hold several URLs, or JSON that holds them.</summary>
-    // JSON within JSON may have its ampersands escaped.
+    /// <summary>Adds the expiry of each signed URL in a text, which may be JSON with escaped ampersands.</summary>
     public static void Read(string text, ref UrlExpiries found) =>
         Read(text.Replace("\\u0026", "&", StringComparison.OrdinalIgnoreCase), ref found, depth: 0);
 
@@ -85,13 +84,14 @@ internal static partial class SignedUrl
         }
     }
 
-    // What is within base64 without making text of it.
+    // Decodes base64 without allocating a string.
     private static bool MayHoldUrl(ReadOnlySpan<byte> base64)
     {
         var bytes = ArrayPool<byte>.Shared.Rent(base64.Length);
         try
         {
-            return Base64.DecodeFromUtf8(base64, bytes, out _, out var length) == OperationStatus.Done && bytes.AsSpan(0, length).Contains((byte)'?');
+            return Base64.DecodeFromUtf8(base64, bytes, out _, out var length) == OperationStatus.Done
+                && bytes.AsSpan(0, length).Contains((byte)'?');
         }
         finally
         {
@@ -105,7 +105,7 @@ internal static partial class SignedUrl
         foreach (var part in query.Split('&'))
         {
             var pair = query[part];
-            // In HTML an ampersand is written &amp;.
+            // HTML escapes an ampersand as &amp;.
             if (pair.StartsWith("amp;", StringComparison.Ordinal)) pair = pair[4..];
             var equals = pair.IndexOf('=');
             if (equals <= 0) continue;
@@ -139,7 +139,7 @@ internal static partial class SignedUrl
         {
             foreach (var name in SimpleExpiries) first = Earlier(first, Epoch(fields.GetValueOrDefault(name)));
         }
-        // Without a date of its signature, the URL may have been signed just now.
+        // A URL without a signature date may have just been signed.
         var isUndated = fields.Keys.Any(IsSession) && !fields.Keys.Any(name => Ends(name, "-Date"));
         return first is not null && isUndated ? Earlier(first, now + SessionLength) : first;
     }
@@ -160,7 +160,7 @@ internal static partial class SignedUrl
 
     private static bool Ends(string name, string with) => name.EndsWith(with, StringComparison.OrdinalIgnoreCase);
 
-    // A token that holds its own expiry, as Akamai's, Fastly's and JSON Web Tokens do.
+    // Akamai tokens, Fastly tokens and JSON Web Tokens contain their own expiry.
     private static DateTimeOffset? OfToken(string value)
     {
         if (value.Contains("eyJ", StringComparison.Ordinal)) return OfJsonWebToken(value);
@@ -190,7 +190,7 @@ internal static partial class SignedUrl
             }
             catch (JsonException)
             {
-                // It only looks like one.
+                // The value only looks like a JSON Web Token.
             }
         }
         return null;
@@ -199,7 +199,7 @@ internal static partial class SignedUrl
     private static DateTimeOffset? Epoch(ReadOnlySpan<char> seconds) =>
         long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out var since) ? Epoch(since) : null;
 
-    // A time of this millennium; a smaller number is something else.
+    // A smaller number is not a time of this millennium.
     private static DateTimeOffset? Epoch(double seconds) =>
         seconds is >= 1e9 and <= 1e11 ? DateTimeOffset.FromUnixTimeSeconds((long)seconds) : null;
 
@@ -223,12 +223,13 @@ internal static partial class SignedUrl
     [GeneratedRegex(@"(?:^|~)(?:exp|expires)=([0-9]+)(?:~|$)", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex TokenExpiry();
 
-    // A raw field that came as bytes; no signed URL fits in less.
+    // A raw field may be base64. A signed URL needs at least 64 characters of it.
     private static bool MayBeBase64(int length) => length >= 64 && length % 4 == 0;
 
     private static string? Decode(string base64)
     {
         var bytes = new byte[base64.Length];
-        return Convert.TryFromBase64String(base64, bytes, out var length) ? Encoding.UTF8.GetString(bytes, 0, length) : null;
+        return Convert.TryFromBase64String(base64, bytes, out var length)
+            ? Encoding.UTF8.GetString(bytes, 0, length) : null;
     }
 }

@@ -1,15 +1,15 @@
 namespace Gateway.Jobs;
 
-/// <summary>When the signed URLs of one body expire, added up as they are found.</summary>
-/// <param name="now">Which of them still work.</param>
+/// <summary>Collects the expiries of the signed URLs in one body.</summary>
+/// <param name="now">The time by which a URL counts as expired.</param>
 internal struct UrlExpiries(DateTimeOffset now)
 {
     public readonly DateTimeOffset Now => now;
 
-    /// <summary>When the first of those that still work expires; null where there is none.</summary>
+    /// <summary>When the first of the URLs that still work expires; null if none works.</summary>
     public DateTimeOffset? FirstToCome { get; private set; }
 
-    /// <summary>Whether one has expired already.</summary>
+    /// <summary>Whether a URL has already expired.</summary>
     public bool HasExpired { get; private set; }
 
     public void Add(DateTimeOffset expiry)
