@@ -1,11 +1,9 @@
 namespace Gateway.Limits;
 
-/// <summary>Step 4 of the request path: a permit of each quota that counts for a request, or of none.</summary>
+/// <summary>Step 4 of the request path: takes a permit from each quota that applies, or from none.</summary>
 internal static class Admission
 {
-    /// <summary>
-    /// The same of what this node has at hand. It waits for nothing, and where it fails nothing has changed.
-    /// </summary>
+    /// <summary>Takes the permits if this node holds them all, without waiting. Otherwise takes none.</summary>
     public static bool TryTake(Quota[] quotas)
     {
         for (var taken = 0; taken < quotas.Length; taken++)
@@ -17,7 +15,7 @@ internal static class Admission
         return true;
     }
 
-    /// <returns>The quotas that refuse it; empty: it is admitted.</returns>
+    /// <returns>The quotas that refuse the request; empty if it is admitted.</returns>
     public static ValueTask<Quota[]> TakeAsync(Quota[] quotas)
     {
         if (quotas is not [var only]) return TakeAllAsync(quotas);

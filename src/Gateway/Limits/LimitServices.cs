@@ -1,6 +1,6 @@
 namespace Gateway.Limits;
 
-/// <summary>How often callers may ask.</summary>
+/// <summary>Registers the quotas of callers.</summary>
 internal static class LimitServices
 {
     public static void AddLimits(this IServiceCollection services)

@@ -1,6 +1,6 @@
 namespace Gateway.Limits;
 
-/// <summary>A quota in this process alone, without a lock.</summary>
+/// <summary>A token bucket in this process, without a lock.</summary>
 internal sealed class LocalQuota(Gcra arithmetic, double restored)
 {
     private double _restored = restored;
@@ -11,7 +11,7 @@ internal sealed class LocalQuota(Gcra arithmetic, double restored)
 
     public TimeSpan Wait(double now) => arithmetic.Wait(Volatile.Read(ref _restored), now);
 
-    /// <summary>Takes one permit, if there is one.</summary>
+    /// <summary>Takes one permit, if one is available.</summary>
     public bool TryTake(double now)
     {
         while (true)
@@ -22,7 +22,7 @@ internal sealed class LocalQuota(Gcra arithmetic, double restored)
         }
     }
 
-    /// <summary>Gives one back.</summary>
+    /// <summary>Gives one permit back.</summary>
     public void Return(double now)
     {
         double before;
@@ -30,6 +30,9 @@ internal sealed class LocalQuota(Gcra arithmetic, double restored)
         while (!Swap(before, arithmetic.Return(before, now, 1)));
     }
 
-    private bool Swap(double before, double after) =>
-        BitConverter.DoubleToInt64Bits(Interlocked.CompareExchange(ref _restored, after, before)) == BitConverter.DoubleToInt64Bits(before);
+    private bool Swap(double before, double after)
+    {
+        var found = Interlocked.CompareExchange(ref _restored, after, before);
+        return BitConverter.DoubleToInt64Bits(found) == BitConverter.DoubleToInt64Bits(before);
+    }
 }

@@ -3,43 +3,48 @@ using Gateway.Runtime;
 namespace Gateway.Limits;
 
 /// <summary>
-/// One quota of a team or a key, on this node. Without a Redis it is the node's own. With one, the node holds a lease:
-/// some permits that Redis has counted as spent, which it hands out without asking; whatever it does not need it gives
-/// back. While Redis is away it goes on with its share, and says so when Redis is back.
+/// One quota of a team or a key, on this node. With Redis, the node leases permits: Redis counts them as spent, and the
+/// node hands them out without a trip and gives unused ones back. While Redis is away, the node uses its share of the
+/// quota, and reports the permits spent meanwhile when Redis is back. Without a configured Redis, the node uses the
+/// whole quota.
 /// </summary>
 internal sealed class Quota
 {
     private const int TicksUntilIdle = 4;
 
-    private static readonly double Believed = TimeSpan.FromSeconds(1).TotalMicroseconds;
+    // While the bucket is known to be empty, the node asks Redis at most once in this time, in microseconds.
+    private static readonly double RetryInterval = TimeSpan.FromSeconds(1).TotalMicroseconds;
 
     private readonly SharedQuotas _shared;
     private readonly QuotaMetrics _metrics;
     private readonly SteadyClock _clock;
     private readonly Gcra _whole;
-    private readonly Lock _asking = new();
-    private volatile LocalQuota? _alone;
-    private Task<bool> _ask = Task.FromResult(true);
+    private readonly Lock _lock = new();
+    // The quota without Redis: this node's share, or all of it if no Redis is configured.
+    private volatile LocalQuota? _local;
+    private Task<bool> _leasing = Task.FromResult(true);
     private int _permits;
-    private int _spentAlone;
+    private int _spentLocally;
     private long _taken, _takenBefore;
     private int _idleTicks;
-    // As Redis said last, and when that was, by this node's clock.
+    // The last state from Redis and the time of its arrival, by this node's clock.
     private double _restored, _askedAt;
 
-    public Quota(string holder, string policy, QuotaOptions options, SharedQuotas shared, QuotaMetrics metrics, SteadyClock clock)
+    public Quota(
+        string holder, string policy, QuotaOptions options, SharedQuotas shared, QuotaMetrics metrics,
+        SteadyClock clock)
     {
         (_shared, _metrics, _clock, _whole) = (shared, metrics, clock, Gcra.Of(options));
         (Holder, Policy, Options) = (holder, policy, options);
         PolicyField = RateLimitFields.Policy(policy, options);
         _restored = Now;
-        if (!shared.IsConfigured) _alone = new LocalQuota(_whole, _restored);
+        if (!shared.IsConfigured) _local = new LocalQuota(_whole, _restored);
     }
 
-    /// <summary>Whose it is.</summary>
+    /// <summary>The team or key that the quota belongs to.</summary>
     public string Holder { get; }
 
-    /// <summary>The quota's name, which clients see.</summary>
+    /// <summary>The name of the quota, which clients see.</summary>
     public string Policy { get; }
 
     /// <summary>The item of <c>RateLimit-Policy</c>.</summary>
@@ -47,24 +52,26 @@ internal sealed class Quota
 
     public QuotaOptions Options { get; }
 
-    /// <summary>Whether a request is refused where there is no permit, and not only counted.</summary>
+    /// <summary>Whether a request without a permit is refused, and not only counted.</summary>
     public bool Refuses => Options.Mode == QuotaMode.Enforce;
 
     /// <summary>
-    /// The most permits that this node holds unspent: a twentieth of what a window brings, and half a burst, shared by
-    /// all nodes. That is what admissions may be ahead of the quota in any window.
+    /// The most unspent permits that this node holds: a twentieth of a window's permits or half a burst, the smaller of
+    /// both, divided by the number of nodes. Admissions may exceed the quota by this much in any window.
     /// </summary>
-    public int LargestLease => Math.Max(1, (int)(Math.Min(Options.Requests / 20.0, Options.Burst / 2.0) / _shared.Nodes));
+    public int LargestLease =>
+        Math.Max(1, (int)(Math.Min(Options.Requests / 20.0, Options.Burst / 2.0) / _shared.Nodes));
 
-    /// <summary>Permits left now, as far as this node knows, and after what time there is one more.</summary>
+    /// <summary>The remaining permits as far as this node knows, and the time until there is one more.</summary>
     public (long Remaining, TimeSpan Wait) Standing
     {
         get
         {
             var now = Now;
-            if (_alone is { } alone) return (alone.Available(now), alone.Wait(now));
+            if (_local is { } local) return (local.Available(now), local.Wait(now));
             var restored = Volatile.Read(ref _restored);
-            return (Math.Min(Options.Burst, Math.Max(0, _whole.Available(restored, now)) + Math.Max(0, Volatile.Read(ref _permits))), _whole.Wait(restored, now));
+            var remaining = _whole.Available(restored, now) + Math.Max(0, Volatile.Read(ref _permits));
+            return (Math.Min(Options.Burst, remaining), _whole.Wait(restored, now));
         }
     }
 
@@ -72,60 +79,58 @@ internal sealed class Quota
 
     public TimeSpan Wait => Standing.Wait;
 
-    /// <summary>How long one permit takes to come back.</summary>
+    /// <summary>The time in which one permit is restored.</summary>
     public TimeSpan Tick => TimeSpan.FromMicroseconds(_whole.Interval);
 
     private double Now => _clock.Microseconds;
 
-    /// <summary>
-    /// Takes one permit that this node has at hand; where it has none, nothing has changed, and <see cref="TakeAsync"/>
-    /// is to say.
-    /// </summary>
+    /// <summary>Takes one permit that this node holds. If it holds none, nothing changes.</summary>
     public bool TryTake()
     {
-        if (!TryTakeLeased() && (_shared.IsAvailable || _alone is null || !TakeAlone())) return false;
+        if (!TryTakeLeased() && (_shared.IsAvailable || _local is null || !TryTakeLocal())) return false;
         Interlocked.Increment(ref _taken);
         return true;
     }
 
-    /// <summary>Takes one permit, if there is one. It waits only where the lease is used up.</summary>
+    /// <summary>Takes one permit, if one is available. Waits for Redis only if the lease is used up.</summary>
     public ValueTask<bool> TakeAsync()
     {
         Interlocked.Increment(ref _taken);
         if (TryTakeLeased()) return new(true);
-        return _shared.IsAvailable ? TakeSharedAsync() : new(Counted(TakeAlone()));
+        return _shared.IsAvailable ? TakeSharedAsync() : new(Counted(TryTakeLocal()));
     }
 
-    /// <summary>Gives back one that was taken, for a request that another quota refused.</summary>
+    /// <summary>Gives back a permit, because another quota refused the request.</summary>
     public void Return()
     {
-        if (_alone is not { } alone)
+        if (_local is not { } local)
         {
             Interlocked.Increment(ref _permits);
             return;
         }
-        alone.Return(Now);
-        if (_shared.IsConfigured) Interlocked.Decrement(ref _spentAlone);
+        local.Return(Now);
+        if (_shared.IsConfigured) Interlocked.Decrement(ref _spentLocally);
     }
 
-    /// <summary>Gives back what is leased and not spent, for this node stops.</summary>
+    /// <summary>Gives back all unspent permits of the lease.</summary>
     public async Task ReturnLeaseAsync()
     {
-        if (_shared.IsAvailable && Volatile.Read(ref _permits) > 0) await AskAsync(wanted: 0, back: Interlocked.Exchange(ref _permits, 0));
+        if (!_shared.IsAvailable || Volatile.Read(ref _permits) <= 0) return;
+        await AskAsync(wanted: 0, back: Interlocked.Exchange(ref _permits, 0));
     }
 
-    /// <summary>Keeps the lease in line with what is asked of it; several times a second.</summary>
-    public async Task TendAsync()
+    /// <summary>Adjusts the lease to the current demand. Called several times a second.</summary>
+    public async Task AdjustLeaseAsync()
     {
         if (!_shared.IsAvailable) return;
         var taken = Interlocked.Read(ref _taken);
-        var lately = taken - _takenBefore;
+        var demand = taken - _takenBefore;
         _takenBefore = taken;
-        _idleTicks = lately == 0 ? _idleTicks + 1 : 0;
+        _idleTicks = demand == 0 ? _idleTicks + 1 : 0;
         var permits = Volatile.Read(ref _permits);
         if (_idleTicks >= TicksUntilIdle && permits > 0) await ReturnLeaseAsync();
-        else if (_alone is not null) await AskAsync(wanted: 0, back: 0);
-        else if (2 * lately > permits && permits < LargestLease && Wait == TimeSpan.Zero) await LeaseAsync();
+        else if (_local is not null) await AskAsync(wanted: 0, back: 0);
+        else if (2 * demand > permits && permits < LargestLease && Wait == TimeSpan.Zero) await LeaseAsync();
     }
 
     private bool TryTakeLeased()
@@ -144,66 +149,65 @@ internal sealed class Quota
         return hasTaken;
     }
 
-    private bool TakeAlone()
+    private bool TryTakeLocal()
     {
-        var alone = _alone ?? BeAlone();
-        if (!alone.TryTake(Now)) return false;
-        // That is counted with the next question.
-        if (_shared.IsConfigured) Interlocked.Increment(ref _spentAlone);
+        var local = _local ?? CreateLocal();
+        if (!local.TryTake(Now)) return false;
+        if (_shared.IsConfigured) Interlocked.Increment(ref _spentLocally);
         return true;
     }
 
-    // Of what was left, as far as it is known, this node's part, and then its part of what comes back.
-    private LocalQuota BeAlone()
+    // Creates this node's share: of the permits that were left as far as the node knows, and of those restored later.
+    private LocalQuota CreateLocal()
     {
-        lock (_asking)
+        lock (_lock)
         {
-            if (_alone is { } already) return already;
+            if (_local is { } existing) return existing;
             var (share, now) = (_whole.Share(_shared.Nodes), Now);
-            var left = Math.Max(0, _whole.Available(Volatile.Read(ref _restored), now)) / (double)_shared.Nodes;
-            return _alone = new LocalQuota(share, share.With(Math.Min(left, share.Burst), now));
+            var left = _whole.Available(Volatile.Read(ref _restored), now) / (double)_shared.Nodes;
+            return _local = new LocalQuota(share, share.With(Math.Min(left, share.Burst), now));
         }
     }
 
     private async ValueTask<bool> TakeSharedAsync()
     {
-        // Whoever comes while there is none need not ask again, but for what others may have given back.
-        while (_alone is not null || Wait == TimeSpan.Zero || Now - Volatile.Read(ref _askedAt) > Believed)
+        // While the bucket is known to be empty, ask Redis at most once a second: another node may give permits back.
+        while (_local is not null || Wait == TimeSpan.Zero || Now - Volatile.Read(ref _askedAt) > RetryInterval)
         {
-            if (!await LeaseAsync()) return Counted(TryTakeLeased() || TakeAlone());
+            if (!await LeaseAsync()) return Counted(TryTakeLeased() || TryTakeLocal());
             if (TryTakeLeased()) return true;
         }
         return Counted(false);
     }
 
-    // One question at a time, for all who wait.
+    // Leases permits in one trip at a time, for all requests that wait.
     private Task<bool> LeaseAsync()
     {
-        lock (_asking)
+        lock (_lock)
         {
-            if (!_ask.IsCompleted) return _ask;
-            // Whoever begins to ask goes on, most often; what it does not need comes back.
+            if (!_leasing.IsCompleted) return _leasing;
+            // A caller that starts to ask usually continues, so lease more than one permit.
             var demand = Math.Max(2 * (Interlocked.Read(ref _taken) - _takenBefore), LargestLease / 4);
             var room = Math.Max(1, LargestLease - Volatile.Read(ref _permits));
-            return _ask = AskAsync(wanted: Math.Clamp(demand, 1, room), back: 0);
+            return _leasing = AskAsync(wanted: Math.Clamp(demand, 1, room), back: 0);
         }
     }
 
-    // False: Redis has not answered.
+    /// <returns>False if Redis did not answer.</returns>
     private async Task<bool> AskAsync(long wanted, long back)
     {
-        var spent = Interlocked.Exchange(ref _spentAlone, 0);
+        var spent = Interlocked.Exchange(ref _spentLocally, 0);
         var asked = Now;
         if (await _shared.AskAsync($"{Holder}/{Policy}", _whole, wanted, back - spent) is not { } lease)
         {
-            Interlocked.Add(ref _spentAlone, spent);
+            Interlocked.Add(ref _spentLocally, spent);
             return false;
         }
-        // The clocks need not agree.
+        // Convert Redis's time to this node's clock.
         Volatile.Write(ref _askedAt, Now);
         Volatile.Write(ref _restored, lease.Restored - lease.Now + asked);
         Interlocked.Add(ref _permits, (int)lease.Granted);
-        _alone = null;
+        _local = null;
         return true;
     }
 }

@@ -3,18 +3,18 @@ using System.Collections.Concurrent;
 namespace Gateway.Limits;
 
 /// <summary>
-/// Tends the leases of this node several times a second, and says that the node is there. Quotas are tended at once, up
-/// to a bound, so that a slow answer of Redis for one delays no other.
+/// Adjusts the leases of this node several times a second, and reports the node as alive. Quotas are adjusted
+/// concurrently, so that a slow reply of Redis for one of them does not delay the others.
 /// </summary>
 internal sealed class QuotaKeeper(Quotas quotas, SharedQuotas shared) : BackgroundService
 {
-    private const int TicksBetweenBeats = 4, MostAtOnce = 256;
+    private const int TicksBetweenHeartbeats = 4, MaxConcurrency = 256;
 
-    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250), TimeToReturn = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250), ReturnTimeout = TimeSpan.FromSeconds(2);
 
-    // Each quota is tended by one at a time. Those that are over the bound wait for their turn, in order.
-    private readonly ConcurrentDictionary<Quota, bool> _tended = new();
-    private readonly SemaphoreSlim _slots = new(MostAtOnce);
+    // The quotas that are being adjusted or wait for a slot. A quota is adjusted once at a time.
+    private readonly ConcurrentDictionary<Quota, bool> _running = new();
+    private readonly SemaphoreSlim _slots = new(MaxConcurrency);
 
     public override void Dispose()
     {
@@ -25,37 +25,40 @@ internal sealed class QuotaKeeper(Quotas quotas, SharedQuotas shared) : Backgrou
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        // What Redis does not take in time comes back by itself, as the quota is restored.
+        // Permits that are not returned in time are restored as the bucket fills.
         await Task.WhenAll(quotas.All.Select(quota => GuardAsync(quota.ReturnLeaseAsync)))
-            .WaitAsync(TimeToReturn, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            .WaitAsync(ReturnTimeout, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!shared.IsConfigured) return;
-        var beat = Task.CompletedTask;
+        var heartbeat = Task.CompletedTask;
         for (var tick = 0; !stoppingToken.IsCancellationRequested; tick++)
         {
-            if (tick % TicksBetweenBeats == 0 && beat.IsCompleted) beat = GuardAsync(shared.BeatAsync);
+            if (tick % TicksBetweenHeartbeats == 0 && heartbeat.IsCompleted)
+            {
+                heartbeat = GuardAsync(shared.CountNodesAsync);
+            }
             foreach (var quota in quotas.All)
             {
-                if (_tended.TryAdd(quota, true)) _ = TendAsync(quota);
+                if (_running.TryAdd(quota, true)) _ = AdjustAsync(quota);
             }
             await Task.Delay(Tick, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        // A tending that goes on would take a lease after all are given back.
-        while (!_tended.IsEmpty) await Task.Delay(10, CancellationToken.None);
+        // An adjustment that still runs could lease permits after the lease is returned.
+        while (!_running.IsEmpty) await Task.Delay(10, CancellationToken.None);
     }
 
-    private async Task TendAsync(Quota quota)
+    private async Task AdjustAsync(Quota quota)
     {
         await _slots.WaitAsync();
-        await GuardAsync(quota.TendAsync);
+        await GuardAsync(quota.AdjustLeaseAsync);
         _slots.Release();
-        _tended.TryRemove(quota, out _);
+        _running.TryRemove(quota, out _);
     }
 
-    // An exception that left the loop would stop the node.
+    // An exception from a background service would stop the node.
     private async Task GuardAsync(Func<Task> work)
     {
         try

@@ -6,7 +6,7 @@ namespace Gateway.Limits;
 internal sealed class QuotaMetrics(IMeterFactory meters)
 {
     private readonly Counter<long> _exceeded = meters.CreateGateway().CreateCounter<long>(
-        "gateway.quota.exceeded", "{request}", "Requests that found no permit of a quota, by policy and mode");
+        "gateway.quota.exceeded", "{request}", "Requests for which a quota had no permit, by policy and mode");
 
     public void Exceeded(string policy, string mode) => _exceeded.Add(1, new("policy", policy), new("mode", mode));
 }

@@ -2,7 +2,7 @@ using Gateway.Problems;
 
 namespace Gateway.Limits;
 
-/// <summary>What callers are told who ask too often.</summary>
+/// <summary>The problem type of a used-up quota.</summary>
 internal static class QuotaProblems
 {
     public static readonly ProblemType QuotaExceeded = new("quota-exceeded", 429,

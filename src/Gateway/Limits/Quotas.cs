@@ -4,8 +4,8 @@ using Gateway.Runtime;
 namespace Gateway.Limits;
 
 /// <summary>
-/// All quotas on this node. One outlives a change of configuration that leaves it as it was, so that nobody gets a
-/// fresh burst from somebody else's edit.
+/// All quotas on this node. A quota keeps its state when the configuration changes elsewhere, so that its team does not
+/// get a new burst.
 /// </summary>
 internal sealed class Quotas(SharedQuotas shared, QuotaMetrics metrics, SteadyClock clock)
 {
@@ -13,7 +13,7 @@ internal sealed class Quotas(SharedQuotas shared, QuotaMetrics metrics, SteadyCl
 
     public ICollection<Quota> All => _all.Values;
 
-    /// <summary>The quota that there is, if it has these options; else a new one, which is not in force yet.</summary>
+    /// <summary>Returns the existing quota if its options are the same; otherwise a new one, not in force.</summary>
     public Quota Prepare(string holder, string policy, QuotaOptions options) =>
         _all.GetValueOrDefault((holder, policy)) is { } kept && kept.Options == options
             ? kept : new Quota(holder, policy, options, shared, metrics, clock);
@@ -22,7 +22,7 @@ internal sealed class Quotas(SharedQuotas shared, QuotaMetrics metrics, SteadyCl
         _all.AddOrUpdate(
             (holder, policy), _ => Prepare(holder, policy, options), (_, _) => Prepare(holder, policy, options));
 
-    /// <summary>Puts these quotas in force, and forgets every other.</summary>
+    /// <summary>Puts these quotas in force, and removes all others.</summary>
     public void Keep(IEnumerable<Quota> quotas)
     {
         var used = quotas.ToHashSet();

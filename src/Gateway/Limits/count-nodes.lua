@@ -1,7 +1,7 @@
--- Notes that a node is alive, and counts the nodes. A node that was not heard of for five seconds is gone. A time that
--- lies ahead is from before the clock was set back.
+-- Records that a node is alive, and counts the live nodes. A node counts as dead five seconds after its last report. A
+-- time in the future was written before Redis's clock was set back, and is removed.
 
-local nodes = KEYS[1]   -- a sorted set: each node with the time at which it was heard of, in seconds
+local nodes = KEYS[1]   -- a sorted set: each node with the time of its last report, in seconds
 local node = ARGV[1]
 
 local time = redis.call('TIME')

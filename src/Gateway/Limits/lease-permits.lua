@@ -1,14 +1,14 @@
--- Gives permits of a quota to a node, and takes back those that the node did not use.
--- Returns how many were granted, when all permits are there again, and the time; both times in microseconds.
+-- Leases permits of a quota to a node, and takes unused permits back.
+-- Returns the number of granted permits, the time at which the bucket is full, and the time, both in microseconds.
 --
--- The value is the time at which the bucket is full, and the time at which that was written. If Redis's clock was set
--- back since, both move along; otherwise the bucket would count as empty.
+-- The value holds the time at which the bucket is full, and the time at which that was written. If Redis's clock was
+-- set back since, both are shifted; otherwise the bucket would seem empty for that time.
 
 local quota = KEYS[1]
 local interval = tonumber(ARGV[1])   -- between two permits, in microseconds
-local burst = tonumber(ARGV[2])      -- the most permits that there can be
+local burst = tonumber(ARGV[2])      -- the size of the bucket
 local wanted = tonumber(ARGV[3])
-local back = tonumber(ARGV[4])       -- permits that come back; negative: those that were spent while Redis was away
+local back = tonumber(ARGV[4])       -- the permits given back; negative: spent while Redis was away
 
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -21,10 +21,10 @@ restored = math.max(now, math.min(full, math.max(now, math.min(full, restored)) 
 local granted = math.min(wanted, math.max(0, math.floor(burst - (restored - now) / interval + 0.000001)))
 restored = restored + granted * interval
 
--- A quota that is full again need not be remembered.
+-- A full bucket needs no value.
 if restored > now then
-  local lasting = math.ceil((restored - now) / 1000) + 1000
-  redis.call('SET', quota, string.format('%.3f %.0f', restored, now), 'PX', lasting)
+  local lifetime = math.ceil((restored - now) / 1000) + 1000
+  redis.call('SET', quota, string.format('%.3f %.0f', restored, now), 'PX', lifetime)
 else
   redis.call('DEL', quota)
 end

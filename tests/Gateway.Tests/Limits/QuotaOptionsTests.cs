@@ -21,7 +21,7 @@ public sealed class QuotaOptionsTests
     [InlineData(1, "00:00:00.9", 60, "Quotas:q:Window: must be from 00:00:01 to 1.00:00:00")]
     [InlineData(1, "-00:01:00", 60, "Quotas:q:Window: must be from 00:00:01 to 1.00:00:00")]
     [InlineData(1, "00:01:00", 10_000_001, "Quotas:q:Burst: must be from 1 to 10000000, but is 10000001")]
-    [InlineData(100_001, "00:00:01", 1000, "Quotas:q:Burst: must be at least 1001, what 10 ms bring at this rate")]
+    [InlineData(100_001, "00:00:01", 1000, "Quotas:q:Burst: must be at least 1001, the permits that 10 ms restore")]
     public void A_wrong_quota_is_one_line(int requests, string window, int burst, string line) =>
         Assert.StartsWith(line, Assert.Single(MistakesOf(Quota(requests, window, burst))), StringComparison.Ordinal);
 
