@@ -2,10 +2,12 @@ using Gateway.Configuration;
 
 namespace Gateway.Redis;
 
-/// <summary>Where Redis is.</summary>
+/// <summary>The section <c>ConnectionStrings</c>.</summary>
 internal sealed class ConnectionStringOptions
 {
-    /// <summary>A StackExchange.Redis connection string. Empty, the default: memory only, one node.</summary>
+    /// <summary>
+    /// A StackExchange.Redis connection string. Default empty: the node works alone, with its memory only.
+    /// </summary>
     public string Redis { get; set; } = "";
 
     public void Check(ConfigurationErrors errors)
@@ -13,11 +15,12 @@ internal sealed class ConnectionStringOptions
         if (string.IsNullOrEmpty(Redis)) return;
         try
         {
-            errors.Unless(RedisConnection.Parse(Redis).EndPoints.Count > 0, "ConnectionStrings:Redis", "names no server");
+            var hasServer = RedisConnection.Parse(Redis).EndPoints.Count > 0;
+            errors.Unless(hasServer, "ConnectionStrings:Redis", "names no server");
         }
         catch (ArgumentException e)
         {
-            // The message names the option that is wrong, not its value, which may be a password.
+            // The message names the wrong option, but not its value, which may be a password.
             errors.Add("ConnectionStrings:Redis", $"is not a StackExchange.Redis connection string: {e.Message}");
         }
     }

@@ -3,9 +3,10 @@ using Gateway.Runtime;
 namespace Gateway.Redis;
 
 /// <summary>
-/// Numbers fetches and purges by when they began, in microseconds since 1970. Redis gives out the numbers by its own
-/// clock. A node without Redis uses its own clock, corrected by the last reading of Redis's. Because that correction is
-/// inexact, a fetch gets a slightly older number and a purge a slightly newer one, so that no fetch outlives a purge.
+/// Numbers fetches and purges by their start, in microseconds since 1970. Redis gives out the numbers by its own clock.
+/// A node without Redis uses its own clock, corrected by the last reading of Redis's clock. Because that correction is
+/// inexact, a fetch gets a slightly older number and a purge a slightly newer one. An answer that was fetched before a
+/// purge then never counts as newer than the purge.
 /// </summary>
 internal sealed class FetchOrder(SteadyClock clock)
 {

@@ -6,21 +6,22 @@ using StackExchange.Redis;
 namespace Gateway.Redis;
 
 /// <summary>
-/// The one connection to Redis, and whether it is of use just now. After a failure it is left alone until
-/// <see cref="RedisWatch"/> finds it well again, so that an ailing Redis costs one short wait and not one for each
-/// request.
+/// The connection to Redis, and whether Redis is available. After a failure, no request uses Redis until
+/// <see cref="RedisWatch"/> finds it healthy again. A failing Redis then delays one request and not every request.
 /// </summary>
 internal sealed partial class RedisConnection : IDisposable
 {
-    /// <summary>What all names in Redis begin with.</summary>
+    /// <summary>The prefix of all keys and channels in Redis.</summary>
     public const string Prefix = "gateway:";
 
-    private const int TripsOfARequest = 4;
+    private const int MaxTripsPerRequest = 4;
 
-    private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(1);
 
-    // The watch looks more often than this, if it gets to run.
-    private static readonly TimeSpan LongestNap = TimeSpan.FromSeconds(2), LongestCatchUp = TimeSpan.FromSeconds(2);
+    // The watch looks more often than this, unless the process is paused.
+    private static readonly TimeSpan PauseThreshold = TimeSpan.FromSeconds(2);
+
+    private static readonly TimeSpan LongestCatchUp = TimeSpan.FromSeconds(2);
 
     private readonly IOptionsMonitor<RedisOptions> _timing;
     private readonly ILogger<RedisConnection> _logger;
@@ -28,38 +29,39 @@ internal sealed partial class RedisConnection : IDisposable
     private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
     private volatile bool _available;
     private long _lastLine = long.MinValue, _lastDefect = long.MinValue;
-    // Before the first look nothing is known that could be old.
+    // Until the first look, the process counts as not paused.
     private long _lastLook = long.MaxValue;
-    private long _wokeAt;
+    private long _resumedAt;
 
     public RedisConnection(
-        IOptionsMonitor<ConnectionStringOptions> connections, IOptionsMonitor<RedisOptions> timing, ILogger<RedisConnection> logger)
+        IOptionsMonitor<ConnectionStringOptions> connections, IOptionsMonitor<RedisOptions> timing,
+        ILogger<RedisConnection> logger)
     {
         _timing = timing;
         _logger = logger;
         _connection = new(ConnectAsync);
         if (connections.CurrentValue.Redis is not { Length: > 0 } connectionString) return;
         _options = Parse(connectionString);
-        // Whoever waits gives up before that; then it is about connections that do not answer any more.
+        // A request gives up earlier, by its time budget. This timeout detects a dead connection.
         _options.AsyncTimeout = (int)Math.Max(1000, 2 * timing.CurrentValue.Timeout.TotalMilliseconds);
     }
 
-    /// <summary>Raised when it is of no use any longer.</summary>
+    /// <summary>Raised when Redis becomes unavailable.</summary>
     public event Action? Lost;
 
-    /// <summary>Raised when it is of use again.</summary>
+    /// <summary>Raised when Redis becomes available.</summary>
     public event Action? Returned;
 
     public bool IsConfigured => _options is not null;
 
     public bool IsAvailable => _available;
 
-    /// <summary>Reads a connection string, and sets what this product relies on.</summary>
-    /// <exception cref="ArgumentException">It is not one.</exception>
+    /// <summary>Parses a connection string, and sets the options that the gateway relies on.</summary>
+    /// <exception cref="ArgumentException">The connection string is malformed.</exception>
     public static ConfigurationOptions Parse(string connectionString)
     {
         var options = ConfigurationOptions.Parse(connectionString);
-        // A Redis that is away is tried again in the background; meanwhile commands fail at once instead of piling up.
+        // The client reconnects in the background. Meanwhile, commands fail at once instead of queueing.
         options.AbortOnConnectFail = false;
         options.BacklogPolicy = BacklogPolicy.FailFast;
         options.ReconnectRetryPolicy = new LinearRetry(500);
@@ -69,13 +71,14 @@ internal sealed partial class RedisConnection : IDisposable
         return options;
     }
 
-    /// <summary>The budget of one request.</summary>
+    /// <summary>Creates the time budget of one request.</summary>
     public TimeBudget NewTimeBudget() => new(_timing.CurrentValue.Timeout);
 
     /// <summary>
-    /// Asks Redis, if it is available. Neither a failure of Redis nor a defect in <paramref name="ask"/> is thrown.
+    /// Sends commands to Redis, if it is available. Neither a failure of Redis nor a defect in <paramref name="ask"/>
+    /// is thrown.
     /// </summary>
-    /// <returns>Null also where there was no reply.</returns>
+    /// <returns>Null also if there was no reply.</returns>
     public async ValueTask<T?> TryAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
         if (!_available) return null;
@@ -85,7 +88,7 @@ internal sealed partial class RedisConnection : IDisposable
         }
         catch (RedisServerException e)
         {
-            // It answers, but does not do this: out of memory, read-only, loading.
+            // Redis answers, but is out of memory, read-only or loading.
             Report("Redis refused a command", e);
         }
         catch (Exception e) when (IsFailure(e))
@@ -94,36 +97,37 @@ internal sealed partial class RedisConnection : IDisposable
         }
         catch (Exception e)
         {
-            // This request goes on without Redis. The others keep it, for Redis has done nothing wrong.
+            // This request goes on without Redis. Redis itself has not failed, so other requests keep using it.
             ReportDefect(e);
         }
         return null;
     }
 
-    /// <summary>Asks Redis, whether or not it is known to be available.</summary>
+    /// <summary>Sends commands to Redis, even if it is not known to be available.</summary>
     /// <exception cref="RedisException">
-    /// It is away, or refuses; <see cref="IsFailure"/> knows what else there is.
+    /// Redis is away, or refuses the command. <see cref="IsFailure"/> lists further exceptions.
     /// </exception>
     public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
         var connection = _connection.Value;
-        return budget.WaitAsync(connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
+        return budget.WaitAsync(
+            connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
 
         async Task<T?> AskOnceConnectedAsync() => await ask((await connection).GetDatabase());
     }
 
-    /// <summary>Whether the several trips of a request fit into its budget.</summary>
-    /// <exception cref="RedisException">It is away.</exception>
+    /// <summary>Whether Redis answers fast enough for all trips of a request within its time budget.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
     public async Task<bool> IsPromptAsync()
     {
         var started = Stopwatch.GetTimestamp();
         await AskAsync<object>(async database => await database.PingAsync(), NewTimeBudget());
-        return Stopwatch.GetElapsedTime(started) <= _timing.CurrentValue.Timeout / TripsOfARequest;
+        return Stopwatch.GetElapsedTime(started) <= _timing.CurrentValue.Timeout / MaxTripsPerRequest;
     }
 
     public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connection.Value;
 
-    /// <summary>Says that it is of use again.</summary>
+    /// <summary>Marks Redis as available.</summary>
     public void Found()
     {
         if (_available) return;
@@ -132,47 +136,52 @@ internal sealed partial class RedisConnection : IDisposable
         Raise(Returned);
     }
 
-    /// <summary>Says that it is of no use for now.</summary>
+    /// <summary>Marks Redis as unavailable.</summary>
     public void Lose(Exception why)
     {
         var wasAvailable = _available;
         _available = false;
         if (wasAvailable) Raise(Lost);
-        Report("Redis is away; going on with memory alone until it is back", why);
+        Report("Redis is away; this node uses its memory only until Redis is back", why);
     }
 
     /// <summary>
-    /// Says that the watch has looked. After a nap, looks may fail for that alone, and then they do not count.
+    /// Notes that the watch has looked at Redis. After a pause of this process, a look may fail only because of the
+    /// pause, so a failed look does not count until <see cref="LongestCatchUp"/> has passed.
     /// </summary>
     public void Looked()
     {
         var now = Environment.TickCount64;
-        if (HasSlept() && _wokeAt < _lastLook) _wokeAt = now;
-        if (!HasSlept() || _available || now - _wokeAt > LongestCatchUp.TotalMilliseconds) Interlocked.Exchange(ref _lastLook, now);
+        if (WasPaused() && _resumedAt < _lastLook) _resumedAt = now;
+        if (!WasPaused() || _available || now - _resumedAt > LongestCatchUp.TotalMilliseconds)
+        {
+            Interlocked.Exchange(ref _lastLook, now);
+        }
     }
 
     /// <summary>
-    /// Where this process has slept, the other nodes have gone on: what it knows is old, and that its replies from
-    /// Redis are late says nothing of Redis. Waits until the watch has found Redis well, but not for long.
+    /// After a pause of this process, waits until the watch has found Redis healthy, for at most
+    /// <see cref="LongestCatchUp"/>. The state of this node is old then, and late replies do not mean that Redis fails.
     /// </summary>
-    public Task CatchUpAsync() => IsConfigured && HasSlept() ? WaitForLookAsync() : Task.CompletedTask;
+    public Task CatchUpAsync() => IsConfigured && WasPaused() ? WaitForLookAsync() : Task.CompletedTask;
 
     /// <summary>
-    /// Whether an exception says that Redis, or the way to it, fails. Any other exception is a defect of the gateway,
-    /// and says nothing of Redis. The client throws <see cref="RedisCommandException"/>, which is no <see
-    /// cref="RedisException"/>, where no server can take a command; <see cref="ObjectDisposedException"/> and
-    /// cancellations come while a node stops.
+    /// Whether an exception means that Redis or the connection to it fails. Any other exception is a defect of the
+    /// gateway. The client throws <see cref="RedisCommandException"/>, which is not a <see cref="RedisException"/>, if
+    /// no server can take a command. <see cref="ObjectDisposedException"/> and cancellations occur while a node stops.
     /// </summary>
     public static bool IsFailure(Exception e) =>
         e is RedisException or RedisCommandException or TimeoutException or SocketException or IOException
             or ObjectDisposedException or OperationCanceledException;
 
-    /// <summary>A handler of messages, for a subscription. The client would swallow what it throws.</summary>
-    public Action<RedisChannel, RedisValue> Guard(Action<string> hear) => (_, message) =>
+    /// <summary>
+    /// Wraps a handler of messages so that its exceptions are logged. The client would ignore them.
+    /// </summary>
+    public Action<RedisChannel, RedisValue> Guard(Action<string> handle) => (_, message) =>
     {
         try
         {
-            hear(message.ToString());
+            handle(message.ToString());
         }
         catch (Exception e)
         {
@@ -180,7 +189,7 @@ internal sealed partial class RedisConnection : IDisposable
         }
     };
 
-    /// <summary>Logs a defect of the gateway with its stack, once a second at most.</summary>
+    /// <summary>Logs a defect of the gateway with its stack, at most once a second.</summary>
     public void ReportDefect(Exception defect)
     {
         if (MayLog(ref _lastDefect)) Log.Defect(_logger, defect);
@@ -189,7 +198,7 @@ internal sealed partial class RedisConnection : IDisposable
     public void Dispose()
     {
         _available = false;
-        if (_connection is { IsValueCreated: true, Value.IsCompletedSuccessfully: true }) _connection.Value.Result.Dispose();
+        if (_connection is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true } made }) made.Result.Dispose();
     }
 
     private async Task<IConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(_options!);
@@ -197,12 +206,16 @@ internal sealed partial class RedisConnection : IDisposable
     private async Task WaitForLookAsync()
     {
         var started = Stopwatch.GetTimestamp();
-        while ((HasSlept() || !_available) && Stopwatch.GetElapsedTime(started) < LongestCatchUp) await Task.Delay(20);
+        while ((WasPaused() || !_available) && Stopwatch.GetElapsedTime(started) < LongestCatchUp)
+        {
+            await Task.Delay(20);
+        }
     }
 
-    private bool HasSlept() => Environment.TickCount64 - Interlocked.Read(ref _lastLook) > LongestNap.TotalMilliseconds;
+    private bool WasPaused() =>
+        Environment.TickCount64 - Interlocked.Read(ref _lastLook) > PauseThreshold.TotalMilliseconds;
 
-    // A listener that throws keeps neither the others from hearing of it nor the watch from going on.
+    // An exception of one listener must not stop the other listeners or the watch.
     private void Raise(Action? listeners)
     {
         foreach (var listener in Delegate.EnumerateInvocationList(listeners))
@@ -223,24 +236,23 @@ internal sealed partial class RedisConnection : IDisposable
         if (MayLog(ref _lastLine)) Log.Failed(_logger, what, why.Message);
     }
 
-    // Whatever happens, it is one line of its kind a second at most.
     private static bool MayLog(ref long lastLine)
     {
         var now = Environment.TickCount64;
         var last = Interlocked.Read(ref lastLine);
-        return (last == long.MinValue || now - last >= BetweenLines.TotalMilliseconds)
+        return (last == long.MinValue || now - last >= LogInterval.TotalMilliseconds)
             && Interlocked.CompareExchange(ref lastLine, now, last) == last;
     }
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Redis is there")]
+        [LoggerMessage(LogLevel.Information, "Redis is available")]
         public static partial void Found(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning, "{What}: {Problem}")]
         public static partial void Failed(ILogger logger, string what, string problem);
 
-        [LoggerMessage(LogLevel.Error, "A defect of the gateway in its work with Redis; Redis itself is not affected")]
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway in its use of Redis; Redis itself is not affected")]
         public static partial void Defect(ILogger logger, Exception defect);
     }
 }

@@ -6,7 +6,7 @@ namespace Gateway.Redis;
 internal sealed class RedisMetrics(IMeterFactory meters)
 {
     private readonly Counter<long> _rejected = meters.CreateGateway().CreateCounter<long>(
-        "gateway.cache.rejected", "{value}", "Stored values that failed their checks, by reason");
+        "gateway.cache.rejected", "{value}", "Values in Redis that the gateway rejected, by reason");
 
     public void Rejected(string reason) => _rejected.Add(1, new KeyValuePair<string, object?>("reason", reason));
 }

@@ -2,10 +2,10 @@ using Gateway.Configuration;
 
 namespace Gateway.Redis;
 
-/// <summary>How this node treats the Redis that <c>ConnectionStrings:Redis</c> names.</summary>
+/// <summary>The timing of Redis.</summary>
 internal sealed class RedisOptions
 {
-    /// <summary>What Redis may add to one request. Default 100 ms; 10 ms to 5 s.</summary>
+    /// <summary>The longest time that one request waits for Redis. Default 100 ms; 10 ms to 5 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMilliseconds(100);
 
     public void Check(ConfigurationErrors errors) =>

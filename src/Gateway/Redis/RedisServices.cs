@@ -1,6 +1,6 @@
 namespace Gateway.Redis;
 
-/// <summary>The connection to Redis, and the watch over it.</summary>
+/// <summary>Registers the connection to Redis and its watch.</summary>
 internal static class RedisServices
 {
     public static void AddRedis(this IServiceCollection services)
@@ -11,7 +11,7 @@ internal static class RedisServices
         services.AddHostedService<RedisWatch>();
     }
 
-    /// <summary>Adds a part that keeps something in Redis.</summary>
+    /// <summary>Adds a part of the gateway that keeps state in Redis.</summary>
     public static void AddRedisParticipant<T>(this IServiceCollection services) where T : class, IRedisParticipant
     {
         services.AddSingleton<T>();

@@ -8,12 +8,14 @@ namespace Gateway.Redis;
 /// </summary>
 internal sealed class RedisWatch : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1), IntervalWhileAway = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan PatienceAtStart = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IntervalWhileAway = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(5);
 
     private readonly RedisConnection _redis;
     private readonly IRedisParticipant[] _participants;
-    private readonly Channel<bool> _wakeUps = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _wakeUps = Channel.CreateBounded<bool>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     public RedisWatch(RedisConnection redis, IEnumerable<IRedisParticipant> participants)
     {
@@ -24,14 +26,15 @@ internal sealed class RedisWatch : BackgroundService
         void Wake() => _wakeUps.Writer.TryWrite(true);
     }
 
-    /// <summary>Connects before the first request, but starts without Redis where it is away.</summary>
+    /// <summary>Connects before the first request. If Redis is away, the node starts without it.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         if (!_redis.IsConfigured) return;
         var found = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _redis.Returned += () => found.TrySetResult();
         await base.StartAsync(cancellationToken);
-        await found.Task.WaitAsync(PatienceAtStart, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await found.Task.WaitAsync(StartTimeout, cancellationToken)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -48,7 +51,7 @@ internal sealed class RedisWatch : BackgroundService
             }
             catch (OperationCanceledException)
             {
-                // It is time, or the node stops.
+                // The interval is over, or the node stops.
             }
         }
     }
@@ -69,13 +72,12 @@ internal sealed class RedisWatch : BackgroundService
         }
         catch (Exception e)
         {
-            // Redis stays as it was, and the next look tries again.
+            // Redis keeps its state, and the next look tries again.
             _redis.ReportDefect(e);
         }
         _redis.Looked();
     }
 
-    // Does what could not be done while Redis was away.
     private async Task CatchUpAsync()
     {
         if (!_redis.IsAvailable) return;
@@ -85,7 +87,7 @@ internal sealed class RedisWatch : BackgroundService
         }
         catch (Exception e)
         {
-            // The watch goes on: an exception that left it would stop the node.
+            // An exception from a background service would stop the node.
             _redis.ReportDefect(e);
         }
     }

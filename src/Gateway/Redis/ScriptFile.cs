@@ -1,13 +1,13 @@
 namespace Gateway.Redis;
 
 /// <summary>
-/// The scripts that Redis runs, each as one indivisible step. They are files beside the classes that use them, named
-/// <c>{name}.lua</c>; each says at its beginning what its keys and arguments are.
+/// Reads the Lua scripts that Redis runs atomically. A script is a file <c>{name}.lua</c> beside the class that uses
+/// it, and describes its keys and arguments.
 /// </summary>
 internal static class ScriptFile
 {
-    /// <summary>The text of a script.</summary>
-    /// <exception cref="InvalidOperationException">There is none of this name.</exception>
+    /// <summary>Returns the text of a script.</summary>
+    /// <exception cref="InvalidOperationException">There is no script of this name.</exception>
     public static string Read(string name)
     {
         using var stream = typeof(ScriptFile).Assembly.GetManifestResourceStream($"{name}.lua")
