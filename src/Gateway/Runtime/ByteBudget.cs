@@ -1,15 +1,15 @@
 namespace Gateway.Runtime;
 
 /// <summary>
-/// The bytes that bodies under way may hold at once. Work waits for its share in the order in which it came, and holds
-/// none while it waits, so that it cannot wait for itself.
+/// A budget of bytes for bodies that are being processed. Work waits for its share in the order of arrival, and holds
+/// nothing while it waits, so that no two shares can wait for each other.
 /// </summary>
 internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
 {
-    /// <summary>A body of up to so many bytes needs no share.</summary>
+    /// <summary>The largest body that needs no share, in bytes.</summary>
     public const int SmallBody = 64 * 1024;
 
-    /// <summary>A caller who is refused for want of memory is told to come back after so long.</summary>
+    /// <summary>The <c>Retry-After</c> for a caller that is refused because memory is short.</summary>
     public static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider _clock = clock;
@@ -17,11 +17,11 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
     private readonly LinkedList<Waiter> _waiting = new();
     private long _held;
 
-    /// <summary>What is held at present.</summary>
+    /// <summary>The bytes that all shares hold.</summary>
     public long Held => Interlocked.Read(ref _held);
 
-    /// <summary>A share that holds nothing yet. Disposing of it gives back what it holds.</summary>
-    /// <param name="longestWait">How long it waits to hold more.</param>
+    /// <summary>Creates an empty share. Disposing it returns its bytes to the budget.</summary>
+    /// <param name="longestWait">The longest wait for more bytes.</param>
     public Share NewShare(TimeSpan longestWait) => new(this, longestWait);
 
     private async ValueTask<bool> TakeAsync(long bytes, CancellationToken cancellation)
@@ -55,7 +55,7 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
             if (waiter.List is null) return;
             _waiting.Remove(waiter);
             waiter.Value.SetResult(false);
-            // The next one may need less.
+            // The next waiter may need less.
             LetIn();
         }
     }
@@ -70,16 +70,16 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
         }
     }
 
-    // More than there is at all is let in alone.
+    // A request above the whole capacity is admitted alone.
     private bool Fits(long bytes) => _held == 0 || _held + bytes <= capacity();
 
-    /// <summary>What one piece of work holds. It is used by one thread at a time.</summary>
+    /// <summary>The bytes that one piece of work holds. Only one thread may use a share at a time.</summary>
     internal sealed class Share(ByteBudget budget, TimeSpan longestWait) : IDisposable
     {
         private long _bytes;
 
-        /// <summary>Waits until it holds at least so many bytes.</summary>
-        /// <returns>False: there was no room in time. It then holds nothing.</returns>
+        /// <summary>Waits until the share holds at least this many bytes.</summary>
+        /// <returns>False if the budget had no room in time. The share then holds nothing.</returns>
         public async ValueTask<bool> GrowToAsync(long bytes, CancellationToken cancellation)
         {
             if (bytes <= _bytes) return true;
@@ -91,7 +91,7 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
             return true;
         }
 
-        /// <summary>Gives back what it holds beyond so many bytes.</summary>
+        /// <summary>Returns the bytes above this number to the budget.</summary>
         public void ShrinkTo(long bytes)
         {
             if (bytes >= _bytes) return;
@@ -103,7 +103,8 @@ internal sealed class ByteBudget(Func<long> capacity, TimeProvider clock)
         public void Dispose() => ShrinkTo(0);
     }
 
-    private sealed class Waiter(long bytes) : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
+    private sealed class Waiter(long bytes)
+        : TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously)
     {
         public long Bytes => bytes;
     }

@@ -3,18 +3,18 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace Gateway.Runtime;
 
-/// <summary>Which threads requests are answered by.</summary>
+/// <summary>Selects the threads that process requests.</summary>
 internal static class ServerThreads
 {
     private const string Inline = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
-    // What is looked at in about as long as a request takes.
+    // A body of this size is processed in about the time of one request.
     private const int SmallBody = 64 * 1024;
 
     /// <summary>
-    /// Has the thread that hears of a socket, one for each processor, go on with what waited for it, instead of waking
-    /// another one. An answer out of memory then takes no change of threads. Nothing may block such a thread, or keep
-    /// it for long. The environment variable, set to 0, has the last word.
+    /// Makes the I/O thread that receives a socket event run the continuation itself instead of waking a thread of the
+    /// pool. A hit from memory then needs no change of threads. No code may block an I/O thread. The environment
+    /// variable overrides this setting.
     /// </summary>
     public static void AnswerWhereItArrives()
     {
@@ -22,13 +22,14 @@ internal static class ServerThreads
     }
 
     /// <summary>
-    /// The same of the server itself. And it has a buffer of 4 KB for each connection all the time, to read what comes
-    /// at once.
+    /// Makes Kestrel process requests on the I/O thread. Each connection keeps a buffer of 4 KB, so that a read needs
+    /// no wait for data before it.
     /// </summary>
     public static void Set(SocketTransportOptions sockets) =>
         (sockets.UnsafePreferInlineScheduling, sockets.WaitForDataBeforeAllocatingBuffer) = (true, false);
 
-    /// <summary>Goes on elsewhere, where a body of this size is to be looked at.</summary>
+    /// <summary>Continues on the thread pool if a body of this size would keep an I/O thread too long.</summary>
     public static ConfiguredTaskAwaitable LeaveAsync(int bytes) =>
-        Task.CompletedTask.ConfigureAwait(bytes > SmallBody ? ConfigureAwaitOptions.ForceYielding : ConfigureAwaitOptions.None);
+        Task.CompletedTask.ConfigureAwait(
+            bytes > SmallBody ? ConfigureAwaitOptions.ForceYielding : ConfigureAwaitOptions.None);
 }

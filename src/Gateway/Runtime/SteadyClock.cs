@@ -1,25 +1,27 @@
 namespace Gateway.Runtime;
 
 /// <summary>
-/// The time by which this process measures durations: ages, lifetimes, back-offs, quotas. It never goes back. It begins
-/// as the wall clock and goes on with the monotonic clock, so that it runs on evenly where the wall clock is set back.
-/// Where the wall clock is found ahead, because it was set forwards or because the machine was suspended, it goes ahead
-/// as well: a lifetime that has ended by the wall clock has ended here.
+/// The clock for durations: ages, lifetimes, back-offs and quotas. It never goes back. It starts at the wall clock's
+/// time and advances with the monotonic clock, so it is not affected when the wall clock is set back. If the wall clock
+/// jumps forward, because it was set or the machine was suspended, this clock jumps as well: a lifetime that has ended
+/// by the wall clock has ended here.
 /// </summary>
 /// <remarks>
-/// The wall clock still decides what is about the calendar: when a key, a token or a signed URL expires, and what is
-/// shown to people. A time by one clock is converted to the other where it enters or leaves the process, such as to
-/// Redis. Reading this clock takes no lock and allocates nothing.
+/// Calendar dates use the wall clock: the expiry of a key, a token or a signed URL, and times shown to people. A time
+/// is converted between the clocks when it enters or leaves the process, for example to Redis. Reading this clock takes
+/// no lock and allocates nothing.
 /// </remarks>
 internal sealed class SteadyClock
 {
-    /// <summary>The least step of the wall clock that is noticed. Smaller ones add up until they are noticed.</summary>
+    /// <summary>
+    /// The smallest step of the wall clock that is noticed. Smaller steps add up until they are noticed.
+    /// </summary>
     public static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(250);
 
-    // How often the wall clock is read at most: reading both clocks costs twice as much as reading one.
+    // The wall clock is read at most this often, because reading both clocks costs twice as much as reading one.
     private const int LooksASecond = 100;
 
-    // A thread may be held up between reading the one clock and the other.
+    // A thread may be paused between the readings of the two clocks.
     private const int MaxTries = 10;
 
     private readonly TimeProvider _clock;
@@ -40,13 +42,13 @@ internal sealed class SteadyClock
         _nextLook = _start + _betweenLooks;
     }
 
-    /// <summary>What time it is, with the offset of UTC.</summary>
+    /// <summary>The current time, in UTC.</summary>
     public DateTimeOffset Now => new(Ticks, TimeSpan.Zero);
 
-    /// <summary>The same in microseconds since 1970.</summary>
+    /// <summary>The current time in microseconds since 1970.</summary>
     public double Microseconds => (Ticks - DateTime.UnixEpoch.Ticks) / (double)TimeSpan.TicksPerMicrosecond;
 
-    /// <summary>How far this clock is ahead of the wall clock; zero as long as that was never set back.</summary>
+    /// <summary>The lead of this clock over the wall clock; zero until the wall clock is set back.</summary>
     public TimeSpan Lead
     {
         get
@@ -67,13 +69,13 @@ internal sealed class SteadyClock
         }
     }
 
-    /// <summary>A time by this clock, by the wall clock.</summary>
+    /// <summary>Converts a time of this clock to the wall clock.</summary>
     public DateTimeOffset ToWall(DateTimeOffset time) => Add(time, -Lead);
 
-    /// <summary>A time by the wall clock, by this one.</summary>
+    /// <summary>Converts a time of the wall clock to this clock.</summary>
     public DateTimeOffset FromWall(DateTimeOffset time) => Add(time, Lead);
 
-    /// <summary>A time so much later, or the last or the first that there is.</summary>
+    /// <summary>Adds a duration. The result is limited to the range of <see cref="DateTimeOffset"/>.</summary>
     public static DateTimeOffset Add(DateTimeOffset time, TimeSpan by) =>
         by > DateTimeOffset.MaxValue - time ? DateTimeOffset.MaxValue
         : by < DateTimeOffset.MinValue - time ? DateTimeOffset.MinValue
@@ -84,11 +86,12 @@ internal sealed class SteadyClock
         if (timestamp >= Volatile.Read(ref _nextLook)) Look(timestamp);
     }
 
-    // One thread looks; the others go on as before.
+    // One thread compares the clocks; the others do not wait for it.
     private void Look(long timestamp)
     {
         var due = Volatile.Read(ref _nextLook);
-        if (timestamp < due || Interlocked.CompareExchange(ref _nextLook, timestamp + _betweenLooks, due) != due) return;
+        var next = timestamp + _betweenLooks;
+        if (timestamp < due || Interlocked.CompareExchange(ref _nextLook, next, due) != due) return;
         if (!IsStep(WallAtStart(timestamp, _clock.GetUtcNow().UtcTicks) - _atStart.Wall)) return;
         lock (_adjusting) Adjust();
     }
@@ -97,7 +100,7 @@ internal sealed class SteadyClock
     {
         var (timestamp, wallNow, isSure) = ReadBoth();
         var (wall, steady) = _atStart;
-        // Since the last step, not in all: a step forwards counts also where the clock was set back before.
+        // Compare with the last step, not with the start: a step forward counts even if the clock was set back before.
         var step = WallAtStart(timestamp, wallNow) - wall;
         if (isSure && IsStep(step)) _atStart = new Readings(wall + step, steady + Math.Max(0, step));
     }
@@ -122,7 +125,8 @@ internal sealed class SteadyClock
     private long SinceStart(long timestamp) => (long)((timestamp - _start) * _ticksPerStamp);
 
     /// <summary>
-    /// What the wall clock and this one would have said at the start, going by what they say now; in ticks.
+    /// The times of the wall clock and of this clock at the start of the process, as computed from their current times,
+    /// in ticks.
     /// </summary>
     private sealed record Readings(long Wall, long Steady);
 }

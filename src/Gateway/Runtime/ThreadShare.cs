@@ -6,34 +6,34 @@ using Microsoft.AspNetCore.Connections;
 namespace Gateway.Runtime;
 
 /// <summary>
-/// Bounds how long one connection keeps a thread. A connection goes on on the thread that hears of its socket, and a
-/// socket that always has more to read would keep that thread for ever. After <see cref="MostInARow"/> requests or
-/// reads of the same connection in a row, the connection therefore goes on on the thread pool, behind what waits there
-/// already, and stays there for as long as its client does not wait for answers. The same bound holds on the threads of
-/// the pool.
+/// Bounds the time for which one connection keeps a thread. A connection runs on the I/O thread that receives its
+/// socket events, and a socket that always has data would keep that thread for ever. After <see cref="MostInARow"/>
+/// consecutive requests or reads, the connection therefore moves to the thread pool, behind the work that is queued
+/// there. It stays there as long as its client sends requests without waiting for answers. A similar bound holds on the
+/// threads of the pool.
 /// </summary>
 /// <remarks>
-/// The counts belong to the thread, so they need no lock and no allocation. They start again as soon as the thread does
-/// something for another connection. A connection that has the thread for itself is moved as well, for a thread cannot
-/// know what else it could do: that costs one change of threads in 32 requests.
+/// The counts belong to the thread, so they need no lock and no allocation. They restart when the thread works for
+/// another connection. A connection is moved even if the thread has no other work, because a thread cannot tell. This
+/// costs one change of threads in 32 requests.
 /// </remarks>
 internal static class ThreadShare
 {
-    /// <summary>Requests, or reads, of one connection in a row on a thread: about a millisecond of work.</summary>
+    /// <summary>
+    /// The most consecutive requests or reads of one connection on an I/O thread: about a millisecond of work.
+    /// </summary>
     public const int MostInARow = 32;
 
-    /// <summary>
-    /// The same on a thread of the pool, where going on behind others wakes no thread and so costs less.
-    /// </summary>
+    /// <summary>The same on a thread of the pool, where yielding wakes no thread and costs less.</summary>
     public const int MostInARowOnPool = 8;
 
     /// <summary>
-    /// Bytes of one read, at first, where a read may hold many requests: some twenty requests of HTTP/2. All of them
-    /// are begun before the next read, and a new connection waits behind them.
+    /// The initial size of one read in bytes, if a read may hold many requests: about twenty requests of HTTP/2. The
+    /// server starts all of them before the next read, and a new connection waits behind them.
     /// </summary>
     public const int MostBytes = 256;
 
-    // A client that waits this often in a row for its answers does not pipeline any more.
+    // A client that waits for its answers this often in a row does not pipeline any more.
     private const int EnoughWaits = 8;
 
     [ThreadStatic]
@@ -48,15 +48,16 @@ internal static class ThreadShare
         _requests.IsReachedBy(http.Features) ? ContinueOnPoolAsync(http, next) : next(http));
 
     /// <summary>
-    /// Answers requests for these paths, and what is below them, on the thread pool: they may take long, or wait for a
-    /// lock.
+    /// Processes requests for these paths and the paths below them on the thread pool, because they may take long or
+    /// wait for a lock.
     /// </summary>
     public static void UsePoolFor(this IApplicationBuilder app, params PathString[] paths) => app.Use((http, next) =>
-        Array.Exists(paths, path => http.Request.Path.StartsWithSegments(path)) ? ContinueOnPoolAsync(http, next) : next(http));
+        Array.Exists(paths, path => http.Request.Path.StartsWithSegments(path))
+            ? ContinueOnPoolAsync(http, next) : next(http));
 
     /// <summary>
-    /// Bounds reads, also of what never becomes a request: empty lines between requests, records of TLS, frames of
-    /// HTTP/2.
+    /// Bounds reads, including data that never becomes a request: empty lines between requests, TLS records and HTTP/2
+    /// frames.
     /// </summary>
     public static ConnectionDelegate BoundReads(ConnectionDelegate next) => connection =>
     {
@@ -64,8 +65,7 @@ internal static class ThreadShare
         return next(connection);
     };
 
-    // A yield, and not ConfigureAwaitOptions.ForceYielding: that one queues on the pool's own thread, which takes it
-    // next.
+    // ConfigureAwaitOptions.ForceYielding would queue on the local queue of a pool thread, which runs that work next.
     private static async Task ContinueOnPoolAsync(HttpContext http, RequestDelegate next)
     {
         await Task.Yield();
@@ -78,11 +78,12 @@ internal static class ThreadShare
         private int _count;
 
         /// <summary>Counts one more.</summary>
-        /// <returns>Whether it is one too many; the count then starts again.</returns>
-        public bool IsReachedBy(object one)
+        /// <returns>Whether the bound is exceeded. The count then restarts.</returns>
+        public bool IsReachedBy(object connection)
         {
-            if (!ReferenceEquals(_of, one)) (_of, _count) = (one, 0);
-            if (++_count <= MostInARowOnPool || (_count <= MostInARow && !Thread.CurrentThread.IsThreadPoolThread)) return false;
+            if (!ReferenceEquals(_of, connection)) (_of, _count) = (connection, 0);
+            if (++_count <= MostInARowOnPool) return false;
+            if (_count <= MostInARow && !Thread.CurrentThread.IsThreadPoolThread) return false;
             _of = null;
             return true;
         }
@@ -98,16 +99,16 @@ internal static class ThreadShare
     // How a connection is read.
     private enum Reading
     {
-        /// <summary>Nothing has come yet.</summary>
+        /// <summary>No data has arrived yet.</summary>
         First,
 
-        /// <summary>HTTP/1.1: one request at a time.</summary>
+        /// <summary>HTTP/1.1, one request at a time.</summary>
         OneByOne,
 
-        /// <summary>HTTP/1.1 of a client that has sent more without waiting for its answers: on the pool.</summary>
+        /// <summary>HTTP/1.1 of a client that does not wait for its answers; on the thread pool.</summary>
         Pipelined,
 
-        /// <summary>HTTP/2 or TLS: a read may hold many requests, all of which the server begins at once.</summary>
+        /// <summary>HTTP/2 or TLS: a read may hold many requests, and the server starts all of them at once.</summary>
         Frames,
     }
 
@@ -119,13 +120,15 @@ internal static class ThreadShare
         private long _mostBytes = MostBytes;
         private ReadOnlySequence<byte> _shown;
 
-        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) => _reading switch
-        {
-            Reading.OneByOne => _reads.IsReachedBy(this) ? MoveAsync(cancellationToken) : inner.ReadAsync(cancellationToken),
-            Reading.Pipelined => ReadPipelinedAsync(cancellationToken),
-            Reading.Frames => ReadFramesAsync(cancellationToken),
-            _ => ReadFirstAsync(cancellationToken),
-        };
+        public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default) =>
+            _reading switch
+            {
+                Reading.OneByOne => _reads.IsReachedBy(this)
+                    ? MoveAsync(cancellationToken) : inner.ReadAsync(cancellationToken),
+                Reading.Pipelined => ReadPipelinedAsync(cancellationToken),
+                Reading.Frames => ReadFramesAsync(cancellationToken),
+                _ => ReadFirstAsync(cancellationToken),
+            };
 
         private bool IsBounded => _reading is Reading.Pipelined or Reading.Frames;
 
@@ -142,7 +145,7 @@ internal static class ThreadShare
         {
             if (IsBounded)
             {
-                // If the server could use nothing of what it was shown, it is shown more. Most pieces end within a frame
+                // If the server could not use any of the data, show it more next time. Most pieces end within a frame
                 // or a request, and the next piece begins with the rest of it.
                 _needsMore = !consumed.Equals(examined) && _shown.Slice(0, consumed).IsEmpty;
                 _mostBytes = _needsMore ? Math.Min(2 * _mostBytes, int.MaxValue) : MostBytes;
@@ -159,7 +162,7 @@ internal static class ThreadShare
 
         private async ValueTask<ReadResult> ReadFirstAsync(CancellationToken cancellation)
         {
-            // It counts, and cannot be one too many.
+            // The first read counts, but cannot exceed the bound.
             _ = _reads.IsReachedBy(this);
             var result = await inner.ReadAsync(cancellation);
             if (result.Buffer.IsEmpty) return result;
@@ -167,8 +170,8 @@ internal static class ThreadShare
             return _reading == Reading.Frames ? Bounded(result) : result;
         }
 
-        // Nobody waits for the pipe meanwhile: what the transport receives stays in it until it is full. The transport
-        // then stops receiving, and so gives back the thread as well.
+        // While the connection is moved, nothing reads the pipe. The transport fills the pipe, stops receiving, and
+        // releases its thread.
         private async ValueTask<ReadResult> MoveAsync(CancellationToken cancellation)
         {
             await Task.Yield();
@@ -199,8 +202,8 @@ internal static class ThreadShare
             return Bounded(result);
         }
 
-        // What more there is comes after the requests of the last read, which wait on the pool by now. The last read
-        // began none where it did not hold a whole frame.
+        // The next data must wait behind the requests of the last read, which are queued on the pool. If the last read
+        // held no whole frame, it started no request.
         private ValueTask<ReadResult> ReadFramesAsync(CancellationToken cancellation)
         {
             var reading = inner.ReadAsync(cancellation);
@@ -209,7 +212,7 @@ internal static class ThreadShare
             return _needsMore ? new(result) : AfterOthersAsync(result);
         }
 
-        // The state of the wait is used again: there is one for each request.
+        // Pool the state machine, because there is one wait for each request.
         [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
         private async ValueTask<ReadResult> WaitForFramesAsync(ValueTask<ReadResult> reading) => Bounded(await reading);
 
@@ -219,7 +222,7 @@ internal static class ThreadShare
             return result;
         }
 
-        // The rest is there at the next read.
+        // The next read returns the rest.
         private ReadResult Bounded(in ReadResult result)
         {
             var isWhole = result.Buffer.Length <= _mostBytes;
@@ -227,13 +230,14 @@ internal static class ThreadShare
             return isWhole ? result : new ReadResult(_shown, result.IsCanceled, isCompleted: false);
         }
 
-        // A handshake of TLS (RFC 8446, section 5.1), or the beginning of HTTP/2 (RFC 9113, section 3.4); no method of
-        // HTTP/1.1 that is known here begins with PR.
+        // A TLS handshake (RFC 8446, section 5.1), or the HTTP/2 preface (RFC 9113, section 3.4). No method that the
+        // gateway supports begins with PR.
         private static bool HoldsFrames(in ReadOnlySequence<byte> buffer)
         {
             const byte Handshake = 22;
             var reader = new SequenceReader<byte>(buffer);
-            return (reader.TryRead(out var first) && first == Handshake) || (first == 'P' && reader.TryRead(out var second) && second == 'R');
+            return (reader.TryRead(out var first) && first == Handshake)
+                || (first == 'P' && reader.TryRead(out var second) && second == 'R');
         }
     }
 }
