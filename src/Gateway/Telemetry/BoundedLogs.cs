@@ -1,15 +1,15 @@
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Bounds what callers can have written to the log. Of each event at <see cref="LogLevel.Warning"/> or above,
-/// <see cref="WholeLines"/> lines a second are written, and one line sums up the others. A fault that a caller made the
-/// server have is not told as an error: the server's metrics count it.
+/// Bounds the log lines that callers can cause. Of each event at <see cref="LogLevel.Warning"/> or above,
+/// <see cref="WholeLines"/> lines a second are written, and one line sums up the others. Server errors that a caller
+/// can cause at will get a lower level; the server's metrics count them.
 /// </summary>
 internal sealed partial class BoundedLogs : ILoggerFactory
 {
     public const int WholeLines = 20;
 
-    // A category and an event are of the code, so there are few.
+    // Categories and events come from code, so there are few.
     private const int MostEvents = 1000;
 
     private readonly ILoggerFactory _inner;
@@ -29,7 +29,8 @@ internal sealed partial class BoundedLogs : ILoggerFactory
     public ILogger CreateLogger(string categoryName)
     {
         var logger = _inner.CreateLogger(categoryName);
-        return _boundedAlready.Contains(categoryName) ? logger : new Logger(this, logger, CallerFaults.MayBeOf(categoryName));
+        return _boundedAlready.Contains(categoryName)
+            ? logger : new Logger(this, logger, CallerFaults.MayBeOf(categoryName));
     }
 
     public void AddProvider(ILoggerProvider provider) => _inner.AddProvider(provider);
@@ -41,8 +42,8 @@ internal sealed partial class BoundedLogs : ILoggerFactory
     }
 
     /// <summary>
-    /// Events that Kestrel calls critical, and that a caller causes at will by opening and resetting streams of HTTP/2.
-    /// They are no errors of the gateway.
+    /// Events that Kestrel logs as critical, although a caller can cause them at will by opening and resetting HTTP/2
+    /// streams. They are not errors of the gateway.
     /// </summary>
     private static class CallerFaults
     {
@@ -52,9 +53,9 @@ internal sealed partial class BoundedLogs : ILoggerFactory
 
         public static LogLevel LevelOf(EventId id, LogLevel level) => id.Name switch
         {
-            // The caller resets streams faster than the server ends them; the server has closed the connection.
+            // The caller resets streams faster than the server can end them. The server has closed the connection.
             "Http2QueueOperationsExceeded" or "Http2FlowControlQueueOperationsExceeded" => LogLevel.Debug,
-            // The server gave up such a connection without ending its work for it.
+            // The server has abandoned such a connection before its work ended.
             "ApplicationNeverCompleted" => LogLevel.Warning,
             _ => level,
         };
@@ -69,7 +70,8 @@ internal sealed partial class BoundedLogs : ILoggerFactory
         public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (mayHaveCallerFaults) logLevel = CallerFaults.LevelOf(eventId, logLevel);
             if (!inner.IsEnabled(logLevel)) return;

@@ -6,22 +6,22 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Writes log lines to standard output, in the form and by the options of <c>Logging:Console</c>. Nobody who logs waits
-/// for it: a thread of its own writes, and while <c>MaxQueueLength</c> lines wait, further ones are dropped. When there
-/// is room again one line says how many were.
+/// Writes log lines to standard output, in the format and by the options of <c>Logging:Console</c>. A dedicated thread
+/// writes the lines, so logging never blocks. While <c>MaxQueueLength</c> lines are queued, further lines are dropped,
+/// and a later line reports their number.
 /// </summary>
 /// <remarks>
-/// It stands in for the framework's console logger, whose queue blocks those who log, or else tells of drops on
-/// standard error, as plain text.
+/// It replaces the framework's console logger, whose queue either blocks callers or reports dropped lines to standard
+/// error as plain text.
 /// </remarks>
 [ProviderAlias("Console")]
 internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
 {
-    // How long the end of the process waits for lines that have yet to be written.
+    // The longest wait for queued lines when the process ends.
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(1.5);
 
-    // How often lost lines are told of while standard output is read, but too slowly.
-    private static readonly TimeSpan BetweenNotices = TimeSpan.FromSeconds(1);
+    // While lines keep being dropped, their number is reported at this interval.
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromSeconds(1);
 
     private readonly ConsoleFormatter[] _formatters;
     private readonly TextWriter _output, _errors;
@@ -33,30 +33,32 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
     private volatile Form _form;
     private IExternalScopeProvider? _scopes;
     private bool _isEnding;
-    private long _dropped, _told, _lastNotice;
+    private long _dropped, _reported, _lastReport;
 
-    public LogOutput(IOptionsMonitor<ConsoleLoggerOptions> options, IEnumerable<ConsoleFormatter> formatters, TimeProvider clock)
+    public LogOutput(
+        IOptionsMonitor<ConsoleLoggerOptions> options, IEnumerable<ConsoleFormatter> formatters, TimeProvider clock)
         : this(options, formatters, clock, Console.Out, Console.Error)
     {
     }
 
-    /// <summary>The same, to other writers.</summary>
-    internal LogOutput(IOptionsMonitor<ConsoleLoggerOptions> options, IEnumerable<ConsoleFormatter> formatters, TimeProvider clock,
+    /// <summary>Creates an instance that writes to other writers than the console's.</summary>
+    internal LogOutput(
+        IOptionsMonitor<ConsoleLoggerOptions> options, IEnumerable<ConsoleFormatter> formatters, TimeProvider clock,
         TextWriter output, TextWriter errors)
     {
         _formatters = [.. formatters];
         (_clock, _output, _errors) = (clock, output, errors);
         _form = FormOf(options.CurrentValue);
         _subscription = options.OnChange(changed => _form = FormOf(changed));
-        _own = new Logger(this, typeof(LogOutput).FullName!, isNotice: true);
+        _own = new Logger(this, typeof(LogOutput).FullName!, isReport: true);
         _writer = new Thread(WriteAll) { IsBackground = true, Name = "Log output" };
         _writer.Start();
     }
 
-    /// <summary>How many lines were dropped since the start.</summary>
+    /// <summary>The number of lines dropped since the start of the process.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName, isNotice: false);
+    public ILogger CreateLogger(string categoryName) => new Logger(this, categoryName, isReport: false);
 
     public void SetScopeProvider(IExternalScopeProvider scopeProvider) => _scopes = scopeProvider;
 
@@ -79,11 +81,11 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
         return new Form(formatter, options.LogToStandardErrorThreshold, options.MaxQueueLength);
     }
 
-    private void Enqueue(in Line line, bool isNotice)
+    private void Enqueue(in Line line, bool isReport)
     {
         lock (_waiting)
         {
-            if (_isEnding || (_waiting.Count >= _form.MaxQueueLength && !isNotice))
+            if (_isEnding || (_waiting.Count >= _form.MaxQueueLength && !isReport))
             {
                 Interlocked.Increment(ref _dropped);
                 return;
@@ -116,19 +118,19 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
                 Interlocked.Increment(ref _dropped);
                 continue;
             }
-            TellOfDropped();
+            ReportDropped();
         }
     }
 
-    private void TellOfDropped()
+    private void ReportDropped()
     {
         long lost;
         lock (_waiting)
         {
-            lost = _dropped - _told;
-            if (lost == 0 || (_waiting.Count > 0 && _clock.GetElapsedTime(_lastNotice) < BetweenNotices)) return;
-            _told = _dropped;
-            _lastNotice = _clock.GetTimestamp();
+            lost = _dropped - _reported;
+            if (lost == 0 || (_waiting.Count > 0 && _clock.GetElapsedTime(_lastReport) < ReportInterval)) return;
+            _reported = _dropped;
+            _lastReport = _clock.GetTimestamp();
         }
         Log.Dropped(_own, lost);
     }
@@ -137,7 +139,7 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
 
     private sealed record Form(ConsoleFormatter Formatter, LogLevel ToErrors, int MaxQueueLength);
 
-    private sealed class Logger(LogOutput output, string category, bool isNotice) : ILogger
+    private sealed class Logger(LogOutput output, string category, bool isReport) : ILogger
     {
         [ThreadStatic]
         private static StringWriter? _writerOfThread;
@@ -147,7 +149,8 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
         public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             var form = output._form;
             var writer = _writerOfThread ??= new StringWriter();
@@ -156,12 +159,11 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
             try
             {
                 form.Formatter.Write(entry, output._scopes, writer);
-                if (text.Length > 0) output.Enqueue(new Line(text.ToString(), logLevel >= form.ToErrors), isNotice);
+                if (text.Length > 0) output.Enqueue(new Line(text.ToString(), logLevel >= form.ToErrors), isReport);
             }
             catch (Exception)
             {
-                // A line that has no text, for want of memory or handles say, must not fail the request that it is
-                // about.
+                // A line that cannot be formatted, for example because memory is short, must not fail its request.
                 Interlocked.Increment(ref output._dropped);
             }
             Empty(text);
@@ -176,7 +178,8 @@ internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "{Lost} log lines were dropped, because standard output was not read fast enough")]
+        [LoggerMessage(LogLevel.Warning,
+            "{Lost} log lines were dropped because standard output was not read fast enough")]
         public static partial void Dropped(ILogger logger, long lost);
     }
 }

@@ -5,19 +5,19 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Telemetry;
 
-/// <summary>Logging: where lines go, and how many there can be.</summary>
+/// <summary>Registers logging: its output, and its bounds.</summary>
 internal static class Logs
 {
-    /// <param name="boundedAlready">Categories that bound their lines by themselves.</param>
+    /// <param name="boundedAlready">The categories that bound their lines themselves.</param>
     public static void AddLogs(this WebApplicationBuilder builder, params string[] boundedAlready)
     {
-        // Loads what the text of a line needs while the process has handles: a failure to load an assembly is for ever.
+        // Load this assembly now: if a load fails later because file handles are used up, it fails for ever.
         _ = LoggerMessageHelper.ThreadLocalState.ToString();
-        // Its lines hold addresses, and so the codes of logins; and for their sake every request would be given a
-        // trace.
+        // The lines of this category contain URLs, and thereby login codes. The category would also create a trace for
+        // each request.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         var services = builder.Services;
-        // A slim builder would have lines of its own form, whatever the configuration says.
+        // A slim builder ignores the configured format of lines.
         services.Configure<ConsoleLoggerOptions>(builder.Configuration.GetSection("Logging:Console"));
         services.Remove(services.Single(service => service.ImplementationType == typeof(ConsoleLoggerProvider)));
         services.AddSingleton<ILoggerProvider, LogOutput>();
@@ -29,12 +29,12 @@ internal static class Logs
             provider.GetRequiredService<TimeProvider>(), boundedAlready)));
     }
 
-    /// <summary>Has the metrics count the lines that were dropped.</summary>
+    /// <summary>Counts the dropped lines in a metric.</summary>
     public static void ObserveLogs(this WebApplication app)
     {
         var outputs = app.Services.GetServices<ILoggerProvider>().OfType<LogOutput>().ToArray();
         app.Services.GetRequiredService<IMeterFactory>().CreateGateway().CreateObservableCounter(
             "gateway.log.dropped", () => outputs.Sum(output => output.Dropped), "{line}",
-            "Log lines that were dropped, because standard output was not read fast enough");
+            "Log lines that were dropped because standard output was not read fast enough");
     }
 }

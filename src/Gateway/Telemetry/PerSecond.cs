@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Bounds how often something is told: of each key the first occurrences within a second are told whole, and the others
-/// are summed up when the second is over.
+/// Bounds reports: within a second, the first occurrences of each key are reported one by one. The others are summed up
+/// at the end of the second.
 /// </summary>
 internal sealed class PerSecond<TKey> : IDisposable where TKey : notnull
 {
@@ -17,19 +17,17 @@ internal sealed class PerSecond<TKey> : IDisposable where TKey : notnull
     private readonly Lock _lock = new();
     private Dictionary<TKey, int> _counts = [];
 
-    /// <param name="whole">How many occurrences of a key are told whole in a second.</param>
-    /// <param name="most">How many keys are told apart in a second.</param>
-    /// <param name="rest">Stands for all keys beyond these; none of its occurrences is told whole.</param>
-    /// <param name="sumUp">
-    /// Told how many further occurrences of a key there were. It runs on a thread of the pool.
-    /// </param>
+    /// <param name="whole">The number of occurrences of a key that are reported one by one in a second.</param>
+    /// <param name="most">The number of different keys in a second.</param>
+    /// <param name="rest">Replaces all further keys. Its occurrences are only summed up.</param>
+    /// <param name="sumUp">Called on the thread pool with the number of further occurrences of a key.</param>
     public PerSecond(int whole, int most, TKey rest, TimeProvider clock, Action<TKey, int> sumUp)
     {
         (_whole, _most, _rest, _sumUp) = (whole, most, rest, sumUp);
         _timer = clock.CreateTimer(_ => End(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <returns>Whether this occurrence is told whole.</returns>
+    /// <returns>Whether this occurrence is to be reported by itself.</returns>
     public bool Take(TKey key)
     {
         lock (_lock)
@@ -38,13 +36,13 @@ internal sealed class PerSecond<TKey> : IDisposable where TKey : notnull
             var isNew = !_counts.ContainsKey(key);
             var isRest = isNew && _counts.Count >= _most;
             ref var count = ref CollectionsMarshal.GetValueRefOrAddDefault(_counts, isRest ? _rest : key, out _);
-            // Of the rest all are summed up.
+            // Sum up all occurrences of the rest.
             if (isRest && count == 0) count = _whole;
             return ++count <= _whole;
         }
     }
 
-    /// <summary>Sums up what has yet to be.</summary>
+    /// <summary>Sums up the occurrences of the current second.</summary>
     public void Dispose()
     {
         _timer.Dispose();

@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace Gateway.Telemetry;
 
-/// <summary>Counts requests that were refused before anything was looked up for them.</summary>
+/// <summary>Counts requests that were refused before the cache look-up.</summary>
 internal sealed class RefusalMetrics(IMeterFactory meters)
 {
     private readonly Counter<long> _refusals = meters.CreateGateway().CreateCounter<long>(

@@ -3,15 +3,15 @@ using System.Diagnostics;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// The trace that a request belongs to (W3C Trace Context) while no exporter of traces is configured. Problems and log
-/// lines name it, and calls of other operations of the upstream carry it on.
+/// The trace of a request (W3C Trace Context) if no exporter of traces is configured. Problems and log lines contain its
+/// id, and forwarded requests pass it on.
 /// </summary>
 internal static class RequestTraces
 {
     public static void UseTraces(this WebApplication app) =>
         app.Use((http, next) => Activity.Current is null ? TraceAsync(http, next) : next(http));
 
-    /// <summary>The trace of a request that is answered without an activity: the caller's, or a new one.</summary>
+    /// <summary>Returns the trace id of a request without an activity: the caller's, or a new one.</summary>
     public static ActivityTraceId TraceIdOf(HttpContext http) => Activity.Current?.TraceId
         ?? (TryReadParent(http, out var parent) ? parent.TraceId : ActivityTraceId.CreateRandom());
 

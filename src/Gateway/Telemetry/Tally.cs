@@ -1,12 +1,13 @@
 namespace Gateway.Telemetry;
 
-/// <summary>A number that grows, on all cores at once: each counts for itself, in a cache line of its own.</summary>
+/// <summary>A counter without contention: each core counts in a cache line of its own.</summary>
 internal sealed class Tally
 {
     // In longs.
     private const int CacheLine = 16;
 
-    private readonly long[] _parts = new long[(int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount) * CacheLine];
+    private readonly long[] _parts = new long[
+        (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount) * CacheLine];
 
     public long Count
     {
@@ -18,5 +19,6 @@ internal sealed class Tally
         }
     }
 
-    public void Increment() => Interlocked.Increment(ref _parts[Thread.GetCurrentProcessorId() * CacheLine & (_parts.Length - 1)]);
+    public void Increment() =>
+        Interlocked.Increment(ref _parts[Thread.GetCurrentProcessorId() * CacheLine & (_parts.Length - 1)]);
 }

@@ -8,18 +8,18 @@ using OpenTelemetry.Trace;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Metrics and traces by OpenTelemetry: metrics to the management port, and both by OTLP where the standard environment
-/// variable <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says where to.
+/// Registers OpenTelemetry. The management port serves metrics. Metrics and traces are exported by OTLP if the standard
+/// environment variable <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.
 /// </summary>
 internal static class TelemetryServices
 {
     private const string MeterName = "Gateway";
 
-    /// <summary>The version by Semantic Versioning, with the commit after a plus sign.</summary>
+    /// <summary>The semantic version of the gateway, with the commit after a plus sign.</summary>
     public static string Version { get; } = typeof(TelemetryServices).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
-    /// <summary>The meter of the gateway, for the instruments of a feature.</summary>
+    /// <summary>Creates the meter of the gateway, for the instruments of a feature.</summary>
     public static Meter CreateGateway(this IMeterFactory meters) => meters.Create(MeterName);
 
     public static void AddTelemetry(this IServiceCollection services)
@@ -29,9 +29,11 @@ internal static class TelemetryServices
         var telemetry = services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(name, serviceVersion: Version))
             .WithMetrics(metrics => metrics
-                .AddMeter(MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Diagnostics", "System.Net.Http")
+                .AddMeter(
+                    MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel",
+                    "Microsoft.AspNetCore.Diagnostics", "System.Net.Http")
                 .AddRuntimeInstrumentation()
-                // It would be told of every request twice, of which nearly all are over at once.
+                // This metric costs two updates for each request, and most requests end at once.
                 .AddView("http.server.active_requests", MetricStreamConfiguration.Drop)
                 .AddPrometheusExporter());
         if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT"))) return;
