@@ -17,13 +17,13 @@ internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
 
     public UpstreamOptions Upstream { get; set; } = new();
 
-    /// <summary>Who may call, by team name.</summary>
+    /// <summary>The teams of callers, by name.</summary>
     public Dictionary<string, TeamOptions> Teams { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>How often a team may call, by quota name.</summary>
+    /// <summary>The quotas of teams and keys, by name.</summary>
     public Dictionary<string, QuotaOptions> Quotas { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Other operations of the upstream that are let through, by a name that teams refer to.</summary>
+    /// <summary>Other operations of the upstream that the gateway forwards, by name.</summary>
     public Dictionary<string, ForwardedRouteOptions> Routes { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     public JobsOptions Jobs { get; set; } = new();
@@ -37,7 +37,7 @@ internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
     public ForwardedOptions ForwardedHeaders { get; set; } = new();
 
     /// <summary>
-    /// What all paths begin with, as <c>/gateway</c>, where a proxy passes that on. Empty, the default: nothing.
+    /// The prefix of all paths, such as <c>/gateway</c>, if a proxy does not remove it. Default empty: no prefix.
     /// </summary>
     public string PathBase { get; set; } = "";
 
@@ -53,7 +53,7 @@ internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
 
     public static GatewayOptions Bind(IConfiguration configuration) => configuration.Get<GatewayOptions>() ?? new();
 
-    /// <summary>Gives each feature its own part.</summary>
+    /// <summary>Registers the part of each feature.</summary>
     public static void AddParts(IServiceCollection services)
     {
         Add(all => all.ConnectionStrings);
@@ -88,12 +88,14 @@ internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
         Cors.Check(errors);
         ForwardedHeaders.Check(errors);
         Https.Check(errors);
-        errors.Unless(PathBase.Length == 0 || (PathBase[0] == '/' && PathBase[^1] != '/' && Uri.IsWellFormedUriString(PathBase, UriKind.Relative)),
-            "PathBase", "must begin with '/', and not end with one");
+        var isPath = PathBase is ['/', .., not '/'] && Uri.IsWellFormedUriString(PathBase, UriKind.Relative);
+        errors.Unless(PathBase.Length == 0 || isPath, "PathBase", "must begin with '/', and not end with one");
         foreach (var (name, quota) in Quotas) quota.Check(errors, name);
         Redis.Check(errors);
         var keyOf = new Dictionary<KeyHash, string>();
-        TeamOptions.Check(errors, new CallerOptions(Teams, Operators, Quotas), Upstream.Accounts.ContainsKey, Routes.ContainsKey, keyOf);
+        TeamOptions.Check(
+            errors, new CallerOptions(Teams, Operators, Quotas), Upstream.Accounts.ContainsKey, Routes.ContainsKey,
+            keyOf);
         Operators.Check(errors, keyOf);
     }
 }

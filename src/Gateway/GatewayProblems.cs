@@ -7,7 +7,7 @@ using Gateway.Upstream;
 
 namespace Gateway;
 
-/// <summary>Every kind of problem that the gateway answers with, of all features.</summary>
+/// <summary>The problem types of all features.</summary>
 internal static class GatewayProblems
 {
     public static readonly ProblemCatalog Catalog = new(

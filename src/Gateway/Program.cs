@@ -23,23 +23,23 @@ internal sealed class Program
         return CommandLine.RunAsync(args);
     }
 
-    /// <summary>The gateway, ready to run.</summary>
+    /// <summary>Builds the application.</summary>
     /// <param name="args">Configuration, as <c>--Section:Key=value</c>.</param>
-    /// <param name="overrides">Configuration that outranks any other; for commands.</param>
+    /// <param name="overrides">Configuration with the highest precedence, for commands.</param>
     /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
     public static WebApplication Build(string[] args, Dictionary<string, string?>? overrides = null)
     {
-        // Configuration is found beside the executable, wherever it is started from. Slim: without IIS, HTTP/3 and
-        // event logs.
+        // Read configuration beside the executable, regardless of the working directory. The slim builder leaves out
+        // IIS, HTTP/3 and event logs.
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.AddKeyPerFile("/run/secrets", optional: true, reloadOnChange: true);
         builder.Configuration.AddInMemoryCollection(overrides ?? []);
-        // It would make the framework believe every proxy; here they are named.
+        // This setting would make the framework trust every proxy. The gateway trusts only configured ones.
         builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(ServerThreads.Set);
-        // The first bounds its lines for each caller, the second by the number of findings that it keeps.
+        // These two categories bound their lines themselves.
         builder.AddLogs(typeof(RequestPath).FullName!, typeof(DriftWatch).FullName!);
 
         var services = builder.Services;

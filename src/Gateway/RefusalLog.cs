@@ -3,10 +3,9 @@ using Gateway.Telemetry;
 namespace Gateway;
 
 /// <summary>
-/// Bounds the lines about requests that were refused or failed, which callers can send without end: within a second the
-/// first of a kind from a source is a line of its own, and the others are one line that says how many there were. 100
-/// pairs of kind and source are told apart in a second, so that these are 201 lines a second at most, whoever asks.
-/// Metrics count each.
+/// Bounds the log lines about refused or failed requests. Within a second, the first request of a kind from a source is
+/// logged by itself, and one line sums up the others. A second has at most 100 different pairs of kind and source, and
+/// thereby at most 201 lines. Metrics count every request.
 /// </summary>
 internal sealed partial class RefusalLog(TimeProvider clock, ILogger<RequestPath> logger) : IDisposable
 {
@@ -15,10 +14,10 @@ internal sealed partial class RefusalLog(TimeProvider clock, ILogger<RequestPath
     private readonly PerSecond<Kind> _kinds =
         new(whole: 1, MostKinds, rest: default, clock, (kind, count) => SumUp(logger, kind, count));
 
-    /// <summary>Whether a request is to be a line of its own.</summary>
-    /// <param name="status">What it was answered.</param>
-    /// <param name="type">The slug of the problem; empty: none.</param>
-    /// <param name="source">Who asked: the caller's id, or where it is not known, its network.</param>
+    /// <summary>Whether a request is to be logged by itself.</summary>
+    /// <param name="status">The status of the response.</param>
+    /// <param name="type">The slug of the problem; empty if there is none.</param>
+    /// <param name="source">The caller's id, or its network if the caller is unknown.</param>
     public bool IsLine(int status, string type, string source) => _kinds.Take(new Kind(status, type, source));
 
     public void Dispose() => _kinds.Dispose();
@@ -42,9 +41,11 @@ internal sealed partial class RefusalLog(TimeProvider clock, ILogger<RequestPath
     private static partial class Log
     {
         [LoggerMessage(Message = "{Count} more requests of {Source} were answered {Status} {Type} within a second")]
-        public static partial void More(ILogger logger, LogLevel level, int count, string source, int status, string type);
+        public static partial void More(
+            ILogger logger, LogLevel level, int count, string source, int status, string type);
 
-        [LoggerMessage(LogLevel.Warning, "{Count} more requests of other sources were refused or failed within a second")]
+        [LoggerMessage(LogLevel.Warning,
+            "{Count} more requests of other sources were refused or failed within a second")]
         public static partial void Others(ILogger logger, int count);
     }
 }

@@ -5,8 +5,8 @@ using Gateway.Telemetry;
 namespace Gateway;
 
 /// <summary>
-/// Counts answered requests. Each request adds to a number of its own kind, and the numbers are read when somebody
-/// looks. Teams and operations come from the configuration, so there are few kinds.
+/// Counts answered requests by team, operation and status. Teams and operations come from the configuration, so there
+/// are few combinations.
 /// </summary>
 internal sealed class RequestMetrics
 {
@@ -19,5 +19,6 @@ internal sealed class RequestMetrics
         _requests.GetOrAdd((team, operation, status), _ => new Tally()).Increment();
 
     private IEnumerable<Measurement<long>> Requests() => _requests.Select(one => new Measurement<long>(
-        one.Value.Count, new("team", one.Key.Team), new("operation", one.Key.Operation), new("status", one.Key.Status)));
+        one.Value.Count,
+        new("team", one.Key.Team), new("operation", one.Key.Operation), new("status", one.Key.Status)));
 }

@@ -19,15 +19,15 @@ using Microsoft.Extensions.Primitives;
 namespace Gateway;
 
 /// <summary>
-/// The way of a request: first the order of the middleware and the routes, then the steps for a job, from top to
-/// bottom. <c>docs/architecture.md</c> describes the steps.
+/// The path of a request, from top to bottom: first the order of the middleware and the routes, then the steps for a
+/// job. <c>docs/architecture.md</c> describes the steps.
 /// </summary>
 internal sealed partial class RequestPath(
     Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies,
     RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
     ILogger<RequestPath> logger)
 {
-    // The endpoint that metrics and traces see for a request that was answered without routing.
+    // The endpoint in metrics and traces of a request that was answered without routing.
     private static readonly Endpoint JobEndpoint = new RouteEndpointBuilder(
         _ => Task.CompletedTask, RoutePatternFactory.Parse(JobAddress.Route), order: 0).Build();
 
@@ -43,7 +43,7 @@ internal sealed partial class RequestPath(
         app.UseExceptionHandler(failed => failed.Run(StatusCodePages.WriteFailureAsync));
         app.UseHttps();
 
-        // Create it now, with all that it needs, and not at the first request.
+        // Create the request path and its dependencies now, and not at the first request.
         var path = app.Services.GetRequiredService<RequestPath>();
         app.Use((http, next) => path.TryAnswerFromMemory(http, out var answering) ? answering : next(http));
 
@@ -75,9 +75,10 @@ internal sealed partial class RequestPath(
     }
 
     /// <summary>
-    /// Answers the most frequent kind of request without routing and without waiting: a valid gateway key asks for a
-    /// job in the plain form, its team may read it, a permit is at hand, and a fresh snapshot is in memory. Any other
-    /// request is left untouched for the full path. Both ways end in <see cref="Ended"/>.
+    /// Answers the most frequent kind of request without routing and without waiting: the request has a valid gateway
+    /// key and a job's path in its plain form, the team may read the workflow, this node holds a permit, and a fresh
+    /// snapshot is in memory. Any other request is left unchanged for the full path. Both paths end in
+    /// <see cref="Ended"/>.
     /// </summary>
     private bool TryAnswerFromMemory(HttpContext http, out Task answering)
     {
@@ -151,7 +152,7 @@ internal sealed partial class RequestPath(
         }
     }
 
-    /// <summary>The steps for another operation of the upstream that is let through. There is no cache.</summary>
+    /// <summary>The steps for another operation of the upstream, which is forwarded without a cache.</summary>
     private async Task ForwardAsync(HttpContext http, ForwardedRoute route)
     {
         var request = new Request { Route = route };
@@ -167,7 +168,7 @@ internal sealed partial class RequestPath(
         }
     }
 
-    /// <summary>Counts and logs each answered request of both ways. A caller who left was not answered.</summary>
+    /// <summary>Counts and logs an answered request. A request whose caller left was not answered.</summary>
     /// <param name="answer">Null if the upstream's answer was forwarded.</param>
     /// <param name="request">Null if the request is not logged.</param>
     private void Ended(HttpContext http, string team, string operation, IAnswer? answer, int status, Request? request)
@@ -205,9 +206,8 @@ internal sealed partial class RequestPath(
             return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
         }
 
-        // 6. Fetch, 7. classify and store: in the one fill of this job, which belongs to no request. A caller who
-        // leaves
-        //    does not stop it.
+        // 6. Fetch, 7. classify and store: in the one fill of this job, which belongs to no request. It goes on when a
+        //    caller leaves.
         var fill = jobs.FillAsync(key, team.Name, out var isShared);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
@@ -233,7 +233,7 @@ internal sealed partial class RequestPath(
     {
         // 2. Identify the caller by the one credential that the request carries.
         var identity = await callers.IdentifyAsync(http);
-        // An operator's key reads no jobs.
+        // Operators may not read jobs.
         if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
@@ -263,7 +263,7 @@ internal sealed partial class RequestPath(
         };
     }
 
-    /// <summary>Step 8: makes an answer of what was found.</summary>
+    /// <summary>Step 8: creates the answer from the result of the look-up.</summary>
     private async ValueTask<IAnswer> AnswerAsync(HttpContext http, JobKey key, Lookup lookup, bool isShared)
     {
         isShared |= lookup is Lookup.Fetched { WasElsewhere: true };
@@ -304,7 +304,7 @@ internal sealed partial class RequestPath(
 
     private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
 
-    /// <summary>What is known about a request so far.</summary>
+    /// <summary>The state of a request.</summary>
     private sealed class Request
     {
         public const string Job = "getJobById";
@@ -328,7 +328,7 @@ internal sealed partial class RequestPath(
         /// <summary>The team that is charged.</summary>
         public Team? Team { get; set; }
 
-        // A caller that may not read the workflow is refused in the name of its first team.
+        // If the caller may not read the workflow, logs and metrics name its first team.
         public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
 
         /// <summary>The operation: <c>getJobById</c>, or the route's name in the configuration.</summary>
