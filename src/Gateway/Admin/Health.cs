@@ -6,8 +6,8 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace Gateway.Admin;
 
 /// <summary>
-/// Liveness: the process answers; it looks at nothing else. Readiness: this node can do its work; a missing Redis is
-/// reported, but takes no node out of service, for nodes go on without it.
+/// The health checks. The liveness check only shows that the process answers. The readiness check shows that the node
+/// can serve requests. It reports a missing Redis, but the node stays ready, because it works without Redis.
 /// </summary>
 internal static class Health
 {
@@ -28,29 +28,37 @@ internal static class Health
 
     private sealed class Stopping(IHostApplicationLifetime lifetime) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        public Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested
                 ? HealthCheckResult.Unhealthy("Stopping") : HealthCheckResult.Healthy());
     }
 
     private sealed class Credentials(Accounts accounts, AccountGates gates) : IHealthCheck
     {
-        public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+        public async Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context, CancellationToken cancellationToken = default)
         {
             foreach (var name in accounts.Names)
             {
-                if (await accounts.CredentialsOfAsync(name) is []) return HealthCheckResult.Unhealthy("An account has no readable credential");
+                if (await accounts.CredentialsOfAsync(name) is [])
+                {
+                    return HealthCheckResult.Unhealthy("An account has no readable credential");
+                }
             }
             return accounts.Names.Any(name => gates.Of(name).Credentials.Standing == CredentialStanding.Refused)
-                ? HealthCheckResult.Degraded("The upstream takes no credential of an account; cached jobs are still served")
+                ? HealthCheckResult.Degraded(
+                    "The upstream refuses all credentials of an account; cached jobs are still served")
                 : HealthCheckResult.Healthy();
         }
     }
 
     private sealed class Shared(RedisConnection redis) : IHealthCheck
     {
-        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        public Task<HealthCheckResult> CheckHealthAsync(
+            HealthCheckContext context, CancellationToken cancellationToken = default) =>
             Task.FromResult(!redis.IsConfigured || redis.IsAvailable
-                ? HealthCheckResult.Healthy() : HealthCheckResult.Degraded("Redis is away; this node goes on with memory alone"));
+                ? HealthCheckResult.Healthy()
+                : HealthCheckResult.Degraded("Redis is away; this node uses its memory only"));
     }
 }

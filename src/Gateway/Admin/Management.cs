@@ -5,26 +5,29 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Admin;
 
 /// <summary>
-/// The operators' port: metrics, health and <c>/admin</c> there, and metrics and <c>/admin</c> nowhere else.
+/// The management port for operators. It serves metrics, health and <c>/admin</c>. If it is configured, no other port
+/// serves <c>/admin</c>.
 /// </summary>
 internal static class Management
 {
     /// <summary>
-    /// Listens on the management port beside the main addresses, and branches off what comes in there. The port that
-    /// the connection came in by decides; a Host header proves nothing.
+    /// Listens on the management port beside the main addresses, and branches off its requests. The local port of the
+    /// connection decides, because a caller can send any Host header.
     /// </summary>
     public static void UseManagementPort(this WebApplication app)
     {
         var port = app.Services.GetRequiredService<IOptionsMonitor<ManagementOptions>>().CurrentValue.Port;
         if (port == 0) return;
 
-        // The server takes its configured addresses only while none is named in code, so they are named again here.
+        // The server ignores its configured addresses if code adds one, so code must add them, too.
         if (app.Urls.Count == 0)
         {
             foreach (var address in MainAddresses(app.Configuration)) app.Urls.Add(address);
         }
         app.Urls.Add($"http://*:{port}");
-        app.MapWhen(http => http.Connection.LocalPort == port && !http.Request.Path.StartsWithSegments("/admin"), branch =>
+        bool IsOwn(HttpContext http) =>
+            http.Connection.LocalPort == port && !http.Request.Path.StartsWithSegments("/admin");
+        app.MapWhen(IsOwn, branch =>
         {
             branch.UsePoolFor("/metrics");
             branch.UseMethods();

@@ -6,13 +6,14 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Admin;
 
 /// <summary>
-/// Who may use <c>/admin</c>: operators, by their keys, and on the management port where there is one.
+/// Admits requests for <c>/admin</c>. They need an operator's key, and must use the management port if it is
+/// configured.
 /// </summary>
 internal sealed class OperatorGate(Identification callers, IOptionsMonitor<ManagementOptions> management)
 {
     private readonly int _managementPort = management.CurrentValue.Port;
 
-    /// <summary>Answers an operator, and tells anybody else why not.</summary>
+    /// <summary>Answers an operator. Any other caller gets a problem.</summary>
     public async Task AnswerAsync(HttpContext http, Func<Caller, Task<IAnswer>> decide)
     {
         var answer = await AdmitAsync(http, decide);
@@ -28,6 +29,6 @@ internal sealed class OperatorGate(Identification callers, IOptionsMonitor<Manag
         var identity = await callers.IdentifyAsync(http);
         if (identity.Caller is not { } caller) return identity.Problem;
         return caller.IsOperator ? await decide(caller)
-            : new Problem(CallerProblems.OperatorRequired, "This credential is a team's; operators have keys of their own.");
+            : new Problem(CallerProblems.OperatorRequired, "This credential belongs to a team, not to an operator.");
     }
 }

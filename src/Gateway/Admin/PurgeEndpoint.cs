@@ -8,9 +8,10 @@ using Gateway.Redis;
 namespace Gateway.Admin;
 
 /// <summary>
-/// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: forgets cached jobs on all nodes, for operators.
+/// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: removes cached jobs on all nodes, for operators.
 /// </summary>
-internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
+internal sealed partial class PurgeEndpoint(
+    OperatorGate gate, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
 {
     public static void Map(WebApplication app)
     {
@@ -18,13 +19,15 @@ internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, Job
         app.MapDelete("/admin/cache/{account?}/{workflow?}/{job?}", endpoint.AnswerAsync).ExcludeFromDescription();
     }
 
-    private Task AnswerAsync(HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
+    private Task AnswerAsync(
+        HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
     {
         var scope = new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? "");
         return gate.AnswerAsync(http, caller => PurgeAsync(http, caller, scope, cancellation));
     }
 
-    private async Task<IAnswer> PurgeAsync(HttpContext http, Caller caller, PurgeScope scope, CancellationToken cancellation)
+    private async Task<IAnswer> PurgeAsync(
+        HttpContext http, Caller caller, PurgeScope scope, CancellationToken cancellation)
     {
         if (!IsClear(scope, http)) return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
         try
@@ -38,19 +41,22 @@ internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, Job
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
             Log.Incomplete(logger, caller.Id, scope.Name, e.Message);
-            return new Problem(AdminProblems.PurgeIncomplete, "Redis did not answer, so perhaps only this node has purged anything.")
+            return new Problem(
+                AdminProblems.PurgeIncomplete, "Redis did not answer. Other nodes may still have the jobs.")
             {
                 RetryAfter = TimeSpan.FromSeconds(1),
             };
         }
     }
 
-    // The server takes dot segments and an empty last one away; what is left is a wider scope than was meant.
+    // The server removes dot segments and an empty last segment. Without this check, such a path would purge more than
+    // the operator meant.
     private static bool IsClear(PurgeScope scope, HttpContext http)
     {
         var parts = new[] { scope.Account, scope.Workflow, scope.Job }.Where(part => part.Length > 0).ToList();
         var slashes = RequestTarget.PathOf(http).Count('/');
-        return slashes == "/admin/cache".Count(c => c == '/') + parts.Count && parts.All(part => JobAddress.IsIdentifier(part));
+        return slashes == "/admin/cache".Count(c => c == '/') + parts.Count
+            && parts.All(part => JobAddress.IsIdentifier(part));
     }
 
     private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory) : IAnswer
@@ -60,16 +66,18 @@ internal sealed partial class PurgeEndpoint(OperatorGate gate, PurgeLog log, Job
         public async ValueTask WriteAsync(HttpContext http)
         {
             http.Response.Headers.CacheControl = "no-store";
-            await http.Response.WriteAsJsonAsync(new { purged = scope, removed = new { redis = fromRedis, memory = fromMemory } }, http.RequestAborted);
+            var body = new { purged = scope, removed = new { redis = fromRedis, memory = fromMemory } };
+            await http.Response.WriteAsJsonAsync(body, http.RequestAborted);
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "Operator {Id} purged {Scope}: {FromRedis} jobs from Redis, {FromMemory} from this node's memory")]
+        [LoggerMessage(LogLevel.Information,
+            "Operator {Id} purged {Scope}: {FromRedis} jobs from Redis, {FromMemory} from this node's memory")]
         public static partial void Purged(ILogger logger, string id, string scope, long fromRedis, int fromMemory);
 
-        [LoggerMessage(LogLevel.Error, "Operator {Id} purged {Scope}, but Redis did not take part: {Problem}")]
+        [LoggerMessage(LogLevel.Error, "Operator {Id} purged {Scope}, but Redis failed: {Problem}")]
         public static partial void Incomplete(ILogger logger, string id, string scope, string problem);
     }
 }

@@ -4,7 +4,7 @@ using Gateway.Limits;
 
 namespace Gateway.Callers;
 
-/// <summary>Everyone who may call, replaced as a whole when the configuration changes.</summary>
+/// <summary>All configured teams and keys, replaced as a whole when the configuration changes.</summary>
 internal sealed partial class CallerDirectory : IDisposable
 {
     private readonly LiveOptions<CallerOptions> _options;
@@ -23,31 +23,34 @@ internal sealed partial class CallerDirectory : IDisposable
 
     public void Dispose() => _options.Changing -= Prepare;
 
-    /// <summary>The gateway key that this is, whether or not it counts now.</summary>
+    /// <summary>Finds a gateway key, even if it is not valid at this time.</summary>
     public KnownKey? Find(ReadOnlySpan<char> key) =>
         key.Length <= KeyHash.MaxKeyLength && _content.ByKey.TryGetValue(KeyHash.Of(key), out var known) ? known : null;
 
-    /// <summary>The teams that claims lead to, in the order in which they are tried.</summary>
+    /// <summary>Returns the teams with a claim rule that matches, in the order in which they are tried.</summary>
     public Team[] TeamsOf(ClaimSet claims) => Array.FindAll(_content.Teams, team => team.Claims.Match(claims));
 
-    // Everything is made before anything is replaced.
+    // Creates the new content. The returned action puts it in force, and cannot fail.
     private Action Prepare(CallerOptions options)
     {
-        // A key that stays keeps what is known of it.
+        // A key that remains keeps its sources.
         var before = _content.ByKey;
         var byKey = new Dictionary<KeyHash, KnownKey>();
         var teams = new List<Team>();
         var used = new Dictionary<(string Holder, string Policy), Quota>();
         foreach (var (name, team) in options.Teams.OrderBy(team => team.Value.Order))
         {
-            // Jobs are filed under the account, and configuration names it in any case.
+            // Cache keys contain the account, and configuration may name it in any case.
             var account = team.Account.ToLowerInvariant();
-            var loaded = new Team(name, account, new WorkflowRules(team.Workflows), new RouteRules(team.Routes), new ClaimRules(team.Claims),
-                [.. team.QuotaNames.Select(quota => Use($"team:{name.ToLowerInvariant()}", quota))]);
+            var id = name.ToLowerInvariant();
+            var loaded = new Team(
+                name, account, new WorkflowRules(team.Workflows), new RouteRules(team.Routes),
+                new ClaimRules(team.Claims), [.. team.QuotaNames.Select(quota => Use($"team:{id}", quota))]);
             teams.Add(loaded);
             foreach (var key in team.ApiKeys)
             {
-                Add(key, new Caller(key.Id, [loaded], key.Quota.Length > 0 ? Use($"key:{name.ToLowerInvariant()}/{key.Id}", key.Quota) : null));
+                var own = key.Quota.Length > 0 ? Use($"key:{id}/{key.Id}", key.Quota) : null;
+                Add(key, new Caller(key.Id, [loaded], own));
             }
         }
         foreach (var key in options.Operators.ApiKeys) Add(key, new Caller(key.Id, [], IsOperator: true));
@@ -56,7 +59,7 @@ internal sealed partial class CallerDirectory : IDisposable
         {
             _quotas.Keep(used.Values);
             _content = content;
-            if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.Nobody(_logger);
+            if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.NoCallers(_logger);
         };
 
         Quota Use(string holder, string policy) => used.TryGetValue((holder, policy), out var quota)
@@ -74,7 +77,8 @@ internal sealed partial class CallerDirectory : IDisposable
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning,
-            "No team has a key or a claim, so every request will be refused; the command 'keys new --team T' makes a key")]
-        public static partial void Nobody(ILogger logger);
+            "No team has a key or a claim, so the gateway refuses every request; "
+            + "the command 'keys new --team T' creates a key")]
+        public static partial void NoCallers(ILogger logger);
     }
 }

@@ -2,6 +2,6 @@ using Gateway.Limits;
 
 namespace Gateway.Callers;
 
-/// <summary>Who may call, and how often: what the sections Teams, Operators and Quotas say together.</summary>
+/// <summary>The sections <c>Teams</c>, <c>Operators</c> and <c>Quotas</c>.</summary>
 internal sealed record CallerOptions(
     Dictionary<string, TeamOptions> Teams, OperatorOptions Operators, Dictionary<string, QuotaOptions> Quotas);

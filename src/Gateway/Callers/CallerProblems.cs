@@ -2,44 +2,47 @@ using Gateway.Problems;
 
 namespace Gateway.Callers;
 
-/// <summary>What callers are told who are not known, or may not do what they ask for.</summary>
+/// <summary>The problem types of callers that are not identified or not authorised.</summary>
 internal static class CallerProblems
 {
     public static readonly ProblemType AmbiguousCredentials = new("ambiguous-credentials", 400,
-        "More than one credential", "Send one credential, in one header, once; a browser with a session sends a cookie by itself.");
+        "More than one credential",
+        "Send one credential, in one header, once; a browser with a session sends a cookie by itself.");
 
     public static readonly ProblemType MalformedCredential = new("malformed-credential", 400,
-        "The credential has no possible form", "Send the key or the token as it was given to you.");
+        "The credential is malformed", "Send the key or the token as it was given to you.");
 
     public static readonly ProblemType Unauthenticated = new("unauthenticated", 401,
         "No valid credential", "Send a valid gateway key or token, or log in; ask the gateway's operators for a key.");
 
     public static readonly ProblemType TooManyAttempts = new("too-many-attempts", 429,
-        "Too many wrong credentials from this address", "Correct the credential, and wait for the seconds in Retry-After.");
+        "Too many wrong credentials from this address",
+        "Correct the credential, and wait for the seconds in Retry-After.");
 
     public static readonly ProblemType TooManyLogins = new("too-many-logins", 429,
-        "Too many logins just now", "Wait for the seconds in Retry-After, and log in again, from the start.")
+        "Too many logins", "Wait for the seconds in Retry-After, and log in again, from the start.")
     { Scope = ProblemScope.None };
 
     public static readonly ProblemType WorkflowForbidden = new("workflow-forbidden", 403,
-        "Not your workflow", "Ask the gateway's operators to let your team read this workflow.")
+        "Your team may not read this workflow", "Ask the gateway's operators to let your team read this workflow.")
     { Scope = ProblemScope.Jobs };
 
     public static readonly ProblemType RouteForbidden = new("route-forbidden", 403,
-        "Not your route", "Ask the gateway's operators to let your team use this route, and read the workflow that it names.")
+        "Your team may not use this route",
+        "Ask the gateway's operators to let your team use this route, and read the workflow that it names.")
     { Scope = ProblemScope.Routes };
 
     public static readonly ProblemType NoTeam = new("no-team", 403,
-        "You are in no team", "Ask the gateway's operators to name one of your claims in a team.");
+        "You belong to no team", "Ask the gateway's operators to name one of your claims in a team.");
 
     public static readonly ProblemType CsrfHeaderRequired = new("csrf-header-required", 403,
-        "The header X-CSRF is missing", "Send 'X-CSRF: 1' with each request that a session cookie goes along with.");
+        "The header X-CSRF is missing", "Send 'X-CSRF: 1' with each request that carries a session cookie.");
 
     public static readonly ProblemType ForeignOrigin = new("foreign-origin", 403,
-        "A page of another origin", "Ask the gateway's operators to allow the page's origin.");
+        "The page's origin is not allowed", "Ask the gateway's operators to allow the page's origin.");
 
     public static readonly ProblemType IdentityUnavailable = new("identity-unavailable", 503,
-        "Nobody can be identified just now", "Wait for the seconds in Retry-After; the credential may be fine.");
+        "Callers cannot be identified at present", "Wait for the seconds in Retry-After; the credential may be fine.");
 
     public static readonly ProblemType InvalidReturnUrl = new("invalid-return-url", 400,
         "The return address is not allowed", "Return to a path of this host, or to an allowed origin.")
@@ -54,7 +57,7 @@ internal static class CallerProblems
     { Scope = ProblemScope.None };
 
     public static readonly ProblemType OperatorRequired = new("operator-required", 403,
-        "Not an operator's key", "Use a key of Operators:ApiKeys.")
+        "An operator's key is required", "Use a key of Operators:ApiKeys.")
     { Scope = ProblemScope.None };
 
     public static readonly ProblemType[] All =

@@ -3,7 +3,7 @@ using Gateway.Problems;
 
 namespace Gateway.Callers;
 
-/// <summary>What a request is told that nobody is known by (RFC 6750, section 3).</summary>
+/// <summary>Creates the problem and the challenge for a caller that is not identified (RFC 6750, section 3).</summary>
 internal static class Challenge
 {
     private const string Scheme = "Bearer realm=\"gateway\"";
@@ -15,13 +15,14 @@ internal static class Challenge
         Refusal.Malformed => Invalid(CallerProblems.MalformedCredential,
             $"A credential is 1 to {PresentedCredential.MaxLength} visible ASCII characters."),
 
-        // Section 3.1: without a credential, no error code.
+        // A challenge without a credential has no error code (section 3.1).
         Refusal.Missing => Unauthenticated(
-            "Send a gateway key as 'X-Api-Key: k', 'Authorization: k' or 'Authorization: Bearer k', or a token as 'Authorization: Bearer t'."),
+            "Send a gateway key as 'X-Api-Key: k', 'Authorization: k' or 'Authorization: Bearer k', "
+            + "or a token as 'Authorization: Bearer t'."),
         Refusal.SessionEnded or Refusal.SessionUnknown => Unauthenticated(
-            "This session has ended, or never was; log in at /bff/login."),
+            "This session has ended or does not exist; log in at /bff/login."),
 
-        Refusal.Damaged => Refused("The key is incomplete or mistyped", "The command 'keys check' tells a whole one."),
+        Refusal.Damaged => Refused("The key is incomplete or mistyped", "Check it with the command 'keys check'."),
         Refusal.NotYetValid => Refused("The key is not valid yet"),
         Refusal.Expired => Refused("The key has expired"),
         Refusal.TokenMalformed => Refused("The token is not a JWT that can be used here"),
@@ -33,23 +34,32 @@ internal static class Challenge
         Refusal.TokenNotYetValid => Refused("The token is not valid yet"),
         Refusal.TokenExpired => Refused("The token has expired"),
 
-        Refusal.TooManyAttempts => new Problem(CallerProblems.TooManyAttempts, "Too many credentials from this address were wrong."),
+        Refusal.TooManyAttempts => new Problem(
+            CallerProblems.TooManyAttempts, "Too many credentials from this address were wrong."),
         Refusal.ProviderAway => Away("The identity provider cannot be asked for its keys."),
-        Refusal.SessionsAway => Away("The sessions cannot be looked up just now."),
-        Refusal.CsrfHeaderMissing => new Problem(CallerProblems.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),
-        Refusal.ForeignOrigin => new Problem(CallerProblems.ForeignOrigin, "A page of this origin may not use a session."),
+        Refusal.SessionsAway => Away("The session store cannot be reached."),
+        Refusal.CsrfHeaderMissing => new Problem(
+            CallerProblems.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),
+        Refusal.ForeignOrigin => new Problem(
+            CallerProblems.ForeignOrigin, "A page of this origin may not use a session."),
         _ => Refused("The key is not known"),
     };
 
-    private static Problem Away(string detail) => new(CallerProblems.IdentityUnavailable, detail) { RetryAfter = ProviderConfiguration.BackOff };
+    private static Problem Away(string detail) =>
+        new(CallerProblems.IdentityUnavailable, detail) { RetryAfter = ProviderConfiguration.BackOff };
 
-    private static Problem Unauthenticated(string detail) => new(CallerProblems.Unauthenticated, detail) { Challenge = Scheme };
+    private static Problem Unauthenticated(string detail) =>
+        new(CallerProblems.Unauthenticated, detail) { Challenge = Scheme };
 
-    private static Problem Refused(string what, string advice = "") =>
-        new(CallerProblems.Unauthenticated, $"{what}. {advice}".TrimEnd()) { Challenge = Error("invalid_token", what) };
+    private static Problem Refused(string reason, string advice = "") =>
+        new(CallerProblems.Unauthenticated, $"{reason}. {advice}".TrimEnd())
+        {
+            Challenge = Error("invalid_token", reason),
+        };
 
     private static Problem Invalid(ProblemType type, string detail) =>
         new(type, detail) { Challenge = Error("invalid_request", type.Title) };
 
-    private static string Error(string code, string description) => $"{Scheme}, error=\"{code}\", error_description=\"{description}\"";
+    private static string Error(string code, string description) =>
+        $"{Scheme}, error=\"{code}\", error_description=\"{description}\"";
 }

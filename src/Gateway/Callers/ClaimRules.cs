@@ -1,11 +1,12 @@
 namespace Gateway.Callers;
 
 /// <summary>
-/// Which claims make somebody a member of a team: any listed value of any listed claim. Case matters.
+/// The claims that make a caller a member of a team: any listed value of any listed claim, compared with case.
 /// </summary>
 internal sealed class ClaimRules(IEnumerable<KeyValuePair<string, List<string>>> rules)
 {
-    private readonly (string Claim, string[] Values)[] _rules = [.. rules.Select(rule => (rule.Key, rule.Value.ToArray()))];
+    private readonly (string Claim, string[] Values)[] _rules =
+        [.. rules.Select(rule => (rule.Key, rule.Value.ToArray()))];
 
     public bool Match(ClaimSet claims)
     {

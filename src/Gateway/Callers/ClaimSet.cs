@@ -2,10 +2,10 @@ using System.Text.Json;
 
 namespace Gateway.Callers;
 
-/// <summary>What an identity provider says of somebody: the JSON object of a token or of a session.</summary>
+/// <summary>The claims of an identity provider about a caller: the JSON object of a token or a session.</summary>
 internal sealed class ClaimSet(JsonElement claims)
 {
-    // Lists of words in one string (RFC 6749, section 3.3).
+    // These claims are lists in one string, separated by spaces (RFC 6749, section 3.3).
     private static readonly string[] WordLists = ["scope", "scp"];
 
     public JsonElement Json => claims;
@@ -14,14 +14,14 @@ internal sealed class ClaimSet(JsonElement claims)
 
     public bool Has(string name) => claims.TryGetProperty(name, out _);
 
-    /// <summary>Whether a claim is an object with such a member, itself an object.</summary>
+    /// <summary>Whether a claim is an object with this member, which is an object itself.</summary>
     public bool HasObject(string name, string member) =>
         claims.TryGetProperty(name, out var found) && found.ValueKind == JsonValueKind.Object
         && found.TryGetProperty(member, out var inner) && inner.ValueKind == JsonValueKind.Object;
 
     /// <summary>
-    /// The values of a claim: one, or each of a list. Where no claim has this name, a dot leads into an object
-    /// (<c>realm_access.roles</c>).
+    /// Returns the values of a claim: its only value, or the items of a list. If no claim has this name, a dot in the
+    /// name separates an object and its member (<c>realm_access.roles</c>).
     /// </summary>
     public IEnumerable<string> Values(string name)
     {
@@ -29,7 +29,8 @@ internal sealed class ClaimSet(JsonElement claims)
         return found.ValueKind switch
         {
             JsonValueKind.Array => found.EnumerateArray().Select(Text).OfType<string>(),
-            JsonValueKind.String when WordLists.Contains(name) => found.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
+            JsonValueKind.String when WordLists.Contains(name) =>
+                found.GetString()!.Split(' ', StringSplitOptions.RemoveEmptyEntries),
             _ => Text(found) is { } text ? [text] : [],
         };
     }
@@ -40,10 +41,9 @@ internal sealed class ClaimSet(JsonElement claims)
         if (claims.TryGetProperty(name, out var found)) return found;
         for (var dot = name.IndexOf('.'); dot >= 0; dot = name.IndexOf('.', dot + 1))
         {
-            if (claims.TryGetProperty(name[..dot], out var inner) && Find(inner, name[(dot + 1)..]) is { ValueKind: not JsonValueKind.Undefined } nested)
-            {
-                return nested;
-            }
+            if (!claims.TryGetProperty(name[..dot], out var inner)) continue;
+            var nested = Find(inner, name[(dot + 1)..]);
+            if (nested.ValueKind != JsonValueKind.Undefined) return nested;
         }
         return default;
     }

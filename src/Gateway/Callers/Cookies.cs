@@ -2,10 +2,11 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Callers;
 
-/// <summary>Reads one cookie without making a dictionary of all of them (RFC 6265, section 5.4).</summary>
+/// <summary>Reads one cookie without a dictionary of all cookies (RFC 6265, section 5.4).</summary>
 internal static class Cookies
 {
-    /// <returns>How often there is one of that name; <paramref name="value"/> is the last one's.</returns>
+    /// <param name="value">The value of the last cookie of this name.</param>
+    /// <returns>The number of cookies of this name.</returns>
     public static int Find(StringValues fields, string name, out ReadOnlySpan<char> value)
     {
         value = default;

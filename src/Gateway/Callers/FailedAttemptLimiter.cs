@@ -5,26 +5,27 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Callers;
 
 /// <summary>
-/// Slows down a source that guesses: so many failed attempts at once, and then one for each part of a minute that
-/// brings one (GCRA). While a source has none left, the keys go on that it used before, for it may be a proxy with many
-/// callers behind it, and those that the gateway made, for nobody guesses them; any other key is refused unseen, so
-/// that a right guess looks like a wrong one. The tables have a fixed size; sources that share a place in them share
-/// their attempts.
+/// Limits failed attempts of a source to a number per minute (GCRA). While a source is limited, keys that it used
+/// before are still accepted, because the source may be a proxy with many callers. Keys that the gateway has created
+/// are also accepted, because they cannot be guessed. Any other key is refused without a check, so that a correct guess
+/// looks like a wrong one. The tables have a fixed size; sources with the same slot share their attempts.
 /// </summary>
-internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<AuthenticationOptions> options, TimeProvider clock, ILogger<FailedAttemptLimiter> logger)
+internal sealed partial class FailedAttemptLimiter(
+    IOptionsMonitor<AuthenticationOptions> options, TimeProvider clock, ILogger<FailedAttemptLimiter> logger)
 {
-    private const int Places = 16 * 1024, Remembered = 8;
+    private const int Slots = 16 * 1024, RecentAttempts = 8;
 
-    private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly SourceLimit _attempts = new(clock);
-    // Of each source, what it tried last.
-    private readonly int[] _tried = new int[Places * Remembered];
-    private readonly byte[] _next = new byte[Places];
+    // The hashes of the last credentials of each slot.
+    private readonly int[] _recent = new int[Slots * RecentAttempts];
+    private readonly byte[] _next = new byte[Slots];
     private long _lastLine;
 
     /// <summary>
-    /// The source of a request: an IPv4 address, or the network of an IPv6 one, of which a host has all 64 bits.
+    /// Returns the hash of a request's source: an IPv4 address, or the /64 network of an IPv6 address, because one host
+    /// may use all addresses of its network.
     /// </summary>
     public static int SourceOf(HttpContext http)
     {
@@ -38,7 +39,7 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
     }
 
     /// <summary>
-    /// The same in words, for log lines: <c>203.0.113.7</c> or <c>2001:db8:1:2::/64</c>; empty: not known.
+    /// Returns a request's source as text, such as <c>203.0.113.7</c> or <c>2001:db8:1:2::/64</c>; empty if unknown.
     /// </summary>
     public static string NetworkOf(HttpContext http)
     {
@@ -50,9 +51,9 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
         return $"{new IPAddress(bytes)}/64";
     }
 
-    /// <summary>Whether a key may be used from there now.</summary>
-    /// <param name="presented">The key itself.</param>
-    /// <param name="retryAfter">Where it may not: when to come back.</param>
+    /// <summary>Whether a key is accepted from a source.</summary>
+    /// <param name="presented">The key that the request carries.</param>
+    /// <param name="retryAfter">The time until the next attempt, if the key is not accepted.</param>
     public bool Allow(KnownKey key, ReadOnlySpan<char> presented, int source, out TimeSpan retryAfter)
     {
         var isSpent = _attempts.IsSpent(source, Allowed, out retryAfter);
@@ -62,15 +63,16 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
     }
 
     /// <summary>
-    /// Notes a failed attempt. The same one again and again is a client with an old key, and no guess.
+    /// Counts a failed attempt. A repeated credential does not count again, because it is a client with an old key and
+    /// not a guess.
     /// </summary>
-    /// <param name="retryAfter">Where there were too many: when the next one is.</param>
-    /// <returns>Whether it was one of those that a source has.</returns>
+    /// <param name="retryAfter">The time until the next attempt, if there were too many.</param>
+    /// <returns>False if the source has made too many attempts.</returns>
     public bool Fail(int source, ReadOnlySpan<char> credential, out TimeSpan retryAfter)
     {
         retryAfter = default;
         if (Allowed is not (> 0 and var allowed)) return true;
-        var isNew = IsNew(Place(source), string.GetHashCode(credential));
+        var isNew = IsNew(source & (Slots - 1), string.GetHashCode(credential));
         var isAllowed = isNew ? _attempts.TryTake(source, allowed, out retryAfter)
             : !_attempts.IsSpent(source, allowed, out retryAfter);
         if (isAllowed) return true;
@@ -78,32 +80,32 @@ internal sealed partial class FailedAttemptLimiter(IOptionsMonitor<Authenticatio
         return false;
     }
 
-    // What several threads note at once may be lost, and is then new another time.
-    private bool IsNew(int place, int tried)
+    // Without a lock, a concurrent attempt may be lost. It then counts as new once more.
+    private bool IsNew(int slot, int attempt)
     {
-        var lately = _tried.AsSpan(place * Remembered, Remembered);
-        if (lately.Contains(tried)) return false;
-        lately[_next[place]++ % Remembered] = tried;
+        var recent = _recent.AsSpan(slot * RecentAttempts, RecentAttempts);
+        if (recent.Contains(attempt)) return false;
+        recent[_next[slot]++ % RecentAttempts] = attempt;
         return true;
     }
 
     private int Allowed => options.CurrentValue.FailedAttempts;
 
-    // It counts on where somebody sets the clock.
+    // Monotonic time, which is not affected when the wall clock is set.
     private long Now => clock.GetElapsedTime(0, clock.GetTimestamp()).Ticks;
 
     private bool MayLog()
     {
         var (now, last) = (Now, Interlocked.Read(ref _lastLine));
-        return (last == 0 || now - last >= BetweenLines.Ticks) && Interlocked.CompareExchange(ref _lastLine, now, last) == last;
+        return (last == 0 || now - last >= LogInterval.Ticks)
+            && Interlocked.CompareExchange(ref _lastLine, now, last) == last;
     }
-
-    private static int Place(int source) => source & (Places - 1);
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning,
-            "A source has sent more than {Allowed} wrong credentials in a minute and is slowed down; gateway.refusals counts how many such there are")]
+            "A source has sent more than {Allowed} wrong credentials in a minute and is limited; "
+            + "gateway.refusals counts such requests")]
         public static partial void Spent(ILogger logger, int allowed);
     }
 }

@@ -5,9 +5,9 @@ using System.Security.Cryptography;
 namespace Gateway.Callers;
 
 /// <summary>
-/// The keys that the gateway makes: a prefix that people and scanners recognise, then 48 characters of base64url
-/// (RFC 4648, section 5). They are 256 random bits and a checksum, the first 4 bytes of their SHA-256, so that a key
-/// that was cut or mistyped is known as such without asking anybody. Keys made elsewhere look as they like.
+/// The keys that the gateway creates: a prefix that people and secret scanners recognise, then 48 characters of
+/// base64url (RFC 4648, section 5). The characters encode 256 random bits and a checksum, the first 4 bytes of their
+/// SHA-256. The checksum detects a key that was cut or mistyped. A key created elsewhere may have any form.
 /// </summary>
 internal static class GatewayKey
 {
@@ -22,16 +22,17 @@ internal static class GatewayKey
         return Prefix + Base64Url.EncodeToString(bytes);
     }
 
-    /// <summary>Whether it says that it is one of these.</summary>
+    /// <summary>Whether a key has the prefix of these keys.</summary>
     public static bool IsMeant(ReadOnlySpan<char> key) => key.StartsWith(Prefix, StringComparison.Ordinal);
 
-    /// <summary>Whether it is one of these, to the last character.</summary>
+    /// <summary>Whether a key has the prefix and a correct checksum.</summary>
     public static bool IsWhole(ReadOnlySpan<char> key)
     {
         Span<byte> bytes = stackalloc byte[Length];
         return IsMeant(key)
             && key.Length == Prefix.Length + Base64Url.GetEncodedLength(Length)
-            && Base64Url.DecodeFromChars(key[Prefix.Length..], bytes, out _, out var length) == OperationStatus.Done && length == Length
+            && Base64Url.DecodeFromChars(key[Prefix.Length..], bytes, out _, out var length) == OperationStatus.Done
+            && length == Length
             && SHA256.HashData(bytes[..RandomLength]).AsSpan(0, ChecksumLength).SequenceEqual(bytes[RandomLength..]);
     }
 }

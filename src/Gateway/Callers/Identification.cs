@@ -6,14 +6,14 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Callers;
 
 /// <summary>
-/// Step 2 of the request path: finds the one credential of a request and asks whoever knows its kind. A gateway key
-/// costs a hash and a look-up; nothing waits but for a provider's keys, or a session that this node has not seen of
-/// late.
+/// Step 2 of the request path: finds the one credential of a request and identifies its caller. A gateway key costs a
+/// hash and a look-up. A request waits only for the keys of an identity provider, or for a session that this node has
+/// not read recently.
 /// </summary>
 internal sealed class Identification : IDisposable
 {
     private readonly CallerDirectory _directory;
-    private readonly FailedAttemptLimiter _guesses;
+    private readonly FailedAttemptLimiter _attempts;
     private readonly SessionStore _sessions;
     private readonly IOptionsMonitor<OriginOptions> _cors;
     private readonly RefusalMetrics _refusals;
@@ -22,10 +22,12 @@ internal sealed class Identification : IDisposable
     private readonly TokenVerifier? _tokens;
     private readonly string? _cookie;
 
-    public Identification(CallerDirectory directory, FailedAttemptLimiter guesses, SessionStore sessions,
-        IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors, RefusalMetrics refusals, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+    public Identification(
+        CallerDirectory directory, FailedAttemptLimiter attempts, SessionStore sessions,
+        IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors,
+        RefusalMetrics refusals, TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
-        (_directory, _guesses, _sessions, _cors) = (directory, guesses, sessions, cors);
+        (_directory, _attempts, _sessions, _cors) = (directory, attempts, sessions, cors);
         (_refusals, _clock) = (refusals, clock);
         var options = authentication.CurrentValue;
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
@@ -34,10 +36,14 @@ internal sealed class Identification : IDisposable
         _tokens = new TokenVerifier(_provider, options.Jwt.Audience, options.Jwt.ClockSkew, IsAccessToken, clock);
     }
 
-    /// <summary>Whose gateway key a request carries, where it counts; null: it takes more than a look to say.</summary>
-    public Caller? FindKey(HttpContext http) =>
-        PresentedCredential.Find(http.Request.Headers, _cookie, out var value) is Presented.Key or Presented.Bearer
-            && _directory.Find(value) is { } known && Check(known, value, FailedAttemptLimiter.SourceOf(http)) is { Caller: { IsOperator: false } caller } ? caller : null;
+    /// <summary>Returns the caller if the request carries a team's valid gateway key; otherwise null.</summary>
+    public Caller? FindKey(HttpContext http)
+    {
+        var kind = PresentedCredential.Find(http.Request.Headers, _cookie, out var value);
+        if (kind is not (Presented.Key or Presented.Bearer) || _directory.Find(value) is not { } known) return null;
+        var caller = Check(known, value, FailedAttemptLimiter.SourceOf(http)).Caller;
+        return caller is { IsOperator: false } ? caller : null;
+    }
 
     public ValueTask<Identity> IdentifyAsync(HttpContext http)
     {
@@ -66,15 +72,21 @@ internal sealed class Identification : IDisposable
             case var kind:
                 var source = FailedAttemptLimiter.SourceOf(http);
                 if (_directory.Find(value) is { } known) return new(Check(known, value, source));
-                return kind == Presented.Bearer && _tokens is not null && MayBeToken(value)
-                    ? VerifyAsync(value.ToString(), source)
-                    : new(Failed(GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value) ? Refusal.Damaged : Refusal.Unknown, value, source));
+                if (kind == Presented.Bearer && _tokens is not null && MayBeToken(value))
+                {
+                    return VerifyAsync(value.ToString(), source);
+                }
+                var isDamaged = GatewayKey.IsMeant(value) && !GatewayKey.IsWhole(value);
+                return new(Failed(isDamaged ? Refusal.Damaged : Refusal.Unknown, value, source));
         }
     }
 
     private Identity Check(KnownKey known, ReadOnlySpan<char> key, int source)
     {
-        if (!_guesses.Allow(known, key, source, out var retryAfter)) return new(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
+        if (!_attempts.Allow(known, key, source, out var retryAfter))
+        {
+            return new(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
+        }
         var refusal = known.Validity.At(_clock.GetUtcNow());
         return refusal == Refusal.None ? known.Caller : (Identity)refusal;
     }
@@ -83,9 +95,9 @@ internal sealed class Identification : IDisposable
     {
         var (claims, refusal) = await _tokens!.VerifyAsync(token);
         if (claims is not null) return Of(claims);
-        // A token that a provider did sign is nobody's guess.
-        return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature ? Failed(refusal, token, source)
-            : refusal;
+        // A token that the provider has signed is not a guess.
+        return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature
+            ? Failed(refusal, token, source) : refusal;
     }
 
     private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id)
@@ -95,7 +107,7 @@ internal sealed class Identification : IDisposable
         var finding = _sessions.FindAsync(id);
         if (!finding.IsCompletedSuccessfully) return WaitAsync(finding);
         var found = finding.Result;
-        // That a cookie is made up shows at once, and it counts as a wrong key does.
+        // A forged cookie is detected without waiting, and counts like a wrong key.
         return new(found.Refusal == Refusal.SessionUnknown
             ? Failed(Refusal.SessionUnknown, id, FailedAttemptLimiter.SourceOf(request.HttpContext)) : Of(found));
 
@@ -108,13 +120,15 @@ internal sealed class Identification : IDisposable
     private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims));
 
     private Identity Failed(Refusal refusal, ReadOnlySpan<char> credential, int source) =>
-        _guesses.Fail(source, credential, out var retryAfter) ? refusal : new Identity(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
+        _attempts.Fail(source, credential, out var retryAfter)
+            ? refusal : new Identity(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
 
     private static bool MayBeToken(ReadOnlySpan<char> value) => value.Contains('.') && !GatewayKey.IsMeant(value);
 
-    // RFC 9068, section 2.1; most providers say JWT, or nothing. Tokens for other purposes say which (RFC 8725, section
-    // 3.11).
+    // RFC 9068, section 2.1. Most providers send JWT or no type. Tokens for other purposes have other types (RFC 8725,
+    // section 3.11).
     private static bool IsAccessToken(string? type) =>
         string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase)
-        || type.Equals("at+jwt", StringComparison.OrdinalIgnoreCase) || type.Equals("application/at+jwt", StringComparison.OrdinalIgnoreCase);
+        || type.Equals("at+jwt", StringComparison.OrdinalIgnoreCase)
+        || type.Equals("application/at+jwt", StringComparison.OrdinalIgnoreCase);
 }

@@ -3,15 +3,23 @@ using Gateway.Problems;
 
 namespace Gateway.Callers;
 
-/// <summary>Who is asking, or why that is not known.</summary>
-/// <param name="Caller">Null: it is not known.</param>
-/// <param name="Refusal">Why.</param>
-/// <param name="Session">The session that says so, where one does.</param>
-/// <param name="RetryAfter">When to come back, where this is known.</param>
-internal readonly record struct Identity(Caller? Caller, Refusal Refusal, FoundSession Session = default, TimeSpan? RetryAfter = null)
+/// <summary>The result of identification: the caller, or the reason why it is unknown.</summary>
+/// <param name="Caller">The caller; null if it is unknown.</param>
+/// <param name="Refusal">The reason why the caller is unknown.</param>
+/// <param name="Session">The session of the caller, if it has one.</param>
+/// <param name="RetryAfter">The time after which the caller may try again, if known.</param>
+internal readonly record struct Identity(
+    Caller? Caller, Refusal Refusal, FoundSession Session = default, TimeSpan? RetryAfter = null)
 {
-    /// <summary>What the request is told where it is not known.</summary>
-    public Problem Problem => RetryAfter is null ? Challenge.For(Refusal) : Challenge.For(Refusal) with { RetryAfter = RetryAfter };
+    /// <summary>The problem for an unknown caller.</summary>
+    public Problem Problem
+    {
+        get
+        {
+            var problem = Challenge.For(Refusal);
+            return RetryAfter is null ? problem : problem with { RetryAfter = RetryAfter };
+        }
+    }
 
     public static implicit operator Identity(Caller caller) => new(caller, Refusal.None);
 

@@ -8,9 +8,8 @@ using System.Text;
 namespace Gateway.Callers;
 
 /// <summary>
-/// The SHA-256 of a whole gateway key (UTF-8), which is all the gateway keeps of it. Equality takes the same time
-/// wherever two hashes differ; what a lookup table reveals beside it is a property of the hash, which a caller cannot
-/// steer towards a key it does not have.
+/// The SHA-256 of a whole gateway key (UTF-8). The gateway stores only this hash. A comparison takes the same time
+/// wherever two hashes differ. The timing of the hash table depends only on the hash, which a caller cannot choose.
 /// </summary>
 internal readonly struct KeyHash : IEquatable<KeyHash>
 {
@@ -21,7 +20,7 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
 
     private KeyHash(in Bytes bytes) => _bytes = bytes;
 
-    /// <summary>The longest key that is looked at, in characters.</summary>
+    /// <summary>The longest key that is hashed, in characters.</summary>
     public const int MaxKeyLength = 512;
 
     public static KeyHash Of(ReadOnlySpan<char> key)
@@ -30,14 +29,14 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
         Span<byte> utf8 = stackalloc byte[key.Length * 3];
         var length = Encoding.UTF8.GetBytes(key, utf8);
         var bytes = default(Bytes);
-        // Every request is hashed, and a new hash each time takes longer than the hashing.
+        // Each request computes a hash, and creating the hash object would take longer than the computation.
         var hash = _sha256 ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(utf8[..length]);
         hash.GetHashAndReset(MemoryMarshal.AsBytes(new Span<Bytes>(ref bytes)));
         return new KeyHash(bytes);
     }
 
-    /// <summary>Reads 64 hexadecimal digits, of either case.</summary>
+    /// <summary>Parses 64 hexadecimal digits in any case.</summary>
     public static bool TryParse(string? hex, [NotNullWhen(true)] out KeyHash? hash)
     {
         var bytes = default(Bytes);
@@ -48,8 +47,9 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
         return fine;
     }
 
-    // All bytes at once, in whatever they differ.
-    public bool Equals(KeyHash other) => Vector256.EqualsAll(Vector256.Create(AsSpan(in this)), Vector256.Create(AsSpan(in other)));
+    // Compares all bytes at once, in constant time.
+    public bool Equals(KeyHash other) =>
+        Vector256.EqualsAll(Vector256.Create(AsSpan(in this)), Vector256.Create(AsSpan(in other)));
 
     public override bool Equals(object? obj) => obj is KeyHash other && Equals(other);
 
@@ -58,7 +58,8 @@ internal readonly struct KeyHash : IEquatable<KeyHash>
     /// <summary>Lower-case hexadecimal.</summary>
     public override string ToString() => Convert.ToHexStringLower(AsSpan(in this));
 
-    private static ReadOnlySpan<byte> AsSpan(in KeyHash hash) => MemoryMarshal.AsBytes(new ReadOnlySpan<KeyHash>(in hash));
+    private static ReadOnlySpan<byte> AsSpan(in KeyHash hash) =>
+        MemoryMarshal.AsBytes(new ReadOnlySpan<KeyHash>(in hash));
 
     [StructLayout(LayoutKind.Sequential, Size = SHA256.HashSizeInBytes)]
     private struct Bytes;

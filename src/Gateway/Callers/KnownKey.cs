@@ -1,10 +1,10 @@
 namespace Gateway.Callers;
 
-/// <summary>A gateway key that somebody has, and the sources that it came from of late.</summary>
-/// <param name="before">The same key in the configuration before.</param>
+/// <summary>A configured gateway key, and the sources that have used it recently.</summary>
+/// <param name="before">The same key in the previous configuration.</param>
 internal sealed class KnownKey(Caller caller, KeyValidity validity, KnownKey? before)
 {
-    // Which of several sources a slot has is a matter of chance; it only decides who is served while a source guesses.
+    // Sources with the same slot replace each other. The slots only matter while a source is limited.
     private readonly int[] _sources = before?._sources ?? new int[8];
 
     public Caller Caller => caller;
@@ -16,7 +16,7 @@ internal sealed class KnownKey(Caller caller, KeyValidity validity, KnownKey? be
     public void UsedFrom(int source)
     {
         ref var slot = ref _sources[source & 7];
-        // Written only where it changes, for other cores read it.
+        // Write only a change, because a write invalidates the cache line of other cores.
         if (slot != source) slot = source;
     }
 }

@@ -2,10 +2,10 @@ using Gateway.Configuration;
 
 namespace Gateway.Callers;
 
-/// <summary>Who may use <c>/admin</c>.</summary>
+/// <summary>The operators, who may use <c>/admin</c>.</summary>
 internal sealed class OperatorOptions
 {
-    /// <summary>Keys as a team has them; none may be a team's.</summary>
+    /// <summary>The keys of operators. A key of a team cannot be an operator's key.</summary>
     public List<ApiKeyOptions> ApiKeys { get; set; } = [];
 
     public void Check(ConfigurationErrors errors, Dictionary<KeyHash, string> keyOf)
@@ -14,7 +14,8 @@ internal sealed class OperatorOptions
         {
             var path = $"Operators:ApiKeys:{i}";
             ApiKeys[i].Check(errors, path, keyOf);
-            errors.Unless(ApiKeys[i].Quota.Length == 0, $"{path}:Quota", "counts requests for jobs, and operators make none");
+            errors.Unless(ApiKeys[i].Quota.Length == 0, $"{path}:Quota",
+                "must be empty, because operators may not read jobs");
         }
     }
 }

@@ -2,14 +2,18 @@ using Gateway.Configuration;
 
 namespace Gateway.Callers;
 
-/// <summary>Which pages of other origins may call, with credentials.</summary>
+/// <summary>The origins of pages that may call with credentials.</summary>
 internal sealed class OriginOptions
 {
-    /// <summary>Origins such as <c>https://app.example.com</c>. None, the default: pages of this origin only.</summary>
+    /// <summary>
+    /// The allowed origins, such as <c>https://app.example.com</c>. Default empty: only pages of the gateway's own
+    /// origin may call.
+    /// </summary>
     public List<string> AllowedOrigins { get; set; } = [];
 
     /// <summary>
-    /// Whether a page of this origin may call. Browsers write it in one form, so letters decide (RFC 6454, section 6).
+    /// Whether a page of this origin may call. The comparison is exact, because browsers serialise an origin in one
+    /// form (RFC 6454, section 6).
     /// </summary>
     public bool Allow(string origin) => AllowedOrigins.Contains(origin);
 
@@ -17,10 +21,12 @@ internal sealed class OriginOptions
     {
         for (var i = 0; i < AllowedOrigins.Count; i++)
         {
-            var fine = Uri.TryCreate(AllowedOrigins[i], UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            var fine = Uri.TryCreate(AllowedOrigins[i], UriKind.Absolute, out var uri)
+                && uri.Scheme is "http" or "https"
                 && OriginOf(uri) == AllowedOrigins[i];
             errors.Unless(fine, $"Cors:AllowedOrigins:{i}",
-                $"'{AllowedOrigins[i]}' is no origin as browsers write it, such as https://app.example.com; there is no wildcard");
+                $"'{AllowedOrigins[i]}' is no origin as browsers write it, such as https://app.example.com; "
+                + "there is no wildcard");
         }
     }
 

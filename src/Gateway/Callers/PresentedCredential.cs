@@ -3,7 +3,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Callers;
 
-/// <summary>What a request carries to say who is asking.</summary>
+/// <summary>The kind of credential that a request carries.</summary>
 internal enum Presented
 {
     Nothing,
@@ -11,27 +11,29 @@ internal enum Presented
     /// <summary>A gateway key.</summary>
     Key,
 
-    /// <summary>What came as a bearer token, which may be a gateway key or a JWT.</summary>
+    /// <summary>A bearer token, which may be a gateway key or a JWT.</summary>
     Bearer,
 
     /// <summary>A session cookie.</summary>
     Session,
 
-    /// <summary>More than one credential, or one header twice: a guess would be somebody's surprise.</summary>
+    /// <summary>
+    /// More than one credential, or one header twice. The gateway refuses them rather than picking one.
+    /// </summary>
     Ambiguous,
 
-    /// <summary>A credential in no form that any could have.</summary>
+    /// <summary>A value that no credential can have.</summary>
     Malformed,
 }
 
 /// <summary>
-/// The rule of precedence, which is that there is none: a request carries one credential, in one place, once. Two of
-/// them are refused even where they agree, and so is a value with a comma, for intermediaries join repeated fields with
-/// one (RFC 9110, section 5.3).
+/// Finds the credential of a request, which must carry exactly one. Two credentials are refused even if they are the
+/// same. A value with a comma is also refused, because intermediaries join repeated fields with a comma (RFC 9110,
+/// section 5.3).
 /// </summary>
 internal static class PresentedCredential
 {
-    /// <summary>The longest value that is looked at, in characters; JWTs are the longest.</summary>
+    /// <summary>The longest credential that is accepted, in characters. JWTs are the longest.</summary>
     public const int MaxLength = 8 * 1024;
 
     private const string Bearer = "Bearer";
@@ -43,13 +45,14 @@ internal static class PresentedCredential
     /// Finds the one credential: <c>X-Api-Key: k</c>, <c>Authorization: k</c>, <c>Authorization: Bearer k</c> (RFC
     /// 6750, section 2.1; the scheme in any case), or a cookie.
     /// </summary>
-    /// <param name="cookie">The name of the session cookie; null: there are no sessions.</param>
-    /// <param name="value">The key, token or session.</param>
+    /// <param name="cookie">The name of the session cookie; null if sessions are not configured.</param>
+    /// <param name="value">The key, the token or the session id.</param>
     public static Presented Find(IHeaderDictionary headers, string? cookie, out ReadOnlySpan<char> value)
     {
         value = default;
         StringValues own = headers["X-Api-Key"], authorization = headers.Authorization;
-        var sessions = cookie is null || headers.Cookie.Count == 0 ? 0 : Cookies.Find(headers.Cookie, cookie, out value);
+        var sessions = cookie is null || headers.Cookie.Count == 0
+            ? 0 : Cookies.Find(headers.Cookie, cookie, out value);
         var count = own.Count + authorization.Count + sessions;
         if (count == 0) return Presented.Nothing;
         if (count > 1)

@@ -1,6 +1,6 @@
 namespace Gateway.Callers;
 
-/// <summary>Why nobody was identified, for metrics and the <see cref="Challenge"/>.</summary>
+/// <summary>Why a caller was not identified, for metrics and the <see cref="Challenge"/>.</summary>
 internal enum Refusal
 {
     None,
@@ -8,13 +8,15 @@ internal enum Refusal
     /// <summary>No credential at all.</summary>
     Missing,
 
-    /// <summary>More than one credential, or one header twice: a guess would be somebody's surprise.</summary>
+    /// <summary>
+    /// More than one credential, or one header twice. The gateway refuses them rather than picking one.
+    /// </summary>
     Ambiguous,
 
-    /// <summary>A credential in no form that any could have.</summary>
+    /// <summary>A value that no credential can have.</summary>
     Malformed,
 
-    /// <summary>A key that nobody has.</summary>
+    /// <summary>A key that is not configured.</summary>
     Unknown,
 
     /// <summary>A gateway key that was cut or mistyped.</summary>
@@ -22,12 +24,12 @@ internal enum Refusal
     NotYetValid,
     Expired,
 
-    /// <summary>This source has failed too often of late.</summary>
+    /// <summary>The source has sent too many wrong credentials.</summary>
     TooManyAttempts,
 
     TokenMalformed,
 
-    /// <summary>A token of the provider's, for another purpose.</summary>
+    /// <summary>A token of the provider for another purpose.</summary>
     TokenUnsuitable,
     TokenAlgorithm,
     TokenSignature,
@@ -36,21 +38,21 @@ internal enum Refusal
     TokenNotYetValid,
     TokenExpired,
 
-    /// <summary>The identity provider cannot be asked for its keys just now.</summary>
+    /// <summary>The keys of the identity provider cannot be fetched.</summary>
     ProviderAway,
 
-    /// <summary>A session that has ended, or never was.</summary>
+    /// <summary>A session that has ended or does not exist.</summary>
     SessionEnded,
 
-    /// <summary>A session cookie that no gateway made, or that was made with keys that are gone.</summary>
+    /// <summary>A session cookie that is forged, or that was protected with a key that no longer exists.</summary>
     SessionUnknown,
 
-    /// <summary>A cookie without the header that proves that a script of an allowed page sent it.</summary>
+    /// <summary>A session cookie without the header that proves that a script of an allowed page sent it.</summary>
     CsrfHeaderMissing,
 
-    /// <summary>A cookie from a page that is not allowed to use it.</summary>
+    /// <summary>A session cookie from a page whose origin is not allowed.</summary>
     ForeignOrigin,
 
-    /// <summary>The sessions cannot be looked up just now.</summary>
+    /// <summary>The session store cannot be reached.</summary>
     SessionsAway,
 }

@@ -1,18 +1,18 @@
 namespace Gateway.Callers;
 
 /// <summary>
-/// A rate limit for each source of requests, by GCRA: so many at once, and then one for each part of a minute that
-/// brings one. The table has a fixed size; sources that share a place in it share its limit.
+/// A rate limit for each source of requests, by GCRA: a burst, and then the same number per minute. The table has a
+/// fixed size; sources with the same slot share a limit.
 /// </summary>
 /// <param name="places">The size of the table, a power of two.</param>
 internal sealed class SourceLimit(TimeProvider clock, int places = 16 * 1024)
 {
-    // For each source the time at which all its permits are back, in ticks; 0: it has taken none.
+    // The time at which all permits of a source are restored, in ticks; 0 if it has taken none.
     private readonly long[] _restored = new long[places];
 
     /// <summary>Takes one permit of a source.</summary>
-    /// <param name="perMinute">The permits of a minute, and the burst; 0: any number.</param>
-    /// <param name="retryAfter">Where there is none: the time until there is one.</param>
+    /// <param name="perMinute">The permits of a minute, and the burst; 0 for no limit.</param>
+    /// <param name="retryAfter">The time until a permit is restored, if there is none.</param>
     public bool TryTake(int source, int perMinute, out TimeSpan retryAfter)
     {
         ref var restored = ref _restored[source & (_restored.Length - 1)];
@@ -27,8 +27,8 @@ internal sealed class SourceLimit(TimeProvider clock, int places = 16 * 1024)
     }
 
     /// <summary>Whether a source has no permit left.</summary>
-    /// <param name="perMinute">The permits of a minute, and the burst; 0: any number.</param>
-    /// <param name="retryAfter">Where it has none: the time until it has one.</param>
+    /// <param name="perMinute">The permits of a minute, and the burst; 0 for no limit.</param>
+    /// <param name="retryAfter">The time until a permit is restored, if there is none.</param>
     public bool IsSpent(int source, int perMinute, out TimeSpan retryAfter)
     {
         retryAfter = default;
@@ -46,9 +46,8 @@ internal sealed class SourceLimit(TimeProvider clock, int places = 16 * 1024)
         return true;
     }
 
-    // Monotonic: it goes on where somebody sets the clock.
+    // Monotonic time, which is not affected when the wall clock is set.
     private long Now => clock.GetElapsedTime(0, clock.GetTimestamp()).Ticks;
 
-    // All permits are back within a minute.
     private static long IntervalOf(int perMinute) => TimeSpan.TicksPerMinute / perMinute;
 }

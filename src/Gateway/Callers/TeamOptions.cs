@@ -3,37 +3,44 @@ using Gateway.Configuration;
 
 namespace Gateway.Callers;
 
-/// <summary>A team: what its callers may read, with which upstream account, how often, and who is in it.</summary>
+/// <summary>A team: its upstream account, its permissions, its quotas and its members.</summary>
 internal sealed class TeamOptions
 {
     /// <summary>A name under <c>Upstream:Accounts</c>. Teams on one account share cached jobs.</summary>
     public string Account { get; set; } = "default";
 
-    /// <summary>Workflow ids, or prefixes ending in <c>*</c>. None: the team may read nothing.</summary>
+    /// <summary>
+    /// The ids of workflows that the team may read, or prefixes that end in <c>*</c>. Default empty: the team may read
+    /// nothing.
+    /// </summary>
     public List<string> Workflows { get; set; } = [];
 
-    /// <summary>Names under <c>Routes</c>, or <c>*</c>. None: the team may use no route beside jobs.</summary>
+    /// <summary>
+    /// The names under <c>Routes</c> that the team may use, or <c>*</c>. Default empty: the team may only read jobs.
+    /// </summary>
     public List<string> Routes { get; set; } = [];
 
-    /// <summary>A name under <c>Quotas</c>, or several, with spaces between them: each counts.</summary>
+    /// <summary>One or more names under <c>Quotas</c>, separated by spaces. All of them apply.</summary>
     public string Quota { get; set; } = "standard";
 
-    public string[] QuotaNames => Quota.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    public string[] QuotaNames =>
+        Quota.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     public List<ApiKeyOptions> ApiKeys { get; set; } = [];
 
     /// <summary>
-    /// Of JWTs and browser sessions: whoever has any listed value of any listed claim is in the team.
+    /// The claims of members. A caller with a JWT or a session belongs to the team if it has any listed value of any
+    /// listed claim.
     /// </summary>
     public Dictionary<string, List<string>> Claims { get; set; } = [];
 
     /// <summary>
-    /// Who is in several teams acts for the first that may read the workflow: the lowest first, then by name. Default
-    /// 0.
+    /// The order of the team for callers in several teams. Such a caller acts for the first team that may read the
+    /// workflow: the lowest order first, then by name. Default 0.
     /// </summary>
     public int Order { get; set; }
 
-    /// <summary>Checks all teams together, for they refer to other sections and must not share a key.</summary>
+    /// <summary>Checks all teams together, because they refer to other sections and must not share a key.</summary>
     public static void Check(
         ConfigurationErrors errors, CallerOptions options, Func<string, bool> isAccount, Func<string, bool> isRoute,
         Dictionary<KeyHash, string> keyOf)
@@ -51,12 +58,13 @@ internal sealed class TeamOptions
             }
             for (var i = 0; i < team.Routes.Count; i++)
             {
-                errors.Unless(team.Routes[i] == RouteRules.All || isRoute(team.Routes[i]), $"{path}:Routes:{i}", $"there is no route '{team.Routes[i]}' in Routes");
+                errors.Unless(team.Routes[i] == RouteRules.All || isRoute(team.Routes[i]), $"{path}:Routes:{i}",
+                    $"there is no route '{team.Routes[i]}' in Routes");
             }
             foreach (var (claim, values) in team.Claims)
             {
-                errors.Unless(values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value)), $"{path}:Claims:{claim}",
-                    "must list at least one value, and no empty one");
+                var fine = values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value));
+                errors.Unless(fine, $"{path}:Claims:{claim}", "must list at least one value, and no empty one");
             }
             for (var i = 0; i < team.ApiKeys.Count; i++)
             {
@@ -67,11 +75,16 @@ internal sealed class TeamOptions
         }
     }
 
-    private static void CheckQuotas(ConfigurationErrors errors, CallerOptions options, string path, string text, string[] names)
+    private static void CheckQuotas(
+        ConfigurationErrors errors, CallerOptions options, string path, string text, string[] names)
     {
         errors.Unless(names.Length > 0, path, "must name a quota");
-        errors.Unless(names.Distinct(StringComparer.OrdinalIgnoreCase).Count() == names.Length, path, $"'{text}' names a quota twice");
-        foreach (var name in names) errors.Unless(options.Quotas.ContainsKey(name), path, $"there is no quota '{name}' in Quotas");
+        var areDistinct = names.Distinct(StringComparer.OrdinalIgnoreCase).Count() == names.Length;
+        errors.Unless(areDistinct, path, $"'{text}' names a quota twice");
+        foreach (var name in names)
+        {
+            errors.Unless(options.Quotas.ContainsKey(name), path, $"there is no quota '{name}' in Quotas");
+        }
     }
 }
 
@@ -79,21 +92,25 @@ internal sealed class ApiKeyOptions
 {
     private static readonly string[] Times = ["yyyy-MM-dd'T'HH:mm:ss.FFFFFFFK", "yyyy-MM-dd'T'HH:mmK", "yyyy-MM-dd"];
 
-    /// <summary>What logs and metrics call the key.</summary>
+    /// <summary>The name of the key in logs and metrics.</summary>
     public string Id { get; set; } = "";
 
-    /// <summary>SHA-256 of the whole key, 64 hexadecimal digits: <c>printf %s "$KEY" | sha256sum</c>.</summary>
+    /// <summary>The SHA-256 of the whole key, 64 hexadecimal digits: <c>printf %s "$KEY" | sha256sum</c>.</summary>
     public string Sha256 { get; set; } = "";
 
     /// <summary>
-    /// Before that the key is refused; null, the default: it counts at once. Without an offset it is UTC.
+    /// The time from which the key is valid. Default null: the key is valid at once. A time without an offset is UTC.
     /// </summary>
     public string? NotBefore { get; set; }
 
-    /// <summary>From then on the key is refused; null, the default: never. Without an offset it is UTC.</summary>
+    /// <summary>
+    /// The time from which the key is refused. Default null: the key does not expire. A time without an offset is UTC.
+    /// </summary>
     public string? ExpiresAt { get; set; }
 
-    /// <summary>A name under <c>Quotas</c>, for this key alone, beside its team's. Empty, the default: none.</summary>
+    /// <summary>
+    /// A name under <c>Quotas</c> that applies to this key alone, beside its team's quotas. Default empty: none.
+    /// </summary>
     public string Quota { get; set; } = "";
 
     public KeyValidity Validity => new(TimeOf(NotBefore), TimeOf(ExpiresAt));
@@ -104,7 +121,7 @@ internal sealed class ApiKeyOptions
             "must name the key in 1 to 64 visible ASCII characters");
         CheckTime(errors, $"{path}:NotBefore", NotBefore);
         CheckTime(errors, $"{path}:ExpiresAt", ExpiresAt);
-        errors.Unless(!(Validity.ExpiresAt <= Validity.NotBefore), $"{path}:ExpiresAt", "must be later than NotBefore, or the key never counts");
+        errors.Unless(!(Validity.ExpiresAt <= Validity.NotBefore), $"{path}:ExpiresAt", "must be later than NotBefore");
         if (!KeyHash.TryParse(Sha256, out var hash))
         {
             errors.Add($"{path}:Sha256", "must be the SHA-256 of the whole key, 64 hexadecimal digits");
@@ -119,6 +136,6 @@ internal sealed class ApiKeyOptions
         errors.Unless(string.IsNullOrWhiteSpace(text) || TimeOf(text) is not null, path,
             $"'{text}' is not a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
 
-    private static DateTimeOffset? TimeOf(string? text) =>
-        DateTimeOffset.TryParseExact(text?.Trim(), Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+    private static DateTimeOffset? TimeOf(string? text) => DateTimeOffset.TryParseExact(
+        text?.Trim(), Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
 }

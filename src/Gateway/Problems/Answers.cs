@@ -1,6 +1,6 @@
 namespace Gateway.Problems;
 
-/// <summary>What the request path ends in: a job or a problem.</summary>
+/// <summary>The result of the request path: a job or a problem.</summary>
 internal interface IAnswer
 {
     /// <summary>The HTTP status, once written.</summary>

@@ -10,22 +10,22 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
 {
     public int Status => Type.Status;
 
-    /// <summary>When to come back; sent with 429 and 503.</summary>
+    /// <summary>The time after which the caller may try again; sent with 429 and 503.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
-    /// <summary>The quotas that refused, of <c>quota-exceeded</c>.</summary>
+    /// <summary>The quotas that refused the request, for <c>quota-exceeded</c>.</summary>
     public string[]? ViolatedPolicies { get; init; }
 
-    /// <summary>The upstream's own error object, as JSON, or nothing.</summary>
+    /// <summary>The upstream's error object as JSON; empty if there is none.</summary>
     public ReadOnlyMemory<byte> UpstreamError { get; init; }
 
-    /// <summary>The value of <c>Cache-Status</c>, where the cache was asked.</summary>
+    /// <summary>The value of <c>Cache-Status</c>; null if the request did not reach the cache.</summary>
     public string? CacheStatus { get; init; }
 
-    /// <summary>Seconds since the upstream said so, where it comes from cache.</summary>
+    /// <summary>The age of the upstream's answer; null if it does not come from the cache.</summary>
     public TimeSpan? Age { get; init; }
 
-    /// <summary>The value of <c>WWW-Authenticate</c>, of 401.</summary>
+    /// <summary>The value of <c>WWW-Authenticate</c>, for 401.</summary>
     public string? Challenge { get; init; }
 
     public async ValueTask WriteAsync(HttpContext http)

@@ -1,8 +1,6 @@
 namespace Gateway.Problems;
 
-/// <summary>
-/// Every kind of problem, of all features: for the contract, and for the pages that the types lead to.
-/// </summary>
+/// <summary>The problem types of all features, for the contract and for the pages that describe them.</summary>
 internal sealed class ProblemCatalog(IEnumerable<ProblemType> types)
 {
     public IReadOnlyList<ProblemType> All { get; } = [.. types];
