@@ -8,16 +8,16 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Bounds the connections at once (<c>Server:MaxConnections</c>), so that the process does not run out of file handles,
-/// which it needs for the upstream, for Redis and for itself. A connection beyond the limit is closed at once, before
-/// TLS. One line a minute says so, and <c>gateway.connections.refused</c> counts them.
+/// Limits the number of open connections (<c>Server:MaxConnections</c>), so that the process keeps file handles for the
+/// upstream, for Redis and for itself. A connection above the limit is closed at once, before TLS. At most one log line
+/// a minute reports this, and <c>gateway.connections.refused</c> counts the connections.
 /// </summary>
 internal sealed partial class Connections
 {
-    // The runtime keeps each assembly open, some 300 in all; and there are connections to the upstream and to Redis.
-    private const int LeastForOthers = 400;
+    // The runtime keeps about 300 assemblies open, and the process connects to the upstream and to Redis.
+    private const int MinReservedHandles = 400;
 
-    private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly int _limit, _managementPort;
     private readonly TimeProvider _clock;
@@ -33,37 +33,38 @@ internal sealed partial class Connections
         _managementPort = management.CurrentValue.Port;
         var limit = server.CurrentValue.MaxConnections;
         _limit = limit > 0 ? limit : LimitFor(HandleLimit());
-        meters.CreateGateway().CreateObservableCounter("gateway.connections.refused", () => Interlocked.Read(ref _refused),
-            "{connection}", "Connections that were closed, because there were as many as may be");
+        meters.CreateGateway().CreateObservableCounter(
+            "gateway.connections.refused", () => Interlocked.Read(ref _refused), "{connection}",
+            "Connections that were closed because the limit was reached");
     }
 
     /// <summary>
-    /// The most connections for a process that may have this many files open: a quarter, and 400 at least, is for all
-    /// else.
+    /// Returns the limit for a process that may open this many files. A quarter of them, and at least 400, are reserved
+    /// for other uses.
     /// </summary>
-    /// <param name="handles">Null: there is no limit, or none is known.</param>
+    /// <param name="handles">The limit of open files; null if there is none or it is unknown.</param>
     public static int LimitFor(long? handles) => handles is not { } most ? int.MaxValue
-        : (int)Math.Clamp(most - Math.Max(most / 4, LeastForOthers), 16, int.MaxValue);
+        : (int)Math.Clamp(most - Math.Max(most / 4, MinReservedHandles), 16, int.MaxValue);
 
-    /// <summary>The same for a connection, before anything is read from it.</summary>
+    /// <summary>Middleware that applies the limit to a connection before anything is read from it.</summary>
     public ConnectionDelegate Bound(ConnectionDelegate next) => connection =>
-        // Operators come in also when there is no room.
+        // The management port is not limited.
         _managementPort != 0 && connection.LocalEndPoint is IPEndPoint { Port: var port } && port == _managementPort
             ? next(connection) : CountAsync(connection, next);
 
     private async Task CountAsync(ConnectionContext connection, ConnectionDelegate next)
     {
-        using var place = new Place(this);
-        if (place.IsFree) await next(connection);
+        using var slot = new Slot(this);
+        if (slot.IsFree) await next(connection);
         else Refuse(connection);
     }
 
     private void Refuse(ConnectionContext connection)
     {
         Interlocked.Increment(ref _refused);
-        connection.Abort(new ConnectionAbortedException("There are as many connections as may be."));
+        connection.Abort(new ConnectionAbortedException("The limit of connections is reached."));
         var (now, last) = (_clock.GetTimestamp(), Interlocked.Read(ref _lastLine));
-        if (last != 0 && _clock.GetElapsedTime(last, now) < BetweenLines) return;
+        if (last != 0 && _clock.GetElapsedTime(last, now) < LogInterval) return;
         if (Interlocked.CompareExchange(ref _lastLine, now, last) == last) Log.Full(_logger, _limit);
     }
 
@@ -79,9 +80,10 @@ internal sealed partial class Connections
     }
 
     /// <summary>
-    /// The place of one connection. The server may forget a connection that it gave up; then its place is free, too.
+    /// The slot of one connection. The server may abandon a connection without ending it; the finalizer then frees the
+    /// slot.
     /// </summary>
-    private sealed class Place(Connections owner) : IDisposable
+    private sealed class Slot(Connections owner) : IDisposable
     {
         public bool IsFree { get; } = Interlocked.Increment(ref owner._open) <= owner._limit;
 
@@ -91,13 +93,13 @@ internal sealed partial class Connections
             Interlocked.Decrement(ref owner._open);
         }
 
-        ~Place() => Interlocked.Decrement(ref owner._open);
+        ~Slot() => Interlocked.Decrement(ref owner._open);
     }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning,
-            "There are {Limit} connections, as many as Server:MaxConnections lets in, and further ones are closed; "
+            "The limit of {Limit} connections is reached (Server:MaxConnections), and further connections are closed; "
             + "gateway.connections.refused counts them")]
         public static partial void Full(ILogger logger, int limit);
     }

@@ -6,10 +6,11 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Lets pages of the configured origins, and of no others, call with credentials and read the headers that they need
+/// The CORS policy: pages of the configured origins may call with credentials and read the headers that they need
 /// (Fetch, section 3.3).
 /// </summary>
-internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<IExposesHeaders> others) : ICorsPolicyProvider
+internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<IExposesHeaders> others)
+    : ICorsPolicyProvider
 {
     private static readonly string[] Methods = ["GET", "HEAD", "POST"];
 
@@ -18,12 +19,15 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
         "ETag", "Cache-Status", "Age", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
     ];
 
-    private static readonly string[] Accepted = ["Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control", "traceparent", "tracestate"];
+    private static readonly string[] Accepted =
+    [
+        "Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control",
+        "traceparent", "tracestate",
+    ];
 
     /// <summary>
-    /// How long a browser may go on without another preflight for the same address: the longest that Chromium takes.
-    /// Firefox takes more, Safari 10 minutes. A page whose origin is no longer allowed cannot read an answer from then
-    /// on, whatever preflight its browser remembers.
+    /// How long a browser may cache a preflight: the maximum of Chromium. If an origin is removed from the
+    /// configuration, its pages cannot read responses any more, even with a cached preflight.
     /// </summary>
     private static readonly TimeSpan PreflightMaxAge = TimeSpan.FromHours(2);
 
@@ -41,13 +45,17 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
             .AllowCredentials()
             .WithMethods(Methods)
             .WithHeaders(Accepted)
-            .WithExposedHeaders([.. Exposed.Concat(others.SelectMany(other => other.ResponseHeaders)).Distinct(StringComparer.OrdinalIgnoreCase)])
+            .WithExposedHeaders(
+            [
+                .. Exposed.Concat(others.SelectMany(other => other.ResponseHeaders))
+                    .Distinct(StringComparer.OrdinalIgnoreCase),
+            ])
             .SetPreflightMaxAge(PreflightMaxAge)
             .Build();
 
     private sealed record Made(OriginOptions Options, CorsPolicy? Policy);
 
-    /// <summary>Every answer varies by origin, and most say so by themselves.</summary>
+    /// <summary>Adds Origin to <c>Vary</c> only if the response does not already list it.</summary>
     public sealed class Service(IOptions<CorsOptions> options, ILoggerFactory loggers)
         : CorsService(options, loggers)
     {

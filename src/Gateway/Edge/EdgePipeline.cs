@@ -7,13 +7,12 @@ using IPNetwork = System.Net.IPNetwork;
 
 namespace Gateway.Edge;
 
-/// <summary>
-/// What lies between the network and the routes: proxies, path base, https, CORS, and headers for browsers.
-/// </summary>
+/// <summary>The middleware before the routes: proxies, path base, HTTPS and CORS.</summary>
 internal static class EdgePipeline
 {
-    // The framework looks for these where it adds middleware by itself; here nothing is to run for each request.
-    private static readonly string[] AddedByItself = ["__AuthenticationMiddlewareSet", "__AuthorizationMiddlewareSet"];
+    // If these properties are set, the framework does not add its own authentication middleware to each request.
+    private static readonly string[] SuppressedMiddleware =
+        ["__AuthenticationMiddlewareSet", "__AuthorizationMiddlewareSet"];
 
     public static void AddEdge(this IServiceCollection services)
     {
@@ -25,24 +24,25 @@ internal static class EdgePipeline
             (hsts, options) => hsts.MaxAge = options.CurrentValue.HstsMaxAge);
     }
 
-    /// <summary>Whose request it is and how it came, before anything looks at it.</summary>
+    /// <summary>Applies the forwarded headers of known proxies, and removes the path base.</summary>
     public static void UseProxies(this WebApplication app)
     {
-        foreach (var key in AddedByItself) ((IApplicationBuilder)app).Properties[key] = true;
+        foreach (var key in SuppressedMiddleware) ((IApplicationBuilder)app).Properties[key] = true;
         var proxies = app.Services.GetRequiredService<IOptionsMonitor<ForwardedOptions>>().CurrentValue;
-        if (proxies.IsConfigured) app.UseForwardedHeaders(Believing(proxies, app.Configuration["AllowedHosts"]));
+        if (proxies.IsConfigured) app.UseForwardedHeaders(Trusting(proxies, app.Configuration["AllowedHosts"]));
         var pathBase = app.Services.GetRequiredService<IOptionsMonitor<PathBaseOptions>>().CurrentValue.Path;
         if (pathBase.Length > 0) app.UsePathBase(pathBase);
     }
 
     /// <summary>
-    /// The framework's middleware as it is, but given its policies once: its own way compiles code at the start that
-    /// looks them up for each request.
+    /// Uses the framework's CORS middleware with a fixed policy provider. The framework's own extension compiles code
+    /// at the start that looks the provider up for each request.
     /// </summary>
     public static void UseCors(this WebApplication app)
     {
         var services = app.Services;
-        var (cors, policies) = (services.GetRequiredService<ICorsService>(), services.GetRequiredService<ICorsPolicyProvider>());
+        var cors = services.GetRequiredService<ICorsService>();
+        var policies = services.GetRequiredService<ICorsPolicyProvider>();
         app.Use(next =>
         {
             var middleware = new CorsMiddleware(next, cors, services.GetRequiredService<ILoggerFactory>());
@@ -50,26 +50,29 @@ internal static class EdgePipeline
         });
     }
 
-    /// <summary>Sends browsers to https, where there is one.</summary>
+    /// <summary>Redirects requests to HTTPS, and adds HSTS, as configured.</summary>
     public static void UseHttps(this WebApplication app)
     {
         var options = app.Services.GetRequiredService<IOptionsMonitor<HttpsOptions>>().CurrentValue;
         if (options.HstsMaxAge > TimeSpan.Zero) app.UseHsts();
-        // Probes ask by plain http, and follow nothing.
-        if (options.Redirect && HasBoth(app)) app.UseWhen(http => !http.Request.Path.StartsWithSegments("/health"), branch => branch.UseHttpsRedirection());
+        if (!options.Redirect || !ListensOnHttps(app)) return;
+        // Health probes use plain HTTP and do not follow redirects.
+        app.UseWhen(
+            http => !http.Request.Path.StartsWithSegments("/health"), branch => branch.UseHttpsRedirection());
     }
 
-    private static ForwardedHeadersOptions Believing(ForwardedOptions proxies, string? allowedHosts)
+    private static ForwardedHeadersOptions Trusting(ForwardedOptions proxies, string? allowedHosts)
     {
         var options = new ForwardedHeadersOptions
         {
-            ForwardedHeaders = ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
+            ForwardedHeaders =
+                ForwardedHeaders.XForwardedFor | ForwardedHeaders.XForwardedProto | ForwardedHeaders.XForwardedHost,
             ForwardLimit = proxies.ForwardLimit,
         };
-        // The framework believes loopback by itself.
+        // By default, the framework trusts loopback.
         options.KnownProxies.Clear();
         options.KnownIPNetworks.Clear();
-        // What AllowedHosts says of Host goes for what a proxy says of it, too.
+        // AllowedHosts also applies to X-Forwarded-Host.
         foreach (var host in Split(allowedHosts).Where(host => host != "*")) options.AllowedHosts.Add(host);
         foreach (var proxy in proxies.KnownProxies.Select(IPAddress.Parse))
         {
@@ -79,13 +82,15 @@ internal static class EdgePipeline
         return options;
     }
 
-    private static bool HasBoth(WebApplication app)
+    private static bool ListensOnHttps(WebApplication app)
     {
+        var endpoints = app.Configuration.GetSection("Kestrel:Endpoints").GetChildren();
         var addresses = Split(app.Configuration["urls"])
-            .Concat(app.Configuration.GetSection("Kestrel:Endpoints").GetChildren().Select(endpoint => endpoint["Url"] ?? ""))
+            .Concat(endpoints.Select(endpoint => endpoint["Url"] ?? ""))
             .Concat(string.IsNullOrEmpty(app.Configuration["https_ports"]) ? [] : ["https://"]);
         return addresses.Any(address => address.StartsWith("https://", StringComparison.OrdinalIgnoreCase));
     }
 
-    private static string[] Split(string? list) => (list ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    private static string[] Split(string? list) =>
+        (list ?? "").Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
 }

@@ -5,17 +5,17 @@ using IPNetwork = System.Net.IPNetwork;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Whose word is taken for who the caller is and how it came (<c>X-Forwarded-For</c>, <c>-Proto</c>, <c>-Host</c>).
+/// The proxies whose <c>X-Forwarded-For</c>, <c>-Proto</c> and <c>-Host</c> headers the gateway trusts.
 /// </summary>
 internal sealed class ForwardedOptions
 {
-    /// <summary>Addresses of proxies. None here and below, the default: nobody's.</summary>
+    /// <summary>The addresses of proxies. Default empty.</summary>
     public List<string> KnownProxies { get; set; } = [];
 
-    /// <summary>Networks of proxies, as <c>10.0.0.0/8</c>.</summary>
+    /// <summary>The networks of proxies, such as <c>10.0.0.0/8</c>. Default empty.</summary>
     public List<string> KnownNetworks { get; set; } = [];
 
-    /// <summary>How many proxies a request passes at most. Default 1; 1 to 20.</summary>
+    /// <summary>The largest number of proxies that a request passes. Default 1; 1 to 20.</summary>
     public int ForwardLimit { get; set; } = 1;
 
     public bool IsConfigured => KnownProxies.Count + KnownNetworks.Count > 0;
@@ -25,7 +25,8 @@ internal sealed class ForwardedOptions
         const string Key = "ForwardedHeaders";
         for (var i = 0; i < KnownProxies.Count; i++)
         {
-            errors.Unless(IPAddress.TryParse(KnownProxies[i], out _), $"{Key}:KnownProxies:{i}", $"'{KnownProxies[i]}' is no IP address");
+            errors.Unless(IPAddress.TryParse(KnownProxies[i], out _), $"{Key}:KnownProxies:{i}",
+                $"'{KnownProxies[i]}' is no IP address");
         }
         for (var i = 0; i < KnownNetworks.Count; i++)
         {

@@ -2,14 +2,15 @@ using Gateway.Configuration;
 
 namespace Gateway.Edge;
 
-/// <summary>Where TLS ends here, or at a known proxy.</summary>
+/// <summary>The use of HTTPS.</summary>
 internal sealed class HttpsOptions
 {
-    /// <summary>Whether plain http is sent to https, where the gateway listens on both. Default true.</summary>
+    /// <summary>Whether HTTP is redirected to HTTPS, if the gateway listens on HTTPS. Default true.</summary>
     public bool Redirect { get; set; } = true;
 
     /// <summary>
-    /// How long browsers are to use https alone (RFC 6797). Default 365 days; 0: no such header; at most 10 years.
+    /// The <c>max-age</c> of <c>Strict-Transport-Security</c> (RFC 6797), for which browsers use only HTTPS. Default
+    /// 365 days; 0 to 10 years. If 0, the header is not sent.
     /// </summary>
     public TimeSpan HstsMaxAge { get; set; } = TimeSpan.FromDays(365);
 

@@ -2,10 +2,13 @@ using Gateway.Configuration;
 
 namespace Gateway.Edge;
 
-/// <summary>The port for operators.</summary>
+/// <summary>The management port for operators.</summary>
 internal sealed class ManagementOptions
 {
-    /// <summary>Serves <c>/metrics</c> and health, on all addresses, in clear text. 0, the default: none.</summary>
+    /// <summary>
+    /// The port that serves <c>/metrics</c>, health and <c>/admin</c>, on all addresses, without TLS. Default 0: no
+    /// management port.
+    /// </summary>
     public int Port { get; set; }
 
     public void Check(ConfigurationErrors errors) => errors.Range("Management:Port", Port, 0, 65535);

@@ -1,4 +1,4 @@
 namespace Gateway.Edge;
 
-/// <summary>What all paths begin with, where a proxy passes that on; empty: nothing.</summary>
+/// <summary>The prefix of all paths, if a proxy does not remove it; empty for none.</summary>
 internal sealed record PathBaseOptions(string Path);

@@ -2,7 +2,7 @@ using Gateway.Problems;
 
 namespace Gateway.Edge;
 
-/// <summary>The pages that problem types lead to: what happened, and what a client is to do.</summary>
+/// <summary>The pages that describe the problem types, with advice for clients.</summary>
 internal static class ProblemPages
 {
     public static void MapProblemTypes(this WebApplication app)

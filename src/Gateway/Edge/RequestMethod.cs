@@ -4,9 +4,9 @@ using Gateway.Problems;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Methods are case-sensitive (RFC 9110, section 9.1), but the framework's routing takes <c>get</c> for GET. A method
-/// that the gateway knows nowhere, such as that one, is answered 501; one that it knows, and that the operation does
-/// not have, 405.
+/// Refuses unknown methods. Methods are case-sensitive (RFC 9110, section 9.1), but the framework's routing takes
+/// <c>get</c> for GET. An unknown method, such as <c>get</c>, is answered with 501. A known method that the operation
+/// does not have is answered with 405.
 /// </summary>
 internal static class RequestMethod
 {
@@ -16,7 +16,7 @@ internal static class RequestMethod
     public static void UseMethods(this IApplicationBuilder app) => app.Use((http, next) =>
     {
         if (Known.Contains(http.Request.Method)) return next(http);
-        var problem = new Problem(ProblemType.NotImplemented, "Methods are case-sensitive, and this one is not known.");
+        var problem = new Problem(ProblemType.NotImplemented, "The method is unknown. Methods are case-sensitive.");
         return problem.WriteAsync(http).AsTask();
     });
 }

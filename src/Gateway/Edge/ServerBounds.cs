@@ -5,7 +5,7 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Edge;
 
 /// <summary>
-/// What the server refuses by itself: 414 for a long URL, 431 for large headers, and connections beyond their limit.
+/// The limits of the server: 414 for a long URL, 431 for large headers, and closed connections above their limit.
 /// </summary>
 internal static class ServerBounds
 {
@@ -23,11 +23,10 @@ internal static class ServerBounds
         limits.MaxRequestLineSize = options.MaxRequestLineBytes;
         limits.MaxRequestHeaderCount = options.MaxRequestHeaderCount;
         limits.MaxRequestHeadersTotalSize = options.MaxRequestHeadersBytes;
-        // Of HTTP/2 and HTTP/3 there is a limit for each field besides; one field may be all there is, as over
-        // HTTP/1.1.
+        // HTTP/2 also limits each field. As in HTTP/1.1, one field may use the whole size.
         limits.Http2.MaxRequestHeaderFieldSize = options.MaxRequestHeadersBytes;
         limits.MaxRequestBodySize = RequestBody.LargestDropped;
-        // One call for both: a second one would take the place of the first.
+        // A second call would replace the first, so one call adds both.
         kestrel.ConfigureEndpointDefaults(listener => listener.Use(connections.Bound).Use(ThreadShare.BoundReads));
     }
 }

@@ -2,24 +2,29 @@ using Gateway.Configuration;
 
 namespace Gateway.Edge;
 
-/// <summary>What the server takes of requests and connections. The defaults are Kestrel's own.</summary>
+/// <summary>The limits of requests and connections. The defaults are Kestrel's own.</summary>
 internal sealed class ServerOptions
 {
-    /// <summary>The most header fields of a request. Default 100; 10 to 1000. One more: 431.</summary>
+    /// <summary>
+    /// The largest number of header fields of a request. More are answered with 431. Default 100; 10 to 1000.
+    /// </summary>
     public int MaxRequestHeaderCount { get; set; } = 100;
 
     /// <summary>
-    /// The most bytes of all header fields of a request. Default 32 KiB; 4 KiB to 512 KiB. One more: 431.
+    /// The largest size of all header fields of a request. More are answered with 431. Default 32 KiB; 4 KiB to 512
+    /// KiB.
     /// </summary>
     public int MaxRequestHeadersBytes { get; set; } = 32 * 1024;
 
-    /// <summary>The most bytes of a request line. Default 8 KiB; 1 KiB to 64 KiB. One more: 414.</summary>
+    /// <summary>
+    /// The largest size of a request line. A longer one is answered with 414. Default 8 KiB; 1 KiB to 64 KiB.
+    /// </summary>
     public int MaxRequestLineBytes { get; set; } = 8 * 1024;
 
     /// <summary>
-    /// The most connections at once, those to <c>Management:Port</c> not counted; further ones are closed at once.
-    /// Default 0: by the number of files that the process may have open (<see cref="Connections.LimitFor"/>); at most
-    /// 10 million.
+    /// The largest number of open connections, except those to <c>Management:Port</c>. Further connections are closed
+    /// at once. Default 0: computed from the number of files that the process may open
+    /// (<see cref="Connections.LimitFor"/>); at most 10 million.
     /// </summary>
     public int MaxConnections { get; set; }
 

@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Diagnostics;
 namespace Gateway.Edge;
 
 /// <summary>
-/// Makes a problem of each error that the framework answers with a bare status, and of unhandled exceptions.
+/// Writes a problem for each error that the framework answers without a body, and for unhandled exceptions.
 /// </summary>
 internal static class StatusCodePages
 {
@@ -18,9 +18,10 @@ internal static class StatusCodePages
 
     public static async Task WriteFailureAsync(HttpContext http)
     {
-        // The framework has taken all headers away.
+        // The framework has removed all headers.
         SecurityHeaders.Set(http.Response.Headers);
-        await new Problem(ProblemType.InternalError, "The gateway failed to answer; its log says why.").WriteAsync(http);
+        await new Problem(ProblemType.InternalError, "The gateway failed to answer; its log contains the reason.")
+            .WriteAsync(http);
     }
 
     private static Problem For(HttpContext http)
@@ -32,11 +33,14 @@ internal static class StatusCodePages
             case 404:
                 return new Problem(ProblemType.NotFound, "No operation has this path.");
             case 405:
-                return new Problem(ProblemType.MethodNotAllowed, $"This operation answers {http.Response.Headers.Allow} only.");
+                return new Problem(
+                    ProblemType.MethodNotAllowed, $"This operation only allows {http.Response.Headers.Allow}.");
             case >= 500:
                 return new Problem(ProblemType.InternalError, "The gateway failed to answer.");
             default:
-                return new Problem(ProblemType.BadRequest with { Status = http.Response.StatusCode }, "The request cannot be answered.");
+                return new Problem(
+                    ProblemType.BadRequest with { Status = http.Response.StatusCode },
+                    "The request cannot be answered.");
         }
     }
 }
