@@ -5,7 +5,7 @@ using Gateway.Configuration;
 namespace Gateway.Commands;
 
 /// <summary>
-/// The commands of the one executable. Without a command it serves, and takes configuration as arguments.
+/// The command line of the executable. Without a command, it runs the gateway and reads configuration from arguments.
 /// </summary>
 internal static class CommandLine
 {
@@ -14,8 +14,8 @@ internal static class CommandLine
         if (IsServe(args)) return await ServeAsync(args);
 
         var root = new RootCommand("""
-            A caching gateway for processing jobs. Without a command it serves: configuration comes from appsettings.json,
-            from environment variables (Upstream__BaseAddress) and from arguments (--Upstream:BaseAddress=...).
+            A caching gateway for processing jobs. Without a command, it runs the gateway. Configuration comes from
+            appsettings.json, environment variables (Upstream__BaseAddress) and arguments (--Upstream:BaseAddress=...).
             """)
         {
             DemoCommand.Create(),
@@ -24,8 +24,12 @@ internal static class CommandLine
             ContractCommand.Create(),
         };
         var parsed = root.Parse(args);
-        // The host itself takes the process's signals.
-        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        // The host handles the signals of the process.
+        var invocation = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+        };
         if (parsed.Errors.Count == 0) return await parsed.InvokeAsync(invocation);
 
         foreach (var error in parsed.Errors) await Console.Error.WriteLineAsync(error.Message);
@@ -34,9 +38,7 @@ internal static class CommandLine
         return 2;
     }
 
-    /// <summary>
-    /// Starts an application and waits for its end; what keeps it from starting is one clear message.
-    /// </summary>
+    /// <summary>Starts an application and waits for its end. If it cannot start, prints one clear message.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(Func<WebApplication> build, Action<WebApplication>? started = null)
     {
@@ -51,15 +53,16 @@ internal static class CommandLine
         catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException
             or UnauthorizedAccessException or SocketException or FormatException or InvalidOperationException)
         {
-            // A taken port is an IOException that names the address; an unreadable secret names its file, and an
-            // address that makes no sense, or wants a certificate, is told by the server.
-            await Console.Error.WriteLineAsync(e is InvalidDataException ? $"{e.Message} {e.GetBaseException().Message}" : e.Message);
+            // The messages of these exceptions name the cause: the address of a used port, the file of an unreadable
+            // secret, or a malformed address.
+            await Console.Error.WriteLineAsync(
+                e is InvalidDataException ? $"{e.Message} {e.GetBaseException().Message}" : e.Message);
             return 1;
         }
     }
 
     private static Task<int> ServeAsync(string[] args) => RunAsync(() => Program.Build(args));
 
-    private static bool IsServe(string[] args) =>
-        args.Length == 0 || (args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"));
+    private static bool IsServe(string[] args) => args.Length == 0
+        || (args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"));
 }

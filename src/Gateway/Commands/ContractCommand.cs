@@ -4,14 +4,14 @@ using Gateway.Contract;
 
 namespace Gateway.Commands;
 
-/// <summary><c>contract</c>: prints the published document of this configuration, for files and builds.</summary>
+/// <summary><c>contract</c>: prints the OpenAPI document that the gateway publishes.</summary>
 internal static class ContractCommand
 {
     public static Command Create()
     {
         var path = new Option<string>("--path")
         {
-            Description = "Which rendering, by where a gateway serves it",
+            Description = "The path at which the gateway serves the document",
             DefaultValueFactory = _ => PublishedContract.Paths.First(),
         };
         path.AcceptOnlyFromAmong([.. PublishedContract.Paths]);
@@ -24,13 +24,12 @@ internal static class ContractCommand
     {
         await using var app = Program.Build([], new()
         {
-            // No credential is needed to say what would be served with one, and nothing is to be read beside the
-            // document.
+            // Building the application needs a credential. The output must contain nothing beside the document.
             ["Upstream:Accounts:contract:Credential"] = "not-used-for-this",
             ["Logging:Console:LogLevel:Default"] = "None",
             ["Logging:Console:LogLevel:Gateway"] = "None",
         });
-        // As a start would, but without one.
+        // Starting the application would add the endpoints. The command does not start it.
         app.UseEndpoints(_ => { });
         var rendering = await app.Services.GetRequiredService<PublishedContract>().GetAsync(path);
         Console.WriteLine(Encoding.UTF8.GetString(rendering.Bytes).TrimEnd());

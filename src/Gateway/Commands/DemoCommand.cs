@@ -5,7 +5,7 @@ using Simulator;
 
 namespace Gateway.Commands;
 
-/// <summary><c>demo</c>: gateway and simulated upstream on loopback, in memory, with nothing to configure.</summary>
+/// <summary><c>demo</c>: runs the gateway and a simulated upstream on loopback, without configuration.</summary>
 internal static class DemoCommand
 {
     private const string Credential = "simulated-upstream-credential";
@@ -14,7 +14,11 @@ internal static class DemoCommand
     {
         var port = PortOption("--port", "The gateway's port", 5080);
         var upstreamPort = PortOption("--upstream-port", "The simulated upstream's port", 5081);
-        var command = new Command("demo", "Runs the gateway and a simulated upstream, and prints what to try") { port, upstreamPort };
+        var command = new Command("demo", "Runs the gateway and a simulated upstream, and prints examples to try")
+        {
+            port,
+            upstreamPort,
+        };
         command.SetAction((parsed, cancellation) =>
             RunAsync(parsed.GetRequiredValue(port), parsed.GetRequiredValue(upstreamPort), cancellation));
         return command;
@@ -25,7 +29,8 @@ internal static class DemoCommand
         var option = new Option<int>(name) { Description = description, DefaultValueFactory = _ => port };
         option.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is < 0 or > 65535) result.AddError($"{name} must be from 0 to 65535; 0 picks a free port");
+            if (result.GetValueOrDefault<int>() is >= 0 and <= 65535) return;
+            result.AddError($"{name} must be from 0 to 65535; 0 picks a free port");
         });
         return option;
     }
@@ -39,7 +44,9 @@ internal static class DemoCommand
         }
         catch (Exception e) when (e is IOException or SocketException)
         {
-            await Console.Error.WriteLineAsync($"Port {upstreamPort} for the simulated upstream cannot be used: {e.Message.TrimEnd('.')}. Choose another with --upstream-port.");
+            await Console.Error.WriteLineAsync(
+                $"Port {upstreamPort} for the simulated upstream cannot be used: {e.Message.TrimEnd('.')}. "
+                + "Choose another with --upstream-port.");
             return 1;
         }
         await using (upstream)
@@ -47,8 +54,12 @@ internal static class DemoCommand
             string mapping = GatewayKey.Create(), survey = GatewayKey.Create();
             var exit = await CommandLine.RunAsync(
                 () => Program.Build([], Settings(port, upstream.Address, mapping, survey)),
-                app => Console.WriteLine(WhatToTry(new Uri(app.Urls.First()), upstream.Address, mapping, survey)));
-            if (exit != 0) await Console.Error.WriteLineAsync($"The gateway did not start; if port {port} is taken, choose another with --port.");
+                app => Console.WriteLine(Examples(new Uri(app.Urls.First()), upstream.Address, mapping, survey)));
+            if (exit != 0)
+            {
+                await Console.Error.WriteLineAsync(
+                    $"The gateway did not start; if port {port} is taken, choose another with --port.");
+            }
             return exit;
         }
     }
@@ -83,30 +94,31 @@ internal static class DemoCommand
         ["Quotas:demo-survey:Burst"] = "5",
         ["Logging:LogLevel:Default"] = "Warning",
         ["Logging:LogLevel:Gateway"] = "Warning",
-        // What keeps it from starting is said by the command, in one line.
+        // If the gateway cannot start, the command prints the reason.
         ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "None",
         ["Logging:Console:FormatterName"] = "simple",
     };
 
-    private static string WhatToTry(Uri gateway, Uri upstream, string mapping, string survey) => $"""
+    private static string Examples(Uri gateway, Uri upstream, string mapping, string survey) => $"""
         Gateway:   {gateway}   (contract: {gateway}docs)
-        Upstream:  {upstream}   (simulated; what it was asked: curl {upstream}_simulator/calls)
+        Upstream:  {upstream}   (simulated; its calls: curl {upstream}_simulator/calls)
 
         Keys:      mapping  {mapping}   reads every workflow
-                   survey   {survey}   reads survey-* only, 5 at once and 12 a minute
+                   survey   {survey}   reads survey-* only; 12 requests a minute, bursts of 5
 
-        1. A finished job, twice: the second answer says hit, and the upstream was called once.
+        1. A finished job, twice: the second answer is a hit, and the upstream is called once.
            curl -i -H 'X-Api-Key: {mapping}' {gateway}v0/workflows/survey-north/jobs/finished-1
            curl -i -H 'X-Api-Key: {mapping}' {gateway}v0/workflows/survey-north/jobs/finished-1
 
-        2. A running job: run it again and again; in 30 s it finishes, and is cached by itself.
+        2. A running job: repeat the request; the job finishes after 30 s, and the gateway then keeps it.
            curl -i -H 'Authorization: Bearer {mapping}' {gateway}v0/workflows/survey-north/jobs/run-30
 
-        3. A workflow that is not the team's: 403.
+        3. A workflow that the team may not read: 403.
            curl -i -H 'X-Api-Key: {survey}' {gateway}v0/workflows/harbour/jobs/finished-1
 
         4. A burst beyond the quota: 429 with Retry-After.
-           for i in 1 2 3 4 5 6 7; do curl -s -o /dev/null -w '%{"{"}http_code{"}"}\n' -H 'X-Api-Key: {survey}' {gateway}v0/workflows/survey-north/jobs/finished-1; done
+           for i in 1 2 3 4 5 6 7; do curl -s -o /dev/null -w '%{"{"}http_code{"}"}\n' \
+             -H 'X-Api-Key: {survey}' {gateway}v0/workflows/survey-north/jobs/finished-1; done
 
         Ctrl-C stops both.
         """;

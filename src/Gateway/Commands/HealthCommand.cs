@@ -2,14 +2,14 @@ using System.CommandLine;
 
 namespace Gateway.Commands;
 
-/// <summary><c>health</c>: asks a running gateway whether it is alive, for containers without a shell.</summary>
+/// <summary><c>health</c>: checks whether a gateway is alive, for containers without a shell.</summary>
 internal static class HealthCommand
 {
     public static Command Create()
     {
         var url = new Option<Uri>("--url")
         {
-            Description = "What to ask",
+            Description = "The URL of the health check",
             DefaultValueFactory = _ => new Uri("http://127.0.0.1:8080/health/live"),
             CustomParser = result =>
             {
@@ -18,14 +18,15 @@ internal static class HealthCommand
                 return null;
             },
         };
-        var command = new Command("health", "Asks a running gateway whether it is alive; exits 0 or 1") { url };
+        var command = new Command("health", "Checks whether a gateway is alive; exits with 0 or 1") { url };
         command.SetAction((parsed, cancellation) => AskAsync(parsed.GetRequiredValue(url), cancellation));
         return command;
     }
 
     private static async Task<int> AskAsync(Uri url, CancellationToken cancellation)
     {
-        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { Timeout = TimeSpan.FromSeconds(5) };
+        using var client = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        client.Timeout = TimeSpan.FromSeconds(5);
         try
         {
             using var response = await client.GetAsync(url, cancellation);

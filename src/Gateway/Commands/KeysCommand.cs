@@ -4,19 +4,19 @@ using Gateway.Callers;
 namespace Gateway.Commands;
 
 /// <summary>
-/// <c>keys new</c> makes a gateway key, which is printed once and kept nowhere; <c>keys check</c> says whether one is
-/// whole.
+/// <c>keys new</c> creates a gateway key, which is printed once and not stored. <c>keys check</c> checks whether a key
+/// is complete.
 /// </summary>
 internal static class KeysCommand
 {
     public static Command Create()
     {
         var team = new Option<string>("--team") { Description = "The team that the key is for", Required = true };
-        var create = new Command("new", "Prints a new key, and the configuration entry that holds only its hash") { team };
+        var create = new Command("new", "Prints a new key, and the configuration entry with its hash") { team };
         create.SetAction(parsed => New(parsed.GetRequiredValue(team)));
-        var check = new Command("check", "Says whether the key on standard input is whole, and prints its hash");
+        var check = new Command("check", "Checks the key on standard input, and prints its hash");
         check.SetAction(_ => Check(Console.In.ReadLine()?.Trim() ?? ""));
-        return new Command("keys", "Gateway keys") { create, check };
+        return new Command("keys", "Creates and checks gateway keys") { create, check };
     }
 
     private static int New(string team)
@@ -29,11 +29,11 @@ internal static class KeysCommand
         var key = GatewayKey.Create();
         var id = $"{team}-{KeyHash.Of(key).ToString()[..8]}";
         Console.WriteLine($$"""
-            The key, shown this once; give it to the team:
+            The key, which is shown only once; give it to the team:
 
               {{key}}
 
-            The entry for Teams:{{team}}:ApiKeys, which holds only its hash:
+            The entry for Teams:{{team}}:ApiKeys, which contains only the hash of the key:
 
               { "Id": "{{id}}", "Sha256": "{{KeyHash.Of(key)}}", "NotBefore": null, "ExpiresAt": null }
 
@@ -52,7 +52,7 @@ internal static class KeysCommand
             Console.Error.WriteLine(
                 key.Length == 0 ? "Give the key on standard input: printf %s \"$KEY\" | ... keys check"
                 : GatewayKey.IsMeant(key) ? "The key is incomplete or mistyped."
-                : "This is no key as 'keys new' makes them, so there is nothing to check it by.");
+                : "The key was not created by 'keys new', so it cannot be checked.");
             return 1;
         }
         Console.WriteLine($"The key is whole. Its Sha256: {KeyHash.Of(key)}");
