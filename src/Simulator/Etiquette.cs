@@ -2,12 +2,12 @@ using Microsoft.Net.Http.Headers;
 
 namespace Simulator;
 
-/// <summary>What a well-behaved client, and a gateway above all, does not send to the documented operation.</summary>
+/// <summary>Finds parts of a request that a gateway must not send to the documented operation.</summary>
 internal static class Etiquette
 {
     private static readonly string[] Private = [HeaderNames.Cookie, "X-Api-Key", "Forwarded"];
 
-    /// <summary>One line for each breach, such as <c>GET /v0/workflows/w/jobs/j (header Cookie)</c>.</summary>
+    /// <summary>One line for each violation, such as <c>GET /v0/workflows/w/jobs/j (header Cookie)</c>.</summary>
     public static IEnumerable<string> Objections(HttpRequest request)
     {
         if (!HttpMethods.IsGet(request.Method))

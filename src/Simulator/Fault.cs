@@ -9,18 +9,18 @@ internal sealed record Fault
     public FaultKind Kind { get; init; }
 
     /// <summary>
-    /// 200 to 599. What <see cref="FaultKind.Status"/> answers. For <see cref="FaultKind.EchoCredential"/> and
-    /// <see cref="FaultKind.Html"/> the default, 503, means: in an answer of 200.
+    /// The status of <see cref="FaultKind.Status"/>, 200 to 599. For <see cref="FaultKind.EchoCredential"/> and
+    /// <see cref="FaultKind.Html"/> the default of 503 stands for 200.
     /// </summary>
     public int Status { get; init; } = 503;
 
     /// <summary><c>Retry-After</c>, verbatim, with <see cref="FaultKind.Status"/>.</summary>
     public string? RetryAfter { get; init; }
 
-    /// <summary>Waited for first, whatever the kind.</summary>
+    /// <summary>The delay before the answer, for every kind.</summary>
     public TimeSpan Delay { get; init; }
 
-    /// <summary>Used up after this many calls; null: applies until cleared.</summary>
+    /// <summary>The number of calls that the fault applies to; null until it is cleared.</summary>
     public int? Times { get; init; }
 
     /// <summary>
@@ -32,7 +32,7 @@ internal sealed record Fault
     public bool AppliesTo(string jobId) =>
         Job.EndsWith('*') ? jobId.StartsWith(Job[..^1], StringComparison.Ordinal) : jobId == Job;
 
-    /// <summary>Why this fault cannot be scripted; null when it can.</summary>
+    /// <summary>Returns the reason why the fault is not valid; null if it is.</summary>
     public string? Problem() => this switch
     {
         { Job: null or "" } => "job must be a job id, a prefix followed by *, or *.",

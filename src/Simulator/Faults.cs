@@ -1,6 +1,6 @@
 namespace Simulator;
 
-/// <summary>The faults in force. Of those that match a call the oldest is taken.</summary>
+/// <summary>The scripted faults. The oldest fault that matches a call applies.</summary>
 internal sealed class Faults
 {
     private readonly Lock _lock = new();
@@ -36,7 +36,7 @@ internal sealed class Faults
     {
         public Fault Fault { get; } = fault;
 
-        /// <summary>Starts below zero, and so never comes to zero, when the fault is not limited.</summary>
+        /// <summary>The remaining calls; negative if the fault is not limited.</summary>
         public long Left { get; set; } = fault.Times ?? -1;
     }
 }

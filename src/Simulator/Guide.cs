@@ -1,6 +1,6 @@
 namespace Simulator;
 
-/// <summary>The page a person reads first.</summary>
+/// <summary>The help page.</summary>
 internal static class Guide
 {
     public const string Text = """
@@ -9,10 +9,10 @@ internal static class Guide
             GET /v0/workflows/{workflow_id}/jobs/{job_id}
             Authorization: an accepted credential, verbatim
 
-        JOBS. Nothing has to be created: what a job is follows from its id, kind[-N][-anything][.modifier]*, and from
-        when it was first asked for. The workflow id is free.
+        JOBS. No job has to be created. The id of a job, kind[-N][-anything][.modifier]*, and the time of the first
+        request for it decide its state. Any workflow id is accepted.
 
-            finished, finished-42     completed a minute before it was first asked for
+            finished, finished-42     completed a minute before the first request
             run-30, run-30-abc        queued, running, completed after 30 s
             fail, fail-10             failed at once, or after 10 s
             cancel, cancel-10         cancelled at once, or after 10 s
@@ -44,15 +44,15 @@ internal static class Guide
 
             Example: run-10.time-space.progress-percent.status-FULFILLED
 
-        LIVES. PUT /_simulator/lives with a JSON object moves a job to a stage; it no longer follows from its id. DELETE
-        ends that for all jobs.
+        LIVES. PUT /_simulator/lives with a JSON object moves a job to a stage, which replaces the state from its id.
+        DELETE ends this for all jobs.
 
             job         a job id
             stage       Queued, Running, Completed, CompletedEarly (no results yet), Failed, Cancelled, Gone (404)
 
             curl -X PUT -d '{"job":"run-30","stage":"failed"}' HOST/_simulator/lives
 
-        FAULTS. POST /_simulator/faults with a JSON object; the oldest that matches a call is taken.
+        FAULTS. POST /_simulator/faults with a JSON object; the oldest that matches a call applies.
 
             job         a job id, prefix*, or * (the default)
             kind        Status          the status (503) with an error envelope, or with body; retryAfter verbatim
@@ -66,13 +66,13 @@ internal static class Guide
                         EchoCredential  the credential in a task's err_msg, or in an error envelope of the status given
                         Huge            64 MB of tasks
                         Hang            no answer
-            delay       "00:00:02", waited for first whatever the kind
-            times       used up after so many calls; until cleared without
+            delay       "00:00:02", before the answer, for every kind
+            times       the number of calls; without it, until cleared
 
             curl -X POST -d '{"job":"run-*","kind":"status","status":429,"times":2}' HOST/_simulator/faults
             curl -X DELETE HOST/_simulator/faults
 
-        CALLS. GET /_simulator/calls says what was asked, and which requests nobody should have made. DELETE forgets it.
+        CALLS. GET /_simulator/calls lists the calls, and requests that a gateway must not send. DELETE clears the list.
 
         CREDENTIALS. PUT /_simulator/credentials with a JSON array replaces those that are accepted.
 

@@ -1,8 +1,8 @@
 namespace Simulator;
 
 /// <summary>
-/// What the simulator was asked. A call is counted when it arrives and listed in <see cref="Calls"/> once its status is
-/// decided, which is before its first byte is sent: who holds an answer finds it here.
+/// The calls that the simulator has received. A call is counted when it arrives. It is listed in <see cref="Calls"/>
+/// when its status is decided, before the first byte of the answer is sent.
 /// </summary>
 internal sealed class Ledger
 {
@@ -16,15 +16,15 @@ internal sealed class Ledger
     private readonly Queue<string> _unexpected = new();
     private int _total;
 
-    /// <summary>Calls to the documented operation, whatever the method and whatever the answer.</summary>
+    /// <summary>The number of calls to the documented operation, with any method and any answer.</summary>
     public int Total { get { lock (_lock) return _total; } }
 
     /// <summary>The newest 100,000 calls, oldest first.</summary>
     public IReadOnlyList<Call> Calls { get { lock (_lock) return [.. _calls]; } }
 
     /// <summary>
-    /// Requests nobody should make: another path or method, a query string on the operation, or a header that must not
-    /// pass a gateway. The newest 10,000, such as <c>POST /foo</c>.
+    /// Requests that a gateway must not send: another path or method, a query string on the operation, or a header that
+    /// must not pass a gateway. The list holds the newest 10,000, such as <c>POST /foo</c>.
     /// </summary>
     public IReadOnlyList<string> Unexpected { get { lock (_lock) return [.. _unexpected]; } }
 

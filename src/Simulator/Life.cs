@@ -1,11 +1,11 @@
 namespace Simulator;
 
-/// <summary>The stage of one job's life, and the job it is about.</summary>
+/// <summary>A change of one job to a stage.</summary>
 /// <param name="Job">A job id.</param>
 /// <param name="Stage">Where the job stands.</param>
 internal sealed record LifeChange(string Job, LifeStage Stage)
 {
-    /// <summary>Why this cannot be set; null when it can.</summary>
+    /// <summary>Returns the reason why the change is not valid; null if it is.</summary>
     public string? Problem() => string.IsNullOrEmpty(Job) ? "job must be a job id." : null;
 }
 

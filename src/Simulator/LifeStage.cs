@@ -1,6 +1,6 @@
 namespace Simulator;
 
-/// <summary>Where a job stands whose life is set from outside.</summary>
+/// <summary>The stage of a job whose state is set from outside.</summary>
 internal enum LifeStage
 {
     Queued,

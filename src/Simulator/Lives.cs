@@ -1,6 +1,6 @@
 namespace Simulator;
 
-/// <summary>The jobs whose lives are set from outside, by job id; every other job follows from its id.</summary>
+/// <summary>The jobs whose state is set from outside, by job id.</summary>
 internal sealed class Lives(TimeProvider clock)
 {
     private readonly Lock _lock = new();

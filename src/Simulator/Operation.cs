@@ -17,8 +17,8 @@ internal sealed partial class Operation(
     private readonly FirstAsked _asked = new(clock);
 
     /// <summary>
-    /// 1. Count the call. 2. Refuse what is not documented, and a credential that is not accepted. 3. Take the fault
-    /// that applies, and wait as long as it says. 4. Decide the answer and list the call. 5. Send it, or fail as
+    /// 1. Count the call. 2. Refuse an undocumented method, and a credential that is not accepted. 3. Take the fault
+    /// that applies, and wait for its delay. 4. Decide the answer and list the call. 5. Send it, or fail as
     /// scripted.
     /// </summary>
     public async Task AnswerAsync(HttpContext context, CancellationToken stopping)
@@ -26,7 +26,7 @@ internal sealed partial class Operation(
         string workflowId = (string)context.GetRouteValue("workflow_id")!;
         string jobId = (string)context.GetRouteValue("job_id")!;
 
-        // Routing forgives case and a slash at the end; the documented path does not.
+        // Routing accepts any case and a trailing slash, but the documented path has neither.
         if (context.Request.Path.Value != $"/v0/workflows/{workflowId}/jobs/{jobId}")
         {
             await AnswerUnknownAsync(context);
@@ -99,13 +99,15 @@ internal sealed partial class Operation(
         }
     }
 
-    /// <summary>Any other path: an operation that somebody has scripted, or none.</summary>
+    /// <summary>Answers any other path: a scripted operation, or none.</summary>
     public async Task AnswerUnknownAsync(HttpContext context)
     {
         if (others.TryGetValue(context.Request.Path.Value ?? "", out RequestDelegate? other))
         {
-            if (Refusal(context.Request) is Answer refusal) await Wire.SendAsync(context, refusal, context.RequestAborted);
-            else await other(context);
+            if (Refusal(context.Request) is Answer refusal)
+                await Wire.SendAsync(context, refusal, context.RequestAborted);
+            else
+                await other(context);
             return;
         }
         ledger.Objected($"{context.Request.Method} {context.Request.Path}{context.Request.QueryString}");
@@ -118,7 +120,7 @@ internal sealed partial class Operation(
             ? Answer.Error(403, "the Authorization header holds no accepted key")
         : null;
 
-    /// <summary>Whether somebody is still there after the delay.</summary>
+    /// <summary>Waits for the delay. Returns whether the client is still connected.</summary>
     private async Task<bool> WaitAsync(TimeSpan delay, CancellationToken gone)
     {
         if (delay > TimeSpan.Zero)

@@ -75,7 +75,7 @@ internal static class Program
             Console.WriteLine($"Accepting the credential {Credentials.Default}");
         string credential = credentials.Length > 0 ? credentials[0] : Credentials.Default;
         string quoted = credential.Replace("'", @"'\''", StringComparison.Ordinal);
-        Console.WriteLine($"The simulated upstream is at {address} and explains itself at {address}_simulator");
+        Console.WriteLine($"The simulated upstream is at {address}; help is at {address}_simulator");
         Console.WriteLine($"curl -H 'Authorization: {quoted}' {address}v0/workflows/demo/jobs/run-30");
     }
 }

@@ -3,7 +3,7 @@ using Simulator.Jobs;
 
 namespace Simulator;
 
-/// <summary>What is answered to an accepted call: the job as it is, or what a fault makes of it.</summary>
+/// <summary>Creates the answer to an accepted call, as changed by a fault.</summary>
 internal static class Reply
 {
     private const string LoadBalancerPage = """

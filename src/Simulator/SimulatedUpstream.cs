@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Simulator;
 
-/// <summary>The simulated API on a port of its own, for as long as this lives.</summary>
+/// <summary>Serves the simulated API on its own port until it is disposed.</summary>
 internal sealed class SimulatedUpstream : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -22,7 +22,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         (_app, Address, Credentials, Faults, Lives, Ledger, Others) =
             (app, address, credentials, faults, lives, ledger, others);
 
-    /// <summary>Where to call it, such as <c>http://127.0.0.1:43121/</c>.</summary>
+    /// <summary>The address of the API, such as <c>http://127.0.0.1:43121/</c>.</summary>
     public Uri Address { get; }
 
     public Credentials Credentials { get; }
@@ -34,14 +34,14 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
     public Ledger Ledger { get; }
 
     /// <summary>
-    /// Other operations, by their whole path: whoever wants one scripts it. They want a credential, too.
+    /// Scripted operations by their whole path. They also require a credential.
     /// </summary>
     public ConcurrentDictionary<string, RequestDelegate> Others { get; }
 
     /// <summary>Starts on loopback.</summary>
     /// <param name="port">0 picks a free one.</param>
-    /// <param name="credentials">What is accepted at first; null for <see cref="Credentials.Default"/>.</param>
-    /// <param name="clock">What jobs and delays go by; null for the system's.</param>
+    /// <param name="credentials">The accepted credentials; null for <see cref="Credentials.Default"/>.</param>
+    /// <param name="clock">The clock of jobs and delays; null for the system's.</param>
     /// <param name="https">Serves TLS, with HTTP/1.1 and HTTP/2; null for plain HTTP/1.1.</param>
     /// <param name="quiet">False writes a line for each call to the console.</param>
     /// <param name="cancellation">Gives up starting.</param>
@@ -88,7 +88,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         return new SimulatedUpstream(app, address.Uri, accepted, faults, lives, ledger, others);
     }
 
-    /// <summary>Cuts off what still hangs instead of waiting for it.</summary>
+    /// <summary>Stops the server, and aborts calls that hang.</summary>
     public async ValueTask DisposeAsync()
     {
         await _app.StopAsync();
@@ -97,7 +97,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
 
     private static WebApplication Build(IPEndPoint endpoint, X509Certificate2? https, bool quiet)
     {
-        // An empty builder: the settings and environment of the process that hosts this are none of its business.
+        // The empty builder ignores the settings and the environment of the hosting process.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
@@ -132,7 +132,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         : listen.Equals(IPAddress.IPv6Any) ? IPAddress.IPv6Loopback
         : listen;
 
-    /// <summary>Leaves the process's signals to its owner, who disposes of the simulator.</summary>
+    /// <summary>Ignores the signals of the process. Its owner disposes the simulator.</summary>
     private sealed class OwnedLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

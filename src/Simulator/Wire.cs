@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Simulator;
 
-/// <summary>How answers, and failures to answer, go over the connection.</summary>
+/// <summary>Sends answers, and simulates failures of the connection.</summary>
 internal static class Wire
 {
     private const int HugeBytes = 64 * 1024 * 1024;
@@ -19,8 +19,8 @@ internal static class Wire
 
     /// <summary>Announces the whole body and sends half of it.</summary>
     /// <remarks>
-    /// The server closes a connection that owes bytes once what was written is sent. An abort would be faster than the
-    /// bytes, and most clients would not see that an answer had begun.
+    /// The server closes the connection after sending the written bytes, because the response is incomplete. An abort
+    /// could discard these bytes, and most clients would not see the beginning of the answer.
     /// </remarks>
     public static async Task CutAsync(HttpContext context, Answer answer, CancellationToken gone)
     {
@@ -64,7 +64,7 @@ internal static class Wire
         if (answer.Status == 405)
             response.Headers.Allow = "GET";
 
-        // Leads where nobody should go, so a client that follows it is seen in the ledger.
+        // A client that follows this redirect appears in the ledger.
         if (answer.Status is 301 or 302 or 303 or 307 or 308)
             response.Headers.Location = "/redirected";
     }

@@ -6,7 +6,7 @@ internal enum DriftForm
 {
     None = 0,
 
-    /// <summary>A field that nobody knows, in each task.</summary>
+    /// <summary>An undocumented field in each task.</summary>
     Field = 1,
 
     /// <summary>A cost that is text.</summary>
@@ -15,6 +15,6 @@ internal enum DriftForm
     /// <summary>No progress of the job.</summary>
     Missing = 4,
 
-    /// <summary>A status word that nobody knows, of each task that is done.</summary>
+    /// <summary>An undocumented status word in each completed task.</summary>
     Status = 8,
 }

@@ -1,8 +1,8 @@
 namespace Simulator.Jobs;
 
 /// <summary>
-/// When each job was asked for first, which is when its story begins. Beyond 200,000 jobs the oldest is forgotten, and
-/// begins anew when it is asked for again.
+/// The time of the first request for each job, which starts the job. Beyond 200,000 jobs the oldest is forgotten, and
+/// starts again with the next request.
 /// </summary>
 internal sealed class FirstAsked(TimeProvider clock)
 {

@@ -1,6 +1,6 @@
 namespace Simulator.Jobs;
 
-/// <summary>What becomes of a job: the first word of its id. <see cref="JobScript"/> says what each means.</summary>
+/// <summary>The kind of a job: the first word of its id. <see cref="JobScript"/> describes the kinds.</summary>
 internal enum JobKind
 {
     Missing,

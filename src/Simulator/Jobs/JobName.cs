@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace Simulator.Jobs;
 
-/// <summary>A job id, understood. <see cref="JobScript"/> documents the grammar.</summary>
-/// <param name="Kind">What becomes of the job.</param>
-/// <param name="Seconds">The number after the kind, or what the kind takes without one.</param>
-/// <param name="Shape">What the modifiers ask for.</param>
+/// <summary>A parsed job id. <see cref="JobScript"/> documents the grammar.</summary>
+/// <param name="Kind">The kind of the job.</param>
+/// <param name="Seconds">The number after the kind, or the default of the kind.</param>
+/// <param name="Shape">The shape that the modifiers select.</param>
 /// <param name="UnknownModifier">The first modifier that does not exist; such a job is answered 400.</param>
 internal sealed record JobName(JobKind Kind, int Seconds, JobShape Shape, string? UnknownModifier = null)
 {

@@ -1,13 +1,13 @@
 namespace Simulator.Jobs;
 
 /// <summary>
-/// What a job is at a time: a pure function of its id and of how long ago it was first asked for.
+/// Computes the state of a job from its id and the time since the first request for it.
 /// <code>
 /// id = kind[-N][-anything][.modifier]*
 ///
 /// kind         what is answered
 /// ------------ --------------------------------------------------------------------------------
-/// finished     completed a minute before it was first asked for
+/// finished     completed a minute before the first request
 /// run-N        queued, then running, then completed after N seconds (30)
 /// fail-N       failed after N seconds (0: at once), with val_errors, err_msg and failure_type
 /// cancel-N     cancelled after N seconds (0: at once)
@@ -33,7 +33,7 @@ namespace Simulator.Jobs;
 /// unfinished                           a final status with an empty finished_at
 /// drift-field -type -missing -status   departs from what is documented; <see cref="DriftForm"/> says how
 /// </code>
-/// Progress moves in whole seconds, so two calls within one agree to the byte; a finished job never changes.
+/// Progress changes once a second, so two answers within a second are equal. A finished job never changes.
 /// </summary>
 internal static class JobScript
 {
@@ -67,7 +67,7 @@ internal static class JobScript
         };
     }
 
-    /// <summary>What a job is whose life is set from outside.</summary>
+    /// <summary>Computes the state of a job that is set from outside.</summary>
     public static JobState Of(JobName job, Life life, DateTimeOffset firstAsked)
     {
         TimeSpan created = life.Created - firstAsked;
@@ -122,15 +122,15 @@ internal static class JobScript
             : new TaskState(plan, "inprogress", progress, course.TimeOf(plan.From), null);
     }
 
-    /// <summary>The last report of a stuck job says 100; after it nothing is heard again.</summary>
+    /// <summary>A stuck job reports a progress of 100 once, and never changes again.</summary>
     private static JobState Stick(JobState state, TimeSpan lastReport, TimeSpan elapsed) => elapsed < lastReport
         ? state
         : state with { Progress = 100, Updated = lastReport };
 
-    /// <summary>A job's even way through the pipeline, as far as <paramref name="Reach"/>, between two times.</summary>
+    /// <summary>A steady course through the pipeline up to <paramref name="Reach"/>, between two times.</summary>
     private readonly record struct Course(TimeSpan Start, TimeSpan End, double Reach, string? Ending)
     {
-        // Written so that the last position is Reach itself and not a rounding error below it.
+        // At the end, return Reach itself, so that there is no rounding error.
         public double PositionAt(TimeSpan elapsed) =>
             elapsed >= End ? Reach : Reach * ((elapsed - Start) / (End - Start));
 

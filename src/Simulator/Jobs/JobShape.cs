@@ -1,9 +1,9 @@
 namespace Simulator.Jobs;
 
-/// <summary>How a job looks on the wire, as its modifiers ask for; the defaults are those of an id without.</summary>
+/// <summary>The form of a job's JSON, as selected by its modifiers. The defaults are for an id without any.</summary>
 internal sealed record JobShape
 {
-    /// <summary>Every modifier there is, in the order in which a person wants to read about them.</summary>
+    /// <summary>All modifiers.</summary>
     public static readonly IReadOnlyList<string> Known =
     [
         "large", "size-N", "raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",

@@ -1,8 +1,7 @@
 namespace Simulator.Jobs;
 
 /// <summary>
-/// A job at one moment. Times are distances from the first time the job was asked for; what finished before that is
-/// negative.
+/// The state of a job at one moment. Times are relative to the first request for the job, and may be negative.
 /// </summary>
 internal sealed record JobState
 {

@@ -1,9 +1,9 @@
 namespace Simulator.Jobs;
 
-/// <summary>Everything a job's body follows from.</summary>
+/// <summary>All inputs of a job's body.</summary>
 internal sealed record JobView(string WorkflowId, string JobId, JobName Name, JobState State, DateTimeOffset FirstAsked)
 {
-    /// <summary>Said by the first task instead of its own error.</summary>
+    /// <summary>Replaces the error text of the first task.</summary>
     public string? ErrorText { get; init; }
 
     public static JobView At(string workflowId, string jobId, DateTimeOffset firstAsked, DateTimeOffset now)

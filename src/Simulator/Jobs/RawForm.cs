@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Simulator.Jobs;
 
-/// <summary>The forms of a field that is documented as <c>integer[]</c> and is a raw JSON value.</summary>
+/// <summary>The forms of a field that is documented as <c>integer[]</c> but may be any JSON value.</summary>
 internal enum RawForm
 {
     /// <summary>The bytes of the JSON text, as numbers.</summary>

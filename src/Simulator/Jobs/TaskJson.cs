@@ -7,7 +7,7 @@ namespace Simulator.Jobs;
 /// <summary>One task of a job as JSON, its fields in the documented order.</summary>
 internal static class TaskJson
 {
-    /// <summary>What still follows when the padding of the last task is done.</summary>
+    /// <summary>The bytes that follow the padding of the last task.</summary>
     private const int Remainder = 1200;
 
     public static void Write(Utf8JsonWriter json, JobView view, int n, JsonSerializerOptions options)
@@ -20,7 +20,8 @@ internal static class TaskJson
         json.WriteStartObject();
         json.WriteString("id", Id(view, plan));
         json.WriteString("name", plan.Name);
-        json.WriteString("status", task.Status == "completed" && drift.HasFlag(DriftForm.Status) ? "archived" : task.Status);
+        bool archived = task.Status == "completed" && drift.HasFlag(DriftForm.Status);
+        json.WriteString("status", archived ? "archived" : task.Status);
         json.WriteString("state_msg", task.Status == "inprogress" ? plan.Activity : task.Status);
         json.WriteString("time_taken", seen is null ? "" : WireForms.Duration(seen.Value - task.Started!.Value));
         json.WriteString("err_msg", ErrorText(view, n, failed));
@@ -60,7 +61,7 @@ internal static class TaskJson
         RawField.Write(json, "info_logs", Logs(view, n, options), Form(0));
         RawField.Write(json, "inputs", Inputs(view, n, options), Form(1));
 
-        // Signed URLs are there to be found: a mixture would hide most of them among numbers.
+        // A mixture would write most signed URLs as numbers.
         RawForm results = shape is { SignedSeconds: not null, Raw: null } ? RawForm.Object : Form(2);
         RawField.Write(json, "result", Result(view, n, options), results);
     }
@@ -101,7 +102,7 @@ internal static class TaskJson
         json.WriteEndArray();
     }
 
-    /// <summary>The last task's notices are also what makes a body as large as was asked for.</summary>
+    /// <summary>Writes the notices. Those of the last task pad the body to its size.</summary>
     private static void WriteDisclaimer(Utf8JsonWriter json, JobView view, int n)
     {
         json.WriteStartArray("disclaimer");

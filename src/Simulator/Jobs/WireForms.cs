@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Simulator.Jobs;
 
-/// <summary>The forms in which the documentation leaves a value free to come.</summary>
+/// <summary>Formats values whose form the documentation leaves open.</summary>
 internal static class WireForms
 {
     public static string Timestamp(DateTimeOffset at, TimeForm form) => at.UtcDateTime.ToString(
