@@ -198,7 +198,8 @@ internal sealed partial class RedisConnection : IDisposable
     public void Dispose()
     {
         _available = false;
-        if (_connection is { IsValueCreated: true, Value: { IsCompletedSuccessfully: true } made }) made.Result.Dispose();
+        if (!_connection.IsValueCreated) return;
+        if (_connection.Value is { IsCompletedSuccessfully: true } connected) connected.Result.Dispose();
     }
 
     private async Task<IConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(_options!);

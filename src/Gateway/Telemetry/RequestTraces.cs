@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// The trace of a request (W3C Trace Context) if no exporter of traces is configured. Problems and log lines contain its
-/// id, and forwarded requests pass it on.
+/// The trace of a request (W3C Trace Context) if no exporter of traces is configured. Problems and log lines contain
+/// its id, and forwarded requests pass it on.
 /// </summary>
 internal static class RequestTraces
 {
