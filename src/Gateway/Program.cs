@@ -12,6 +12,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Microsoft.Extensions.Options;
 
 namespace Gateway;
 
@@ -26,7 +27,7 @@ internal sealed class Program
     /// <summary>The gateway, ready to run.</summary>
     /// <param name="args">Configuration, as <c>--Section:Key=value</c>.</param>
     /// <param name="overrides">Configuration that outranks any other; for commands.</param>
-    /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
+    /// <exception cref="OptionsValidationException">The configuration is wrong.</exception>
     public static WebApplication Build(string[] args, Dictionary<string, string?>? overrides = null)
     {
         // Configuration is found beside the executable, wherever it is started from. Slim: without IIS, HTTP/3 and
