@@ -11,7 +11,7 @@ using Gateway.Upstream;
 namespace Gateway;
 
 /// <summary>The whole configuration, in the shape of <c>appsettings.json</c>.</summary>
-internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
+internal sealed class GatewayOptions : ICheckedOptions
 {
     public ConnectionStringOptions ConnectionStrings { get; set; } = new();
 
@@ -50,8 +50,6 @@ internal sealed class GatewayOptions : ICheckedOptions<GatewayOptions>
     public ServerOptions Server { get; set; } = new();
 
     public ManagementOptions Management { get; set; } = new();
-
-    public static GatewayOptions Bind(IConfiguration configuration) => configuration.Get<GatewayOptions>() ?? new();
 
     /// <summary>Registers the part of each feature.</summary>
     public static void AddParts(IServiceCollection services)

@@ -12,6 +12,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Microsoft.Extensions.Options;
 
 namespace Gateway;
 
@@ -26,7 +27,7 @@ internal sealed class Program
     /// <summary>Builds the application.</summary>
     /// <param name="args">Configuration, as <c>--Section:Key=value</c>.</param>
     /// <param name="overrides">Configuration with the highest precedence, for commands.</param>
-    /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
+    /// <exception cref="OptionsValidationException">The configuration is wrong.</exception>
     public static WebApplication Build(string[] args, Dictionary<string, string?>? overrides = null)
     {
         // Read configuration beside the executable, regardless of the working directory. The slim builder leaves out

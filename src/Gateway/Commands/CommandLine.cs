@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
-using Gateway.Configuration;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Commands;
 
@@ -50,7 +50,13 @@ internal static class CommandLine
             await app.WaitForShutdownAsync();
             return 0;
         }
-        catch (Exception e) when (e is WrongConfigurationException or IOException or InvalidDataException
+        catch (OptionsValidationException e)
+        {
+            await Console.Error.WriteLineAsync("The configuration is wrong:");
+            foreach (var line in e.Failures) await Console.Error.WriteLineAsync($"  {line}");
+            return 1;
+        }
+        catch (Exception e) when (e is IOException or InvalidDataException
             or UnauthorizedAccessException or SocketException or FormatException or InvalidOperationException)
         {
             // The messages of these exceptions name the cause: the address of a used port, the file of an unreadable

@@ -1,8 +1,9 @@
 using System.Globalization;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Configuration;
 
-/// <summary>What is wrong with a configuration: one line for each mistake, each beginning with its key.</summary>
+/// <summary>Collects the errors of a configuration: one line for each error, which begins with its key.</summary>
 internal sealed class ConfigurationErrors
 {
     private readonly List<string> _lines = [];
@@ -11,7 +12,7 @@ internal sealed class ConfigurationErrors
 
     public void Add(string key, string what) => _lines.Add($"{key}: {what}");
 
-    /// <summary>A name that goes into keys, metrics and header fields.</summary>
+    /// <summary>Checks a name that is used in keys, metrics and header fields.</summary>
     public void Name(string key, string name, string whose) => Unless(
         name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.'),
         key, $"{whose} name is 1 to 64 letters, digits, '-', '_' and '.'");
@@ -21,7 +22,7 @@ internal sealed class ConfigurationErrors
         if (!fine) Add(key, what);
     }
 
-    /// <returns>Whether it is within.</returns>
+    /// <returns>Whether the value is within the range.</returns>
     public bool Range<T>(string key, T value, T least, T most) where T : IComparable<T>, IFormattable
     {
         if (value.CompareTo(least) >= 0 && value.CompareTo(most) <= 0) return true;
@@ -30,16 +31,9 @@ internal sealed class ConfigurationErrors
         return false;
     }
 
-    /// <exception cref="WrongConfigurationException">There are errors.</exception>
-    public void ThrowIfAny()
+    /// <exception cref="OptionsValidationException">There are errors.</exception>
+    public void ThrowIfAny<T>()
     {
-        if (_lines.Count > 0) throw new WrongConfigurationException(_lines);
+        if (_lines.Count > 0) throw new OptionsValidationException(Options.DefaultName, typeof(T), _lines);
     }
-}
-
-/// <summary>The configuration cannot be used; the message has one line for each mistake.</summary>
-internal sealed class WrongConfigurationException(IReadOnlyList<string> lines)
-    : Exception("The configuration is wrong:" + string.Concat(lines.Select(line => Environment.NewLine + "  " + line)))
-{
-    public IReadOnlyList<string> Lines { get; } = lines;
 }

@@ -1,14 +1,17 @@
+using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Configuration;
 
 /// <summary>
-/// The configuration in force: the newest one that was found valid. A wrong one stops the start; while running it is
-/// logged, a line for each mistake, and the one before stays. A change is all or nothing: parts that have to make
-/// something of it make that first, and where one of them fails the one before stays in force in all of them.
+/// The newest valid configuration. A wrong configuration stops the start. While the gateway runs, a wrong configuration
+/// is logged, a line for each error, and the previous one stays in force. (The framework's options monitor would throw
+/// at each read instead.) A change is all or nothing: parts of the gateway prepare for it before it is in force, and if
+/// one of them fails, the previous configuration stays in force in all of them.
 /// </summary>
 /// <typeparam name="T">The whole configuration, in the shape of <c>appsettings.json</c>.</typeparam>
-internal sealed partial class LiveConfiguration<T> : IDisposable where T : class, ICheckedOptions<T>
+internal sealed partial class LiveConfiguration<T> : IDisposable
+    where T : class, ICheckedOptions, new()
 {
     private readonly IConfiguration _configuration;
     private readonly ILogger<LiveConfiguration<T>> _logger;
@@ -17,7 +20,7 @@ internal sealed partial class LiveConfiguration<T> : IDisposable where T : class
     private readonly HashSet<FileConfigurationProvider> _unreadable = [];
     private volatile T _current;
 
-    /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
+    /// <exception cref="OptionsValidationException">The configuration is wrong.</exception>
     public LiveConfiguration(IConfiguration configuration, ILogger<LiveConfiguration<T>> logger)
     {
         _configuration = configuration;
@@ -30,32 +33,29 @@ internal sealed partial class LiveConfiguration<T> : IDisposable where T : class
     public T Current => _current;
 
     /// <summary>
-    /// Raised before a change, one change at a time. A handler prepares for the new configuration, without effect on
-    /// anything, and returns what puts it in force, which must not throw. A handler that throws stops the change.
+    /// Raised before a change, one change at a time. A handler prepares for the new configuration without side effects,
+    /// and returns an action that puts it in force, which must not throw. A handler that throws stops the change.
     /// </summary>
     public event Func<T, Action>? Changing;
 
     /// <summary>
-    /// Raised after a change, one change at a time. A handler that throws is logged, and stops nothing.
+    /// Raised after a change, one change at a time. An exception of a handler is logged, and the others still run.
     /// </summary>
     public event Action<T>? Changed;
 
     public void Dispose() => _subscription.Dispose();
 
-    /// <exception cref="WrongConfigurationException">The configuration is wrong.</exception>
+    /// <exception cref="OptionsValidationException">The configuration is wrong.</exception>
     public static T Read(IConfiguration configuration)
     {
         var errors = new ConfigurationErrors();
-        ConfigurationShape.Check(configuration, typeof(T), errors);
-        errors.ThrowIfAny();
-
-        var options = T.Bind(configuration);
+        var options = StrictBinding.Bind<T>(configuration, errors);
         options.Check(errors);
-        errors.ThrowIfAny();
+        errors.ThrowIfAny<T>();
         return options;
     }
 
-    // A file that cannot be read any more loses all its values, which would be a valid configuration without them.
+    // The provider of a file that becomes unreadable drops all its values, and the rest may be a valid configuration.
     private void WatchFiles()
     {
         foreach (var provider in ((IConfigurationRoot)_configuration).Providers.OfType<FileConfigurationProvider>())
@@ -79,18 +79,18 @@ internal sealed partial class LiveConfiguration<T> : IDisposable where T : class
             {
                 Apply(Read(_configuration));
             }
-            catch (WrongConfigurationException e)
+            catch (OptionsValidationException e)
             {
-                foreach (var line in e.Lines) Log.Refused(_logger, line);
+                foreach (var line in e.Failures) Log.Refused(_logger, line);
             }
             catch (InvalidOperationException e)
             {
-                // What the binder refuses beyond the checks.
+                // The binder refused settings that it accepts one by one.
                 Log.Refused(_logger, e.GetType().Name);
             }
             catch (Exception e)
             {
-                // A message might hold a value, which may be a secret; a stack does not.
+                // Log no message: it may hold a value, which may be a secret.
                 Log.Unread(_logger, e.GetType().Name, e.StackTrace);
             }
         }
@@ -114,7 +114,7 @@ internal sealed partial class LiveConfiguration<T> : IDisposable where T : class
         Log.Reloaded(_logger);
     }
 
-    // One part that fails does not keep the others at the configuration before.
+    // Run every part: one that fails must not keep the others at the previous configuration.
     private void Guard(Action part)
     {
         try
@@ -132,22 +132,22 @@ internal sealed partial class LiveConfiguration<T> : IDisposable where T : class
         [LoggerMessage(LogLevel.Information, "Configuration reloaded")]
         public static partial void Reloaded(ILogger logger);
 
-        [LoggerMessage(LogLevel.Error, "New configuration refused, the one before stays in force: {Mistake}")]
-        public static partial void Refused(ILogger logger, string mistake);
+        [LoggerMessage(LogLevel.Error, "New configuration refused, the previous one stays in force: {Error}")]
+        public static partial void Refused(ILogger logger, string error);
 
         [LoggerMessage(LogLevel.Error,
-            "New configuration could not be read, the one before stays in force: {Problem} {Stack}")]
+            "New configuration could not be read, the previous one stays in force: {Problem} {Stack}")]
         public static partial void Unread(ILogger logger, string problem, string? stack);
 
         [LoggerMessage(LogLevel.Error,
-            "A defect of the gateway stopped the new configuration, the one before stays in force")]
+            "A defect of the gateway stopped the new configuration, the previous one stays in force")]
         public static partial void Broken(ILogger logger, Exception defect);
 
         [LoggerMessage(LogLevel.Error,
-            "A defect of the gateway: a part of it did not take the new configuration, which is in force")]
+            "A defect of the gateway: one part did not apply the new configuration, which is in force")]
         public static partial void PartBroken(ILogger logger, Exception defect);
 
-        [LoggerMessage(LogLevel.Error, "{File} cannot be read, so the configuration before stays in force: {Problem}")]
+        [LoggerMessage(LogLevel.Error, "{File} cannot be read, so the previous configuration stays in force: {Problem}")]
         public static partial void Unreadable(ILogger logger, string? file, string problem);
     }
 }

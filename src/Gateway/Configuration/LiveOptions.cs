@@ -3,9 +3,9 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Configuration;
 
 /// <summary>
-/// The options of one feature, out of the configuration in force. Features ask for
-/// <see cref="IOptionsMonitor{TOptions}"/>, or for this where they prepare for a change before it is in force. All of
-/// them change at the same moment.
+/// The options of one feature, taken from the configuration in force. A feature depends on
+/// <see cref="IOptionsMonitor{TOptions}"/>, or on this type if it prepares for a change before it is in force. The
+/// options of all features change at the same moment.
 /// </summary>
 internal abstract class LiveOptions<T> : IOptionsMonitor<T>
 {
@@ -22,9 +22,9 @@ internal abstract class LiveOptions<T> : IOptionsMonitor<T>
 }
 
 /// <param name="live">The whole configuration.</param>
-/// <param name="select">What is the feature's; asked once for each configuration.</param>
+/// <param name="select">Returns the options of the feature; called once for each configuration.</param>
 internal sealed class LiveOptions<TAll, T>(LiveConfiguration<TAll> live, Func<TAll, T> select) : LiveOptions<T>
-    where TAll : class, ICheckedOptions<TAll>
+    where TAll : class, ICheckedOptions, new()
 {
     private volatile Selected _selected = new(live.Current, select(live.Current));
     private readonly Dictionary<Func<T, Action>, Func<TAll, Action>> _preparing = [];
@@ -67,10 +67,11 @@ internal static class LiveOptionsServices
 {
     /// <summary>Adds the options of a feature.</summary>
     public static void AddLiveOptions<TAll, T>(this IServiceCollection services, Func<TAll, T> select)
-        where TAll : class, ICheckedOptions<TAll>
+        where TAll : class, ICheckedOptions, new()
         where T : class
     {
-        services.AddSingleton<LiveOptions<T>>(all => new LiveOptions<TAll, T>(all.GetRequiredService<LiveConfiguration<TAll>>(), select));
+        services.AddSingleton<LiveOptions<T>>(
+            all => new LiveOptions<TAll, T>(all.GetRequiredService<LiveConfiguration<TAll>>(), select));
         services.AddSingleton<IOptionsMonitor<T>>(all => all.GetRequiredService<LiveOptions<T>>());
     }
 }

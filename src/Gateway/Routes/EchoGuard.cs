@@ -3,18 +3,17 @@ using Gateway.Upstream;
 namespace Gateway.Routes;
 
 /// <summary>
-/// A body on its way from the upstream: it ends in a failure before it gives out the credential that it was asked for
-/// with. What might be the beginning of one is kept until the next bytes tell.
+/// Reads an upstream body, and fails before it returns the credential of the request. Bytes that may be the start of
+/// the credential are held back until the bytes after them are read.
 /// </summary>
-/// <param name="onFound">Called when that is why it ends.</param>
+/// <param name="onFound">Called when the body holds the credential.</param>
 internal sealed class EchoGuard(Stream body, Credential credential, Action onFound) : Stream
 {
-    // A stream that never waits, on neither side, would keep its thread: after so many chunks it goes on behind others.
+    // A stream whose reads and writes always complete at once would occupy its thread: it yields after 16 chunks.
     private const int ChunkSize = 16 * 1024, ChunksAtOnce = 16;
 
-    // What the longest form may take up, with an escape for each character.
-    private readonly int _kept = 6 * credential.LongestEcho;
-    private readonly byte[] _window = new byte[6 * credential.LongestEcho + ChunkSize];
+    private readonly int _kept = credential.MaxEchoLength;
+    private readonly byte[] _window = new byte[credential.MaxEchoLength + ChunkSize];
     private int _given, _free, _end, _chunks;
     private bool _isOver;
 
@@ -26,9 +25,13 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
 
     public override long Length => throw new NotSupportedException();
 
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
 
-    /// <exception cref="IOException">The upstream sends its credential back, or has gone.</exception>
+    /// <exception cref="IOException">The body holds the credential, or the connection failed.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         while (_given == _free && !_isOver) await FillAsync(cancellationToken);
@@ -61,7 +64,7 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
     {
         if (_end > _kept)
         {
-            // What was not given yet is the beginning of a secret, and shorter.
+            // Bytes held back are never more than the longest form, so none of them is dropped here.
             var passed = _end - _kept;
             _window.AsSpan(passed, _kept).CopyTo(_window);
             (_given, _free, _end) = (_given - passed, _free - passed, _kept);
@@ -72,9 +75,9 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
         if (credential.IsIn(_window.AsSpan(0, _end)))
         {
             onFound();
-            throw new IOException("The upstream sends back the credential that it was asked with.");
+            throw new IOException("The upstream echoed the credential of the request.");
         }
         _isOver = read == 0;
-        _free = _isOver ? _end : _end - credential.BeginningAtEndOf(_window.AsSpan(0, _end));
+        _free = _isOver ? _end : _end - credential.StartAtEndOf(_window.AsSpan(0, _end));
     }
 }

@@ -6,32 +6,33 @@ namespace Gateway.Upstream;
 
 internal static class BoundedBody
 {
-    // What is made of a body while it is looked at, beside itself: its bytes without escapes, and those decoded.
+    // A body of unknown length is read into a buffer of up to twice its length, and then copied.
     private const int Copies = 3;
 
-    // More than two codings on top of each other are nobody's mistake.
+    // Refuse more: servers do not apply three codings by mistake.
     private const int MaxCodings = 2;
 
     /// <summary>
     /// Reads a whole body, and decodes it where it came in a content coding (RFC 9110, section 8.4): gzip, deflate or
     /// br. Both the bytes that came and the decoded ones are bounded.
     /// </summary>
-    /// <param name="share">What it may take of memory; null: as much as it needs, for it is small.</param>
-    /// <returns>Null with the fault: it is too large, or its coding is unknown or broken.</returns>
-    /// <exception cref="InsufficientMemoryException">There was no room for it in time.</exception>
-    /// <exception cref="IOException">The connection ended within the body, or it is longer than it says.</exception>
+    /// <param name="share">The memory the body may take; null for a small body, which needs no share.</param>
+    /// <returns>Null with the fault: the body is too large, or its coding is unknown or broken.</returns>
+    /// <exception cref="InsufficientMemoryException">No memory became free in time.</exception>
+    /// <exception cref="IOException">
+    /// The connection ended within the body, or the body is longer than its Content-Length.
+    /// </exception>
     public static async ValueTask<(byte[]? Body, UpstreamFault Fault)> ReadDecodedAsync(
         HttpContent content, int limit, ByteBudget.Share? share, CancellationToken cancellation)
     {
         var body = await ReadAsync(content, limit, share, cancellation);
         if (body is null) return (null, UpstreamFault.TooLarge);
-        // Without the header there is nothing to decode, and no list to make.
         if (!content.Headers.Contains("Content-Encoding")) return (body, UpstreamFault.None);
         var codings = content.Headers.ContentEncoding.Where(coding => !IsCoding(coding, "identity")).ToArray();
         if (codings.Length > MaxCodings) return (null, UpstreamFault.Encoded);
-        // What it decodes to may be much more than what came.
+        // A small encoded body may decode to a large one.
         if (codings.Length > 0) await ServerThreads.LeaveAsync(int.MaxValue);
-        // They are listed in the order in which they were applied.
+        // The header lists codings in the order in which the server applied them.
         foreach (var coding in codings.Reverse())
         {
             try
@@ -56,7 +57,7 @@ internal static class BoundedBody
         if (IsCoding(coding, "gzip") || IsCoding(coding, "x-gzip")) return new GZipStream(encoded, Decompress);
         if (IsCoding(coding, "br")) return new BrotliStream(encoded, Decompress);
         if (!IsCoding(coding, "deflate")) return null;
-        // Some servers leave out the frame of zlib (RFC 1950, section 2.2), against the standard.
+        // Some servers omit the zlib frame (RFC 1950, section 2.2), which RFC 9110 requires.
         var isFramed = body is [var method, var flags, ..] && (method & 15) == 8 && (method * 256 + flags) % 31 == 0;
         return isFramed ? new ZLibStream(encoded, Decompress) : new DeflateStream(encoded, Decompress);
     }
@@ -64,10 +65,12 @@ internal static class BoundedBody
     private static bool IsCoding(string coding, string name) => coding.Equals(name, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Reads a whole body into an array of its exact length.</summary>
-    /// <param name="share">What it may take of memory; null: as much as it needs, for it is small.</param>
-    /// <returns>Null: it is longer than <paramref name="limit"/> bytes; no more than that is read.</returns>
-    /// <exception cref="InsufficientMemoryException">There was no room for it in time.</exception>
-    /// <exception cref="IOException">The connection ended within the body, or it is longer than it says.</exception>
+    /// <param name="share">The memory the body may take; null for a small body, which needs no share.</param>
+    /// <returns>Null if the body is longer than <paramref name="limit"/> bytes; no more than that is read.</returns>
+    /// <exception cref="InsufficientMemoryException">No memory became free in time.</exception>
+    /// <exception cref="IOException">
+    /// The connection ended within the body, or the body is longer than its Content-Length.
+    /// </exception>
     public static ValueTask<byte[]?> ReadAsync(
         HttpContent content, int limit, ByteBudget.Share? share, CancellationToken cancellation) =>
         content.Headers.ContentLength is not { } length
@@ -81,8 +84,8 @@ internal static class BoundedBody
         await MakeRoomAsync(length, share, cancellation);
         var body = GC.AllocateUninitializedArray<byte>(length);
         await stream.ReadExactlyAsync(body, cancellation);
-        // Over HTTP/2 the end comes by itself, and a stream that is left before it is reset.
-        if (await stream.ReadAsync(new byte[1], cancellation) > 0) throw new IOException("The body is longer than it says.");
+        // Read to the end of the stream: an HTTP/2 stream that is disposed of before its end is reset.
+        if (await stream.ReadAsync(new byte[1], cancellation) > 0) throw new IOException("The body is longer than its Content-Length.");
         return body;
     }
 
@@ -108,7 +111,7 @@ internal static class BoundedBody
                 }
                 length += read;
                 if (length > limit) return null;
-                // How long it is going to be is not known.
+                // The length is unknown, so reserve memory for the longest body.
                 if (length > ByteBudget.SmallBody) await MakeRoomAsync(limit, share, cancellation);
                 if (length == buffer.Length) buffer = Grow(buffer);
             }

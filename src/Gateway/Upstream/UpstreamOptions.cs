@@ -24,9 +24,9 @@ internal sealed class UpstreamOptions
 
     public void Check(ConfigurationErrors errors, IEnumerable<string> accountsInUse)
     {
-        errors.Unless(BaseAddress.IsAbsoluteUri && BaseAddress.Scheme is "http" or "https", "Upstream:BaseAddress",
+        errors.Unless(BaseAddress is { IsAbsoluteUri: true, Scheme: "http" or "https" }, "Upstream:BaseAddress",
             "must be an absolute http or https address");
-        if (BaseAddress.IsAbsoluteUri)
+        if (BaseAddress is { IsAbsoluteUri: true })
         {
             errors.Unless(BaseAddress.Query.Length == 0 && BaseAddress.Fragment.Length == 0
                 && BaseAddress.UserInfo.Length == 0, "Upstream:BaseAddress", "must not hold a query, fragment or user");

@@ -5,6 +5,7 @@ using Gateway.Contract.Republished;
 using Gateway.Routes;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.YamlReader;
 
@@ -342,8 +343,8 @@ public sealed class RepublishedTests : IDisposable
         settings.Remove("Teams:mapping:Routes:0");
         var options = LiveConfiguration<GatewayOptions>.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
         var thrown = Record.Exception(() => RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)));
-        Assert.True(thrown is null or WrongConfigurationException, $"{thrown}");
-        return (thrown as WrongConfigurationException)?.Lines ?? [];
+        Assert.True(thrown is null or OptionsValidationException, $"{thrown}");
+        return [.. (thrown as OptionsValidationException)?.Failures ?? []];
     }
 
     private static void Set(JsonObject document, string place, string value)

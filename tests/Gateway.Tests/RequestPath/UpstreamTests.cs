@@ -153,10 +153,9 @@ public sealed class UpstreamTests
         await using var world = await World.StartAsync();
         var escaped = string.Concat(Canary.Secret.Select(c => $"\\u{(int)c:x4}"));
         var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{{\"token\":\"{Canary.Secret}\"}}"));
-        var bytes = string.Join(',', Encoding.UTF8.GetBytes(Canary.Secret));
         string[] echoes =
         [
-            Canary.Secret, escaped, encoded, bytes, "\\ud800" + escaped, escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
+            Canary.Secret, escaped, encoded, Uri.EscapeDataString(Canary.Secret), "\\ud800" + escaped, escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
         ];
         foreach (var (i, echo) in echoes.Index())
         {

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using System.Text.Encodings.Web;
 using System.Text.Json;
 using CsCheck;
 using Gateway.Upstream;
@@ -9,6 +10,8 @@ namespace Gateway.Tests.Upstream;
 public sealed class CredentialTests
 {
     private const string Secret = "s3cret/key+with&odd\"chars\\";
+
+    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [Theory]
     [InlineData("")]
@@ -20,38 +23,35 @@ public sealed class CredentialTests
     public void What_cannot_be_sent_or_recognised_is_no_credential(string value) => Assert.False(Credential.TryParse(value, out _));
 
     [Fact]
-    public void Wherever_a_stream_is_cut_what_may_be_the_beginning_of_the_secret_is_held_back_and_little_else()
+    public void A_stream_cut_anywhere_holds_back_the_start_of_the_secret_and_little_else()
     {
         Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
         Func<char, string>[] ways =
         [
-            c => c is '"' or '\\' ? $"\\{c}" : $"{c}", c => $"\\u{(int)c:x4}", c => $"\\u{(int)c:X4}", c => $"%{(int)c:X2}", c => $"%{(int)c:x2}", c => $"%25{(int)c:x2}",
+            c => c is '"' or '\\' ? $"\\{c}" : $"{c}", c => $"\\u{(int)c:x4}", c => $"\\u{(int)c:X4}",
+            c => $"%{(int)c:X2}", c => $"%{(int)c:x2}",
             c => c is '"' ? "\\\\\\\"" : c is '\\' ? "\\\\\\\\" : $"\\\\u{(int)c:x4}",
         ];
-        Gen.Select(Gen.Int[0, ways.Length - 1].Array[Secret.Length], Gen.Int[0, ways.Length + 3], Gen.String[Gen.Char[' ', '~'], 0, 30], Gen.Bool).Sample((mixed, way, before, isSpaced) =>
+        var (mixes, before) = (Gen.Int[0, 2].Array[Secret.Length], Gen.String[Gen.Char[' ', '~'], 0, 30]);
+        Gen.Select(mixes, Gen.Int[0, ways.Length - 1], before).Sample((mixed, way, text) =>
         {
-            var bytes = Encoding.ASCII.GetBytes(Secret);
-            var start = before.Replace('\\', '.').Replace('%', '.') + "<";
-            // JSON's two ways mix, and a URL's; one of each within the other does not.
-            var form = way < 2 ? string.Concat(Secret.Select((c, i) => ways[mixed[i] % 3](c)))
-                : way < ways.Length ? string.Concat(Secret.Select(ways[way]))
-                : way == ways.Length ? Convert.ToHexString(bytes)
-                : way == ways.Length + 1 ? "[7," + string.Join(isSpaced ? ", " : ",", bytes)
-                : way == ways.Length + 2 ? "[" + string.Join(isSpaced ? " ,\n " : ",", bytes)
-                : string.Concat(Secret.Select(ways[mixed[0]]));
+            var start = text.Replace('\\', '.').Replace('%', '.') + "<";
+            // A JSON writer escapes some characters and not others.
+            var form = way < 2 ? string.Concat(Secret.Select((c, i) => ways[mixed[i]](c)))
+                : string.Concat(Secret.Select(ways[way]));
             var whole = Encoding.ASCII.GetBytes(start + form + ">");
             Assert.True(credential.IsIn(whole), form);
             var given = 0;
             for (var cut = start.Length; cut < whole.Length && !credential.IsIn(whole.AsSpan(0, cut)); cut++)
             {
-                given = Math.Max(given, cut - credential.BeginningAtEndOf(whole.AsSpan(0, cut)));
+                given = Math.Max(given, cut - credential.StartAtEndOf(whole.AsSpan(0, cut)));
             }
-            Assert.InRange(given, start.Length, start.Length + "[7,".Length);
+            Assert.InRange(given, 0, start.Length);
         }, iter: 2000);
     }
 
     [Fact]
-    public void The_secret_is_found_however_it_is_written()
+    public void The_secret_is_found_however_JSON_or_base64_writes_it()
     {
         Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
         Gen.Select(Gen.Bool.Array[Secret.Length], Gen.String[Gen.Char['a', 'z'], 0, 40], Gen.Bool).Sample((escape, before, encode) =>
@@ -65,31 +65,33 @@ public sealed class CredentialTests
     }
 
     [Theory]
-    [InlineData(",")]
-    [InlineData(", ")]
-    [InlineData(",\r\n\t\t")]
-    public void The_secret_is_found_as_an_array_of_bytes(string separator)
+    [InlineData(Secret)]
+    [InlineData("secret+/cred&abc??>>>~~~x")]
+    [InlineData("a%2Bb%25c\\u0041\\\"d/e")]
+    public void The_secret_is_found_as_writers_of_JSON_and_URLs_write_it(string secret)
     {
-        Assert.True(Credential.TryParse(Secret, out var credential));
-        var bytes = string.Join(separator, Encoding.UTF8.GetBytes($"x{Secret}y"));
-        Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"spec\":[\n{bytes}\n]}}")));
+        Assert.True(Credential.TryParse(secret, out var credential));
+        Gen.String[Gen.Char['a', 'z'], 0, 9].Sample(before =>
+        {
+            var text = $"{before}{secret}{before}";
+            var (bytes, url) = (Encoding.UTF8.GetBytes(text), Uri.EscapeDataString(text));
+            var relaxed = JsonSerializer.Serialize(text, Relaxed);
+            Assert.All((string[])[
+                text, JsonSerializer.Serialize(text), relaxed, relaxed.Replace("/", "\\/", StringComparison.Ordinal),
+                url, System.Net.WebUtility.UrlEncode(text), $"https://a.example/?b={url}",
+                Convert.ToBase64String(bytes), JsonSerializer.Serialize(Convert.ToBase64String(bytes)),
+                Uri.EscapeDataString(Convert.ToBase64String(bytes)), Base64Url.EncodeToString(bytes)],
+                written => Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"a\":{written}}}")), written));
+        });
     }
 
     [Fact]
-    public void The_secret_is_found_in_the_encodings_of_urls_and_in_hexadecimal()
+    public void The_secret_is_found_in_JSON_within_a_JSON_string()
     {
-        const string Awkward = "secret+/cred&abc??>>>~~~x";
-        Assert.True(Credential.TryParse(Awkward, out var credential));
-        Gen.String[Gen.Char['a', 'z'], 0, 9].Sample(before =>
-        {
-            var bytes = Encoding.UTF8.GetBytes($"{before}{Awkward}{before}");
-            var url = Uri.EscapeDataString($"{before}{Awkward}{before}");
-            Assert.All((string[])[
-                url, System.Net.WebUtility.UrlEncode($"{before}{Awkward}"), url.ToLowerInvariant().Replace("secret", "secret", StringComparison.Ordinal),
-                Uri.EscapeDataString($"https://other.example/?next={url}"), Base64Url.EncodeToString(bytes),
-                Convert.ToHexString(bytes), Convert.ToHexStringLower(bytes)],
-                written => Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"a\":\"{written}\"}}")), written));
-        });
+        const string Token = "token+with/signs&more=";
+        Assert.True(Credential.TryParse(Token, out var credential));
+        var echo = JsonSerializer.Serialize(new { Authorization = Token });
+        Assert.True(credential.IsIn(JsonSerializer.SerializeToUtf8Bytes(new { spec = echo })));
     }
 
     [Fact]
@@ -176,22 +178,6 @@ public sealed class CredentialTests
         Assert.True(Credential.TryParse(Secret, out var credential));
         var name = string.Concat(Secret.Select(c => $"\\u{(int)c:X4}"));
         Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"{before}\":1,\"{name}\":2}}")));
-    }
-
-    [Fact]
-    public void The_secret_is_found_escaped_within_base64()
-    {
-        Assert.True(Credential.TryParse(Secret, out var credential));
-        var json = JsonSerializer.Serialize(new { Authorization = Secret });
-        Assert.True(credential.IsIn(JsonSerializer.SerializeToUtf8Bytes(new { spec = Encoding.UTF8.GetBytes(json) })));
-    }
-
-    [Fact]
-    public void The_secret_is_found_escaped_within_an_array_of_bytes()
-    {
-        Assert.True(Credential.TryParse(Secret, out var credential));
-        var json = JsonSerializer.Serialize(new { Authorization = Secret });
-        Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"spec\":[{string.Join(',', Encoding.UTF8.GetBytes(json))}]}}")));
     }
 
     private static void WithFile(string text, Action<string> use)

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Gateway.Configuration;
 using Gateway.Routes;
 using Gateway.Upstream;
+using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
 using Microsoft.OpenApi.Reader;
 
@@ -17,7 +18,7 @@ internal static class RepublishedRoutes
     public const string Tag = "Routes";
 
     /// <summary>The upstream's document; null: there is none.</summary>
-    /// <exception cref="WrongConfigurationException">
+    /// <exception cref="OptionsValidationException">
     /// It cannot be republished: a line for each route that keeps it from that.
     /// </exception>
     public static UpstreamDocument? Read(UpstreamOptions upstream, RoutesOptions routes)
@@ -45,7 +46,7 @@ internal static class RepublishedRoutes
                 errors.Add(Key, e.Message);
             }
         }
-        errors.ThrowIfAny();
+        errors.ThrowIfAny<UpstreamOptions>();
         return document;
     }
 

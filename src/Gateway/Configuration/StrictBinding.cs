@@ -1,0 +1,59 @@
+namespace Gateway.Configuration;
+
+/// <summary>
+/// Binds a configuration with <see cref="BinderOptions.ErrorOnUnknownConfiguration"/>. The binder stops at the first
+/// error and does not always name its key, so after a failure each setting is bound alone and each error is reported.
+/// </summary>
+internal static class StrictBinding
+{
+    /// <summary>Binds all settings that are right, and adds an error for each of the others.</summary>
+    public static T Bind<T>(IConfiguration configuration, ConfigurationErrors errors) where T : class, new()
+    {
+        // The root also holds environment variables, the framework's own sections and other connection strings.
+        var settings = typeof(T).GetProperties()
+            .SelectMany(property => SettingsIn(configuration.GetSection(property.Name)))
+            .Where(setting => !setting.Key.StartsWith("ConnectionStrings:", StringComparison.OrdinalIgnoreCase)
+                || setting.Key.EndsWith(":Redis", StringComparison.OrdinalIgnoreCase))
+            // The binder would write a null over a default. An empty JSON object is a null, too, and is a section.
+            .Where(setting => setting.Value is not null || !TakesValue<T>(setting.Key))
+            .ToList();
+        if (ErrorOf<T>(settings, out var options) is null) return options;
+        foreach (var setting in settings.ToList())
+        {
+            if (ErrorOf<T>([setting], out _) is not { } error) continue;
+            errors.Add(setting.Key, error.InnerException is null ? "is not an option that takes a value" : error.Message);
+            settings.Remove(setting);
+        }
+        if (ErrorOf<T>(settings, out options) is { } other) throw other;
+        return options;
+    }
+
+    private static IEnumerable<KeyValuePair<string, string?>> SettingsIn(IConfigurationSection section)
+    {
+        var children = section.GetChildren().ToList();
+        if (children.Count == 0 || section.Value is not null) yield return new(section.Path, section.Value);
+        foreach (var setting in children.SelectMany(SettingsIn)) yield return setting;
+    }
+
+    // A value that cannot be converted has the converter's exception as the cause; a value for a section has none.
+    private static bool TakesValue<T>(string key) where T : class, new() =>
+        ErrorOf<T>([new(key, "?")], out _) is null or { InnerException: not null };
+
+    /// <returns>The innermost error of the binder; null: there is none.</returns>
+    private static InvalidOperationException? ErrorOf<T>(IEnumerable<KeyValuePair<string, string?>> settings, out T options)
+        where T : class, new()
+    {
+        options = new T();
+        try
+        {
+            new ConfigurationBuilder().AddInMemoryCollection(settings).Build()
+                .Bind(options, binder => binder.ErrorOnUnknownConfiguration = true);
+            return null;
+        }
+        catch (InvalidOperationException e)
+        {
+            while (e.InnerException is InvalidOperationException inner) e = inner;
+            return e;
+        }
+    }
+}
