@@ -117,9 +117,12 @@ internal static class DemoCommand
            curl -i -H 'X-Api-Key: {survey}' {gateway}v0/workflows/harbour/jobs/finished-1
 
         4. A burst beyond the quota: 429 with Retry-After.
-           for i in 1 2 3 4 5 6 7; do curl -s -o /dev/null -w '%{"{"}http_code{"}"}\n' \
-             -H 'X-Api-Key: {survey}' {gateway}v0/workflows/survey-north/jobs/finished-1; done
+           {QuotaExample(gateway, survey)}
 
         Ctrl-C stops both.
         """;
+
+    private static string QuotaExample(Uri gateway, string key) =>
+        $"for i in 1 2 3 4 5 6 7; do curl -s -o /dev/null -w '%{{http_code}}\\n' -H 'X-Api-Key: {key}' "
+        + $"{gateway}v0/workflows/survey-north/jobs/finished-1; done";
 }

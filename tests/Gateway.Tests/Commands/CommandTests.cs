@@ -76,7 +76,7 @@ public sealed class CommandTests
 
     [Theory]
     [InlineData("gwk_AAAA", "incomplete or mistyped")]
-    [InlineData("made-elsewhere", "no key as 'keys new' makes them")]
+    [InlineData("made-elsewhere", "was not created by 'keys new'")]
     [InlineData("", "on standard input")]
     public async Task A_key_that_is_not_whole_is_1_and_says_why(string key, string why)
     {
