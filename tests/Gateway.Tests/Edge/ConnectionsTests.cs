@@ -53,7 +53,7 @@ public sealed class ConnectionsTests
             Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(management, "health/ready").WaitAsync(Bound, World.Cancellation));
             await Purging.WithinAsync(Bound, async () => await Shipped.MetricAsync(port, "gateway_connections_refused_total") >= Handles,
                 "connections beyond the limit are counted");
-            await gateway.UntilPrintedAsync("further ones are closed");
+            await gateway.UntilPrintedAsync("further connections are closed");
         }
         finally
         {
@@ -65,7 +65,7 @@ public sealed class ConnectionsTests
         await Purging.WithinAsync(Bound,
             async () => await GatewayProcess.StatusOf(client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
             "callers are let in again");
-        Assert.Single(gateway.Output.Split('\n'), line => line.Contains("further ones are closed", StringComparison.Ordinal));
+        Assert.Single(gateway.Output.Split('\n'), line => line.Contains("further connections are closed", StringComparison.Ordinal));
         Assert.DoesNotContain("\"LogLevel\":\"Critical\"", gateway.Output, StringComparison.Ordinal);
     }
 
