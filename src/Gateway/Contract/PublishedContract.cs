@@ -25,7 +25,7 @@ internal sealed class PublishedContract
     public PublishedContract(IServiceProvider services)
     {
         _services = services;
-        // It takes long, and whoever asks first may be on an I/O thread.
+        // Rendering takes long, and the first request may be on an I/O thread.
         _renderings = new(() => Task.Run(RenderAsync));
     }
 

