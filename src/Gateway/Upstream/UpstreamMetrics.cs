@@ -29,9 +29,9 @@ internal sealed class UpstreamMetrics
     public void ObserveAccounts(ConcurrentDictionary<string, AccountGate> gates)
     {
         _meter.CreateObservableGauge("gateway.account.refused",
-            () => Each(gate => gate.Credentials.Standing == CredentialStanding.Refused ? 1 : 0), null,
+            () => Each(gate => gate.Standing == CredentialStanding.Refused ? 1 : 0), null,
             "1 while the upstream takes none of the account's credentials");
-        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.Credentials.IsOnNext ? 1 : 0), null,
+        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.IsOnNext ? 1 : 0), null,
             "1 while the next credential stands in for a dead one");
         _meter.CreateObservableGauge("gateway.account.queue", () => Each(gate => gate.Waiting), "{call}",
             "Calls of this node that wait for the account's budget");

@@ -81,7 +81,7 @@ internal static class UpstreamProblems
             UpstreamError = verdict.IsAbsent || verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden
                 ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
-                ? answer.RetryAfter ?? Circuit.BreakDuration : null,
+                ? answer.RetryAfter ?? CircuitBreaker.BreakDuration : null,
         };
     }
 }

@@ -7,10 +7,9 @@ internal static class UpstreamServices
     {
         services.AddSingleton<UpstreamMetrics>();
         services.AddSingleton<Accounts>();
-        services.AddSingleton<SharedAccounts>();
         services.AddSingleton<AccountGates>();
         services.AddSingleton<OutboundChain>();
-        services.AddSingleton<CredentialTrial>();
+        services.AddSingleton<TrialClient>();
         services.AddSingleton<AccountCalls>();
         services.AddSingleton<UpstreamClient>();
     }

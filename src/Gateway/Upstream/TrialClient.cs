@@ -4,19 +4,25 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// A trial: one request for a job that the upstream gave before, to find out whether it still accepts a credential, or
-/// has recovered. The answer's body is not read.
+/// Makes trials. A trial is one request for a job that the upstream returned before. Its status shows whether the
+/// upstream still accepts a credential, or has recovered. Its body is not read.
 /// </summary>
-internal sealed class CredentialTrial(
+internal sealed class TrialClient(
     OutboundChain chain, IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
 
     public void Dispose() => _client.Dispose();
 
-    /// <returns>The status and <c>Retry-After</c> of the answer, or the fault in its place; no exception.</returns>
-    public async Task<UpstreamAnswer> MakeAsync(JobAddress job, Credential credential)
+    /// <param name="knownJob">The job as <c>workflow/job</c>.</param>
+    /// <returns>The status and <c>Retry-After</c> of the answer, or a fault; no exception.</returns>
+    public async Task<UpstreamAnswer> SendAsync(string knownJob, Credential credential)
     {
+        var slash = knownJob.IndexOf('/', StringComparison.Ordinal);
+        if (slash < 0 || !JobAddress.TryCreate(knownJob[..slash], knownJob[(slash + 1)..], out var job))
+        {
+            return UpstreamAnswer.Failed(UpstreamFault.CallerGone);
+        }
         var options = upstream.CurrentValue;
         var maxWait = options.Timeout < AccountHealth.LongestTrial ? options.Timeout : AccountHealth.LongestTrial;
         using var deadline = new CancellationTokenSource(maxWait, clock);
@@ -24,8 +30,8 @@ internal sealed class CredentialTrial(
         try
         {
             using var response = await _client.SendAsync(request, deadline.Token);
-            return new UpstreamAnswer((int)response.StatusCode, [],
-                UpstreamErrors.RetryAfter(response.Headers, clock), UpstreamFault.None);
+            var retryAfter = UpstreamErrors.RetryAfter(response.Headers, clock);
+            return new UpstreamAnswer((int)response.StatusCode, [], retryAfter, UpstreamFault.None);
         }
         catch (OperationCanceledException)
         {
