@@ -10,12 +10,9 @@ namespace Gateway.Upstream;
 internal sealed partial class AccountGate(
     string account, Accounts accounts, AccountStore store, TrialClient trials,
     IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use, UpstreamMetrics metrics,
-    TimeProvider clock, ILogger<AccountGate> logger)
+    TimeProvider clock, ILogger<AccountGate> logger) : ExchangeLoop(clock)
 {
     private const int LongestQueue = 10_000;
-
-    // The resolution of timers.
-    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
     // How long reports that stop nobody are collected.
     private static readonly TimeSpan ReportDelay = TimeSpan.FromMilliseconds(50);
@@ -35,8 +32,6 @@ internal sealed partial class AccountGate(
     private readonly PendingReport _report = new(clock);
     private readonly List<CauseWaiter> _causeWaiters = [];
     private readonly Dictionary<string, int> _underWay = new(StringComparer.Ordinal);
-    private bool _isPumping, _isDue;
-    private TaskCompletionSource? _wake;
 
     /// <summary>The standing of the account's credential, as far as this node knows.</summary>
     public CredentialStanding Standing { get; private set; }
@@ -68,19 +63,19 @@ internal sealed partial class AccountGate(
     public async ValueTask<QueueResult> AcquireAsync(CallRank rank, string team, JobAddress job, TimeSpan maxWait)
     {
         var waiter = new CallQueue.Waiter(rank, team, job);
-        var started = clock.GetTimestamp();
+        var started = Clock.GetTimestamp();
         lock (_lock) Enqueue(waiter);
         Wake();
         if (!waiter.Result.Task.IsCompleted)
         {
-            await ((Task)waiter.Result.Task).WaitAsync(maxWait, clock)
+            await ((Task)waiter.Result.Task).WaitAsync(maxWait, Clock)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             // If the job may be refused and not the credential, a snapshot of the job answers.
             var isRefused = Standing != CredentialStanding.Fine && rank != CallRank.Refresh;
             lock (_lock) TurnAway(waiter, isRefused ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget);
         }
         var result = await waiter.Result.Task;
-        metrics.Queued(account, clock.GetElapsedTime(started), result.Fault);
+        metrics.Queued(account, Clock.GetElapsedTime(started), result.Fault);
         return result;
     }
 
@@ -91,7 +86,7 @@ internal sealed partial class AccountGate(
         var waiter = new CauseWaiter(credential.Fingerprint);
         lock (_lock) _causeWaiters.Add(waiter);
         Wake();
-        await ((Task)waiter.Cause.Task).WaitAsync(maxWait, clock)
+        await ((Task)waiter.Cause.Task).WaitAsync(maxWait, Clock)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         lock (_lock) Decide(waiter, RefusalCause.Unknown);
         return await waiter.Cause.Task;
@@ -100,18 +95,16 @@ internal sealed partial class AccountGate(
     /// <summary>Lets the call for a job that waits go out at another team's turn, too.</summary>
     public void Join(JobAddress job, string team)
     {
-        lock (_lock)
-        {
-            if (_queue.Find(job) is not { } waiter || !_queue.Join(waiter, team)) return;
-        }
-        Wake();
+        bool isNew;
+        lock (_lock) isNew = _queue.Find(job) is { } waiter && _queue.Join(waiter, team);
+        if (isNew) Wake();
     }
 
     /// <summary>Records that a call goes out.</summary>
     /// <param name="permitted">When it was permitted, as a timestamp of the clock.</param>
     public void GoOut(long permitted)
     {
-        var late = clock.GetElapsedTime(permitted);
+        var late = Clock.GetElapsedTime(permitted);
         if (late < InTime) return;
         lock (_lock) _report.AddLate(late);
     }
@@ -160,77 +153,39 @@ internal sealed partial class AccountGate(
     private void TurnAway(CallQueue.Waiter waiter, UpstreamFault fault)
     {
         var spacing = TimeSpan.FromSeconds(1 / (Options?.RequestsPerSecond ?? 1)) * store.Nodes * _queue.Teams;
-        _queue.TurnAway(waiter, fault, spacing, clock.GetElapsedTime(0).TotalMicroseconds);
+        _queue.TurnAway(waiter, fault, spacing, Clock.GetElapsedTime(0).TotalMicroseconds);
     }
 
-    // Lets the pump run, or look again when the next exchange is due.
-    private void Wake(bool isDue = true)
+    protected override async ValueTask<TimeSpan?> ExchangeAsync()
+    {
+        try
+        {
+            return await ReportAndGrantAsync();
+        }
+        catch (Exception e)
+        {
+            Log.Failed(logger, account, e);
+            // Callers must not wait for ever for a report that fails.
+            lock (_lock) _report.Release(_report.Count);
+            return ReportDelay;
+        }
+    }
+
+    protected override TimeSpan? PauseBeforeExchange(TimeSpan wait)
     {
         lock (_lock)
         {
-            _isDue |= isDue;
-            _wake?.TrySetResult();
-            if (_isPumping) return;
-            _isPumping = true;
-        }
-        _ = PumpAsync();
-    }
-
-    private async Task PumpAsync()
-    {
-        TimeSpan? wait = null;
-        while (await WaitForExchangeAsync(wait))
-        {
-            try
-            {
-                wait = await ExchangeAsync();
-            }
-            catch (Exception e)
-            {
-                Log.Failed(logger, account, e);
-                wait = ReportDelay;
-                // Calls must not wait for ever for a report that fails.
-                lock (_lock) _report.Release(_report.Count);
-            }
+            if (_causeWaiters.Count > 0) return wait < TrialPoll ? wait : TrialPoll;
+            if (_queue.Count > 0) return wait;
+            if (_report.Count > 0) return ReportDelay;
+            if (Standing != CredentialStanding.Fine) return RefusedPoll;
+            // A node that does not report for longer has died, and its calls are over.
+            return _underWay.Count > 0 ? upstream.CurrentValue.Timeout / 2 : null;
         }
     }
 
-    /// <param name="wait">The wait that the last reply asked for; null: there was none.</param>
-    /// <returns>False: nothing is left to ask or to report, and the pump ends.</returns>
-    private async ValueTask<bool> WaitForExchangeAsync(TimeSpan? wait)
+    private async ValueTask<TimeSpan?> ReportAndGrantAsync()
     {
-        while (true)
-        {
-            TimeSpan pause;
-            Task wake;
-            lock (_lock)
-            {
-                if (_isDue) break;
-                if (PauseBeforeExchange(wait ?? TimeSpan.Zero) is not { } time) return _isPumping = false;
-                pause = time > ShortestWait ? time : ShortestWait;
-                wake = (_wake = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
-            await wake.WaitAsync(pause, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            if (!wake.IsCompleted) return true;
-        }
-        // Yield, so that the caller that started the pump can continue.
-        if (wait is not null) await Task.Yield();
-        return true;
-    }
-
-    private TimeSpan? PauseBeforeExchange(TimeSpan wait)
-    {
-        if (_causeWaiters.Count > 0) return wait < TrialPoll ? wait : TrialPoll;
-        if (_queue.Count > 0) return wait;
-        if (_report.Count > 0) return ReportDelay;
-        if (Standing != CredentialStanding.Fine) return RefusedPoll;
-        // A node that does not report for longer has died, and its calls are over.
-        return _underWay.Count > 0 ? upstream.CurrentValue.Timeout / 2 : null;
-    }
-
-    private async ValueTask<TimeSpan> ExchangeAsync()
-    {
-        lock (_lock) _isDue = false;
         var credentials = await accounts.CredentialsOfAsync(account);
         NodeReport report;
         CauseWaiter[] causeWaiters;
@@ -256,12 +211,8 @@ internal sealed partial class AccountGate(
         var reply = await store.ExchangeAsync(report, limits);
         if (reply == NodeReply.NotHeard)
         {
-            lock (_lock)
-            {
-                _isDue = true;
-                _report.NotHeard(report);
-            }
-            return reply.Wait;
+            lock (_lock) _report.NotHeard(report);
+            return null;
         }
         // A dead credential may have been replaced during the exchange.
         var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead }
@@ -277,11 +228,10 @@ internal sealed partial class AccountGate(
                 var cause = index < 0 ? RefusalCause.Unknown : reply.Causes[index];
                 if (cause != RefusalCause.Pending) Decide(waiter, cause);
             }
-            Grant(reply, credentials[reply.Credential]);
-            _isDue |= isReplaced;
+            var areUsed = Grant(reply, credentials[reply.Credential]);
             if (!isReplaced && reply.Closed is { } closed) Close(closed, options);
+            return areUsed && !isReplaced ? reply.Wait : null;
         }
-        return reply.Wait;
     }
 
     private void NoteStanding(NodeReply reply)
@@ -295,12 +245,13 @@ internal sealed partial class AccountGate(
         (Standing, IsOnNext) = (reply.Standing, isOnNext);
     }
 
-    private void Grant(NodeReply reply, Credential credential)
+    /// <returns>Whether all permits are used. If not, the other nodes must know it at once.</returns>
+    private bool Grant(NodeReply reply, Credential credential)
     {
+        var areUsed = true;
         if (reply.TrialJob is { } job)
         {
-            var permit = Permit(AccountState.NodeCalls.TeamOfTrials, job, isProbe: true, isTrial: true);
-            _ = MakeTrialAsync(job, permit);
+            _ = trials.MakeAsync(job, Permit(AccountState.NodeCalls.TeamOfTrials, job, isProbe: true, isTrial: true));
         }
         foreach (var (rank, team) in reply.Granted)
         {
@@ -312,17 +263,17 @@ internal sealed partial class AccountGate(
                 waiter.Result.TrySetResult(new QueueResult(permit));
                 continue;
             }
-            // Report at once that no call uses the permit.
-            _isDue = true;
+            areUsed = false;
             if (!isProbe) continue;
             var unused = new EndedCall(CallOutcome.Unknown, credential.Fingerprint, IsProbe: true);
-            _ = _report.Add(unused, clock.GetTimestamp());
+            _ = _report.Add(unused, Clock.GetTimestamp());
         }
+        return areUsed;
 
         CallPermit Permit(string team, string? job, bool isProbe, bool isTrial = false)
         {
             _underWay[team] = _underWay.GetValueOrDefault(team) + 1;
-            return new CallPermit(this, credential, team, job, isProbe, clock.GetTimestamp(), isTrial);
+            return new CallPermit(this, credential, team, job, isProbe, Clock.GetTimestamp(), isTrial);
         }
     }
 
@@ -332,22 +283,6 @@ internal sealed partial class AccountGate(
         // Calls may wait for the end of a short pause.
         var isShortPause = closed.Reason == UpstreamFault.Paused && left <= options.QueueTimeout / 2;
         if (!isShortPause) _queue.TurnAllAway(closed.Reason, left);
-    }
-
-    private async Task MakeTrialAsync(string job, CallPermit permit)
-    {
-        var answer = UpstreamAnswer.Failed(UpstreamFault.CallerGone);
-        try
-        {
-            await Task.Yield();
-            permit.GoOut();
-            answer = await trials.SendAsync(job, permit.Credential);
-        }
-        finally
-        {
-            await permit.ReportAsync(AccountCalls.OutcomeOf(answer), permit.Credential, answer.RetryAfter,
-                isUnauthorized: answer.Status == 401);
-        }
     }
 
     private void Decide(CauseWaiter waiter, RefusalCause cause)

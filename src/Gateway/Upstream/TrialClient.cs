@@ -14,9 +14,25 @@ internal sealed class TrialClient(
 
     public void Dispose() => _client.Dispose();
 
+    /// <summary>Makes a trial and reports its outcome.</summary>
     /// <param name="knownJob">The job as <c>workflow/job</c>.</param>
-    /// <returns>The status and <c>Retry-After</c> of the answer, or a fault; no exception.</returns>
-    public async Task<UpstreamAnswer> SendAsync(string knownJob, Credential credential)
+    public async Task MakeAsync(string knownJob, CallPermit permit)
+    {
+        var answer = UpstreamAnswer.Failed(UpstreamFault.CallerGone);
+        try
+        {
+            await Task.Yield();
+            permit.GoOut();
+            answer = await SendAsync(knownJob, permit.Credential);
+        }
+        finally
+        {
+            await permit.ReportAsync(AccountCalls.OutcomeOf(answer), permit.Credential, answer.RetryAfter,
+                isUnauthorized: answer.Status == 401);
+        }
+    }
+
+    private async Task<UpstreamAnswer> SendAsync(string knownJob, Credential credential)
     {
         var slash = knownJob.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0 || !JobAddress.TryCreate(knownJob[..slash], knownJob[(slash + 1)..], out var job))
