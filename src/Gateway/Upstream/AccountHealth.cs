@@ -7,7 +7,9 @@ namespace Gateway.Upstream;
 internal sealed class AccountHealth
 {
     /// <summary>The shortest and the longest pause after a 429.</summary>
-    public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1), LongestPause = UpstreamAnswer.LongestRetryAfter;
+    public static readonly TimeSpan ShortestPause = TimeSpan.FromSeconds(1);
+
+    public static readonly TimeSpan LongestPause = UpstreamAnswer.LongestRetryAfter;
 
     /// <summary>The time after which a trial is cancelled.</summary>
     public static readonly TimeSpan LongestTrial = TimeSpan.FromSeconds(2);
@@ -155,7 +157,7 @@ internal sealed class AccountHealth
         return Circuit.NeedsTrial() ? JobForCircuit(state) : null;
     }
 
-    /// <summary>Records that a trial goes out. One is under way at a time, and at most one starts each second.</summary>
+    /// <summary>Records that a trial goes out. One is under way at a time; one starts each second at most.</summary>
     public void StartTrial(string credential, double now)
     {
         (TrialFrom, TrialUntil) = (now + CredentialState.BetweenTrials, now + LongestReportedTrial);

@@ -3,7 +3,7 @@ using Gateway.Jobs;
 namespace Gateway.Upstream;
 
 /// <summary>One call of an account that may go out. Its end must be reported.</summary>
-/// <param name="team">The team whose turn it took; of a trial, <see cref="AccountState.NodeCalls.TeamOfTrials"/>.</param>
+/// <param name="team">The team whose turn it took; empty: a trial.</param>
 /// <param name="job">The job as <c>workflow/job</c>; null if the request is not for a job.</param>
 /// <param name="permitted">When the call was permitted, as a timestamp of the clock.</param>
 internal sealed class CallPermit(
@@ -12,7 +12,9 @@ internal sealed class CallPermit(
 {
     private bool _isReported;
 
-    /// <summary>The credential for the call. A call of <see cref="CallRank.OtherCredential"/> uses another one.</summary>
+    /// <summary>
+    /// The credential for the call. A call of <see cref="CallRank.OtherCredential"/> uses another one.
+    /// </summary>
     public Credential Credential => credential;
 
     public static string? NameOf(JobAddress job) => job == default ? null : $"{job.Workflow}/{job.Job}";

@@ -80,7 +80,7 @@ internal sealed record NodeReport(
     /// </summary>
     public TimeSpan Late { get; init; }
 
-    /// <summary>Those of the credentials that were configured while the node ran. Earlier refusals do not count.</summary>
+    /// <summary>Credentials that were configured while the node ran. Earlier refusals do not count.</summary>
     public string[] Replaced { get; init; } = [];
 }
 

@@ -1,6 +1,6 @@
 namespace Gateway.Upstream;
 
-/// <summary>Where jobs come from.</summary>
+/// <summary>Registers the upstream's services.</summary>
 internal static class UpstreamServices
 {
     public static void AddUpstream(this IServiceCollection services)
