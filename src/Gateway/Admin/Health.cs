@@ -46,7 +46,7 @@ internal static class Health
                     return HealthCheckResult.Unhealthy("An account has no readable credential");
                 }
             }
-            return accounts.Names.Any(name => gates.Of(name).Credentials.Standing == CredentialStanding.Refused)
+            return accounts.Names.Any(name => gates.Of(name).Standing == CredentialStanding.Refused)
                 ? HealthCheckResult.Degraded(
                     "The upstream refuses all credentials of an account; cached jobs are still served")
                 : HealthCheckResult.Healthy();

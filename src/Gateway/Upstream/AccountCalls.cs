@@ -3,128 +3,126 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
+/// <summary>Makes one call with a credential.</summary>
+/// <param name="tell">
+/// Reports what the beginning of the answer says, if its end may come much later.
+/// </param>
+internal delegate Task<UpstreamAnswer> SendCall(Credential credential, Func<UpstreamAnswer, ValueTask> tell);
+
 /// <summary>
-/// Calls with an account's credentials: each waits for its place in the account's budget, and is made once more where
-/// the credential was refused and there is another. Where all were refused, the answer says whether that is about what
-/// was asked for or about the credentials, as far as it can be found out in time.
+/// Makes calls with an account's credentials. Each call waits for its permit. It is repeated if its credential was
+/// refused and there is another one. If all were refused, the answer says whether that is about the request or about
+/// the credentials, as far as that can be found out in time.
 /// </summary>
 internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock)
 {
-    /// <param name="job">What is asked for; the default: something other than a job.</param>
-    /// <param name="team">Whose turn it takes.</param>
+    /// <param name="job">The job; the default value if the request is not for a job.</param>
+    /// <param name="team">The team whose turn the calls take.</param>
     public AccountCall Begin(string account, JobAddress job, string team, CallRank rank) =>
         new(account, gates.Of(account), job, team, rank, clock.GetTimestamp());
 
-    /// <param name="send">
-    /// Makes one call; it may be made again with another credential. Where its end is far off, it says with the second
-    /// argument what the beginning told.
-    /// </param>
-    public async Task<UpstreamAnswer> MakeAsync(AccountCall call, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
+    public async Task<UpstreamAnswer> MakeAsync(AccountCall call, SendCall send)
     {
-        var entry = await EnterAsync(call, call.Rank);
-        if (entry.Permit is not { } permit) return call.Last ?? UpstreamAnswer.Failed(entry.Fault, retryAfter: entry.RetryAfter);
+        // 1. Wait for a permit.
+        var first = await AcquireAsync(call, call.Rank);
+        if (first.Permit is not { } permit)
+        {
+            return call.Last ?? UpstreamAnswer.Failed(first.Fault, retryAfter: first.RetryAfter);
+        }
+
+        // 2. Make the call.
         var answer = await SendAsync(permit, permit.Credential, send);
         List<Credential> refused = [permit.Credential];
-        if (IsRefused(answer)) answer = await MakeWithOthersAsync(call, refused, answer, send);
+
+        // 3. Repeat it with other credentials: with one that replaced the refused one meanwhile, or with the next one.
+        while (IsRefused(answer) && await call.Gate.OtherThanAsync(refused) is { } other)
+        {
+            var again = await AcquireAsync(call, CallRank.OtherCredential);
+            if (again.Permit is not { } second) break;
+            answer = await SendAsync(second, other, send, refused[^1]);
+            refused.Add(other);
+        }
+
+        // 4. Find the cause of a refusal.
         if (IsRefused(answer)) answer = await FindCauseAsync(call, refused, answer);
         call.Last = answer;
         return answer;
     }
 
-    private async Task<UpstreamAnswer> FindCauseAsync(AccountCall call, List<Credential> refused, UpstreamAnswer answer)
+    private async Task<UpstreamAnswer> FindCauseAsync(
+        AccountCall call, List<Credential> refused, UpstreamAnswer answer)
     {
         foreach (var credential in refused)
         {
-            switch (await call.Gate.FindCauseAsync(credential, MaxWaitOf(call)))
-            {
-                case RefusalCause.Credential:
-                    continue;
-                case RefusalCause.Job:
-                    return answer with { Fault = UpstreamFault.JobRefused };
-                default:
-                    return answer;
-            }
+            var cause = await call.Gate.FindCauseAsync(credential, MaxWaitOf(call));
+            if (cause == RefusalCause.Job) return answer with { Fault = UpstreamFault.JobRefused };
+            if (cause != RefusalCause.Credential) return answer;
         }
         return UpstreamAnswer.Failed(UpstreamFault.CredentialDead, answer.Status);
     }
 
-    // Another is one that it was replaced by meanwhile, perhaps more than once, or the next one.
-    private async Task<UpstreamAnswer> MakeWithOthersAsync(
-        AccountCall call, List<Credential> refused, UpstreamAnswer answer,
-        Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send)
-    {
-        while (IsRefused(answer) && await call.Gate.OtherThanAsync(refused) is { } other)
-        {
-            var again = await EnterAsync(call, CallRank.OtherCredential);
-            if (again.Permit is not { } second) break;
-            answer = await SendAsync(second, other, send, refused[^1]);
-            refused.Add(other);
-        }
-        return answer;
-    }
+    private static bool IsRefused(in UpstreamAnswer answer) =>
+        answer is { Fault: UpstreamFault.None, Status: 401 or 403 };
 
-    private static bool IsRefused(in UpstreamAnswer answer) => answer is { Fault: UpstreamFault.None, Status: 401 or 403 };
-
-    private ValueTask<Entry> EnterAsync(AccountCall call, CallRank rank) =>
-        call.Gate.EnterAsync(rank, call.Team, call.Job, MaxWaitOf(call));
+    private ValueTask<QueueResult> AcquireAsync(AccountCall call, CallRank rank) =>
+        call.Gate.AcquireAsync(rank, call.Team, call.Job, MaxWaitOf(call));
 
     private TimeSpan MaxWaitOf(AccountCall call)
     {
         var options = upstream.CurrentValue;
         var maxWait = options.Accounts.GetValueOrDefault(call.Account)?.QueueTimeout ?? TimeSpan.Zero;
         var left = options.Timeout - clock.GetElapsedTime(call.Started);
-        var atMost = Least(maxWait, Least(options.Timeout / 2, left));
-        return atMost > TimeSpan.Zero ? atMost : TimeSpan.Zero;
+        var ticks = Math.Min(maxWait.Ticks, Math.Min((options.Timeout / 2).Ticks, left.Ticks));
+        return TimeSpan.FromTicks(Math.Max(0, ticks));
     }
 
     private static async Task<UpstreamAnswer> SendAsync(
-        CallPermit permit, Credential credential, Func<Credential, Func<UpstreamAnswer, ValueTask>, Task<UpstreamAnswer>> send, Credential? refused = null)
+        CallPermit permit, Credential credential, SendCall send, Credential? refused = null)
     {
         var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         try
         {
             permit.GoOut();
-            return answer = await send(credential, answer => TellAsync(answer, isOver: false));
+            return answer = await send(credential, beginning => ReportAsync(beginning, isOver: false));
         }
         finally
         {
-            await TellAsync(answer, isOver: true);
+            await ReportAsync(answer, isOver: true);
         }
 
-        ValueTask TellAsync(UpstreamAnswer answer, bool isOver)
+        ValueTask ReportAsync(UpstreamAnswer answer, bool isOver)
         {
-            var end = EndOf(answer);
-            if (end == CallEnd.Refused && refused is not null) end = CallEnd.RefusedTwice;
-            // If this one is accepted, the one before is dead.
-            var isAccepted = end is CallEnd.Accepted or CallEnd.Missing;
-            var superseded = isAccepted ? refused : null;
-            return permit.TellAsync(end, credential, isOver, answer.RetryAfter, superseded, answer.Status == 401);
+            var outcome = OutcomeOf(answer);
+            if (outcome == CallOutcome.Refused && refused is not null) outcome = CallOutcome.RefusedTwice;
+            // If this credential is accepted, the one before is dead.
+            var superseded = outcome is CallOutcome.Accepted or CallOutcome.Missing ? refused : null;
+            return permit.ReportAsync(
+                outcome, credential, answer.RetryAfter, superseded, answer.Status == 401, isOver);
         }
     }
 
-    private static TimeSpan Least(TimeSpan one, TimeSpan other) => one < other ? one : other;
-
-    /// <summary>What an answer says of the account.</summary>
-    public static CallEnd EndOf(in UpstreamAnswer answer) => answer switch
+    /// <summary>What an answer says about the account.</summary>
+    public static CallOutcome OutcomeOf(in UpstreamAnswer answer) => answer switch
     {
-        { Fault: UpstreamFault.CallerGone } => CallEnd.Unknown,
-        { Fault: UpstreamFault.HeaderTooLarge } => CallEnd.Answered,
-        { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved } => CallEnd.Failed,
-        { Fault: UpstreamFault.TimedOut or UpstreamFault.TlsTimedOut } => CallEnd.Failed,
-        { Fault: UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } => CallEnd.Failed,
-        { Status: >= 500 } => CallEnd.Failed,
-        { Status: (>= 200 and < 300) or 304 } => CallEnd.Accepted,
-        { Status: 404 or 410 } => CallEnd.Missing,
-        { Status: 401 or 403 } => CallEnd.Refused,
-        { Status: 429 } => CallEnd.Busy,
-        { Status: > 0 } => CallEnd.Answered,
-        _ => CallEnd.Unknown,
+        { Fault: UpstreamFault.CallerGone } => CallOutcome.Unknown,
+        { Fault: UpstreamFault.HeaderTooLarge } => CallOutcome.Answered,
+        { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved } => CallOutcome.Failed,
+        { Fault: UpstreamFault.TimedOut or UpstreamFault.TlsTimedOut } => CallOutcome.Failed,
+        { Fault: UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } => CallOutcome.Failed,
+        { Status: >= 500 } => CallOutcome.Failed,
+        { Status: (>= 200 and < 300) or 304 } => CallOutcome.Accepted,
+        { Status: 404 or 410 } => CallOutcome.Missing,
+        { Status: 401 or 403 } => CallOutcome.Refused,
+        { Status: 429 } => CallOutcome.Busy,
+        { Status: > 0 } => CallOutcome.Answered,
+        _ => CallOutcome.Unknown,
     };
 }
 
-/// <summary>One question to the upstream, however many calls it takes.</summary>
-internal sealed record AccountCall(string Account, AccountGate Gate, JobAddress Job, string Team, CallRank Rank, long Started)
+/// <summary>One request to the upstream, which may take several calls.</summary>
+internal sealed record AccountCall(
+    string Account, AccountGate Gate, JobAddress Job, string Team, CallRank Rank, long Started)
 {
-    /// <summary>What the last call brought; it stands where no further call may go out.</summary>
+    /// <summary>The answer to the last call. It stands if no further call may go out.</summary>
     public UpstreamAnswer? Last { get; set; }
 }

@@ -4,400 +4,315 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The calls of one account on this node: they wait here until all nodes together may make one more, for a short while
-/// and not too many of them. It asks for all that wait at once, of its <see cref="AccountBook"/>.
+/// The calls of one account on this node. They wait in a queue until the account's state permits one more, for a short
+/// time. One exchange at a time reports to the state and asks for permits, for all calls that wait at that moment.
 /// </summary>
 internal sealed partial class AccountGate(
-    string account, Accounts accounts, AccountBook book, bool isShared, CredentialTrial trials,
-    IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use, UpstreamMetrics metrics, TimeProvider clock, ILogger<AccountGate> logger)
+    string account, Accounts accounts, AccountStore store, TrialClient trials,
+    IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use, UpstreamMetrics metrics,
+    TimeProvider clock, ILogger<AccountGate> logger) : ExchangeLoop(clock)
 {
-    private const int LongestLine = 10_000;
+    private const int LongestQueue = 10_000;
 
-    // What timers can do, and how long good news can wait.
-    private static readonly TimeSpan LeastWait = TimeSpan.FromMilliseconds(1), NoHurry = TimeSpan.FromMilliseconds(50);
+    // How long reports that stop nobody are collected.
+    private static readonly TimeSpan ReportDelay = TimeSpan.FromMilliseconds(50);
 
-    // While a trial is under way, perhaps on another node.
-    private static readonly TimeSpan BetweenLooksAtTrial = TimeSpan.FromMilliseconds(25);
+    // How often the outcome of a trial is asked for, which another node may make.
+    private static readonly TimeSpan TrialPoll = TimeSpan.FromMilliseconds(25);
 
-    // Who sends within this of its permit is in time.
+    // How often a credential is looked at that the upstream refuses.
+    private static readonly TimeSpan RefusedPoll = TimeSpan.FromSeconds(5);
+
+    // A call that goes out within this time of its permit is in time.
     private static readonly TimeSpan InTime = TimeSpan.FromMilliseconds(5);
 
     private readonly string _node = Guid.NewGuid().ToString("N");
     private readonly Lock _lock = new();
-    private readonly WaitingLine _line = new();
-    private readonly RetryPromises _promises = new();
-    private readonly CallNews _news = new(clock);
-    private readonly List<Doubt> _doubts = [];
+    private readonly CallQueue _queue = new();
+    private readonly PendingReport _report = new(clock);
+    private readonly List<CauseWaiter> _causeWaiters = [];
     private readonly Dictionary<string, int> _underWay = new(StringComparer.Ordinal);
-    private bool _isPumping, _isDirty, _isPumpPlanned, _isStaying;
-    private TaskCompletionSource? _wake;
 
-    /// <summary>How the upstream takes the account's credentials.</summary>
-    public CredentialWatch Credentials { get; } = new(account, logger);
+    /// <summary>The standing of the account's credential, as far as this node knows.</summary>
+    public CredentialStanding Standing { get; private set; }
 
-    /// <summary>Nodes that use the account, as far as it is known.</summary>
-    public int Nodes => book.Nodes;
+    /// <summary>Whether the next credential has taken over.</summary>
+    public bool IsOnNext { get; private set; }
+
+    /// <summary>The number of nodes that use the account, as far as it is known.</summary>
+    public int Nodes => store.Nodes;
 
     /// <summary>Calls that wait on this node.</summary>
     public int Waiting
     {
-        get { lock (_lock) return _line.Count; }
+        get { lock (_lock) return _queue.Count; }
     }
 
     private AccountOptions? Options => upstream.CurrentValue.Accounts.GetValueOrDefault(account);
 
-    /// <summary>What to try instead of the credentials that were refused; null: there is nothing.</summary>
-    public async ValueTask<Credential?> OtherThanAsync(IEnumerable<Credential> refused) => (await accounts.CredentialsOfAsync(account)).FirstOrDefault(other =>
-        refused.All(one => one.Fingerprint != other.Fingerprint) && !(book.Dead.Contains(other.Fingerprint) && _news.KnownCredentials.Contains(other.Fingerprint)));
+    /// <summary>A credential to try instead of those that were refused; null: there is none.</summary>
+    public async ValueTask<Credential?> OtherThanAsync(IEnumerable<Credential> refused)
+    {
+        var credentials = await accounts.CredentialsOfAsync(account);
+        return credentials.FirstOrDefault(other => refused.All(one => one.Fingerprint != other.Fingerprint)
+            && !(store.Dead.Contains(other.Fingerprint) && _report.KnownCredentials.Contains(other.Fingerprint)));
+    }
 
     /// <summary>Waits until one call may go out.</summary>
-    /// <param name="team">Whose turn it takes.</param>
-    /// <param name="maxWait">How long at most.</param>
-    public async ValueTask<Entry> EnterAsync(CallRank rank, string team, JobAddress job, TimeSpan maxWait)
+    /// <param name="team">The team whose turn it takes.</param>
+    public async ValueTask<QueueResult> AcquireAsync(CallRank rank, string team, JobAddress job, TimeSpan maxWait)
     {
-        var waiter = new WaitingLine.Waiter(rank, team, job);
-        var started = clock.GetTimestamp();
-        lock (_lock) Admit(waiter);
-        SchedulePump();
-        if (!waiter.Entered.Task.IsCompleted)
+        var waiter = new CallQueue.Waiter(rank, team, job);
+        var started = Clock.GetTimestamp();
+        lock (_lock) Enqueue(waiter);
+        Wake();
+        if (!waiter.Result.Task.IsCompleted)
         {
-            await ((Task)waiter.Entered.Task).WaitAsync(maxWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            // Where it may be the job and not the credential, what is known of other jobs answers.
-            var fault = Credentials.Standing != CredentialStanding.Fine && rank != CallRank.Refresh ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget;
-            lock (_lock)
-            {
-                if (_line.Remove(waiter)) TurnAway(waiter, fault);
-            }
+            await ((Task)waiter.Result.Task).WaitAsync(maxWait, Clock)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // If the job may be refused and not the credential, a snapshot of the job answers.
+            var isRefused = Standing != CredentialStanding.Fine && rank != CallRank.Refresh;
+            lock (_lock) TurnAway(waiter, isRefused ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget);
         }
-        var entry = await waiter.Entered.Task;
-        metrics.Queued(account, clock.GetElapsedTime(started), entry.Fault);
-        return entry;
+        var result = await waiter.Result.Task;
+        metrics.Queued(account, Clock.GetElapsedTime(started), result.Fault);
+        return result;
     }
 
     /// <summary>Waits until it is known whether a refusal is about the job or about the credential.</summary>
-    /// <param name="credential">What was refused; the end of that call has been told.</param>
-    /// <param name="maxWait">How long at most.</param>
+    /// <param name="credential">The refused credential. The end of that call has been reported.</param>
     public async ValueTask<RefusalCause> FindCauseAsync(Credential credential, TimeSpan maxWait)
     {
-        var doubt = new Doubt(credential.Fingerprint);
-        lock (_lock) _doubts.Add(doubt);
-        SchedulePump();
-        await ((Task)doubt.Decided.Task).WaitAsync(maxWait, clock)
+        var waiter = new CauseWaiter(credential.Fingerprint);
+        lock (_lock) _causeWaiters.Add(waiter);
+        Wake();
+        await ((Task)waiter.Cause.Task).WaitAsync(maxWait, Clock)
             .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        lock (_lock)
-        {
-            if (_doubts.Remove(doubt)) doubt.Decided.TrySetResult(RefusalCause.Unknown);
-        }
-        return await doubt.Decided.Task;
+        lock (_lock) Decide(waiter, RefusalCause.Unknown);
+        return await waiter.Cause.Task;
     }
 
-    /// <summary>Lets the call for a job that is waiting go out at another team's turn, too.</summary>
+    /// <summary>Lets the call for a job that waits go out at another team's turn, too.</summary>
     public void Join(JobAddress job, string team)
     {
-        lock (_lock)
-        {
-            if (_line.Count == 0 || _line.Find(job) is not { } waiter || !_line.Join(waiter, team)) return;
-        }
-        SchedulePump();
+        bool isNew;
+        lock (_lock) isNew = _queue.Find(job) is { } waiter && _queue.Join(waiter, team);
+        if (isNew) Wake();
     }
 
-    /// <summary>Takes note of when a call goes out.</summary>
-    /// <param name="permitted">When it might, as a timestamp of the clock.</param>
+    /// <summary>Records that a call goes out.</summary>
+    /// <param name="permitted">When it was permitted, as a timestamp of the clock.</param>
     public void GoOut(long permitted)
     {
-        var late = clock.GetElapsedTime(permitted);
+        var late = Clock.GetElapsedTime(permitted);
         if (late < InTime) return;
-        lock (_lock) _news.Add(late);
+        lock (_lock) _report.AddLate(late);
     }
 
-    /// <summary>Tells the other nodes what has happened on this one while they could not be told.</summary>
-    public void TellOfTimeAlone()
+    /// <summary>Reports to the other nodes what happened on this one while Redis was away.</summary>
+    public void ReportTimeAlone()
     {
-        if (book.IsAlone) SchedulePump();
+        if (store.IsAlone) Wake();
     }
 
-    private void Admit(WaitingLine.Waiter waiter)
-    {
-        _line.Add(waiter);
-        if (waiter.Rank == CallRank.OtherCredential || Options is not { } options) return;
-        // Twice what comes to be served in time.
-        var served = options.Burst + options.RequestsPerSecond * options.QueueTimeout.TotalSeconds;
-        if (_line.Count <= Math.Min(LongestLine, Math.Ceiling(2 * served))) return;
-        var surplus = _line.Surplus();
-        _line.Remove(surplus);
-        TurnAway(surplus, UpstreamFault.OverBudget);
-    }
-
-    private void TurnAway(WaitingLine.Waiter waiter, UpstreamFault fault)
-    {
-        var spacing = TimeSpan.FromSeconds(1 / (Options?.RequestsPerSecond ?? 1)) * book.Nodes * Math.Max(1, _line.Teams);
-        var now = clock.GetElapsedTime(0).TotalMicroseconds;
-        waiter.Entered.TrySetResult(new Entry(null, fault, _promises.Next(waiter.Team, spacing, now)));
-    }
-
-    private void TurnAllAway(UpstreamFault fault, TimeSpan retryAfter)
-    {
-        foreach (var waiter in _line.All.ToList())
-        {
-            _line.Remove(waiter);
-            waiter.Entered.TrySetResult(new Entry(null, fault, retryAfter));
-        }
-    }
-
-    /// <summary>Takes note of how a call ended, and of that it did.</summary>
-    /// <param name="team">Whose turn it took.</param>
-    /// <param name="news">Null: that was told before.</param>
-    /// <param name="isOver">False: it goes on, and holds its place.</param>
+    /// <summary>Reports the outcome of a call, and that it is over.</summary>
+    /// <param name="team">The team whose turn it took.</param>
+    /// <param name="ended">Null: the outcome was reported before.</param>
+    /// <param name="isOver">False: the call goes on and keeps its place.</param>
     /// <param name="sent">When it was sent, as a timestamp of the clock.</param>
-    public async ValueTask LeaveAsync(string team, EndedCall? news, bool isOver, long sent)
+    public async ValueTask ReportAsync(string team, EndedCall? ended, bool isOver, long sent)
     {
-        var mustBeKnown = news is { End: CallEnd.Busy } or { Supersedes: not null };
-        Task? told;
+        // A success can wait for the next exchange, unless calls wait for its place.
+        var isUrgent = ended is not { Outcome: CallOutcome.Accepted, IsProbe: false, Supersedes: null };
+        var stopsOthers = ended is { Outcome: CallOutcome.Busy } or { Supersedes: not null };
+        var heard = Task.CompletedTask;
+        bool isFirst;
         lock (_lock)
         {
             if (isOver && --_underWay[team] == 0) _underWay.Remove(team);
-            if (news is { } some) _news.Add(some, sent);
-            told = mustBeKnown ? _news.Told : null;
+            if (ended is { } call) heard = _report.Add(call, sent, stopsOthers);
+            isUrgent |= _queue.Count > 0;
+            isFirst = _report.Count == 1;
         }
-        if (news is not { } end)
-        {
-            SchedulePump();
-            return;
-        }
-        // What went well can wait for the next question; what stops other nodes cannot, and those who wait here.
-        if (end.End != CallEnd.Accepted || end.IsTrial || end.Supersedes is not null) SchedulePump();
-        else if (isShared) _ = SchedulePumpLaterAsync();
-        else if (Waiting > 0) SchedulePump();
-        if (told is not null) await told;
+        if (isUrgent || isFirst) Wake(isUrgent);
+        await heard;
     }
 
-    // A node that says nothing for so long has died, and its calls are over.
-    private async Task StayAsync()
+    private void Enqueue(CallQueue.Waiter waiter)
     {
-        do
+        _queue.Add(waiter);
+        if (waiter.Rank == CallRank.OtherCredential || Options is not { } options) return;
+        // Twice as many calls as can be served in time may wait.
+        var served = options.Burst + options.RequestsPerSecond * options.QueueTimeout.TotalSeconds;
+        if (_queue.Count > Math.Min(LongestQueue, Math.Ceiling(2 * served)))
         {
-            await Task.Delay(upstream.CurrentValue.Timeout / 2, clock);
-            SchedulePump();
-        }
-        while (IsUnderWay());
-
-        bool IsUnderWay()
-        {
-            lock (_lock) return _isStaying = _underWay.Count > 0;
+            TurnAway(_queue.Surplus(), UpstreamFault.OverBudget);
         }
     }
 
-    private async Task SchedulePumpLaterAsync()
+    private void TurnAway(CallQueue.Waiter waiter, UpstreamFault fault)
     {
-        lock (_lock)
-        {
-            if (_isPumpPlanned) return;
-            _isPumpPlanned = true;
-        }
-        if (Waiting == 0) await Task.Delay(NoHurry);
-        lock (_lock) _isPumpPlanned = false;
-        SchedulePump();
+        var spacing = TimeSpan.FromSeconds(1 / (Options?.RequestsPerSecond ?? 1)) * store.Nodes * _queue.Teams;
+        _queue.TurnAway(waiter, fault, spacing, Clock.GetElapsedTime(0).TotalMicroseconds);
     }
 
-    private void SchedulePump()
+    protected override async ValueTask<TimeSpan?> ExchangeAsync()
+    {
+        try
+        {
+            return await ReportAndGrantAsync();
+        }
+        catch (Exception e)
+        {
+            Log.Failed(logger, account, e);
+            // Callers must not wait for ever for a report that fails.
+            lock (_lock) _report.Release(_report.Count);
+            return ReportDelay;
+        }
+    }
+
+    protected override TimeSpan? PauseBeforeExchange(TimeSpan wait)
     {
         lock (_lock)
         {
-            _isDirty = true;
-            _wake?.TrySetResult();
-            if (_isPumping) return;
-            _isPumping = true;
-        }
-        _ = PumpAsync();
-    }
-
-    // One question at a time, for all who wait.
-    private async Task PumpAsync()
-    {
-        while (TryBegin())
-        {
-            TimeSpan wait;
-            try
-            {
-                wait = await AskAsync();
-            }
-            catch (Exception e)
-            {
-                // Whoever waits is not to wait for ever.
-                LogFailed(logger, account, e);
-                wait = NoHurry;
-            }
-            Task? wake = null;
-            lock (_lock)
-            {
-                if (!_isDirty && _line.Count == 0 && _doubts.Count == 0) continue;
-                if (_doubts.Count > 0 && wait > BetweenLooksAtTrial) wait = BetweenLooksAtTrial;
-                if (!_isDirty) wake = (_wake = new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
-            }
-            // Yield, so that the caller that started the pump can continue.
-            if (wake is null) await Task.Yield();
-            else await wake.WaitAsync(wait > LeastWait ? wait : LeastWait, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (_causeWaiters.Count > 0) return wait < TrialPoll ? wait : TrialPoll;
+            if (_queue.Count > 0) return wait;
+            if (_report.Count > 0) return ReportDelay;
+            if (Standing != CredentialStanding.Fine) return RefusedPoll;
+            // A node that does not report for longer has died, and its calls are over.
+            return _underWay.Count > 0 ? upstream.CurrentValue.Timeout / 2 : null;
         }
     }
 
-    private bool TryBegin()
-    {
-        lock (_lock)
-        {
-            _wake = null;
-            _isPumping = _isDirty || _line.Count > 0 || _doubts.Count > 0;
-            _isDirty = false;
-            return _isPumping;
-        }
-    }
-
-    private async ValueTask<TimeSpan> AskAsync()
+    private async ValueTask<TimeSpan?> ReportAndGrantAsync()
     {
         var credentials = await accounts.CredentialsOfAsync(account);
         NodeReport report;
-        TaskCompletionSource? told;
-        Doubt[] doubts;
+        CauseWaiter[] causeWaiters;
         lock (_lock)
         {
-            // Those of which this report tells; others may come meanwhile.
-            doubts = [.. _doubts];
-            (report, told) = _news.Take(_node, _underWay, _line.Report(), Array.ConvertAll(credentials, one => one.Fingerprint));
+            causeWaiters = [.. _causeWaiters];
+            var fingerprints = Array.ConvertAll(credentials, one => one.Fingerprint);
+            report = _report.Take(_node, _underWay, _queue.Report(), fingerprints);
         }
-        var isHeard = true;
-        try
+        if (credentials.Length == 0 || Options is not { } options)
         {
-            if (credentials.Length == 0 || Options is not { } options)
+            lock (_lock)
             {
-                lock (_lock)
-                {
-                    _news.Forget();
-                    TurnAllAway(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
-                    foreach (var doubt in doubts) Decide(doubt, RefusalCause.Unknown);
-                }
-                return TimeSpan.Zero;
+                _report.Forget();
+                _queue.TurnAllAway(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
+                foreach (var waiter in causeWaiters) Decide(waiter, RefusalCause.Unknown);
+                Standing = CredentialStanding.Fine;
             }
-            var teams = use.CurrentValue.TeamsOf(account);
-            var reply = await book.AskAsync(report, AccountLimits.Of(options, upstream.CurrentValue.Timeout, teams));
-            isHeard = reply != NodeReply.NotHeard;
-            // A dead one may have been replaced while that was asked.
-            var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead } && !await AreStillAsync(credentials);
-            if (isHeard) Serve(credentials, report, reply, doubts, isReplaced);
-            return reply.Wait;
+            return TimeSpan.Zero;
         }
-        finally
+        var teams = use.CurrentValue.TeamsOf(account);
+        var limits = AccountLimits.Of(options, upstream.CurrentValue.Timeout, teams);
+        var reply = await store.ExchangeAsync(report, limits);
+        if (reply == NodeReply.NotHeard)
         {
-            if (isHeard) told?.TrySetResult();
-            else TellAgain(report, told);
+            lock (_lock) _report.NotHeard(report);
+            return null;
         }
-    }
-
-    private void TellAgain(NodeReport report, TaskCompletionSource? told)
-    {
+        // A dead credential may have been replaced during the exchange.
+        var isReplaced = reply.Closed is { Reason: UpstreamFault.CredentialDead }
+            && !(await accounts.CredentialsOfAsync(account)).Select(one => one.Fingerprint)
+                .SequenceEqual(report.Credentials, StringComparer.Ordinal);
+        if (!isReplaced) NoteStanding(reply);
         lock (_lock)
         {
-            _isDirty = true;
-            _news.NotHeard(report, told);
-        }
-    }
-
-    private void Serve(Credential[] credentials, NodeReport report, NodeReply reply, Doubt[] doubts, bool isReplaced)
-    {
-        var credential = credentials[reply.Credential];
-        if (!isReplaced) Credentials.Note(reply.Standing, isOnNext: reply.Credential > 0);
-        _ = LookLaterAsync();
-        lock (_lock)
-        {
-            _news.Heard(report);
-            foreach (var doubt in doubts)
+            _report.Heard(report);
+            foreach (var waiter in causeWaiters)
             {
-                var which = Array.IndexOf(report.Credentials, doubt.Credential);
-                var cause = which < 0 ? RefusalCause.Unknown : reply.Causes[which];
-                if (cause != RefusalCause.Pending) Decide(doubt, cause);
+                var index = Array.IndexOf(report.Credentials, waiter.Credential);
+                var cause = index < 0 ? RefusalCause.Unknown : reply.Causes[index];
+                if (cause != RefusalCause.Pending) Decide(waiter, cause);
             }
-            if (reply.TrialJob is { } known) StartTrial(known, credential);
-            foreach (var (rank, team) in reply.Granted)
-            {
-                var isTrial = reply.AreTrials && rank != CallRank.OtherCredential;
-                // Whoever was meant may have gone; what is granted is granted.
-                if ((_line.Take(rank, team) ?? _line.TakeAny()) is { } waiter)
-                {
-                    Begin(team);
-                    waiter.Entered.TrySetResult(
-                        new Entry(new CallPermit(this, credential, team, waiter.Job, isTrial, clock.GetTimestamp())));
-                    continue;
-                }
-                // Nobody makes this call, and the others are to know it.
-                _isDirty = true;
-                if (isTrial)
-                {
-                    _news.Add(new EndedCall(CallEnd.Unknown, credential.Fingerprint, IsTrial: true),
-                        clock.GetTimestamp());
-                }
-            }
-            if (_underWay.Count > 0 && !_isStaying && isShared)
-            {
-                _isStaying = true;
-                _ = StayAsync();
-            }
-            _isDirty |= isReplaced;
-            if (isReplaced || reply.Closed is not { } closed) return;
-            var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - book.Now));
-            // A pause that ends soon may be waited for.
-            if (closed.Reason != UpstreamFault.Paused || left > Options?.QueueTimeout / 2) TurnAllAway(closed.Reason, left);
+            var areUsed = Grant(reply, credentials[reply.Credential]);
+            if (!isReplaced && reply.Closed is { } closed) Close(closed, options);
+            return areUsed && !isReplaced ? reply.Wait : null;
         }
     }
 
-    private void Begin(string team) => _underWay[team] = _underWay.GetValueOrDefault(team) + 1;
-
-    private void Decide(Doubt doubt, RefusalCause cause)
+    private void NoteStanding(NodeReply reply)
     {
-        if (_doubts.Remove(doubt)) doubt.Decided.TrySetResult(cause);
+        var isOnNext = reply.Credential > 0;
+        var isRefused = reply.Standing == CredentialStanding.Refused;
+        var wasRefused = Standing == CredentialStanding.Refused;
+        if (isRefused && !wasRefused) Log.Refused(logger, account);
+        if (!isRefused && wasRefused) Log.AcceptedAgain(logger, account);
+        if (isOnNext && !IsOnNext) Log.OnNext(logger, account);
+        (Standing, IsOnNext) = (reply.Standing, isOnNext);
     }
 
-    private void StartTrial(string job, Credential credential)
+    /// <returns>Whether all permits are used. If not, the other nodes must know it at once.</returns>
+    private bool Grant(NodeReply reply, Credential credential)
     {
-        Begin(team: "");
-        _ = TryAsync(job, credential, clock.GetTimestamp());
-    }
-
-    private async Task TryAsync(string job, Credential credential, long permitted)
-    {
-        var (workflow, name) = job.IndexOf('/', StringComparison.Ordinal) is > 0 and var at
-            ? (job[..at], job[(at + 1)..]) : ("", "");
-        var isJob = JobAddress.TryCreate(workflow, name, out var address);
-        var permit = new CallPermit(this, credential, team: "", address, isTrial: true, permitted, isOfKnownJob: true);
-        var answer = UpstreamAnswer.Failed(UpstreamFault.CallerGone);
-        try
+        var areUsed = true;
+        if (reply.TrialJob is { } job)
         {
-            await Task.Yield();
-            permit.GoOut();
-            if (isJob) answer = await trials.MakeAsync(address, credential);
+            _ = trials.MakeAsync(job, Permit(AccountState.NodeCalls.TeamOfTrials, job, isProbe: true, isTrial: true));
         }
-        finally
+        foreach (var (rank, team) in reply.Granted)
         {
-            await permit.EndAsync(AccountCalls.EndOf(answer), credential, answer.RetryAfter,
-                isUnauthorized: answer.Status == 401);
+            var isProbe = reply.IsProbe && rank != CallRank.OtherCredential;
+            // The caller may have left. The permit is then for any other call.
+            if ((_queue.Take(rank, team) ?? _queue.TakeAny()) is { } waiter)
+            {
+                var permit = Permit(team, CallPermit.NameOf(waiter.Job), isProbe);
+                waiter.Result.TrySetResult(new QueueResult(permit));
+                continue;
+            }
+            areUsed = false;
+            if (!isProbe) continue;
+            var unused = new EndedCall(CallOutcome.Unknown, credential.Fingerprint, IsProbe: true);
+            _ = _report.Add(unused, Clock.GetTimestamp());
+        }
+        return areUsed;
+
+        CallPermit Permit(string team, string? job, bool isProbe, bool isTrial = false)
+        {
+            _underWay[team] = _underWay.GetValueOrDefault(team) + 1;
+            return new CallPermit(this, credential, team, job, isProbe, Clock.GetTimestamp(), isTrial);
         }
     }
 
-    private async ValueTask<bool> AreStillAsync(Credential[] credentials) => (await accounts.CredentialsOfAsync(account))
-        .Select(one => one.Fingerprint).SequenceEqual(credentials.Select(one => one.Fingerprint), StringComparer.Ordinal);
-
-    private async Task LookLaterAsync()
+    private void Close(Closed closed, AccountOptions options)
     {
-        if (await Credentials.WaitForLookAsync()) SchedulePump();
+        var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - store.Now));
+        // Calls may wait for the end of a short pause.
+        var isShortPause = closed.Reason == UpstreamFault.Paused && left <= options.QueueTimeout / 2;
+        if (!isShortPause) _queue.TurnAllAway(closed.Reason, left);
     }
 
-    /// <summary>A caller that waits to know what a refusal is about.</summary>
-    private sealed class Doubt(string credential)
+    private void Decide(CauseWaiter waiter, RefusalCause cause)
     {
-        /// <summary>The fingerprint of what was refused.</summary>
+        if (_causeWaiters.Remove(waiter)) waiter.Cause.TrySetResult(cause);
+    }
+
+    /// <summary>A caller that waits for the cause of a refusal.</summary>
+    /// <param name="credential">The fingerprint of the refused credential.</param>
+    private sealed class CauseWaiter(string credential)
+    {
         public string Credential => credential;
 
-        public TaskCompletionSource<RefusalCause> Decided { get; } =
+        public TaskCompletionSource<RefusalCause> Cause { get; } =
             new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    [LoggerMessage(LogLevel.Error, "Calls of account {Account} could not be let through")]
-    private static partial void LogFailed(ILogger logger, string account, Exception why);
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "Account {Account}: the exchange of permits failed; it is tried again")]
+        public static partial void Failed(ILogger logger, string account, Exception failure);
+
+        [LoggerMessage(LogLevel.Critical, "The upstream accepts no credential of account {Account}: replace it")]
+        public static partial void Refused(ILogger logger, string account);
+
+        [LoggerMessage(LogLevel.Warning,
+            "The upstream no longer accepts the credential of account {Account}; the next credential is in use")]
+        public static partial void OnNext(ILogger logger, string account);
+
+        [LoggerMessage(LogLevel.Information, "The upstream accepts a credential of account {Account} again")]
+        public static partial void AcceptedAgain(ILogger logger, string account);
+    }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Gateway.Limits;
+using Gateway.Redis;
 using Gateway.Runtime;
 using Microsoft.Extensions.Options;
 
@@ -9,22 +10,23 @@ namespace Gateway.Upstream;
 internal sealed class AccountGates
 {
     private readonly ConcurrentDictionary<string, AccountGate> _all = new(StringComparer.Ordinal);
-    private readonly Func<string, AccountGate> _make;
+    private readonly Func<string, AccountGate> _create;
 
-    public AccountGates(Accounts accounts, SharedAccounts shared, SharedQuotas nodes, CredentialTrial trials,
-        IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use, UpstreamMetrics metrics, TimeProvider clock, SteadyClock steady,
-        ILogger<AccountGate> logger)
+    public AccountGates(
+        Accounts accounts, RedisConnection redis, SharedQuotas quotas, TrialClient trials,
+        IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use, UpstreamMetrics metrics,
+        TimeProvider clock, SteadyClock steady, ILogger<AccountGate> logger)
     {
-        // Whoever shares a Redis goes by its time, which cannot be replaced.
-        var time = shared.IsConfigured ? TimeProvider.System : clock;
-        if (shared.IsConfigured) steady = new SteadyClock(time);
-        _make = account => new AccountGate(
-            account, accounts, new AccountBook(account, shared, nodes, steady), shared.IsConfigured, trials, upstream, use,
-            metrics, time, logger);
+        // Redis's clock cannot be replaced by a test's.
+        var time = redis.IsConfigured ? TimeProvider.System : clock;
+        if (redis.IsConfigured) steady = new SteadyClock(time);
+        _create = account => new AccountGate(
+            account, accounts, new AccountStore(account, redis, quotas, steady), trials, upstream, use, metrics, time,
+            logger);
         metrics.ObserveAccounts(_all);
-        shared.Returned += () =>
+        redis.Returned += () =>
         {
-            foreach (var gate in _all.Values) gate.TellOfTimeAlone();
+            foreach (var gate in _all.Values) gate.ReportTimeAlone();
         };
         upstream.OnChange(options =>
         {
@@ -35,6 +37,6 @@ internal sealed class AccountGates
         });
     }
 
-    // In Redis it has one name, however it is written in the configuration.
-    public AccountGate Of(string account) => _all.GetOrAdd(account.ToLowerInvariant(), _make);
+    // The configuration may write a name in any case. Redis has it in lower case.
+    public AccountGate Of(string account) => _all.GetOrAdd(account.ToLowerInvariant(), _create);
 }

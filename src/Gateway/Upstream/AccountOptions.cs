@@ -3,8 +3,8 @@ using Gateway.Configuration;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// One upstream credential, the value of <c>Authorization</c>, verbatim, given here or in a file; its successor; and
-/// what all nodes together may ask of the upstream with it.
+/// One upstream credential (the verbatim value of <c>Authorization</c>, given here or in a file), its successor, and
+/// the budget of all nodes together.
 /// </summary>
 internal sealed record AccountOptions
 {
@@ -13,13 +13,13 @@ internal sealed record AccountOptions
     /// <summary>A file that holds the credential; it is read again when it changes.</summary>
     public string CredentialFile { get; set; } = "";
 
-    /// <summary>What takes over when the upstream refuses the credential. Empty, the default: nothing.</summary>
+    /// <summary>The credential to use when the upstream refuses the first one. Empty, the default: none.</summary>
     public string NextCredential { get; set; } = "";
 
-    /// <summary>A file that holds it, likewise.</summary>
+    /// <summary>A file that holds the next credential; it is read again when it changes.</summary>
     public string NextCredentialFile { get; set; } = "";
 
-    /// <summary>Calls a second, in the long run. Default 10; 0.01 to 100,000.</summary>
+    /// <summary>Calls a second on average. Default 10; 0.01 to 100,000.</summary>
     public double RequestsPerSecond { get; set; } = 10;
 
     /// <summary>Calls at once, after a pause. Default 20; 1 to 1 million.</summary>
@@ -29,7 +29,7 @@ internal sealed record AccountOptions
     public int MaxConcurrentRequests { get; set; } = 32;
 
     /// <summary>
-    /// How long a fill may wait for any of these. Default 2 s; 100 ms to 1 min, and never over half of
+    /// How long a call may wait for a permit. Default 2 s; 100 ms to 1 min, and never over half of
     /// <c>Upstream:Timeout</c>.
     /// </summary>
     public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(2);

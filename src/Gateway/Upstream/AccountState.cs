@@ -3,139 +3,157 @@ using Gateway.Limits;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// One account, as all nodes together know it: what is left of its budget, which nodes have calls under way or waiting,
-/// and whether it may be used at all. It is the same in a node's memory and in Redis. Times are microseconds since
-/// 1970, by one clock: that of Redis, where there is one.
+/// The state of one account, and its transition: a node's report, the limits and the time give a new state and a reply.
+/// It is pure: it knows no clock, no Redis and no log. All nodes share one state in Redis; a node without Redis has one
+/// in its memory. <c>docs/account-budget.md</c> explains it.
 /// </summary>
 internal sealed class AccountState
 {
-    // A node that is waiting for calls says so more often.
+    // A node reports more often than this while calls wait on it.
     private const double WaitingStay = 0.5e6;
 
-    // At the worst, a node knows Redis's time to some seconds. A larger difference means that the clock was set back.
+    // A node knows Redis's time to some seconds at the worst. A larger difference means that the clock was set back.
     private const double LeastStep = 5e6;
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25), Yield = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Tells it from one that was begun anew, because the former was lost.</summary>
+    /// <summary>Differs from the origin of a state that Redis lost and a node began again.</summary>
     public string Origin { get; set; } = "";
 
-    /// <summary>When it was changed last.</summary>
+    /// <summary>When the state was changed last, in microseconds since 1970, by Redis's clock.</summary>
     public double ChangedAt { get; set; }
 
-    /// <summary>When the whole burst is there again (<see cref="Gcra"/>).</summary>
-    public double Restored { get; set; }
+    /// <summary>
+    /// How far the account's clock is ahead of Redis's clock: by as much as that was set back. All other times are by
+    /// the account's clock, so a clock that is set back neither prolongs nor shortens a wait.
+    /// </summary>
+    public double ClockOffset { get; set; }
 
-    public FairOrder Order { get; set; } = new();
+    /// <summary>When the token bucket is full again (<see cref="Gcra"/>).</summary>
+    public double FullAt { get; set; }
+
+    public FairScheduler Turns { get; set; } = new();
 
     public AccountHealth Health { get; set; } = new();
 
+    /// <summary>The calls of each node.</summary>
     public Dictionary<string, NodeCalls> Nodes { get; set; } = new(StringComparer.Ordinal);
 
-    /// <summary>
-    /// What a node makes of the last it knew, where it can ask nobody any more: it begins with nothing left.
-    /// </summary>
-    public static AccountState Alone(AccountHealth? known, AccountLimits share, double now)
+    /// <summary>The state of a node that has lost Redis. Its bucket is empty at first.</summary>
+    /// <param name="known">The last shared state that the node knows.</param>
+    /// <param name="share">The node's share of the limits.</param>
+    public static AccountState Alone(AccountState? known, AccountLimits share, double redisTime)
     {
-        var alone = new AccountState { Restored = share.Budget.With(0, now) };
-        if (known is not null) alone.Health.Merge(known);
+        var alone = new AccountState { ClockOffset = known?.ClockOffset ?? 0 };
+        alone.FullAt = share.Budget.With(0, redisTime + alone.ClockOffset);
+        if (known is not null) alone.Health.Merge(known.Health);
         return alone;
     }
 
-    /// <summary>Hears a node, and says what it may do.</summary>
-    /// <param name="uncertainty">By how much it may be later than that, in microseconds.</param>
-    public NodeReply Exchange(NodeReport report, AccountLimits limits, double now, double uncertainty = 0)
+    /// <summary>Adds what another copy knows about the account's health.</summary>
+    public void MergeHealth(AccountState other) => Health.Merge(other.Health, ClockOffset - other.ClockOffset);
+
+    /// <summary>Adds all that a node knows, after Redis has lost the state. Calls under way go on.</summary>
+    public void Recover(AccountState known)
     {
-        if (ChangedAt > now + LeastStep) Move(now - ChangedAt);
-        ChangedAt = now;
+        var by = ClockOffset - known.ClockOffset;
+        FullAt = Math.Max(FullAt, known.FullAt + by);
+        MergeHealth(known);
+        foreach (var (node, calls) in known.Nodes)
+        {
+            Nodes.TryAdd(node, calls with { Until = calls.Until + by, Waiting = [], WaitingUntil = 0 });
+        }
+    }
+
+    /// <summary>Takes a node's report, and decides which of its calls may go out.</summary>
+    /// <param name="redisTime">The time, in microseconds since 1970.</param>
+    /// <param name="uncertainty">How far the true time may be ahead of that, in microseconds.</param>
+    public NodeReply Exchange(NodeReport report, AccountLimits limits, double redisTime, double uncertainty = 0)
+    {
+        // 1. Advance the account's clock.
+        if (ChangedAt > redisTime + LeastStep) ClockOffset += ChangedAt - redisTime;
+        ChangedAt = redisTime;
+        var now = redisTime + ClockOffset;
         Health.Bound(now);
-        Restored = limits.Budget.Take(Restored, now, report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval);
-        foreach (var replaced in report.Replaced) Health.Forgive(replaced);
-        foreach (var call in report.Ended) Health.Note(call, report.Credentials, now, uncertainty);
+
+        // 2. Record what the node reports.
+        var spent = report.SpentAlone + report.Late.TotalMicroseconds / limits.Budget.Interval;
+        FullAt = limits.Budget.Take(FullAt, now, spent);
+        foreach (var replaced in report.Replaced) Health.Reset(replaced);
+        foreach (var call in report.Ended) Health.Record(call, report.Credentials, now, uncertainty);
         Register(report, limits, now);
-        // The first that is not known to be dead, else the last.
-        var used = 0;
-        while (used < report.Credentials.Length - 1 && Health.Dead.Contains(report.Credentials[used])) used++;
+
+        // 3. Choose the first credential that is not dead, or else the last one.
+        var used = Array.FindIndex(report.Credentials, one => !Health.IsDead(one));
+        if (used < 0) used = report.Credentials.Length - 1;
         var credential = report.Credentials[used];
 
+        // 4. Start a trial if one is needed. It goes before callers' calls.
         var trialJob = StartTrial(report.Node, credential, limits, now);
-        var granted = new List<(CallRank, string)>();
-        var closed = Health.ClosedFor(credential, now);
-        var trial = Health.NextTrial(credential, hasOther: used < report.Credentials.Length - 1, now);
-        var onlyOther = Health.IsInDoubt(credential, now) || trial > now;
-        // Jobs that are refused or fail are read first for ever: they are not to be all that is tried.
-        var byRank = !Health.IsHalfOpen(credential) && !Health.Circuit.IsOpen;
-        var isHeldBack = false;
-        if (closed?.Reason != UpstreamFault.Paused)
-        {
-            var atMost = trial is null ? int.MaxValue : 1;
-            isHeldBack = Grant(report.Node, limits, now, granted, onlyOther, byRank, atMost);
-        }
 
-        var isTrial = trial is not null && granted.Exists(call => call.Item1 != CallRank.OtherCredential);
-        if (isTrial) Health.Try(credential, now);
-        Order.Prune();
-        return new NodeReply(granted, used, Health.StandingOf(credential, now), isTrial, closed,
-            Wait(limits, closed, trial, onlyOther || isHeldBack, now))
+        // 5. Grant calls.
+        var closed = Health.ClosedFor(credential, now);
+        var probe = Health.NextProbe(credential, hasOther: used < report.Credentials.Length - 1, now);
+        var rules = new GrantRules(
+            OnlyOther: Health.IsInDoubt(credential, now) || probe > now,
+            ByRank: !Health.IsHalfOpen(credential) && !Health.Circuit.IsOpen,
+            AtMost: probe is null ? int.MaxValue : 1);
+        var isPaused = closed?.Reason == UpstreamFault.Paused;
+        List<(CallRank Rank, string Team)> granted = [];
+        var isHeldBack = !isPaused && Grant(report.Node, limits, rules, now, granted);
+        var isProbe = probe is not null && granted.Exists(call => call.Rank != CallRank.OtherCredential);
+        if (isProbe) Health.StartProbe(credential, now);
+        Turns.Prune();
+
+        var wait = isPaused
+            ? TimeSpan.FromMicroseconds(closed!.Value.Until - now)
+            : WaitFor(limits, probe, rules.OnlyOther || isHeldBack, now);
+        return new NodeReply(granted, used, Health.StandingOf(credential, now), isProbe,
+            closed is { } reason ? reason with { Until = reason.Until - ClockOffset } : null, wait)
         {
             TrialJob = trialJob,
             Causes = Array.ConvertAll(report.Credentials, one => Health.CauseOf(one, now)),
         };
     }
 
-    // A trial with a job that worked before takes part in the budget, and goes before callers' calls.
+    private void Register(NodeReport report, AccountLimits limits, double now)
+    {
+        var longest = limits.CallTime.TotalMicroseconds;
+        Nodes[report.Node] = new NodeCalls(
+            new Dictionary<string, int>(report.UnderWay, StringComparer.Ordinal), now + longest,
+            report.Waiting, report.Waiting.Length == 0 ? 0 : now + WaitingStay);
+        foreach (var (node, calls) in Nodes)
+        {
+            // An entry that was written by another clock would stay for ever.
+            var isGone = calls.Until <= now || calls.Until > now + 2 * longest;
+            var isIdle = calls.UnderWay.Count == 0 && calls.WaitingUntil <= now;
+            if (isGone || (isIdle && node != report.Node)) Nodes.Remove(node);
+        }
+    }
+
     private string? StartTrial(string node, string credential, AccountLimits limits, double now)
     {
-        var room = Math.Min(limits.Budget.Available(Restored, now), limits.MaxConcurrentRequests - UnderWay());
-        if (room <= 0) return null;
+        if (limits.Budget.Available(FullAt, now) <= 0 || CountUnderWay() >= limits.MaxConcurrentRequests) return null;
         var isWaiting = ClaimsFor(node, onlyOther: false, now).Count > 0;
         if (Health.TrialJob(credential, isWaiting, now) is not { } job) return null;
-        Health.TryKnownJob(credential, now);
-        Restored = limits.Budget.Take(Restored, now, 1);
-        Nodes[node] = Nodes[node] with { UnderWay = Nodes[node].UnderWay + 1 };
+        Health.StartTrial(credential, now);
+        FullAt = limits.Budget.Take(FullAt, now, 1);
+        Nodes[node] = Nodes[node].WithGranted([(CallRank.FirstRead, NodeCalls.TeamOfTrials)]);
         return job;
     }
 
-    // Keeps the time that is left until each moment, after the clock was set back.
-    private void Move(double by)
-    {
-        Restored += by;
-        Health.Move(by);
-        foreach (var (node, calls) in Nodes)
-        {
-            Nodes[node] = calls with { Until = calls.Until + by, WaitingUntil = calls.WaitingUntil + by };
-        }
-    }
-
-    private void Register(NodeReport report, AccountLimits limits, double now)
-    {
-        Nodes[report.Node] = new NodeCalls(
-            report.UnderWay, now + limits.CallTime.TotalMicroseconds, report.Waiting,
-            report.Waiting.Length == 0 ? 0 : now + WaitingStay)
-        {
-            Teams = new Dictionary<string, int>(report.UnderWayByTeam, StringComparer.Ordinal),
-        };
-        foreach (var (node, calls) in Nodes)
-        {
-            // One from another clock would stay for ever.
-            var isGone = calls.Until <= now || calls.Until > now + 2 * limits.CallTime.TotalMicroseconds;
-            if (isGone || (node != report.Node && calls is { UnderWay: 0 } && calls.WaitingUntil <= now)) Nodes.Remove(node);
-        }
-    }
-
-    /// <returns>Whether calls are left that wait for their team's share of the calls under way.</returns>
+    /// <returns>Whether calls are left that wait for their team's share of the places.</returns>
     private bool Grant(
-        string node, AccountLimits limits, double now, List<(CallRank Rank, string Team)> granted, bool onlyOther,
-        bool byRank, int atMost)
+        string node, AccountLimits limits, GrantRules rules, double now, List<(CallRank Rank, string Team)> granted)
     {
-        var free = limits.MaxConcurrentRequests - UnderWay();
-        var room = Math.Min(limits.Budget.Available(Restored, now), free);
-        if (room <= 0) return false;
-        var claims = ClaimsFor(node, onlyOther, now);
-        if (claims.Count == 0) return false;
-        var held = UnderWayByTeam();
-        // What is another node's turn is left for it.
-        var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Order : Order.Copy();
+        var held = UnderWay();
+        var free = limits.MaxConcurrentRequests - held.Values.Sum();
+        var room = Math.Min(limits.Budget.Available(FullAt, now), free);
+        var claims = ClaimsFor(node, rules.OnlyOther, now);
+        if (room <= 0 || claims.Count == 0) return false;
+        var atMost = rules.AtMost;
+        // Calls whose turn it is on another node keep their permits.
+        var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Turns : Turns.Copy();
         while (room-- > 0)
         {
             foreach (var waiting in claims)
@@ -143,8 +161,7 @@ internal sealed class AccountState
                 waiting.IsHeldBack = waiting.Rank != CallRank.OtherCredential
                     && !limits.MayTakePlace(held.GetValueOrDefault(waiting.Team), free);
             }
-            if (ahead.Choose(claims, byRank) is not (>= 0 and var best)) break;
-            var claim = claims[best];
+            if (ahead.Choose(claims, rules.ByRank) is not { } claim) break;
             if (claim.Rank != CallRank.OtherCredential && atMost-- <= 0) break;
             claim.Left--;
             free--;
@@ -152,77 +169,81 @@ internal sealed class AccountState
             var refreshesWait = claims.Exists(other => other is { Rank: CallRank.Refresh, MayGo: true });
             ahead.Serve(claim, refreshesWait);
             if (!claim.IsOurs) continue;
-            if (ahead != Order) Order.ServeAhead(claim, refreshesWait, claims);
+            if (ahead != Turns) Turns.ServeAhead(claim, refreshesWait, claims);
             granted.Add((claim.Rank, claim.Team));
         }
-        Restored = limits.Budget.Take(Restored, now, granted.Count);
-        if (granted.Count > 0) Nodes[node] = WithGranted(Nodes[node], granted);
+        FullAt = limits.Budget.Take(FullAt, now, granted.Count);
+        Nodes[node] = Nodes[node].WithGranted(granted);
         return claims.Exists(claim => claim is { IsOurs: true, IsHeldBack: true, Left: > 0 });
     }
 
-    private static NodeCalls WithGranted(NodeCalls ours, List<(CallRank Rank, string Team)> granted)
+    // The calls that wait on all nodes and may go out.
+    private List<FairScheduler.Claim> ClaimsFor(string node, bool onlyOther, double now)
     {
-        var waiting = new WaitingCalls[ours.Waiting.Length];
-        for (var i = 0; i < waiting.Length; i++)
-        {
-            // The others are not to leave anything to calls that go out now.
-            waiting[i] = ours.Waiting[i];
-            foreach (var (rank, team) in granted)
-            {
-                if ((rank, team) == (waiting[i].Rank, waiting[i].Team)) waiting[i] = waiting[i] with { Count = waiting[i].Count - 1 };
-            }
-        }
-        var teams = new Dictionary<string, int>(ours.Teams ?? [], StringComparer.Ordinal);
-        foreach (var (_, team) in granted) teams[team] = teams.GetValueOrDefault(team) + 1;
-        return ours with { UnderWay = ours.UnderWay + granted.Count, Waiting = waiting, Teams = teams };
-    }
-
-    // What all nodes have waiting, as far as it may go out.
-    private List<FairOrder.Claim> ClaimsFor(string node, bool onlyOther, double now)
-    {
-        var claims = new List<FairOrder.Claim>();
+        var claims = new List<FairScheduler.Claim>();
         foreach (var (name, calls) in Nodes)
         {
             if (calls.WaitingUntil <= now) continue;
             foreach (var (rank, team, count) in calls.Waiting)
             {
-                if (rank == CallRank.OtherCredential || !onlyOther) claims.Add(new FairOrder.Claim(rank, team, name == node, count));
+                if (onlyOther && rank != CallRank.OtherCredential) continue;
+                claims.Add(new FairScheduler.Claim(rank, team, name == node, count));
             }
         }
         return claims;
     }
 
-    private long UnderWay()
-    {
-        var all = 0L;
-        foreach (var calls in Nodes.Values) all += calls.UnderWay;
-        return all;
-    }
-
-    private Dictionary<string, int> UnderWayByTeam()
+    private Dictionary<string, int> UnderWay()
     {
         var all = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var calls in Nodes.Values)
+        foreach (var (team, count) in Nodes.Values.SelectMany(calls => calls.UnderWay))
         {
-            foreach (var (team, count) in calls.Teams ?? []) all[team] = all.GetValueOrDefault(team) + count;
+            all[team] = all.GetValueOrDefault(team) + count;
         }
         return all;
     }
 
-    private TimeSpan Wait(AccountLimits limits, Closed? closed, double? trial, bool isHeldBack, double now)
+    private int CountUnderWay() => UnderWay().Values.Sum();
+
+    private TimeSpan WaitFor(AccountLimits limits, double? probe, bool isHeldBack, double now)
     {
-        if (closed?.Reason == UpstreamFault.Paused) return TimeSpan.FromMicroseconds(closed.Value.Until - now);
-        var forPermit = limits.Budget.Wait(Restored, now);
+        var forPermit = limits.Budget.Wait(FullAt, now);
         if (forPermit > TimeSpan.Zero) return forPermit;
-        if (trial > now) return TimeSpan.FromMicroseconds(Math.Min(trial.Value - now, Poll.TotalMicroseconds));
-        return isHeldBack || UnderWay() >= limits.MaxConcurrentRequests ? Poll : Yield;
+        if (probe > now) return TimeSpan.FromMicroseconds(Math.Min(probe.Value - now, Poll.TotalMicroseconds));
+        return isHeldBack || CountUnderWay() >= limits.MaxConcurrentRequests ? Poll : Yield;
     }
 
+    /// <param name="OnlyOther">Whether only <see cref="CallRank.OtherCredential"/> may go out.</param>
+    /// <param name="ByRank">
+    /// Whether first reads go before refreshes. Jobs that are refused or fail stay first reads for ever, and probes
+    /// must not be made with them alone.
+    /// </param>
+    /// <param name="AtMost">The most calls, beside those of <see cref="CallRank.OtherCredential"/>.</param>
+    private readonly record struct GrantRules(bool OnlyOther, bool ByRank, int AtMost);
+
     /// <summary>The calls of one node.</summary>
-    /// <param name="Until">By then those under way have ended, also where the node has died.</param>
-    internal sealed record NodeCalls(int UnderWay, double Until, WaitingCalls[] Waiting, double WaitingUntil)
+    /// <param name="UnderWay">Calls under way by team.</param>
+    /// <param name="Until">When the calls under way have ended, even if the node has died.</param>
+    /// <param name="WaitingUntil">When the waiting calls no longer count.</param>
+    internal sealed record NodeCalls(
+        Dictionary<string, int> UnderWay, double Until, WaitingCalls[] Waiting, double WaitingUntil)
     {
-        /// <summary>Those under way, by the team whose turn they took; null: a node that does not tell.</summary>
-        public Dictionary<string, int>? Teams { get; init; }
+        /// <summary>Trials are counted as calls of this team.</summary>
+        public const string TeamOfTrials = "";
+
+        /// <summary>The same after calls were granted: they no longer wait.</summary>
+        public NodeCalls WithGranted(List<(CallRank Rank, string Team)> granted)
+        {
+            var underWay = new Dictionary<string, int>(UnderWay, StringComparer.Ordinal);
+            foreach (var (_, team) in granted) underWay[team] = underWay.GetValueOrDefault(team) + 1;
+            return this with
+            {
+                UnderWay = underWay,
+                Waiting = Array.ConvertAll(Waiting, calls => calls with
+                {
+                    Count = calls.Count - granted.Count(call => call == (calls.Rank, calls.Team)),
+                }),
+            };
+        }
     }
 }

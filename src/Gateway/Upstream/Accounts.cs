@@ -3,10 +3,11 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
-/// <summary>The credentials of each account, as they are now.</summary>
-internal sealed partial class Accounts(IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock, ILogger<Accounts> logger)
+/// <summary>The current credentials of each account.</summary>
+internal sealed partial class Accounts(
+    IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock, ILogger<Accounts> logger)
 {
-    // A file system that does not answer, of a network say, delays a call by this much, once.
+    // A file system that does not answer, for example of a network, delays a call by this time, once.
     private static readonly TimeSpan LongestRead = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<string, Credential> _lastRead = new(StringComparer.Ordinal);
@@ -16,15 +17,16 @@ internal sealed partial class Accounts(IOptionsMonitor<UpstreamOptions> upstream
         upstream.CurrentValue.Accounts.Where(account => !account.Value.IsEmpty).Select(account => account.Key);
 
     /// <summary>
-    /// The credential for the next upstream call, and then the one that is to take over. A file is read at each call:
-    /// what it holds is then never old, and a call is rare. It is read on the thread pool, for the caller may be on an
-    /// I/O thread. While it cannot be read within a second, or is being rewritten, the one read last goes on.
+    /// The credential for the next call, and then its successor. A file is read at each call, so that a replaced
+    /// credential counts at once. It is read on the thread pool, because the caller may be on an I/O thread. If it
+    /// cannot be read within a second, or does not hold a credential, the one that was read last is used.
     /// </summary>
     /// <returns>Empty: the account is gone from the configuration, or its files never held a credential.</returns>
     public ValueTask<Credential[]> CredentialsOfAsync(string account)
     {
         if (!upstream.CurrentValue.Accounts.TryGetValue(account, out var options)) return new([]);
-        return options.CredentialFile.Length + options.NextCredentialFile.Length == 0 ? new(Known(options)) : ReadAsync(account, options);
+        var hasFile = options.CredentialFile.Length + options.NextCredentialFile.Length > 0;
+        return hasFile ? ReadAsync(account, options) : new(Known(options));
     }
 
     private async ValueTask<Credential[]> ReadAsync(string account, AccountOptions options)
@@ -33,7 +35,7 @@ internal sealed partial class Accounts(IOptionsMonitor<UpstreamOptions> upstream
         return Known(options);
     }
 
-    // One reader for each file at a time: those that a dead file system keeps must not become more.
+    // One reader at a time for each file, so that a dead file system does not block more and more threads.
     private async Task ReadAsync(string account, string file)
     {
         if (file.Length == 0) return;
@@ -41,14 +43,18 @@ internal sealed partial class Accounts(IOptionsMonitor<UpstreamOptions> upstream
         var reading = _readings.GetOrAdd(file, mine);
         if (reading == mine) mine.Task.Start(TaskScheduler.Default);
         var left = LongestRead - clock.GetElapsedTime(reading.Started);
-        if (left > TimeSpan.Zero) await reading.Task.WaitAsync(left, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (left > TimeSpan.Zero)
+        {
+            await reading.Task.WaitAsync(left, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
         if (!reading.Task.IsCompleted) Log.Unreadable(logger, account, "the file does not answer");
     }
 
     private void Read(string account, string file)
     {
-        // Parsed once, for it takes a while.
-        if (Credential.TryReadFile(file, out var read, out var problem, _lastRead.GetValueOrDefault(file))) _lastRead[file] = read;
+        // An unchanged credential is not parsed again.
+        var last = _lastRead.GetValueOrDefault(file);
+        if (Credential.TryReadFile(file, out var read, out var problem, last)) _lastRead[file] = read;
         else Log.Unreadable(logger, account, problem);
         _readings.TryRemove(file, out _);
     }

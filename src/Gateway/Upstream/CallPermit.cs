@@ -2,51 +2,44 @@ using Gateway.Jobs;
 
 namespace Gateway.Upstream;
 
-/// <summary>One call of an account that may go out. It must be ended.</summary>
-/// <param name="team">Whose turn it took; empty: the gateway's own trial.</param>
-/// <param name="isOfKnownJob">Whether it is a trial with a job that worked before.</param>
+/// <summary>One call of an account that may go out. Its end must be reported.</summary>
+/// <param name="team">The team whose turn it took; empty: a trial.</param>
+/// <param name="job">The job as <c>workflow/job</c>; null if the request is not for a job.</param>
+/// <param name="permitted">When the call was permitted, as a timestamp of the clock.</param>
 internal sealed class CallPermit(
-    AccountGate gate, Credential credential, string team, JobAddress job, bool isTrial, long permitted,
-    bool isOfKnownJob = false)
+    AccountGate gate, Credential credential, string team, string? job, bool isProbe, long permitted,
+    bool isTrial = false)
 {
-    private bool _isTold;
-
-    /// <summary>What to make it with, unless it is for the other one.</summary>
-    public Credential Credential => credential;
-
-    /// <summary>Says that it goes out now.</summary>
-    public void GoOut() => gate.GoOut(permitted);
-
-    /// <summary>Says how it ended, and waits until all nodes can know it where they must.</summary>
-    public ValueTask EndAsync(
-        CallEnd end, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null,
-        bool isUnauthorized = false) =>
-        TellAsync(end, used, isOver: true, retryAfter, supersedes, isUnauthorized);
+    private bool _isReported;
 
     /// <summary>
-    /// The same, or only what its beginning tells: it may go on for long. What was said first stands.
+    /// The credential for the call. A call of <see cref="CallRank.OtherCredential"/> uses another one.
     /// </summary>
-    public ValueTask TellAsync(
-        CallEnd end, Credential used, bool isOver, TimeSpan? retryAfter = null, Credential? supersedes = null,
-        bool isUnauthorized = false)
-    {
-        var told = _isTold;
-        _isTold = true;
-        return gate.LeaveAsync(team, told ? null : Ended(end, used) with
-        {
-            RetryAfter = retryAfter,
-            Supersedes = supersedes?.Fingerprint,
-            IsUnauthorized = isUnauthorized,
-        }, isOver, permitted);
-    }
+    public Credential Credential => credential;
 
-    private EndedCall Ended(CallEnd end, Credential used)
+    public static string? NameOf(JobAddress job) => job == default ? null : $"{job.Workflow}/{job.Job}";
+
+    /// <summary>Records that the call goes out now.</summary>
+    public void GoOut() => gate.GoOut(permitted);
+
+    /// <summary>
+    /// Reports the outcome of the call. Waits until all nodes can know it, if it stops them. The first outcome that is
+    /// reported counts.
+    /// </summary>
+    /// <param name="isOver">False: the call goes on, for example as a stream, and keeps its place.</param>
+    public ValueTask ReportAsync(
+        CallOutcome outcome, Credential used, TimeSpan? retryAfter = null, Credential? supersedes = null,
+        bool isUnauthorized = false, bool isOver = true)
     {
-        var address = $"{job.Workflow}/{job.Job}";
-        return new EndedCall(end, used.Fingerprint, CredentialEvidence.NumberOf(address), isTrial)
+        if (_isReported) return gate.ReportAsync(team, null, isOver, permitted);
+        _isReported = true;
+        var number = CredentialState.NumberOf(job ?? "");
+        var call = new EndedCall(outcome, used.Fingerprint, number, isProbe, retryAfter, supersedes?.Fingerprint)
         {
-            Address = job == default ? null : address,
-            IsOfKnownJob = isOfKnownJob,
+            Address = job,
+            IsTrial = isTrial,
+            IsUnauthorized = isUnauthorized,
         };
+        return gate.ReportAsync(team, call, isOver, permitted);
     }
 }

@@ -6,8 +6,8 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The one way out: YARP's client (pooled connections, redirects not followed, cookies not kept, nothing decompressed),
-/// and around it a counter.
+/// Creates clients for the upstream: YARP's client (pooled connections, no redirects, no cookies, no decompression)
+/// with a counter around it.
 /// </summary>
 internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
     : ForwarderHttpClientFactory(logger)
@@ -22,14 +22,14 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
     protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
     {
         base.ConfigureHandler(context, handler);
-        // Within this are the name's look-up, the connection and the TLS handshake.
+        // This covers the name look-up, the connection and the TLS handshake.
         handler.ConnectTimeout = ConnectTimeout;
         handler.ConnectCallback = ConnectAsync;
-        // An address that moved is found again.
+        // A changed address is found again.
         handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
         handler.MaxResponseHeadersLength = 32;
         handler.ActivityHeadersPropagator = new TraceAlone();
-        // An HTTP/2 connection that went silent is given up, and not only the calls on it.
+        // A silent HTTP/2 connection is closed, not only the calls on it.
         handler.KeepAlivePingPolicy = HttpKeepAlivePingPolicy.WithActiveRequests;
         handler.KeepAlivePingDelay = Silence;
         handler.KeepAlivePingTimeout = Silence;
@@ -56,7 +56,7 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
         new AttemptCounter(metrics) { InnerHandler = handler };
 
     /// <summary>
-    /// The upstream is told which trace a call belongs to, and no baggage, which callers may have put there.
+    /// Sends the trace of a call to the upstream, without baggage, which callers may have set.
     /// </summary>
     private sealed class TraceAlone : DistributedContextPropagator
     {
@@ -70,18 +70,20 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
                 if (Fields.Contains(name)) setter?.Invoke(to, name, value);
             });
 
-        public override void ExtractTraceIdAndState(object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
+        public override void ExtractTraceIdAndState(
+            object? carrier, PropagatorGetterCallback? getter, out string? traceId, out string? traceState) =>
             All.ExtractTraceIdAndState(carrier, getter, out traceId, out traceState);
 
-        public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(object? carrier, PropagatorGetterCallback? getter) => [];
+        public override IEnumerable<KeyValuePair<string, string?>>? ExtractBaggage(
+            object? carrier, PropagatorGetterCallback? getter) => [];
     }
 
-    /// <summary>How far the connection has come that was made for a request; another thread makes it.</summary>
+    /// <summary>The progress of the connection that another thread makes for a request.</summary>
     private sealed class ConnectionNote
     {
         private volatile bool _isConnected;
 
-        /// <summary>Whether the upstream has taken it; a TLS handshake is still to come.</summary>
+        /// <summary>Whether the upstream accepted it. A TLS handshake may still follow.</summary>
         public bool IsConnected
         {
             get => _isConnected;
@@ -104,7 +106,7 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
             }
             catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
             {
-                // The handler gives up on connecting by a cancellation of its own.
+                // The handler cancels a slow connection itself.
                 metrics.Called(status: 0);
                 throw note.IsConnected
                     ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The handshake is too slow.", e)

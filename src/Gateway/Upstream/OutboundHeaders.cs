@@ -1,12 +1,12 @@
 namespace Gateway.Upstream;
 
-/// <summary>What every call to the upstream carries.</summary>
+/// <summary>The headers of every call to the upstream.</summary>
 internal static class OutboundHeaders
 {
     public static void Set(HttpRequestMessage request, Credential credential)
     {
         request.Headers.TryAddWithoutValidation("Authorization", credential.HeaderValue);
-        // The bytes go on as they come, so they must come as they are.
+        // The gateway passes bytes on unchanged, so they must not be encoded.
         request.Headers.TryAddWithoutValidation("Accept-Encoding", "identity");
         request.Headers.TryAddWithoutValidation("User-Agent", "Gateway");
     }

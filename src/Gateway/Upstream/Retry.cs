@@ -4,8 +4,8 @@ using Polly.Retry;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Repeats a call, which has no body, where the connection failed or the answer is 502, 503 or 504, unless that says
-/// when to come back. Time is bounded by the caller, for one bound covers the body and the waiting, too.
+/// Repeats a call if the connection failed or the answer is 502, 503 or 504 without <c>Retry-After</c>. The caller's
+/// deadline covers all attempts, their bodies and the pauses between them.
 /// </summary>
 internal static class Retry
 {
@@ -21,7 +21,7 @@ internal static class Retry
             })
             .Build();
 
-    /// <summary>Whether this is worth another attempt.</summary>
+    /// <summary>Whether an answer is worth another attempt.</summary>
     public static bool IsFor(in UpstreamAnswer answer) => answer.Fault switch
     {
         UpstreamFault.Unreachable or UpstreamFault.NameNotResolved => true,

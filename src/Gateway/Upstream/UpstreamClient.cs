@@ -6,23 +6,24 @@ using Polly;
 
 namespace Gateway.Upstream;
 
-/// <summary>Asks the upstream for jobs. What comes back is an answer or a fault, never an exception.</summary>
+/// <summary>Fetches jobs from the upstream. It returns an answer or a fault, and throws no exception.</summary>
 internal sealed class UpstreamClient(
-    OutboundChain chain, AccountCalls calls, IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock) : IDisposable
+    OutboundChain chain, AccountCalls calls, IOptionsMonitor<UpstreamOptions> upstream,
+    IOptionsMonitor<JobsOptions> jobs, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
-    // Its making is checked by reflection, which a start need not wait for.
+    // Lazy: building it uses reflection, and a start need not wait for that.
     private readonly Lazy<ResiliencePipeline<UpstreamAnswer>> _retry = new(() => Retry.Build(clock));
 
     public void Dispose() => _client.Dispose();
 
     /// <summary>
     /// Fetches one job with its account's credential, within <c>Upstream:Timeout</c>; each call, retries included,
-    /// first waits for its place in the account's budget.
+    /// first waits for a permit of the account's budget.
     /// </summary>
-    /// <param name="team">Whose turn it takes.</param>
+    /// <param name="team">The team whose turn it takes.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
-    /// <param name="share">What its body takes of memory, until it is disposed of.</param>
+    /// <param name="share">The body's share of memory, until it is disposed of.</param>
     public async Task<UpstreamAnswer> GetJobAsync(
         string account, JobAddress job, string team, bool isRefresh, ByteBudget.Share share)
     {
@@ -32,13 +33,14 @@ internal sealed class UpstreamClient(
         {
             var answer = await MakeAsync(deadline.Token);
             if (!Retry.IsFor(answer)) return answer;
-            // Of all attempts the first was just made.
+            // The pipeline's first attempt is the call that was just made.
             var attempts = 0;
-            return await _retry.Value.ExecuteAsync(async cancellation => attempts++ == 0 ? answer : await MakeAsync(cancellation), deadline.Token);
+            return await _retry.Value.ExecuteAsync(
+                async cancellation => attempts++ == 0 ? answer : await MakeAsync(cancellation), deadline.Token);
         }
         catch (OperationCanceledException)
         {
-            // Between two calls.
+            // The deadline came between two calls.
             return call.Last ?? UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         }
 
@@ -46,7 +48,8 @@ internal sealed class UpstreamClient(
             calls.MakeAsync(call, (credential, _) => SendAsync(job, credential, share, cancellation));
     }
 
-    private async Task<UpstreamAnswer> SendAsync(JobAddress job, Credential credential, ByteBudget.Share share, CancellationToken deadline)
+    private async Task<UpstreamAnswer> SendAsync(
+        JobAddress job, Credential credential, ByteBudget.Share share, CancellationToken deadline)
     {
         using var request = RequestFor(upstream.CurrentValue.BaseAddress, job, credential);
         var status = 0;
@@ -72,7 +75,7 @@ internal sealed class UpstreamClient(
         }
     }
 
-    // These headers and no others; HTTP/2 where the upstream offers it in the TLS handshake.
+    // Uses HTTP/2 if the upstream offers it in the TLS handshake.
     internal static HttpRequestMessage RequestFor(Uri baseAddress, JobAddress job, Credential credential)
     {
         var address = $"{baseAddress.AbsoluteUri.TrimEnd('/')}/v0/workflows/{job.Workflow}/jobs/{job.Job}";

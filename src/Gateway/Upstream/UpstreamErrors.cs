@@ -3,16 +3,17 @@ using System.Text.Json;
 
 namespace Gateway.Upstream;
 
-/// <summary>What an answer of the upstream says beside its body, where it is not what was asked for.</summary>
+/// <summary>Reads unsuccessful answers of the upstream.</summary>
 internal static class UpstreamErrors
 {
     private const int MaxErrorBytes = 64 * 1024;
 
     /// <summary>
-    /// What an answer that is no 200 says: of a refusal (400, 401, 403, 404, 410, 451) the error object, of any other
-    /// when to come back.
+    /// Reads an answer that is not 200: the error object of a 400, 401, 403, 404, 410 or 451, or else
+    /// <c>Retry-After</c>.
     /// </summary>
-    public static async Task<UpstreamAnswer> ReadAsync(HttpResponseMessage response, Credential credential, TimeProvider clock, CancellationToken cancellation)
+    public static async Task<UpstreamAnswer> ReadAsync(
+        HttpResponseMessage response, Credential credential, TimeProvider clock, CancellationToken cancellation)
     {
         var status = (int)response.StatusCode;
         if (status is not (400 or 401 or 403 or 404 or 410 or 451))
@@ -23,7 +24,7 @@ internal static class UpstreamErrors
         return new UpstreamAnswer(status, credential.IsIn(error) ? [] : error, null, UpstreamFault.None);
     }
 
-    /// <summary>The <c>error</c> object of the upstream's envelope, or nothing: the status says enough.</summary>
+    /// <summary>The <c>error</c> object of the upstream's envelope, or nothing.</summary>
     private static async Task<byte[]> ReadErrorAsync(HttpContent content, CancellationToken cancellation)
     {
         try
@@ -31,17 +32,19 @@ internal static class UpstreamErrors
             var (body, _) = await BoundedBody.ReadDecodedAsync(content, MaxErrorBytes, share: null, cancellation);
             using var envelope = JsonDocument.Parse(body);
             return envelope.RootElement.ValueKind == JsonValueKind.Object
-                && envelope.RootElement.TryGetProperty("error", out var error) && error.ValueKind == JsonValueKind.Object
+                && envelope.RootElement.TryGetProperty("error", out var error)
+                && error.ValueKind == JsonValueKind.Object
                     ? JsonSerializer.SerializeToUtf8Bytes(error)
                     : [];
         }
-        catch (Exception e) when (e is JsonException or IOException or HttpRequestException or OperationCanceledException)
+        catch (Exception e)
+            when (e is JsonException or IOException or HttpRequestException or OperationCanceledException)
         {
             return [];
         }
     }
 
-    /// <summary>What kept an answer from coming.</summary>
+    /// <summary>The fault that an exception stands for.</summary>
     public static UpstreamFault FaultOf(Exception? failure)
     {
         var cause = failure?.InnerException;
@@ -50,7 +53,7 @@ internal static class UpstreamErrors
             HttpRequestError.NameResolutionError => UpstreamFault.NameNotResolved,
             HttpRequestError.SecureConnectionError when cause is OperationCanceledException =>
                 UpstreamFault.TlsTimedOut,
-            // A connection that ends within the handshake is one that ends.
+            // A connection that ends within the handshake counts as a lost connection.
             HttpRequestError.SecureConnectionError when cause is not IOException => UpstreamFault.TlsFailed,
             HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
             HttpRequestError.HttpProtocolError => UpstreamFault.ProtocolError,
@@ -59,11 +62,12 @@ internal static class UpstreamErrors
         };
     }
 
-    /// <summary>When the upstream wants to be asked again, five minutes at most; null: no word of it.</summary>
-    /// <remarks>A date is by the upstream's clock, which the <c>Date</c> field of the same answer tells.</remarks>
+    /// <summary>The upstream's <c>Retry-After</c>, at most five minutes; null: there is none.</summary>
+    /// <remarks>A date is compared with the <c>Date</c> field of the same answer.</remarks>
     public static TimeSpan? RetryAfter(HttpResponseHeaders headers, TimeProvider clock)
     {
-        var asked = headers.RetryAfter is { } field ? field.Delta ?? field.Date - (headers.Date ?? clock.GetUtcNow()) : null;
+        if (headers.RetryAfter is not { } field) return null;
+        var asked = field.Delta ?? field.Date - (headers.Date ?? clock.GetUtcNow());
         return asked > UpstreamAnswer.LongestRetryAfter ? UpstreamAnswer.LongestRetryAfter : asked;
     }
 }

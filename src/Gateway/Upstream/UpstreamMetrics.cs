@@ -4,7 +4,7 @@ using Gateway.Telemetry;
 
 namespace Gateway.Upstream;
 
-/// <summary>What is counted of calls to the upstream, and of the accounts that they are made with.</summary>
+/// <summary>Metrics of calls to the upstream and of its accounts.</summary>
 internal sealed class UpstreamMetrics
 {
     private readonly Meter _meter;
@@ -16,22 +16,26 @@ internal sealed class UpstreamMetrics
         _meter = meters.CreateGateway();
         _calls = _meter.CreateCounter<long>("gateway.upstream.calls", "{call}",
             "Calls to the upstream, retries included, by status; 0 where there was no answer");
-        _queue = _meter.CreateHistogram<double>("gateway.account.wait", "s", "Time that a call waited for its account's budget",
+        _queue = _meter.CreateHistogram<double>("gateway.account.wait", "s",
+            "Time that a call waited for its account's budget",
             advice: new() { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10] });
     }
 
     public void Called(int status) => _calls.Add(1, new KeyValuePair<string, object?>("status", status));
 
-    public void Queued(string account, TimeSpan time, UpstreamFault fault) => _queue.Record(
-        time.TotalSeconds, new("account", account), new("outcome", fault == UpstreamFault.None ? "sent" : fault.ToString()));
+    public void Queued(string account, TimeSpan time, UpstreamFault fault)
+    {
+        var outcome = fault == UpstreamFault.None ? "sent" : fault.ToString();
+        _queue.Record(time.TotalSeconds, new("account", account), new("outcome", outcome));
+    }
 
-    /// <summary>Whether each account can be used, and what waits for it.</summary>
+    /// <summary>Observes whether each account can be used, and the calls that wait for it.</summary>
     public void ObserveAccounts(ConcurrentDictionary<string, AccountGate> gates)
     {
         _meter.CreateObservableGauge("gateway.account.refused",
-            () => Each(gate => gate.Credentials.Standing == CredentialStanding.Refused ? 1 : 0), null,
+            () => Each(gate => gate.Standing == CredentialStanding.Refused ? 1 : 0), null,
             "1 while the upstream takes none of the account's credentials");
-        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.Credentials.IsOnNext ? 1 : 0), null,
+        _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.IsOnNext ? 1 : 0), null,
             "1 while the next credential stands in for a dead one");
         _meter.CreateObservableGauge("gateway.account.queue", () => Each(gate => gate.Waiting), "{call}",
             "Calls of this node that wait for the account's budget");

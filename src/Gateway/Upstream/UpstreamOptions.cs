@@ -2,7 +2,7 @@ using Gateway.Configuration;
 
 namespace Gateway.Upstream;
 
-/// <summary>Where jobs come from.</summary>
+/// <summary>The options of the upstream.</summary>
 internal sealed class UpstreamOptions
 {
     /// <summary>Absolute http or https address; a path, if any, is kept in front of the operation's.</summary>
@@ -12,10 +12,9 @@ internal sealed class UpstreamOptions
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML: the published document describes
-    /// the
-    /// <c>Routes</c> as that does. Empty, the default: it says no more of them than the configuration. Read at the
-    /// start.
+    /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML, read at the start. The published
+    /// document describes the <c>Routes</c> in the same way. Empty, the default: it describes them by the
+    /// configuration alone.
     /// </summary>
     public string OpenApiDocument { get; set; } = "";
 

@@ -3,14 +3,16 @@ using Gateway.Problems;
 
 namespace Gateway.Upstream;
 
-/// <summary>What callers are told when the upstream gives something other than what was asked for.</summary>
+/// <summary>The problems that callers get if the upstream does not return what they asked for.</summary>
 internal static class UpstreamProblems
 {
     public static readonly ProblemType BadRequest = new("upstream-bad-request", 400,
-        "The upstream did not understand the request", "See error, which is the upstream's; the same request will never succeed.");
+        "The upstream did not understand the request",
+        "See error, which is the upstream's; the same request will never succeed.");
 
     public static readonly ProblemType Forbidden = new("upstream-forbidden", 403,
-        "The upstream refused access", "See error, which is the upstream's; tell the gateway's operators if you expected access.");
+        "The upstream refused access",
+        "See error, which is the upstream's; tell the gateway's operators if you expected access.");
 
     public static readonly ProblemType NotFound = new("upstream-not-found", 404,
         "The upstream knows nothing of that name", "Check the identifiers in the path.")
@@ -23,7 +25,8 @@ internal static class UpstreamProblems
         "The upstream withholds it for legal reasons", "Do not ask again; see error, which is the upstream's.");
 
     public static readonly ProblemType Invalid = new("upstream-invalid", 502,
-        "The upstream's answer cannot be used", "Try again later; tell the gateway's operators the traceId if it lasts.");
+        "The upstream's answer cannot be used",
+        "Try again later; tell the gateway's operators the traceId if it lasts.");
 
     public static readonly ProblemType CredentialRefused = new("upstream-credential-refused", 503,
         "The upstream refused the gateway's own credential", "Tell the gateway's operators; your key is fine.");
@@ -53,7 +56,7 @@ internal static class UpstreamProblems
         BudgetExhausted, Unavailable, Timeout,
     ];
 
-    /// <summary>What a caller is told.</summary>
+    /// <summary>The problem for an answer that was classified.</summary>
     public static Problem Of(in Verdict verdict, in UpstreamAnswer answer)
     {
         var (type, detail) = verdict.Kind switch
@@ -67,21 +70,21 @@ internal static class UpstreamProblems
                 (CredentialRefused, $"The upstream does not take the gateway's credential ({verdict.Detail})."),
             VerdictKind.Invalid => (Invalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
             VerdictKind.Busy => (Busy, "The upstream answered 429 to the gateway."),
-            VerdictKind.OverBudget => (BudgetExhausted, "What the gateway may ask of the upstream is used up for now."),
+            VerdictKind.OverBudget => (BudgetExhausted, "The account's budget allows no call now."),
             VerdictKind.NoRoom => (NoRoom, "Too many large jobs are under way."),
             VerdictKind.Unavailable => (Unavailable, $"The upstream is unavailable ({verdict.Detail})."),
             VerdictKind.TimedOut => (Timeout, $"The upstream did not answer in time ({verdict.Detail})."),
             VerdictKind.GatewayFailed =>
-                (ProblemType.InternalError, "The gateway could not fetch the job, for a reason of its own."),
+                (ProblemType.InternalError, "The gateway failed while it fetched the job."),
             _ => (Failed, $"The upstream failed ({verdict.Detail})."),
         };
         return new Problem(type, detail)
         {
-            // Of any other status the body is not an error object, and nobody's to see.
+            // A body of any other status is not an error object. Callers must not see it.
             UpstreamError = verdict.IsAbsent || verdict.Kind is VerdictKind.BadRequest or VerdictKind.Forbidden
                 ? answer.Body : [],
             RetryAfter = type.Status == StatusCodes.Status503ServiceUnavailable
-                ? answer.RetryAfter ?? Circuit.BreakDuration : null,
+                ? answer.RetryAfter ?? CircuitBreaker.BreakDuration : null,
         };
     }
 }

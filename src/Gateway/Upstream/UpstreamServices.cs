@@ -1,16 +1,15 @@
 namespace Gateway.Upstream;
 
-/// <summary>Where jobs come from.</summary>
+/// <summary>Registers the upstream's services.</summary>
 internal static class UpstreamServices
 {
     public static void AddUpstream(this IServiceCollection services)
     {
         services.AddSingleton<UpstreamMetrics>();
         services.AddSingleton<Accounts>();
-        services.AddSingleton<SharedAccounts>();
         services.AddSingleton<AccountGates>();
         services.AddSingleton<OutboundChain>();
-        services.AddSingleton<CredentialTrial>();
+        services.AddSingleton<TrialClient>();
         services.AddSingleton<AccountCalls>();
         services.AddSingleton<UpstreamClient>();
     }

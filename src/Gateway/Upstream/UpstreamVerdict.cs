@@ -2,17 +2,18 @@ using Gateway.Jobs;
 
 namespace Gateway.Upstream;
 
-/// <summary>What an answer of the upstream means: the freshness rule for jobs, and a table for all else.</summary>
+/// <summary>Classifies answers of the upstream: jobs by freshness, everything else by a table.</summary>
 internal static class UpstreamVerdict
 {
-    /// <param name="firstSeen">When these very bytes were first seen; <paramref name="now"/>: just now.</param>
+    /// <param name="firstSeen">When the same bytes were first seen; <paramref name="now"/> if they are new.</param>
     public static Verdict Of(
-        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now, DateTimeOffset firstSeen) =>
+        in UpstreamAnswer answer, JobAddress asked, JobsOptions options, DateTimeOffset now,
+        DateTimeOffset firstSeen) =>
         answer is { Fault: UpstreamFault.None, Status: 200 or 202 }
             ? Freshness.Classify(answer.Body, answer.Status == 200, answer.RetryAfter, asked, options, now, firstSeen)
             : OfFailure(answer, options);
 
-    /// <summary>What an answer means that is not what was asked for, whatever that was.</summary>
+    /// <summary>Classifies an unsuccessful answer.</summary>
     public static Verdict OfFailure(in UpstreamAnswer answer, JobsOptions options) =>
         answer.Fault switch
         {

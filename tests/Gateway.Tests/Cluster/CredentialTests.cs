@@ -73,10 +73,10 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         world.Upstream.Credentials.Replace([Canary.Next]);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
         var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of(world.Account);
-        Task<Entry> EnterAsync()
+        Task<QueueResult> EnterAsync()
         {
             Assert.True(JobAddress.TryCreate("survey-1", "finished-1", out var job));
-            return gate.EnterAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromSeconds(10)).AsTask();
+            return gate.AcquireAsync(CallRank.FirstRead, "mapping", job, TimeSpan.FromSeconds(10)).AsTask();
         }
         Assert.Equal(UpstreamFault.CredentialDead, (await EnterAsync()).Fault);
         proxy.SlowDown();

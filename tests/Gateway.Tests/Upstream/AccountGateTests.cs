@@ -42,11 +42,11 @@ public sealed class AccountGateTests
     public async Task What_the_beginning_of_a_call_tells_counts_at_once_and_its_place_is_held_to_the_end()
     {
         var gate = Open(perSecond: 1000, burst: 1000, calls: 2).Gate;
-        for (var i = 0; i < 20; i++) if ((await Enter(gate)).Permit is { } failed) await EndAsync(failed, CallEnd.Failed);
+        for (var i = 0; i < 20; i++) if ((await Enter(gate)).Permit is { } failed) await EndAsync(failed, CallOutcome.Failed);
         await AdvanceAsync(TimeSpan.FromSeconds(1), 5);
         var probe = (await Enter(gate)).Permit!;
 
-        await probe.TellAsync(CallEnd.Accepted, probe.Credential, isOver: false);
+        await probe.ReportAsync(CallOutcome.Accepted, probe.Credential, isOver: false);
 
         // The circuit is closed, and there is one more place.
         var next = (await Enter(gate)).Permit;
@@ -55,7 +55,7 @@ public sealed class AccountGateTests
         await AdvanceAsync(Tick, 5);
         Assert.False(waiting.IsCompleted);
         // What it says at the end comes too late.
-        await EndAsync(probe, CallEnd.Failed);
+        await EndAsync(probe, CallOutcome.Failed);
         Assert.NotNull((await waiting).Permit);
     }
 
@@ -66,8 +66,8 @@ public sealed class AccountGateTests
         for (var i = 0; i < 20; i++)
         {
             var permit = (await Enter(gate)).Permit!;
-            await permit.TellAsync(CallEnd.Accepted, permit.Credential, isOver: false);
-            await EndAsync(permit, CallEnd.Failed);
+            await permit.ReportAsync(CallOutcome.Accepted, permit.Credential, isOver: false);
+            await EndAsync(permit, CallOutcome.Failed);
         }
         Assert.NotNull((await Enter(gate)).Permit);
     }
@@ -171,7 +171,7 @@ public sealed class AccountGateTests
     public async Task Of_a_pause_everybody_is_told_who_could_not_wait_for_its_end()
     {
         var gate = Open(perSecond: 1000, burst: 1000).Gate;
-        await EndAsync((await Enter(gate)).Permit!, CallEnd.Busy, TimeSpan.FromSeconds(30));
+        await EndAsync((await Enter(gate)).Permit!, CallOutcome.Busy, TimeSpan.FromSeconds(30));
         var entry = await Enter(gate);
         Assert.Equal((null, UpstreamFault.Paused, TimeSpan.FromSeconds(30)), (entry.Permit, entry.Fault, entry.RetryAfter));
         _clock.Advance(TimeSpan.FromSeconds(29.5));
@@ -208,7 +208,7 @@ public sealed class AccountGateTests
         {
             var (gate, settings) = Open(perSecond, burst, calls, queue: 1);
             var random = new Random(seed);
-            var entering = new List<Task<Entry>>();
+            var entering = new List<Task<QueueResult>>();
             var open = new List<CallPermit>();
             var seen = new HashSet<CallPermit>();
             var most = calls;
@@ -224,7 +224,7 @@ public sealed class AccountGateTests
                     case <= 5 when open.Count > 0:
                         var permit = open[random.Next(open.Count)];
                         open.Remove(permit);
-                        var end = random.Next(10) == 0 ? (CallEnd)random.Next(7) : CallEnd.Accepted;
+                        var end = random.Next(10) == 0 ? (CallOutcome)random.Next(7) : CallOutcome.Accepted;
                         await EndAsync(permit, end, TimeSpan.FromSeconds(random.Next(3)));
                         break;
                     case 6 when random.Next(5) == 0:
@@ -249,13 +249,13 @@ public sealed class AccountGateTests
             }
         }, iter: 40, threads: 1);
 
-    private Task<Entry> Enter(
+    private Task<QueueResult> Enter(
         AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? patience = null, JobAddress? job = null) =>
-        gate.EnterAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
+        gate.AcquireAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
 
-    private static async Task<bool> EndAsync(CallPermit permit, CallEnd end = CallEnd.Accepted, TimeSpan? retryAfter = null)
+    private static async Task<bool> EndAsync(CallPermit permit, CallOutcome end = CallOutcome.Accepted, TimeSpan? retryAfter = null)
     {
-        await permit.EndAsync(end, permit.Credential, retryAfter).AsTask().WaitAsync(TimeSpan.FromSeconds(20), World.Cancellation);
+        await permit.ReportAsync(end, permit.Credential, retryAfter).AsTask().WaitAsync(TimeSpan.FromSeconds(20), World.Cancellation);
         return true;
     }
 
@@ -305,8 +305,8 @@ public sealed class AccountGateTests
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var metrics = new UpstreamMetrics(meters);
         var chain = new OutboundChain(metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
-        var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance), new SharedAccounts(connection), new SharedQuotas(connection),
-            new CredentialTrial(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
+        var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance), connection, new SharedQuotas(connection),
+            new TrialClient(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");
         return (gate, settings);
     }

@@ -8,7 +8,7 @@ public sealed class AccountHealthTests
 {
     private const double Start = 1.8e15, Second = 1e6;
 
-    private static readonly CallEnd[] Answers = [.. Enum.GetValues<CallEnd>().Except([CallEnd.Failed])];
+    private static readonly CallOutcome[] Answers = [.. Enum.GetValues<CallOutcome>().Except([CallOutcome.Failed])];
 
     private readonly AccountHealth _health = new();
     private double _now = Start;
@@ -32,7 +32,7 @@ public sealed class AccountHealthTests
     [Fact]
     public void Whose_clock_may_be_behind_ends_no_pause_for_the_others_before_its_time()
     {
-        _health.Note(new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(5)), ["key"], _now - 0.2 * Second, uncertainty: 0.25 * Second);
+        _health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(5)), ["key"], _now - 0.2 * Second, uncertainty: 0.25 * Second);
 
         Assert.Equal(UpstreamFault.Paused, _health.ClosedFor("key", _now + 4.99 * Second)?.Reason);
         Assert.Null(_health.ClosedFor("key", _now + 5.06 * Second));
@@ -46,7 +46,7 @@ public sealed class AccountHealthTests
             foreach (var (asked, later) in pauses)
             {
                 now += later * Second;
-                health.Note(new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(asked)), ["key"], now);
+                health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(asked)), ["key"], now);
                 last = Math.Max(last, now + Math.Clamp(asked, 1, 300) * Second);
             }
             Assert.Equal(last, health.PausedUntil, 1.0);
@@ -62,7 +62,7 @@ public sealed class AccountHealthTests
     [InlineData(50, 50, true)]
     public void The_circuit_opens_when_half_of_the_calls_have_failed_of_ten_jobs_in_a_row(int good, int bad, bool opens)
     {
-        Note(CallEnd.Accepted, good);
+        Note(CallOutcome.Accepted, good);
         Fail(bad);
         Assert.Equal(opens, _health.Circuit.IsOpen);
     }
@@ -72,7 +72,7 @@ public sealed class AccountHealthTests
     {
         for (var i = 0; i < 500; i++)
         {
-            Note(CallEnd.Failed, job: 7);
+            Note(CallOutcome.Failed, job: 7);
             _now += 0.2 * Second;
         }
         Assert.False(_health.Circuit.IsOpen);
@@ -87,30 +87,30 @@ public sealed class AccountHealthTests
         {
             now += later;
             // Every fifth call is of a job that is well.
-            health.Note(new EndedCall(job % 5 == 0 ? CallEnd.Accepted : CallEnd.Failed, "key", job), ["key"], now);
+            health.Record(new EndedCall(job % 5 == 0 ? CallOutcome.Accepted : CallOutcome.Failed, "key", job), ["key"], now);
             for (var one = 1; one <= 4; one++)
             {
-                health.Note(new EndedCall(CallEnd.Failed, "key", 100 + one), ["key"], now);
+                health.Record(new EndedCall(CallOutcome.Failed, "key", 100 + one), ["key"], now);
             }
-            health.Note(new EndedCall(CallEnd.Accepted, "key", 99), ["key"], now);
+            health.Record(new EndedCall(CallOutcome.Accepted, "key", 99), ["key"], now);
             Assert.False(health.Circuit.IsOpen);
         }
     });
 
     [Theory]
-    [InlineData(nameof(CallEnd.Failed), true)]
-    [InlineData(nameof(CallEnd.Accepted), false)]
-    [InlineData(nameof(CallEnd.Missing), false)]
-    [InlineData(nameof(CallEnd.Busy), false)]
+    [InlineData(nameof(CallOutcome.Failed), true)]
+    [InlineData(nameof(CallOutcome.Accepted), false)]
+    [InlineData(nameof(CallOutcome.Missing), false)]
+    [InlineData(nameof(CallOutcome.Busy), false)]
     public void Where_a_job_is_known_that_worked_a_trial_with_it_decides_also_where_few_jobs_are_asked_for(string end,
         bool opens)
     {
         Accept("survey/one");
-        for (var i = 0; i < 10; i++) Note(CallEnd.Failed, job: i % 2);
+        for (var i = 0; i < 10; i++) Note(CallOutcome.Failed, job: i % 2);
         Assert.False(_health.Circuit.IsOpen);
         Assert.Equal("survey/one", TryKnown());
 
-        NoteTrial(Enum.Parse<CallEnd>(end), "survey/one");
+        NoteTrial(Enum.Parse<CallOutcome>(end), "survey/one");
 
         Assert.Equal(opens, _health.Circuit.IsOpen);
     }
@@ -119,17 +119,17 @@ public sealed class AccountHealthTests
     public void Jobs_that_failed_while_a_trial_was_answered_cost_no_further_trial_for_ten_seconds()
     {
         Accept("survey/one");
-        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 5);
+        for (var i = 0; i < 20; i++) Note(CallOutcome.Failed, job: i % 5);
         TryKnown();
-        NoteTrial(CallEnd.Accepted, "survey/one");
+        NoteTrial(CallOutcome.Accepted, "survey/one");
         for (var second = 1; second <= 9; second++)
         {
             _now += Second;
-            for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 5);
+            for (var i = 0; i < 20; i++) Note(CallOutcome.Failed, job: i % 5);
             Assert.Null(TryKnown());
         }
         _now += 2 * Second;
-        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 5);
+        for (var i = 0; i < 20; i++) Note(CallOutcome.Failed, job: i % 5);
         Assert.Equal("survey/one", TryKnown());
     }
 
@@ -137,8 +137,8 @@ public sealed class AccountHealthTests
     public void A_job_that_fails_itself_is_no_trial()
     {
         Accept("survey/one");
-        var itself = CredentialEvidence.NumberOf("survey/one");
-        for (var i = 0; i < 20; i++) Note(CallEnd.Failed, job: i % 2 == 0 ? itself : 1);
+        var itself = CredentialState.NumberOf("survey/one");
+        for (var i = 0; i < 20; i++) Note(CallOutcome.Failed, job: i % 2 == 0 ? itself : 1);
         Assert.Null(TryKnown());
         Fail(8, from: 100);
         Assert.True(_health.Circuit.IsOpen);
@@ -148,24 +148,24 @@ public sealed class AccountHealthTests
     public void An_open_circuit_is_probed_by_callers_calls_and_by_jobs_that_worked_in_turn()
     {
         Accept("survey/one");
-        for (var i = 0; i < 10; i++) Note(CallEnd.Failed, job: i);
+        for (var i = 0; i < 10; i++) Note(CallOutcome.Failed, job: i);
         TryKnown();
-        NoteTrial(CallEnd.Failed, "survey/one");
+        NoteTrial(CallOutcome.Failed, "survey/one");
         var probes = new List<string>();
         for (var i = 0; i < 4; i++)
         {
             _now += Second;
             if (_health.TrialJob("key", isWaiting: true, _now) is { } job)
             {
-                _health.TryKnownJob("key", _now);
-                NoteTrial(CallEnd.Failed, job);
+                _health.StartTrial("key", _now);
+                NoteTrial(CallOutcome.Failed, job);
                 probes.Add("known");
             }
             else
             {
-                Assert.Equal(_now, _health.NextTrial("key", hasOther: false, _now)!.Value, Second);
-                _health.Try("key", _now);
-                Note(CallEnd.Failed, job: 3, isTrial: true);
+                Assert.Equal(_now, _health.NextProbe("key", hasOther: false, _now)!.Value, Second);
+                _health.StartProbe("key", _now);
+                Note(CallOutcome.Failed, job: 3, isProbe: true);
                 probes.Add("caller");
             }
         }
@@ -181,7 +181,7 @@ public sealed class AccountHealthTests
         Fail(9);
         _now += later * Second;
         _health.Bound(_now);
-        Note(CallEnd.Failed, job: 9);
+        Note(CallOutcome.Failed, job: 9);
         Assert.Equal(opens, _health.Circuit.IsOpen);
     }
 
@@ -190,7 +190,7 @@ public sealed class AccountHealthTests
         Gen.Int[0, Answers.Length - 1].Select(i => Answers[i]).Array[1, 200].Sample(ends =>
         {
             var health = new AccountHealth();
-            foreach (var end in ends) health.Note(new EndedCall(end, "key"), ["key"], Start);
+            foreach (var end in ends) health.Record(new EndedCall(end, "key"), ["key"], Start);
             Assert.False(health.Circuit.IsOpen);
         });
 
@@ -199,21 +199,21 @@ public sealed class AccountHealthTests
     {
         Fail(10);
         Assert.Equal(UpstreamFault.CircuitOpen, _health.ClosedFor("key", _now)?.Reason);
-        foreach (var end in (CallEnd[])[CallEnd.Failed, CallEnd.Unknown])
+        foreach (var end in (CallOutcome[])[CallOutcome.Failed, CallOutcome.Unknown])
         {
             AssertNextTrial(_now + 0.5 * Second);
             _now += 0.5 * Second;
-            _health.Try("key", _now);
+            _health.StartProbe("key", _now);
             AssertNextTrial(_now + 0.5 * Second);
             // What was sent before the circuit opened says nothing.
-            Note(CallEnd.Accepted, 20);
+            Note(CallOutcome.Accepted, 20);
             Assert.True(_health.Circuit.IsOpen);
-            Note(end, isTrial: true);
+            Note(end, isProbe: true);
         }
         _now += 0.5 * Second;
-        _health.Try("key", _now);
+        _health.StartProbe("key", _now);
         // Any answer will do.
-        Note(CallEnd.Answered, isTrial: true);
+        Note(CallOutcome.Answered, isProbe: true);
 
         AssertNextTrial(null);
         Assert.Null(_health.ClosedFor("key", _now));
@@ -229,24 +229,24 @@ public sealed class AccountHealthTests
     {
         Fail(10);
         _now += Second;
-        _health.Try("key", _now);
+        _health.StartProbe("key", _now);
         AssertNextTrial(_now + 0.5 * Second);
 
         var fresh = new AccountHealth();
-        Assert.Equal(0, fresh.NextTrial("new", hasOther: true, _now));
-        fresh.Try("new", _now);
-        Assert.Equal(_now + Second, fresh.NextTrial("new", hasOther: true, _now));
+        Assert.Equal(0, fresh.NextProbe("new", hasOther: true, _now));
+        fresh.StartProbe("new", _now);
+        Assert.Equal(_now + Second, fresh.NextProbe("new", hasOther: true, _now));
         // Then the upstream is slow, and all go.
-        Assert.Null(fresh.NextTrial("new", hasOther: true, _now + Second));
+        Assert.Null(fresh.NextProbe("new", hasOther: true, _now + Second));
     }
 
     [Fact]
     public void A_new_credential_is_tried_by_one_call_where_there_is_another_until_it_was_accepted()
     {
-        Assert.Null(_health.NextTrial("key", hasOther: false, _now));
-        Assert.NotNull(_health.NextTrial("key", hasOther: true, _now));
-        Note(CallEnd.Accepted, isTrial: true);
-        Assert.Null(_health.NextTrial("key", hasOther: true, _now));
+        Assert.Null(_health.NextProbe("key", hasOther: false, _now));
+        Assert.NotNull(_health.NextProbe("key", hasOther: true, _now));
+        Note(CallOutcome.Accepted, isProbe: true);
+        Assert.Null(_health.NextProbe("key", hasOther: true, _now));
     }
 
     [Fact]
@@ -254,7 +254,7 @@ public sealed class AccountHealthTests
     {
         Accept("survey/one");
         _now += Second;
-        Note(CallEnd.Refused, job: 7);
+        Note(CallOutcome.Refused, job: 7);
         Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
         Assert.Null(_health.ClosedFor("key", _now));
         AssertNextTrial(null);
@@ -262,10 +262,10 @@ public sealed class AccountHealthTests
         // One at a time.
         Assert.Null(TryKnown());
 
-        NoteTrial(CallEnd.Accepted, "survey/one");
+        NoteTrial(CallOutcome.Accepted, "survey/one");
 
         Assert.Equal(RefusalCause.Job, _health.CauseOf("key", _now));
-        Assert.Empty(_health.Dead);
+        Assert.Empty(Dead(_health));
     }
 
     [Fact]
@@ -273,11 +273,11 @@ public sealed class AccountHealthTests
     {
         Accept("survey/one");
         _now += 10 * Second;
-        Note(CallEnd.Refused, job: 7);
+        Note(CallOutcome.Refused, job: 7);
         _now += Second;
-        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 2 * Second }, ["key"], _now);
+        _health.Record(new EndedCall(CallOutcome.Accepted, "key") { Age = 2 * Second }, ["key"], _now);
         Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
-        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 0.5 * Second }, ["key"], _now);
+        _health.Record(new EndedCall(CallOutcome.Accepted, "key") { Age = 0.5 * Second }, ["key"], _now);
         Assert.Equal(RefusalCause.Job, _health.CauseOf("key", _now));
         Assert.Null(TryKnown());
     }
@@ -287,14 +287,14 @@ public sealed class AccountHealthTests
     {
         foreach (var job in (string[])["survey/one", "survey/two", "other/three"]) Accept(job);
         _now += Second;
-        Note(CallEnd.Refused, job: 7);
+        Note(CallOutcome.Refused, job: 7);
         var first = TryKnown()!;
-        NoteTrial(CallEnd.Refused, first);
+        NoteTrial(CallOutcome.Refused, first);
         Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
         // The second one goes at once.
         var second = TryKnown()!;
         Assert.NotEqual(first, second);
-        NoteTrial(CallEnd.Refused, second);
+        NoteTrial(CallOutcome.Refused, second);
 
         Assert.Equal(RefusalCause.Credential, _health.CauseOf("key", _now));
         Assert.Equal(UpstreamFault.CredentialDead, _health.ClosedFor("key", _now)?.Reason);
@@ -309,12 +309,12 @@ public sealed class AccountHealthTests
         _now += Second;
         for (var i = 0; i < 20; i++)
         {
-            Note(CallEnd.Refused, job: i);
-            if (TryKnown() is { } job) NoteTrial(CallEnd.Refused, job);
+            Note(CallOutcome.Refused, job: i);
+            if (TryKnown() is { } job) NoteTrial(CallOutcome.Refused, job);
             _now += 0.1 * Second;
             Accept($"third/{i}");
             _now += Second;
-            Assert.Empty(_health.Dead);
+            Assert.Empty(Dead(_health));
         }
     }
 
@@ -329,11 +329,11 @@ public sealed class AccountHealthTests
             for (var i = 0; i < seconds * 10; i++)
             {
                 _now += 0.1 * Second;
-                Note(CallEnd.Refused, job: job(i));
+                Note(CallOutcome.Refused, job: job(i));
                 Assert.NotEqual(RefusalCause.Unknown, _health.CauseOf("key", _now));
                 if (TryKnown() is not { } known) continue;
                 trials++;
-                NoteTrial(CallEnd.Accepted, known);
+                NoteTrial(CallOutcome.Accepted, known);
             }
         }
 
@@ -355,14 +355,14 @@ public sealed class AccountHealthTests
             _now += 10 * Second;
             if (_health.TrialJob("key", isWaiting: true, _now) is { } job)
             {
-                _health.TryKnownJob("key", _now);
-                NoteTrial(CallEnd.Refused, job);
+                _health.StartTrial("key", _now);
+                NoteTrial(CallOutcome.Refused, job);
                 probes += 'k';
             }
             else
             {
-                _health.Try("key", _now);
-                Note(((CallEnd[])[CallEnd.Refused, CallEnd.Failed, CallEnd.Unknown])[i % 3], isTrial: true);
+                _health.StartProbe("key", _now);
+                Note(((CallOutcome[])[CallOutcome.Refused, CallOutcome.Failed, CallOutcome.Unknown])[i % 3], isProbe: true);
                 probes += 'c';
             }
         }
@@ -372,12 +372,12 @@ public sealed class AccountHealthTests
         var known = TryKnown();
         Assert.NotNull(known);
         // Word of calls that were made before comes late.
-        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 60 * Second }, ["key"], _now);
-        Assert.Equal(["key"], _health.Dead);
-        NoteTrial(CallEnd.Accepted, known);
+        _health.Record(new EndedCall(CallOutcome.Accepted, "key") { Age = 60 * Second }, ["key"], _now);
+        Assert.Equal(["key"], Dead(_health));
+        NoteTrial(CallOutcome.Accepted, known);
         Assert.Null(_health.ClosedFor("key", _now));
-        Assert.Empty(_health.Dead);
-        Assert.Equal(["key"], _health.Accepted);
+        Assert.Empty(Dead(_health));
+        Assert.Equal(["key"], Accepted(_health));
     }
 
     [Fact]
@@ -385,31 +385,31 @@ public sealed class AccountHealthTests
     {
         Kill("key");
         _now += Second;
-        _health.Note(new EndedCall(CallEnd.Accepted, "key") { Age = 0.5 * Second }, ["key"], _now);
-        Assert.Empty(_health.Dead);
+        _health.Record(new EndedCall(CallOutcome.Accepted, "key") { Age = 0.5 * Second }, ["key"], _now);
+        Assert.Empty(Dead(_health));
     }
 
     [Fact]
     public void Where_no_job_is_known_to_work_five_refused_in_a_row_make_a_credential_half_open_until_one_is_accepted()
     {
-        for (var i = 0; i < 20; i++) Note(CallEnd.Refused, job: i % 4);
+        for (var i = 0; i < 20; i++) Note(CallOutcome.Refused, job: i % 4);
         Assert.False(_health.IsHalfOpen("key"));
         Assert.Equal(RefusalCause.Unknown, _health.CauseOf("key", _now));
-        Note(CallEnd.Missing);
-        for (var job = 10; job < 14; job++) Note(CallEnd.Refused, job: job);
+        Note(CallOutcome.Missing);
+        for (var job = 10; job < 14; job++) Note(CallOutcome.Refused, job: job);
         Assert.False(_health.IsHalfOpen("key"));
         _now += Second;
-        for (var job = 10; job < 15; job++) Note(CallEnd.Refused, job: job, isUnauthorized: job == 12);
-        for (var job = 20; job < 25; job++) Note(CallEnd.Refused, job: job);
+        for (var job = 10; job < 15; job++) Note(CallOutcome.Refused, job: job, isUnauthorized: job == 12);
+        for (var job = 20; job < 25; job++) Note(CallOutcome.Refused, job: job);
         Assert.Equal((true, false), (_health.IsHalfOpen("key"), _health.IsHalfOpen("other")));
         Assert.Equal(CredentialStanding.Suspect, _health.StandingOf("key", _now));
         Assert.Equal(CredentialStanding.Refused, _health.StandingOf("key", _now + 10 * Second));
         AssertNextTrial(_now + Second);
         _now += Second;
-        _health.Try("key", _now);
-        Note(CallEnd.Unknown, isTrial: true);
+        _health.StartProbe("key", _now);
+        Note(CallOutcome.Unknown, isProbe: true);
         AssertNextTrial(_now + Second);
-        Note(CallEnd.Accepted, isTrial: true);
+        Note(CallOutcome.Accepted, isProbe: true);
         AssertNextTrial(null);
     }
 
@@ -420,9 +420,9 @@ public sealed class AccountHealthTests
     public void One_job_that_is_401_for_ten_seconds_is_reported_where_no_other_is_accepted(bool isUnauthorized,
         double later, bool isReported)
     {
-        Note(CallEnd.Refused, job: 1, isUnauthorized: isUnauthorized);
+        Note(CallOutcome.Refused, job: 1, isUnauthorized: isUnauthorized);
         _now += later * Second;
-        Note(CallEnd.Refused, job: 1, isUnauthorized: isUnauthorized);
+        Note(CallOutcome.Refused, job: 1, isUnauthorized: isUnauthorized);
         Assert.Equal(isReported, _health.StandingOf("key", _now) == CredentialStanding.Refused);
         Assert.Null(_health.ClosedFor("key", _now));
         AssertNextTrial(null);
@@ -433,9 +433,9 @@ public sealed class AccountHealthTests
     [Fact]
     public void Suspicion_is_of_one_credential_and_passes_where_nobody_asks()
     {
-        for (var job = 0; job < 5; job++) Note(CallEnd.Refused, job: job);
+        for (var job = 0; job < 5; job++) Note(CallOutcome.Refused, job: job);
         Assert.False(_health.IsHalfOpen("other"));
-        for (var job = 0; job < 5; job++) Note(CallEnd.Refused, job: job, credential: "other");
+        for (var job = 0; job < 5; job++) Note(CallOutcome.Refused, job: job, credential: "other");
         Assert.True(_health.IsHalfOpen("other"));
         _health.Bound(_now + 599 * Second);
         Assert.True(_health.IsHalfOpen("other"));
@@ -448,9 +448,9 @@ public sealed class AccountHealthTests
     {
         Accept("rare/one");
         for (var i = 0; i < 50; i++) Accept($"busy/{i}");
-        Assert.Equal(["busy/49", "busy/48", "busy/47", "rare/one"], _health.Known["key"].Jobs);
+        Assert.Equal(["busy/49", "busy/48", "busy/47", "rare/one"], Jobs("key"));
         for (var i = 0; i < 9; i++) Accept($"w{i}/x");
-        Assert.Equal(["w8/x", "w7/x", "w6/x", "w5/x"], _health.Known["key"].Jobs);
+        Assert.Equal(["w8/x", "w7/x", "w6/x", "w5/x"], Jobs("key"));
     }
 
     [Fact]
@@ -458,18 +458,18 @@ public sealed class AccountHealthTests
     {
         Accept("survey/one");
         _now += Second;
-        Note(CallEnd.Refused, job: CredentialEvidence.NumberOf("survey/one"));
+        Note(CallOutcome.Refused, job: CredentialState.NumberOf("survey/one"));
         Assert.Equal(RefusalCause.Unknown, _health.CauseOf("key", _now));
         Assert.Null(TryKnown());
 
         Accept("other/two");
-        Assert.Equal(["other/two"], _health.Known["key"].Jobs);
+        Assert.Equal(["other/two"], Jobs("key"));
         Accept("survey/one");
         _now += Second;
-        Note(CallEnd.Refused, job: CredentialEvidence.NumberOf("survey/one"));
+        Note(CallOutcome.Refused, job: CredentialState.NumberOf("survey/one"));
         Assert.Equal("other/two", TryKnown());
-        NoteTrial(CallEnd.Refused, "other/two");
-        Assert.Equal(["key"], _health.Dead);
+        NoteTrial(CallOutcome.Refused, "other/two");
+        Assert.Equal(["key"], Dead(_health));
     }
 
     [Fact]
@@ -478,19 +478,19 @@ public sealed class AccountHealthTests
         Accept("survey/one");
         Accept("survey/two");
         _now += Second;
-        Note(CallEnd.Refused, job: 7);
+        Note(CallOutcome.Refused, job: 7);
         var gone = TryKnown()!;
-        NoteTrial(CallEnd.Missing, gone);
+        NoteTrial(CallOutcome.Missing, gone);
         Assert.Equal(RefusalCause.Job, _health.CauseOf("key", _now));
-        Assert.DoesNotContain(gone, _health.Known["key"].Jobs);
+        Assert.DoesNotContain(gone, Jobs("key"));
     }
 
     [Fact]
     public void While_its_successor_is_tried_calls_wait_for_two_seconds_at_most()
     {
-        Note(CallEnd.Refused);
+        Note(CallOutcome.Refused);
         Assert.False(_health.IsInDoubt("key", _now));
-        _health.Note(new EndedCall(CallEnd.Refused, "key"), ["key", "next"], _now);
+        _health.Record(new EndedCall(CallOutcome.Refused, "key"), ["key", "next"], _now);
         Assert.True(_health.IsInDoubt("key", _now + 2 * Second - 1));
         Assert.False(_health.IsInDoubt("next", _now));
         Assert.False(_health.IsInDoubt("key", _now + 2 * Second));
@@ -500,13 +500,13 @@ public sealed class AccountHealthTests
     public void Once_both_were_refused_it_is_the_job_and_for_ten_seconds_nobody_doubts()
     {
         string[] both = ["key", "next"];
-        _health.Note(new EndedCall(CallEnd.Refused, "key", 1), both, _now);
-        _health.Note(new EndedCall(CallEnd.RefusedTwice, "next", 1), both, _now);
-        Assert.Single(_health.Known["key"].Refused);
+        _health.Record(new EndedCall(CallOutcome.Refused, "key", 1), both, _now);
+        _health.Record(new EndedCall(CallOutcome.RefusedTwice, "next", 1), both, _now);
+        Assert.Single(_health.Credentials["key"].Refused);
         foreach (var (later, doubted) in ((double, bool)[])[(0, false), (9.9, false), (10, true)])
         {
             var now = _now + later * Second;
-            _health.Note(new EndedCall(CallEnd.Refused, "key", 1), both, now);
+            _health.Record(new EndedCall(CallOutcome.Refused, "key", 1), both, now);
             Assert.Equal(doubted, _health.IsInDoubt("key", now));
         }
     }
@@ -514,28 +514,39 @@ public sealed class AccountHealthTests
     [Fact]
     public void A_credential_whose_successor_was_accepted_is_dead_and_no_late_word_revives_it()
     {
-        Note(CallEnd.Accepted);
+        Note(CallOutcome.Accepted);
         _now += Second;
-        _health.Note(new EndedCall(CallEnd.Refused, "key"), ["key", "next"], _now);
-        _health.Note(new EndedCall(CallEnd.Accepted, "next", Supersedes: "key"), ["key", "next"], _now);
-        Note(CallEnd.Accepted, 5);
-        Assert.Equal(["key"], _health.Dead);
-        Assert.Equal(["next"], _health.Accepted);
+        _health.Record(new EndedCall(CallOutcome.Refused, "key"), ["key", "next"], _now);
+        _health.Record(new EndedCall(CallOutcome.Accepted, "next", Supersedes: "key"), ["key", "next"], _now);
+        Note(CallOutcome.Accepted, 5);
+        Assert.Equal(["key"], Dead(_health));
+        Assert.Equal(["next"], Accepted(_health));
         Assert.False(_health.IsInDoubt("key", _now));
         // Nor is it doubted for the sake of a dead one.
-        _health.Note(new EndedCall(CallEnd.Refused, "next"), ["key", "next"], _now);
+        _health.Record(new EndedCall(CallOutcome.Refused, "next"), ["key", "next"], _now);
         Assert.False(_health.IsInDoubt("next", _now));
     }
 
     [Fact]
     public void What_another_knew_is_added_and_nothing_is_forgotten()
     {
-        var other = new AccountHealth { PausedUntil = 7, DeadTrialFrom = 3, Accepted = ["a", "b"], Dead = ["c", "d"] };
-        var health = new AccountHealth { PausedUntil = 5, DeadTrialFrom = 4, Accepted = ["c", "e"], Dead = ["f"] };
+        var other = new AccountHealth
+        {
+            PausedUntil = 7,
+            Credentials = { ["a"] = Good(), ["b"] = Good(), ["c"] = Bad(from: 3), ["d"] = Bad(from: 3) },
+        };
+        var health = new AccountHealth
+        {
+            PausedUntil = 5,
+            Credentials = { ["c"] = Good(from: 4), ["e"] = Good(), ["f"] = Bad() },
+        };
         for (var i = 0; i < 2; i++) health.Merge(other);
-        Assert.Equal((7, 4), (health.PausedUntil, health.DeadTrialFrom));
-        Assert.Equal(["a", "b", "e"], health.Accepted.Order());
-        Assert.Equal(["c", "d", "f"], health.Dead.Order());
+        Assert.Equal((7, 4), (health.PausedUntil, health.Credentials["c"].ProbeFrom));
+        Assert.Equal(["a", "b", "e"], Accepted(health).Order());
+        Assert.Equal(["c", "d", "f"], Dead(health).Order());
+
+        static CredentialState Good(double from = 0) => new() { IsAccepted = true, ProbeFrom = from };
+        static CredentialState Bad(double from = 0) => new() { DeadSince = 1, ProbeFrom = from };
     }
 
     [Fact]
@@ -543,62 +554,72 @@ public sealed class AccountHealthTests
     {
         for (var i = 0; i < 100; i++)
         {
-            Note(CallEnd.Accepted, credential: $"key-{i}");
-            Note(CallEnd.Accepted, credential: $"next-{i}", supersedes: $"dead-{i}");
+            Note(CallOutcome.Accepted, credential: $"key-{i}");
+            Note(CallOutcome.Accepted, credential: $"next-{i}", supersedes: $"dead-{i}");
             _now += Second;
         }
-        Assert.Equal((8, 8, 8), (_health.Accepted.Count, _health.Dead.Count, _health.Known.Count));
-        Assert.Contains("dead-99", _health.Dead);
+        Assert.Equal(8, _health.Credentials.Count);
+        Assert.Contains("dead-99", Dead(_health));
+        Assert.Contains("next-99", Accepted(_health));
     }
 
-    private void Busy(double? seconds) => _health.Note(
-        new EndedCall(CallEnd.Busy, "key", RetryAfter: seconds is { } asked ? TimeSpan.FromSeconds(asked) : null), ["key"], _now);
+    private static string[] Dead(AccountHealth health) =>
+        [.. health.Credentials.Where(one => one.Value.IsDead).Select(one => one.Key)];
+
+    private static string[] Accepted(AccountHealth health) =>
+        [.. health.Credentials.Where(one => one.Value.IsAccepted).Select(one => one.Key)];
+
+    private IEnumerable<string> Jobs(string credential) =>
+        _health.Credentials[credential].Jobs.Select(job => job.Address);
+
+    private void Busy(double? seconds) => _health.Record(
+        new EndedCall(CallOutcome.Busy, "key", RetryAfter: seconds is { } asked ? TimeSpan.FromSeconds(asked) : null), ["key"], _now);
 
     private void Note(
-        CallEnd end, int times = 1, bool isTrial = false, int job = 0, string credential = "key",
+        CallOutcome end, int times = 1, bool isProbe = false, int job = 0, string credential = "key",
         bool isUnauthorized = false, string? supersedes = null)
     {
         for (var i = 0; i < times; i++)
         {
-            var call = new EndedCall(end, credential, job, isTrial, Supersedes: supersedes);
-            _health.Note(call with { IsUnauthorized = isUnauthorized }, [credential], _now);
+            var call = new EndedCall(end, credential, job, isProbe, Supersedes: supersedes);
+            _health.Record(call with { IsUnauthorized = isUnauthorized }, [credential], _now);
         }
     }
 
     private void Fail(int jobs, int from = 0)
     {
-        for (var i = 0; i < jobs; i++) Note(CallEnd.Failed, job: from + i);
+        for (var i = 0; i < jobs; i++) Note(CallOutcome.Failed, job: from + i);
     }
 
     private void Accept(string job) =>
-        _health.Note(new EndedCall(CallEnd.Accepted, "key", CredentialEvidence.NumberOf(job)) { Address = job },
+        _health.Record(new EndedCall(CallOutcome.Accepted, "key", CredentialState.NumberOf(job)) { Address = job },
             ["key"], _now);
 
     private void Kill(string credential)
     {
         foreach (var job in (string[])["survey/one", "other/two"])
         {
-            _health.Note(new EndedCall(CallEnd.Accepted, credential) { Address = job }, [credential], _now);
+            _health.Record(new EndedCall(CallOutcome.Accepted, credential) { Address = job }, [credential], _now);
         }
         _now += Second;
-        Note(CallEnd.Refused, job: 7, credential: credential);
-        for (var i = 0; i < 2; i++) NoteTrial(CallEnd.Refused, TryKnown(credential)!);
-        Assert.Equal([credential], _health.Dead);
+        Note(CallOutcome.Refused, job: 7, credential: credential);
+        for (var i = 0; i < 2; i++) NoteTrial(CallOutcome.Refused, TryKnown(credential)!);
+        Assert.Equal([credential], Dead(_health));
     }
 
     private string? TryKnown(string credential = "key")
     {
         var job = _health.TrialJob(credential, isWaiting: false, _now);
-        if (job is not null) _health.TryKnownJob(credential, _now);
+        if (job is not null) _health.StartTrial(credential, _now);
         return job;
     }
 
-    private void NoteTrial(CallEnd end, string job) =>
-        _health.Note(new EndedCall(end, "key", CredentialEvidence.NumberOf(job), IsTrial: true)
+    private void NoteTrial(CallOutcome end, string job) =>
+        _health.Record(new EndedCall(end, "key", CredentialState.NumberOf(job), IsProbe: true)
         {
             Address = job,
-            IsOfKnownJob = true,
+            IsTrial = true,
         }, ["key"], _now);
 
-    private void AssertNextTrial(double? expected) => Assert.Equal(expected, _health.NextTrial("key", hasOther: false, _now));
+    private void AssertNextTrial(double? expected) => Assert.Equal(expected, _health.NextProbe("key", hasOther: false, _now));
 }

@@ -18,7 +18,7 @@ public sealed class AccountStateTests
         .Select((rank, team, count) => new WaitingCalls((CallRank)rank, Teams[team], count)).Array[0, 5]
         .Select(waiting => waiting.DistinctBy(calls => (calls.Rank, calls.Team)).ToArray());
 
-    private static readonly Gen<CallEnd> AnyEnd = Gen.Int[0, 7].Select(end => (CallEnd)end);
+    private static readonly Gen<CallOutcome> AnyEnd = Gen.Int[0, 7].Select(end => (CallOutcome)end);
 
     // What a node does next: how much later, which one, whether it dies first, how many of its calls end, and how.
     private static readonly Gen<Step> AnyStep = Gen.Select(
@@ -34,7 +34,7 @@ public sealed class AccountStateTests
         var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
         var state = new AccountState();
         Assert.Equal(5, state.Exchange(Asking(5), limits, Start).Granted.Count);
-        state.Exchange(Asking(0, new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(3))), limits, Start);
+        state.Exchange(Asking(0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(3))), limits, Start);
 
         var now = Start - seconds * Second;
         var paused = state.Exchange(Asking(1), limits, now);
@@ -50,7 +50,7 @@ public sealed class AccountStateTests
     {
         var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
         var state = new AccountState();
-        state.Exchange(Asking(0, new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromSeconds(30))), limits, Start);
+        state.Exchange(Asking(0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(30))), limits, Start);
         var paused = state.Exchange(Asking(1), limits, Start - 2 * Second);
         Assert.Equal(Start + 30 * Second, paused.Closed!.Value.Until);
     }
@@ -88,7 +88,7 @@ public sealed class AccountStateTests
             {
                 var asked = steps[step++].Waiting.ToDictionary(calls => (calls.Rank, calls.Team), calls => calls.Count);
                 Assert.All(reply.Granted.CountBy(call => call), group => Assert.InRange(group.Value, 1, asked.GetValueOrDefault(group.Key)));
-                Assert.All(state.Nodes.Values, node => Assert.InRange(node.UnderWay, 0, limits.MaxConcurrentRequests));
+                Assert.All(state.Nodes.Values, node => Assert.InRange(node.UnderWay.Values.Sum(), 0, limits.MaxConcurrentRequests));
                 Assert.All(state.Nodes.Values.SelectMany(node => node.Waiting), waiting => Assert.InRange(waiting.Count, 0, 40));
                 Assert.InRange(reply.Wait, TimeSpan.Zero, AccountHealth.LongestPause);
             }, state);
@@ -102,7 +102,7 @@ public sealed class AccountStateTests
             state.Exchange(Report("other", elsewhere), limits, Start);
             state.Exchange(Report("one", underWay, spentAlone: spent), limits, Start);
             var now = Start + Second;
-            var expected = Math.Min(limits.Budget.Available(state.Restored, now), Math.Max(0, limits.MaxConcurrentRequests - underWay - elsewhere));
+            var expected = Math.Min(limits.Budget.Available(state.FullAt, now), Math.Max(0, limits.MaxConcurrentRequests - underWay - elsewhere));
 
             var reply = state.Exchange(Report("one", underWay, waiting), limits, now);
 
@@ -139,9 +139,9 @@ public sealed class AccountStateTests
         var now = Start + 4 * Second;
 
         // Two permits came back since, and the other one is still waiting.
-        state.Restored = limits.Budget.With(2, now);
+        state.FullAt = limits.Budget.With(2, now);
         state.Exchange(Report("two", underWay: limits.MaxConcurrentRequests, waiting: Reads("b", 9)), limits, now);
-        state.Nodes["two"] = state.Nodes["two"] with { UnderWay = 0 };
+        state.Nodes["two"] = state.Nodes["two"] with { UnderWay = [] };
         Assert.Single(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, now).Granted);
         Assert.Empty(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, now).Granted);
         Assert.Single(state.Exchange(Report("one", waiting: Reads("a", 9)), limits, now + Second / 2).Granted);
@@ -175,7 +175,7 @@ public sealed class AccountStateTests
             var ends = 0;
             Run(limits, steps, (now, reply, _) =>
             {
-                if (steps[ends++].End == CallEnd.Refused) trials.Clear();
+                if (steps[ends++].End == CallOutcome.Refused) trials.Clear();
                 if (reply.TrialJob is null) return;
                 Assert.All(trials, at => Assert.InRange(now - at, Second, double.MaxValue));
                 trials.Add(now);
@@ -214,11 +214,8 @@ public sealed class AccountStateTests
                 var asking = i < 20 ? all[..1] : all;
                 var ending = all[random.Next(teams)];
                 if (i >= 20 && held[ending] > 0) held[ending]--;
-                var report = new NodeReport("one", held.Values.Sum(),
-                    [.. asking.Select(team => new WaitingCalls(CallRank.FirstRead, team, 100))], [], ["key"])
-                {
-                    UnderWayByTeam = held.Where(team => team.Value > 0).ToDictionary(),
-                };
+                var report = new NodeReport("one", held.Where(team => team.Value > 0).ToDictionary(),
+                    [.. asking.Select(team => new WaitingCalls(CallRank.FirstRead, team, 100))], [], ["key"]);
                 foreach (var (_, team) in state.Exchange(report, limits, now).Granted) held[team]++;
                 // The last place is only for a team that has none.
                 Assert.True(held.Values.Sum() < calls || held.ContainsValue(1), "No place is left");
@@ -236,7 +233,7 @@ public sealed class AccountStateTests
         {
             state.Exchange(Report($"{node}", waiting: Reads("slow", 10)), limits, Start);
         }
-        Assert.Equal(24, state.Nodes.Values.Sum(node => node.UnderWay));
+        Assert.Equal(24, state.Nodes.Values.Sum(node => node.UnderWay.Values.Sum()));
         Assert.Equal(5, state.Exchange(Report("4", waiting: Reads("quick", 5)), limits, Start).Granted.Count);
     }
 
@@ -269,7 +266,7 @@ public sealed class AccountStateTests
         state ??= new AccountState();
         var now = Start;
         var longest = limits.CallTime.TotalMicroseconds;
-        List<(double At, bool IsTrial, bool IsKnown)>[] calls = [[], [], []];
+        List<(double At, bool IsProbe, bool IsKnown)>[] calls = [[], [], []];
         var ghosts = new List<double>();
         var lives = new int[3];
         foreach (var step in steps)
@@ -286,17 +283,17 @@ public sealed class AccountStateTests
             ghosts.RemoveAll(at => at + longest <= now);
             var ending = own[..Math.Min(step.Ended, own.Count)];
             own.RemoveRange(0, ending.Count);
-            EndedCall[] ended = [.. Enumerable.Repeat(new EndedCall(CallEnd.Unknown, "key"), over),
-                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsTrial)
+            EndedCall[] ended = [.. Enumerable.Repeat(new EndedCall(CallOutcome.Unknown, "key"), over),
+                .. ending.Select((call, i) => new EndedCall(step.End, "key", i, call.IsProbe)
                 {
                     Address = $"survey/{i}",
-                    IsOfKnownJob = call.IsKnown,
+                    IsTrial = call.IsKnown,
                     Age = now - call.At,
                 })];
 
             var reply = state.Exchange(Report($"{step.Node}-{lives[step.Node]}", own.Count, step.Waiting) with { Ended = ended }, limits, now);
 
-            own.AddRange(reply.Granted.Select(_ => (now, reply.AreTrials, false)));
+            own.AddRange(reply.Granted.Select(_ => (now, reply.IsProbe, false)));
             if (reply.TrialJob is not null) own.Add((now, true, true));
             check(now, reply, calls.Sum(list => list.Count(call => call.At + longest > now)) + ghosts.Count);
         }
@@ -309,10 +306,12 @@ public sealed class AccountStateTests
     private static WaitingCalls[] Reads(string team, int count) => [new WaitingCalls(CallRank.FirstRead, team, count)];
 
     private static NodeReport Report(string node, int underWay = 0, WaitingCalls[]? waiting = null, int spentAlone = 0) =>
-        new(node, underWay, waiting ?? [], [], ["key"], spentAlone);
+        new(node, UnderWay(underWay), waiting ?? [], [], ["key"], spentAlone);
 
-    private sealed record Step(double Later, int Node, bool Dies, int Ended, CallEnd End, WaitingCalls[] Waiting);
+    private static Dictionary<string, int> UnderWay(int count) => count == 0 ? [] : new() { ["other"] = count };
+
+    private sealed record Step(double Later, int Node, bool Dies, int Ended, CallOutcome End, WaitingCalls[] Waiting);
 
     private static NodeReport Asking(int count, params EndedCall[] ended) =>
-        new("one", 0, count == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "a", count)], ended, ["key"]);
+        new("one", UnderWay(0), count == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "a", count)], ended, ["key"]);
 }

@@ -32,15 +32,15 @@ public sealed class SharedGateTests(RedisServer redis)
     [InlineData("nonsense")]
     [InlineData("v\n{\"Nodes\":null}")]
     [InlineData("v\n{\"Health\":null}")]
-    [InlineData("v\n{\"Health\":{\"Dead\":null}}")]
-    [InlineData("v\n{\"Order\":{\"Served\":null}}")]
+    [InlineData("v\n{\"Health\":{\"Credentials\":null}}")]
+    [InlineData("v\n{\"Turns\":{\"Served\":null}}")]
     [InlineData("v\n{\"Nodes\":{\"n\":null}}")]
-    [InlineData("v\n{\"Nodes\":{\"n\":{\"UnderWay\":0,\"Until\":1e18,\"WaitingUntil\":1e18,\"Waiting\":null}}}")]
+    [InlineData("v\n{\"Nodes\":{\"n\":{\"UnderWay\":{},\"Until\":1e18,\"WaitingUntil\":1e18,\"Waiting\":null}}}")]
     public async Task Whatever_somebody_else_has_put_in_the_place_of_an_account_it_goes_on(string held)
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        await connection.GetDatabase().StringSetAsync($"gateway:account:{world.Account}:calls", held);
+        await connection.GetDatabase().StringSetAsync($"gateway:account:{world.Account}:budget-2", held);
 
         Assert.NotNull((await EnterAsync(await GateOfAsync(world, world.Gateway))).Permit);
     }
@@ -54,9 +54,9 @@ public sealed class SharedGateTests(RedisServer redis)
         AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         for (var i = 0; i < 2; i++) Assert.NotNull((await EnterAsync(gates[0])).Permit);
         var one = (await EnterAsync(gates[1])).Permit!;
-        await one.EndAsync(CallEnd.Accepted, one.Credential);
+        await one.ReportAsync(CallOutcome.Accepted, one.Credential);
         await Task.Delay(100, World.Cancellation);
-        await connection.GetDatabase().KeyDeleteAsync($"gateway:account:{world.Account}:calls");
+        await connection.GetDatabase().KeyDeleteAsync($"gateway:account:{world.Account}:budget-2");
 
         var entered = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => EnterAsync(gates[1])));
 
@@ -66,11 +66,11 @@ public sealed class SharedGateTests(RedisServer redis)
     [Fact]
     public void To_join_a_call_that_waits_costs_the_same_however_many_wait()
     {
-        var line = new WaitingLine();
+        var line = new CallQueue();
         for (var i = 0; i < 10_000; i++)
         {
             Assert.True(JobAddress.TryCreate("survey-1", $"{i}", out var job));
-            line.Add(new WaitingLine.Waiter(CallRank.FirstRead, "mapping", job));
+            line.Add(new CallQueue.Waiter(CallRank.FirstRead, "mapping", job));
         }
         Assert.True(JobAddress.TryCreate("survey-1", "7000", out var sought));
         Assert.Equal(sought, line.Find(sought)?.Job);
@@ -92,7 +92,7 @@ public sealed class SharedGateTests(RedisServer redis)
         for (var i = 0; i < 5; i++)
         {
             var permit = (await EnterAsync(gate)).Permit!;
-            await permit.EndAsync(CallEnd.Refused, permit.Credential);
+            await permit.ReportAsync(CallOutcome.Refused, permit.Credential);
         }
         await Task.Delay(1200, World.Cancellation);
         proxy.SlowDown();
@@ -116,7 +116,7 @@ public sealed class SharedGateTests(RedisServer redis)
         proxy.SlowDown();
         var entering = EnterAsync(gate);
 
-        await permit.EndAsync(CallEnd.Busy, permit.Credential, TimeSpan.FromSeconds(60));
+        await permit.ReportAsync(CallOutcome.Busy, permit.Credential, TimeSpan.FromSeconds(60));
 
         Assert.Equal(UpstreamFault.Paused, (await EnterAsync(other)).Fault);
         proxy.GetWell();
@@ -130,7 +130,7 @@ public sealed class SharedGateTests(RedisServer redis)
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
         var gate = await GateOfAsync(world, world.Gateway);
         var permit = (await EnterAsync(gate)).Permit!;
-        await permit.EndAsync(CallEnd.Busy, permit.Credential, TimeSpan.FromSeconds(60));
+        await permit.ReportAsync(CallOutcome.Busy, permit.Credential, TimeSpan.FromSeconds(60));
         proxy.Cut();
         Assert.Equal(UpstreamFault.Paused, (await EnterAsync(gate)).Fault);
     }
@@ -142,7 +142,7 @@ public sealed class SharedGateTests(RedisServer redis)
             ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"));
         AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         Assert.NotNull((await EnterAsync(gates[0])).Permit);
-        Task<Entry>[] waiting = [EnterAsync(gates[1], 5000), EnterAsync(gates[1], 5000, "few")];
+        Task<QueueResult>[] waiting = [EnterAsync(gates[1], 5000), EnterAsync(gates[1], 5000, "few")];
 
         // Ten seconds a call, of two nodes and two teams.
         Assert.Equal(40, (await EnterAsync(gates[1], 500)).RetryAfter.TotalSeconds, 0.1);
@@ -157,8 +157,8 @@ public sealed class SharedGateTests(RedisServer redis)
         var gate = await GateOfAsync(world, world.Gateway);
         var permits = new List<CallPermit>();
         for (var i = 0; i < 5; i++) permits.Add((await EnterAsync(gate)).Permit!);
-        foreach (var permit in permits) await permit.EndAsync(CallEnd.Refused, permit.Credential);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => gate.Credentials.Standing == CredentialStanding.Suspect, "it is suspect");
+        foreach (var permit in permits) await permit.ReportAsync(CallOutcome.Refused, permit.Credential);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => gate.Standing == CredentialStanding.Suspect, "it is suspect");
 
         var refused = await Task.WhenAll(EnterAsync(gate, 100), EnterAsync(gate, 100, rank: CallRank.Refresh));
 
@@ -173,12 +173,12 @@ public sealed class SharedGateTests(RedisServer redis)
             ("Upstream:Timeout", "00:00:03"), ("Redis:Timeout", "00:00:05"));
         AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         var permit = (await EnterAsync(gates[0])).Permit!;
-        await permit.TellAsync(CallEnd.Accepted, permit.Credential, isOver: false);
+        await permit.ReportAsync(CallOutcome.Accepted, permit.Credential, isOver: false);
 
         // A node that is silent for timeout and a second has died.
         for (var i = 0; i < 12; i++) Assert.Equal(UpstreamFault.OverBudget, (await EnterAsync(gates[1], 400)).Fault);
 
-        await permit.EndAsync(CallEnd.Accepted, permit.Credential);
+        await permit.ReportAsync(CallOutcome.Accepted, permit.Credential);
         Assert.NotNull((await EnterAsync(gates[1])).Permit);
     }
 
@@ -190,9 +190,9 @@ public sealed class SharedGateTests(RedisServer redis)
         return node.Services.GetRequiredService<AccountGates>().Of(world.Account);
     }
 
-    private static Task<Entry> EnterAsync(AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
+    private static Task<QueueResult> EnterAsync(AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
     {
         Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
-        return gate.EnterAsync(rank, team, job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
+        return gate.AcquireAsync(rank, team, job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();
     }
 }

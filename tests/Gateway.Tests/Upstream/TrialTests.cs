@@ -23,8 +23,8 @@ public sealed class TrialTests
             _now += 0.5 * Second;
             Assert.Single(Ask(FirstReads("mapping", 5)).Granted);
         }
-        Tell(new EndedCall(CallEnd.Accepted, "one", IsTrial: true));
-        for (var i = 0; i < 9; i++) Tell(new EndedCall(CallEnd.Failed, "one", IsTrial: true));
+        Tell(new EndedCall(CallOutcome.Accepted, "one", IsProbe: true));
+        for (var i = 0; i < 9; i++) Tell(new EndedCall(CallOutcome.Failed, "one", IsProbe: true));
         Assert.Equal(5, Ask(FirstReads("mapping", 5)).Granted.Count);
     }
 
@@ -61,13 +61,13 @@ public sealed class TrialTests
     [Fact]
     public void A_team_that_asks_for_refused_jobs_alone_does_not_keep_the_others_from_being_tried()
     {
-        for (var job = 0; job < 5; job++) Tell(new EndedCall(CallEnd.Refused, "one", job));
+        for (var job = 0; job < 5; job++) Tell(new EndedCall(CallOutcome.Refused, "one", job));
         var tried = new List<string>();
         for (var i = 0; i < 4; i++)
         {
             _now += 1.1 * Second;
             tried.AddRange(Ask(FirstReads("refused", 9), new WaitingCalls(CallRank.Refresh, "mapping", 1)).Granted.Select(call => call.Team));
-            Tell(new EndedCall(CallEnd.Refused, "one", i, IsTrial: true));
+            Tell(new EndedCall(CallOutcome.Refused, "one", i, IsProbe: true));
         }
 
         Assert.Equal(["mapping", "refused"], tried.Take(2).Order());
@@ -77,35 +77,35 @@ public sealed class TrialTests
     [Fact]
     public void A_trial_goes_before_callers_calls_within_the_budget_and_holds_nobody_back()
     {
-        Tell(new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" });
+        Tell(new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" });
         _now += Second;
-        Assert.Equal("survey/one", Exchange([], [new EndedCall(CallEnd.Refused, "one", 7)], ["one"]).TrialJob);
+        Assert.Equal("survey/one", Exchange([], [new EndedCall(CallOutcome.Refused, "one", 7)], ["one"]).TrialJob);
         Assert.Equal([RefusalCause.Pending], Ask().Causes);
         var reply = Ask(FirstReads("mapping", 5));
         Assert.Equal((null, 5), (reply.TrialJob, reply.Granted.Count));
         // On whichever node it is made.
-        Assert.Equal([RefusalCause.Job], Exchange([], [KnownEnd(CallEnd.Accepted)], ["one"], node: "b").Causes);
+        Assert.Equal([RefusalCause.Job], Exchange([], [KnownEnd(CallOutcome.Accepted)], ["one"], node: "b").Causes);
     }
 
     [Fact]
     public void Without_budget_or_place_there_is_no_trial()
     {
-        Tell(new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" });
+        Tell(new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" });
         _now += Second;
-        var full = new NodeReport("a", 100, [], [new EndedCall(CallEnd.Refused, "one", 7)], ["one"]);
+        var full = new NodeReport("a", UnderWay(100), [], [new EndedCall(CallOutcome.Refused, "one", 7)], ["one"]);
         Assert.Null(_state.Exchange(full, Plenty, _now).TrialJob);
-        Assert.Null(_state.Exchange(full with { UnderWay = 0, Ended = [], SpentAlone = 1000 }, Plenty, _now).TrialJob);
+        Assert.Null(_state.Exchange(full with { UnderWay = UnderWay(0), Ended = [], SpentAlone = 1000 }, Plenty, _now).TrialJob);
         _now += Second;
         Assert.Equal("survey/one", Ask().TrialJob);
-        Assert.Equal(1, _state.Nodes["a"].UnderWay);
+        Assert.Equal(1, _state.Nodes["a"].UnderWay.Values.Sum());
     }
 
     [Fact]
     public void A_trial_that_nobody_hears_of_again_is_made_once_more()
     {
-        Tell(new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" });
+        Tell(new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" });
         _now += Second;
-        Assert.NotNull(Exchange([], [new EndedCall(CallEnd.Refused, "one", 7)], ["one"]).TrialJob);
+        Assert.NotNull(Exchange([], [new EndedCall(CallOutcome.Refused, "one", 7)], ["one"]).TrialJob);
         _now += 2.9 * Second;
         Assert.Null(Ask().TrialJob);
         _now += 0.2 * Second;
@@ -115,11 +115,11 @@ public sealed class TrialTests
     [Fact]
     public void While_a_successor_is_being_tried_there_is_no_trial()
     {
-        Exchange([], [new EndedCall(CallEnd.Accepted, "one") { Address = "survey/one" }], ["one", "two"]);
+        Exchange([], [new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" }], ["one", "two"]);
         _now += Second;
-        Assert.Null(Exchange([], [new EndedCall(CallEnd.Refused, "one", 7)], ["one", "two"]).TrialJob);
+        Assert.Null(Exchange([], [new EndedCall(CallOutcome.Refused, "one", 7)], ["one", "two"]).TrialJob);
         // Both were refused: it may be the job.
-        Assert.NotNull(Exchange([], [new EndedCall(CallEnd.RefusedTwice, "two", 7)], ["one", "two"]).TrialJob);
+        Assert.NotNull(Exchange([], [new EndedCall(CallOutcome.RefusedTwice, "two", 7)], ["one", "two"]).TrialJob);
     }
 
     [Fact]
@@ -129,16 +129,13 @@ public sealed class TrialTests
         var health = new AccountHealth
         {
             PausedUntil = Ahead,
-            DeadTrialFrom = Ahead,
-            NewTrialUntil = Ahead,
-            HalfOpenTrialFrom = Ahead,
-            KnownTrialFrom = Ahead,
-            KnownTrialUntil = Ahead,
-            DoubtUntil = Ahead,
+            TrialFrom = Ahead,
+            TrialUntil = Ahead,
             CertainUntil = Ahead,
         };
         (health.Circuit.ProbeFrom, health.Circuit.FailingUntil, health.Circuit.GoodAt) = (Ahead, Ahead, Ahead);
-        var evidence = health.Known["one"] = new CredentialEvidence
+        var dead = health.Credentials["dead"] = new CredentialState { DeadSince = Ahead, ProbeFrom = Ahead };
+        var state = health.Credentials["one"] = new CredentialState
         {
             AcceptedAt = Ahead,
             TrialAcceptedAt = Ahead,
@@ -146,17 +143,19 @@ public sealed class TrialTests
             RefusedSince = Ahead,
             RefusedAt = Ahead,
             HalfOpenSince = Ahead,
-            DeadFrom = Ahead,
+            ProbeFrom = Ahead,
+            FirstProbeUntil = Ahead,
+            DoubtUntil = Ahead,
         };
 
         health.Bound(_now);
 
-        double[] left = [health.PausedUntil, health.DeadTrialFrom, health.NewTrialUntil, health.HalfOpenTrialFrom,
-            health.KnownTrialFrom, health.KnownTrialUntil, health.DoubtUntil, health.CertainUntil,
+        double[] left = [health.PausedUntil, dead.ProbeFrom, state.FirstProbeUntil, state.ProbeFrom,
+            health.TrialFrom, health.TrialUntil, state.DoubtUntil, health.CertainUntil,
             health.Circuit.ProbeFrom, health.Circuit.FailingUntil, health.Circuit.GoodAt];
         Assert.Equal([300, 10, 1, 1, 1, 3, 2, 10, 0.5, 10, 0], left.Select(time => (time - _now) / Second));
-        double[] past = [evidence.AcceptedAt, evidence.TrialAcceptedAt, evidence.SuspectAt, evidence.RefusedSince,
-            evidence.RefusedAt, evidence.HalfOpenSince, evidence.DeadFrom];
+        double[] past = [state.AcceptedAt, state.TrialAcceptedAt, state.SuspectAt, state.RefusedSince,
+            state.RefusedAt, state.HalfOpenSince, dead.DeadSince];
         Assert.All(past, time => Assert.Equal(_now, time));
     }
 
@@ -165,7 +164,7 @@ public sealed class TrialTests
     {
         var limits = new AccountLimits(new Gcra(100_000, 20), 100, TimeSpan.FromSeconds(11));
         NodeReply Report(double late) => _state.Exchange(
-            new NodeReport("a", 0, [FirstReads("mapping", 30)], [], ["one"]) { Late = TimeSpan.FromSeconds(late) }, limits, _now);
+            new NodeReport("a", UnderWay(0), [FirstReads("mapping", 30)], [], ["one"]) { Late = TimeSpan.FromSeconds(late) }, limits, _now);
         Assert.Equal(20, Report(0).Granted.Count);
         _now += 0.25 * Second;
 
@@ -177,14 +176,16 @@ public sealed class TrialTests
 
     private void Break()
     {
-        for (var i = 0; i < 10; i++) Tell(new EndedCall(CallEnd.Failed, "one", i));
+        for (var i = 0; i < 10; i++) Tell(new EndedCall(CallOutcome.Failed, "one", i));
         Assert.Equal(UpstreamFault.CircuitOpen, Ask(FirstReads("mapping", 1)).Closed?.Reason);
     }
 
-    private static EndedCall KnownEnd(CallEnd end) =>
-        new(end, "one", IsTrial: true) { Address = "survey/one", IsOfKnownJob = true };
+    private static EndedCall KnownEnd(CallOutcome end) =>
+        new(end, "one", IsProbe: true) { Address = "survey/one", IsTrial = true };
 
     private static WaitingCalls FirstReads(string team, int count) => new(CallRank.FirstRead, team, count);
+
+    private static Dictionary<string, int> UnderWay(int count) => count == 0 ? [] : new() { ["mapping"] = count };
 
     private NodeReply Ask(params WaitingCalls[] waiting) => Exchange(waiting, [], ["one"]);
 
@@ -193,5 +194,5 @@ public sealed class TrialTests
     private void Tell(params EndedCall[] ended) => Exchange([], ended, ["one"]);
 
     private NodeReply Exchange(WaitingCalls[] waiting, EndedCall[] ended, string[] credentials, int underWay = 0, string node = "a") =>
-        _state.Exchange(new NodeReport(node, underWay, waiting, ended, credentials), Plenty, _now);
+        _state.Exchange(new NodeReport(node, UnderWay(underWay), waiting, ended, credentials), Plenty, _now);
 }

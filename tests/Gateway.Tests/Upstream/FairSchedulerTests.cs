@@ -5,7 +5,7 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>Teams take turns, on one node and on several.</summary>
-public sealed class FairOrderTests
+public sealed class FairSchedulerTests
 {
     private const double Start = 1.8e15;
 
@@ -16,7 +16,7 @@ public sealed class FairOrderTests
         Gen.Int[1, 500].Array[2, 5].Sample(backlogs =>
         {
             var claims = backlogs.Select((count, team) => Reads(Names[team], count)).ToList();
-            var order = new FairOrder();
+            var order = new FairScheduler();
             while (claims.TrueForAll(claim => claim.Left > 0))
             {
                 ServeNext(order, claims);
@@ -30,7 +30,7 @@ public sealed class FairOrderTests
         Gen.Select(Gen.Int[100, 100_000].Array[1, 4], Gen.Int[0, 90]).Sample((backlogs, before) =>
         {
             var claims = backlogs.Select((count, team) => Reads(Names[team], count)).ToList();
-            var order = new FairOrder();
+            var order = new FairScheduler();
             for (var i = 0; i < before; i++) ServeNext(order, claims);
             var one = Reads("new", 1);
             claims.Add(one);
@@ -42,8 +42,8 @@ public sealed class FairOrderTests
     [Fact]
     public void A_team_that_was_away_has_saved_up_nothing()
     {
-        var order = new FairOrder();
-        List<FairOrder.Claim> claims = [Reads("a", 1000)];
+        var order = new FairScheduler();
+        List<FairScheduler.Claim> claims = [Reads("a", 1000)];
         for (var i = 0; i < 500; i++) ServeNext(order, claims);
         claims.Add(Reads("b", 1000));
         for (var i = 0; i < 100; i++) ServeNext(order, claims);
@@ -53,8 +53,8 @@ public sealed class FairOrderTests
     [Fact]
     public void Each_fifth_call_is_a_refresh_where_both_wait_and_none_is_lost_where_one_kind_waits()
     {
-        var order = new FairOrder();
-        List<FairOrder.Claim> claims = [Reads("a", 80), new(CallRank.Refresh, "a", true, 10), new(CallRank.Refresh, "b", true, 20)];
+        var order = new FairScheduler();
+        List<FairScheduler.Claim> claims = [Reads("a", 80), new(CallRank.Refresh, "a", true, 10), new(CallRank.Refresh, "b", true, 20)];
         var ranks = new List<CallRank>();
         while (ServeNext(order, claims) is { } served) ranks.Add(served.Rank);
         Assert.Equal(110, ranks.Count);
@@ -65,10 +65,10 @@ public sealed class FairOrderTests
     [Fact]
     public void First_reads_that_met_no_refresh_do_not_hasten_the_next_one()
     {
-        var order = new FairOrder();
-        List<FairOrder.Claim> claims = [Reads("a", 100)];
+        var order = new FairScheduler();
+        List<FairScheduler.Claim> claims = [Reads("a", 100)];
         for (var i = 0; i < 50; i++) ServeNext(order, claims);
-        claims.Add(new FairOrder.Claim(CallRank.Refresh, "b", true, 1));
+        claims.Add(new FairScheduler.Claim(CallRank.Refresh, "b", true, 1));
         for (var i = 0; i < 4; i++) Assert.Equal(CallRank.FirstRead, ServeNext(order, claims)!.Rank);
         Assert.Equal(CallRank.Refresh, ServeNext(order, claims)!.Rank);
     }
@@ -76,8 +76,8 @@ public sealed class FairOrderTests
     [Fact]
     public void Another_credential_is_tried_before_anything_else()
     {
-        var order = new FairOrder { ReadsInRow = 9 };
-        List<FairOrder.Claim> claims = [Reads("a", 5), new(CallRank.Refresh, "b", true, 5), new(CallRank.OtherCredential, "c", true, 3)];
+        var order = new FairScheduler { ReadsInRow = 9 };
+        List<FairScheduler.Claim> claims = [Reads("a", 5), new(CallRank.Refresh, "b", true, 5), new(CallRank.OtherCredential, "c", true, 3)];
         for (var i = 0; i < 3; i++) Assert.Equal(CallRank.OtherCredential, ServeNext(order, claims)!.Rank);
         Assert.NotEqual(CallRank.OtherCredential, ServeNext(order, claims)!.Rank);
     }
@@ -85,11 +85,11 @@ public sealed class FairOrderTests
     [Fact]
     public void Only_who_is_ahead_of_the_others_is_remembered()
     {
-        var order = new FairOrder();
-        List<FairOrder.Claim> claims = [Reads("a", 2), Reads("b", 2), Reads("c", 1)];
+        var order = new FairScheduler();
+        List<FairScheduler.Claim> claims = [Reads("a", 2), Reads("b", 2), Reads("c", 1)];
         while (ServeNext(order, claims) is not null) order.Prune();
         Assert.Equal(["a", "b"], order.Served.Keys.Order());
-        Assert.All(order.Served.Values, served => Assert.True(served > order.Virtual));
+        Assert.All(order.Served.Values, served => Assert.True(served > order.VirtualTime));
     }
 
     [Fact]
@@ -116,11 +116,11 @@ public sealed class FairOrderTests
             var state = new AccountState();
             WaitingCalls[] many = [.. Names[..teams].Select(team => new WaitingCalls(CallRank.FirstRead, team, backlog))];
             var now = Start;
-            for (; now < Start + later; now += 25_000) state.Exchange(new NodeReport("one", 0, many, [], ["key"]), limits, now);
+            for (; now < Start + later; now += 25_000) state.Exchange(new NodeReport("one", new Dictionary<string, int>(), many, [], ["key"]), limits, now);
             var others = 0;
-            while (state.Exchange(new NodeReport("two", 0, [new(CallRank.FirstRead, "new", 1)], [], ["key"]), limits, now).Granted.Count == 0)
+            while (state.Exchange(new NodeReport("two", new Dictionary<string, int>(), [new(CallRank.FirstRead, "new", 1)], [], ["key"]), limits, now).Granted.Count == 0)
             {
-                others += state.Exchange(new NodeReport("one", 0, many, [], ["key"]), limits, now).Granted.Count;
+                others += state.Exchange(new NodeReport("one", new Dictionary<string, int>(), many, [], ["key"]), limits, now).Granted.Count;
                 Assert.InRange(others, 0, teams);
                 now += 10_000;
             }
@@ -152,18 +152,17 @@ public sealed class FairOrderTests
         {
             WaitingCalls[] waiting = [.. places.Index().Where(team => (team.Item >> node & 1) == 1)
                 .Select(team => new WaitingCalls(CallRank.FirstRead, Names[team.Index], 10_000))];
-            return state.Exchange(new NodeReport($"{node}", 0, waiting, [], ["key"], spentAlone), limits, spentAlone > 0 ? Start : next[node]);
+            return state.Exchange(new NodeReport($"{node}", new Dictionary<string, int>(), waiting, [], ["key"], spentAlone), limits, spentAlone > 0 ? Start : next[node]);
         }
     }
 
-    private static FairOrder.Claim? ServeNext(FairOrder order, List<FairOrder.Claim> claims)
+    private static FairScheduler.Claim? ServeNext(FairScheduler order, List<FairScheduler.Claim> claims)
     {
-        var best = order.Choose(claims);
-        if (best < 0) return null;
-        claims[best].Left--;
-        order.Serve(claims[best], claims.Exists(claim => claim is { Rank: CallRank.Refresh, Left: > 0 }));
-        return claims[best];
+        if (order.Choose(claims) is not { } best) return null;
+        best.Left--;
+        order.Serve(best, claims.Exists(claim => claim is { Rank: CallRank.Refresh, Left: > 0 }));
+        return best;
     }
 
-    private static FairOrder.Claim Reads(string team, int count) => new(CallRank.FirstRead, team, IsOurs: true, count);
+    private static FairScheduler.Claim Reads(string team, int count) => new(CallRank.FirstRead, team, IsOurs: true, count);
 }

@@ -12,7 +12,7 @@ namespace Gateway.Tests.Upstream;
 
 /// <summary>Accounts that several nodes change in a real Redis.</summary>
 [Trait("Redis", "any")]
-public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
+public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
 {
     private const int PerSecond = 200, Burst = 50;
 
@@ -22,19 +22,18 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     private static readonly AccountLimits Slow = Limits with { Budget = new Gcra(3600e6, Burst) };
 
     private readonly string _account = Purging.NewAccount();
-    private readonly SharedAccounts.LastSeen _seen = new(), _seenByOther = new();
     private RedisConnection _connection = null!;
-    private SharedAccounts _shared = null!;
+    private AccountStore _store = null!, _other = null!;
     private IDatabase _database = null!;
 
-    private RedisKey Key => $"gateway:account:{_account}:calls";
+    private RedisKey Key => $"gateway:account:{_account}:budget-2";
 
     public async ValueTask InitializeAsync()
     {
         _connection = Connect(redis.ConnectionString);
         _database = (await _connection.MultiplexerAsync()).GetDatabase();
         _connection.Found();
-        _shared = new SharedAccounts(_connection);
+        (_store, _other) = (NewStore(_connection), NewStore(_connection));
     }
 
     public ValueTask DisposeAsync()
@@ -48,17 +47,17 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     {
         await using var line = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(300) };
         using var connection = Connect(line.ConnectionString);
-        var late = new AccountBook(_account, new SharedAccounts(connection), new SharedQuotas(connection), new SteadyClock(TimeProvider.System));
+        var late = NewStore(connection);
         await connection.MultiplexerAsync();
         connection.Found();
         line.SlowDown();
-        await late.AskAsync(Report("one", 0), Limits);
+        await late.ExchangeAsync(Report("one", 0), Limits);
         var from = await TimeAsync();
 
-        await late.AskAsync(Report("one", 0, new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2))), Limits);
-        await ChangeAsync(_seenByOther, "other", 0, Limits);
+        await late.ExchangeAsync(Report("one", 0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2))), Limits);
+        await ChangeAsync(_other, "other", 0, Limits);
 
-        Assert.InRange(_seenByOther.Own!.Health.PausedUntil, from + 120e6, from + 122e6);
+        Assert.InRange(_other.Last!.Health.PausedUntil, from + 120e6, from + 122e6);
     }
 
     [Fact]
@@ -69,11 +68,11 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
         var granted = 0;
         await Parallel.ForAsync(0, Nodes, new ParallelOptions { MaxDegreeOfParallelism = Nodes }, async (node, _) =>
         {
-            var seen = new SharedAccounts.LastSeen();
+            var store = NewStore(_connection);
             for (var i = 0; i < Times;)
             {
                 // A job of its own each time, that all will know of.
-                var reply = await ChangeAsync(seen, $"{node}", 5, Limits, new EndedCall(CallEnd.Accepted, $"key-{node}"));
+                var reply = await ChangeAsync(store, $"{node}", 5, Limits, new EndedCall(CallOutcome.Accepted, $"key-{node}"));
                 Interlocked.Add(ref granted, reply.Granted.Count);
                 if (reply != NodeReply.NotHeard) i++;
             }
@@ -84,14 +83,14 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
         var state = await ReadAsync();
         // Each has counted one call each time, in one window or the next.
         Assert.Equal(Nodes * Times, state.Health.Circuit.Good + state.Health.Circuit.GoodBefore);
-        Assert.Equal(Nodes, state.Health.Accepted.Count);
+        Assert.Equal(Nodes, state.Health.Credentials.Count(one => one.Value.IsAccepted));
     }
 
     [Fact]
     public async Task Nodes_that_take_turns_get_the_burst_and_not_one_more()
     {
         var granted = 0;
-        for (var i = 0; i < 40; i++) granted += (await ChangeAsync(i % 2 == 0 ? _seen : _seenByOther, $"{i % 2}", 3, Slow)).Granted.Count;
+        for (var i = 0; i < 40; i++) granted += (await ChangeAsync(i % 2 == 0 ? _store : _other, $"{i % 2}", 3, Slow)).Granted.Count;
         Assert.Equal(Burst, granted);
     }
 
@@ -102,15 +101,16 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     [InlineData("v\n")]
     [InlineData("v\nnull")]
     [InlineData("v\n[]")]
-    [InlineData("v\n{\"Restored\":\"soon\"}")]
+    [InlineData("v\n{\"FullAt\":\"soon\"}")]
     [InlineData("v\n{\"Health\":null}")]
-    [InlineData("v\n{\"Health\":{\"Known\":null}}")]
-    [InlineData("v\n{\"Health\":{\"Known\":{\"key\":null}}}")]
-    [InlineData("v\n{\"Health\":{\"Known\":{\"key\":{\"Jobs\":null,\"Refused\":null}}}}")]
+    [InlineData("v\n{\"Health\":{\"Credentials\":null}}")]
+    [InlineData("v\n{\"Health\":{\"Credentials\":{\"key\":null}}}")]
+    [InlineData("v\n{\"Health\":{\"Credentials\":{\"key\":{\"Jobs\":null,\"Refused\":null}}}}")]
     [InlineData("v\n{\"Nodes\":null}")]
+    [InlineData("v\n{\"Nodes\":{\"x\":{\"UnderWay\":null,\"Until\":9e18,\"Waiting\":[]}}}")]
     [InlineData("v\n{\"Nodes\":{\"x\":null}}")]
-    [InlineData("v\n{\"Nodes\":{\"x\":{\"UnderWay\":1,\"Until\":9e18,\"Waiting\":null}}}")]
-    [InlineData("v\n{\"Order\":{\"Served\":null}}")]
+    [InlineData("v\n{\"Nodes\":{\"x\":{\"UnderWay\":{\"a\":1},\"Until\":9e18,\"Waiting\":null}}}")]
+    [InlineData("v\n{\"Turns\":{\"Served\":null}}")]
     [InlineData("\u0000\u0001\n\u0000")]
     public async Task What_is_no_account_is_replaced(string text) => await AssertReplacedAsync(text);
 
@@ -125,38 +125,36 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     public async Task An_account_that_an_older_node_has_stored_goes_on()
     {
         var older = """
-            {"Origin":"o","Restored":%R,"Order":{"Virtual":3,"Served":{},"ReadsInRow":0},
-            "Health":{"PausedUntil":0,
-            "Circuit":{"IsOpen":false,"ProbeFrom":0,"Probes":0,"Good":1,"Bad":0,"GoodBefore":0,
-            "BadBefore":0,"WindowUntil":0},"Accepted":["key"],"Dead":["dead"],"DeadTrialFrom":0,"NewTrialUntil":0,
-            "RefusedJobs":[1,2],"RefusedWith":"key","SuspectSince":0,"RefusedAt":0,"SuspectTrialFrom":0,"Doubted":"",
-            "DoubtUntil":0,"CertainUntil":0},
-            "Nodes":{"old":{"UnderWay":1,"Until":%R,"Waiting":[],"WaitingUntil":0}}}
+            {"Origin":"o","FullAt":%R,"Turns":{"VirtualTime":3,"Served":{},"ReadsInRow":0,"Gone":1},
+            "Health":{"PausedUntil":0,"Circuit":{"IsOpen":false,"Good":1,"Bad":0,"WindowUntil":0},
+            "Credentials":{"key":{"IsAccepted":true},"dead":{"DeadSince":1}},"Gone":["dead"],"TrialFrom":0},
+            "Nodes":{"old":{"UnderWay":{"mapping":1},"Until":%R,"Waiting":[],"WaitingUntil":0}}}
             """;
         var until = FormattableString.Invariant($"{await TimeAsync() + 5e6:0}");
         await _database.StringSetAsync(Key, "v\n" + older.Replace("%R", until, StringComparison.Ordinal));
 
-        await ChangeAsync(_seen, "one", 1, Slow, new EndedCall(CallEnd.Refused, "key", 7));
+        await ChangeAsync(_store, "one", 1, Slow, new EndedCall(CallOutcome.Refused, "key", 7));
 
         var state = await ReadAsync();
-        Assert.Equal(("o", "dead", 1), (state.Origin, Assert.Single(state.Health.Dead), state.Nodes["old"].UnderWay));
+        Assert.Equal(("o", 1), (state.Origin, state.Nodes["old"].UnderWay["mapping"]));
+        Assert.Equal(["dead"], state.Health.Credentials.Where(one => one.Value.IsDead).Select(one => one.Key));
     }
 
     [Fact]
     public async Task A_value_of_another_type_is_replaced()
     {
         await _database.HashSetAsync(Key, "field", "value");
-        Assert.Equal(3, (await ChangeAsync(_seen, "one", 3, Slow)).Granted.Count);
+        Assert.Equal(3, (await ChangeAsync(_store, "one", 3, Slow)).Granted.Count);
         await _database.KeyDeleteAsync(Key);
         await _database.ListLeftPushAsync(Key, "value");
-        Assert.Equal(4, (await ChangeAsync(_seen, "one", 4, Slow)).Granted.Count);
-        Assert.Equal(Burst - 7, Slow.Budget.Available((await ReadAsync()).Restored, await TimeAsync()));
+        Assert.Equal(4, (await ChangeAsync(_store, "one", 4, Slow)).Granted.Count);
+        Assert.Equal(Burst - 7, Slow.Budget.Available((await ReadAsync()).FullAt, await TimeAsync()));
     }
 
     [Fact]
     public async Task A_value_that_is_cut_off_anywhere_is_replaced()
     {
-        await ChangeAsync(_seen, "one", 3, Slow, new EndedCall(CallEnd.Accepted, "key"));
+        await ChangeAsync(_store, "one", 3, Slow, new EndedCall(CallOutcome.Accepted, "key"));
         var whole = (string)(await _database.StringGetAsync(Key))!;
         for (var length = 0; length < whole.Length; length += 7) await AssertReplacedAsync(whole[..length]);
     }
@@ -164,51 +162,50 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task What_redis_has_lost_is_there_again_once_a_node_that_knows_it_has_asked()
     {
-        Assert.Equal(Burst, (await ChangeAsync(_seen, "one", Burst, Slow)).Granted.Count);
-        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Accepted, "key", Supersedes: "dead"),
-            new EndedCall(CallEnd.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2)));
+        Assert.Equal(Burst, (await ChangeAsync(_store, "one", Burst, Slow)).Granted.Count);
+        await ChangeAsync(_store, "one", 0, Slow, new EndedCall(CallOutcome.Accepted, "key", Supersedes: "dead"),
+            new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2)));
         var before = await ReadAsync();
         await _database.KeyDeleteAsync(Key);
         // One that comes new knows nothing of it, and can be granted the burst again.
-        await ChangeAsync(_seenByOther, "two", 0, Slow);
+        await ChangeAsync(_other, "two", 0, Slow);
         Assert.NotEqual(before.Origin, (await ReadAsync()).Origin);
 
-        var reply = await ChangeAsync(_seen, "one", 1, Slow);
+        var reply = await ChangeAsync(_store, "one", 1, Slow);
 
         Assert.Empty(reply.Granted);
         Assert.Equal(UpstreamFault.Paused, reply.Closed?.Reason);
         var after = await ReadAsync();
-        Assert.Equal(before.Restored, after.Restored, 1.0);
+        Assert.Equal(before.FullAt, after.FullAt, 1.0);
         Assert.Equal(before.Health.PausedUntil, after.Health.PausedUntil, 1.0);
-        Assert.Equal(["dead"], after.Health.Dead);
-        Assert.Equal(["key"], after.Health.Accepted);
-        Assert.Empty((await ChangeAsync(_seenByOther, "two", 1, Slow)).Granted);
+        Assert.Equal(["dead"], after.Health.Credentials.Where(one => one.Value.IsDead).Select(one => one.Key));
+        Assert.Equal(["key"], after.Health.Credentials.Where(one => one.Value.IsAccepted).Select(one => one.Key));
+        Assert.Empty((await ChangeAsync(_other, "two", 1, Slow)).Granted);
     }
 
     [Fact]
     public async Task Of_what_was_lost_the_node_that_begins_anew_grants_nothing_twice()
     {
-        Assert.Equal(Burst, (await ChangeAsync(_seen, "one", Burst + 5, Slow)).Granted.Count);
+        Assert.Equal(Burst, (await ChangeAsync(_store, "one", Burst + 5, Slow)).Granted.Count);
         await _database.KeyDeleteAsync(Key);
-        for (var i = 0; i < 3; i++) Assert.Empty((await ChangeAsync(_seen, "one", 5, Slow)).Granted);
+        for (var i = 0; i < 3; i++) Assert.Empty((await ChangeAsync(_store, "one", 5, Slow)).Granted);
     }
 
     [Fact]
     public async Task What_time_it_is_is_never_put_together_of_two_answers_of_Redis()
     {
-        var seen = new SharedAccounts.LastSeen();
-        var state = new AccountState();
+        var time = new AccountStore.RedisTime();
         long now() => Stopwatch.GetTimestamp();
         var start = now();
         double Time() => Stopwatch.GetElapsedTime(start).TotalMicroseconds;
-        seen.Keep("v", [], state, Time(), now());
+        time.Set(Time(), now());
         using var over = new CancellationTokenSource(TimeSpan.FromSeconds(3));
         var worst = 0.0;
         var reading = Task.Factory.StartNew(() =>
         {
             while (!over.IsCancellationRequested)
             {
-                var read = seen.Now;
+                var read = time.Now;
                 // A reader may be held up after it has read: it is then behind, and never ahead.
                 worst = Math.Max(worst, read - Time());
             }
@@ -216,7 +213,7 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
 
         while (!over.IsCancellationRequested)
         {
-            seen.Keep("v", [], state, Time(), now());
+            time.Set(Time(), now());
             Thread.SpinWait(2000);
         }
 
@@ -227,14 +224,14 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task What_is_known_outlives_a_weekend_on_which_nobody_asks()
     {
-        await ChangeAsync(_seen, "one", 0, Slow, new EndedCall(CallEnd.Accepted, "key", Supersedes: "dead"));
+        await ChangeAsync(_store, "one", 0, Slow, new EndedCall(CallOutcome.Accepted, "key", Supersedes: "dead"));
         Assert.InRange(Assert.NotNull(await _database.KeyTimeToLiveAsync(Key)), TimeSpan.FromDays(4), TimeSpan.FromDays(60));
     }
 
     [Fact]
     public async Task A_node_that_never_gets_its_turn_is_told_that_nobody_heard_it()
     {
-        var reply = await _shared.ChangeAsync(_account, _seen, (state, now) =>
+        var reply = await _store.SwapAsync((state, now) =>
         {
             _database.StringSet(Key, $"{Guid.NewGuid()}\n");
             return state.Exchange(Report("one", 1), Slow, now);
@@ -245,28 +242,31 @@ public sealed class SharedAccountsTests(RedisServer redis) : IAsyncLifetime
 
     private async Task AssertReplacedAsync(RedisValue value)
     {
-        var seen = new SharedAccounts.LastSeen();
+        var store = NewStore(_connection);
         await _database.StringSetAsync(Key, value);
-        Assert.Equal(2, (await ChangeAsync(seen, "one", 2, Slow)).Granted.Count);
-        Assert.Single((await ChangeAsync(seen, "one", 1, Slow)).Granted);
-        Assert.Equal(Burst - 3, Slow.Budget.Available((await ReadAsync()).Restored, await TimeAsync()));
+        Assert.Equal(2, (await ChangeAsync(store, "one", 2, Slow)).Granted.Count);
+        Assert.Single((await ChangeAsync(store, "one", 1, Slow)).Granted);
+        Assert.Equal(Burst - 3, Slow.Budget.Available((await ReadAsync()).FullAt, await TimeAsync()));
     }
 
-    private async Task<NodeReply> ChangeAsync(SharedAccounts.LastSeen seen, string node, int waiting, AccountLimits limits, params EndedCall[] ended)
+    private static async Task<NodeReply> ChangeAsync(AccountStore store, string node, int waiting, AccountLimits limits, params EndedCall[] ended)
     {
-        var reply = await _shared.ChangeAsync(_account, seen, (state, now) => state.Exchange(Report(node, waiting, ended), limits, now));
+        var reply = await store.SwapAsync((state, now) => state.Exchange(Report(node, waiting, ended), limits, now));
         Assert.NotNull(reply);
         return reply;
     }
 
     private static NodeReport Report(string node, int waiting, params EndedCall[] ended) =>
-        new(node, 0, waiting == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "mapping", waiting)], ended, ["key"]);
+        new(node, new Dictionary<string, int>(), waiting == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "mapping", waiting)], ended, ["key"]);
 
     private async Task<AccountState> ReadAsync()
     {
         var held = (string)(await _database.StringGetAsync(Key))!;
         return JsonSerializer.Deserialize<AccountState>(held[(held.IndexOf('\n', StringComparison.Ordinal) + 1)..])!;
     }
+
+    private AccountStore NewStore(RedisConnection connection) =>
+        new(_account, connection, new SharedQuotas(connection), new SteadyClock(TimeProvider.System));
 
     private static RedisConnection Connect(string redis) => Fixed.Redis(redis);
 

@@ -5,25 +5,25 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>Who waits, and for which teams; held against a plain list.</summary>
-public sealed class WaitingLineTests
+public sealed class CallQueueTests
 {
     private static readonly string[] Teams = ["a", "b", "c"];
 
-    private readonly WaitingLine _line = new();
+    private readonly CallQueue _line = new();
     private int _jobs;
 
     [Fact]
     public void Whatever_happens_the_counts_are_those_of_a_plain_list() =>
         Gen.Select(Gen.Int[0, 6], Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 50]).Array[1, 150].Sample(steps =>
         {
-            var (line, model, jobs) = (new WaitingLine(), new List<(WaitingLine.Waiter Waiter, List<string> Teams)>(), 0);
+            var (line, model, jobs) = (new CallQueue(), new List<(CallQueue.Waiter Waiter, List<string> Teams)>(), 0);
             foreach (var (what, rank, team, which) in steps)
             {
                 var one = model.Count == 0 ? default : model[which % model.Count];
                 switch (what)
                 {
                     case 0 or 1:
-                        var added = new WaitingLine.Waiter((CallRank)rank, Teams[team], Job(jobs++));
+                        var added = new CallQueue.Waiter((CallRank)rank, Teams[team], Job(jobs++));
                         line.Add(added);
                         model.Add((added, [Teams[team]]));
                         break;
@@ -63,7 +63,7 @@ public sealed class WaitingLineTests
                     model.SelectMany(entry => entry.Teams.Select(name => (entry.Waiter.Rank, name))).CountBy(key => key).OrderBy(group => group.Key),
                     line.Report().Select(calls => KeyValuePair.Create((calls.Rank, calls.Team), calls.Count)).OrderBy(group => group.Key));
 
-                bool IsTheirs((WaitingLine.Waiter Waiter, List<string> Teams) entry) =>
+                bool IsTheirs((CallQueue.Waiter Waiter, List<string> Teams) entry) =>
                     entry.Waiter.Rank == (CallRank)rank && entry.Teams.Contains(Teams[team]);
             }
         });
@@ -71,7 +71,7 @@ public sealed class WaitingLineTests
     [Fact]
     public void Who_waits_longest_is_taken_first_in_each_line()
     {
-        WaitingLine.Waiter[] reads = [.. Enumerable.Range(0, 5).Select(_ => Add("a"))];
+        CallQueue.Waiter[] reads = [.. Enumerable.Range(0, 5).Select(_ => Add("a"))];
         var other = Add("b");
         _line.Remove(reads[2]);
         Assert.Equal([reads[0], reads[1], reads[3], reads[4], null], Enumerable.Range(0, 5).Select(_ => _line.Take(CallRank.FirstRead, "a")));
@@ -119,9 +119,9 @@ public sealed class WaitingLineTests
         Assert.NotEqual(read, _line.Surplus());
     }
 
-    private WaitingLine.Waiter Add(string team, CallRank rank = CallRank.FirstRead)
+    private CallQueue.Waiter Add(string team, CallRank rank = CallRank.FirstRead)
     {
-        var waiter = new WaitingLine.Waiter(rank, team, Job(_jobs++));
+        var waiter = new CallQueue.Waiter(rank, team, Job(_jobs++));
         _line.Add(waiter);
         return waiter;
     }

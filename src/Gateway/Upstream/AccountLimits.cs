@@ -1,0 +1,42 @@
+using System.Collections.Frozen;
+using Gateway.Limits;
+
+namespace Gateway.Upstream;
+
+/// <summary>What all nodes together may ask of the upstream with one account.</summary>
+/// <param name="CallTime">The longest duration of a call.</param>
+/// <param name="Teams">The number of teams that are configured to use the account.</param>
+internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequests, TimeSpan CallTime, int Teams = 1)
+{
+    // A team may hold at most this many times the number of places that are left free.
+    private const int HeldForEachFree = 3;
+
+    public static AccountLimits Of(AccountOptions options, TimeSpan timeout, int teams) => new(
+        new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests,
+        timeout + TimeSpan.FromSeconds(1), teams);
+
+    /// <summary>
+    /// Whether a team may have one more call under way. The bound falls as places get short (a dynamic threshold), so
+    /// that no team takes the last places and all teams that want more than their share end up with the same. A team
+    /// without a call under way may take any free place. A team that is alone may take all places.
+    /// </summary>
+    /// <param name="held">The team's calls under way.</param>
+    /// <param name="free">Free places.</param>
+    public bool MayTakePlace(int held, long free) =>
+        free > 0 && (Teams <= 1 || held == 0 || held + 1 <= HeldForEachFree * (free - 1));
+
+    /// <summary>The share of each of several nodes that cannot reach each other.</summary>
+    public AccountLimits Share(int nodes) => this with
+    {
+        Budget = Budget.Share(nodes),
+        MaxConcurrentRequests = Math.Max(1, MaxConcurrentRequests / nodes),
+    };
+}
+
+/// <summary>The number of teams that use each account.</summary>
+internal sealed class AccountUse(IEnumerable<KeyValuePair<string, int>> teams)
+{
+    private readonly FrozenDictionary<string, int> _teams = teams.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
+
+    public int TeamsOf(string account) => _teams.GetValueOrDefault(account);
+}
