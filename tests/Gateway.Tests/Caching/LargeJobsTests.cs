@@ -16,7 +16,7 @@ public sealed class LargeJobsTests
     [Theory]
     [InlineData("identity")]
     [InlineData("br")]
-    public async Task Forty_large_jobs_at_once_are_answered_or_told_to_wait(string coding)
+    public async Task Forty_large_jobs_at_once_are_answered_or_refused_with_retry_after(string coding)
     {
         var port = ChildProcess.FreePort();
         await using var upstream = await StartUpstreamAsync(port);
@@ -28,7 +28,7 @@ public sealed class LargeJobsTests
     }
 
     [Fact]
-    public async Task Forty_large_jobs_that_another_node_has_stored_are_answered_or_told_to_wait()
+    public async Task Forty_large_jobs_out_of_Redis_are_answered_or_refused_with_retry_after()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
@@ -49,7 +49,7 @@ public sealed class LargeJobsTests
     }
 
     [Fact]
-    public async Task Callers_who_do_not_read_their_large_jobs_take_no_memory_from_others()
+    public async Task Callers_who_do_not_read_large_answers_do_not_block_other_callers()
     {
         var port = ChildProcess.FreePort();
         await using var upstream = await StartUpstreamAsync(port);
@@ -81,7 +81,7 @@ public sealed class LargeJobsTests
         {
             foreach (var answer in held) answer.Dispose();
         }
-        // When they have left there is room again.
+        // Closed connections free their memory.
         await Purging.WithinAsync(Bound, async () =>
         {
             using var answer = await client.GetAsync(
@@ -126,7 +126,7 @@ public sealed class LargeJobsTests
         [.. Shipped.Levels, .. settings, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false"),
             ("Upstream:Timeout", "00:01:00")]);
 
-    /// <summary>An upstream whose jobs are all of 16 MB, or of a few bytes where the id ends in small.</summary>
+    /// <summary>An upstream whose jobs have 16 MB, or a few bytes if the id ends in small.</summary>
     private static async Task<WebApplication> StartUpstreamAsync(int port)
     {
         const string Start = "{\"status\":\"completed\",\"finished_at\":\"2020-01-01T00:00:00Z\",\"spec\":\"", End = "\"}";
@@ -148,7 +148,7 @@ public sealed class LargeJobsTests
     private static Dictionary<string, string?> Small(World world)
     {
         var environment = world.Environment();
-        // Three quarters of 1 GiB, as .NET takes of a container.
+        // Three quarters of 1 GiB, which is .NET's default heap limit in a container of 1 GiB.
         environment["DOTNET_GCHeapHardLimit"] = "0x30000000";
         return environment;
     }
