@@ -34,7 +34,7 @@ public sealed class BoundTests
     }
 
     [Fact]
-    public async Task An_identifier_may_have_128_characters_and_no_more()
+    public async Task An_identifier_has_at_most_128_characters()
     {
         await using var world = await World.StartAsync();
         using var longest = await world.GetAsync("finished-" + new string('a', 119));
@@ -49,7 +49,7 @@ public sealed class BoundTests
     [InlineData("DELETE")]
     [InlineData("PATCH")]
     [InlineData("OPTIONS")]
-    public async Task Other_methods_are_405_with_allow(string method)
+    public async Task Other_methods_are_405_with_an_Allow_header(string method)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
@@ -62,7 +62,7 @@ public sealed class BoundTests
     }
 
     [Fact]
-    public async Task Sizes_are_bounded_by_the_server()
+    public async Task The_sizes_of_the_request_line_and_headers_are_limited()
     {
         await using var world = await World.StartAsync();
         var url = await RawAsync(world, $"GET /v0/workflows/w/jobs/{new string('a', 9000)} HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -72,7 +72,7 @@ public sealed class BoundTests
     }
 
     [Fact]
-    public async Task An_unknown_path_is_a_problem()
+    public async Task An_unknown_path_is_a_404_problem()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -82,7 +82,7 @@ public sealed class BoundTests
     }
 
     [Fact]
-    public async Task A_problem_carries_the_callers_trace()
+    public async Task A_problem_contains_the_callers_trace_id()
     {
         await using var world = await World.StartAsync();
         using var answer = await world.GetAsync("missing", headers: ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));

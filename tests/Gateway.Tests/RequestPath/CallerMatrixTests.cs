@@ -5,16 +5,16 @@ using Gateway.Tests.Infrastructure.Identity;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// Every kind of caller and every kind of workflow, asked for when the job is in no cache and again when it is: who may
-/// read it gets it, and who may not is told the same each time.
+/// Every kind of caller requests every kind of workflow, first with empty caches and then with filled ones. Each
+/// caller gets the same answers both times.
 /// </summary>
 public sealed class CallerMatrixTests : IAsyncLifetime
 {
     private const string RobotKey = "robot-key-0123456789", ExpiredKey = "expired-key-0123456789", EarlyKey = "early-key-0123456789";
 
     /// <summary>
-    /// What is asked for: a workflow of the team's own, another team's, one by a prefix, and one of nobody's; a job,
-    /// and none.
+    /// The requests: a workflow of the caller's team, another team's, one allowed by a prefix, and one of another team
+    /// alone; with a job that exists and one that does not.
     /// </summary>
     private static readonly (string Workflow, string Job)[] Questions =
     [
@@ -22,7 +22,7 @@ public sealed class CallerMatrixTests : IAsyncLifetime
         ("harbour", "no-such-job"), ("survey-1", "no-such-job"), ("nobodys", "no-such-job"),
     ];
 
-    /// <summary>Each caller, and what it is answered, in the order of the questions.</summary>
+    /// <summary>The statuses that each caller gets, in the order of the requests.</summary>
     private static readonly Dictionary<string, string> Expected = new()
     {
         ["nobody"] = "401 401 401 401 401 401 401",
@@ -101,12 +101,12 @@ public sealed class CallerMatrixTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_caller_is_answered_the_same_whether_the_job_is_cached_or_not()
+    public async Task Each_caller_gets_the_same_answers_from_a_cold_and_a_warm_cache()
     {
         Assert.Equal(Expected.Keys, _callers.Keys);
         foreach (var (caller, headers) in _callers)
         {
-            // Cold: nothing is in any cache. Warm: somebody who may has asked for each of them.
+            // Cold: no cache holds anything. Warm: an allowed caller has requested each job.
             using (await Purging.PurgeAsync(_world.Gateway, "")) { }
             var cold = await AskAsync(headers);
             foreach (var key in (string[])[World.MappingKey, World.SurveyKey, RobotKey]) await AskAsync([Key(key)]);
@@ -118,7 +118,7 @@ public sealed class CallerMatrixTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Not_your_workflow_says_nothing_of_the_jobs_that_are_in_it()
+    public async Task A_403_does_not_reveal_which_jobs_or_workflows_exist()
     {
         foreach (var caller in (string[])["a key of the survey's", "a token of the survey's", "a token of no team's", "a session of no team's"])
         {
@@ -137,7 +137,7 @@ public sealed class CallerMatrixTests : IAsyncLifetime
         _world.Gateway.Reconfigure(
             ("Teams:robots:Claims:groups:0", "survey"), ("Teams:robots:Workflows:0", "survey-1"), ("Quotas:own:Requests", "7"), ("Quotas:own:Burst", "7"),
             ("Teams:robots:Quota", "own"));
-        // By name: mapping, robots, survey.
+        // The teams in the order of their names: mapping, robots, survey.
         Assert.Equal(["plenty", "own", "plenty"], await PoliciesAsync());
         _world.Gateway.Reconfigure(("Teams:robots:Order", "1"));
         Assert.Equal(["plenty", "plenty", "plenty"], await PoliciesAsync());
@@ -170,7 +170,7 @@ public sealed class CallerMatrixTests : IAsyncLifetime
         var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
         if (!answer.IsSuccessStatusCode)
         {
-            // Each has a trace of its own.
+            // Each problem has its own trace id.
             var problem = JsonElement.Parse(body).EnumerateObject().Where(member => member.Name != "traceId");
             body = string.Join(", ", problem.Select(member => $"{member.Name}: {member.Value}"));
         }

@@ -10,7 +10,7 @@ namespace Gateway.Tests.RequestPath;
 public sealed class JobTests
 {
     [Fact]
-    public async Task A_finished_job_is_fetched_once_and_then_a_hit()
+    public async Task A_finished_job_is_fetched_once_and_then_served_from_memory()
     {
         await using var world = await World.StartAsync();
 
@@ -26,7 +26,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task A_browser_may_reuse_a_finished_job_for_minutes_however_old_it_is()
+    public async Task A_browser_may_reuse_a_finished_job_of_any_age_for_five_minutes()
     {
         await using var world = await World.StopClockAsync();
         using var first = await world.GetAsync("finished-1");
@@ -53,7 +53,7 @@ public sealed class JobTests
     [InlineData("fail-1")]
     [InlineData("cancel-1")]
     [InlineData("finished-1.nameless")]
-    public async Task The_bytes_that_came_are_the_bytes_that_go_out(string job)
+    public async Task The_body_is_served_exactly_as_the_upstream_sent_it(string job)
     {
         await using var world = await World.StopClockAsync();
         var sent = await world.UpstreamBytesAsync(job);
@@ -67,7 +67,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task Whatever_json_comes_goes_out_byte_for_byte_in_every_coding()
+    public async Task Any_JSON_body_is_served_byte_for_byte_in_every_coding()
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00"));
         var spaces = Gen.OneOf("", " ", "\n", "\t  ", "\r\n");
@@ -103,7 +103,7 @@ public sealed class JobTests
     [InlineData("identity", null)]
     [InlineData("zstd", null)]
     [InlineData("gzip;q=0", null)]
-    public async Task Each_coding_is_stored_once_with_a_validator_of_its_own(string accepted, string? chosen)
+    public async Task Each_coding_has_its_own_strong_entity_tag(string accepted, string? chosen)
     {
         await using var world = await World.StartAsync();
         using var identity = await world.GetAsync("finished-1");
@@ -118,7 +118,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task If_none_match_answers_304_on_misses_and_hits_and_repeats_the_headers()
+    public async Task A_304_is_sent_for_hits_and_misses_with_the_headers_of_a_200()
     {
         await using var world = await World.StopClockAsync();
         using var known = await world.GetAsync("run-30");
@@ -149,7 +149,7 @@ public sealed class JobTests
     [InlineData("W/\"{0}-br\"")]
     [InlineData("\"other\", \"{0};gz\"")]
     [InlineData("*")]
-    public async Task A_validator_that_a_proxy_has_changed_matches_and_the_304_has_the_gateways_own(string form)
+    public async Task An_entity_tag_changed_by_a_proxy_matches_and_the_304_has_the_original(string form)
     {
         await using var world = await World.StartAsync();
         foreach (var coding in (string[])["identity", "gzip", "br"])
@@ -168,7 +168,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task Head_answers_as_get_without_the_body()
+    public async Task HEAD_answers_like_GET_without_the_body()
     {
         await using var world = await World.StartAsync();
         using var get = await world.GetAsync("finished-1");
@@ -182,7 +182,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task A_running_job_changes_its_etag_as_it_progresses_and_ends_as_a_cached_finished_job()
+    public async Task A_running_job_changes_its_entity_tag_and_is_cached_once_finished()
     {
         await using var world = await World.StopClockAsync();
         var etags = new HashSet<string>();
@@ -190,7 +190,7 @@ public sealed class JobTests
         {
             using var answer = await world.GetAsync("run-30");
             etags.Add(answer.Headers.ETag!.ToString());
-            // It ends at 30 s.
+            // The job ends at 30 s.
             Assert.Equal(second < 30, answer.Headers.RetryAfter is not null);
             world.Clock!.Advance(TimeSpan.FromSeconds(5));
         }
@@ -217,7 +217,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task A_job_just_created_is_unknown_for_a_moment_and_then_there()
+    public async Task A_job_that_was_just_created_is_404_briefly_and_then_found()
     {
         await using var world = await World.StopClockAsync();
         using var unknown = await world.GetAsync("late-1");
@@ -239,7 +239,7 @@ public sealed class JobTests
     [InlineData(".raw-base64")]
     [InlineData(".raw-ints")]
     [InlineData(".raw-objects")]
-    public async Task A_signed_url_caps_what_clients_and_the_gateway_keep(string form)
+    public async Task A_signed_url_limits_how_long_clients_and_the_gateway_cache_a_job(string form)
     {
         await using var world = await World.StopClockAsync();
         using var first = await world.GetAsync($"finished-1.signed-60{form}");
@@ -253,7 +253,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task The_query_string_is_neither_forwarded_nor_part_of_the_key()
+    public async Task The_query_string_is_not_forwarded_and_not_part_of_the_cache_key()
     {
         await using var world = await World.StartAsync();
         using var first = await world.GetAsync("finished-1?a=1");

@@ -7,7 +7,7 @@ namespace Gateway.Tests.RequestPath;
 public sealed class LimitTests
 {
     [Fact]
-    public async Task A_burst_beyond_the_quota_is_429_and_says_when_to_come_back()
+    public async Task A_burst_beyond_the_quota_is_429_with_Retry_After()
     {
         await using var world = await TinyQuotaAsync(requests: 6, window: "00:01:00", burst: 3);
         var answers = new List<HttpResponseMessage>();
@@ -26,7 +26,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task A_quota_is_a_teams_and_another_team_is_not_touched()
+    public async Task A_quota_of_one_team_does_not_limit_another_team()
     {
         await using var world = await TinyQuotaAsync(requests: 1, window: "01:00:00", burst: 1);
         using var first = await world.GetAsync("finished-1");
@@ -37,7 +37,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task Permits_come_back()
+    public async Task Permits_are_refilled_over_time()
     {
         await using var world = await TinyQuotaAsync(requests: 5, window: "00:00:01", burst: 1);
         using var first = await world.GetAsync("finished-1");
@@ -53,7 +53,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task A_retry_at_the_time_that_was_said_succeeds()
+    public async Task A_retry_after_Retry_After_succeeds()
     {
         await using var world = await TinyQuotaAsync(requests: 2, window: "00:00:01", burst: 1);
         using var first = await world.GetAsync("finished-1");
@@ -64,7 +64,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task Several_quotas_all_count_and_a_keys_own_beside_its_teams()
+    public async Task Every_quota_of_the_team_and_of_the_key_limits_a_request()
     {
         await using var world = await World.StartAsync(
             ("Quotas:burst:Requests", "6"), ("Quotas:burst:Burst", "5"), ("Quotas:sustained:Requests", "60"), ("Quotas:sustained:Burst", "4"),
@@ -87,7 +87,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task A_change_elsewhere_gives_nobody_a_fresh_burst()
+    public async Task An_unrelated_configuration_change_does_not_refill_a_quota()
     {
         await using var world = await TinyQuotaAsync(requests: 1, window: "01:00:00", burst: 1);
         using var first = await world.GetAsync("finished-1");
@@ -102,7 +102,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public async Task Quota_fields_come_with_304_and_upstream_errors_too()
+    public async Task The_quota_fields_are_sent_with_304_and_upstream_errors()
     {
         await using var world = await World.StartAsync();
         using var missing = await world.GetAsync("missing");

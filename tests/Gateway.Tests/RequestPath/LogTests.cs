@@ -5,7 +5,7 @@ namespace Gateway.Tests.RequestPath;
 
 public sealed class LogTests
 {
-    // The levels of appsettings.json.
+    // The levels of the shipped appsettings.json.
     private static readonly (string, string?)[] Shipped =
     [
         ("Logging:LogLevel:Default", "Information"),
@@ -15,7 +15,7 @@ public sealed class LogTests
     ];
 
     [Fact]
-    public async Task A_gateway_that_nobody_can_call_says_so_at_the_start()
+    public async Task A_gateway_without_any_key_logs_a_warning_at_the_start()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
         var environment = world.Environment().Where(setting => !setting.Key.StartsWith("Teams", StringComparison.Ordinal));
@@ -24,7 +24,7 @@ public sealed class LogTests
     }
 
     [Fact]
-    public async Task A_refused_or_failed_request_is_one_line_and_a_served_one_none()
+    public async Task A_refused_or_failed_request_logs_one_line_and_a_served_one_none()
     {
         await using var world = await World.StartAsync(Shipped);
         world.Upstream.Faults.Add(new Fault { Job = "finished-9", Kind = FaultKind.Status });

@@ -7,7 +7,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>Who may purge, where, and by which words.</summary>
+/// <summary>Who may purge, on which port, and by which scopes.</summary>
 public sealed class OperatorTests
 {
     [Theory]
@@ -15,7 +15,7 @@ public sealed class OperatorTests
     [InlineData("wrong", 401, "/problems/unauthenticated")]
     [InlineData(World.MappingKey, 403, "/problems/operator-required")]
     [InlineData(World.SurveyKey, 403, "/problems/operator-required")]
-    public async Task Without_an_operators_key_nothing_is_purged(string? key, int status, string type)
+    public async Task A_request_without_an_operator_key_purges_nothing(string? key, int status, string type)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
@@ -34,7 +34,7 @@ public sealed class OperatorTests
     [InlineData("X-Api-Key", Purging.OperatorKey)]
     [InlineData("Authorization", Purging.OperatorKey)]
     [InlineData("Authorization", "Bearer " + Purging.OperatorKey)]
-    public async Task An_operators_key_is_taken_in_each_header_form_and_reads_no_jobs(string header, string value)
+    public async Task An_operator_key_is_accepted_in_each_header_form_and_reads_no_jobs(string header, string value)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
@@ -51,7 +51,7 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task An_operators_key_is_refused_until_the_moment_it_counts()
+    public async Task An_operator_key_is_refused_before_its_validity_begins()
     {
         await using var world = await World.StopClockAsync(
             [.. Purging.Operator, ("Operators:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
@@ -64,7 +64,7 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task An_operators_key_is_refused_from_the_moment_it_expires()
+    public async Task An_operator_key_is_refused_after_its_expiry()
     {
         await using var world = await World.StopClockAsync(
             [.. Purging.Operator, ("Operators:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
@@ -84,7 +84,7 @@ public sealed class OperatorTests
     [InlineData("/admin/cache/default/w%20x")]
     [InlineData("/admin/cache/default/w/a;b")]
     [InlineData("/admin/cache/default/w/%C3%A9")]
-    // The server takes dot segments away, and what is left would be a wider scope than was meant.
+    // The server removes dot segments, and the remaining path would be a wider scope than intended.
     [InlineData("/admin/cache/default/survey-2/.")]
     [InlineData("/admin/cache/default/survey-1/..")]
     [InlineData("/admin/cache/default/survey-1/%2e%2e")]
@@ -92,7 +92,7 @@ public sealed class OperatorTests
     [InlineData("/admin/cache/default/.")]
     [InlineData("/admin/cache/..")]
     [InlineData("/admin/cache/../cache")]
-    // So would what an empty variable leaves.
+    // An empty variable in a script would also widen the scope.
     [InlineData("/admin/cache/")]
     [InlineData("/admin/cache//")]
     [InlineData("/admin/cache//survey-1")]
@@ -100,7 +100,7 @@ public sealed class OperatorTests
     [InlineData("/admin/cache/default//")]
     [InlineData("/admin/cache/default//finished-1")]
     [InlineData("/admin/cache/default/survey-1/")]
-    public async Task A_scope_that_is_not_clear_purges_nothing(string target)
+    public async Task An_ambiguous_scope_purges_nothing(string target)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
@@ -114,7 +114,7 @@ public sealed class OperatorTests
     [Theory]
     [InlineData("/admin/cache/default/survey-1/finished%2D1")]
     [InlineData("/ADMIN/cache/Default?why=1")]
-    public async Task A_scope_may_be_written_in_the_forms_that_mean_the_same(string target)
+    public async Task Equivalent_forms_of_a_scope_are_accepted(string target)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
@@ -123,7 +123,7 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task One_key_cannot_be_an_operators_and_a_teams()
+    public async Task A_key_cannot_belong_to_an_operator_and_a_team()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(world.Settings).AddInMemoryCollection(Purging.Operator.Select(
@@ -136,7 +136,7 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task With_a_management_port_operators_work_there_and_nowhere_else()
+    public async Task Operators_can_use_only_the_management_port_if_one_is_configured()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Purging.Operator);
         var port = ChildProcess.FreePort();
@@ -164,7 +164,7 @@ public sealed class OperatorTests
         return ((int)answer.StatusCode, answer.IsSuccessStatusCode ? "" : await BoundTests.ProblemTypeAsync(answer));
     }
 
-    // HttpClient would tidy the path.
+    // HttpClient would normalise the path.
     private static async Task<string> DeleteAsync(World world, string target)
     {
         using var socket = new TcpClient();

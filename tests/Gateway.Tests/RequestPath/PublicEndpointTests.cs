@@ -20,11 +20,11 @@ public sealed class PublicEndpointTests
         Assert.Equal(["apiKey", "authorization", "bearer", "session"],
             document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject().Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
         Assert.DoesNotContain("pixxel", document.GetRawText(), StringComparison.OrdinalIgnoreCase);
-        // What only operators meet is no part of it.
+        // Problems that only operators get are not in the contract.
         Assert.DoesNotMatch("operator-required|purge-incomplete|login-failed|logout-token", document.GetRawText());
         var fields = document.GetProperty("components").GetProperty("schemas").GetProperty("Job").GetProperty("properties");
         Assert.Equal(16, fields.EnumerateObject().Count());
-        // What the upstream sends beyond that is passed on.
+        // Additional fields of the upstream are passed on.
         Assert.DoesNotContain("\"additionalProperties\": false", document.GetRawText(), StringComparison.Ordinal);
     }
 
@@ -39,7 +39,7 @@ public sealed class PublicEndpointTests
     }
 
     [Fact]
-    public async Task The_contracts_page_is_there_with_all_that_it_loads_from_this_host()
+    public async Task The_docs_page_loads_only_from_its_own_host()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -51,7 +51,7 @@ public sealed class PublicEndpointTests
     [Theory]
     [InlineData("health/live")]
     [InlineData("health/ready")]
-    public async Task Health_asks_neither_for_a_key_nor_the_upstream(string path)
+    public async Task Health_needs_no_key_and_makes_no_upstream_call(string path)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -61,7 +61,7 @@ public sealed class PublicEndpointTests
     }
 
     [Fact]
-    public async Task A_node_without_its_redis_is_live_and_ready_and_says_so()
+    public async Task A_node_that_cannot_reach_Redis_is_live_and_its_readiness_is_degraded()
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", $"127.0.0.1:{ChildProcess.FreePort()},connectTimeout=200"));
         using var client = world.Gateway.Client();
@@ -72,7 +72,7 @@ public sealed class PublicEndpointTests
     }
 
     [Fact]
-    public async Task Every_problem_type_of_ours_leads_to_a_page()
+    public async Task Every_problem_type_of_the_gateway_has_a_page()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -84,7 +84,7 @@ public sealed class PublicEndpointTests
     }
 
     [Fact]
-    public async Task Metrics_are_on_the_management_port_and_nowhere_else()
+    public async Task Metrics_are_only_on_the_management_port()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
         var port = ChildProcess.FreePort();
