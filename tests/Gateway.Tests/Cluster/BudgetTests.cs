@@ -10,7 +10,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What nodes ask of the upstream with one account, together.</summary>
+/// <summary>The calls of all nodes together to the upstream with one account.</summary>
 [Trait("Redis", "any")]
 public sealed class BudgetTests(RedisServer redis)
 {
@@ -19,7 +19,7 @@ public sealed class BudgetTests(RedisServer redis)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task No_more_calls_are_under_way_than_may_be(bool withRedis)
+    public async Task Concurrent_calls_stay_within_the_limit(bool withRedis)
     {
         const int Most = 4, Jobs = 48;
         var delay = TimeSpan.FromSeconds(0.3);
@@ -32,14 +32,14 @@ public sealed class BudgetTests(RedisServer redis)
 
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
         var calls = world.Upstream.Ledger.Calls.Select(call => call.At).Order().ToArray();
-        // The next one comes only when one has been answered, so long after it came.
+        // A call starts only after an earlier one was answered, which takes this delay.
         for (var i = Most; i < calls.Length; i++) Assert.InRange(calls[i] - calls[i - Most], delay * 0.9, TimeSpan.MaxValue);
-        // And places do not stay empty.
+        // The places are used without gaps.
         Assert.InRange(watch.Elapsed, delay * (Jobs / Most), 2 * delay * (Jobs / Most) + Promptness.Grace);
     }
 
     [Fact]
-    public async Task Beyond_the_budget_a_job_that_nobody_has_seen_is_503_and_says_when_to_come_back()
+    public async Task A_job_that_is_not_cached_is_503_with_Retry_After_beyond_the_budget()
     {
         await using var world = await StartAsync(withRedis: false, (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
         using var first = await AskAsync(world.Gateway);
@@ -54,7 +54,7 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Nobody_waits_for_the_budget_for_more_than_half_of_the_timeout()
+    public async Task A_request_waits_for_the_budget_for_at_most_half_of_the_timeout()
     {
         await using var world = await World.StartAsync(
             (Account + "RequestsPerSecond", "0.01"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:01:00"), ("Upstream:Timeout", "00:00:06"));
@@ -68,7 +68,7 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Beyond_the_budget_a_job_that_is_known_is_answered_visibly_stale()
+    public async Task A_cached_job_is_served_as_stale_beyond_the_budget()
     {
         await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.2"),
             (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
@@ -83,13 +83,13 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task First_reads_go_before_refreshes_but_for_each_fifth_call()
+    public async Task First_reads_precede_refreshes_except_for_every_fifth_call()
     {
-        // Calls that a machine held up go out together, and in any order.
+        // Calls that a busy machine delayed are sent together in any order, so such a run is repeated.
         var (order, isSteady) = ("", false);
         for (var tries = 0; tries < 4 && !isSteady; tries++) (order, isSteady) = await OrderOfReadsAndRefreshesAsync();
 
-        // While a read waits, never two refreshes in a row; while a refresh waits, never five reads.
+        // While a read waits, there are never two refreshes in a row; while a refresh waits, never five reads.
         Assert.InRange(order.Count(rank => rank == 'f'), 8, 12);
         Assert.DoesNotMatch("rr.*f", order);
         Assert.DoesNotMatch("fffff", order);
@@ -102,7 +102,7 @@ public sealed class BudgetTests(RedisServer redis)
         for (var i = 0; i < 10; i++) (await world.GetAsync($"run-300-{i}")).Dispose();
         await Task.Delay(150, World.Cancellation);
         var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
-        // What came back meanwhile goes to the first of these.
+        // Permits that were refilled meanwhile go to the first of these.
         var refreshes = Enumerable.Range(0, 10).Select(i => world.GetAsync($"run-300-{i}")).ToArray();
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20, "all refreshes have gone out or wait");
         var reads = Enumerable.Range(0, 12).Select(i => world.GetAsync($"finished-{i}")).ToArray();
@@ -117,7 +117,7 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_team_that_wants_one_job_does_not_wait_behind_another_that_wants_many_also_where_it_is_one_of_those()
+    public async Task A_team_with_one_request_does_not_wait_behind_a_team_with_many()
     {
         await using var world = await StartAsync(withRedis: false,
             (Account + "RequestsPerSecond", "10"), (Account + "Burst", "50"), (Account + "QueueTimeout", "00:00:05"), ("Upstream:Timeout", "00:00:10"));
@@ -137,7 +137,7 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task An_open_circuit_is_open_on_all_nodes_and_one_call_at_a_time_finds_out_when_it_is_over()
+    public async Task An_open_circuit_is_shared_by_all_nodes_and_probed_by_one_call_at_a_time()
     {
         await using var world = await StartAsync(withRedis: true);
         var nodes = Nodes(world, withRedis: true);
@@ -156,7 +156,7 @@ public sealed class BudgetTests(RedisServer redis)
         world.Upstream.Faults.Clear();
         foreach (var node in nodes)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "it is closed again");
+            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "the circuit is closed again");
         }
     }
 

@@ -11,7 +11,7 @@ public sealed class SharedCacheTests(RedisServer redis)
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
 
     [Fact]
-    public async Task A_gateway_process_started_later_serves_a_finished_job_without_a_call()
+    public async Task A_later_gateway_process_serves_a_finished_job_without_a_call()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Redis);
         var sent = await world.UpstreamBytesAsync(_job);
@@ -63,7 +63,7 @@ public sealed class SharedCacheTests(RedisServer redis)
             var other = $"finished-{Guid.NewGuid():N}";
             if (damage == "moved")
             {
-                // Another job's healthy value under this job's key.
+                // The valid value of another job under this job's key.
                 using var otherFilled = await world.GetAsync(other);
                 value = (byte[])(await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}:finished", "data"))!;
             }
