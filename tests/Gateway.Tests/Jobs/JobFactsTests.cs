@@ -28,7 +28,7 @@ public sealed class JobFactsTests
         .Array[0, 3].Select(members => $"{{{string.Join(" , ", members)}}}");
 
     [Fact]
-    public void A_body_that_is_cut_anywhere_is_refused()
+    public void A_truncated_body_is_refused()
     {
         var bytes = Encoding.UTF8.GetBytes(Body);
         Assert.True(JobFacts.TryRead(bytes, Now, out _));
@@ -36,7 +36,7 @@ public sealed class JobFactsTests
     }
 
     [Fact]
-    public void Any_object_is_a_job_and_no_prefix_of_it_is() =>
+    public void Any_whole_object_is_readable_and_no_prefix_of_it() =>
         Gen.Select(Object, Gen.Bool).Sample((json, mark) =>
         {
             byte[] body = [.. mark ? Encoding.UTF8.Preamble : [], .. Encoding.UTF8.GetBytes(json)];
@@ -45,7 +45,7 @@ public sealed class JobFactsTests
         }, iter: 300);
 
     [Fact]
-    public void What_the_rest_of_a_body_holds_does_not_change_what_it_says() =>
+    public void Other_fields_do_not_change_the_facts_of_a_job() =>
         Gen.Select(Value, Value).Sample((before, after) =>
         {
             var body = $$"""{"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"2026-06-01T11:00:00Z","b":{{after}}}""";
@@ -54,12 +54,12 @@ public sealed class JobFactsTests
         });
 
     [Fact]
-    public void Whatever_a_field_holds_it_is_read() =>
+    public void A_body_is_readable_with_any_value_in_its_fields() =>
         Gen.Select(Gen.OneOf("id", "workflow_id", "status", "finished_at"), Value).Sample((name, value) =>
             Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), Now, out _), value));
 
     [Fact]
-    public void Invalid_utf_8_anywhere_is_refused() =>
+    public void Invalid_UTF_8_at_any_position_is_refused() =>
         Gen.Select(Gen.Int[0, Encoding.UTF8.GetByteCount(Body)], Gen.Byte[0xF5, 0xFF]).Sample((at, wrong) =>
         {
             var bytes = Encoding.UTF8.GetBytes(Body).ToList();
@@ -84,7 +84,7 @@ public sealed class JobFactsTests
     [InlineData("{\"a\":NaN}", false)]
     [InlineData("{\"a\":01}", false)]
     [InlineData("<html></html>", false)]
-    public void Only_one_whole_object_is_a_job(string body, bool accepted) =>
+    public void Only_one_complete_object_is_readable_as_a_job(string body, bool accepted) =>
         Assert.Equal(accepted, JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out _));
 
     [Theory]
@@ -93,7 +93,7 @@ public sealed class JobFactsTests
     [InlineData("""{"status":"a","\ud800":1}""", "a")]
     [InlineData("""{"Status":"a"}""", "")]
     [InlineData("""{"status":null}""", "")]
-    public void A_status_is_read_however_it_is_written(string body, string status)
+    public void A_status_is_read_in_every_JSON_spelling(string body, string status)
     {
         Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts));
         Assert.Equal(status, facts.Status);
@@ -115,18 +115,18 @@ public sealed class JobFactsTests
     [InlineData("""{"id":{},"workflow_id":[]}""", false)]
     [InlineData("""{"data":{"id":"j"}}""", false)]
     [InlineData("{}", false)]
-    public void A_job_names_itself_or_has_a_status_that_is_no_error(string body, bool isJob)
+    public void A_job_has_an_id_or_a_status_that_is_not_an_error(string body, bool isJob)
     {
         Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts));
         Assert.Equal(isJob, facts.IsJob);
     }
 
     [Fact]
-    public void Random_bytes_never_throw() =>
+    public void Reading_random_bytes_never_throws() =>
         Gen.Byte.Array[0, 200].Sample(bytes => { JobFacts.TryRead(bytes, Now, out _); });
 
     [Fact]
-    public void A_damaged_body_never_throws() =>
+    public void Reading_a_damaged_body_never_throws() =>
         Gen.Select(Gen.Int[0, Encoding.UTF8.GetByteCount(Body) - 1], Gen.Byte).Sample((at, value) =>
         {
             var bytes = Encoding.UTF8.GetBytes(Body);
@@ -135,21 +135,21 @@ public sealed class JobFactsTests
         });
 
     [Fact]
-    public void Invalid_utf_8_is_refused() =>
+    public void Invalid_UTF_8_in_a_string_is_refused() =>
         Assert.False(JobFacts.TryRead([.. "{\"id\":\""u8, 0xC3, 0x28, .. "\"}"u8], Now, out _));
 
     [Fact]
-    public void A_byte_order_mark_is_passed_over() =>
+    public void A_byte_order_mark_is_skipped() =>
         Assert.True(JobFacts.TryRead([0xEF, 0xBB, 0xBF, .. "{\"id\":\"j\"}"u8], Now, out var facts) && facts.Id == "j");
 
     [Theory]
     [InlineData(500, true)]
     [InlineData(600, false)]
-    public void Depth_is_bounded(int depth, bool accepted) => Assert.Equal(accepted, JobFacts.TryRead(
+    public void The_nesting_depth_is_limited(int depth, bool accepted) => Assert.Equal(accepted, JobFacts.TryRead(
         Encoding.UTF8.GetBytes($"{{\"spec\":{new string('[', depth)}{new string(']', depth)}}}"), Now, out _));
 
     [Fact]
-    public void Only_the_fields_of_the_job_itself_count()
+    public void Only_top_level_fields_count()
     {
         Assert.True(JobFacts.TryRead("""{"tasks":[{"id":"t","status":"completed","finished_at":"2026-06-01T11:00:00Z"}],"block":{"id":"b"}}"""u8, Now, out var facts));
         Assert.Equal((null, "", null), (facts.Id, facts.Status, facts.Times.FinishedAt));

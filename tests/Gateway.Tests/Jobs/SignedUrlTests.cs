@@ -48,24 +48,24 @@ public sealed class SignedUrlTests
     [InlineData("token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjoxNzgwMzE1MjYwfQ.c2ln")]
     [InlineData("tempauth=v1.eyJzdWIiOiJhIiwiZXhwIjoxNzgwMzE1MjYwfQ.c2ln")]
     [InlineData("url=https%3A%2F%2Fb.s3.amazonaws.com%2Fk%3FX-Amz-Date%3D20260601T120000Z%26X-Amz-Expires%3D60%26X-Amz-Signature%3Dab")]
-    public void Each_form_tells_when_it_expires(string query) => Assert.Equal(Expiry, ExpiryIn("https://h/k?" + query));
+    public void The_expiry_of_each_signature_format_is_read(string query) => Assert.Equal(Expiry, ExpiryIn("https://h/k?" + query));
 
     [Theory]
-    // Of a session signed at noon, whatever the URL says, for an hour; less where the URL says less.
+    // A session signed at noon ends after an hour, even if the URL states more; a shorter time in the URL counts.
     [InlineData("X-Amz-Date=20260601T120000Z&X-Amz-Expires=604800&X-Amz-Security-Token=t&X-Amz-Signature=ab", 3600)]
     [InlineData("X-Amz-Date=20260601T120000Z&X-Amz-Expires=60&X-Amz-Security-Token=t&X-Amz-Signature=ab", 60)]
     [InlineData("x-oss-date=20260601T120000Z&x-oss-expires=86400&x-oss-security-token=t&x-oss-signature=ab", 3600)]
-    // Without a date of the signature, from now on.
+    // Without the date of the signature, the hour starts now.
     [InlineData("AWSAccessKeyId=A&Expires=1999999999&x-amz-security-token=t&Signature=ab", 3600 + 1800)]
     [InlineData("OSSAccessKeyId=A&Expires=1780315260&security-token=t&Signature=ab", 60)]
-    public void A_url_signed_in_a_session_works_for_an_hour_at_most(string query, int seconds)
+    public void A_url_signed_with_session_credentials_expires_within_an_hour(string query, int seconds)
     {
         var noon = Expiry.AddMinutes(-1);
         Assert.Equal(noon.AddSeconds(seconds), ExpiryIn("https://h/k?" + query, noon.AddMinutes(query.Contains("19999", StringComparison.Ordinal) ? 30 : 0)));
     }
 
     [Fact]
-    public void A_url_that_has_expired_is_told_apart_from_those_that_work()
+    public void Expired_urls_are_reported_separately_from_working_ones()
     {
         var found = new UrlExpiries(Expiry);
         SignedUrl.Read("https://h/k?Expires=1780315260&Signature=ab https://h/k?Expires=1780315320&Signature=ab https://h/k?Expires=1780315380&Signature=ab", ref found);
@@ -79,7 +79,7 @@ public sealed class SignedUrlTests
     [InlineData("%3F")]
     [InlineData("?token=eyJ.")]
     [InlineData("?sig=%3Fsig=%253F")]
-    public void Sixteen_mebibytes_of_anything_are_read_in_linear_time(string part)
+    public void Text_of_16_MiB_is_read_in_linear_time(string part)
     {
         var (small, large) = (Repeated(part, 1 << 20), Repeated(part, 16 << 20));
         var found = new UrlExpiries(Expiry);
@@ -89,14 +89,14 @@ public sealed class SignedUrlTests
         var once = watch.Elapsed + TimeSpan.FromMilliseconds(50);
         watch.Restart();
         SignedUrl.Read(large, ref found);
-        // Sixteen times as long; a quadratic reader takes 256 times as long, and a busy machine some more.
+        // Linear time is 16 times as long. A quadratic reader takes 256 times as long, and a busy machine adds to it.
         Assert.True(watch.Elapsed < once * 100, $"{once} and {watch.Elapsed}");
     }
 
     private static string Repeated(string part, int length) => string.Concat(Enumerable.Repeat(part, length / part.Length));
 
     [Fact]
-    public void A_day_without_a_time_expires_as_it_begins() =>
+    public void A_date_without_a_time_expires_at_the_start_of_the_day() =>
         Assert.Equal(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero), ExpiryIn("https://h/k?se=2026-06-01&sig=ab"));
 
     [Theory]
@@ -105,7 +105,7 @@ public sealed class SignedUrlTests
     [InlineData("""{"DateGreaterThan":{"AWS:EpochTime":1780000000},"DateLessThan":{"AWS:EpochTime":1780315260}}""")]
     [InlineData("""{"DateLessThan":{"AWS:EpochTime":1780315260},"DateGreaterThan":{"AWS:EpochTime":1780000000}}""")]
     [InlineData("""{"DateLessThan":{"AWS:EpochTime":1780315260},"IpAddress":{"AWS:SourceIp":"192.0.2.0/24"}}""")]
-    public void A_custom_policy_tells_when_it_expires(string condition)
+    public void The_expiry_of_a_custom_policy_is_read(string condition)
     {
         var policy = $$"""{"Statement":[{"Resource":"https://h/*?>~","Condition":{{condition}}}]}""";
         var encoded = Base64(policy).Replace('+', '-').Replace('=', '_').Replace('/', '~');
@@ -135,20 +135,20 @@ public sealed class SignedUrlTests
     [InlineData("https://h/k?q-sign-time=1780315200;1780315260")]
     [InlineData("https://h/k?q-sign-time=;&q-signature=ab")]
     [InlineData("https://objectstorage.eu.oraclecloud.com/p/token/n/ns/b/bucket/o/k")]
-    public void What_is_not_signed_or_says_no_time_does_not_expire(string url) => Assert.Null(ExpiryIn(url));
+    public void A_url_without_a_signature_or_an_expiry_does_not_expire(string url) => Assert.Null(ExpiryIn(url));
 
     [Fact]
-    public void A_time_past_the_end_of_the_calendar_is_its_end() => Assert.Equal(DateTimeOffset.MaxValue,
+    public void An_expiry_beyond_the_calendar_is_its_last_instant() => Assert.Equal(DateTimeOffset.MaxValue,
         ExpiryIn("https://h/k?X-Amz-Date=99991231T235959Z&X-Amz-Expires=2147483647&X-Amz-Signature=ab"));
 
     [Fact]
-    public void The_first_of_several_urls_counts_wherever_it_stands() =>
+    public void The_earliest_expiry_of_several_urls_counts() =>
         Gen.Int[1_000_000_000, 2_000_000_000].Array[1, 6].Sample(seconds => Assert.Equal(
             DateTimeOffset.FromUnixTimeSeconds(seconds.Min()),
             ExpiryIn(string.Join(" and\n", seconds.Select(one => $"<https://h/k?Expires={one}&Signature=ab>")))));
 
     [Fact]
-    public void No_text_throws() =>
+    public void Reading_any_text_never_throws() =>
         Gen.OneOf(Gen.String, Gen.String["?&=%X-AmzDateExpirsSgnu0129TZ"]).Sample(text =>
         {
             ExpiryIn(text);
@@ -179,7 +179,7 @@ public sealed class SignedUrlTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void A_url_is_found_however_it_is_written(string form, string json)
+    public void A_signed_url_is_found_in_every_encoding(string form, string json)
     {
         Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"tasks":[{"result":{{json}}}]}"""), Expiry.AddMinutes(-1), out var facts), form);
         Assert.Equal(Expiry, facts.UrlsExpireAt);

@@ -17,7 +17,7 @@ public sealed class QuotaTests
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
 
     [Fact]
-    public async Task The_burst_is_granted_exactly_to_many_at_once()
+    public async Task Concurrent_requests_get_exactly_the_burst()
     {
         var quota = New().For("team:mapping", "daily", new QuotaOptions { Requests = 1, Window = TimeSpan.FromDays(1), Burst = 100 });
         var granted = 0;
@@ -29,7 +29,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
-    public async Task Permits_come_back_one_by_one()
+    public async Task Permits_are_refilled_one_by_one()
     {
         var quota = New().For("team:mapping", "minutely", Minutely);
         for (var i = 0; i < 5; i++) Assert.True(await quota.TakeAsync());
@@ -41,7 +41,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
-    public async Task A_quota_outlives_a_change_that_leaves_it_as_it_was()
+    public async Task A_quota_keeps_its_state_across_unrelated_configuration_changes()
     {
         var quotas = New();
         await quotas.For("team:mapping", "minutely", Minutely).TakeAsync();
@@ -52,7 +52,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
-    public async Task What_nobody_has_any_more_is_forgotten()
+    public async Task A_quota_that_is_no_longer_configured_is_removed()
     {
         var quotas = New();
         var (gone, kept) = (quotas.For("team:gone", "minutely", Minutely), quotas.For("team:kept", "minutely", Minutely));
@@ -64,7 +64,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
-    public async Task A_request_that_one_quota_refuses_costs_no_permit_of_another()
+    public async Task A_request_refused_by_one_quota_takes_no_permit_from_another()
     {
         var quotas = New();
         Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
@@ -74,7 +74,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
-    public async Task A_quota_that_only_observes_refuses_nothing()
+    public async Task A_quota_in_observe_mode_refuses_nothing()
     {
         var quotas = New();
         Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1, Mode = QuotaMode.Observe })];
@@ -84,7 +84,7 @@ public sealed class QuotaTests
     }
 
     [Fact]
-    public void What_is_at_hand_is_taken_of_all_or_of_none()
+    public void Local_permits_are_taken_from_all_quotas_or_from_none()
     {
         var quotas = New();
         Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
@@ -99,7 +99,7 @@ public sealed class QuotaTests
     [InlineData(600, 600, 30)]
     [InlineData(600, 10, 5)]
     [InlineData(5, 100, 1)]
-    public void The_largest_lease_is_a_twentieth_of_a_window_and_half_a_burst_at_most(int requests, int burst, int permits) =>
+    public void The_largest_lease_is_a_twentieth_of_a_window_and_at_most_half_a_burst(int requests, int burst, int permits) =>
         Assert.Equal(permits, New().For("team:mapping", "q", new QuotaOptions { Requests = requests, Burst = burst }).LargestLease);
 
     private Quotas New() =>
