@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Several gateways in processes of their own, with one Redis and one upstream.</summary>
+/// <summary>Several gateway processes that share one Redis and one upstream.</summary>
 internal sealed partial class GatewayProcesses : IAsyncDisposable
 {
     private readonly Node[] _nodes;
@@ -14,7 +14,9 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
 
     public int Count => _nodes.Length;
 
-    /// <summary>Settings for a world of such gateways: they log little, for there is much to log.</summary>
+    /// <summary>
+    /// Settings for a world of gateway processes. They log only warnings, because load tests send many requests.
+    /// </summary>
     public static (string Key, string? Value)[] Settings(RedisServer redis, params (string Key, string? Value)[] others) =>
     [
         ("ConnectionStrings:Redis", redis.ConnectionString),
@@ -25,13 +27,13 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
     public static async Task<GatewayProcesses> StartAsync(World world, int count) =>
         new(await Task.WhenAll(Enumerable.Range(0, count).Select(_ => Node.StartAsync(world.Environment()))));
 
-    /// <summary>Lets each of them make its very first calls, which take long, before it matters how long.</summary>
+    /// <summary>Sends first requests to each gateway, which are slow, before a test measures times.</summary>
     public Task WarmUpAsync() => Task.WhenAll(Enumerable.Range(0, Count).Select(async node =>
     {
         while ((await GetAsync(node, $"finished-{Guid.NewGuid():N}")).Status != HttpStatusCode.OK) await Task.Delay(100, World.Cancellation);
     }));
 
-    /// <summary>Asks one of them for a job.</summary>
+    /// <summary>Requests a job from one of the gateways.</summary>
     public async Task<Answer> GetAsync(int node, string job, string key = World.MappingKey)
     {
         var watch = Stopwatch.StartNew();
@@ -45,7 +47,7 @@ internal sealed partial class GatewayProcesses : IAsyncDisposable
 
     public void Signal(int node, string signal) => _nodes[node].Process.Signal(signal);
 
-    /// <summary>The sum of a counter over all of them.</summary>
+    /// <summary>The sum of a counter over all gateways.</summary>
     public async Task<int> SumAsync(string counter)
     {
         var pages = await Task.WhenAll(_nodes.Select(node => node.Management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation)));

@@ -7,8 +7,7 @@ using Xunit.v3;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// Whole clusters and browsers take longest, and so begin first: at the end of a run nothing long is left that runs
-/// alone by chance.
+/// Starts the longest collections first (clusters and browsers), so that no long one runs alone at the end.
 /// </summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {

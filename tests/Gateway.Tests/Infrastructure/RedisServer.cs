@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A real Redis for all tests: <c>redis-server</c> where it is on the PATH, else Garnet out of the tool manifest.
-/// <c>GATEWAY_TEST_REDIS</c> names one of them to insist on it. Its values are looked through in the end.
+/// One real Redis for all tests: <c>redis-server</c> if it is on the PATH, otherwise Garnet from the tool manifest.
+/// <c>GATEWAY_TEST_REDIS</c> selects one of them. On disposal all its values are searched for the credential.
 /// </summary>
 public sealed class RedisServer : IAsyncLifetime
 {
@@ -50,7 +50,7 @@ public sealed class RedisServer : IAsyncLifetime
             await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString);
             await foreach (var keys in connection.GetServers()[0].KeysAsync(pageSize: AtOnce).Chunk(AtOnce))
             {
-                await Task.WhenAll(keys.Select(key => LookThroughAsync(connection.GetDatabase(), key)));
+                await Task.WhenAll(keys.Select(key => SearchAsync(connection.GetDatabase(), key)));
             }
         }
         finally
@@ -59,7 +59,7 @@ public sealed class RedisServer : IAsyncLifetime
         }
     }
 
-    private static async Task LookThroughAsync(IDatabase database, RedisKey key)
+    private static async Task SearchAsync(IDatabase database, RedisKey key)
     {
         Canary.AssertAbsent("a Redis key", key.ToString());
         RedisValue[] values = await database.KeyTypeAsync(key) switch

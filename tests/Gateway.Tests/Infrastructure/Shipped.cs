@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>What tests of log lines and metrics of a gateway in a process of its own share.</summary>
+/// <summary>Log levels and metrics for tests of gateway processes.</summary>
 internal static partial class Shipped
 {
     /// <summary>The levels of appsettings.json.</summary>
@@ -14,7 +14,7 @@ internal static partial class Shipped
         ("Logging:LogLevel:Yarp", "Warning"),
     ];
 
-    /// <summary>The sum of a metric over all its tags, or over those lines that hold a text.</summary>
+    /// <summary>The sum of a metric over all its tags, or over the lines that contain a text.</summary>
     public static async Task<long> MetricAsync(int managementPort, string name, string tags = "")
     {
         using var client = new HttpClient();

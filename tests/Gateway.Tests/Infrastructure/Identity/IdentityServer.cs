@@ -14,7 +14,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 namespace Gateway.Tests.Infrastructure.Identity;
 
 /// <summary>
-/// OpenIddict with no store: it checks and makes what OpenID Connect is about, and what it would look up it asks here.
+/// OpenIddict without a store: it implements the protocol, and asks the provider for clients, users and keys.
 /// </summary>
 internal static class IdentityServer
 {
@@ -37,7 +37,7 @@ internal static class IdentityServer
         return app;
     }
 
-    /// <summary>Options are made anew where they are missing.</summary>
+    /// <summary>Clears the cached options, so that they are built again with the current keys.</summary>
     public static void ReadKeysAgain(WebApplication app) =>
         app.Services.GetRequiredService<IOptionsMonitorCache<OpenIddictServerOptions>>().Clear();
 
@@ -72,16 +72,16 @@ internal static class IdentityServer
     {
         On<ValidateAuthorizationRequestContext>(server, context =>
         {
-            if (context.ClientId != IdentityProvider.ClientId) context.Reject(Errors.InvalidRequest, "Nobody knows this client.");
-            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+            if (context.ClientId != IdentityProvider.ClientId) context.Reject(Errors.InvalidRequest, "The client is unknown.");
+            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "The redirect URI is not registered for this client.");
         });
         On<ValidatePushedAuthorizationRequestContext>(server, context =>
         {
             var client = (context.ClientId, context.Request.ClientSecret);
             if (client != (IdentityProvider.ClientId, IdentityProvider.ClientSecret))
-                context.Reject(Errors.InvalidClient, "Not a client, or not its secret.");
+                context.Reject(Errors.InvalidClient, "The client or its secret is wrong.");
             else if (!provider.IsRedirectUri(context.RedirectUri))
-                context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+                context.Reject(Errors.InvalidRequest, "The redirect URI is not registered for this client.");
         });
         On<ValidateTokenRequestContext>(server, context =>
         {
@@ -92,12 +92,12 @@ internal static class IdentityServer
                 (IdentityProvider.ServiceId, IdentityProvider.ServiceSecret) => grant is GrantTypes.ClientCredentials,
                 _ => false,
             };
-            if (!isKnown) context.Reject(Errors.InvalidClient, "Not a client, not its secret, or not for this.");
+            if (!isKnown) context.Reject(Errors.InvalidClient, "The client or its secret is wrong, or the grant type is not allowed for it.");
         });
         On<ValidateEndSessionRequestContext>(server, context =>
         {
             if (context.PostLogoutRedirectUri is { Length: > 0 } uri && !provider.IsPostLogoutRedirectUri(uri))
-                context.Reject(Errors.InvalidRequest, "Not a post-logout redirect URI of any client.");
+                context.Reject(Errors.InvalidRequest, "The post-logout redirect URI is not registered.");
         });
     }
 
@@ -114,7 +114,7 @@ internal static class IdentityServer
 
     private static void Record(OpenIddictServerBuilder server, IdentityLedger ledger)
     {
-        // These are before the answers go.
+        // These handlers run before the response is sent.
         On<ApplyTokenResponseContext>(server, int.MinValue, context => ledger.Add(
             new(context.Request?.GrantType, context.Request?.ClientId, context.Error),
             context.Response.IdToken, context.Response.AccessToken, context.Response.RefreshToken));
@@ -134,7 +134,7 @@ internal static class IdentityServer
         }));
 
     /// <summary>
-    /// What authentication brings along makes a key at its start, and would leave it at the user's home.
+    /// Keeps the key ring that authentication creates in memory, instead of in the user's home directory.
     /// </summary>
     private sealed class Memory : IXmlRepository
     {

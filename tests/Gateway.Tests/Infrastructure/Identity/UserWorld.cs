@@ -1,9 +1,9 @@
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>A world whose callers a provider knows: users in teams by their groups.</summary>
+/// <summary>A world with users of an identity provider, who belong to teams by their groups.</summary>
 internal static class UserWorld
 {
-    /// <summary>Browser sessions and JWTs of this provider; groups are named like teams.</summary>
+    /// <summary>Settings for browser sessions and JWTs of this provider. Groups have the names of teams.</summary>
     public static (string Key, string? Value)[] Settings(IdentityProvider provider, params (string Key, string? Value)[] others) =>
     [
         ("Authentication:Oidc:Authority", provider.Address.AbsoluteUri), ("Authentication:Oidc:ClientId", IdentityProvider.ClientId),
