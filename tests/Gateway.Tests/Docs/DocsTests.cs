@@ -3,7 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Docs;
 
-/// <summary>What the documentation refers to exists.</summary>
+/// <summary>Checks that files, headings, tests, commands and scripts that the documentation names exist.</summary>
 public sealed partial class DocsTests
 {
     private static readonly string[] Folders = ["", "docs", "docs/decisions", "deploy"];
@@ -14,7 +14,7 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_link_leads_to_a_file_and_a_heading(string page)
+    public void A_link_targets_an_existing_file_and_heading(string page)
     {
         var (path, text) = Read(page);
         var dead = Link().Matches(text).Select(match => match.Groups[1].Value)
@@ -24,7 +24,7 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_file_that_is_named_exists(string page)
+    public void A_file_named_in_a_page_exists(string page)
     {
         var named = CodeSpan().Matches(Read(page).Text).Select(match => match.Groups[1].Value.Split(' ')[0])
             .Where(name => Roots.Any(root => name.StartsWith(root + "/", StringComparison.Ordinal)) && !name.Contains('{', StringComparison.Ordinal));
@@ -34,7 +34,7 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_test_that_is_named_exists(string page)
+    public void A_test_named_in_a_page_exists(string page)
     {
         var tests = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
         var named = TestName().Matches(Read(page).Text).Select(match => $"/{match.Groups[1].Value}.cs");
@@ -44,7 +44,7 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_command_of_the_gateway_exists(string page)
+    public void A_command_named_in_a_page_exists(string page)
     {
         var commands = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Gateway", "Commands"), "*Command.cs")
             .Select(file => Path.GetFileNameWithoutExtension(file).Replace("Command", "", StringComparison.Ordinal).ToLowerInvariant())
@@ -56,7 +56,7 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_script_that_is_run_exists(string page)
+    public void A_script_named_in_a_page_exists(string page)
     {
         var named = Script().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
         string[] missing = [.. named.Where(name => !File.Exists(Path.Combine(Repository.Root, name)))];
@@ -71,7 +71,7 @@ public sealed partial class DocsTests
         return parts.Length == 1 || Heading().Matches(File.ReadAllText(target)).Any(match => Anchor(match.Groups[1].Value) == parts[1]);
     }
 
-    // As the pages of the repository are rendered.
+    // The anchor that the code host generates for a heading.
     private static string Anchor(string heading) =>
         NotInAnchors().Replace(heading.Trim().ToLowerInvariant(), "").Replace(' ', '-');
 

@@ -3,7 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Edge;
 
-/// <summary>What a page of another origin may do, as its browser finds out.</summary>
+/// <summary>Cross-origin requests, as a browser sends them.</summary>
 public sealed class CorsTests
 {
     private const string App = "https://app.example.com", Foreign = "https://evil.example";
@@ -14,7 +14,7 @@ public sealed class CorsTests
     [InlineData("GET", "x-csrf")]
     [InlineData("GET", "authorization,x-api-key,if-none-match")]
     [InlineData("POST", "x-csrf")]
-    public async Task An_allowed_origin_may_send_what_it_needs(string method, string headers)
+    public async Task An_allowed_origin_may_send_the_methods_and_headers_it_needs(string method, string headers)
     {
         await using var world = await World.StartAsync(Allowed);
         using var answer = await PreflightAsync(world, App, method, headers);
@@ -31,7 +31,7 @@ public sealed class CorsTests
     [InlineData("http://app.example.com")]
     [InlineData("https://app.example.com:8443")]
     [InlineData("null")]
-    public async Task A_foreign_origin_may_not(string origin)
+    public async Task A_foreign_origin_gets_no_CORS_headers(string origin)
     {
         await using var world = await World.StartAsync(Allowed);
         using var preflight = await PreflightAsync(world, origin, "GET", "x-csrf");
@@ -43,7 +43,7 @@ public sealed class CorsTests
     }
 
     [Fact]
-    public async Task Without_allowed_origins_none_may()
+    public async Task No_origin_is_allowed_by_default()
     {
         await using var world = await World.StartAsync();
         using var preflight = await PreflightAsync(world, App, "GET", "x-csrf");
@@ -54,7 +54,7 @@ public sealed class CorsTests
     [InlineData("finished-1", World.MappingKey, 200)]
     [InlineData("finished-1", "wrong", 401)]
     [InlineData("no-such-job", World.MappingKey, 404)]
-    public async Task An_allowed_page_may_read_every_answer_and_its_headers(string job, string key, int status)
+    public async Task An_allowed_origin_may_read_every_answer_and_its_headers(string job, string key, int status)
     {
         await using var world = await World.StartAsync(Allowed);
         using var answer = await world.GetAsync(job, key: key, headers: ("Origin", App));
@@ -66,7 +66,7 @@ public sealed class CorsTests
     }
 
     [Fact]
-    public async Task What_an_allowed_page_may_send_and_read_is_a_list()
+    public async Task An_allowed_origin_may_send_and_read_only_listed_headers()
     {
         await using var world = await World.StartAsync(Allowed);
         using var preflight = await PreflightAsync(world, App, "DELETE", "x-other");
@@ -77,7 +77,7 @@ public sealed class CorsTests
     }
 
     [Fact]
-    public async Task A_change_of_origins_needs_no_restart()
+    public async Task A_change_of_the_allowed_origins_needs_no_restart()
     {
         await using var world = await World.StartAsync(Allowed);
         using var before = await PreflightAsync(world, App, "GET", "x-csrf");

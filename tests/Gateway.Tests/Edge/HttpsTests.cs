@@ -3,13 +3,13 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Edge;
 
-/// <summary>A gateway where TLS ends, and one that listens on both.</summary>
+/// <summary>A gateway that terminates TLS itself and listens on HTTP and HTTPS.</summary>
 public sealed class HttpsTests
 {
     [Theory]
     [InlineData("true", 307)]
     [InlineData("false", 200)]
-    public async Task Http_is_sent_to_https_but_for_probes_and_https_says_to_stay(string redirect, int status)
+    public async Task Http_redirects_to_https_except_for_probes_and_https_sends_HSTS(string redirect, int status)
     {
         using var certificate = new Certificate();
         await using var world = await World.WithoutGatewayAsync(clock: null, ("Https:Redirect", redirect), ("Https:HstsMaxAge", "10.00:00:00"));
