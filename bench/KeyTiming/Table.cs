@@ -5,7 +5,7 @@ namespace Gateway.KeyTiming;
 /// <summary>Two classes of a family, and whether they differ.</summary>
 internal sealed record Pair(string Family, string One, string Other, bool IsDifference);
 
-/// <summary>Compares each class of a family with each other one, a line for each pair.</summary>
+/// <summary>Compares all pairs of classes of a family, one line per pair.</summary>
 internal static class Table
 {
     public static Pair[] Print<TSubject>(string title, IReadOnlyList<Group<TSubject>> groups)

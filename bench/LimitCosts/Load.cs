@@ -3,8 +3,8 @@ using System.Net;
 
 namespace Gateway.LimitCosts;
 
-/// <summary>What a load found.</summary>
-/// <param name="Times">Of each answer, in milliseconds, sorted.</param>
+/// <summary>The results of a load.</summary>
+/// <param name="Times">The time of each answer in milliseconds, sorted.</param>
 internal sealed record Found(int Admitted, int Refused, TimeSpan Time, double[] Times)
 {
     public int Requests => Admitted + Refused;
@@ -20,10 +20,10 @@ internal static class Load
 
     private static readonly HttpClient Client = new(new SocketsHttpHandler { MaxConnectionsPerServer = Connections });
 
-    /// <summary>Asks for a while, each connection again as soon as it has its answer.</summary>
+    /// <summary>Sends for a time; each connection sends again as soon as it has its answer.</summary>
     public static Task<Found> AsFastAsPossibleAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length) => RunAsync(nodes, path, length, perSecond: null);
 
-    /// <summary>Asks so often, far less than there could be answers, so that nobody waits for anybody else.</summary>
+    /// <summary>Sends at a fixed rate, far below the capacity, so that requests do not wait for each other.</summary>
     public static Task<Found> PacedAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double perSecond) => RunAsync(nodes, path, length, perSecond);
 
     private static async Task<Found> RunAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double? perSecond)

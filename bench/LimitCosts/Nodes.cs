@@ -5,9 +5,7 @@ using StackExchange.Redis;
 
 namespace Gateway.LimitCosts;
 
-/// <summary>
-/// A Redis and some nodes, each a process of its own, the nodes on one core and the rest on the others.
-/// </summary>
+/// <summary>A Redis and some nodes in their own processes: the nodes on one core, the rest on the others.</summary>
 internal sealed class Nodes : IAsyncDisposable
 {
     private readonly List<Process> _processes = [];
@@ -37,12 +35,12 @@ internal sealed class Nodes : IAsyncDisposable
         }
         using var client = new HttpClient();
         foreach (var address in nodes.Addresses) await UntilAsync(async () => (await client.GetAsync(new Uri(address, $"{Server.None}/1-1"))).IsSuccessStatusCode);
-        // Each knows of the others.
+        // Each node knows the other nodes.
         await Task.Delay(TimeSpan.FromSeconds(2));
         return nodes;
     }
 
-    /// <summary>Commands that Redis has carried out, those within scripts not counted.</summary>
+    /// <summary>The number of commands that Redis has executed, not counting those within scripts.</summary>
     public async Task<long> CommandsAsync()
     {
         var stats = await _redis.GetServers()[0].InfoAsync("commandstats");

@@ -6,11 +6,11 @@ internal static class Program
 {
     private const int Node = 3, NotMeasured = 2, Blind = 3;
 
-    // The same work for each: what they admit is all that is asked.
+    // Quotas that admit all requests, so that all variants do the same work.
     private const string Ample = "9000000-200000", Fitting = "150000-2500";
     private const double PerSecond = 1500;
 
-    // And what is asked here is more than there is.
+    // A quota below the request rate.
     private const string Tight = "6000-600";
 
     private static readonly string[] Ways = [Server.None, Server.Leased, Server.Asking];
@@ -37,14 +37,14 @@ internal static class Program
     {
         await using var nodes = await Nodes.StartAsync(1);
         var rows = Ways.ToDictionary(way => way, _ => new List<Row>());
-        // The first round is for the compiler.
+        // The first round is for the just-in-time compiler.
         for (var round = 0; round <= rounds; round++)
         {
             await Console.Error.WriteAsync($"\rround {round} of {rounds} ");
             foreach (var way in Ways.Skip(round % Ways.Length).Concat(Ways.Take(round % Ways.Length)))
             {
                 var fast = await Load.AsFastAsPossibleAsync(nodes.Addresses, $"{way}/{Ample}", Length);
-                // Where nobody has asked for a while, the first to ask waits for a lease.
+                // After a period without requests, the first one waits for a lease.
                 await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length / 4, PerSecond);
                 var before = await nodes.CommandsAsync();
                 var paced = await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length, PerSecond);
@@ -79,14 +79,15 @@ internal static class Program
         Console.WriteLine($"{Node} nodes, {5 * Length.TotalSeconds:0} s of more than a quota of 6000 a minute and a burst of 600 allows.");
     }
 
-    // Where they do not differ, either is ahead in half of the rounds; so far from it is chance once in twenty.
+    // Without a difference, each variant is ahead in half of the rounds; a larger deviation occurs by chance once in
+    // twenty runs.
     private static int Verdict(Dictionary<string, List<Row>> rows, int rounds)
     {
         var (differs, slower) = IsSlower(rows[Server.Leased], rows[Server.None]);
-        // A question to Redis for each request must show, or else the machine is too busy to tell.
+        // A Redis query per request must be visible, otherwise the machine is too busy for a verdict.
         if (!IsSlower(rows[Server.Asking], rows[Server.None]).Differs)
         {
-            Console.WriteLine("\nNot even a question for each request shows in p99: nothing can be said. Try more rounds, on a machine that does nothing else.");
+            Console.WriteLine("\nNot even a Redis query per request is visible in p99, so there is no verdict. Try more rounds on an idle machine.");
             return Blind;
         }
         var fewer = Median(rows[Server.Asking], row => row.Commands) / Median(rows[Server.Leased], row => Math.Max(row.Commands, 1e-9));

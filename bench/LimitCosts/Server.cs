@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Gateway.LimitCosts;
 
 /// <summary>
-/// A node that answers <c>/{way}/{quota}</c> with a job's worth of bytes, or with 429, in a process of its own. The
-/// quota is written as requests a minute and burst, such as <c>6000-600</c>.
+/// A node in its own process that answers <c>/{way}/{quota}</c> with the bytes of a job, or with 429. The quota is
+/// written as requests per minute and burst, for example <c>6000-600</c>.
 /// </summary>
 internal static class Server
 {

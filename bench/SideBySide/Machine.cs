@@ -5,22 +5,20 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide;
 
-/// <summary>
-/// Which core is for the server, which are for the rest, and what else there is to know of where this ran.
-/// </summary>
+/// <summary>Assigns cores to the server and the rest, and describes the machine.</summary>
 internal sealed partial class Machine
 {
-    /// <summary>The first is for the server alone.</summary>
+    /// <summary>The first core, which only the server uses.</summary>
     public string ServerCore { get; } = "0";
 
     public string OtherCores { get; } = Cores > 2 ? $"1-{Cores - 1}" : "1";
 
     public string AllCores { get; } = $"0-{Cores - 1}";
 
-    // This process itself may already be kept from the first.
+    // This process may already be restricted to some cores, so the system's list is read.
     private static int Cores => Directory.GetDirectories("/sys/devices/system/cpu").Count(name => CoreName().IsMatch(Path.GetFileName(name)));
 
-    /// <summary>The processor, the kernel, and the versions of all that takes part, a line for each.</summary>
+    /// <summary>The processor, the kernel, and the versions of all programs, one line each.</summary>
     public async Task<IReadOnlyList<(string What, string Which)>> DescribeAsync(CancellationToken stop)
     {
         var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
@@ -51,7 +49,7 @@ internal sealed partial class Machine
         }
         catch (InvalidOperationException)
         {
-            // Not each scenario needs each of them.
+            // Not every scenario needs every program.
             return "not installed";
         }
     }

@@ -6,9 +6,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Load;
 
-/// <summary>
-/// One connection that is kept alive, HTTP/1.1, one request at a time; no more of a client than load takes.
-/// </summary>
+/// <summary>One kept-alive HTTP/1.1 connection with one request at a time: a minimal client for load.</summary>
 internal sealed class Connection : IDisposable
 {
     private const int InChunks = -1;
@@ -39,8 +37,8 @@ internal sealed class Connection : IDisposable
 
     public void Send(byte[] request) => _socket.Send(request);
 
-    /// <summary>Waits for the whole answer.</summary>
-    /// <returns>Its status; 0 where the connection was closed.</returns>
+    /// <summary>Waits for the complete answer.</summary>
+    /// <returns>The status, or 0 if the connection was closed.</returns>
     public async ValueTask<int> ReceiveAsync(CancellationToken stop)
     {
         var (got, status, whole) = (0, 0, int.MaxValue);
@@ -50,7 +48,7 @@ internal sealed class Connection : IDisposable
             if (more == 0) return 0;
             got += more;
             if (status == 0) (status, whole) = Head(_buffer.AsSpan(0, got));
-            // What comes in chunks is small, and here as a whole or not yet.
+            // Chunked answers are small, and arrive completely or not yet.
             if (whole == InChunks && _buffer.AsSpan(0, got).EndsWith("\r\n0\r\n\r\n"u8)) return status;
             if (whole == InChunks) (status, whole) = (0, int.MaxValue);
         }
@@ -59,8 +57,8 @@ internal sealed class Connection : IDisposable
 
     public void Dispose() => _socket.Dispose();
 
-    // The status and the length of head and body together, once the head is there. All that is asked for here says how
-    // long it is.
+    // The status and the total length of head and body, once the head has arrived. All expected answers state their
+    // length.
     private static (int Status, int Whole) Head(ReadOnlySpan<byte> bytes)
     {
         var end = bytes.IndexOf("\r\n\r\n"u8);

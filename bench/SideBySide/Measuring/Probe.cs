@@ -4,12 +4,12 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>A peer answered something else than it should have: no figure of it counts.</summary>
+/// <summary>A peer gave a wrong answer, so none of its figures counts.</summary>
 internal sealed class WrongAnswerException(string message) : Exception(message);
 
 /// <summary>
-/// Looks from a connection of its own whether a peer answers as it should: the very bytes of the job, once decoded, and
-/// the same validator each time.
+/// Checks on a separate connection that a peer's answers are correct: the exact bytes of the job after decoding, and
+/// the same entity tag each time.
 /// </summary>
 internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, Dictionary<string, string> headers, int status = 200) : IDisposable
 {
@@ -18,10 +18,12 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
     private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(10) };
     private string? _etag;
 
-    /// <summary>Whether validators are the same in each answer: not of jobs that change.</summary>
+    /// <summary>
+    /// True if the entity tag must be the same in each answer, which does not hold for jobs that change.
+    /// </summary>
     public bool KeepsETag { get; init; } = true;
 
-    /// <summary>Whether it looks over HTTP/2.</summary>
+    /// <summary>True to check over HTTP/2.</summary>
     public bool IsHttp2 { get; init; }
 
     public static Probe OfJob(Peer peer, string workflow, long number, Dictionary<string, string>? headers = null, bool http2 = false)
@@ -30,8 +32,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
         return new Probe(peer, Jobs.PathOf(workflow, number), body => body.AsSpan().SequenceEqual(expected), headers ?? []) { IsHttp2 = http2 };
     }
 
-    /// <returns>The validator.</returns>
-    /// <exception cref="WrongAnswerException">It is not the right answer.</exception>
+    /// <returns>The entity tag.</returns>
+    /// <exception cref="WrongAnswerException">The answer is wrong.</exception>
     public async Task<string> LookAsync(CancellationToken stop)
     {
         using var response = await SendAsync(peer.Key, stop);
@@ -50,7 +52,7 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
         return etag;
     }
 
-    /// <summary>Whether a key that is nobody's is turned away.</summary>
+    /// <summary>Checks that an unknown key is refused.</summary>
     public async Task LookAtRefusalAsync(CancellationToken stop)
     {
         if (!peer.ChecksKeys) return;
@@ -58,7 +60,7 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
         if (response.StatusCode != HttpStatusCode.Unauthorized) throw Wrong($"{(int)response.StatusCode} for a wrong key");
     }
 
-    /// <summary>Looks now and then for as long as something runs.</summary>
+    /// <summary>Checks repeatedly while a task runs.</summary>
     public async Task<T> WhileAsync<T>(Task<T> running, CancellationToken stop)
     {
         while (await Task.WhenAny(running, Task.Delay(Pause, stop)) != running) await LookAsync(stop);

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>How often a Redis was asked for a value.</summary>
+/// <summary>Counts the reads of a Redis.</summary>
 internal static class RedisReads
 {
     public static async Task<long> OfAsync(string address, CancellationToken stop)

@@ -3,7 +3,7 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>Kestrel as it comes, with the least of what the gateway does.</summary>
+/// <summary>Kestrel with default settings and a minimal part of the gateway's work.</summary>
 internal sealed class PlainKestrel(Bench bench) : Peer(bench, PeerName)
 {
     public const string PeerName = "kestrel-default";

@@ -3,7 +3,8 @@ using Gateway.SideBySide.Measuring;
 namespace Gateway.SideBySide.Peers;
 
 /// <summary>
-/// Varnish: keys in VCL, vsthrottle for each team, the credential put in on the way to the upstream, bodies in memory.
+/// Varnish: keys in VCL, vsthrottle per team, the credential injected on the way to the upstream, and bodies in
+/// memory.
 /// </summary>
 internal sealed class Varnish(Bench bench) : Peer(bench, "varnish")
 {
@@ -14,7 +15,7 @@ internal sealed class Varnish(Bench bench) : Peer(bench, "varnish")
         var folder = Bench.NewFolder(Name);
         var file = Path.Combine(folder, "jobs.vcl");
         await File.WriteAllTextAsync(file, Configuration(), Bench.Stop);
-        // It would take another user's rights, who may not look into this folder.
+        // Without this option it would switch to a user who may not read this folder.
         return Launch("varnishd",
         [
             "-j", "none", "-F", "-n", Path.Combine(folder, "work"), "-f", file, "-a", $"127.0.0.1:{Port}", "-s", "malloc,4g",

@@ -3,7 +3,7 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Report;
 
-/// <summary>All figures, for programs.</summary>
+/// <summary>Writes all figures in a machine-readable form.</summary>
 internal static class Figures
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { WriteIndented = true };

@@ -4,7 +4,7 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Report;
 
-/// <summary>The tables, for people.</summary>
+/// <summary>Writes the tables in Markdown.</summary>
 internal static class Markdown
 {
     public const string Begin = "<!-- figures: written by bench/side-by-side -->", End = "<!-- end of figures -->";
@@ -18,7 +18,7 @@ internal static class Markdown
         return text.ToString().TrimEnd();
     }
 
-    /// <summary>Puts it between the two markers of a file, or makes a file of it.</summary>
+    /// <summary>Puts the text between the two markers of a file, or creates the file.</summary>
     public static async Task PutIntoAsync(string file, string markdown)
     {
         var whole = File.Exists(file) ? await File.ReadAllTextAsync(file) : $"{Begin}\n{End}\n";

@@ -5,7 +5,7 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>What a hit leaves for the garbage collector.</summary>
+/// <summary>The bytes that a hit leaves for the garbage collector.</summary>
 internal sealed class Allocations(Bench bench) : Scenario(bench)
 {
     public const string Name = "allocations";
@@ -22,10 +22,10 @@ internal sealed class Allocations(Bench bench) : Scenario(bench)
             using var client = new HttpClient();
             using var probe = Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit);
             var row = new Row(peer.Name);
-            // The first is for whatever is made once.
+            // The first round covers one-time allocations.
             for (var round = 0; round <= Bench.Arguments.Rounds; round++)
             {
-                using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+                using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
                 Bench.Tell($"{Name}: {peer.Name}, round {round}");
                 var (allocated, large) = await LookAsync(peer, metrics, client);
                 var found = await probe.WhileAsync(Bench.Wrk.SameAsync(peer, HitPath, Connections, Bench.Arguments.Seconds, [], Bench.Stop), Bench.Stop);

@@ -4,7 +4,7 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// The same finished job, for clients that take Brotli: the gateway has it stored, nginx compresses each time.
+/// The same finished job for clients that accept Brotli: the gateway has it stored, nginx compresses it each time.
 /// </summary>
 internal sealed class Brotli(Bench bench) : Scenario(bench)
 {

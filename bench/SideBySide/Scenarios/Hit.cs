@@ -2,7 +2,7 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>The same finished job again and again.</summary>
+/// <summary>Requests the same finished job repeatedly.</summary>
 internal sealed class Hit(Bench bench) : Scenario(bench)
 {
     public const string Name = "hit";

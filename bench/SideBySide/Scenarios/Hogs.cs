@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// What a client that never stops costs the others: how long ordinary callers wait beside it for a cached job or a
-/// health check, some on connections that are there and some on new ones.
+/// The effect of a hog on other callers: how long they wait for a cached job or a health check, on existing and on new
+/// connections.
 /// </summary>
 internal sealed class Hogs(Bench bench) : Scenario(bench)
 {
@@ -14,12 +14,12 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
 
     private const int Hoggers = 4, NewEvery = 4;
 
-    // Far below what a server can do, and the more of them the surer p99 is.
+    // Far below a server's capacity, and enough requests for a reliable p99.
     private const double PerSecond = 400;
 
     private const double MostOfKestrel = 2;
 
-    // New jobs are to find the memory full.
+    // Small, so that new jobs find the memory full.
     private const long MemoryBytes = 64L << 20;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5), Begins = TimeSpan.FromSeconds(30);
@@ -51,12 +51,12 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
             foreach (var peer in peers) validators[peer] = await PrepareAsync(peer);
             foreach (var (kind, title, text) in Kinds.Where(kind => Bench.Arguments.Hogs is [] || Bench.Arguments.Hogs.Contains(kind.Kind)))
             {
-                // What is compiled is compiled then.
+                // The first runs include the compilation of code.
                 foreach (var peer in peers) await RunAsync(peer, kind, validators[peer], seconds: 1);
                 var rows = peers.Select(peer => new Row(peer.Name)).ToArray();
                 for (var round = 0; round < Bench.Arguments.Rounds; round++)
                 {
-                    using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+                    using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
                     Bench.Tell($"{Name}, {kind}: round {round + 1} of {Bench.Arguments.Rounds}");
                     for (var i = 0; i < peers.Length; i++)
                     {
@@ -74,7 +74,7 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
 
     private static string PathOf(int number) => number % 4 == 0 ? "/health/live" : HitPath;
 
-    /// <returns>The validator of the job that is asked for again and again.</returns>
+    /// <returns>The entity tag of the job that is requested repeatedly.</returns>
     private async Task<string> PrepareAsync(Peer peer)
     {
         using var large = new Probe(peer, Jobs.PathOf(Jobs.LargeWorkflow, Jobs.Hit), body => body.Length > Jobs.LargeBytes, []);
@@ -94,7 +94,7 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
         return new Sample { [Measure.P50] = found.P50, [Measure.P99] = found.P99 };
     }
 
-    // It gives way to the callers, who are measured, on the core that they share.
+    // The hog has a lower priority than the measured callers on their common core.
     private async Task<Child> StartAsync(Peer peer, string kind, string etag, int seconds)
     {
         if (kind == Load.Hog.Streams)

@@ -4,7 +4,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>Many connections that have asked once and then stay open.</summary>
+/// <summary>Many connections that sent one request and then stay open.</summary>
 internal sealed class Idle(Bench bench) : Scenario(bench)
 {
     public const string Name = "idle";
@@ -44,7 +44,7 @@ internal sealed class Idle(Bench bench) : Scenario(bench)
     {
         using var probe = Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit);
         for (var i = 0; i < FirstRequests; i++) await probe.LookAsync(Bench.Stop);
-        using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+        using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
         var before = Usage.MemoryOf(peer.Process);
         var (request, open) = (Connection.Request(peer, HitPath), new List<Connection>());
         try

@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// Each job once, and nobody has it: the gateway forwards, classifies and stores, where YARP only forwards. As
-/// fast as can be, and at an even pace far below that.
+/// Requests each job once, uncached: the gateway forwards, classifies and stores, and YARP only forwards. Runs as fast
+/// as possible, and at a fixed rate far below that.
 /// </summary>
 internal sealed class Miss(Bench bench) : Scenario(bench)
 {
@@ -14,7 +14,7 @@ internal sealed class Miss(Bench bench) : Scenario(bench)
 
     private const string Workflow = "new", Alone = ", no Redis";
 
-    // Of what the slowest can do: nobody waits for others there.
+    // The share of the slowest peer's throughput at which requests do not wait for each other.
     private const double Pace = 0.3;
 
     private readonly Dictionary<Peer, long> _next = [];

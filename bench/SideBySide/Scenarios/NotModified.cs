@@ -3,7 +3,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>The same finished job, for clients that have it already.</summary>
+/// <summary>The same finished job for clients that already have it.</summary>
 internal sealed class NotModified(Bench bench) : Scenario(bench)
 {
     public const string Name = "304";

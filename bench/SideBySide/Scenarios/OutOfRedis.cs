@@ -5,7 +5,7 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// Each finished job once, or ten times, of a node that has never seen it, while Redis has it: what a new node does
+/// Requests each finished job once, or ten times, from a node that has never seen it while Redis has it, like a node
 /// after its start.
 /// </summary>
 internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
@@ -14,7 +14,7 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
 
     private const string Workflow = "elsewhere";
 
-    // Whoever was still waiting when the load ended may not have been stored.
+    // Requests that were running when the load ended may not have been stored.
     private const int AtWork = 16 * Connections;
 
     private const int Often = 10;
@@ -52,7 +52,7 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
         }
         var (redis, address) = await Bench.StartRedisAsync();
         var filler = Lineup.CreateGateway(Bench, name);
-        // What another node has in memory is of no use here.
+        // The memory of another node is not used here.
         (filler.RedisAddress, filler.MemoryBytes, gateway.RedisAddress) = (address, 64L << 20, address);
         await filler.StartAsync();
         await gateway.StartAsync();
@@ -82,8 +82,8 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
         return found;
     }
 
-    // Thrice as many jobs as the quickest run so far took for a second, for each second: a node that warms up doubles
-    // its pace at once.
+    // Three times as many jobs per second as the fastest run so far, because a node that warms up can double its rate
+    // at once.
     private async Task FillAsync(Node node)
     {
         while (node.Filled - node.Next < 3 * node.PerSecond * Bench.Arguments.Seconds)
@@ -91,20 +91,20 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
             var found = await Bench.Wrk.CountingAsync(node.Filler, Workflow, node.Filled, Connections, 1, Bench.Stop);
             if (found.Failed > 0) throw new WrongAnswerException($"{node.Filler.Name} failed {found.Failed} requests. {node.Filler.Process.Output}");
             node.Filled = Math.Max(node.Filled, found.Next - AtWork);
-            // What was cut off with the load still asks the upstream.
+            // Requests that were cut off with the load still call the upstream.
             await Task.Delay(TimeSpan.FromMilliseconds(500), Bench.Stop);
         }
     }
 
-    /// <param name="Filler">Who puts jobs into Redis.</param>
+    /// <param name="Filler">The peer that stores jobs in Redis.</param>
     private sealed record Node(Peer Peer, Peer Filler, Child Redis, string RedisAddress, Peer? OtherPeer) : IAsyncDisposable
     {
         public long Next { get; set; } = 1;
 
-        /// <summary>The first that Redis may not have.</summary>
+        /// <summary>The first job that Redis may not have.</summary>
         public long Filled { get; set; } = 1;
 
-        /// <summary>Jobs that the quickest run took.</summary>
+        /// <summary>The jobs per second of the fastest run.</summary>
         public double PerSecond { get; set; } = 20_000;
 
         public long Reads { get; set; }

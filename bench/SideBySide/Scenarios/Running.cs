@@ -4,7 +4,7 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// A running job that a thousand clients poll as fast as they can, beside a finished one of the same size.
+/// A running job that a thousand clients poll as fast as possible, next to a finished job of the same size.
 /// </summary>
 internal sealed class Running(Bench bench) : Scenario(bench)
 {
@@ -12,7 +12,7 @@ internal sealed class Running(Bench bench) : Scenario(bench)
 
     private const int Watchers = 1000;
 
-    // Jobs:RunningLifetime, as it is unless configured.
+    // The default of Jobs:RunningLifetime.
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(2);
 
     public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>([Lineup.Gateway], async peers =>
@@ -39,7 +39,7 @@ internal sealed class Running(Bench bench) : Scenario(bench)
             Also = (sample, found, calls, _) =>
             {
                 sample[Measure.UpstreamCalls] = calls;
-                // One at the beginning, and one that looking before and after may have caused.
+                // One call at the beginning, and one that the checks before and after may have caused.
                 if (calls > found.Time / Lifetime + 2) throw new WrongAnswerException($"{peer.Name} asked the upstream {calls} times in {found.Time.TotalSeconds:0} s.");
             },
         };

@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// From the start of the process to the first answer, beside the least that ASP.NET Core starts with; both are
-/// published as the container image is.
+/// From the start of the process to the first answer, compared with a minimal ASP.NET Core application. Both are
+/// published like the container image.
 /// </summary>
 internal sealed class Start(Bench bench) : Scenario(bench)
 {
@@ -15,7 +15,7 @@ internal sealed class Start(Bench bench) : Scenario(bench)
     private const int FewestStarts = 11;
     private const string Empty = "empty ASP.NET Core", WithoutRedis = ", without Redis";
 
-    // In hexadecimal: 100 ms, as where it is not set.
+    // Hexadecimal for 100 ms, the default.
     private const string UsualDelay = "64";
 
     private static readonly Measure Time = new("ms to the first answer", "0");
@@ -34,7 +34,7 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         var rows = names.Select(name => new Row(name)).ToArray();
         for (var round = 0; round < Math.Max(FewestStarts, Bench.Arguments.Rounds); round++)
         {
-            using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+            using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
             Bench.Tell($"{Name}: round {round + 1}");
             for (var i = 0; i < names.Length; i++)
             {
@@ -75,7 +75,7 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         return new Sample { [Time] = time.TotalMilliseconds, [Cpu] = Usage.CpuOf(process).TotalMilliseconds };
     }
 
-    // As the Dockerfile does.
+    // As in the Dockerfile.
     private async Task<string> PublishAsync(string project)
     {
         var published = Bench.NewFolder(Path.GetFileName(project));

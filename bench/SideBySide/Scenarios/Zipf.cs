@@ -3,7 +3,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>Many finished jobs, few of them asked for often and most seldom, as it is with people.</summary>
+/// <summary>Many finished jobs with a skewed popularity: a few are requested often, and most rarely.</summary>
 internal sealed class Zipf(Bench bench) : Scenario(bench)
 {
     public const string Name = "zipf";
@@ -21,7 +21,7 @@ internal sealed class Zipf(Bench bench) : Scenario(bench)
     {
         var (seed, asked) = (0, 0L);
 
-        // Who is quicker would have had more of them by then.
+        // Without this, a faster peer would already have more of the jobs.
         async Task FillAsync()
         {
             while (asked < FirstRequests)

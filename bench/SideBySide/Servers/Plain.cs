@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// Bare Kestrel with the transport's own defaults, and the least of what the gateway does: it knows one key, keeps the
-/// jobs of two workflows in memory, and forwards others to the upstream.
+/// Bare Kestrel with default transport settings and a minimal part of the gateway's work: it knows one key, keeps the
+/// jobs of two workflows in memory, and forwards other requests to the upstream.
 /// </summary>
 internal static class Plain
 {

@@ -7,14 +7,14 @@ using Yarp.ReverseProxy.Transforms;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// YARP with a key check and the same injected credential: what the gateway would be if it were put together from the
-/// framework's parts, or only forwarded.
+/// YARP with a key check and the injected credential: a gateway assembled from the framework's parts, or one that only
+/// forwards.
 /// </summary>
 internal static class Yarp
 {
     private const string Team = "team";
 
-    /// <param name="cache"><c>none</c>: it only forwards; <c>memory</c>, or where Redis is.</param>
+    /// <param name="cache"><c>none</c> to forward only, <c>memory</c>, or the address of Redis.</param>
     /// <param name="keys">Each key with its team after a colon.</param>
     public static Task RunAsync(int port, string upstream, string credential, string cache, string[] keys)
     {
@@ -66,7 +66,8 @@ internal static class Yarp
                 TokensPerPeriod = 1_000_000,
                 ReplenishmentPeriod = TimeSpan.FromSeconds(1),
             })));
-        // Its own policies cache GET and 200 without cookies and Authorization, which is what comes here.
+        // The default policies cache GET requests with status 200 and without cookies and Authorization, which covers
+        // these requests.
         services.AddOutputCache(caching =>
         {
             caching.SizeLimit = 4L << 30;
