@@ -57,7 +57,8 @@ internal sealed class Client
         mark();
         Write(connection, kind);
         mark();
-        if (!connection.Input.TryRead(out var read)) throw new InvalidOperationException("A hit did not complete synchronously.");
+        if (!connection.Input.TryRead(out var read))
+            throw new InvalidOperationException("A hit did not complete synchronously.");
         if (!Measured.WasInline) throw new InvalidOperationException("A hit continued on another thread.");
         Check(kind, read.Buffer.ToArray());
         connection.Input.AdvanceTo(read.Buffer.End);
@@ -68,7 +69,8 @@ internal sealed class Client
     {
         Write(connection, kind);
         if (IsThere()) return true;
-        return SpinWait.SpinUntil(IsThere, Timeout) ? false : throw new InvalidOperationException("The host did not answer.");
+        return SpinWait.SpinUntil(IsThere, Timeout) ? false
+            : throw new InvalidOperationException("The host did not answer.");
 
         bool IsThere()
         {
@@ -82,20 +84,24 @@ internal sealed class Client
     private static bool IsWhole(string answer)
     {
         const string Length = "\r\nContent-Length: ";
-        int end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal), length = answer.IndexOf(Length, StringComparison.Ordinal) + Length.Length;
+        int end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal),
+            length = answer.IndexOf(Length, StringComparison.Ordinal) + Length.Length;
         return end >= 0 && length > Length.Length && length < end
-            && int.Parse(answer.AsSpan(length, answer.IndexOf("\r\n", length, StringComparison.Ordinal) - length), null) == answer.Length - end - 4;
+            && int.Parse(answer.AsSpan(length, answer.IndexOf("\r\n", length, StringComparison.Ordinal) - length),
+                null) == answer.Length - end - 4;
     }
 
     private static byte[] Request(string accepted) => Encoding.ASCII.GetBytes(
-        "GET /v0/workflows/survey-1/jobs/job-7 HTTP/1.1\r\nHost: gateway.example\r\nUser-Agent: measured/1.0\r\nAccept: application/json\r\n"
+        "GET /v0/workflows/survey-1/jobs/job-7 HTTP/1.1\r\nHost: gateway.example\r\nUser-Agent: "
+        + "measured/1.0\r\nAccept: application/json\r\n"
         + $"Accept-Encoding: {accepted}\r\nX-Api-Key: {Hosts.Key}\r\n\r\n");
 
     private void Write(IDuplexPipe connection, Kind kind)
     {
         connection.Output.Write(_requests[(int)kind]);
         var flushing = connection.Output.FlushAsync();
-        if (!flushing.IsCompletedSuccessfully) throw new InvalidOperationException("A request was not accepted synchronously.");
+        if (!flushing.IsCompletedSuccessfully)
+            throw new InvalidOperationException("A request was not accepted synchronously.");
     }
 
     private void Check(Kind kind, byte[] answer)
@@ -109,17 +115,22 @@ internal sealed class Client
         {
             if (Value("Content-Encoding") != "br") throw Wrong("its coding");
             using var decoded = new MemoryStream();
-            using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress)) decoding.CopyTo(decoded);
+            using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress))
+                decoding.CopyTo(decoded);
             body = decoded.ToArray();
         }
         if (!body.AsSpan().SequenceEqual(SampleJob.Bytes)) throw Wrong("its body");
         if (!_expectsHits) return;
-        if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true) throw Wrong("where it came from");
+        if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true)
+            throw Wrong("where it came from");
         var etag = Value("ETag");
-        if (etag is not ['"', .., '"'] || (_etags[(int)kind] ??= etag) != etag || _etags[0] == _etags[1]) throw Wrong("its validator");
+        if (etag is not ['"', .., '"'] || (_etags[(int)kind] ??= etag) != etag || _etags[0] == _etags[1])
+            throw Wrong("its validator");
 
-        string? Value(string name) => Array.Find(head, line => line.StartsWith($"{name}: ", StringComparison.Ordinal))?[(name.Length + 2)..];
+        string? Value(string name) =>
+            Array.Find(head, line => line.StartsWith($"{name}: ", StringComparison.Ordinal))?[(name.Length + 2)..];
 
-        InvalidOperationException Wrong(string what) => new($"An answer is not what it must be in {what}: {string.Join(" | ", head)}");
+        InvalidOperationException Wrong(string what) =>
+            new($"An answer is not what it must be in {what}: {string.Join(" | ", head)}");
     }
 }

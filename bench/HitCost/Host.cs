@@ -54,7 +54,8 @@ internal sealed class Host : IDisposable
         var byAddress = new Dictionary<long, long>();
         Stepper.Step(_thread, () => Tell($"{kind} {added}"), at => byAddress[at] = byAddress.GetValueOrDefault(at) + 1);
         if (Read() is not Subject.Answered and var wrong) throw new InvalidOperationException(wrong);
-        return new Instructions(byAddress.GroupBy(of => _places.NameOf(of.Key)).ToDictionary(of => of.Key, of => of.Sum(one => one.Value)));
+        return new Instructions(byAddress.GroupBy(of => _places.NameOf(of.Key))
+            .ToDictionary(of => of.Key, of => of.Sum(one => one.Value)));
     }
 
     public void Dispose()

@@ -80,7 +80,8 @@ internal static class Hosts
         using var request = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
         while (await request.ReadLineAsync() is { Length: > 0 }) { }
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {SampleJob.Bytes.Length}\r\nConnection: close\r\n\r\n"));
+            $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+            + $"{SampleJob.Bytes.Length}\r\nConnection: close\r\n\r\n"));
         await stream.WriteAsync(SampleJob.Bytes);
     }
 }

@@ -3,7 +3,8 @@ namespace Gateway.HitCost;
 /// <summary>The instructions of one request, by method or library.</summary>
 internal sealed record Instructions(IReadOnlyDictionary<string, long> ByPlace)
 {
-    private static readonly string[] Runtime = ["libcoreclr.so", "[vdso]", "VirtualDispatchHelpers::VirtualFunctionPointer"];
+    private static readonly string[] Runtime =
+        ["libcoreclr.so", "[vdso]", "VirtualDispatchHelpers::VirtualFunctionPointer"];
 
     /// <summary>
     /// The instructions that are the same each time. The runtime's search for generic code depends on addresses, and
@@ -13,5 +14,6 @@ internal sealed record Instructions(IReadOnlyDictionary<string, long> ByPlace)
 
     /// <summary>The excluded instructions of the runtime.</summary>
     public long InRuntime =>
-        ByPlace.Where(of => Array.Exists(Runtime, name => of.Key.Contains(name, StringComparison.Ordinal))).Sum(of => of.Value);
+        ByPlace.Where(of => Array.Exists(Runtime, name => of.Key.Contains(name, StringComparison.Ordinal)))
+            .Sum(of => of.Value);
 }

@@ -26,13 +26,15 @@ internal sealed class Measured : IStartupFilter
     /// <summary>Adds about this number of instructions to each request.</summary>
     public static void Add(int instructions) => _iterations = instructions / InstructionsPerIteration;
 
-    public static void Add(IServiceCollection services) => services.AddSingleton<IStartupFilter, Measured>().AddSingleton<IConnectionListenerFactory>(
+    public static void Add(IServiceCollection services) => services.AddSingleton<IStartupFilter, Measured>()
+        .AddSingleton<IConnectionListenerFactory>(
         provider => Transport = new MemoryTransport(provider.GetRequiredService<IMemoryPoolFactory<byte>>().Create()));
 
     /// <summary>
     /// Instruments the next host that is built, through the diagnostic event that host builders raise.
     /// </summary>
-    public static void AddToNextHost() => DiagnosticListener.AllListeners.Subscribe(new Each<DiagnosticListener>(listener =>
+    public static void AddToNextHost() =>
+        DiagnosticListener.AllListeners.Subscribe(new Each<DiagnosticListener>(listener =>
     {
         if (listener.Name != "Microsoft.Extensions.Hosting") return;
         listener.Subscribe(new Each<KeyValuePair<string, object?>>(told =>

@@ -12,7 +12,8 @@ namespace Gateway.HitCost;
 /// all of the server's work on it before the write returns.
 /// </summary>
 /// <param name="memory">The server's memory pool, as for sockets.</param>
-internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionListenerFactory, IConnectionListener, IMemoryPoolFeature
+internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionListenerFactory, IConnectionListener,
+    IMemoryPoolFeature
 {
     private readonly Channel<ConnectionContext> _accepted = Channel.CreateUnbounded<ConnectionContext>();
 
@@ -27,7 +28,8 @@ internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionList
     }
 
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
-        await _accepted.Reader.WaitToReadAsync(cancellationToken) && _accepted.Reader.TryRead(out var connection) ? connection : null;
+        await _accepted.Reader.WaitToReadAsync(cancellationToken) && _accepted.Reader.TryRead(out var connection)
+            ? connection : null;
 
     public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
@@ -41,7 +43,8 @@ internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionList
     public IDuplexPipe Connect()
     {
         var options = new PipeOptions(
-            memory, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false);
+            memory, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline,
+            pauseWriterThreshold: 0, useSynchronizationContext: false);
         var pair = DuplexPipe.CreateConnectionPair(options);
         var connection = new DefaultConnectionContext("measured", pair.Server, pair.Client)
         {

@@ -17,12 +17,14 @@ internal sealed class Places
         foreach (var line in File.ReadLines($"/proc/{process}/maps"))
         {
             // Memory of compiled methods has a name in the map as well.
-            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var range, [.., 'x', _], _, _, _, var file]) continue;
+            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var range, [.., 'x', _], _, _, _,
+                var file]) continue;
             if (range.Split('-') is [var start, var end]) _ranges.Add((Hex(start), Hex(end), Path.GetFileName(file)));
         }
         foreach (var line in File.ReadLines(MapOf(process)))
         {
-            if (line.Replace("0x", "", StringComparison.Ordinal).Split(' ', 3) is [var start, var size, var name]) _ranges.Add((Hex(start), Hex(start) + Hex(size), name));
+            if (line.Replace("0x", "", StringComparison.Ordinal).Split(' ', 3) is [var start, var size, var name])
+                _ranges.Add((Hex(start), Hex(start) + Hex(size), name));
         }
         _ranges.Sort();
     }

@@ -17,7 +17,8 @@ internal static class Program
             Console.WriteLine("Instructions can be counted only on Linux x64.");
             return NotHere;
         }
-        if (typeof(Gateway.Program).Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true })
+        var debuggable = typeof(Gateway.Program).Assembly.GetCustomAttribute<DebuggableAttribute>();
+        if (debuggable is { IsJITOptimizerDisabled: true })
         {
             Console.WriteLine("The gateway is a Debug build; build it as Release.");
             return NotMeasured;

@@ -48,7 +48,9 @@ internal static partial class Stepper
             Resume(SingleStep, thread, 0);
             var signal = WaitForStop(thread);
             if (signal == Mark) break;
-            if (signal != Trap) throw new InvalidOperationException($"Signal {signal} interrupted the step; its handler would be counted.");
+            if (signal != Trap)
+                throw new InvalidOperationException(
+                    $"Signal {signal} interrupted the step; its handler would be counted.");
             var at = ptrace(PeekUser, thread, InstructionPointer, 0);
             if (at == before) continue;
             before = at;
@@ -65,13 +67,16 @@ internal static partial class Stepper
 
     private static int WaitForStop(int thread)
     {
-        if (waitpid(thread, out var status, AnyThread) != thread) throw new InvalidOperationException("The thread cannot be waited for.");
-        return (status & 0xff) == 0x7f ? status >> 8 & 0xff : throw new InvalidOperationException("The thread has ended.");
+        if (waitpid(thread, out var status, AnyThread) != thread)
+            throw new InvalidOperationException("The thread cannot be waited for.");
+        return (status & 0xff) == 0x7f ? status >> 8 & 0xff
+            : throw new InvalidOperationException("The thread has ended.");
     }
 
     private static void Resume(int how, int thread, int signal)
     {
-        if (ptrace(how, thread, 0, signal) != 0) throw new InvalidOperationException($"ptrace: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (ptrace(how, thread, 0, signal) != 0)
+            throw new InvalidOperationException($"ptrace: {Marshal.GetLastPInvokeErrorMessage()}");
     }
 
     // The system reports each stop to this process like the end of a child, and the runtime would check its children

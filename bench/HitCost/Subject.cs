@@ -57,7 +57,8 @@ internal static partial class Subject
     private static long BytesOf(Client client, Kind kind)
     {
         long start = 0, bytes = 0;
-        Measure(client, kind, () => (start, bytes) = (GC.GetAllocatedBytesForCurrentThread(), GC.GetAllocatedBytesForCurrentThread() - start));
+        Measure(client, kind, () =>
+            (start, bytes) = (GC.GetAllocatedBytesForCurrentThread(), GC.GetAllocatedBytesForCurrentThread() - start));
         return bytes;
     }
 

@@ -23,9 +23,11 @@ internal static class Verdict
     public static string? OfInstructions(string what, double measured, double recorded)
     {
         var (more, now) = (measured / recorded - 1, measured.ToString("0.000", CultureInfo.InvariantCulture));
-        if (IsDearer(measured, recorded)) return $"{what}: {more:P1} more instructions than recorded ({now} times the bare ones).";
+        if (IsDearer(measured, recorded))
+            return $"{what}: {more:P1} more instructions than recorded ({now} times the bare ones).";
         return more >= -Tolerance ? null
-            : $"{what}: {-more:P1} fewer instructions than recorded. Lower Recorded.{what} in bench/HitCost/Recorded.cs to {now}, for what was won could be lost unseen.";
+            : $"{what}: {-more:P1} fewer instructions than recorded. Lower Recorded.{what} in "
+                + $"bench/HitCost/Recorded.cs to {now}, for what was won could be lost unseen.";
     }
 
     /// <summary>Bytes are exact: no increase is allowed.</summary>
@@ -33,18 +35,21 @@ internal static class Verdict
     public static string? OfBytes(string what, long measured, long recorded) => measured > recorded
         ? $"{what}: {measured - recorded} bytes more are allocated than recorded ({measured}, not {recorded})."
         : measured < recorded * (1 - Tolerance)
-        ? $"{what}: {recorded - measured} bytes fewer are allocated than recorded. Lower Recorded.BytesIn{what} in bench/HitCost/Recorded.cs to {measured}."
+        ? $"{what}: {recorded - measured} bytes fewer are allocated than recorded. Lower Recorded.BytesIn{what} in "
+            + $"bench/HitCost/Recorded.cs to {measured}."
         : null;
 
     /// <returns>The problem, or null.</returns>
     public static string? OfRepeats(string what, IEnumerable<Instructions> repeats)
     {
         long least = repeats.Min(one => one.Counted), most = repeats.Max(one => one.Counted);
-        return most > least * (1 + Noise) ? $"{what}: repeated, it is between {least} and {most} instructions, so nothing can be said." : null;
+        return most > least * (1 + Noise)
+            ? $"{what}: repeated, it is between {least} and {most} instructions, so nothing can be said." : null;
     }
 
     /// <summary>The excluded instructions have a limit too, so that they cannot hide a large cost.</summary>
     /// <returns>The problem, or null.</returns>
     public static string? OfRuntime(string what, long inRuntime, long bare) => inRuntime > bare * MostInRuntime
-        ? $"{what}: {inRuntime} instructions are in the runtime's own code, and {bare * MostInRuntime:0} may be." : null;
+        ? $"{what}: {inRuntime} instructions are in the runtime's own code, and {bare * MostInRuntime:0} may be."
+        : null;
 }

@@ -52,11 +52,13 @@ internal sealed class Parts
 
     public static UpstreamAnswer Answer { get; } = new(200, SampleJob.Bytes, null, UpstreamFault.None);
 
-    public static JobAddress Address { get; } = JobAddress.TryCreate("survey-1", "job-7", out var address) ? address : default;
+    public static JobAddress Address { get; } = JobAddress.TryCreate("survey-1", "job-7", out var address)
+        ? address : default;
 
     public JobKey FinishedKey { get; } = new("default", Address);
 
-    public JobKey RunningKey { get; } = new("default", JobAddress.TryCreate("survey-1", "job-8", out var address) ? address : default);
+    public JobKey RunningKey { get; } = new(
+        "default", JobAddress.TryCreate("survey-1", "job-8", out var address) ? address : default);
 
     public JobSnapshot Finished { get; }
 
@@ -84,7 +86,8 @@ internal sealed class Parts
 
     private static JobSnapshot Snapshot(UpstreamAnswer answer)
     {
-        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
+        var verdict = UpstreamVerdict.Of(
+            answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
         return JobSnapshot.From(answer.Body, verdict, order: 1, Now);
     }
 }

@@ -11,4 +11,6 @@ var job = Job.Default.WithToolchain(InProcessEmitToolchain.Instance)
     .WithWarmupCount(4).WithIterationCount(8).WithIterationTime(TimeInterval.FromMilliseconds(200));
 var config = DefaultConfig.Instance.AddJob(job).AddDiagnoser(MemoryDiagnoser.Default);
 var summaries = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args, config).ToArray();
-return summaries.Length > 0 && summaries.All(summary => summary is { HasCriticalValidationErrors: false } && summary.Reports.All(report => report.Success)) ? 0 : 1;
+return summaries.Length > 0
+    && summaries.All(summary => summary is { HasCriticalValidationErrors: false }
+        && summary.Reports.All(report => report.Success)) ? 0 : 1;

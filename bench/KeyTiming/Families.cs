@@ -42,7 +42,8 @@ internal sealed class Families
             [.. Classes(KeysOfClass, whole, 1, 24, 41), new("24 bytes right", KeysOfClass, () => whole(32))]);
         MadeElsewhere = new(Refusal.Unknown, Classes(KeysOfClass, alike => _foreign!.Any(alike), 1, 24, 47));
         SameTwice = new(Refusal.Unknown,
-            new KeyClass(None, KeysOfClass, () => whole(0)), new KeyClass("none right too", KeysOfClass, () => whole(0)));
+            new KeyClass(None, KeysOfClass, () => whole(0)),
+            new KeyClass("none right too", KeysOfClass, () => whole(0)));
         LongOnes = new(Refusal.Unknown, Classes(64, WrongKeys.BesideForeign(Long).Any, 1, 12_000, 23_999));
         foreach (var keys in LongOnes.Classes) keys.Renew();
         Renew();

@@ -45,7 +45,8 @@ internal static class Hosts
         ((IConfigurationRoot)gateway.Configuration).Reload();
         // Wrong keys would prove nothing if the gateway did not know the valid ones.
         var directory = gateway.Services.GetRequiredService<CallerDirectory>();
-        if (Array.Exists(keys, key => directory.Find(key) is null)) throw new InvalidOperationException("A key was not accepted.");
+        if (Array.Exists(keys, key => directory.Find(key) is null))
+            throw new InvalidOperationException("A key was not accepted.");
     }
 
     public static async Task<WebApplication> StartNaiveAsync(NaiveKeys keys)

@@ -6,7 +6,8 @@ using Microsoft.AspNetCore.Http;
 namespace Gateway.KeyTiming;
 
 /// <summary>Measures identification alone, without a network, in nanoseconds per key.</summary>
-internal sealed class InProcess(params Group<Func<HttpContext, Refusal>>[] groups) : Place<Func<HttpContext, Refusal>>(groups)
+internal sealed class InProcess(params Group<Func<HttpContext, Refusal>>[] groups)
+    : Place<Func<HttpContext, Refusal>>(groups)
 {
     // Several keys per measurement, because one takes about as long as reading the clock.
     private const int Keys = 8;

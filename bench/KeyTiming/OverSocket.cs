@@ -8,7 +8,8 @@ namespace Gateway.KeyTiming;
 /// <summary>Measures the time to a 401 over a kept-alive connection, in microseconds per request.</summary>
 internal sealed class OverSocket(params Group<Connection>[] groups) : Place<Connection>(groups)
 {
-    protected override double Time(Group<Connection> group, KeyClass keys) => group.Subject.Time(Pick(keys)).TotalMicroseconds;
+    protected override double Time(Group<Connection> group, KeyClass keys) =>
+        group.Subject.Time(Pick(keys)).TotalMicroseconds;
 }
 
 /// <summary>One connection to a server on loopback. A client library would add noise.</summary>
@@ -43,6 +44,7 @@ internal sealed class Connection : IDisposable
         var took = Stopwatch.GetElapsedTime(started);
 
         return _answer.AsSpan(0, read).StartsWith("HTTP/1.1 401 "u8) ? took
-            : throw new InvalidOperationException($"A wrong key was answered {Encoding.ASCII.GetString(_answer, 0, read)}");
+            : throw new InvalidOperationException(
+                $"A wrong key was answered {Encoding.ASCII.GetString(_answer, 0, read)}");
     }
 }

@@ -33,7 +33,8 @@ internal static class Program
             naiveKeys.Has(http.Request.Headers["X-Api-Key"].ToString()) ? Refusal.None : Refusal.Unknown;
 
         var inProcess = new InProcess(
-            new("damaged", keys.Damaged, Ask), new("whole", keys.Whole, Ask), new("made elsewhere", keys.MadeElsewhere, Ask),
+            new("damaged", keys.Damaged, Ask), new("whole", keys.Whole, Ask),
+            new("made elsewhere", keys.MadeElsewhere, Ask),
             new(SameTwice, keys.SameTwice, Ask), new(Naive, keys.MadeElsewhere, AskNaive));
         var overSocket = new OverSocket(
             new("damaged", keys.Damaged, toGateway), new("whole", keys.Whole, toGateway),
@@ -66,7 +67,8 @@ internal static class Program
             Console.WriteLine("The method detects nothing here: a naive comparison shows no difference either.");
             return Blind;
         }
-        var differing = tables.SelectMany(pairs => pairs).Where(pair => pair.IsDifference && pair.Family != Naive).ToArray();
+        var differing = tables.SelectMany(pairs => pairs)
+            .Where(pair => pair.IsDifference && pair.Family != Naive).ToArray();
         if (Array.Exists(differing, pair => pair.Family == SameTwice))
         {
             Console.WriteLine("The method reports a false difference: between keys that one rule creates.");

@@ -26,7 +26,8 @@ internal sealed class WrongKeys
     }
 
     /// <summary>Wrong keys for valid ones that the gateway created.</summary>
-    public static WrongKeys BesideOwn(string[] right) => new(OwnPrefix, [.. right.Select(key => key[OwnPrefix.Length..])]);
+    public static WrongKeys BesideOwn(string[] right) =>
+        new(OwnPrefix, [.. right.Select(key => key[OwnPrefix.Length..])]);
 
     /// <summary>Wrong keys for valid ones from elsewhere.</summary>
     public static WrongKeys BesideForeign(string[] right) => new("", right);
@@ -64,7 +65,8 @@ internal sealed class WrongKeys
 
     private string Target() => _right[Random.Shared.Next(_right.Length)];
 
-    private string Like(string target, int alike) => string.Create(target.Length, (target, alike, _unlike), static (key, from) =>
+    private string Like(string target, int alike) =>
+        string.Create(target.Length, (target, alike, _unlike), static (key, from) =>
     {
         from.target.AsSpan(0, from.alike).CopyTo(key);
         for (var place = from.alike; place < key.Length; place++)

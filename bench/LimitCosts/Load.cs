@@ -21,10 +21,12 @@ internal static class Load
     private static readonly HttpClient Client = new(new SocketsHttpHandler { MaxConnectionsPerServer = Connections });
 
     /// <summary>Sends for a time; each connection sends again as soon as it has its answer.</summary>
-    public static Task<Found> AsFastAsPossibleAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length) => RunAsync(nodes, path, length, perSecond: null);
+    public static Task<Found> AsFastAsPossibleAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length) =>
+        RunAsync(nodes, path, length, perSecond: null);
 
     /// <summary>Sends at a fixed rate, far below the capacity, so that requests do not wait for each other.</summary>
-    public static Task<Found> PacedAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double perSecond) => RunAsync(nodes, path, length, perSecond);
+    public static Task<Found> PacedAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double perSecond) =>
+        RunAsync(nodes, path, length, perSecond);
 
     private static async Task<Found> RunAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double? perSecond)
     {
@@ -35,7 +37,8 @@ internal static class Load
             var address = new Uri(nodes[worker % nodes.Count], path);
             for (var i = 0; watch.Elapsed < length; i++)
             {
-                if (perSecond is { } rate && TimeSpan.FromSeconds((i * Connections + worker) / rate) - watch.Elapsed is { Ticks: > 0 } early) await Task.Delay(early);
+                if (perSecond is { } rate && TimeSpan.FromSeconds(
+                    (i * Connections + worker) / rate) - watch.Elapsed is { Ticks: > 0 } early) await Task.Delay(early);
                 var sent = Stopwatch.GetTimestamp();
                 using var answer = await Client.GetAsync(address);
                 times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
@@ -44,6 +47,7 @@ internal static class Load
             }
             return (admitted, refused, times);
         })));
-        return new Found(results.Sum(one => one.admitted), results.Sum(one => one.refused), watch.Elapsed, [.. results.SelectMany(one => one.times).Order()]);
+        return new Found(results.Sum(one => one.admitted), results.Sum(one => one.refused), watch.Elapsed,
+            [.. results.SelectMany(one => one.times).Order()]);
     }
 }

@@ -18,23 +18,28 @@ internal sealed class Nodes : IAsyncDisposable
     public static async Task<Nodes> StartAsync(int count)
     {
         var port = FreePort();
-        var redis = Start("redis-server", "--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no");
+        var redis = Start("redis-server", "--port", $"{port}", "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no");
         var nodes = new Nodes(await ConnectAsync($"127.0.0.1:{port},allowAdmin=true"));
         nodes._processes.Add(redis);
         for (var i = 0; i < count; i++)
         {
             var address = new Uri($"http://127.0.0.1:{FreePort()}");
-            var node = Start("dotnet", typeof(Nodes).Assembly.Location, "serve", $"127.0.0.1:{port}", address.ToString());
+            var node = Start("dotnet", typeof(Nodes).Assembly.Location, "serve", $"127.0.0.1:{port}",
+                address.ToString());
             nodes._processes.Add(node);
             nodes.Addresses.Add(address);
             if (OperatingSystem.IsLinux() && Environment.ProcessorCount > 1) node.ProcessorAffinity = 1;
         }
         if (OperatingSystem.IsLinux() && Environment.ProcessorCount > 1)
         {
-            redis.ProcessorAffinity = Process.GetCurrentProcess().ProcessorAffinity = (1 << Math.Min(30, Environment.ProcessorCount)) - 2;
+            redis.ProcessorAffinity = Process.GetCurrentProcess().ProcessorAffinity = (
+                1 << Math.Min(30, Environment.ProcessorCount)) - 2;
         }
         using var client = new HttpClient();
-        foreach (var address in nodes.Addresses) await UntilAsync(async () => (await client.GetAsync(new Uri(address, $"{Server.None}/1-1"))).IsSuccessStatusCode);
+        foreach (var address in nodes.Addresses)
+            await UntilAsync(async () =>
+                (await client.GetAsync(new Uri(address, $"{Server.None}/1-1"))).IsSuccessStatusCode);
         // Each node knows the other nodes.
         await Task.Delay(TimeSpan.FromSeconds(2));
         return nodes;

@@ -36,12 +36,14 @@ internal static class Server
         var connection = app.Services.GetRequiredService<RedisConnection>();
         await connection.MultiplexerAsync();
         connection.Found();
-        var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(), app.Services.GetRequiredService<SharedQuotas>());
+        var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(),
+            app.Services.GetRequiredService<SharedQuotas>());
         var leased = new ConcurrentDictionary<string, Quota>();
         app.MapGet("/{way}/{quota}", async (HttpContext http, string way, string quota) =>
         {
             var numbers = quota.Split('-');
-            var options = new QuotaOptions { Requests = int.Parse(numbers[0], null), Burst = int.Parse(numbers[1], null) };
+            var options = new QuotaOptions { Requests = int.Parse(numbers[0], null),
+                Burst = int.Parse(numbers[1], null) };
             var admitted = way switch
             {
                 None => true,

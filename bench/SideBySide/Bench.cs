@@ -44,7 +44,8 @@ internal sealed class Bench : IAsyncDisposable
 
     /// <summary>Several teams with several keys each.</summary>
     public IReadOnlyList<(string Team, string Key)> Keys { get; } =
-        [.. new[] { "mapping", "research", "web" }.SelectMany(team => Enumerable.Range(0, 3).Select(_ => (team, NewKey())))];
+        [.. new[] { "mapping", "research", "web" }.SelectMany(
+            team => Enumerable.Range(0, 3).Select(_ => (team, NewKey())))];
 
     public static async Task<Bench> StartAsync(Arguments arguments, CancellationToken stop)
     {
@@ -58,22 +59,26 @@ internal sealed class Bench : IAsyncDisposable
     }
 
     /// <summary>Starts this program as a server.</summary>
-    public static Child StartSelf(string cores, string[] arguments) => Child.Start(cores, "dotnet", [typeof(Bench).Assembly.Location, Serving.Verb, .. arguments]);
+    public static Child StartSelf(string cores, string[] arguments) =>
+        Child.Start(cores, "dotnet", [typeof(Bench).Assembly.Location, Serving.Verb, .. arguments]);
 
     /// <summary>Starts a Redis without persistence for one peer, on the cores of the load.</summary>
     public async Task<(Child Process, string Address)> StartRedisAsync()
     {
         var port = Child.FreePort();
-        var redis = Child.Start(Machine.OtherCores, "redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        var redis = Child.Start(Machine.OtherCores, "redis-server",
+            ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         return (await redis.ListeningAsync(port, Stop), $"127.0.0.1:{port}");
     }
 
     /// <summary>Creates an empty folder.</summary>
-    public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(Temporary, $"{name}-{Guid.NewGuid():N}")).FullName;
+    public string NewFolder(string name) =>
+        Directory.CreateDirectory(Path.Combine(Temporary, $"{name}-{Guid.NewGuid():N}")).FullName;
 
     /// <summary>The number of upstream calls so far.</summary>
     public async Task<long> UpstreamCallsAsync() =>
-        long.Parse(await _client.GetStringAsync(new Uri(_upstream, Servers.Upstream.Calls), Stop), CultureInfo.InvariantCulture);
+        long.Parse(await _client.GetStringAsync(new Uri(_upstream, Servers.Upstream.Calls), Stop),
+            CultureInfo.InvariantCulture);
 
     /// <summary>Prints the progress.</summary>
     public static void Tell(string what) => Console.Error.WriteLine($"{DateTime.Now:HH:mm:ss} {what}");

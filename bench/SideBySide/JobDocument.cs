@@ -15,10 +15,12 @@ internal sealed class JobDocument
     public const int IdLength = 16, Done = 100;
 
     private const int Digits = IdLength - 4;
-    private const string IdPlace = "job-@@@@@@@@@@@@", TaskPlace = "########-####-####-####-############", ProgressPlace = "%%";
+    private const string IdPlace = "job-@@@@@@@@@@@@", TaskPlace = "########-####-####-####-############",
+        ProgressPlace = "%%";
 
     private static readonly JsonSerializerOptions Json =
-        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     private static readonly string[] Disclaimer = ["Contains modified imagery; see the licence of each scene."];
     private static readonly string[] Window = ["2025-01-01", "2025-03-31"];
@@ -32,12 +34,15 @@ internal sealed class JobDocument
     {
         // The length of the name compensates for the different length of the other form.
         var (finished, running) = (Template(workflow, finished: true, ""), Template(workflow, finished: false, ""));
-        _finished = new Form(Template(workflow, finished: true, new string('.', added + Math.Max(0, running.Length - finished.Length))));
-        _running = new Form(Template(workflow, finished: false, new string('.', added + Math.Max(0, finished.Length - running.Length))));
+        _finished = new Form(
+            Template(workflow, finished: true, new string('.', added + Math.Max(0, running.Length - finished.Length))));
+        _running = new Form(Template(
+            workflow, finished: false, new string('.', added + Math.Max(0, finished.Length - running.Length))));
     }
 
     /// <summary>The jobs of a workflow, which are large for some workflows.</summary>
-    public static JobDocument Of(string workflow) => new(workflow, workflow == Jobs.LargeWorkflow ? Jobs.LargeBytes : 0);
+    public static JobDocument Of(string workflow) =>
+        new(workflow, workflow == Jobs.LargeWorkflow ? Jobs.LargeBytes : 0);
 
     public int Length => _finished.Bytes.Length;
 
@@ -55,9 +60,11 @@ internal sealed class JobDocument
     {
         var form = progress == Done ? _finished : _running;
         form.Bytes.CopyTo(to);
-        foreach (var place in form.Ids) number.TryFormat(to.Slice(place + Prefix.Length, Digits), out _, "D12", CultureInfo.InvariantCulture);
+        foreach (var place in form.Ids)
+            number.TryFormat(to.Slice(place + Prefix.Length, Digits), out _, "D12", CultureInfo.InvariantCulture);
         for (var i = 0; i < form.Tasks.Length; i++) WriteTask(to[form.Tasks[i]..], (ulong)number * 8 + (ulong)i);
-        foreach (var place in form.Progress) progress.TryFormat(to.Slice(place, 2), out _, "D2", CultureInfo.InvariantCulture);
+        foreach (var place in form.Progress)
+            progress.TryFormat(to.Slice(place, 2), out _, "D2", CultureInfo.InvariantCulture);
     }
 
     /// <summary>Reads the progress from the body of a running job, or returns null.</summary>
@@ -65,7 +72,8 @@ internal sealed class JobDocument
     {
         var field = "\"progress\":\""u8;
         var at = body.IndexOf(field);
-        return at >= 0 && int.TryParse(body.Slice(at + field.Length, 2), CultureInfo.InvariantCulture, out var progress) ? progress : null;
+        return at >= 0 && int.TryParse(body.Slice(at + field.Length, 2), CultureInfo.InvariantCulture, out var progress)
+            ? progress : null;
     }
 
     // An identifier that is reproducible and incompressible (splitmix64).
@@ -104,7 +112,8 @@ internal sealed class JobDocument
             BlockInfEndTime = $"2026-01-31T10:0{i + 2}:21Z",
             EstimatedTimeDuration = 81 + 27 * i,
             Progress = finished ? 100 : 50,
-            InfoLogs = new { Level = "info", At = Start, Text = $"{block}: tiles written, overviews and statistics next" },
+            InfoLogs = new { Level = "info", At = Start,
+                Text = $"{block}: tiles written, overviews and statistics next" },
             Inputs = new { Scenes = 12 - i, Crs = "EPSG:32643", From = Blocks[..i], ResolutionM = 5 },
             Result = new { Href = $"s3://scenes/{workflow}/{IdPlace}/{block}.tif", Type = "image/tiff", Bands = 4 },
             DependsOn = Blocks[Math.Max(0, i - 1)..i],
@@ -126,7 +135,8 @@ internal sealed class JobDocument
                 Area = new { Type = "bbox", Bbox = Box },
                 Window,
                 MaxCloudCover = 15,
-                Tasks = Blocks.Select((block, i) => new { Name = block, Block = $"Block for {block}", DependsOn = Blocks[Math.Max(0, i - 1)..i] }),
+                Tasks = Blocks.Select((block, i) =>
+                    new { Name = block, Block = $"Block for {block}", DependsOn = Blocks[Math.Max(0, i - 1)..i] }),
             },
             Cost = 1250,
             EstimatedDuration = 540,
@@ -153,7 +163,8 @@ internal sealed class JobDocument
         private static int[] PlacesOf(string what, byte[] bytes)
         {
             var (text, places) = (Encoding.ASCII.GetString(bytes), new List<int>());
-            for (var at = text.IndexOf(what, StringComparison.Ordinal); at >= 0; at = text.IndexOf(what, at + what.Length, StringComparison.Ordinal)) places.Add(at);
+            for (var at = text.IndexOf(what, StringComparison.Ordinal); at >= 0; at = text.IndexOf(
+                what, at + what.Length, StringComparison.Ordinal)) places.Add(at);
             return [.. places];
         }
     }

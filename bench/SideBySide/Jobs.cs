@@ -19,15 +19,18 @@ internal static class Jobs
     /// <summary>The path of a workflow's jobs up to the number, which has twelve digits.</summary>
     public static string PrefixOf(string workflow) => $"{Before}{workflow}{Between}{JobDocument.Prefix}";
 
-    public static string PathOf(string workflow, long number) => $"{Before}{workflow}{Between}{JobDocument.IdOf(number)}";
+    public static string PathOf(string workflow, long number) =>
+        $"{Before}{workflow}{Between}{JobDocument.IdOf(number)}";
 
     public static bool TryParse(string path, [NotNullWhen(true)] out string? workflow, out long number)
     {
         (workflow, number) = (null, 0);
         if (!path.StartsWith(Before, StringComparison.Ordinal)) return false;
         var end = path.IndexOf('/', Before.Length);
-        if (end < 0 || !path.AsSpan(end).StartsWith($"{Between}{JobDocument.Prefix}", StringComparison.Ordinal)) return false;
-        if (!long.TryParse(path.AsSpan(end + Between.Length + JobDocument.Prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out number)) return false;
+        if (end < 0 || !path.AsSpan(end).StartsWith($"{Between}{JobDocument.Prefix}", StringComparison.Ordinal))
+            return false;
+        if (!long.TryParse(path.AsSpan(end + Between.Length + JobDocument.Prefix.Length), NumberStyles.None,
+            CultureInfo.InvariantCulture, out number)) return false;
         workflow = path[Before.Length..end];
         return true;
     }

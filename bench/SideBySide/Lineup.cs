@@ -8,7 +8,8 @@ internal static class Lineup
     public const string Gateway = "gateway";
 
     public static readonly string[] Names =
-        ["kestrel", PlainKestrel.PeerName, "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp", "yarp-output-cache", "yarp-output-cache-redis", Gateway];
+        ["kestrel", PlainKestrel.PeerName, "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp",
+            "yarp-output-cache", "yarp-output-cache-redis", Gateway];
 
     /// <summary>The requested peers of a scenario. Other gateways take part wherever the gateway does.</summary>
     public static IEnumerable<string> Of(Arguments arguments, params string[] names)

@@ -16,22 +16,27 @@ internal sealed partial class Machine
     public string AllCores { get; } = $"0-{Cores - 1}";
 
     // This process may already be restricted to some cores, so the system's list is read.
-    private static int Cores => Directory.GetDirectories("/sys/devices/system/cpu").Count(name => CoreName().IsMatch(Path.GetFileName(name)));
+    private static int Cores => Directory.GetDirectories("/sys/devices/system/cpu")
+        .Count(name => CoreName().IsMatch(Path.GetFileName(name)));
 
     /// <summary>The processor, the kernel, and the versions of all programs, one line each.</summary>
     public async Task<IReadOnlyList<(string What, string Which)>> DescribeAsync(CancellationToken stop)
     {
-        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(
+            line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
         var memory = File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
         return
         [
             ("date", DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)),
-            ("processor", $"{model}, {Cores} cores; the server has core {ServerCore} for itself, the load, the upstream and Redis have {OtherCores}"),
+            ("processor",
+                $"{model}, {Cores} cores; the server has core {ServerCore} for itself, the load, the upstream and "
+                + $"Redis have {OtherCores}"),
             ("memory", $"{long.Parse(memory, CultureInfo.InvariantCulture) / 1024 / 1024} GiB"),
             ("load before", $"{File.ReadAllText("/proc/loadavg").Split(' ')[0]}, the average of a minute"),
             ("kernel", File.ReadAllText("/proc/sys/kernel/osrelease").Trim()),
             (".NET", RuntimeInformation.FrameworkDescription),
-            ("YARP", typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version?.ToString(3) ?? "unknown"),
+            ("YARP", typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version?.ToString(3)
+                ?? "unknown"),
             ("nginx", await VersionAsync("nginx", ["-v"], stop)),
             ("varnish", await VersionAsync("varnishd", ["-V"], stop)),
             ("haproxy", await VersionAsync("haproxy", ["-v"], stop)),

@@ -29,7 +29,8 @@ public sealed class ArchitectureTests
     public void A_folder_uses_only_folders_of_lower_layers(string folder)
     {
         var layer = Array.FindIndex(Layers, folders => folders.Contains(folder));
-        var forbidden = Layers[layer..].SelectMany(folders => folders).Except([folder]).Append("Commands").Select(Namespace)
+        var forbidden = Layers[layer..].SelectMany(folders => folders).Except([folder]).Append("Commands")
+            .Select(Namespace)
             .Concat(Gateway.GetTypes().Where(type => type.Namespace == nameof(Gateway)).Select(type => type.FullName!))
             .ToArray();
         var result = Types.InAssembly(Gateway).That().ResideInNamespace(Namespace(folder))
@@ -41,7 +42,8 @@ public sealed class ArchitectureTests
     [Fact]
     public void Each_folder_belongs_to_a_layer()
     {
-        var folders = Gateway.GetTypes().Select(type => type.Namespace ?? "").Where(name => name.StartsWith("Gateway.", StringComparison.Ordinal))
+        var folders = Gateway.GetTypes().Select(type => type.Namespace ?? "")
+            .Where(name => name.StartsWith("Gateway.", StringComparison.Ordinal))
             .Select(name => name.Split('.')[1]).Distinct().Order(StringComparer.Ordinal);
         Assert.Equal(Layers.SelectMany(names => names).Append("Commands").Order(StringComparer.Ordinal), folders);
     }

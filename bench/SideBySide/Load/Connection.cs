@@ -11,7 +11,8 @@ internal sealed class Connection : IDisposable
 {
     private const int InChunks = -1;
 
-    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private readonly Socket _socket = new(
+        AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
     private readonly byte[] _buffer = new byte[16 * 1024];
 
     private Connection()
@@ -33,7 +34,8 @@ internal sealed class Connection : IDisposable
     }
 
     public static byte[] Request(Peer peer, string path) =>
-        Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: {peer.Address.Authority}\r\nX-Api-Key: {peer.Key}\r\n\r\n");
+        Encoding.ASCII.GetBytes(
+            $"GET {path} HTTP/1.1\r\nHost: {peer.Address.Authority}\r\nX-Api-Key: {peer.Key}\r\n\r\n");
 
     public void Send(byte[] request) => _socket.Send(request);
 
@@ -65,9 +67,11 @@ internal sealed class Connection : IDisposable
         if (end < 0) return (0, int.MaxValue);
         var head = Encoding.ASCII.GetString(bytes[..end]);
         var field = head.IndexOf("\r\nContent-Length:", StringComparison.OrdinalIgnoreCase);
-        if (field < 0 && head.Contains("\r\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase)) return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), InChunks);
+        if (field < 0 && head.Contains("\r\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
+            return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), InChunks);
         if (field < 0) throw new InvalidOperationException($"An answer does not say how long it is: {head}");
         var value = head[(field + 2)..].Split("\r\n")[0].Split(':')[1];
-        return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), end + 4 + int.Parse(value, CultureInfo.InvariantCulture));
+        return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture),
+            end + 4 + int.Parse(value, CultureInfo.InvariantCulture));
     }
 }

@@ -17,7 +17,8 @@ internal static class Hog
     /// <summary>
     /// The kinds of hogs. Streams are sent by h2load, which opens at most as many as the server allows.
     /// </summary>
-    public const string Nothing = "nothing", NotModified = "304", Misses = "misses", WrongKeys = "401", Large = "large", SlowLarge = "large-slow",
+    public const string Nothing = "nothing", NotModified = "304", Misses = "misses", WrongKeys = "401", Large = "large",
+        SlowLarge = "large-slow",
         EmptyLines = "empty-lines", Streams = "http2-streams", Resets = "http2-resets", Pings = "http2-pings";
 
     private static long _next;
@@ -79,7 +80,9 @@ internal static class Hog
         {
             Nothing => Same("/nothing", key),
             NotModified => Same(hit, key, $"If-None-Match: {etag}\r\n"),
-            Misses => () => Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 16).Select(_ => Get(Jobs.PathOf("hogged", Interlocked.Increment(ref _next)), key)))),
+            Misses => () => Encoding.ASCII.GetBytes(
+                string.Concat(Enumerable.Range(0, 16)
+                    .Select(_ => Get(Jobs.PathOf("hogged", Interlocked.Increment(ref _next)), key)))),
             WrongKeys => Same(hit, "gwk_nobody"),
             Large or SlowLarge => Same(Jobs.PathOf(Jobs.LargeWorkflow, Jobs.Hit), key),
             EmptyLines => Always(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("\r\n", 32 * 1024)))),
@@ -99,7 +102,8 @@ internal static class Hog
         };
     }
 
-    private static string Get(string path, string key, string also = "") => $"GET {path} HTTP/1.1\r\nHost: gateway\r\nX-Api-Key: {key}\r\n{also}\r\n";
+    private static string Get(string path, string key, string also = "") =>
+        $"GET {path} HTTP/1.1\r\nHost: gateway\r\nX-Api-Key: {key}\r\n{also}\r\n";
 
     private static Func<byte[]> Same(string path, string key, string also = "") =>
         Always(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(Get(path, key, also), 200))));
@@ -109,16 +113,20 @@ internal static class Hog
     // RFC 9113, sections 3.4, 6.5 and 6.9: the preface gives the server the largest flow-control window.
     private static byte[] Preface =>
     [
-        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]), .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
+        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]),
+        .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
     ];
 
     // Each field is a literal without indexing (RFC 7541, section 6.2.2).
     private static byte[] Headers(string path, string key)
     {
         var block = new List<byte>();
-        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "http"), (":authority", "gateway"), (":path", path), ("x-api-key", key) })
+        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "http"), (":authority", "gateway"),
+            (":path", path), ("x-api-key", key) })
         {
-            block.AddRange([0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)]);
+            block.AddRange(
+                [0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length,
+                    .. Encoding.ASCII.GetBytes(value)]);
         }
         return [.. block];
     }

@@ -14,8 +14,10 @@ internal static class Paced
     private const int Connections = 64;
 
     /// <summary>Requests a new job each time.</summary>
-    public static async Task<Found> CountingAsync(Peer peer, string workflow, long first, double perSecond, int seconds, CancellationToken stop) =>
-        await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds, stop) with { Next = first + (int)(perSecond * seconds) };
+    public static async Task<Found> CountingAsync(
+        Peer peer, string workflow, long first, double perSecond, int seconds, CancellationToken stop) =>
+        await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds,
+            stop) with { Next = first + (int)(perSecond * seconds) };
 
     /// <param name="pathOf">The path of each request.</param>
     /// <param name="newEvery">
@@ -24,7 +26,8 @@ internal static class Paced
     /// </param>
     /// <param name="drainTimeout">How long to wait for the last answers. Missing answers count with this time.</param>
     public static async Task<Found> RunAsync(
-        Peer peer, Func<int, string> pathOf, double perSecond, int seconds, CancellationToken stop, int newEvery = 0, TimeSpan? drainTimeout = null)
+        Peer peer, Func<int, string> pathOf, double perSecond, int seconds, CancellationToken stop, int newEvery = 0,
+        TimeSpan? drainTimeout = null)
     {
         var free = new ConcurrentBag<Connection>();
         using var freed = new SemaphoreSlim(Connections);

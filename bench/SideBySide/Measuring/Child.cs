@@ -35,9 +35,12 @@ internal sealed class Child : IAsyncDisposable
     }
 
     /// <param name="cores">The cores in the syntax of taskset.</param>
-    public static Child Start(string cores, string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static Child Start(string cores, string command, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo("taskset", ["-c", cores, command, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "taskset", ["-c", cores, command, .. arguments]) { RedirectStandardOutput = true,
+                RedirectStandardError = true };
         foreach (var (key, value) in environment ?? new Dictionary<string, string>()) start.Environment[key] = value;
         var child = new Child(new Process { StartInfo = start });
         child._process.OutputDataReceived += (_, line) => child.Hear(line.Data);
@@ -52,7 +55,8 @@ internal sealed class Child : IAsyncDisposable
 
     /// <returns>The output.</returns>
     /// <exception cref="InvalidOperationException">The command failed.</exception>
-    public static async Task<string> RunAsync(string cores, string command, IEnumerable<string> arguments, CancellationToken stop)
+    public static async Task<string> RunAsync(
+        string cores, string command, IEnumerable<string> arguments, CancellationToken stop)
     {
         await using var child = Start(cores, command, arguments);
         try
@@ -63,7 +67,8 @@ internal sealed class Child : IAsyncDisposable
         {
             throw new InvalidOperationException($"{command} does not end: {child.Output}");
         }
-        return child._process.ExitCode == 0 ? child.Output : throw new InvalidOperationException($"{command} ended with {child._process.ExitCode}: {child.Output}");
+        return child._process.ExitCode == 0 ? child.Output
+            : throw new InvalidOperationException($"{command} ended with {child._process.ExitCode}: {child.Output}");
     }
 
     /// <summary>Waits until the process accepts connections.</summary>
@@ -73,8 +78,10 @@ internal sealed class Child : IAsyncDisposable
         var watch = Stopwatch.StartNew();
         while (!await IsOpenAsync(port, stop))
         {
-            if (HasExited) throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} did not start: {Output}");
-            if (watch.Elapsed > TimeSpan.FromSeconds(30)) throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} does not listen: {Output}");
+            if (HasExited)
+                throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} did not start: {Output}");
+            if (watch.Elapsed > TimeSpan.FromSeconds(30))
+                throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} does not listen: {Output}");
             await Task.Delay(every ?? TimeSpan.FromMilliseconds(20), stop);
         }
         return this;
@@ -147,7 +154,8 @@ internal sealed class Child : IAsyncDisposable
         {
             foreach (var thread in Directory.GetDirectories($"/proc/{id}/task"))
             {
-                var ids = File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                var ids = File.ReadAllText(Path.Combine(thread, "children"))
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 children.AddRange(ids.Select(child => int.Parse(child, CultureInfo.InvariantCulture)));
             }
         }

@@ -12,7 +12,8 @@ internal static class Collection
     {
         // Enabling this event provider requests a collection.
         var provider = new EventPipeProvider("Microsoft-Windows-DotNETRuntime", EventLevel.Informational, HeapCollect);
-        using var session = await new DiagnosticsClient(process.Id).StartEventPipeSessionAsync(provider, requestRundown: false, token: stop);
+        using var session = await new DiagnosticsClient(process.Id)
+            .StartEventPipeSessionAsync(provider, requestRundown: false, token: stop);
         var reading = session.EventStream.CopyToAsync(Stream.Null, stop);
         await Task.Delay(TimeSpan.FromSeconds(3), stop);
         await session.StopAsync(stop);

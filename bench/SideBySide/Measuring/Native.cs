@@ -6,7 +6,8 @@ namespace Gateway.SideBySide.Measuring;
 /// <summary>System calls that .NET does not expose.</summary>
 internal static partial class Native
 {
-    public const int Terminate = 15, Exclusive = 2, ReadWrite = 0x2, Create = 0x40, NotForChildren = 0x80000, Readable = 0x1A4;
+    public const int Terminate = 15, Exclusive = 2, ReadWrite = 0x2, Create = 0x40, NotForChildren = 0x80000,
+        Readable = 0x1A4;
 
     /// <summary>The processor time of a process including its ended threads (clock_getcpuclockid(3)).</summary>
     /// <returns>The time, or null if the process has ended.</returns>
@@ -22,7 +23,8 @@ internal static partial class Native
     public static void Sleep(TimeSpan time)
     {
         if (time <= TimeSpan.Zero) return;
-        var wanted = new Time { Seconds = (long)time.TotalSeconds, Nanoseconds = time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        var wanted = new Time { Seconds = (long)time.TotalSeconds,
+            Nanoseconds = time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
         _ = NanoSleep(in wanted, IntPtr.Zero);
     }
 

@@ -11,11 +11,13 @@ internal sealed class WrongAnswerException(string message) : Exception(message);
 /// Checks on a separate connection that a peer's answers are correct: the exact bytes of the job after decoding, and
 /// the same entity tag each time.
 /// </summary>
-internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, Dictionary<string, string> headers, int status = 200) : IDisposable
+internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, Dictionary<string, string> headers,
+    int status = 200) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(10) };
+    private readonly HttpClient _client = new(
+        new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(10) };
     private string? _etag;
 
     /// <summary>
@@ -26,10 +28,12 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
     /// <summary>True to check over HTTP/2.</summary>
     public bool IsHttp2 { get; init; }
 
-    public static Probe OfJob(Peer peer, string workflow, long number, Dictionary<string, string>? headers = null, bool http2 = false)
+    public static Probe OfJob(
+        Peer peer, string workflow, long number, Dictionary<string, string>? headers = null, bool http2 = false)
     {
         var expected = new JobDocument(workflow).Of(number);
-        return new Probe(peer, Jobs.PathOf(workflow, number), body => body.AsSpan().SequenceEqual(expected), headers ?? []) { IsHttp2 = http2 };
+        return new Probe(peer, Jobs.PathOf(workflow, number), body => body.AsSpan().SequenceEqual(expected), headers
+            ?? []) { IsHttp2 = http2 };
     }
 
     /// <returns>The entity tag.</returns>
@@ -48,7 +52,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
         }
         var coding = response.Content.Headers.ContentEncoding.SingleOrDefault();
         if (coding != headers.GetValueOrDefault("Accept-Encoding")) throw Wrong($"the coding {coding ?? "identity"}");
-        if (!isRight(coding == "br" ? Decoded(body) : body)) throw Wrong($"a body of {body.Length} bytes that is not the job's");
+        if (!isRight(coding == "br" ? Decoded(body) : body))
+            throw Wrong($"a body of {body.Length} bytes that is not the job's");
         return etag;
     }
 
@@ -57,7 +62,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
     {
         if (!peer.ChecksKeys) return;
         using var response = await SendAsync("gwk_nobody", stop);
-        if (response.StatusCode != HttpStatusCode.Unauthorized) throw Wrong($"{(int)response.StatusCode} for a wrong key");
+        if (response.StatusCode != HttpStatusCode.Unauthorized)
+            throw Wrong($"{(int)response.StatusCode} for a wrong key");
     }
 
     /// <summary>Checks repeatedly while a task runs.</summary>
@@ -79,7 +85,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
 
     private async Task<HttpResponseMessage> SendAsync(string key, CancellationToken stop)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(IsHttp2 ? peer.Http2Address! : peer.Address, path))
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(IsHttp2 ? peer.Http2Address! : peer.Address, path))
         {
             Version = IsHttp2 ? HttpVersion.Version20 : HttpVersion.Version11,
             VersionPolicy = HttpVersionPolicy.RequestVersionExact,
@@ -90,7 +97,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
         {
             return await _client.SendAsync(request, stop);
         }
-        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !stop.IsCancellationRequested))
+        catch (Exception e) when (
+            e is HttpRequestException || (e is OperationCanceledException && !stop.IsCancellationRequested))
         {
             throw new InvalidOperationException($"{peer.Name} does not answer: {e.Message} {peer.Process.Output}");
         }

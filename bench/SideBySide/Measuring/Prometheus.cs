@@ -14,8 +14,13 @@ internal sealed class Prometheus(Uri metrics) : IDisposable
         // The endpoint caches a collection for a third of a second.
         await Task.Delay(TimeSpan.FromMilliseconds(500), stop);
         var lines = (await _client.GetStringAsync(metrics, stop)).Split('\n');
-        return lines.Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{' && line.Contains(label, StringComparison.Ordinal))
-            .Sum(line => double.Parse(line[(line.IndexOf('}') + 1)..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[line.Contains('}') ? 0 : 1], CultureInfo.InvariantCulture));
+        return lines.Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{'
+            && line.Contains(label, StringComparison.Ordinal))
+            .Sum(
+                line =>
+                double.Parse(line[(line.IndexOf('}') + 1)..]
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries)[line.Contains('}') ? 0 : 1],
+                    CultureInfo.InvariantCulture));
     }
 
     public void Dispose() => _client.Dispose();

@@ -65,13 +65,18 @@ internal sealed class Rounds(Bench bench, string scenario)
         var found = await contestant.Probe.WhileAsync(contestant.LoadAsync(seconds), bench.Stop);
         (cpu, redis) = (Usage.CpuOf(peer.Process) - cpu, RedisCpuOf(contestant) - redis);
         calls = await bench.UpstreamCallsAsync() - calls;
-        if (found.Failed > 0) throw new WrongAnswerException($"{contestant.Name} failed {found.Failed} of {found.Requests} requests. {peer.Process.Output}");
+        if (found.Failed > 0)
+            throw new WrongAnswerException(
+                $"{contestant.Name} failed {found.Failed} of {found.Requests} requests. {peer.Process.Output}");
         if (found.Requests == 0 && !warmUp) throw new WrongAnswerException($"{contestant.Name} answered nothing.");
-        if (!warmUp && !contestant.MayAskUpstream && calls > 0) throw new WrongAnswerException($"{contestant.Name} asked the upstream {calls} times for what it should have.");
+        if (!warmUp && !contestant.MayAskUpstream && calls > 0)
+            throw new WrongAnswerException(
+                $"{contestant.Name} asked the upstream {calls} times for what it should have.");
         var sample = found.Sample(cpu);
         contestant.Also?.Invoke(sample, found, calls, redis);
         return sample;
     }
 
-    private static TimeSpan RedisCpuOf(Contestant contestant) => contestant.Redis is { } redis ? Usage.CpuOf(redis) : TimeSpan.Zero;
+    private static TimeSpan RedisCpuOf(Contestant contestant) => contestant.Redis is { } redis ? Usage.CpuOf(redis)
+        : TimeSpan.Zero;
 }

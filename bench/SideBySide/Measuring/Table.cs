@@ -12,7 +12,8 @@ internal sealed record Row(string Name)
     public bool Has(Measure measure) => Samples.Count > 0 && Samples[0].ContainsKey(measure);
 
     /// <summary>The median of the round-by-round ratios to another row.</summary>
-    public double RatioTo(Row other, Measure measure) => Statistics.Median(Values(measure).Zip(other.Values(measure), (mine, others) => mine / others));
+    public double RatioTo(Row other, Measure measure) =>
+        Statistics.Median(Values(measure).Zip(other.Values(measure), (mine, others) => mine / others));
 }
 
 /// <summary>The results of a scenario.</summary>
@@ -20,7 +21,8 @@ internal sealed record Row(string Name)
 /// <param name="Text">A description of the scenario in one or two sentences.</param>
 /// <param name="Main">The measure that is compared.</param>
 /// <param name="Reference">The row that the others are compared with, or null.</param>
-internal sealed record Table(string Name, string Title, string Text, Measure Main, string? Reference, IReadOnlyList<Row> Rows)
+internal sealed record Table(
+    string Name, string Title, string Text, Measure Main, string? Reference, IReadOnlyList<Row> Rows)
 {
     /// <summary>True if each run took as long as <c>--seconds</c>.</summary>
     public bool IsTimed { get; init; } = true;
@@ -37,9 +39,11 @@ internal sealed record Table(string Name, string Title, string Text, Measure Mai
     /// </summary>
     public IEnumerable<Row> Beyond => MostOfReference is not { } most || ReferenceRow is not { } reference ? []
         : Rows.Where(row => row != reference && row.Median(Main) - reference.Median(Main) > 1
-            && Statistics.IsMoreThanChance(row.Values(Main).Zip(reference.Values(Main)).Count(of => of.First > most * of.Second), row.Samples.Count));
+            && Statistics.IsMoreThanChance(row.Values(Main).Zip(reference.Values(Main))
+                .Count(of => of.First > most * of.Second), row.Samples.Count));
 
-    public IEnumerable<Measure> Measures => Rows.SelectMany(row => row.Samples).SelectMany(sample => sample.Keys).Distinct();
+    public IEnumerable<Measure> Measures => Rows.SelectMany(row => row.Samples)
+        .SelectMany(sample => sample.Keys).Distinct();
 
     public Row? ReferenceRow => Rows.FirstOrDefault(row => row.Name == Reference);
 }

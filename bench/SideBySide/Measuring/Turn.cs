@@ -15,7 +15,9 @@ internal sealed class Turn(string? file)
     {
         if (file is null) return null;
         // A .NET stream does not wait for locks, but fails if the file is locked.
-        var opened = new SafeFileHandle(Native.Open(file, Native.ReadWrite | Native.Create | Native.NotForChildren, Native.Readable), ownsHandle: true);
+        var opened = new SafeFileHandle(
+            Native.Open(file, Native.ReadWrite | Native.Create | Native.NotForChildren, Native.Readable),
+            ownsHandle: true);
         if (opened.IsInvalid) throw new Win32Exception(Marshal.GetLastPInvokeError(), file);
         await Task.Run(() => Native.Lock(opened, Native.Exclusive), stop).WaitAsync(stop);
         return opened;

@@ -9,7 +9,8 @@ internal static class Usage
         process.Tree().Aggregate(TimeSpan.Zero, (sum, id) => sum + (Native.CpuTimeOf(id) ?? TimeSpan.Zero));
 
     /// <summary>The memory in bytes, with shared memory divided among its users (PSS).</summary>
-    public static long MemoryOf(Child process) => process.Tree().Sum(id => KilobytesOf($"/proc/{id}/smaps_rollup", "Pss:") * 1024);
+    public static long MemoryOf(Child process) => process.Tree()
+        .Sum(id => KilobytesOf($"/proc/{id}/smaps_rollup", "Pss:") * 1024);
 
     private static long KilobytesOf(string file, string field)
     {

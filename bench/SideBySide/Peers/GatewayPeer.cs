@@ -62,7 +62,8 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
             foreach (var (i, key) in team.Index())
             {
                 environment[$"Teams__{team.Key}__ApiKeys__{i}__Id"] = $"{team.Key}-{i}";
-                environment[$"Teams__{team.Key}__ApiKeys__{i}__Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+                environment[$"Teams__{team.Key}__ApiKeys__{i}__Sha256"] = Convert.ToHexStringLower(
+                    SHA256.HashData(Encoding.UTF8.GetBytes(key)));
             }
         }
         return environment;
@@ -76,5 +77,6 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
 
     /// <summary>The command that starts a published program.</summary>
     public static string[] CommandOf(string folder, string name) =>
-        File.Exists(Path.Combine(folder, "libcoreclr.so")) ? [Path.Combine(folder, name)] : ["dotnet", Path.Combine(folder, $"{name}.dll")];
+        File.Exists(Path.Combine(folder, "libcoreclr.so")) ? [Path.Combine(folder, name)]
+            : ["dotnet", Path.Combine(folder, $"{name}.dll")];
 }

@@ -13,5 +13,6 @@ internal sealed class Kestrel(Bench bench) : Peer(bench, "kestrel")
     public override bool AsksUpstream => false;
 
     protected override Task<Child> LaunchAsync() =>
-        Task.FromResult(SideBySide.Bench.StartSelf(Bench.Machine.ServerCore, [Serving.Floor, $"{Port}", $"{Http2Port}"]));
+        Task.FromResult(
+            SideBySide.Bench.StartSelf(Bench.Machine.ServerCore, [Serving.Floor, $"{Port}", $"{Http2Port}"]));
 }

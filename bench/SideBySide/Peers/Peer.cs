@@ -53,6 +53,7 @@ internal abstract class Peer(Bench bench, string name) : IAsyncDisposable
 
     protected abstract Task<Child> LaunchAsync();
 
-    protected Child Launch(string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
+    protected Child Launch(string command, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null) =>
         Child.Start(bench.Machine.ServerCore, command, arguments, environment);
 }

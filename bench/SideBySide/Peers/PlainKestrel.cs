@@ -11,5 +11,6 @@ internal sealed class PlainKestrel(Bench bench) : Peer(bench, PeerName)
     public override Uri? Http2Address => new($"http://127.0.0.1:{Http2Port}/");
 
     protected override Task<Child> LaunchAsync() => Task.FromResult(SideBySide.Bench.StartSelf(
-        Bench.Machine.ServerCore, [Serving.Plain, $"{Port}", $"{Http2Port}", Bench.Upstream.ToString(), SideBySide.Bench.Credential, Key]));
+        Bench.Machine.ServerCore,
+        [Serving.Plain, $"{Port}", $"{Http2Port}", Bench.Upstream.ToString(), SideBySide.Bench.Credential, Key]));
 }

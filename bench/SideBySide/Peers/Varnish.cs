@@ -18,17 +18,21 @@ internal sealed class Varnish(Bench bench) : Peer(bench, "varnish")
         // Without this option it would switch to a user who may not read this folder.
         return Launch("varnishd",
         [
-            "-j", "none", "-F", "-n", Path.Combine(folder, "work"), "-f", file, "-a", $"127.0.0.1:{Port}", "-s", "malloc,4g",
+            "-j", "none", "-F", "-n", Path.Combine(folder, "work"), "-f", file, "-a", $"127.0.0.1:{Port}",
+            "-s", "malloc,4g",
             "-p", "feature=+http2", "-p", "timeout_idle=3600",
         ]);
     }
+
+    private static string TeamRule((string Team, string Key) caller) =>
+        $$"""if (req.http.X-Api-Key == "{{caller.Key}}") { set req.http.X-Team = "{{caller.Team}}"; }""";
 
     private string Configuration() => $$"""
         vcl 4.1;
         import vsthrottle;
         backend upstream { .host = "{{Bench.Upstream.Host}}"; .port = "{{Bench.Upstream.Port}}"; }
         sub vcl_recv {
-        {{string.Join("\n  else ", Bench.Keys.Select(key => $$"""if (req.http.X-Api-Key == "{{key.Key}}") { set req.http.X-Team = "{{key.Team}}"; }"""))}}
+        {{string.Join("\n  else ", Bench.Keys.Select(TeamRule))}}
           else { return (synth(401)); }
           if (vsthrottle.is_denied(req.http.X-Team, {{NeverRefusedPerSecond}}, 1s)) { return (synth(429)); }
           unset req.http.X-Api-Key;

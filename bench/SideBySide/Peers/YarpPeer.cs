@@ -32,7 +32,8 @@ internal sealed class YarpPeer(Bench bench, YarpPeer.Cache cache) : Peer(bench, 
             RedisAddress = where;
         }
         return SideBySide.Bench.StartSelf(Bench.Machine.ServerCore,
-            [Serving.Yarp, $"{Port}", Bench.Upstream.ToString(), Bench.Credential, where, .. Bench.Keys.Select(key => $"{key.Key}:{key.Team}")]);
+            [Serving.Yarp, $"{Port}", Bench.Upstream.ToString(), Bench.Credential, where,
+                .. Bench.Keys.Select(key => $"{key.Key}:{key.Team}")]);
     }
 
     private static string NameOf(Cache cache) => cache switch

@@ -23,7 +23,9 @@ internal static class Plot
             var own = Frame + BarHeight * table.Rows.Count;
             var picture = new SvgExporter { Width = Width, Height = own }.ExportToString(Model(table));
             // The plot is a complete SVG file, and ids must be unique in the combined file.
-            var unique = picture[picture.IndexOf("<svg", StringComparison.Ordinal)..].Replace("id=\"clipPath", $"id=\"{table.Name}-", StringComparison.Ordinal).Replace("#clipPath", $"#{table.Name}-", StringComparison.Ordinal);
+            var unique = picture[picture.IndexOf("<svg", StringComparison.Ordinal)..]
+                .Replace("id=\"clipPath", $"id=\"{table.Name}-", StringComparison.Ordinal)
+                .Replace("#clipPath", $"#{table.Name}-", StringComparison.Ordinal);
             drawn.AppendLine(CultureInfo.InvariantCulture, $"""<g transform="translate(0,{height})">{unique}</g>""");
             height += own;
         }
@@ -47,9 +49,15 @@ internal static class Plot
         var names = new CategoryAxis { Position = AxisPosition.Left, TickStyle = TickStyle.None };
         names.Labels.AddRange(rows.Select(row => row.Name));
         model.Axes.Add(names);
-        model.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = rows.Max(row => row.Median(Measure.Cpu)) * 1.1, MajorGridlineStyle = LineStyle.Dot, MinorTickSize = 0 });
-        var bars = new BarSeries { LabelPlacement = LabelPlacement.Outside, LabelMargin = 6, LabelFormatString = "{0:0.0}" };
-        bars.Items.AddRange(rows.Select(row => new BarItem(row.Median(Measure.Cpu)) { Color = row.Name.StartsWith(Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray }));
+        model.Axes.Add(
+            new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = rows.Max(
+                row => row.Median(Measure.Cpu)) * 1.1, MajorGridlineStyle = LineStyle.Dot, MinorTickSize = 0 });
+        var bars = new BarSeries { LabelPlacement = LabelPlacement.Outside, LabelMargin = 6,
+            LabelFormatString = "{0:0.0}" };
+        bars.Items.AddRange(
+            rows.Select(
+                row => new BarItem(row.Median(Measure.Cpu)) { Color = row.Name.StartsWith(
+                    Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray }));
         model.Series.Add(bars);
         return model;
     }

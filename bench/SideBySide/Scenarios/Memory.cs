@@ -34,7 +34,9 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
         }
         return rows.Count == 0 ? [] :
         [
-            new Table(Name, "Memory", $"A node before and after {Count:#,0} finished jobs were asked for; garbage was collected before each look.", ToBodies, null, rows)
+            new Table(Name, "Memory",
+                $"A node before and after {Count:#,0} finished jobs were asked for; garbage was collected before each "
+                + $"look.", ToBodies, null, rows)
             {
                 Note = "One run. Memory is the proportional set size; the heap is what the last collection left.",
             },
@@ -54,7 +56,9 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
         (sample[Stored], sample[Bodies]) = (jobs, bodies / MiB);
         if (metrics is not null) sample[Codings] = (storedAfter - stored) / MiB;
         (sample[Before], sample[After]) = (before / MiB, after / MiB);
-        if (metrics is not null) (sample[HeapBefore], sample[HeapAfter], sample[ToCodings]) = (heap / MiB, heapAfter / MiB, (after - before) / (storedAfter - stored));
+        if (metrics is not null)
+            (sample[HeapBefore], sample[HeapAfter], sample[ToCodings]) = (
+                heap / MiB, heapAfter / MiB, (after - before) / (storedAfter - stored));
         sample[ToBodies] = (after - before) / bodies;
         return sample;
     }
@@ -67,7 +71,8 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
         {
             using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
             var found = await Bench.Wrk.CountingAsync(peer, workflow, next, Connections, 1, Bench.Stop);
-            if (found.Failed > 0) throw new WrongAnswerException($"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
+            if (found.Failed > 0)
+                throw new WrongAnswerException($"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
             next = found.Next;
         }
         return await Bench.UpstreamCallsAsync() - calls;

@@ -35,7 +35,8 @@ internal abstract class Scenario(Bench bench)
 
     protected static string HitPath { get; } = Jobs.PathOf(Jobs.Workflow, Jobs.Hit);
 
-    public static Scenario Create(string name, Bench bench) => Known.First(scenario => scenario.Name == name).Create(bench);
+    public static Scenario Create(string name, Bench bench) => Known.First(scenario => scenario.Name == name)
+        .Create(bench);
 
     /// <returns>The tables, or none if none of its peers was requested.</returns>
     /// <exception cref="WrongAnswerException">A peer gave a wrong answer.</exception>

@@ -39,10 +39,15 @@ internal sealed class Start(Bench bench) : Scenario(bench)
             for (var i = 0; i < names.Length; i++)
             {
                 var next = (i + round) % names.Length;
-                rows[next].Samples.Add(await (names[next] == Empty ? StartEmptyAsync(empty) : StartGatewayAsync(names[next], image, address)));
+                rows[next].Samples.Add(
+                    await (names[next] == Empty ? StartEmptyAsync(empty)
+                        : StartGatewayAsync(names[next], image, address)));
             }
         }
-        return [new Table(Name, "Start", "From the start of the process to the first answer to `GET /health/live`, beside an application of ASP.NET Core that has this one endpoint. Both are published as the container image is, with .NET in it and compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
+        return [new Table(Name, "Start",
+            "From the start of the process to the first answer to `GET /health/live`, beside an application of ASP.NET "
+            + "Core that has this one endpoint. Both are published as the container image is, with .NET in it and "
+            + "compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
     }
 
     private Task<Sample> StartEmptyAsync(string folder)
@@ -63,7 +68,8 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         return StartAsync(name, gateway.Address.Port, gateway.Command, gateway.Environment());
     }
 
-    private async Task<Sample> StartAsync(string name, int port, string[] command, Dictionary<string, string> environment)
+    private async Task<Sample> StartAsync(
+        string name, int port, string[] command, Dictionary<string, string> environment)
     {
         environment["DOTNET_TC_CallCountingDelayMs"] = UsualDelay;
         var began = Stopwatch.GetTimestamp();
@@ -71,7 +77,8 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         await process.ListeningAsync(port, Bench.Stop, every: TimeSpan.FromMilliseconds(1));
         var answer = await Client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/live"), Bench.Stop);
         var time = Stopwatch.GetElapsedTime(began);
-        if (!answer.IsSuccessStatusCode) throw new WrongAnswerException($"{name} says {(int)answer.StatusCode} at its start.");
+        if (!answer.IsSuccessStatusCode)
+            throw new WrongAnswerException($"{name} says {(int)answer.StatusCode} at its start.");
         return new Sample { [Time] = time.TotalMilliseconds, [Cpu] = Usage.CpuOf(process).TotalMilliseconds };
     }
 
@@ -81,7 +88,8 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         var published = Bench.NewFolder(Path.GetFileName(project));
         Bench.Tell($"{Name}: {project} is compiled with the framework");
         await Child.RunAsync(Bench.Machine.AllCores, "dotnet",
-            ["publish", project, "--configuration", "Release", "--use-current-runtime", "--output", published, "--artifacts-path", Bench.NewFolder($"{Path.GetFileName(project)}-built"),
+            ["publish", project, "--configuration", "Release", "--use-current-runtime", "--output", published,
+                "--artifacts-path", Bench.NewFolder($"{Path.GetFileName(project)}-built"),
             "--nologo", "--verbosity", "quiet", "-property:SelfContained=true"], Bench.Stop);
         return published;
     }

@@ -11,10 +11,13 @@ internal sealed class Zipf(Bench bench) : Scenario(bench)
     private const int Count = 100_000, FirstRequests = 3 * Count;
     private const string Workflow = "popular";
 
-    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(["nginx", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
+    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(
+        ["nginx", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
     {
         var rows = await new Rounds(Bench, Name).RunAsync([.. peers.Select(Contestant)]);
-        return [OfCpu(Name, "Many jobs", $"{Count:#,0} finished jobs, the n-th most popular asked for an n-th as often as the first (Zipf). Each cache had been asked {FirstRequests:#,0} times before, and keeps what it got.", rows)];
+        return [OfCpu(Name, "Many jobs",
+            $"{Count:#,0} finished jobs, the n-th most popular asked for an n-th as often as the first (Zipf). Each "
+            + $"cache had been asked {FirstRequests:#,0} times before, and keeps what it got.", rows)];
     });
 
     private Contestant Contestant(Peer peer)
@@ -27,12 +30,15 @@ internal sealed class Zipf(Bench bench) : Scenario(bench)
             while (asked < FirstRequests)
             {
                 var found = await Bench.Wrk.ZipfAsync(peer, Workflow, Count, ++seed, Connections, 1, Bench.Stop);
-                if (found.Failed > 0) throw new WrongAnswerException($"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
+                if (found.Failed > 0)
+                    throw new WrongAnswerException(
+                        $"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
                 asked += found.Requests;
             }
         }
 
-        return new Contestant(peer.Name, peer, Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit), seconds => Bench.Wrk.ZipfAsync(peer, Workflow, Count, ++seed, Connections, seconds, Bench.Stop))
+        return new Contestant(peer.Name, peer, Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit), seconds =>
+            Bench.Wrk.ZipfAsync(peer, Workflow, Count, ++seed, Connections, seconds, Bench.Stop))
         {
             MayAskUpstream = true,
             PrepareAsync = FillAsync,

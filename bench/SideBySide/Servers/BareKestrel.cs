@@ -17,8 +17,10 @@ internal sealed class BareKestrel(Func<IFeatureCollection, Task> answer) : IHttp
         var options = new KestrelServerOptions { AddServerHeader = false };
         options.Limits.KeepAliveTimeout = TimeSpan.FromHours(1);
         options.Listen(IPAddress.Loopback, port, listen => listen.Protocols = HttpProtocols.Http1);
-        if (http2Port != 0) options.Listen(IPAddress.Loopback, http2Port, listen => listen.Protocols = HttpProtocols.Http2);
-        var sockets = new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
+        if (http2Port != 0)
+            options.Listen(IPAddress.Loopback, http2Port, listen => listen.Protocols = HttpProtocols.Http2);
+        var sockets = new SocketTransportFactory(
+            Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance);
         using var server = new KestrelServer(Options.Create(options), sockets, NullLoggerFactory.Instance);
         await server.StartAsync(new BareKestrel(answer), CancellationToken.None);
         await Task.Delay(Timeout.Infinite);

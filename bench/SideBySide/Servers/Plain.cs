@@ -12,7 +12,8 @@ internal static class Plain
     private const int Piece = 64 * 1024;
 
     private static readonly byte[] Problem =
-        """{"type":"/problems/refused","title":"It cannot be answered","status":400,"detail":"There is nothing of that name, or the key is nobody's."}"""u8.ToArray();
+        """{"type":"/problems/refused","title":"The request was refused","status":400,"detail":"Unknown path or key."}"""u8
+            .ToArray();
 
     public static Task RunAsync(int port, int http2Port, Uri upstream, string credential, string key)
     {
@@ -66,6 +67,7 @@ internal static class Plain
     {
         http.GetRequiredFeature<IHttpResponseFeature>().Headers.ContentLength = body.Length;
         var writer = http.GetRequiredFeature<IHttpResponseBodyFeature>().Writer;
-        for (var at = 0; at < body.Length; at += Piece) await writer.WriteAsync(body.AsMemory(at, Math.Min(Piece, body.Length - at)));
+        for (var at = 0; at < body.Length; at += Piece)
+            await writer.WriteAsync(body.AsMemory(at, Math.Min(Piece, body.Length - at)));
     }
 }

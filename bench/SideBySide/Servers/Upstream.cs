@@ -44,7 +44,8 @@ internal static class Upstream
             response.Headers.ContentLength = document.Length;
             response.Headers.ETag = $"\"{number}-{progress}\"";
             response.Headers.CacheControl = progress == JobDocument.Done ? "public, max-age=86400" : "no-store";
-            return BareKestrel.WriteAsync(http, document.Length, (document, number, progress), (to, job) => job.document.Write(to.Span, job.number, job.progress));
+            return BareKestrel.WriteAsync(http, document.Length, (document, number, progress), (to, job) =>
+                job.document.Write(to.Span, job.number, job.progress));
         });
     }
 }

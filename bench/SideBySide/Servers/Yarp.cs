@@ -18,7 +18,8 @@ internal static class Yarp
     /// <param name="keys">Each key with its team after a colon.</param>
     public static Task RunAsync(int port, string upstream, string credential, string cache, string[] keys)
     {
-        var teams = keys.Select(key => key.Split(':')).ToFrozenDictionary(key => key[0], key => key[1], StringComparer.Ordinal);
+        var teams = keys.Select(key => key.Split(':'))
+            .ToFrozenDictionary(key => key[0], key => key[1], StringComparer.Ordinal);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -28,8 +29,10 @@ internal static class Yarp
         });
         builder.Services.AddReverseProxy()
             .LoadFromMemory(
-                [new RouteConfig { RouteId = "jobs", ClusterId = "upstream", Match = new RouteMatch { Path = "/v0/workflows/{workflow}/jobs/{job}", Methods = ["GET"] } }],
-                [new ClusterConfig { ClusterId = "upstream", Destinations = new Dictionary<string, DestinationConfig> { ["upstream"] = new() { Address = upstream } } }])
+                [new RouteConfig { RouteId = "jobs", ClusterId = "upstream",
+                    Match = new RouteMatch { Path = "/v0/workflows/{workflow}/jobs/{job}", Methods = ["GET"] } }],
+                [new ClusterConfig { ClusterId = "upstream", Destinations =
+                    new Dictionary<string, DestinationConfig> { ["upstream"] = new() { Address = upstream } } }])
             .AddTransforms(transforms =>
             {
                 transforms.AddRequestHeader("Authorization", credential, append: false);
@@ -59,7 +62,8 @@ internal static class Yarp
 
     private static void AddCache(IServiceCollection services, string cache)
     {
-        services.AddRateLimiter(limits => limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http =>
+        services.AddRateLimiter(limits =>
+            limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http =>
             RateLimitPartition.GetTokenBucketLimiter((string)http.Items[Team]!, _ => new TokenBucketRateLimiterOptions
             {
                 TokenLimit = 1_000_000,

@@ -35,11 +35,14 @@ public sealed class ContentNegotiationTests
     public void The_highest_weight_wins_and_the_best_compression_among_equal_weights(string? accepted, string? encoding)
     {
         // The second call uses the remembered result.
-        for (var times = 0; times < 2; times++) Assert.Equal(encoding, Wanted(accepted)[0] switch { ContentCoding.Brotli => "br", ContentCoding.Gzip => "gzip", _ => null });
+        for (var times = 0; times < 2; times++)
+            Assert.Equal(encoding, Wanted(
+                accepted)[0] switch { ContentCoding.Brotli => "br", ContentCoding.Gzip => "gzip", _ => null });
     }
 
     [Fact]
-    public void Several_Accept_Encoding_lines_are_one_list() => Assert.Equal(ContentCoding.Brotli, Wanted(new StringValues(["gzip;q=0.5", "br"]))[0]);
+    public void Several_Accept_Encoding_lines_are_one_list() =>
+        Assert.Equal(ContentCoding.Brotli, Wanted(new StringValues(["gzip;q=0.5", "br"]))[0]);
 
     [Theory]
     [InlineData("gzip, br", "Brotli Gzip Identity")]
@@ -52,8 +55,10 @@ public sealed class ContentNegotiationTests
     [Fact]
     public void Thousands_of_different_Accept_Encoding_values_are_all_parsed_correctly()
     {
-        for (var i = 0; i < 2000; i++) Assert.Equal([ContentCoding.Gzip, ContentCoding.Identity], Wanted($"gzip, x{i}"));
+        for (var i = 0; i < 2000; i++)
+            Assert.Equal([ContentCoding.Gzip, ContentCoding.Identity], Wanted($"gzip, x{i}"));
     }
 
-    private static ContentCoding[] Wanted(StringValues accepted) => ContentNegotiation.Wanted(new HeaderDictionary { ["Accept-Encoding"] = accepted });
+    private static ContentCoding[] Wanted(StringValues accepted) =>
+        ContentNegotiation.Wanted(new HeaderDictionary { ["Accept-Encoding"] = accepted });
 }

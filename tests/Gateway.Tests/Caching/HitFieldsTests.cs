@@ -12,14 +12,16 @@ public sealed class HitFieldsTests
     /// <summary>Each hit gets the fields of its own instant, although hits share computed fields.</summary>
     [Fact]
     public void The_fields_of_an_earlier_hit_are_reused_only_while_they_are_correct() =>
-        Gen.Select(Gen.Long[0, 400_0000000], Gen.Long[0, 400_0000000].Nullable(), Gen.Int[0, (int)VerdictKind.Running], Instants.Array[1, 20])
+        Gen.Select(Gen.Long[0, 400_0000000], Gen.Long[0, 400_0000000].Nullable(), Gen.Int[0, (int)VerdictKind.Running],
+            Instants.Array[1, 20])
             .Sample((lifetime, urls, kind, instants) =>
             {
                 var shared = Snapshot(lifetime, urls, (VerdictKind)kind);
                 foreach (var instant in instants)
                 {
                     var now = Start.AddTicks(instant);
-                    Assert.Equal(Values(HitFields.Of(Snapshot(lifetime, urls, (VerdictKind)kind), now)), Values(HitFields.Of(shared, now)));
+                    Assert.Equal(Values(HitFields.Of(Snapshot(lifetime, urls, (VerdictKind)kind), now)),
+                        Values(HitFields.Of(shared, now)));
                 }
             });
 
@@ -31,8 +33,10 @@ public sealed class HitFieldsTests
     [InlineData(61, "61", "Gateway; hit; ttl=-1", "private, no-cache")]
     // The clock was set back.
     [InlineData(-5, "0", "Gateway; hit; ttl=65", "private, max-age=60")]
-    public void A_hit_reports_the_age_and_remaining_lifetime_of_its_snapshot(double seconds, string age, string status, string control) =>
-        Assert.Equal((age, status, control), Values(HitFields.Of(Snapshot(TimeSpan.FromMinutes(1).Ticks, null), Start.AddSeconds(seconds))));
+    public void A_hit_reports_the_age_and_remaining_lifetime_of_its_snapshot(
+        double seconds, string age, string status, string control) =>
+        Assert.Equal((age, status, control),
+            Values(HitFields.Of(Snapshot(TimeSpan.FromMinutes(1).Ticks, null), Start.AddSeconds(seconds))));
 
     /// <summary>A browser must revalidate a job that may still change.</summary>
     [Theory]
@@ -75,7 +79,8 @@ public sealed class HitFieldsTests
 
     private static long Number(string text) => long.Parse(text, CultureInfo.InvariantCulture);
 
-    private static (string?, string?, string?) Values(HitFields fields) => (fields.Age, fields.CacheStatus, fields.CacheControl);
+    private static (string?, string?, string?) Values(HitFields fields) =>
+        (fields.Age, fields.CacheStatus, fields.CacheControl);
 
     private static JobSnapshot Snapshot(long lifetime, long? urls, VerdictKind kind = VerdictKind.Finished) => new()
     {

@@ -11,7 +11,8 @@ public sealed class IfNoneMatchTests
     private const string Opaque = "ab-gzip_--br-0123-gzip", ETag = $"\"{Opaque}\"";
 
     [Fact]
-    public void The_entity_tag_of_these_tests_has_the_length_of_a_jobs_entity_tag() => Assert.Equal(Representation.ETagLength, ETag.Length);
+    public void The_entity_tag_of_these_tests_has_the_length_of_a_jobs_entity_tag() =>
+        Assert.Equal(Representation.ETagLength, ETag.Length);
 
     [Theory]
     [InlineData($"\"{Opaque}\"")]

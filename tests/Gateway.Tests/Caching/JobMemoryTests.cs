@@ -21,7 +21,8 @@ public sealed class JobMemoryTests : IDisposable
 
     public JobMemoryTests()
     {
-        _memory = new JobMemory(Fixed.Of(_options), _purges, new CacheMetrics(_services.GetRequiredService<IMeterFactory>()), new SteadyClock(_clock));
+        _memory = new JobMemory(Fixed.Of(_options), _purges,
+            new CacheMetrics(_services.GetRequiredService<IMeterFactory>()), new SteadyClock(_clock));
     }
 
     public void Dispose()
@@ -39,7 +40,8 @@ public sealed class JobMemoryTests : IDisposable
     [InlineData(nameof(VerdictKind.Finished), 2, nameof(VerdictKind.NotFound), 1, false)]
     [InlineData(nameof(VerdictKind.NotFound), 2, nameof(VerdictKind.Finished), 1, false)]
     [InlineData(nameof(VerdictKind.Failed), 1, nameof(VerdictKind.Running), 2, true)]
-    public void A_snapshot_is_replaced_only_by_one_that_outranks_it(string firstKind, long firstOrder, string secondKind, long secondOrder, bool replaced)
+    public void A_snapshot_is_replaced_only_by_one_that_outranks_it(
+        string firstKind, long firstOrder, string secondKind, long secondOrder, bool replaced)
     {
         var (first, second) = (Snapshot(firstKind, firstOrder), Snapshot(secondKind, secondOrder));
         Assert.Same(first, _memory.Keep(Key, first));
@@ -250,9 +252,11 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     private static FailedFill Failure(long order) =>
-        new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable), TimeSpan.FromSeconds(5)) { Order = order };
+        new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable),
+            TimeSpan.FromSeconds(5)) { Order = order };
 
-    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0, int body = 1, TimeSpan? urlsExpireIn = null) => new()
+    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0, int body = 1,
+        TimeSpan? urlsExpireIn = null) => new()
     {
         Order = order,
         Kind = Enum.Parse<VerdictKind>(kind),

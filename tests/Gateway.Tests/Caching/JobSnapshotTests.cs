@@ -22,11 +22,13 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Settling), 60, 30, 120)]
     [InlineData(nameof(VerdictKind.NotFound), 1, null, 1)]
     [InlineData(nameof(VerdictKind.NotFound), 0, null, 0)]
-    public void A_snapshot_is_kept_while_it_is_fresh_or_may_be_served_stale_on_error(string kind, int fresh, int? urls, int kept)
+    public void A_snapshot_is_kept_while_it_is_fresh_or_may_be_served_stale_on_error(
+        string kind, int fresh, int? urls, int kept)
     {
         var snapshot = Snapshot(kind, fresh, urls);
         Assert.Equal(TimeSpan.FromSeconds(kept), snapshot.Retention(StaleIfError, snapshot.FetchedAt));
-        Assert.Equal(TimeSpan.FromSeconds(kept - 5), snapshot.Retention(StaleIfError, snapshot.FetchedAt.AddSeconds(5)));
+        Assert.Equal(TimeSpan.FromSeconds(kept - 5),
+            snapshot.Retention(StaleIfError, snapshot.FetchedAt.AddSeconds(5)));
     }
 
     [Theory]
@@ -45,7 +47,8 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Running), 30, 30, false)]
     [InlineData(nameof(VerdictKind.NotFound), null, 0, false)]
     [InlineData(nameof(VerdictKind.NotFound), null, 1, false)]
-    public void Only_a_young_snapshot_with_working_urls_may_be_served_stale(string kind, int? urls, int age, bool may) =>
+    public void Only_a_young_snapshot_with_working_urls_may_be_served_stale(
+        string kind, int? urls, int age, bool may) =>
         Assert.Equal(may, Snapshot(kind, 2, urls).MayServeStale(StaleIfError, Now.AddSeconds(age)));
 
     [Theory]
@@ -68,7 +71,8 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Running), 1, nameof(VerdictKind.Failed), 2, false)]
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Failed), 1, true)]
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Running), 2, false)]
-    public void A_snapshot_is_outranked_by_newer_or_more_final_snapshots_only(string kind, long order, string other, long otherOrder, bool outranks) =>
+    public void A_snapshot_is_outranked_by_newer_or_more_final_snapshots_only(
+        string kind, long order, string other, long otherOrder, bool outranks) =>
         Assert.Equal(outranks, Snapshot(kind, 2, order: order).Outranks(Snapshot(other, 2, order: otherOrder)));
 
     [Theory]
@@ -80,7 +84,8 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Failed), 3600, 60, 60, 3540)]
     [InlineData(nameof(VerdictKind.NotFound), 1, 60, 60, -59)]
     [InlineData(nameof(VerdictKind.Finished), 86400, 3600, 3600, 82800)]
-    public void A_snapshot_from_the_future_is_as_old_as_its_fetch_lies_ahead(string kind, int lifetime, int ahead, int age, int left)
+    public void A_snapshot_from_the_future_is_as_old_as_its_fetch_lies_ahead(
+        string kind, int lifetime, int ahead, int age, int left)
     {
         var snapshot = Snapshot(kind, lifetime).Moved(TimeSpan.FromSeconds(ahead)).Corrected(Now);
         Assert.Equal((age, left), ((Now - snapshot.FetchedAt).TotalSeconds, (snapshot.FreshUntil - Now).TotalSeconds));
@@ -91,7 +96,9 @@ public sealed class JobSnapshotTests
     {
         var before = Snapshot(nameof(VerdictKind.Finished), 100, urls: 50, order: 7);
         var after = before.Moved(TimeSpan.FromSeconds(-10));
-        Assert.Equal((before.FetchedAt.AddSeconds(-10), before.FreshUntil.AddSeconds(-10), before.UrlsExpireAt!.Value.AddSeconds(-10)),
+        Assert.Equal(
+            (before.FetchedAt.AddSeconds(-10), before.FreshUntil.AddSeconds(-10),
+                before.UrlsExpireAt!.Value.AddSeconds(-10)),
             (after.FetchedAt, after.FreshUntil, after.UrlsExpireAt!.Value));
         Assert.Equal((before.Order, before.Kind, before.Identity), (after.Order, after.Kind, after.Identity));
         Assert.Same(before, before.Moved(TimeSpan.Zero));
@@ -103,7 +110,8 @@ public sealed class JobSnapshotTests
     {
         var snapshot = Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MaxValue - Now);
         Assert.False(snapshot.Corrected(Now).IsFresh(Now));
-        Assert.False(Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MinValue - Now).Corrected(Now).IsFresh(Now));
+        Assert.False(Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MinValue - Now).Corrected(Now)
+            .IsFresh(Now));
     }
 
     [Fact]
@@ -113,7 +121,8 @@ public sealed class JobSnapshotTests
     public async Task The_size_of_a_snapshot_includes_all_its_bodies()
     {
         var snapshot = Snapshot(nameof(VerdictKind.Finished), 2);
-        var (gzip, brotli) = (await snapshot.EncodeAsync([ContentCoding.Gzip]), await snapshot.EncodeAsync([ContentCoding.Brotli]));
+        var (gzip, brotli) = (await snapshot.EncodeAsync([ContentCoding.Gzip]),
+            await snapshot.EncodeAsync([ContentCoding.Brotli]));
         Assert.InRange(snapshot.Size, 1000 + gzip.Body.Length + brotli.Body.Length, 4096);
     }
 

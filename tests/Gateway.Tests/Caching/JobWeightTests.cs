@@ -22,7 +22,8 @@ public sealed class JobWeightTests
     {
         // Garbage of other tests may be collected during the measurement, which is then repeated.
         var (real, estimated) = await WeighAsync(codings, bytes);
-        for (var again = 0; again < 4 && Math.Abs(estimated - real) > 0.1 * real; again++) (real, estimated) = await WeighAsync(codings, bytes);
+        for (var again = 0; again < 4 && Math.Abs(estimated - real) > 0.1 * real; again++)
+            (real, estimated) = await WeighAsync(codings, bytes);
         Assert.InRange(estimated, 0.9 * real, 1.1 * real);
     }
 
@@ -30,7 +31,8 @@ public sealed class JobWeightTests
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         using var memory = new JobMemory(
-            Fixed.Of(new JobsOptions { MemoryBytes = 1_000_000_000 }), new PurgeMarks(), new CacheMetrics(services.GetRequiredService<IMeterFactory>()), new SteadyClock(TimeProvider.System));
+            Fixed.Of(new JobsOptions { MemoryBytes = 1_000_000_000 }), new PurgeMarks(),
+            new CacheMetrics(services.GetRequiredService<IMeterFactory>()), new SteadyClock(TimeProvider.System));
         await FillAsync(memory, 0, 100, codings, bytes);
         var (before, counted) = (Heap(), memory.Bytes);
 
@@ -40,7 +42,10 @@ public sealed class JobWeightTests
     }
 
     private static byte[] Body(int bytes) =>
-        Encoding.ASCII.GetBytes("""{"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z","finished_at":"2026-01-31T10:20:00Z"}""".PadRight(bytes));
+        Encoding.ASCII.GetBytes(
+            """
+            {"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z","finished_at":"2026-01-31T10:20:00Z"}
+            """.PadRight(bytes));
 
     private static long Heap()
     {
@@ -68,7 +73,8 @@ public sealed class JobWeightTests
             };
             // Pacing has read the times of each finished job.
             Assert.NotNull(snapshot.Times.Took);
-            var key = PurgeScopeTests.Key("default", $"workflow-{i:00000000}", $"job-{i:00000000000000000000000000000000}");
+            var key = PurgeScopeTests.Key(
+                "default", $"workflow-{i:00000000}", $"job-{i:00000000000000000000000000000000}");
             await memory.KeepAsync(key, snapshot);
             // As after hits by clients that accept different codings.
             Assert.Equal("0", HitFields.Of(snapshot, now).Age);

@@ -34,13 +34,15 @@ public sealed class LargeJobsTests
         await redis.StartAsync();
         var port = ChildProcess.FreePort();
         await using var upstream = await StartUpstreamAsync(port);
-        await using var world = await WorldAsync(port, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        await using var world = await WorldAsync(
+            port, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"));
         await using (var other = await GatewayProcess.StartAsync(world.Environment()))
         {
             using var filling = Client(other, "identity");
             for (var job = 0; job < Jobs; job++)
             {
-                Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(filling, PathOf(job).ToString()).WaitAsync(Bound, World.Cancellation));
+                Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(filling, PathOf(job).ToString())
+                    .WaitAsync(Bound, World.Cancellation));
             }
         }
         await using var gateway = await GatewayProcess.StartAsync(Small(world));
@@ -99,12 +101,14 @@ public sealed class LargeJobsTests
             using var bound = new CancellationTokenSource(Bound);
             while (true)
             {
-                using var answer = await client.GetAsync(PathOf(job), HttpCompletionOption.ResponseHeadersRead, bound.Token);
+                using var answer = await client.GetAsync(
+                    PathOf(job), HttpCompletionOption.ResponseHeadersRead, bound.Token);
                 if (answer.StatusCode == HttpStatusCode.OK)
                 {
                     try
                     {
-                        await (await answer.Content.ReadAsStreamAsync(bound.Token)).CopyToAsync(Stream.Null, bound.Token);
+                        await (await answer.Content.ReadAsStreamAsync(bound.Token))
+                            .CopyToAsync(Stream.Null, bound.Token);
                     }
                     catch (IOException e)
                     {
@@ -112,7 +116,8 @@ public sealed class LargeJobsTests
                     }
                     return times;
                 }
-                Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (answer.StatusCode, answer.Headers.RetryAfter is not null));
+                Assert.Equal((HttpStatusCode.ServiceUnavailable, true),
+                    (answer.StatusCode, answer.Headers.RetryAfter is not null));
                 times++;
                 await Task.Delay(answer.Headers.RetryAfter!.Delta!.Value, bound.Token);
             }
@@ -122,14 +127,17 @@ public sealed class LargeJobsTests
         Assert.DoesNotContain("OutOfMemory", gateway.Output, StringComparison.Ordinal);
     }
 
-    private static Task<World> WorldAsync(int port, params (string, string)[] settings) => World.WithoutGatewayAsync(clock: null,
-        [.. Shipped.Levels, .. settings, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false"),
-            ("Upstream:Timeout", "00:01:00")]);
+    private static Task<World> WorldAsync(int port, params (string, string)[] settings) =>
+        World.WithoutGatewayAsync(clock: null,
+            [.. Shipped.Levels, .. settings, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"),
+                ("Jobs:VerifyIds", "false"),
+                ("Upstream:Timeout", "00:01:00")]);
 
     /// <summary>An upstream whose jobs have 16 MB, or a few bytes if the id ends in small.</summary>
     private static async Task<WebApplication> StartUpstreamAsync(int port)
     {
-        const string Start = "{\"status\":\"completed\",\"finished_at\":\"2020-01-01T00:00:00Z\",\"spec\":\"", End = "\"}";
+        const string Start = "{\"status\":\"completed\",\"finished_at\":\"2020-01-01T00:00:00Z\",\"spec\":\"",
+            End = "\"}";
         var random = new byte[12_000_000];
         new Random(1).NextBytes(random);
         var large = Encoding.ASCII.GetBytes(Start + Convert.ToBase64String(random) + End);

@@ -34,20 +34,25 @@ public sealed class PacingTests
     // Progress near zero is ignored, and 100 does not mean finished.
     [InlineData(null, 400.0, 100.0, 0.01, 100)]
     [InlineData(null, 400.0, 600.0, 1.0, 20)]
-    public void The_poll_interval_follows_from_the_known_times_and_progress(double? usual, double? estimated, double? elapsed, double? progress, double seconds)
+    public void The_poll_interval_follows_from_the_known_times_and_progress(
+        double? usual, double? estimated, double? elapsed, double? progress, double seconds)
     {
-        var job = new JobTimes(elapsed is null ? null : Now.AddSeconds(-elapsed.Value), null, Span(estimated), progress);
+        var job = new JobTimes(elapsed is null ? null : Now.AddSeconds(-elapsed.Value), null,
+            Span(estimated), progress);
 
         Assert.Equal(seconds, Pacing.Interval(job, Span(usual), Now).TotalSeconds, 0.01);
     }
 
     [Fact]
     public void The_poll_interval_is_never_negative_and_always_bounded() =>
-        Gen.Select(Gen.Double[-1e6, 1e6].Nullable(), Gen.Double[1e-3, 1e7].Nullable(), Gen.Double[1e-3, 1e7].Nullable(), Gen.Double[0, 1].Nullable())
+        Gen.Select(Gen.Double[-1e6, 1e6].Nullable(), Gen.Double[1e-3, 1e7].Nullable(), Gen.Double[1e-3, 1e7]
+            .Nullable(), Gen.Double[0, 1].Nullable())
             .Sample((elapsed, usual, estimated, progress) =>
             {
-                var job = new JobTimes(elapsed is null ? null : Now.AddSeconds(-elapsed.Value), null, Span(estimated), progress);
-                return Pacing.Interval(job, Span(usual), Now) is var interval && interval >= TimeSpan.Zero && interval < TimeSpan.FromSeconds(1e7);
+                var job = new JobTimes(elapsed is null ? null : Now.AddSeconds(-elapsed.Value), null,
+                    Span(estimated), progress);
+                return Pacing.Interval(job, Span(usual), Now) is var interval && interval >= TimeSpan.Zero
+                    && interval < TimeSpan.FromSeconds(1e7);
             });
 
     [Fact]
@@ -57,9 +62,11 @@ public sealed class PacingTests
         using var first = await world.GetAsync("run-300");
         world.Clock!.Advance(TimeSpan.FromSeconds(1));
         using var second = await world.GetAsync("run-300");
-        using var unchanged = await world.GetAsync("run-300", headers: ("If-None-Match", second.Headers.ETag!.ToString()));
+        using var unchanged = await world.GetAsync(
+            "run-300", headers: ("If-None-Match", second.Headers.ETag!.ToString()));
 
-        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.NotModified], [first.StatusCode, second.StatusCode, unchanged.StatusCode]);
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.NotModified],
+            [first.StatusCode, second.StatusCode, unchanged.StatusCode]);
         foreach (var answer in (HttpResponseMessage[])[first, second, unchanged])
         {
             var wait = Assert.NotNull(answer.Headers.RetryAfter?.Delta);
@@ -88,8 +95,10 @@ public sealed class PacingTests
     public async Task Retry_After_follows_the_estimate_within_the_configured_bounds(
         int estimate, string least, string most, int elapsed, int from, int to)
     {
-        await using var world = await World.StopClockAsync(("Jobs:MinPollInterval", least), ("Jobs:MaxPollInterval", most));
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Running(world, "job", elapsed, estimate) });
+        await using var world = await World.StopClockAsync(
+            ("Jobs:MinPollInterval", least), ("Jobs:MaxPollInterval", most));
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 200, Body = Running(world, "job", elapsed, estimate) });
 
         for (var i = 0; i < 20; i++)
         {
@@ -102,7 +111,8 @@ public sealed class PacingTests
     public async Task Callers_who_poll_together_get_different_waits()
     {
         await using var world = await World.StopClockAsync(("Jobs:MaxPollInterval", "01:00:00"));
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Running(world, "job", 0, 3000) });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 200, Body = Running(world, "job", 0, 3000) });
         var waits = new HashSet<double>();
         for (var i = 0; i < 30; i++)
         {
@@ -120,13 +130,16 @@ public sealed class PacingTests
         await using var world = await World.StopClockAsync(("Jobs:MaxPollInterval", "01:00:00"));
         var node = byAnotherNode ? world.AddGateway() : world.Gateway;
         // Each of these jobs took nine minutes.
-        foreach (var job in (string[])["finished-1", "finished-2", "finished-3"]) Assert.Equal(HttpStatusCode.OK, (await world.GetAsync(job)).StatusCode);
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Running(world, "job", 1, 30) });
+        foreach (var job in (string[])["finished-1", "finished-2", "finished-3"])
+            Assert.Equal(HttpStatusCode.OK, (await world.GetAsync(job)).StatusCode);
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 200, Body = Running(world, "job", 1, 30) });
 
         using var answer = await World.GetAsync(node, "job");
 
         // Without Redis a node does not learn durations from another node.
-        Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value.TotalSeconds, byAnotherNode ? 8 : 160, byAnotherNode ? 11 : 200);
+        Assert.InRange(answer.Headers.RetryAfter!.Delta!.Value.TotalSeconds, byAnotherNode ? 8
+            : 160, byAnotherNode ? 11 : 200);
     }
 
     [Fact]
@@ -158,7 +171,8 @@ public sealed class PacingTests
     public void Retry_After_is_not_shorter_than_the_snapshots_freshness()
     {
         using var pacing = New();
-        Assert.Equal(45, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Running, estimate: 30, fresh: 45), Now).TotalSeconds);
+        Assert.Equal(
+            45, pacing.NextPoll(Key("job"), Snapshot(VerdictKind.Running, estimate: 30, fresh: 45), Now).TotalSeconds);
     }
 
     [Theory]
@@ -168,7 +182,9 @@ public sealed class PacingTests
     public void Retry_After_is_not_shorter_than_the_upstreams_own(double askAgain, double passed, double expected)
     {
         using var pacing = New("00:00:30");
-        var snapshot = JobSnapshot.From("{}"u8.ToArray(), new Verdict(VerdictKind.Running, TimeSpan.Zero, AskAgainAt: Now.AddSeconds(askAgain)), order: 1, Now);
+        var snapshot = JobSnapshot.From(
+            "{}"u8.ToArray(), new Verdict(VerdictKind.Running, TimeSpan.Zero, AskAgainAt: Now.AddSeconds(askAgain)),
+            order: 1, Now);
         Assert.Equal(expected, pacing.NextPoll(Key("job"), snapshot, Now.AddSeconds(passed)).TotalSeconds);
     }
 
@@ -186,7 +202,8 @@ public sealed class PacingTests
     [InlineData(45, 20, 25)]
     [InlineData(45, 42, 7)]
     [InlineData(45, -3600, 45)]
-    public void The_maximum_wait_never_ends_before_the_snapshots_freshness(double fresh, double elapsed, double expected)
+    public void The_maximum_wait_never_ends_before_the_snapshots_freshness(
+        double fresh, double elapsed, double expected)
     {
         using var pacing = New("00:00:07.5");
         var snapshot = Snapshot(VerdictKind.Running, estimate: 3000, fresh: fresh);
@@ -231,11 +248,14 @@ public sealed class PacingTests
         Fixed.Of(new JobsOptions { MaxPollInterval = TimeSpan.Parse(longest, CultureInfo.InvariantCulture) }),
         new SteadyClock(TimeProvider.System));
 
-    private static void Observe(Pacing pacing, string job, double took) => pacing.Observe(Key(job), Snapshot(VerdictKind.Finished, took: took));
+    private static void Observe(Pacing pacing, string job, double took) =>
+        pacing.Observe(Key(job), Snapshot(VerdictKind.Finished, took: took));
 
     // The wait is randomised by 10 % either way.
-    private static void AssertNextPoll(Pacing pacing, double seconds, string workflow = "survey-1", string account = "default") => Assert.InRange(
-        pacing.NextPoll(Key("job", workflow, account), Snapshot(VerdictKind.Running, estimate: 30), Now).TotalSeconds, seconds * 0.9, seconds * 1.1 + 1);
+    private static void AssertNextPoll(
+        Pacing pacing, double seconds, string workflow = "survey-1", string account = "default") => Assert.InRange(
+        pacing.NextPoll(Key("job", workflow, account), Snapshot(VerdictKind.Running, estimate: 30), Now).TotalSeconds,
+        seconds * 0.9, seconds * 1.1 + 1);
 
     private static JobKey Key(string job, string workflow = "survey-1", string account = "default")
     {
@@ -246,12 +266,18 @@ public sealed class PacingTests
     private static JobSnapshot Snapshot(VerdictKind kind, double took = 0, double estimate = 0, double fresh = 0)
     {
         var body = string.Create(CultureInfo.InvariantCulture,
-            $$"""{"created_at":"{{Now:O}}","finished_at":"{{Now.AddSeconds(took):O}}","estimated_duration":{{estimate}}}""");
-        return JobSnapshot.From(Encoding.UTF8.GetBytes(body), new Verdict(kind, TimeSpan.FromSeconds(fresh)), order: 1, Now);
+            $$"""{"created_at":"{{Now:O}}","finished_at":"{{Now.AddSeconds(
+                took):O}}","estimated_duration":{{estimate}}}""");
+        return JobSnapshot.From(Encoding.UTF8.GetBytes(body), new Verdict(kind, TimeSpan.FromSeconds(fresh)),
+            order: 1, Now);
     }
 
-    private static string Running(World world, string job, int elapsed, int estimate) => string.Create(CultureInfo.InvariantCulture,
-        $$"""{"id":"{{job}}","workflow_id":"survey-1","status":"running","progress":"0","estimated_duration":{{estimate}},"created_at":"{{world.Clock!.GetUtcNow().AddSeconds(-elapsed):O}}"}""");
+    private static string Running(World world, string job, int elapsed, int estimate) =>
+        string.Create(CultureInfo.InvariantCulture,
+            $$"""
+            {"id":"{{job}}","workflow_id":"survey-1","status":"running","progress":"0",
+            "estimated_duration":{{estimate}},"created_at":"{{world.Clock!.GetUtcNow().AddSeconds(-elapsed):O}}"}
+            """);
 
     private static TimeSpan? Span(double? seconds) => seconds is null ? null : TimeSpan.FromSeconds(seconds.Value);
 }

@@ -42,7 +42,8 @@ public sealed class PurgeMarksTests
     [Fact]
     public void Marks_older_than_a_given_order_are_removed()
     {
-        foreach (var (name, order) in (ReadOnlySpan<(string, long)>)[("*", 4), ("a", 5), ("a/w", 6)]) _marks.Add(Scope(name), order);
+        foreach (var (name, order) in (ReadOnlySpan<(string, long)>)[("*", 4), ("a", 5), ("a/w", 6)])
+            _marks.Add(Scope(name), order);
         _marks.Forget(before: 5);
         Assert.Equal([("a", 5), ("a/w", 6)], _marks.All.Select(mark => (mark.Key, mark.Value)).Order());
     }
@@ -62,9 +63,11 @@ public sealed class PurgeMarksTests
         {
             var marks = new PurgeMarks();
             foreach (var (purged, order) in purges) marks.Add(purged, order);
-            foreach (var key in from account in Few from workflow in Few from job in Few select PurgeScopeTests.Key(account, workflow, job))
+            foreach (var key in from account in Few from workflow in Few from job in Few select PurgeScopeTests.Key(
+                account, workflow, job))
             {
-                var latest = purges.Where(purge => purge.Item1.Covers(key)).Select(purge => purge.Item2).DefaultIfEmpty().Max();
+                var latest = purges.Where(purge => purge.Item1.Covers(key)).Select(purge => purge.Item2)
+                    .DefaultIfEmpty().Max();
                 Assert.Equal(latest, marks.LatestOf(key));
             }
         }, iter: 2000);

@@ -10,7 +10,8 @@ public sealed class PurgeScopeTests
     [InlineData("a", "", "", "a", "{a/")]
     [InlineData("a", "w", "", "a/w", "{a/w/")]
     [InlineData("a", "w", "j", "a/w/j", "{a/w/j}")]
-    public void A_scope_round_trips_through_its_name_and_has_a_key_prefix(string account, string workflow, string job, string name, string prefix)
+    public void A_scope_round_trips_through_its_name_and_has_a_key_prefix(
+        string account, string workflow, string job, string name, string prefix)
     {
         var scope = new PurgeScope(account, workflow, job);
 
@@ -42,7 +43,8 @@ public sealed class PurgeScopeTests
     public void A_scope_covers_whole_names_and_its_prefix_selects_the_same_keys(string name, params bool[] covered)
     {
         Assert.True(PurgeScope.TryParse(name, out var scope));
-        JobKey[] keys = [Key("a", "w", "j"), Key("a", "w", "jj"), Key("a", "ww", "j"), Key("a", "ww", "w"), Key("ab", "w", "j")];
+        JobKey[] keys = [Key("a", "w", "j"), Key("a", "w", "jj"), Key("a", "ww", "j"), Key("a", "ww", "w"),
+            Key("ab", "w", "j")];
         Assert.Equal(covered, keys.Select(scope.Covers));
         Assert.Equal(covered, keys.Select(key => key.Name.StartsWith(scope.NamePrefix, StringComparison.Ordinal)));
     }

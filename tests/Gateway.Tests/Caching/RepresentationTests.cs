@@ -32,7 +32,8 @@ public sealed class RepresentationTests
     [Theory]
     [InlineData(255, 1)]
     [InlineData(256, 3)]
-    public void A_body_below_256_bytes_is_not_compressed(int length, int codings) => Assert.Equal(codings, All(new byte[length]).Length);
+    public void A_body_below_256_bytes_is_not_compressed(int length, int codings) =>
+        Assert.Equal(codings, All(new byte[length]).Length);
 
     [Fact]
     public void An_incompressible_body_has_only_the_identity_coding()
@@ -60,7 +61,8 @@ public sealed class RepresentationTests
 
     // The identity coding first, then the compressed ones.
     private static Representation[] All(byte[] body, bool thorough = true) =>
-        [Of(body), .. new[] { Of(body).Encoded(ContentCoding.Gzip, thorough), Of(body).Encoded(ContentCoding.Brotli, thorough) }.OfType<Representation>()];
+        [Of(body), .. new[] { Of(body).Encoded(ContentCoding.Gzip, thorough), Of(body)
+            .Encoded(ContentCoding.Brotli, thorough) }.OfType<Representation>()];
 
     private static byte[] Decode(Representation representation)
     {

@@ -26,7 +26,8 @@ public sealed class SingleFlightTests
         });
         completion.SetResult("result");
 
-        Assert.All(await Task.WhenAll(joined).WaitAsync(Timeout, TestContext.Current.CancellationToken), result => Assert.Same("result", result));
+        Assert.All(await Task.WhenAll(joined).WaitAsync(Timeout, TestContext.Current.CancellationToken),
+            result => Assert.Same("result", result));
         Assert.Equal((1, 499), (started, coalesced));
     }
 
@@ -34,13 +35,15 @@ public sealed class SingleFlightTests
     public async Task An_exception_reaches_all_callers_and_the_next_caller_starts_a_new_flight()
     {
         var completion = new TaskCompletionSource<object>();
-        var joined = Enumerable.Range(0, 10).Select(_ => _flights.Join("k", __ => completion.Task, out bool _)).ToArray();
+        var joined = Enumerable.Range(0, 10)
+            .Select(_ => _flights.Join("k", __ => completion.Task, out bool _)).ToArray();
         var failure = new InvalidOperationException("lost");
         completion.SetException(failure);
 
         foreach (var one in joined)
         {
-            Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(() => one.WaitAsync(Timeout, TestContext.Current.CancellationToken)));
+            Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(
+                () => one.WaitAsync(Timeout, TestContext.Current.CancellationToken)));
         }
         Assert.Equal("again", await JoinAsync("k", _ => Task.FromResult<object>("again")));
     }
@@ -49,7 +52,8 @@ public sealed class SingleFlightTests
     public async Task An_exception_thrown_synchronously_reaches_the_caller()
     {
         var failure = new InvalidOperationException("lost");
-        Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(() => JoinAsync("k", _ => throw failure)));
+        Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(
+            () => JoinAsync("k", _ => throw failure)));
         Assert.Equal("again", await JoinAsync("k", _ => Task.FromResult<object>("again")));
     }
 

@@ -13,7 +13,8 @@ public sealed class SnapshotEnvelopeTests
 
     [Fact]
     public void A_snapshot_round_trips_through_its_envelope() =>
-        Gen.Select(Gen.Byte.Array[0, 3000], Gen.Int[0, (int)VerdictKind.NotFound], Gen.Int[0, 100_000], Gen.Bool, Gen.Long[0, long.MaxValue])
+        Gen.Select(Gen.Byte.Array[0, 3000], Gen.Int[0, (int)VerdictKind.NotFound], Gen.Int[0, 100_000], Gen.Bool,
+            Gen.Long[0, long.MaxValue])
             .Sample((body, kind, age, signed, order) =>
             {
                 var before = Snapshot(body, (VerdictKind)kind, TimeSpan.FromSeconds(age), signed, order);
@@ -59,7 +60,8 @@ public sealed class SnapshotEnvelopeTests
     [Fact]
     public void A_damaged_value_is_a_miss()
     {
-        var stored = SnapshotEnvelope.Write(Snapshot(new byte[600], VerdictKind.Running, TimeSpan.Zero, signed: true), Name);
+        var stored = SnapshotEnvelope.Write(
+            Snapshot(new byte[600], VerdictKind.Running, TimeSpan.Zero, signed: true), Name);
         var anywhere = Gen.Select(Gen.Int[0, stored.Length], Gen.Int[0, 60], Gen.Byte.Array[0, 60]);
         anywhere.Array[1, 4].Sample(damages =>
         {
@@ -125,7 +127,8 @@ public sealed class SnapshotEnvelopeTests
         Assert.Equal("foreign", Rejection("{\"Value\":{\"Key\":\"x\"},\"Timestamp\":1}"u8.ToArray()));
     }
 
-    private static byte[] Stored() => SnapshotEnvelope.Write(Snapshot(new byte[100], VerdictKind.Finished, TimeSpan.Zero, signed: true), Name);
+    private static byte[] Stored() =>
+        SnapshotEnvelope.Write(Snapshot(new byte[100], VerdictKind.Finished, TimeSpan.Zero, signed: true), Name);
 
     private static JobSnapshot? Read(byte[] stored) => SnapshotEnvelope.Read(stored, Name, out _);
 
@@ -137,8 +140,10 @@ public sealed class SnapshotEnvelopeTests
 
     private static string Bytes(Representation one) => Convert.ToHexString(one.Body.Span);
 
-    private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset, DateTimeOffset?, DateTimeOffset?, string) Facts(JobSnapshot snapshot) =>
-        (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.FirstSeenAt, snapshot.UrlsExpireAt, snapshot.AskAgainAt,
+    private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset, DateTimeOffset?, DateTimeOffset?,
+        string) Facts(JobSnapshot snapshot) =>
+        (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.FirstSeenAt,
+            snapshot.UrlsExpireAt, snapshot.AskAgainAt,
             snapshot.Identity.Coding + snapshot.Identity.ETag);
 
     private static JobSnapshot Snapshot(byte[] body, VerdictKind kind, TimeSpan age, bool signed, long order = 7)

@@ -38,7 +38,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         await _redis.CommandAsync("REPLICAOF", "NO", "ONE");
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(7), async () => !await Purging.IsHitAsync(other, _job), "the other node has received of it");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(7), async () => !await Purging.IsHitAsync(other, _job),
+            "the other node has received of it");
     }
 
     [Fact]
@@ -52,7 +53,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         Redis(world.Gateway).Lose(new TimeoutException("a blip"));
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(7), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(7), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }
 
     [Fact]
@@ -64,7 +66,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await _redis.StartAsync();
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is found");
         var received = 0;
-        world.Gateway.Services.GetRequiredService<JobChannel>().WakeRequested += () => Interlocked.Increment(ref received);
+        world.Gateway.Services.GetRequiredService<JobChannel>().WakeRequested += () =>
+            Interlocked.Increment(ref received);
 
         await _redis.CommandAsync("PUBLISH", "gateway:jobs", "");
 
@@ -83,7 +86,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
             {"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z",
             "url":"https://x/y?X-Amz-Date={{signedAt:yyyyMMdd'T'HHmmss'Z'}}&X-Amz-Expires=5&X-Amz-Signature=abc"}
             """;
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = 200, Body = body, Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Status, Status = 200, Body = body, Times = 1 });
         world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = 404 });
         Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
         await Task.Delay(TimeSpan.FromSeconds(3), World.Cancellation);
@@ -114,7 +118,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
             key, 0, 0, found.Unusable, TimeSpan.FromSeconds(10), Redis(world.Gateway).NewTimeBudget());
 
         Assert.IsType<FetchLock.NewerStored>(fetchLock);
-        Assert.Equal(2, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}", $"gateway:{key.Name}:finished"))!);
+        Assert.Equal(
+            2, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}", $"gateway:{key.Name}:finished"))!);
     }
 
     [Fact]
@@ -123,7 +128,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await using var world = await WorldAsync(_redis.ConnectionString, ("Jobs:RunningLifetime", "00:00:00.5"));
         var job = $"run-300-{Guid.NewGuid():N}";
         using var first = await world.GetAsync(job);
-        await _redis.CommandAsync("HSET", $"gateway:{{default/survey-1/{job}}}", "finished", "1", "order", "9000000000000000");
+        await _redis.CommandAsync(
+            "HSET", $"gateway:{{default/survey-1/{job}}}", "finished", "1", "order", "9000000000000000");
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         using var next = await world.GetAsync(job);
@@ -142,12 +148,14 @@ public sealed class AilingRedisTests : IAsyncLifetime
         string[] jobs = [.. Enumerable.Range(0, 150).Select(i => $"{_job}-{i}")];
         foreach (var (i, job) in jobs.Index())
         {
-            world.Upstream.Faults.Add(new Fault { Job = job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMilliseconds(650 + i * 97 % 200) });
+            world.Upstream.Faults.Add(
+                new Fault { Job = job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMilliseconds(650 + i * 97 % 200) });
         }
 
         foreach (var some in jobs.Chunk(25))
         {
-            await Task.WhenAll(some.SelectMany(job => new[] { World.GetAsync(world.Gateway, job), World.GetAsync(other, job) }));
+            await Task.WhenAll(
+                some.SelectMany(job => new[] { World.GetAsync(world.Gateway, job), World.GetAsync(other, job) }));
         }
 
         Assert.All(jobs, job => Assert.Equal(1, world.Upstream.Ledger.CallsFor(job)));
@@ -184,7 +192,11 @@ public sealed class AilingRedisTests : IAsyncLifetime
             Job = _job,
             Kind = FaultKind.Status,
             Status = 200,
-            Body = $$"""{"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z","raw":"{{Convert.ToBase64String(noise)}}"}""",
+            Body =
+                $$"""
+                {"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z",
+                "raw":"{{Convert.ToBase64String(noise)}}"}
+                """,
         });
         Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
 
@@ -218,7 +230,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "Redis is found");
         await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () =>
-            (int)(await _redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{_job}-1999}}:lock"))! == 0, "the lock is released");
+            (int)(await _redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{_job}-1999}}:lock"))! == 0,
+                "the lock is released");
     }
 
     [Fact]
@@ -241,14 +254,17 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         Assert.True(Redis(world.Gateway).IsAvailable);
         Redis(world.Gateway).Lose(new TimeoutException("a blip"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }
 
     [Fact]
     public async Task A_node_with_a_fast_clock_adopts_the_orders_of_Redis_after_an_outage()
     {
         await _redis.KillAsync();
-        await using var world = await World.WithoutGatewayAsync(clock: null, [("ConnectionStrings:Redis", _redis.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [("ConnectionStrings:Redis", _redis.ConnectionString), .. World.DefaultAccount,
+                .. Purging.Operator]);
         await using var node = new GatewayNode(new(world.Settings), new Fast());
         await Purging.IsHitAsync(node, _job);
         Assert.True(await Purging.IsHitAsync(node, _job));
@@ -263,7 +279,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
     private static RedisConnection Redis(GatewayNode node) => node.Services.GetRequiredService<RedisConnection>();
 
     private static Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) =>
-        World.StartAsync([("ConnectionStrings:Redis", connectionString), .. World.DefaultAccount, .. Purging.Operator, .. settings]);
+        World.StartAsync(
+            [("ConnectionStrings:Redis", connectionString), .. World.DefaultAccount, .. Purging.Operator, .. settings]);
 
     private sealed class Fast : TimeProvider
     {

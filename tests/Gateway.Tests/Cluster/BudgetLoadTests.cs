@@ -23,8 +23,10 @@ public sealed class BudgetLoadTests(RedisServer redis)
     public async Task The_upstream_gets_at_most_the_budget_and_a_small_team_gets_half_of_it()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(redis, [
-            ("Upstream:Accounts:default:RequestsPerSecond", $"{PerSecond}"), ("Upstream:Accounts:default:Burst", $"{Burst}"),
-            ("Upstream:Accounts:default:MaxConcurrentRequests", "32"), ("Upstream:Accounts:default:QueueTimeout", $"{Deadline}")]));
+            ("Upstream:Accounts:default:RequestsPerSecond", $"{PerSecond}"),
+            ("Upstream:Accounts:default:Burst", $"{Burst}"),
+            ("Upstream:Accounts:default:MaxConcurrentRequests", "32"),
+            ("Upstream:Accounts:default:QueueTimeout", $"{Deadline}")]));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
         await gateways.WarmUpAsync();
         await Task.Delay(TimeSpan.FromSeconds((double)Burst / PerSecond), World.Cancellation);
@@ -33,8 +35,10 @@ public sealed class BudgetLoadTests(RedisServer redis)
         using var enough = CancellationTokenSource.CreateLinkedTokenSource(World.Cancellation);
         var watch = Stopwatch.StartNew();
 
-        var large = Enumerable.Range(0, Large).Select(i => FetchAsync(gateways, i % Nodes, World.MappingKey, longest, enough.Token)).ToArray();
-        var small = Enumerable.Range(0, Small).Select(i => FetchAsync(gateways, i % Nodes, World.SurveyKey, longest, enough.Token)).ToArray();
+        var large = Enumerable.Range(0, Large)
+            .Select(i => FetchAsync(gateways, i % Nodes, World.MappingKey, longest, enough.Token)).ToArray();
+        var small = Enumerable.Range(0, Small)
+            .Select(i => FetchAsync(gateways, i % Nodes, World.SurveyKey, longest, enough.Token)).ToArray();
         await Task.WhenAll(small);
 
         var took = watch.Elapsed;
@@ -43,7 +47,8 @@ public sealed class BudgetLoadTests(RedisServer redis)
         var calls = world.Upstream.Ledger.Total;
         var excess = Budget.Excess(world, PerSecond, Burst);
         TestContext.Current.TestOutputHelper?.WriteLine(
-            $"The small team was done after {took}; {calls} calls, {excess:0.0} ahead at most; the longest wait was {longest.Max()}");
+            $"The small team was done after {took}; {calls} calls, {excess:0.0} ahead at most; the longest wait was "
+            + $"{longest.Max()}");
         Assert.InRange(excess, double.MinValue, PerSecond * Jitter);
         // The small team gets half of the budget until its jobs are done; Retry-After is rounded up to whole seconds.
         Assert.InRange(took.TotalSeconds, 0, (Small - Burst / 2.0) / (PerSecond / 2.0) + 8);

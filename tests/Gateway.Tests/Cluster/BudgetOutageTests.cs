@@ -21,8 +21,10 @@ public sealed class BudgetOutageTests
         await redis.StartAsync();
         await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount,
             ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"),
-            ("Upstream:Accounts:default:RequestsPerSecond", $"{PerSecond}"), ("Upstream:Accounts:default:Burst", $"{Burst}"),
-            ("Logging:LogLevel:Default", "Warning"), ("Logging:LogLevel:Gateway", "Warning"), ("Logging:LogLevel:Polly", "None")]);
+            ("Upstream:Accounts:default:RequestsPerSecond", $"{PerSecond}"),
+            ("Upstream:Accounts:default:Burst", $"{Burst}"),
+            ("Logging:LogLevel:Default", "Warning"), ("Logging:LogLevel:Gateway", "Warning"),
+            ("Logging:LogLevel:Polly", "None")]);
         GatewayNode[] nodes = [world.AddGateway(), world.AddGateway(), world.AddGateway()];
         // Each node has made its slow first call, and knows the other nodes.
         foreach (var node in nodes) (await World.GetAsync(node, $"finished-{Guid.NewGuid():N}")).Dispose();
@@ -41,10 +43,12 @@ public sealed class BudgetOutageTests
         await enough.CancelAsync();
         await Task.WhenAll(asking);
         var excess = Budget.Excess(world, PerSecond, Burst);
-        TestContext.Current.TestOutputHelper?.WriteLine($"{together}, {alone} and {again} calls, {excess:0.0} ahead at most");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{together}, {alone} and {again} calls, {excess:0.0} ahead at most");
         Assert.InRange(excess, double.MinValue, PerSecond * Jitter);
         // No phase stands still, except while the nodes detect the outage.
-        Assert.All((int[])[together, alone, again], calls => Assert.InRange(calls, PerSecond * Phase.TotalSeconds * 0.5, double.MaxValue));
+        Assert.All((int[])[together, alone, again], calls =>
+            Assert.InRange(calls, PerSecond * Phase.TotalSeconds * 0.5, double.MaxValue));
     }
 
     private static async Task<int> CountAsync(World world)
@@ -59,7 +63,9 @@ public sealed class BudgetOutageTests
         using var client = node.Client(("X-Api-Key", World.MappingKey));
         while (!enough.IsCancellationRequested)
         {
-            using var answer = await client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/finished-{Guid.NewGuid():N}", UriKind.Relative), World.Cancellation);
+            using var answer = await client.GetAsync(
+                new Uri($"v0/workflows/survey-1/jobs/finished-{Guid.NewGuid():N}", UriKind.Relative),
+                World.Cancellation);
             if (!answer.IsSuccessStatusCode) await Task.Delay(100, World.Cancellation);
         }
     }

@@ -23,7 +23,8 @@ public sealed class BudgetTests(RedisServer redis)
     {
         const int Most = 4, Jobs = 48;
         var delay = TimeSpan.FromSeconds(0.3);
-        await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", $"{Most}"), (Account + "QueueTimeout", "00:00:30"), ("Upstream:Timeout", "00:01:00"));
+        await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", $"{Most}"),
+            (Account + "QueueTimeout", "00:00:30"), ("Upstream:Timeout", "00:01:00"));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = delay });
         var nodes = Nodes(world, withRedis);
         var watch = Stopwatch.StartNew();
@@ -33,7 +34,8 @@ public sealed class BudgetTests(RedisServer redis)
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
         var calls = world.Upstream.Ledger.Calls.Select(call => call.At).Order().ToArray();
         // A call starts only after an earlier one was answered, which takes this delay.
-        for (var i = Most; i < calls.Length; i++) Assert.InRange(calls[i] - calls[i - Most], delay * 0.9, TimeSpan.MaxValue);
+        for (var i = Most; i < calls.Length; i++)
+            Assert.InRange(calls[i] - calls[i - Most], delay * 0.9, TimeSpan.MaxValue);
         // The places are used without gaps.
         Assert.InRange(watch.Elapsed, delay * (Jobs / Most), 2 * delay * (Jobs / Most) + Promptness.Grace);
     }
@@ -41,13 +43,15 @@ public sealed class BudgetTests(RedisServer redis)
     [Fact]
     public async Task A_job_that_is_not_cached_is_503_with_Retry_After_beyond_the_budget()
     {
-        await using var world = await StartAsync(withRedis: false, (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
+        await using var world = await StartAsync(withRedis: false, (Account + "RequestsPerSecond", "0.1"),
+            (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
         using var first = await AskAsync(world.Gateway);
 
         using var second = await AskAsync(world.Gateway);
 
         Assert.Equal([HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable], [first.StatusCode, second.StatusCode]);
-        Assert.Equal("/problems/upstream-budget-exhausted", (await second.Content.ReadFromJsonAsync<JsonElement>(World.Cancellation)).GetProperty("type").GetString());
+        Assert.Equal("/problems/upstream-budget-exhausted",
+            (await second.Content.ReadFromJsonAsync<JsonElement>(World.Cancellation)).GetProperty("type").GetString());
         Assert.Equal("Gateway; fwd=uri-miss; detail=over-budget", JobTests.CacheStatus(second));
         Assert.InRange(second.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 9, 11);
         Assert.Equal(1, world.Upstream.Ledger.Total);
@@ -57,7 +61,8 @@ public sealed class BudgetTests(RedisServer redis)
     public async Task A_request_waits_for_the_budget_for_at_most_half_of_the_timeout()
     {
         await using var world = await World.StartAsync(
-            (Account + "RequestsPerSecond", "0.01"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:01:00"), ("Upstream:Timeout", "00:00:06"));
+            (Account + "RequestsPerSecond", "0.01"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:01:00"),
+            ("Upstream:Timeout", "00:00:06"));
         using var first = await world.GetAsync("finished-1");
         var asked = Stopwatch.GetTimestamp();
 
@@ -98,15 +103,18 @@ public sealed class BudgetTests(RedisServer redis)
     private async Task<(string Order, bool IsSteady)> OrderOfReadsAndRefreshesAsync()
     {
         await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.1"),
-            (Account + "RequestsPerSecond", "5"), (Account + "Burst", "10"), (Account + "QueueTimeout", "00:00:20"), ("Upstream:Timeout", "00:01:00"));
+            (Account + "RequestsPerSecond", "5"), (Account + "Burst", "10"), (Account + "QueueTimeout", "00:00:20"),
+            ("Upstream:Timeout", "00:01:00"));
         for (var i = 0; i < 10; i++) (await world.GetAsync($"run-300-{i}")).Dispose();
         await Task.Delay(150, World.Cancellation);
         var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
         // Permits that were refilled meanwhile go to the first of these.
         var refreshes = Enumerable.Range(0, 10).Select(i => world.GetAsync($"run-300-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20, "all refreshes have gone out or wait");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20,
+            "all refreshes have gone out or wait");
         var reads = Enumerable.Range(0, 12).Select(i => world.GetAsync($"finished-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 32, "all reads wait");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 32, "all reads wait");
         var before = world.Upstream.Ledger.Calls.Count;
         await Task.WhenAll(refreshes);
         await Task.WhenAll(reads);
@@ -120,7 +128,8 @@ public sealed class BudgetTests(RedisServer redis)
     public async Task A_team_with_one_request_does_not_wait_behind_a_team_with_many()
     {
         await using var world = await StartAsync(withRedis: false,
-            (Account + "RequestsPerSecond", "10"), (Account + "Burst", "50"), (Account + "QueueTimeout", "00:00:05"), ("Upstream:Timeout", "00:00:10"));
+            (Account + "RequestsPerSecond", "10"), (Account + "Burst", "50"), (Account + "QueueTimeout", "00:00:05"),
+            ("Upstream:Timeout", "00:00:10"));
         for (var i = 0; i < 50; i++) (await AskAsync(world.Gateway)).Dispose();
         var many = Enumerable.Range(0, 40).Select(i => world.GetAsync($"finished-{i}")).ToArray();
         await Task.Delay(100, World.Cancellation);
@@ -156,7 +165,8 @@ public sealed class BudgetTests(RedisServer redis)
         world.Upstream.Faults.Clear();
         foreach (var node in nodes)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "the circuit is closed again");
+            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () =>
+                (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "the circuit is closed again");
         }
     }
 
@@ -166,5 +176,6 @@ public sealed class BudgetTests(RedisServer redis)
     private static GatewayNode[] Nodes(World world, bool withRedis) =>
         withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
 
-    private static Task<HttpResponseMessage> AskAsync(GatewayNode node) => World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
+    private static Task<HttpResponseMessage> AskAsync(GatewayNode node) =>
+        World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
 }

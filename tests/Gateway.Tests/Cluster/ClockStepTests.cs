@@ -80,7 +80,8 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
         using var own = await World.GetAsync(other, _running);
 
         Assert.Equal("Gateway; fwd=uri-miss; fwd-status=200; stored", JobTests.CacheStatus(fetched));
-        Assert.All([shared, own], answer => Assert.Matches("^Gateway; hit; ttl=[3-5][0-9]$", JobTests.CacheStatus(answer)));
+        Assert.All([shared, own], answer =>
+            Assert.Matches("^Gateway; hit; ttl=[3-5][0-9]$", JobTests.CacheStatus(answer)));
         Assert.All([shared, own], answer => Assert.InRange(answer.Headers.Age!.Value.TotalSeconds, 0, 30));
     }
 
@@ -88,12 +89,15 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
     public async Task A_quota_keeps_its_permits_when_the_clock_of_Redis_is_set_back()
     {
         var shared = _world.Gateway.Services.GetRequiredService<SharedQuotas>();
-        var (name, quota) = ($"{Guid.NewGuid()}", Gcra.Of(new QuotaOptions { Requests = 1, Window = Hour, Burst = 100 }));
+        var (name, quota) = ($"{Guid.NewGuid()}",
+            Gcra.Of(new QuotaOptions { Requests = 1, Window = Hour, Burst = 100 }));
         Assert.Equal(40, (await shared.AskAsync(name, quota, wanted: 40, back: 0))!.Value.Granted);
 
         RedisKey key = $"gateway:quota:{name}";
-        var times = ((string)(await Database.StringGetAsync(key))!).Split(' ').Select(time => double.Parse(time, CultureInfo.InvariantCulture) + Hour.TotalMicroseconds);
-        await Database.StringSetAsync(key, string.Join(' ', times.Select(time => time.ToString("F3", CultureInfo.InvariantCulture))), 2 * Hour);
+        var times = ((string)(await Database.StringGetAsync(key))!).Split(' ')
+            .Select(time => double.Parse(time, CultureInfo.InvariantCulture) + Hour.TotalMicroseconds);
+        await Database.StringSetAsync(
+            key, string.Join(' ', times.Select(time => time.ToString("F3", CultureInfo.InvariantCulture))), 2 * Hour);
 
         Assert.Equal(60, (await shared.AskAsync(name, quota, wanted: 100, back: 0))!.Value.Granted);
     }
@@ -102,9 +106,11 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
     public async Task A_quota_written_by_an_older_version_is_read()
     {
         var shared = _world.Gateway.Services.GetRequiredService<SharedQuotas>();
-        var (name, quota) = ($"{Guid.NewGuid()}", Gcra.Of(new QuotaOptions { Requests = 1, Window = Hour, Burst = 100 }));
+        var (name, quota) = ($"{Guid.NewGuid()}",
+            Gcra.Of(new QuotaOptions { Requests = 1, Window = Hour, Burst = 100 }));
         var now = (await shared.AskAsync(name, quota, wanted: 0, back: 0))!.Value.Now;
-        await Database.StringSetAsync($"gateway:quota:{name}", (now + 40 * quota.Interval).ToString("F3", CultureInfo.InvariantCulture), 2 * Hour);
+        await Database.StringSetAsync($"gateway:quota:{name}", (now + 40 * quota.Interval)
+            .ToString("F3", CultureInfo.InvariantCulture), 2 * Hour);
         Assert.Equal(60, (await shared.AskAsync(name, quota, wanted: 100, back: 0))!.Value.Granted);
     }
 
@@ -113,7 +119,8 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
     {
         var ghost = $"{Guid.NewGuid():N}";
         await Database.SortedSetAddAsync("gateway:nodes", ghost, DateTimeOffset.UtcNow.Add(Hour).ToUnixTimeSeconds());
-        await Purging.WithinAsync(Bound, async () => await Database.SortedSetScoreAsync("gateway:nodes", ghost) is null, "the node is removed");
+        await Purging.WithinAsync(Bound, async () => await Database.SortedSetScoreAsync("gateway:nodes", ghost) is null,
+            "the node is removed");
     }
 
     [Fact]

@@ -26,12 +26,14 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     public async Task A_credential_file_is_replaced_under_load_without_a_failed_request(bool withRedis)
     {
         Replace(Canary.Credential);
-        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(
+            withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
         var nodes = Nodes(world, withRedis);
 
         var statuses = await UnderLoadAsync(nodes, async () =>
         {
-            foreach (var (old, next) in ((string, string)[])[(Canary.Credential, Canary.Next), (Canary.Next, Canary.Third), (Canary.Third, Canary.Credential)])
+            foreach (var (old, next) in ((string, string)[])[(Canary.Credential, Canary.Next),
+                (Canary.Next, Canary.Third), (Canary.Third, Canary.Credential)])
             {
                 world.Upstream.Credentials.Accept(next);
                 Replace(next);
@@ -49,14 +51,17 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     public async Task A_credential_file_replaced_twice_during_a_request_fails_no_request(bool withRedis)
     {
         Replace(Canary.Credential);
-        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(
+            withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
         world.Upstream.Credentials.Replace([Canary.Credential, Canary.Next, Canary.Third]);
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 403, Delay = TimeSpan.FromSeconds(0.3), Times = 2 });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 403, Delay = TimeSpan.FromSeconds(0.3), Times = 2 });
 
         var asking = OutcomeAsync(world.Gateway);
         foreach (var (calls, credential) in ((int, string)[])[(1, Canary.Next), (2, Canary.Third)])
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total == calls, "the upstream is asked");
+            await Purging.WithinAsync(
+                TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total == calls, "the upstream is asked");
             Replace(credential);
         }
 
@@ -68,7 +73,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     {
         Replace(Canary.Credential);
         await using var proxy = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(200) };
-        await using var world = await StartAsync(withRedis: true, ("ConnectionStrings:Redis", proxy.ConnectionString), (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(withRedis: true, ("ConnectionStrings:Redis", proxy.ConnectionString),
+            (Account + "Credential", ""), (Account + "CredentialFile", _file));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
         world.Upstream.Credentials.Replace([Canary.Next]);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
@@ -115,7 +121,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [InlineData(true, 403)]
     [InlineData(false, 403)]
     [InlineData(true, 401)]
-    public async Task A_credential_that_is_dead_from_the_start_costs_one_call_and_no_request(bool withRedis, int refusal)
+    public async Task A_credential_that_is_dead_from_the_start_costs_one_call_and_no_request(
+        bool withRedis, int refusal)
     {
         await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
         world.Upstream.Credentials.Accept(Canary.Next);
@@ -123,9 +130,12 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         else world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401, Times = 1 });
         var nodes = Nodes(world, withRedis);
 
-        var answers = await Task.WhenAll(nodes.SelectMany(node => Enumerable.Range(0, 10).Select(_ => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
+        var answers = await Task.WhenAll(
+            nodes.SelectMany(node => Enumerable.Range(0, 10)
+                .Select(_ => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
 
-        Assert.Equal(["200"], answers.Select(answer => answer.IsSuccessStatusCode ? "200" : JobTests.CacheStatus(answer)).Distinct());
+        Assert.Equal(["200"], answers.Select(
+            answer => answer.IsSuccessStatusCode ? "200" : JobTests.CacheStatus(answer)).Distinct());
         Assert.Single(world.Upstream.Ledger.Calls, call => call.Status != 200);
     }
 
@@ -162,7 +172,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     public async Task A_dead_credential_that_is_configured_again_is_used_at_once(bool withRedis)
     {
         Replace(Canary.Credential);
-        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(
+            withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401 });
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
@@ -197,12 +208,15 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [InlineData(false, 401)]
     [InlineData(true, 403)]
     [InlineData(false, 403)]
-    public async Task Two_dead_credentials_are_503_with_few_upstream_calls_until_one_is_replaced(bool withRedis, int refusal)
+    public async Task Two_dead_credentials_are_503_with_few_upstream_calls_until_one_is_replaced(
+        bool withRedis, int refusal)
     {
-        await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next), (Account + "QueueTimeout", "00:00:00.3"));
+        await using var world = await StartAsync(
+            withRedis, (Account + "NextCredential", Canary.Next), (Account + "QueueTimeout", "00:00:00.3"));
         var nodes = Nodes(world, withRedis);
         if (refusal == 401) world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401 });
-        world.Upstream.Credentials.Replace(refusal == 401 ? [Canary.Credential, Canary.Next, Canary.Third] : [Canary.Third]);
+        world.Upstream.Credentials.Replace(
+            refusal == 401 ? [Canary.Credential, Canary.Next, Canary.Third] : [Canary.Third]);
         // The first requests find out that both credentials are dead.
         for (var i = 0; i < 10; i++) await AskAsync(nodes[i % nodes.Length]);
         world.Upstream.Ledger.Clear();
@@ -211,7 +225,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         var answers = new List<HttpResponseMessage>();
         while (DateTimeOffset.UtcNow < from.AddSeconds(3))
         {
-            answers.AddRange(await Task.WhenAll(nodes.Select(node => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
+            answers.AddRange(
+                await Task.WhenAll(nodes.Select(node => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
         }
 
         var refused = answers.Where(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable).ToArray();
@@ -224,11 +239,13 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         Assert.InRange(answers.Count - refused.Length + tried, 0, 4);
         Assert.InRange(world.Upstream.Ledger.Total, 0, 8);
         await Purging.WithinAsync(TimeSpan.FromSeconds(20),
-            () => nodes.SelectMany(node => node.Log.All).Any(line => line.StartsWith("Critical", StringComparison.Ordinal)), "a critical line is logged");
+            () => nodes.SelectMany(node => node.Log.All)
+                .Any(line => line.StartsWith("Critical", StringComparison.Ordinal)), "a critical line is logged");
 
         world.Upstream.Faults.Clear();
         foreach (var node in nodes) node.Reconfigure(Named(world, (Account + "Credential", Canary.Third)));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => await AskAsync(nodes[^1]) == HttpStatusCode.OK, "the new one is used");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(3), async () => await AskAsync(nodes[^1]) == HttpStatusCode.OK, "the new one is used");
     }
 
     private Task<World> StartAsync(bool withRedis, params (string, string?)[] settings) =>
@@ -238,7 +255,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
 
     private static (string, string?)[] Named(World world, params (string Key, string? Value)[] settings) =>
-        [.. settings.Select(setting => (setting.Key.Replace("default", world.Account, StringComparison.Ordinal), setting.Value))];
+        [.. settings.Select(setting =>
+            (setting.Key.Replace("default", world.Account, StringComparison.Ordinal), setting.Value))];
 
     private void Replace(string credential)
     {
@@ -268,7 +286,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
             await meanwhile();
         }, World.Cancellation);
         using var clock = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation)) asking.Add(OutcomeAsync(nodes[asking.Count % nodes.Length]));
+        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation))
+            asking.Add(OutcomeAsync(nodes[asking.Count % nodes.Length]));
         await changing;
         Assert.InRange(asking.Count, 100, int.MaxValue);
         return [.. (await Task.WhenAll(asking)).Distinct()];

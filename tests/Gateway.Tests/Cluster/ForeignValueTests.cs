@@ -15,7 +15,8 @@ public sealed class ForeignValueTests : IAsyncLifetime
         (database, name) => database.StringSetAsync(name, "o:forever:1"),
         (database, name) => database.StringSetAsync(name, "foreign", TimeSpan.FromMinutes(1)),
         (database, name) => database.HashSetAsync(name, "data", "foreign"),
-        (database, name) => database.HashSetAsync(name, [new("absexp", "soon"), new("sldexp", "later"), new("data", "foreign")]),
+        (database, name) => database.HashSetAsync(
+            name, [new("absexp", "soon"), new("sldexp", "later"), new("data", "foreign")]),
         (database, name) => database.HashSetAsync(name, [new("order", "first"), new("finished", "yes")]),
         (database, name) => database.SortedSetAddAsync(name, "foreign", 1),
     ];
@@ -27,7 +28,8 @@ public sealed class ForeignValueTests : IAsyncLifetime
     [InlineData("wrong type, finished jobs", false, true, false)]
     [InlineData("wrong type, locks", false, false, true)]
     [InlineData("wrong type, all", true, true, true)]
-    public async Task Foreign_values_under_the_gateways_keys_are_replaced(string name, bool jobs, bool finished, bool locks)
+    public async Task Foreign_values_under_the_gateways_keys_are_replaced(
+        string name, bool jobs, bool finished, bool locks)
     {
         await using var mood = await RedisMood.StartAsync(name, _redis.ConnectionString);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString);

@@ -25,13 +25,15 @@ public sealed class GoneTests(RedisServer redis)
 
         Assert.Equal(HttpStatusCode.NotFound, await AskAsync(other));
 
-        await Purging.WithinAsync(Purging.Promised, async () => await AskAsync(world.Gateway) == HttpStatusCode.NotFound, "the first node drops the job");
+        await Purging.WithinAsync(Purging.Promised, async () =>
+            await AskAsync(world.Gateway) == HttpStatusCode.NotFound, "the first node drops the job");
     }
 
     [Fact]
     public async Task An_expired_final_job_that_is_gone_is_removed_from_all_caches()
     {
-        await using var world = await World.StopClockAsync(("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:FinishedLifetime", "00:01:00"));
+        await using var world = await World.StopClockAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:FinishedLifetime", "00:01:00"));
         GatewayNode[] nodes = [world.Gateway, world.AddGateway()];
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
         world.Upstream.Lives.Set(_job, LifeStage.Gone);

@@ -22,10 +22,12 @@ public sealed class HandOverTests(RedisServer redis)
     [InlineData(401, HttpStatusCode.ServiceUnavailable)]
     [InlineData(500, HttpStatusCode.BadGateway)]
     [InlineData(429, HttpStatusCode.ServiceUnavailable)]
-    public async Task Waiting_nodes_give_the_fetching_nodes_answer_even_with_a_zero_lifetime(int upstreamStatus, HttpStatusCode status)
+    public async Task Waiting_nodes_give_the_fetching_nodes_answer_even_with_a_zero_lifetime(
+        int upstreamStatus, HttpStatusCode status)
     {
         await using var world = await StartAsync(
-            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:NotFoundLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
+            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:NotFoundLifetime", "00:00:00"),
+            ("Jobs:StaleIfError", "00:00:00"));
         world.Upstream.Faults.Add(upstreamStatus == 200
             ? new Fault { Job = _job, Kind = FaultKind.Delay, Delay = Slow }
             : new Fault { Job = _job, Kind = FaultKind.Status, Status = upstreamStatus, Delay = Slow });
@@ -46,8 +48,10 @@ public sealed class HandOverTests(RedisServer redis)
     [InlineData(500, 1)]
     public async Task A_later_request_fetches_again_unless_a_back_off_is_running(int upstreamStatus, int calls)
     {
-        await using var world = await StartAsync(("Jobs:RunningLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
-        if (upstreamStatus != 200) world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = upstreamStatus });
+        await using var world = await StartAsync(
+            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
+        if (upstreamStatus != 200)
+            world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = upstreamStatus });
         var other = world.AddGateway();
 
         using var first = await world.GetAsync(_job);
@@ -72,7 +76,8 @@ public sealed class HandOverTests(RedisServer redis)
 
         using var fresh = await World.GetAsync(other, _job);
 
-        Assert.All([stale, alsoStale], answer => Assert.Contains("detail=upstream-500", JobTests.CacheStatus(answer), StringComparison.Ordinal));
+        Assert.All([stale, alsoStale], answer =>
+            Assert.Contains("detail=upstream-500", JobTests.CacheStatus(answer), StringComparison.Ordinal));
         Assert.Contains("stored", JobTests.CacheStatus(fresh), StringComparison.Ordinal);
         Assert.Equal(3, world.Upstream.Ledger.Total);
     }
@@ -84,7 +89,9 @@ public sealed class HandOverTests(RedisServer redis)
         var finisher = world.AddGateway();
         var job = $"finished-{Guid.NewGuid():N}";
         var running = $"{{\"id\":\"{job}\",\"workflow_id\":\"survey-1\",\"status\":\"running\"}}";
-        world.Upstream.Faults.Add(new Fault { Job = job, Kind = FaultKind.Status, Status = 200, Body = running, Delay = 2 * Slow, Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = job, Kind = FaultKind.Status, Status = 200, Body = running,
+                Delay = 2 * Slow, Times = 1 });
         var late = world.GetAsync(job);
         await UntilFetchedAsync(world);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);

@@ -54,8 +54,10 @@ public sealed class InterleavingTests(RedisServer redis)
     }
 
     private static readonly Gen<Event> AnyEvent = Gen.Frequency(
-        (12, Gen.Const(Event.Step)), (3, Gen.Const(Event.StepAlone)), (1, Gen.Const(Event.Abandon)), (3, Gen.Const(Event.LoseLock)),
-        (3, Gen.Const(Event.JobProgresses)), (1, Gen.Const(Event.JobIsGoneOrBack)), (1, Gen.Const(Event.Purge)), (2, Gen.Const(Event.LearnOfPurge)));
+        (12, Gen.Const(Event.Step)), (3, Gen.Const(Event.StepAlone)), (1, Gen.Const(Event.Abandon)),
+        (3, Gen.Const(Event.LoseLock)),
+        (3, Gen.Const(Event.JobProgresses)), (1, Gen.Const(Event.JobIsGoneOrBack)), (1, Gen.Const(Event.Purge)),
+        (2, Gen.Const(Event.LearnOfPurge)));
 
     private static async Task RunAsync(Node[] nodes, (Event What, int Node)[] events)
     {
@@ -94,7 +96,9 @@ public sealed class InterleavingTests(RedisServer redis)
             var pacing = new Pacing(options, clock);
             Cache = new JobCache(Memory, Shared, pacing, options);
             _away = Fixed.Redis(connectionString);
-            CacheAlone = new JobCache(Memory, new SharedJobs(_away, _finishedJobs, new OrphanedLocks(_away), Purges, metrics, clock), pacing, options);
+            CacheAlone = new JobCache(
+                Memory, new SharedJobs(_away, _finishedJobs, new OrphanedLocks(_away), Purges, metrics, clock),
+                pacing, options);
             // Reads the stored values, whether purged or not.
             Observer = new SharedJobs(Redis, _finishedJobs, new OrphanedLocks(Redis), new PurgeMarks(), metrics, clock);
         }

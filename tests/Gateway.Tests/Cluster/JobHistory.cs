@@ -50,11 +50,14 @@ internal sealed class JobHistory
             : await _nodes[i].Cache.FindOrLockAsync(_key, 0, TimeSpan.FromMinutes(1), budget);
         if (kept is not null) AssertNotBack(kept, known!, "The found snapshot");
         AssertMemory(i, kept);
-        Assert.True(known is null || known.Order > _knownPurge[i], "A node was given a snapshot that it knows to be purged.");
-        fetchLock ??= await _nodes[i].Shared.LockAsync(_key, known?.Order ?? 0, 0, unusable, TimeSpan.FromMinutes(1), budget);
+        Assert.True(known is null || known.Order > _knownPurge[i],
+            "A node was given a snapshot that it knows to be purged.");
+        fetchLock ??= await _nodes[i].Shared.LockAsync(
+            _key, known?.Order ?? 0, 0, unusable, TimeSpan.FromMinutes(1), budget);
         Assert.NotNull(fetchLock);
         if (fetchLock is not FetchLock.Acquired mine) return;
-        Assert.True(mine.Order > (known?.Order ?? 0) && mine.Order > _knownPurge[i], "The order of a fetch lock is not above the known orders.");
+        Assert.True(mine.Order > (known?.Order ?? 0) && mine.Order > _knownPurge[i],
+            "The order of a fetch lock is not above the known orders.");
         Assert.Null(_holder);
         _holder = mine;
         Begin(i, mine.Order, mine);
@@ -86,7 +89,8 @@ internal sealed class JobHistory
         if (stored?.Order > _purgedAt) AssertNotBack(stored, counts, "An answer");
         if (kept?.Order > _purgedAt) AssertNotBack(kept, counts, "An answer after memory");
         if (snapshot.Order > _purgedAt) AssertNotBack(snapshot, now!, "The stored snapshot");
-        if (stored?.Order <= _knownPurge[i] && snapshot.Order > _knownPurge[i]) Assert.Equal(snapshot.Order, now!.Order);
+        if (stored?.Order <= _knownPurge[i] && snapshot.Order > _knownPurge[i])
+            Assert.Equal(snapshot.Order, now!.Order);
         AssertMemory(i, kept);
         await AssertOnlyFinishedAsync();
     }
@@ -99,7 +103,8 @@ internal sealed class JobHistory
         if (bytes is null) return;
         Assert.Equal(VerdictKind.Finished, SnapshotEnvelope.Read(bytes, _key.Name, out _)?.Kind);
         Assert.True(string.IsNullOrEmpty(await _nodes[0].Redis.AskAsync<string>(
-            async database => (string?)await database.HashGetAsync(Name, "data"), Budget(0))), "The job is stored under both keys.");
+            async database => (string?)await database.HashGetAsync(Name, "data"), Budget(0))),
+            "The job is stored under both keys.");
     }
 
     private async Task StoreAloneAsync(int i)
@@ -116,7 +121,8 @@ internal sealed class JobHistory
     private void AssertMemory(int i, JobSnapshot? before)
     {
         var now = _nodes[i].Memory.Find(_key);
-        Assert.True(now is null || now.Order > _knownPurge[i], "Memory holds a snapshot that this node knows to be purged.");
+        Assert.True(now is null || now.Order > _knownPurge[i],
+            "Memory holds a snapshot that this node knows to be purged.");
         if (before is not null && now is not null) AssertNotBack(before, now, "Memory");
     }
 
@@ -136,7 +142,8 @@ internal sealed class JobHistory
     public async Task LoseLockAsync()
     {
         _holder = null;
-        await _nodes[0].Redis.AskAsync<object>(async database => await database.KeyDeleteAsync($"{Name}:lock"), Budget(0));
+        await _nodes[0].Redis.AskAsync<object>(
+            async database => await database.KeyDeleteAsync($"{Name}:lock"), Budget(0));
     }
 
     public Task ProgressAsync()
@@ -178,13 +185,15 @@ internal sealed class JobHistory
         _fetches[i] = new Fetch(order, fetchLock, null);
     }
 
-    private long Now() => _lastOrder = Math.Max(_lastOrder + 1, (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
+    private long Now() => _lastOrder = Math.Max(
+        _lastOrder + 1, (DateTime.UtcNow - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond);
 
     private async Task<JobSnapshot?> StoredAsync() => (await _nodes[0].Observer.FindAsync(_key, Budget(0))).Snapshot;
 
     private static void AssertNotBack(JobSnapshot before, JobSnapshot after, string what)
     {
-        var back = before.Kind == VerdictKind.NotFound || after.Kind == VerdictKind.NotFound ? after.Order < before.Order
+        var back = before.Kind == VerdictKind.NotFound || after.Kind == VerdictKind.NotFound
+            ? after.Order < before.Order
             : before.Kind == VerdictKind.Finished ? after.Kind != VerdictKind.Finished || after.Order < before.Order
             : after.Kind != VerdictKind.Finished && after.Order < before.Order;
         Assert.False(back, $"{what} went back from {before.Kind} {before.Order} to {after.Kind} {after.Order}.");
@@ -196,7 +205,8 @@ internal sealed class JobHistory
         return new JobSnapshot
         {
             Order = order,
-            Kind = progress switch { FinishedAt => VerdictKind.Finished, Gone => VerdictKind.NotFound, _ => VerdictKind.Running },
+            Kind = progress switch { FinishedAt => VerdictKind.Finished, Gone => VerdictKind.NotFound,
+                _ => VerdictKind.Running },
             FetchedAt = now,
             FreshUntil = now.AddMinutes(1),
             Identity = new Representation(ContentCoding.Identity, new byte[] { (byte)progress }),

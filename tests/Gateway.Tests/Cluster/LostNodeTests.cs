@@ -21,7 +21,8 @@ public sealed class LostNodeTests(RedisServer redis)
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
         await gateways.WarmUpAsync();
         world.Upstream.Ledger.Clear();
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
         var watch = Stopwatch.StartNew();
         var lost = gateways.GetAsync(Filling, _job);
         await UntilAsync(() => world.Upstream.Ledger.Total == 1);
@@ -43,7 +44,8 @@ public sealed class LostNodeTests(RedisServer redis)
     [Theory]
     [InlineData(15, 1_000_000, 300, 150, 3)]
     [InlineData(100, 200_000, 1000, 10, 20)]
-    public async Task A_node_stopped_during_a_fetch_does_not_replace_a_finished_job(int count, int size, int delay, int step, int answered)
+    public async Task A_node_stopped_during_a_fetch_does_not_replace_a_finished_job(
+        int count, int size, int delay, int step, int answered)
     {
         await using var world = await World.WithoutGatewayAsync(
             clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", "00:00:03")));
@@ -51,7 +53,8 @@ public sealed class LostNodeTests(RedisServer redis)
         await gateways.WarmUpAsync();
         world.Upstream.Ledger.Clear();
         var jobs = Enumerable.Range(0, count).Select(i => $"{_job}-{i}").ToArray();
-        foreach (var (i, job) in jobs.Index()) world.Upstream.Faults.Add(LateAndRunning(job, size, TimeSpan.FromMilliseconds(delay + step * i)));
+        foreach (var (i, job) in jobs.Index())
+            world.Upstream.Faults.Add(LateAndRunning(job, size, TimeSpan.FromMilliseconds(delay + step * i)));
         var late = jobs.Select(job => gateways.GetAsync(Filling, job)).ToArray();
         // The answers arrive in quick succession and take a while to process, so the node is stopped at every step:
         // before an answer arrives, while it is read, before it is stored, and after.
@@ -86,7 +89,9 @@ public sealed class LostNodeTests(RedisServer redis)
         var answers = await Task.WhenAll(undecided);
         Assert.DoesNotContain(answers.Where(answer => !stored.Contains(answer.Job)), IsRunning);
         Assert.Contains(answers, answer => !stored.Contains(answer.Job));
-        TestContext.Current.TestOutputHelper?.WriteLine($"Stopped with {undecided.Length} of {jobs.Length} answers missing, {stored.Count} stored; said late: {answers.Count(IsRunning)}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"Stopped with {undecided.Length} of {jobs.Length} answers missing, {stored.Count} stored; said late: "
+            + $"{answers.Count(IsRunning)}");
     }
 
     private static Fault LateAndRunning(string job, int size, TimeSpan delay) => new()
@@ -94,7 +99,8 @@ public sealed class LostNodeTests(RedisServer redis)
         Job = job,
         Kind = FaultKind.Status,
         Status = 200,
-        Body = $$"""{"id":"{{job}}","workflow_id":"survey-1","status":"running","padding":"{{new string('x', size)}}"}""",
+        Body =
+            $$"""{"id":"{{job}}","workflow_id":"survey-1","status":"running","padding":"{{new string('x', size)}}"}""",
         Delay = delay,
         Times = 1,
     };

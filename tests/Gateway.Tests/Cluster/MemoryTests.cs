@@ -55,7 +55,8 @@ public sealed class MemoryTests(RedisServer redis)
     private static async Task<long> ReadLargeAsync(HttpClient client)
     {
         using var answer = await client.GetAsync(
-            new Uri("v0/workflows/survey-1/jobs/finished-1.large", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+            new Uri("v0/workflows/survey-1/jobs/finished-1.large", UriKind.Relative),
+            HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         await answer.Content.CopyToAsync(Stream.Null, World.Cancellation);
         return answer.Content.Headers.ContentLength!.Value;
@@ -66,7 +67,8 @@ public sealed class MemoryTests(RedisServer redis)
         // A scrape is cached for 300 ms.
         await Task.Delay(400, World.Cancellation);
         var metrics = await management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
-        var line = metrics.Split('\n').Single(line => line.StartsWith("dotnet_gc_heap_total_allocated_bytes_total{", StringComparison.Ordinal));
+        var line = metrics.Split('\n')
+            .Single(line => line.StartsWith("dotnet_gc_heap_total_allocated_bytes_total{", StringComparison.Ordinal));
         return long.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
     }
 

@@ -46,7 +46,8 @@ internal sealed class MoodTally(string mood)
 
     /// <summary>Counts the answers that differ from the upstream's body.</summary>
     public void Compare(string job, byte[] body) =>
-        _wrong += _answers.Count(answer => answer.Job == job && answer.Status == HttpStatusCode.OK && !answer.Body.AsSpan().SequenceEqual(body));
+        _wrong += _answers.Count(answer => answer.Job == job && answer.Status == HttpStatusCode.OK
+            && !answer.Body.AsSpan().SequenceEqual(body));
 
     public void Logged(IEnumerable<int> lines, TimeSpan lasted) => (_lines, _lasted) = ([.. lines], lasted);
 
@@ -66,9 +67,11 @@ internal sealed class MoodTally(string mood)
     public void Write(TimeSpan recovery)
     {
         var row = string.Join('\t', mood, _answers.Count, _wrong, ServerErrors, Worst(Kind.Memory), Worst(Kind.Other),
-            Worst(Kind.Slow), Milliseconds(_machineLate), $"{string.Join('+', _lines)} in {Seconds(_lasted)}", Seconds(recovery));
+            Worst(Kind.Slow), Milliseconds(_machineLate), $"{string.Join('+', _lines)} in {Seconds(_lasted)}",
+            Seconds(recovery));
         TestContext.Current.TestOutputHelper?.WriteLine(row);
-        if (Environment.GetEnvironmentVariable("GATEWAY_MOODS_TABLE") is { Length: > 0 } table) File.AppendAllText(table, row + "\n");
+        if (Environment.GetEnvironmentVariable("GATEWAY_MOODS_TABLE") is { Length: > 0 } table)
+            File.AppendAllText(table, row + "\n");
     }
 
     public void AssertResults(TimeSpan recovery, TimeSpan longestRecovery)
@@ -88,12 +91,15 @@ internal sealed class MoodTally(string mood)
     private int ServerErrors => _answers.Count(answer => (int)answer.Status >= 500);
 
     private void AssertPrompt(Kind kind, TimeSpan bound) =>
-        Promptness.AssertWithin(bound + _machineLate, _answers.Where(answer => answer.Kind == kind), answer => answer.Took);
+        Promptness.AssertWithin(bound + _machineLate, _answers.Where(answer => answer.Kind == kind),
+            answer => answer.Took);
 
     private string Worst(Kind kind) =>
-        Milliseconds(_answers.Where(answer => answer.Kind == kind).Select(answer => answer.Took).DefaultIfEmpty().Max());
+        Milliseconds(_answers.Where(answer => answer.Kind == kind).Select(answer => answer.Took)
+            .DefaultIfEmpty().Max());
 
-    private static string Milliseconds(TimeSpan time) => time.TotalMilliseconds.ToString("F0", CultureInfo.InvariantCulture);
+    private static string Milliseconds(TimeSpan time) =>
+        time.TotalMilliseconds.ToString("F0", CultureInfo.InvariantCulture);
 
     private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("F1", CultureInfo.InvariantCulture);
 

@@ -18,7 +18,8 @@ public sealed class OneFetchTests(RedisServer redis)
         world.Upstream.Ledger.Clear();
         await using (var gateways = await GatewayProcesses.StartAsync(world, Nodes))
         {
-            AssertBodies(await Task.WhenAll(Enumerable.Range(0, FirstRequests).Select(i => gateways.GetAsync(i % Nodes, jobs[0]))), bodies);
+            AssertBodies(await Task.WhenAll(
+                Enumerable.Range(0, FirstRequests).Select(i => gateways.GetAsync(i % Nodes, jobs[0]))), bodies);
             Assert.Equal(1, world.Upstream.Ledger.Total);
 
             // Requests for the same job follow each other, so that they overlap.
@@ -32,7 +33,8 @@ public sealed class OneFetchTests(RedisServer redis)
         Assert.Equal(1 + Jobs, world.Upstream.Ledger.Total);
     }
 
-    private static Task AskAsync(GatewayProcesses gateways, int requests, Func<int, string> job, Dictionary<string, byte[]> bodies) =>
+    private static Task AskAsync(
+        GatewayProcesses gateways, int requests, Func<int, string> job, Dictionary<string, byte[]> bodies) =>
         Parallel.ForAsync(0, requests, new ParallelOptions { MaxDegreeOfParallelism = InFlight }, async (i, _) =>
             AssertBodies([await gateways.GetAsync(i % Nodes, job(i))], bodies));
 

@@ -47,7 +47,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
 
         Assert.Equal("200", await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}"));
         await Purging.WithinAsync(TimeSpan.FromSeconds(5),
-            async () => await OutcomeAsync(await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden",
+            async () => await OutcomeAsync(
+                await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden",
                 "all nodes know that the credential is accepted");
     }
 

@@ -29,7 +29,8 @@ public sealed class OutageTests(RedisServer redis)
             redis, ("Upstream:BaseAddress", upstream.Address.ToString()), ("Upstream:Timeout", $"{Timeout}")));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
         await gateways.WarmUpAsync();
-        Assert.All(await AskAsync(gateways, _known), answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
+        Assert.All(await AskAsync(gateways, _known), answer =>
+            Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
         await upstream.DisposeAsync();
         // The last snapshots are fresh until then.
         await Task.Delay(RunningLifetime, World.Cancellation);
@@ -50,7 +51,8 @@ public sealed class OutageTests(RedisServer redis)
             clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", $"{Timeout}")));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
         await gateways.WarmUpAsync();
-        Assert.All(await AskAsync(gateways, _known), answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
+        Assert.All(await AskAsync(gateways, _known), answer =>
+            Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
         await Task.Delay(RunningLifetime, World.Cancellation);
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Hang });
         var before = (Tries: await TriesAsync(gateways), Fills: await FillsAsync(gateways));
@@ -74,7 +76,8 @@ public sealed class OutageTests(RedisServer redis)
 
     private static Task<int> TriesAsync(GatewayProcesses gateways) => gateways.SumAsync("gateway_upstream_calls_total");
 
-    private static Task<int> FillsAsync(GatewayProcesses gateways) => gateways.SumAsync("gateway_fill_duration_seconds_count");
+    private static Task<int> FillsAsync(GatewayProcesses gateways) =>
+        gateways.SumAsync("gateway_fill_duration_seconds_count");
 
     private static Task<GatewayProcesses.Answer[]> AskAsync(GatewayProcesses gateways, string[] jobs) =>
         Task.WhenAll(Enumerable.Range(0, Nodes).SelectMany(node => jobs.Select(job => gateways.GetAsync(node, job))));
@@ -107,18 +110,21 @@ public sealed class OutageTests(RedisServer redis)
             }
             else
             {
-                Assert.True(answer.Status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable or HttpStatusCode.GatewayTimeout, $"{answer}");
+                Assert.True(answer.Status is HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable
+                    or HttpStatusCode.GatewayTimeout, $"{answer}");
                 Assert.Equal("application/problem+json", answer.MediaType);
             }
         }
-        TestContext.Current.TestOutputHelper?.WriteLine($"{answers.Count} answers, the slowest {answers.MaxBy(answer => answer.Time)}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{answers.Count} answers, the slowest {answers.MaxBy(answer => answer.Time)}");
         Promptness.AssertWithin(atMost, answers, answer => answer.Time);
     }
 
     /// <summary>
     /// All nodes together fill a job once per back-off. The circuit breaker of each node bounds the tries as well.
     /// </summary>
-    private static async Task AssertCallsAreBoundedAsync(GatewayProcesses gateways, (int Tries, int Fills) before, TimeSpan outage)
+    private static async Task AssertCallsAreBoundedAsync(
+        GatewayProcesses gateways, (int Tries, int Fills) before, TimeSpan outage)
     {
         var (tries, fills) = (await TriesAsync(gateways) - before.Tries, await FillsAsync(gateways) - before.Fills);
         TestContext.Current.TestOutputHelper?.WriteLine($"{tries} tries in {fills} fills");
@@ -133,9 +139,11 @@ public sealed class OutageTests(RedisServer redis)
         var watch = Stopwatch.StartNew();
         await Task.WhenAll(Enumerable.Range(0, Nodes).SelectMany(node => _known.Concat(_unknown).Select(async job =>
         {
-            while (await gateways.GetAsync(node, job) is var answer && (answer.Status != HttpStatusCode.OK || answer.CacheStatus.Contains("detail", StringComparison.Ordinal)))
+            while (await gateways.GetAsync(node, job) is var answer && (
+                answer.Status != HttpStatusCode.OK || answer.CacheStatus.Contains("detail", StringComparison.Ordinal)))
             {
-                Assert.True(watch.Elapsed < within + Slack + Promptness.Grace, $"Not fresh again after {watch.Elapsed}: {answer}");
+                Assert.True(watch.Elapsed < within + Slack + Promptness.Grace,
+                    $"Not fresh again after {watch.Elapsed}: {answer}");
                 await Task.Delay(50, World.Cancellation);
             }
         })));

@@ -24,10 +24,13 @@ public sealed class PauseTests(RedisServer redis)
     public async Task A_429_pauses_its_account_on_all_nodes_and_no_other_account(bool withRedis)
     {
         await using var world = await World.StartAsync(
-            [("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""), .. Purging.Account(_other, "survey")]);
+            [("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""),
+                .. Purging.Account(_other, "survey")]);
         GatewayNode[] nodes = withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
-        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
-        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
+        foreach (var node in nodes)
+            Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
+        world.Upstream.Faults.Add(
+            new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
         using var told = await world.GetAsync(Busy);
         var paused = world.Upstream.Ledger.Calls.Single(call => call.Status == 429).At;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
@@ -69,18 +72,22 @@ public sealed class PauseTests(RedisServer redis)
     [InlineData("Thu, 01 Jan 1970 00:00:00 GMT", 1)]
     [InlineData("Fri, 31 Dec 9999 23:59:59 GMT", 300)]
     [InlineData(null, 1)]
-    public async Task The_pause_follows_Retry_After_in_seconds_or_as_a_date_within_a_limit(string? retryAfter, int seconds)
+    public async Task The_pause_follows_Retry_After_in_seconds_or_as_a_date_within_a_limit(
+        string? retryAfter, int seconds)
     {
         await using var world = await World.StartAsync();
-        if (retryAfter?.StartsWith('+') == true) retryAfter = DateTimeOffset.UtcNow.AddSeconds(3.5).ToString("r", CultureInfo.InvariantCulture);
-        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = retryAfter, Times = 1 });
+        if (retryAfter?.StartsWith('+') == true)
+            retryAfter = DateTimeOffset.UtcNow.AddSeconds(3.5).ToString("r", CultureInfo.InvariantCulture);
+        world.Upstream.Faults.Add(
+            new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = retryAfter, Times = 1 });
         using var told = await world.GetAsync(Busy);
 
         using var another = await AskAsync(world.Gateway, World.MappingKey);
 
         // A request waits for a pause of one second.
         Assert.Equal(seconds == 1 ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, another.StatusCode);
-        if (seconds > 1) Assert.InRange(another.Headers.RetryAfter!.Delta!.Value.TotalSeconds, seconds - 1, seconds + 1);
+        if (seconds > 1)
+            Assert.InRange(another.Headers.RetryAfter!.Delta!.Value.TotalSeconds, seconds - 1, seconds + 1);
         Assert.Equal(seconds == 1 ? 2 : 1, world.Upstream.Ledger.Total);
     }
 
@@ -105,9 +112,11 @@ public sealed class PauseTests(RedisServer redis)
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
         var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString));
-        foreach (var node in (GatewayNode[])[world.Gateway, other]) Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
+        foreach (var node in (GatewayNode[])[world.Gateway, other])
+            Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
         proxy.Cut();
-        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "60", Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "60", Times = 1 });
         using var told = await world.GetAsync(Busy);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
 
@@ -124,7 +133,8 @@ public sealed class PauseTests(RedisServer redis)
     public async Task A_pause_is_shared_while_other_writers_constantly_change_the_account()
     {
         await using var proxy = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(30) };
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
         var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString));
         using var known = await AskAsync(world.Gateway, World.MappingKey);
         world.Upstream.Faults.Add(new Fault
@@ -139,7 +149,8 @@ public sealed class PauseTests(RedisServer redis)
         var told = world.GetAsync(Busy);
         await Task.Delay(250, World.Cancellation);
         proxy.SlowDown();
-        using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2))) await ContendAsync(world.Account, enough.Token);
+        using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+            await ContendAsync(world.Account, enough.Token);
         using var busy = await told;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, busy.StatusCode);
 
@@ -152,13 +163,16 @@ public sealed class PauseTests(RedisServer redis)
     // Changes only the version of the account, and always before a slow node can write.
     private async Task ContendAsync(string account, CancellationToken enough)
     {
-        const string Touch = "local held = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1] .. string.sub(held, 33), 'KEEPTTL')";
+        const string Touch =
+            "local held = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1] .. string.sub(held, 33), "
+            + "'KEEPTTL')";
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
         {
             while (!enough.IsCancellationRequested)
             {
-                await connection.GetDatabase().ScriptEvaluateAsync(Touch, [$"gateway:account:{account}:calls"], [Guid.NewGuid().ToString("N")]);
+                await connection.GetDatabase()
+                    .ScriptEvaluateAsync(Touch, [$"gateway:account:{account}:calls"], [Guid.NewGuid().ToString("N")]);
             }
         }));
     }

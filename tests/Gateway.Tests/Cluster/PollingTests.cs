@@ -31,6 +31,7 @@ public sealed class PollingTests(RedisServer redis)
         // One call at the start, and one each time two seconds are over. Calls take time as well, and a busy machine
         // needs longer for all polls.
         Assert.InRange(world.Upstream.Ledger.Total, 5, 1 + (int)(watch.Elapsed / RunningLifetime));
-        TestContext.Current.TestOutputHelper?.WriteLine($"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
     }
 }

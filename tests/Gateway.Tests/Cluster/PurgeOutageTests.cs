@@ -25,7 +25,8 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     {
         await _redis.InitializeAsync();
         (_line, _otherLine) = (new RedisProxy(_redis.Port), new RedisProxy(_redis.Port));
-        _world = await World.StartAsync([("ConnectionStrings:Redis", _line.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
+        _world = await World.StartAsync(
+            [("ConnectionStrings:Redis", _line.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
         _other = _world.AddGateway(("ConnectionStrings:Redis", _otherLine.ConnectionString));
         Assert.False(await Purging.IsHitAsync(_world.Gateway, _job));
         Assert.True(await Purging.IsHitAsync(_other, _job));
@@ -47,7 +48,8 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     public async Task A_node_applies_a_missed_purge_when_it_reconnects(string scope)
     {
         _otherLine.Cut();
-        Assert.Equal((1, 1), await Purging.CountAsync(_world.Gateway, scope.Replace("JOB", _job, StringComparison.Ordinal)));
+        Assert.Equal(
+            (1, 1), await Purging.CountAsync(_world.Gateway, scope.Replace("JOB", _job, StringComparison.Ordinal)));
         Assert.True(await Purging.IsHitAsync(_other, _job));
 
         _otherLine.GetWell();
@@ -146,9 +148,11 @@ public sealed class PurgeOutageTests : IAsyncLifetime
         Assert.True(await connection.GetDatabase().KeyDeleteAsync("gateway:purges"));
     }
 
-    private static Task LosesRedisAsync(GatewayNode node) => Purging.WithinAsync(CatchUpTime, () => !Redis(node).IsAvailable, "Redis is lost");
+    private static Task LosesRedisAsync(GatewayNode node) =>
+        Purging.WithinAsync(CatchUpTime, () => !Redis(node).IsAvailable, "Redis is lost");
 
-    private static Task FindsRedisAsync(GatewayNode node) => Purging.WithinAsync(CatchUpTime, () => Redis(node).IsAvailable, "Redis is found");
+    private static Task FindsRedisAsync(GatewayNode node) =>
+        Purging.WithinAsync(CatchUpTime, () => Redis(node).IsAvailable, "Redis is found");
 
     private static RedisConnection Redis(GatewayNode node) => node.Services.GetRequiredService<RedisConnection>();
 }

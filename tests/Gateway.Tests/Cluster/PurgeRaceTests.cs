@@ -50,7 +50,8 @@ public sealed class PurgeRaceTests(RedisServer redis)
         await using var world = await World.StartAsync(
             [("ConnectionStrings:Redis", redis.ConnectionString), .. Purging.Operator, .. Purging.Account(_account)]);
         var other = world.AddGateway();
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
         var first = Purging.IsHitAsync(world.Gateway, _job);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
         var second = Purging.IsHitAsync(other, _job);
@@ -66,7 +67,8 @@ public sealed class PurgeRaceTests(RedisServer redis)
     // Purges while the first node fetches.
     private async Task PurgeDuringAFetchAsync(World world, GatewayNode purging)
     {
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
         var waiters = Task.WhenAll(Purging.IsHitAsync(world.Gateway, _job), Purging.IsHitAsync(world.Gateway, _job));
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
         Assert.Equal((0, 0), await Purging.CountAsync(purging, $"{_account}/survey-1/{_job}"));

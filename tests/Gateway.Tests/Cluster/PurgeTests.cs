@@ -18,7 +18,8 @@ public sealed class PurgeTests(RedisServer redis)
     public async Task A_purge_removes_exactly_the_jobs_in_its_scope(string scope, int inScope)
     {
         await using var world = await WorldAsync(redis.ConnectionString);
-        await AssertPurgeAsync(world, world.AddGateway(), _account + scope.Replace("JOB", _job, StringComparison.Ordinal), inScope);
+        await AssertPurgeAsync(world, world.AddGateway(),
+            _account + scope.Replace("JOB", _job, StringComparison.Ordinal), inScope);
     }
 
     [Fact]
@@ -38,7 +39,8 @@ public sealed class PurgeTests(RedisServer redis)
     public async Task A_purge_without_Redis_removes_the_same_jobs_from_memory(string scope, int inScope)
     {
         await using var world = await WorldAsync("");
-        await AssertPurgeAsync(world, null, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal).Replace("JOB", _job, StringComparison.Ordinal), inScope);
+        await AssertPurgeAsync(world, null, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal)
+            .Replace("JOB", _job, StringComparison.Ordinal), inScope);
     }
 
     [Fact]
@@ -83,7 +85,8 @@ public sealed class PurgeTests(RedisServer redis)
             Assert.True(await Purging.IsHitAsync(other, _job));
             await Purging.CountAsync(world.Gateway, _account);
             var waiting = Stopwatch.StartNew();
-            await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
+            await Purging.WithinAsync(
+                Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
             heard += waiting.Elapsed;
         }
         // Looking once a second would take at least nine seconds, because each round begins just after a look.
@@ -106,7 +109,8 @@ public sealed class PurgeTests(RedisServer redis)
         }
         Assert.Equal(2, world.Upstream.Ledger.Total);
 
-        await Purging.CountAsync(world.Gateway, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal).Replace("JOB", _job, StringComparison.Ordinal));
+        await Purging.CountAsync(world.Gateway, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal)
+            .Replace("JOB", _job, StringComparison.Ordinal));
 
         await Purging.WithinAsync(Purging.Promised, async () =>
         {
@@ -143,17 +147,20 @@ public sealed class PurgeTests(RedisServer redis)
         Assert.Equal((other is null ? 0 : inScope, inScope), counts);
         if (other is not null)
         {
-            await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
+            await Purging.WithinAsync(
+                Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
             world.Upstream.Ledger.Clear();
         }
         var hits = new List<bool>();
-        foreach (var (job, workflow, key) in jobs) hits.Add(await Purging.IsHitAsync(other ?? node, job, workflow, key));
+        foreach (var (job, workflow, key) in jobs)
+            hits.Add(await Purging.IsHitAsync(other ?? node, job, workflow, key));
         Assert.Equal(jobs.Select((_, i) => i >= inScope || (i == 0 && other is not null)), hits);
         foreach (var (job, workflow, key) in jobs) Assert.True(await Purging.IsHitAsync(node, job, workflow, key));
         Assert.Equal(other is null ? jobs.Length + inScope : inScope - 1, world.Upstream.Ledger.Total);
     }
 
-    private Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) => World.StartAsync([
+    private Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) =>
+        World.StartAsync([
         ("ConnectionStrings:Redis", connectionString), .. Purging.Operator, .. Purging.Account(_account),
         .. Purging.Account(_account + "b", "survey"), .. settings]);
 }

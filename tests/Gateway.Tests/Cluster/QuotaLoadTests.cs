@@ -13,7 +13,9 @@ public sealed class QuotaLoadTests
 
     // GATEWAY_QUOTA_SECONDS=60 makes the tests longer.
     private static readonly TimeSpan Length =
-        TimeSpan.FromSeconds(double.TryParse(Environment.GetEnvironmentVariable("GATEWAY_QUOTA_SECONDS"), CultureInfo.InvariantCulture, out var seconds) ? seconds : 10);
+        TimeSpan.FromSeconds(
+            double.TryParse(Environment.GetEnvironmentVariable("GATEWAY_QUOTA_SECONDS"), CultureInfo.InvariantCulture,
+                out var seconds) ? seconds : 10);
 
     [Fact]
     public async Task Nodes_together_admit_exactly_the_quota()
@@ -44,16 +46,19 @@ public sealed class QuotaLoadTests
         await redis.StartAsync();
         await using var world = await World.WithoutGatewayAsync(clock: null,
             ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"),
-            ("Teams:mapping:Quota", "shared"), ("Quotas:shared:Requests", $"{Requests}"), ("Quotas:shared:Burst", $"{Burst}"),
+            ("Teams:mapping:Quota", "shared"), ("Quotas:shared:Requests", $"{Requests}"),
+            ("Quotas:shared:Burst", $"{Burst}"),
             ("Logging:LogLevel:Default", "Warning"), ("Logging:LogLevel:Gateway", "Error"),
             ("Logging:LogLevel:Microsoft.AspNetCore", "Warning"), ("Logging:LogLevel:Polly", "None"));
-        var gateways = await Task.WhenAll(Enumerable.Range(0, Nodes).Select(_ => GatewayProcess.StartAsync(world.Environment())));
+        var gateways = await Task.WhenAll(
+            Enumerable.Range(0, Nodes).Select(_ => GatewayProcess.StartAsync(world.Environment())));
         try
         {
             // Each node knows the other nodes.
             await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
             var watch = Stopwatch.StartNew();
-            var clients = gateways.SelectMany(gateway => Enumerable.Repeat(gateway, ClientsOfANode)).Select(gateway => AskAsync(gateway, watch)).ToList();
+            var clients = gateways.SelectMany(gateway => Enumerable.Repeat(gateway, ClientsOfANode))
+                .Select(gateway => AskAsync(gateway, watch)).ToList();
             await meanwhile(redis, Length);
             var admitted = await Task.WhenAll(clients);
             return (admitted.Sum(), watch.Elapsed);
@@ -70,7 +75,8 @@ public sealed class QuotaLoadTests
         var admitted = 0;
         while (watch.Elapsed < Length)
         {
-            using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+            using var answer = await client.GetAsync(
+                new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
             Assert.True((int)answer.StatusCode is 200 or 429, $"{(int)answer.StatusCode}");
             Assert.Equal(answer.StatusCode == HttpStatusCode.TooManyRequests, answer.Headers.RetryAfter is not null);
             if (answer.StatusCode == HttpStatusCode.OK) admitted++;

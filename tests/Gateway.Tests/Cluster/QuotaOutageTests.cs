@@ -16,8 +16,10 @@ public sealed class QuotaOutageTests
         await using var redis = new OwnRedis();
         await redis.StartAsync(persistent: true);
         // The refill is one permit per ten seconds, so that mainly the burst counts.
-        await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
-            ("Redis:Timeout", "00:00:00.5"), ("Teams:mapping:Quota", "scarce"), ("Quotas:scarce:Requests", "6"), ("Quotas:scarce:Burst", $"{Burst}")]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
+            ("Redis:Timeout", "00:00:00.5"), ("Teams:mapping:Quota", "scarce"), ("Quotas:scarce:Requests", "6"),
+            ("Quotas:scarce:Burst", $"{Burst}")]);
         GatewayNode[] nodes = [world.AddGateway(), world.AddGateway()];
         // The nodes know each other, and have the job.
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);

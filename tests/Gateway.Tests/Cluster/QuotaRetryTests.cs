@@ -15,7 +15,8 @@ public sealed class QuotaRetryTests(RedisServer redis)
     {
         // The refill is one permit per two seconds.
         var quota = $"scarce-{Guid.NewGuid():N}";
-        await using var world = await World.WithoutGatewayAsync(clock: null, ("ConnectionStrings:Redis", redis.ConnectionString),
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, ("ConnectionStrings:Redis", redis.ConnectionString),
             ("Teams:mapping:Quota", quota), ($"Quotas:{quota}:Requests", "30"), ($"Quotas:{quota}:Burst", "6"));
         GatewayNode[] nodes = [world.AddGateway(), world.AddGateway(), world.AddGateway()];
         HttpResponseMessage refused;

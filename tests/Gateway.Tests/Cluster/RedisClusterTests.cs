@@ -20,7 +20,8 @@ public sealed class RedisClusterTests
         var other = world.AddGateway();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromMilliseconds(300) });
 
-        await Task.WhenAll(Jobs.SelectMany(job => new[] { Purging.IsHitAsync(world.Gateway, job), Purging.IsHitAsync(other, job) }));
+        await Task.WhenAll(
+            Jobs.SelectMany(job => new[] { Purging.IsHitAsync(world.Gateway, job), Purging.IsHitAsync(other, job) }));
 
         Assert.Equal(Jobs.Length, world.Upstream.Ledger.Total);
         var counts = await cluster.CountAsync();
@@ -57,7 +58,8 @@ public sealed class RedisClusterTests
     public async Task A_purge_covers_all_masters_and_keeps_jobs_outside_its_scope()
     {
         await using var cluster = await RedisCluster.StartAsync();
-        await using var world = await WorldAsync(cluster, [.. Purging.Account("a"), .. Purging.Account("ab", "survey")]);
+        await using var world = await WorldAsync(
+            cluster, [.. Purging.Account("a"), .. Purging.Account("ab", "survey")]);
         var other = world.AddGateway();
         await EachAsync(job => Purging.IsHitAsync(world.Gateway, job, "survey-1"));
         await EachAsync(job => Purging.IsHitAsync(world.Gateway, job, "survey-12"));
@@ -68,7 +70,8 @@ public sealed class RedisClusterTests
         Assert.Equal((1, 1), await Purging.CountAsync(world.Gateway, $"a/survey-1/{Jobs[0]}"));
         Assert.Equal((29, 29), await Purging.CountAsync(world.Gateway, "a/survey-1"));
 
-        await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(other, Jobs[0]), "the other node has the purge");
+        await Purging.WithinAsync(
+            Purging.Promised, async () => !await Purging.IsHitAsync(other, Jobs[0]), "the other node has the purge");
         Assert.All(await EachAsync(job => Purging.IsHitAsync(other, job, "survey-12")), Assert.True);
         Assert.All((await EachAsync(job => Purging.IsHitAsync(other, job)))[1..], Assert.False);
         Assert.Equal(60, (await cluster.CountAsync("gateway:{a/*}")).Sum());
@@ -87,7 +90,8 @@ public sealed class RedisClusterTests
     {
         await using var cluster = await RedisCluster.StartAsync(fullCoverage);
         // Running jobs have a zero lifetime, so they are fetched each time.
-        await using var world = await WorldAsync(cluster, ("Redis:Timeout", "00:00:00.100"), ("Jobs:RunningLifetime", "00:00:00"));
+        await using var world = await WorldAsync(
+            cluster, ("Redis:Timeout", "00:00:00.100"), ("Jobs:RunningLifetime", "00:00:00"));
         var other = world.AddGateway();
         string[] jobs = [.. Jobs, .. Jobs.Select(job => job.Replace("finished", "run-300", StringComparison.Ordinal))];
         foreach (var job in jobs) await Purging.IsHitAsync(world.Gateway, job);
@@ -123,6 +127,7 @@ public sealed class RedisClusterTests
 
     private static Task<bool[]> EachAsync(Func<string, Task<bool>> ask) => Task.WhenAll(Jobs.Select(ask));
 
-    private static Task<World> WorldAsync(RedisCluster cluster, params (string Key, string? Value)[] settings) => World.StartAsync(
-        [("ConnectionStrings:Redis", cluster.ConnectionString), .. Purging.Operator, .. settings]);
+    private static Task<World> WorldAsync(RedisCluster cluster, params (string Key, string? Value)[] settings) =>
+        World.StartAsync(
+            [("ConnectionStrings:Redis", cluster.ConnectionString), .. Purging.Operator, .. settings]);
 }

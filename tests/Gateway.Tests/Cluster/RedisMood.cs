@@ -40,12 +40,14 @@ internal sealed class RedisMood : IAsyncDisposable
     /// <summary>Starts both nodes, and fills their memory.</summary>
     public static async Task<RedisMood> StartAsync(string name, string redis)
     {
-        var world = await World.WithoutGatewayAsync(clock: null, ("ConnectionStrings:Redis", redis), ("Redis:Timeout", $"{MoodTally.Timeout}"));
+        var world = await World.WithoutGatewayAsync(
+            clock: null, ("ConnectionStrings:Redis", redis), ("Redis:Timeout", $"{MoodTally.Timeout}"));
         var nodes = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => world.AddGateway())));
         var mood = new RedisMood(name, world, nodes);
         for (var i = 0; i < Warm; i++)
         {
-            foreach (var client in mood._clients) using (await client.GetAsync(Path(mood.WarmJob(i)), World.Cancellation)) { }
+            foreach (var client in mood._clients)
+                using (await client.GetAsync(Path(mood.WarmJob(i)), World.Cancellation)) { }
         }
         return mood;
     }
@@ -53,7 +55,8 @@ internal sealed class RedisMood : IAsyncDisposable
     /// <summary>Sends load during the fault, and shortly before and after it.</summary>
     public async Task RunAsync(Func<Task> mood)
     {
-        World.Upstream.Faults.Add(new() { Job = "finished-slow*", Kind = Simulator.FaultKind.Delay, Delay = MoodTally.SlowUpstream });
+        World.Upstream.Faults.Add(
+            new() { Job = "finished-slow*", Kind = Simulator.FaultKind.Delay, Delay = MoodTally.SlowUpstream });
         using var end = new CancellationTokenSource();
         var load = Task.WhenAll(
             EveryAsync(20, i => AskAsync(i % 2, WarmJob(i % Warm), MoodTally.Kind.Memory), end.Token),
@@ -64,7 +67,8 @@ internal sealed class RedisMood : IAsyncDisposable
         var linesBefore = RedisLines();
         var began = Stopwatch.GetTimestamp();
         await mood();
-        _tally.Logged(RedisLines().Zip(linesBefore, (after, before) => after - before), Stopwatch.GetElapsedTime(began));
+        _tally.Logged(RedisLines().Zip(linesBefore, (after, before) => after - before),
+            Stopwatch.GetElapsedTime(began));
         var recovery = RecoverAsync(end.Token);
         _recovery = await recovery;
         await Task.Delay(200, World.Cancellation);

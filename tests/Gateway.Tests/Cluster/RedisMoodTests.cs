@@ -36,7 +36,8 @@ public sealed class RedisMoodTests : IAsyncLifetime
     public async Task Jobs_are_answered_while_Redis_is_killed_and_restarted(bool persistent)
     {
         await _redis.StartAsync(persistent);
-        await using var mood = await RedisMood.StartAsync(persistent ? "killed, back with data" : "killed, back empty", _redis.ConnectionString);
+        await using var mood = await RedisMood.StartAsync(
+            persistent ? "killed, back with data" : "killed, back empty", _redis.ConnectionString);
         await mood.RunAsync(async () =>
         {
             await _redis.KillAsync();
@@ -77,7 +78,8 @@ public sealed class RedisMoodTests : IAsyncLifetime
         });
 
     [Fact]
-    public async Task Jobs_are_answered_while_Redis_flaps_every_second() => await BehindProxyAsync("flapping", proxy => proxy.FlapAsync(times: 2));
+    public async Task Jobs_are_answered_while_Redis_flaps_every_second() =>
+        await BehindProxyAsync("flapping", proxy => proxy.FlapAsync(times: 2));
 
     [Fact]
     public async Task Jobs_are_answered_while_Redis_is_out_of_memory()
@@ -107,7 +109,8 @@ public sealed class RedisMoodTests : IAsyncLifetime
         await using var master = new OwnRedis();
         if (hasMaster) await master.StartAsync();
         await _redis.StartAsync();
-        await using var mood = await RedisMood.StartAsync(hasMaster ? "replica of a master" : "replica of nobody", _redis.ConnectionString);
+        await using var mood = await RedisMood.StartAsync(
+            hasMaster ? "replica of a master" : "replica of nobody", _redis.ConnectionString);
         await mood.RunAsync(async () =>
         {
             await _redis.CommandAsync("REPLICAOF", "127.0.0.1", $"{master.Port}");

@@ -65,7 +65,8 @@ public sealed class SharedCacheTests(RedisServer redis)
             {
                 // The valid value of another job under this job's key.
                 using var otherFilled = await world.GetAsync(other);
-                value = (byte[])(await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}:finished", "data"))!;
+                value = (byte[])(
+                    await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}:finished", "data"))!;
             }
             else if (damage == "torn") value = value[..(value.Length / 2)];
             else if (damage == "flipped") value[value.Length / 2] ^= 1;
@@ -84,7 +85,8 @@ public sealed class SharedCacheTests(RedisServer redis)
         Assert.Equal(filled.Headers.ETag, answer.Headers.ETag);
         Assert.Equal(1, world.Upstream.Ledger.Total);
         using var management = new HttpClient();
-        Assert.Matches($"gateway_cache_rejected_total.*reason=\"{reason}\"", await management.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"), World.Cancellation));
+        Assert.Matches($"gateway_cache_rejected_total.*reason=\"{reason}\"",
+            await management.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"), World.Cancellation));
     }
 
     private (string, string?) Redis => ("ConnectionStrings:Redis", redis.ConnectionString);
@@ -92,7 +94,8 @@ public sealed class SharedCacheTests(RedisServer redis)
     private async Task<HttpResponseMessage> GetAsync(GatewayProcess gateway)
     {
         using var client = gateway.Client();
-        var answer = await client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{_job}", UriKind.Relative), World.Cancellation);
+        var answer = await client.GetAsync(
+            new Uri($"v0/workflows/survey-1/jobs/{_job}", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         return answer;
     }

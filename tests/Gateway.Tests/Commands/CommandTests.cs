@@ -15,7 +15,8 @@ public sealed class CommandTests
         await using var demo = new ChildProcess("dotnet",
             [GatewayProcess.Executable, "demo", "--port", $"{port}", "--upstream-port", $"{upstreamPort}"]);
         await demo.UntilAsync(() => Task.FromResult(demo.Output.Contains("Ctrl-C", StringComparison.Ordinal)));
-        var lines = demo.Output.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("curl", StringComparison.Ordinal)
+        var lines = demo.Output.Split('\n').Select(line => line.Trim())
+            .Where(line => line.StartsWith("curl", StringComparison.Ordinal)
             || line.StartsWith("for ", StringComparison.Ordinal)).ToList();
 
         var outputs = new List<string>();
@@ -40,7 +41,8 @@ public sealed class CommandTests
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        string[] ports = gatewayPort ? [$"{port}", $"{ChildProcess.FreePort()}"] : [$"{ChildProcess.FreePort()}", $"{port}"];
+        string[] ports = gatewayPort ? [$"{port}", $"{ChildProcess.FreePort()}"]
+            : [$"{ChildProcess.FreePort()}", $"{port}"];
 
         var (exit, output) = await RunAsync("demo", "--port", ports[0], "--upstream-port", ports[1]);
 
@@ -128,11 +130,13 @@ public sealed class CommandTests
     [InlineData("systemd", "<6>")]
     public async Task Log_lines_have_the_configured_format(string? form, string beginning)
     {
-        var environment = new Dictionary<string, string?> { ["Upstream__Accounts__default__Credential"] = "a-credential" };
+        var environment =
+            new Dictionary<string, string?> { ["Upstream__Accounts__default__Credential"] = "a-credential" };
         if (form is not null) environment["Logging__Console__FormatterName"] = form;
         await using var gateway = await GatewayProcess.StartAsync(environment);
         await gateway.UntilPrintedAsync("Now listening");
-        Assert.Contains(gateway.Output.Split('\n'), line => line.Contains(beginning, StringComparison.Ordinal) && line.Contains("Now listening", StringComparison.Ordinal));
+        Assert.Contains(gateway.Output.Split('\n'), line => line.Contains(beginning, StringComparison.Ordinal)
+            && line.Contains("Now listening", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -10,7 +10,8 @@ public sealed partial class DocsTests
 
     private static readonly string[] Roots = ["src", "tests", "bench", "docs", "deploy", ".ci"];
 
-    public static TheoryData<string> Pages => [.. Files("*.md").Select(page => Path.GetRelativePath(Repository.Root, page))];
+    public static TheoryData<string> Pages =>
+        [.. Files("*.md").Select(page => Path.GetRelativePath(Repository.Root, page))];
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -27,7 +28,8 @@ public sealed partial class DocsTests
     public void A_file_named_in_a_page_exists(string page)
     {
         var named = CodeSpan().Matches(Read(page).Text).Select(match => match.Groups[1].Value.Split(' ')[0])
-            .Where(name => Roots.Any(root => name.StartsWith(root + "/", StringComparison.Ordinal)) && !name.Contains('{', StringComparison.Ordinal));
+            .Where(name => Roots.Any(root => name.StartsWith(root + "/", StringComparison.Ordinal))
+                && !name.Contains('{', StringComparison.Ordinal));
         string[] missing = [.. named.Where(name => !Path.Exists(Path.Combine(Repository.Root, name)))];
         Assert.Empty(missing);
     }
@@ -36,9 +38,11 @@ public sealed partial class DocsTests
     [MemberData(nameof(Pages))]
     public void A_test_named_in_a_page_exists(string page)
     {
-        var tests = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
+        var tests = Directory.GetFiles(
+            Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
         var named = TestName().Matches(Read(page).Text).Select(match => $"/{match.Groups[1].Value}.cs");
-        string[] missing = [.. named.Where(name => !tests.Any(test => test.Replace('\\', '/').EndsWith(name, StringComparison.Ordinal)))];
+        string[] missing = [.. named.Where(
+            name => !tests.Any(test => test.Replace('\\', '/').EndsWith(name, StringComparison.Ordinal)))];
         Assert.Empty(missing);
     }
 
@@ -47,7 +51,8 @@ public sealed partial class DocsTests
     public void A_command_named_in_a_page_exists(string page)
     {
         var commands = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Gateway", "Commands"), "*Command.cs")
-            .Select(file => Path.GetFileNameWithoutExtension(file).Replace("Command", "", StringComparison.Ordinal).ToLowerInvariant())
+            .Select(file => Path.GetFileNameWithoutExtension(file).Replace("Command", "", StringComparison.Ordinal)
+                .ToLowerInvariant())
             .ToArray();
         var named = Command().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
         string[] missing = [.. named.Where(name => !commands.Contains(name))];
@@ -66,9 +71,11 @@ public sealed partial class DocsTests
     private static bool IsAlive(string page, string link)
     {
         var parts = link.Split('#');
-        var target = parts[0].Length == 0 ? page : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(page)!, parts[0]));
+        var target = parts[0].Length == 0 ? page
+            : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(page)!, parts[0]));
         if (!Path.Exists(target)) return false;
-        return parts.Length == 1 || Heading().Matches(File.ReadAllText(target)).Any(match => Anchor(match.Groups[1].Value) == parts[1]);
+        return parts.Length == 1 || Heading().Matches(File.ReadAllText(target))
+            .Any(match => Anchor(match.Groups[1].Value) == parts[1]);
     }
 
     // The anchor that the code host generates for a heading.

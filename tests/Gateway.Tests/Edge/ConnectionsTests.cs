@@ -20,7 +20,8 @@ public sealed class ConnectionsTests
         Assert.Equal(connections, Connections.LimitFor(handles));
 
     [Fact]
-    public void Connections_are_unlimited_without_a_handle_limit() => Assert.Equal(int.MaxValue, Connections.LimitFor(null));
+    public void Connections_are_unlimited_without_a_handle_limit() =>
+        Assert.Equal(int.MaxValue, Connections.LimitFor(null));
 
     [Fact]
     public async Task A_process_with_few_handles_survives_more_connections_than_handles()
@@ -50,8 +51,10 @@ public sealed class ConnectionsTests
             }
             // The management port still answers, and one log line reports that other connections are closed.
             using var management = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
-            Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(management, "health/ready").WaitAsync(Bound, World.Cancellation));
-            await Purging.WithinAsync(Bound, async () => await Shipped.MetricAsync(port, "gateway_connections_refused_total") >= Handles,
+            Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(management, "health/ready")
+                .WaitAsync(Bound, World.Cancellation));
+            await Purging.WithinAsync(
+                Bound, async () => await Shipped.MetricAsync(port, "gateway_connections_refused_total") >= Handles,
                 "connections beyond the limit are counted");
             await gateway.UntilPrintedAsync("further ones are closed");
         }
@@ -63,9 +66,11 @@ public sealed class ConnectionsTests
         // The gateway has recovered: it serves callers and reaches the upstream, which also needs handles.
         using var client = gateway.Client();
         await Purging.WithinAsync(Bound,
-            async () => await GatewayProcess.StatusOf(client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
+            async () => await GatewayProcess.StatusOf(
+                client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
             "callers are accepted again");
-        Assert.Single(gateway.Output.Split('\n'), line => line.Contains("further ones are closed", StringComparison.Ordinal));
+        Assert.Single(gateway.Output.Split('\n'), line =>
+            line.Contains("further ones are closed", StringComparison.Ordinal));
         Assert.DoesNotContain("\"LogLevel\":\"Critical\"", gateway.Output, StringComparison.Ordinal);
     }
 
@@ -86,7 +91,8 @@ public sealed class ConnectionsTests
     private static async Task<RawConnection> OpenAsync(World world)
     {
         RawConnection? open = null;
-        await Purging.WithinAsync(Bound, async () => (open = await AskAsync(world)) is not null, "a new connection is accepted");
+        await Purging.WithinAsync(
+            Bound, async () => (open = await AskAsync(world)) is not null, "a new connection is accepted");
         return open!;
     }
 

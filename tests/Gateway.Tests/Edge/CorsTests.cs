@@ -8,7 +8,8 @@ public sealed class CorsTests
 {
     private const string App = "https://app.example.com", Foreign = "https://evil.example";
 
-    private static readonly (string, string?)[] Allowed = [("Cors:AllowedOrigins:0", App), ("Cors:AllowedOrigins:1", "http://localhost:3000")];
+    private static readonly (string, string?)[] Allowed =
+        [("Cors:AllowedOrigins:0", App), ("Cors:AllowedOrigins:1", "http://localhost:3000")];
 
     [Theory]
     [InlineData("GET", "x-csrf")]
@@ -21,7 +22,8 @@ public sealed class CorsTests
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
         Assert.Equal(App, Header(answer, "Access-Control-Allow-Origin"));
         Assert.Equal("true", Header(answer, "Access-Control-Allow-Credentials"));
-        Assert.Empty(headers.Split(',').Except(Header(answer, "Access-Control-Allow-Headers")!.ToLowerInvariant().Split(',')));
+        Assert.Empty(headers.Split(',')
+            .Except(Header(answer, "Access-Control-Allow-Headers")!.ToLowerInvariant().Split(',')));
         Assert.Equal("7200", Header(answer, "Access-Control-Max-Age"));
     }
 
@@ -38,7 +40,8 @@ public sealed class CorsTests
         using var answer = await world.GetAsync("finished-1", headers: ("Origin", origin));
         foreach (var headers in (HttpResponseMessage[])[preflight, answer])
         {
-            Assert.DoesNotContain(headers.Headers, header => header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
+            Assert.DoesNotContain(headers.Headers, header =>
+                header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
         }
     }
 
@@ -72,8 +75,11 @@ public sealed class CorsTests
         using var preflight = await PreflightAsync(world, App, "DELETE", "x-other");
         using var answer = await world.GetAsync("finished-1", headers: ("Origin", App));
         Assert.Equal("GET,HEAD,POST", Header(preflight, "Access-Control-Allow-Methods"));
-        Assert.Equal("Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,traceparent,tracestate", Header(preflight, "Access-Control-Allow-Headers"));
-        Assert.Equal("ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate", Header(answer, "Access-Control-Expose-Headers"));
+        Assert.Equal(
+            "Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,traceparent,tracestate",
+            Header(preflight, "Access-Control-Allow-Headers"));
+        Assert.Equal("ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate",
+            Header(answer, "Access-Control-Expose-Headers"));
     }
 
     [Fact]
@@ -84,12 +90,15 @@ public sealed class CorsTests
         world.Gateway.Reconfigure(("Cors:AllowedOrigins:0", Foreign));
         using var old = await PreflightAsync(world, App, "GET", "x-csrf");
         using var added = await PreflightAsync(world, Foreign, "GET", "x-csrf");
-        Assert.Equal([App, null, Foreign], ((HttpResponseMessage[])[before, old, added]).Select(answer => Header(answer, "Access-Control-Allow-Origin")));
+        Assert.Equal([App, null, Foreign], ((HttpResponseMessage[])[before, old, added])
+            .Select(answer => Header(answer, "Access-Control-Allow-Origin")));
     }
 
-    private static async Task<HttpResponseMessage> PreflightAsync(World world, string origin, string method, string headers)
+    private static async Task<HttpResponseMessage> PreflightAsync(
+        World world, string origin, string method, string headers)
     {
-        using var client = world.Gateway.Client(("Origin", origin), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers));
+        using var client = world.Gateway.Client(
+            ("Origin", origin), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers));
         using var request = new HttpRequestMessage(HttpMethod.Options, "v0/workflows/survey-1/jobs/finished-1");
         return await client.SendAsync(request, World.Cancellation);
     }

@@ -35,7 +35,8 @@ public sealed class ProxyTests
     [InlineData("::ffff:192.0.2.1", "::ffff:192.0.2.2", false)]
     public async Task A_source_is_an_IPv4_address_or_an_IPv6_64_network(string source, string other, bool isTheSame)
     {
-        await using var world = await World.StartAsync([.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);
+        await using var world = await World.StartAsync(
+            [.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);
         foreach (var wrongKey in (string[])["a", "b"]) using (await AttemptAsync(world, wrongKey, source)) { }
         using var another = await AttemptAsync(world, "c", other);
         Assert.Equal(isTheSame ? HttpStatusCode.TooManyRequests : HttpStatusCode.Unauthorized, another.StatusCode);
@@ -47,8 +48,10 @@ public sealed class ProxyTests
     public async Task Forwarded_addresses_are_trusted_up_to_the_forward_limit(string limit, bool isTheSame)
     {
         await using var world = await World.StartAsync(
-            [.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"), ("ForwardedHeaders:KnownProxies:1", "192.0.2.1"), ("ForwardedHeaders:ForwardLimit", limit)]);
-        foreach (var wrongKey in (string[])["a", "b"]) using (await AttemptAsync(world, wrongKey, "198.51.100.1, 192.0.2.1")) { }
+            [.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"),
+                ("ForwardedHeaders:KnownProxies:1", "192.0.2.1"), ("ForwardedHeaders:ForwardLimit", limit)]);
+        foreach (var wrongKey in (string[])["a", "b"])
+            using (await AttemptAsync(world, wrongKey, "198.51.100.1, 192.0.2.1")) { }
         using var another = await AttemptAsync(world, "c", "198.51.100.2, 192.0.2.1");
         Assert.Equal(isTheSame ? HttpStatusCode.TooManyRequests : HttpStatusCode.Unauthorized, another.StatusCode);
     }
@@ -73,7 +76,8 @@ public sealed class ProxyTests
     [Fact]
     public async Task A_source_cannot_evade_the_limit_with_forged_forwarded_addresses()
     {
-        await using var world = await World.StartAsync([.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);
+        await using var world = await World.StartAsync(
+            [.. OneAttempt, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1")]);
         for (var i = 0; i < 2; i++) using (await AttemptAsync(world, $"{i}", $"198.51.100.{i}, 192.0.2.1")) { }
         using var another = await AttemptAsync(world, "another", "198.51.100.9, 192.0.2.1");
         Assert.Equal(HttpStatusCode.TooManyRequests, another.StatusCode);
@@ -85,7 +89,8 @@ public sealed class ProxyTests
     public async Task A_request_is_https_when_a_known_proxy_terminated_TLS(string proxy, string? header)
     {
         await using var world = await World.StartAsync(("ForwardedHeaders:KnownProxies:0", proxy));
-        using var answer = await world.GetAsync("finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
+        using var answer = await world.GetAsync(
+            "finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal(header is not null, answer.Headers.Contains("Strict-Transport-Security"));
     }
@@ -96,19 +101,25 @@ public sealed class ProxyTests
     public async Task A_proxy_may_name_only_an_allowed_host(string allowed, string host, string callback)
     {
         await using var provider = await IdentityProvider.StartedAsync();
-        await using var world = await UserWorld.StartAsync(provider, ("AllowedHosts", allowed), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
+        await using var world = await UserWorld.StartAsync(
+            provider, ("AllowedHosts", allowed), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
         using var visitor = Visitor.Of(provider);
-        using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"), ("X-Forwarded-Host", host));
-        Assert.StartsWith(callback, QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"], StringComparison.Ordinal);
-        using var direct = await visitor.GetAsync(new Uri(world.Gateway.Address, "health/live"), ("Host", "evil.example"));
+        using var sent = await visitor.GetAsync(
+            new Uri(world.Gateway.Address, "bff/login"), ("X-Forwarded-Host", host));
+        Assert.StartsWith(callback, QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"],
+            StringComparison.Ordinal);
+        using var direct = await visitor.GetAsync(
+            new Uri(world.Gateway.Address, "health/live"), ("Host", "evil.example"));
         Assert.Equal(HttpStatusCode.BadRequest, direct.StatusCode);
     }
 
     [Fact]
     public async Task A_zero_HSTS_age_sends_no_HSTS_header()
     {
-        await using var world = await World.StartAsync(("ForwardedHeaders:KnownProxies:0", "127.0.0.1"), ("Https:HstsMaxAge", "00:00:00"));
-        using var answer = await world.GetAsync("finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
+        await using var world = await World.StartAsync(
+            ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"), ("Https:HstsMaxAge", "00:00:00"));
+        using var answer = await world.GetAsync(
+            "finished-1", headers: [("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example")]);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.False(answer.Headers.Contains("Strict-Transport-Security"));
     }
@@ -127,13 +138,16 @@ public sealed class ProxyTests
         Assert.Equal(200, await StatusAsync(client, "health/live"));
         Assert.Equal(404, await StatusAsync(client, "gwx/health/live"));
 
-        using var malformed = await client.GetAsync(new Uri("gw/v0/workflows//jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var malformed = await client.GetAsync(
+            new Uri("gw/v0/workflows//jobs/finished-1", UriKind.Relative), World.Cancellation);
         Assert.Equal("/problems/invalid-identifier", await BoundTests.ProblemTypeAsync(malformed));
 
         using var operators = world.Gateway.Client(("X-Api-Key", Purging.OperatorKey));
-        using var purge = await operators.DeleteAsync(new Uri("gw/admin/cache/default/survey-1", UriKind.Relative), World.Cancellation);
+        using var purge = await operators.DeleteAsync(
+            new Uri("gw/admin/cache/default/survey-1", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
-        using var unclear = await operators.DeleteAsync(new Uri("gw/admin/cache/default/", UriKind.Relative), World.Cancellation);
+        using var unclear = await operators.DeleteAsync(
+            new Uri("gw/admin/cache/default/", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, unclear.StatusCode);
     }
 

@@ -50,7 +50,8 @@ public sealed class Browser : IAsyncDisposable
 
     private static async Task<(IPlaywright Playwright, IBrowser Chromium)> LaunchAsync()
     {
-        if (Environment.GetEnvironmentVariable(SearchPath) is null) Environment.SetEnvironmentVariable(SearchPath, Package());
+        if (Environment.GetEnvironmentVariable(SearchPath) is null)
+            Environment.SetEnvironmentVariable(SearchPath, Package());
         var playwright = await Playwright.CreateAsync();
         var chromium = await playwright.Chromium.LaunchAsync(new()
         {
@@ -61,7 +62,8 @@ public sealed class Browser : IAsyncDisposable
             Timeout = (float)StartTimeout.TotalMilliseconds,
             Args =
             [
-                "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
+                "--disable-background-networking",
                 "--disable-component-update", "--disable-sync",
             ],
         });
@@ -69,5 +71,6 @@ public sealed class Browser : IAsyncDisposable
     }
 
     private static string? Package() =>
-        typeof(Browser).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(one => one.Key == "PlaywrightPackage").Value;
+        typeof(Browser).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .First(one => one.Key == "PlaywrightPackage").Value;
 }

@@ -22,7 +22,8 @@ internal sealed class BrowserTab : IAsyncDisposable
         page.RequestFailed += (_, request) => _failures.Enqueue($"{request.Method} {request.Url}: {request.Failure}");
         page.Response += (_, response) =>
         {
-            if (response.Status >= 400) _failures.Enqueue($"{response.Request.Method} {response.Url}: {response.Status}");
+            if (response.Status >= 400)
+                _failures.Enqueue($"{response.Request.Method} {response.Url}: {response.Status}");
         };
     }
 

@@ -65,10 +65,12 @@ public sealed class BrowserTests(Browser browser)
         Assert.Equal("true", await tab.Page.Locator("#secure").TextContentAsync());
 
         using var trusting = new HttpClient(certificate.Handler());
-        Assert.Contains("secure", await trusting.GetStringAsync(page.Address, World.Cancellation), StringComparison.Ordinal);
+        Assert.Contains("secure", await trusting.GetStringAsync(page.Address, World.Cancellation),
+            StringComparison.Ordinal);
         using var another = new Certificate();
         using var distrusting = new HttpClient(another.Handler());
-        await Assert.ThrowsAsync<HttpRequestException>(() => distrusting.GetStringAsync(page.Address, World.Cancellation));
+        await Assert.ThrowsAsync<HttpRequestException>(
+            () => distrusting.GetStringAsync(page.Address, World.Cancellation));
     }
 
     [Fact]
@@ -86,13 +88,16 @@ public sealed class BrowserTests(Browser browser)
         await using var tab = await browser.OpenAsync();
 
         await tab.Page.GotoAsync(page.Address.AbsoluteUri);
-        await tab.Page.Locator("#refused").WaitForAsync(new() { State = Microsoft.Playwright.WaitForSelectorState.Attached });
+        await tab.Page.Locator("#refused")
+            .WaitForAsync(new() { State = Microsoft.Playwright.WaitForSelectorState.Attached });
 
         await Purging.WithinAsync(
-            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= 3 && tab.FailedRequests.Count > 0, "the errors are recorded");
+            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= 3 && tab.FailedRequests.Count > 0,
+            "the errors are recorded");
         Assert.Contains(tab.ConsoleErrors, line => line.StartsWith("first", StringComparison.Ordinal));
         Assert.Contains(tab.ConsoleErrors, line => line.Contains("notThere", StringComparison.Ordinal));
-        Assert.Contains(tab.FailedRequests, line => line.Contains(elsewhere.Address.AbsoluteUri, StringComparison.Ordinal));
+        Assert.Contains(tab.FailedRequests, line =>
+            line.Contains(elsewhere.Address.AbsoluteUri, StringComparison.Ordinal));
         Assert.Equal(page.Address.GetLeftPart(UriPartial.Authority), Assert.Single(elsewhere.Visits).Headers["Origin"]);
     }
 

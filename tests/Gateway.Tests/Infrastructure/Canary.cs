@@ -12,7 +12,8 @@ internal static class Canary
     public const string Next = Credential + "-next", Third = Credential + "-third";
 
     public static void AssertAbsent(string where, string text) =>
-        Assert.False(text.Contains(Secret, StringComparison.OrdinalIgnoreCase), $"The upstream credential is in {where}");
+        Assert.False(text.Contains(Secret, StringComparison.OrdinalIgnoreCase),
+            $"The upstream credential is in {where}");
 
     public static void AssertAbsent(string where, ReadOnlySpan<byte> bytes) =>
         Assert.False(bytes.IndexOf(Encoding.ASCII.GetBytes(Secret)) >= 0, $"The upstream credential is in {where}");
@@ -24,7 +25,8 @@ internal static class Canary
         {
         }
 
-        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        protected override async Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
         {
             var response = await base.SendAsync(request, cancellationToken);
             await response.Content.LoadIntoBufferAsync(cancellationToken);

@@ -4,7 +4,8 @@ namespace Gateway.Tests.Infrastructure;
 internal static class Cases
 {
     private static readonly bool All =
-        Environment.GetEnvironmentVariable("CI") is { Length: > 0 } && Environment.GetEnvironmentVariable("GATEWAY_TEST_REDIS") is not "garnet";
+        Environment.GetEnvironmentVariable("CI") is { Length: > 0 }
+            && Environment.GetEnvironmentVariable("GATEWAY_TEST_REDIS") is not "garnet";
 
     /// <summary>The number of cases of a long property test.</summary>
     public static readonly int Many = All ? 100_000 : 5_000;

@@ -20,7 +20,8 @@ internal sealed class ChildProcess : IAsyncDisposable
     /// False to leave the output in the pipe until <see cref="ReadOutput"/> is called.
     /// </param>
     public ChildProcess(
-        string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, bool readsOutput = true)
+        string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null,
+        bool readsOutput = true)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -98,7 +99,8 @@ internal sealed class ChildProcess : IAsyncDisposable
         while (!await holds())
         {
             Assert.False(_process.HasExited, $"The program ended early:\n{Output}");
-            Assert.True(waiting.Elapsed < ConditionTimeout, $"The condition did not hold within {ConditionTimeout}:\n{Output}");
+            Assert.True(waiting.Elapsed < ConditionTimeout,
+                $"The condition did not hold within {ConditionTimeout}:\n{Output}");
             await Task.Delay(50);
         }
     }

@@ -34,16 +34,20 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     /// <summary>Starts the gateway with HTTPS.</summary>
     /// <param name="port">The port, or null for any free one.</param>
-    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, Certificate https, int? port = null)
+    public static Task<GatewayProcess> StartAsync(
+        Dictionary<string, string?> environment, Certificate https, int? port = null)
     {
-        foreach (var (key, value) in https.Settings) environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
-        return StartAsync(environment, new Uri($"https://localhost:{port ?? ChildProcess.FreePort()}/"), https.Handler());
+        foreach (var (key, value) in https.Settings)
+            environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        return StartAsync(environment, new Uri($"https://localhost:{port ?? ChildProcess.FreePort()}/"),
+            https.Handler());
     }
 
     private static Uri FreeAddress() => new($"http://127.0.0.1:{ChildProcess.FreePort()}/");
 
     private static async Task<GatewayProcess> StartAsync(
-        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, int handles = 0, bool readsOutput = true)
+        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, int handles = 0,
+        bool readsOutput = true)
     {
         environment["ASPNETCORE_URLS"] = address.ToString();
         var process = handles == 0 ? new ChildProcess("dotnet", [Executable], environment, readsOutput)
@@ -80,7 +84,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
     }
 
     /// <summary>Waits until the gateway has printed a text.</summary>
-    public Task UntilPrintedAsync(string text) => _process.UntilAsync(() => Task.FromResult(Output.Contains(text, StringComparison.Ordinal)));
+    public Task UntilPrintedAsync(string text) =>
+        _process.UntilAsync(() => Task.FromResult(Output.Contains(text, StringComparison.Ordinal)));
 
     /// <summary>Sends a signal, for example KILL, STOP or CONT.</summary>
     public void Signal(string signal) => _process.Signal(signal);

@@ -60,20 +60,23 @@ internal sealed class Hog : IDisposable
     /// <summary>Starts a client that sends over TLS.</summary>
     /// <param name="protocol">The protocol requested in the handshake (ALPN).</param>
     public static Hog StartTls(
-        Uri address, Certificate certificate, SslApplicationProtocol protocol, Func<byte[]> next, byte[]? preface = null) => new(() =>
+        Uri address, Certificate certificate, SslApplicationProtocol protocol, Func<byte[]> next,
+        byte[]? preface = null) => new(() =>
     {
         var tls = new SslStream(new NetworkStream(Connect(address), ownsSocket: true));
         tls.AuthenticateAsClient(new SslClientAuthenticationOptions
         {
             TargetHost = address.Host,
             ApplicationProtocols = [protocol],
-            RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.GetCertHashString() == certificate.Value.GetCertHashString(),
+            RemoteCertificateValidationCallback = (_, shown, _, _) =>
+                shown?.GetCertHashString() == certificate.Value.GetCertHashString(),
         });
         return tls;
     }, preface ?? [], next, default);
 
     /// <summary>Waits until the server has answered something.</summary>
-    public void WaitUntilAnswered() => Assert.True(_isAnswered.Wait(Timeout, World.Cancellation), "The server has not answered at all.");
+    public void WaitUntilAnswered() =>
+        Assert.True(_isAnswered.Wait(Timeout, World.Cancellation), "The server has not answered at all.");
 
     public void Dispose()
     {
@@ -100,7 +103,8 @@ internal sealed class Hog : IDisposable
                 new Thread(() => Read(stream)) { IsBackground = true }.Start();
                 while (!_isOver) stream.Write(_next());
             }
-            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
+            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException
+                or System.Security.Authentication.AuthenticationException)
             {
                 // The server closed the connection, or the hog was disposed of.
             }

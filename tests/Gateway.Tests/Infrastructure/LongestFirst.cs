@@ -11,9 +11,14 @@ namespace Gateway.Tests.Infrastructure;
 /// </summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
-    private static readonly string[] Long = [".RedisClusterTests", ".OutageTests", ".CredentialTests", ".DocsPageTests", ".Cluster.", "Browser", ".Contract."];
+    private static readonly string[] Long = [".RedisClusterTests", ".OutageTests", ".CredentialTests", ".DocsPageTests",
+        ".Cluster.", "Browser", ".Contract."];
 
-    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
+    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(
+        IReadOnlyCollection<TTestCollection> testCollections)
         where TTestCollection : ITestCollection =>
-        [.. testCollections.OrderBy(collection => Array.FindIndex(Long, name => collection.TestCollectionDisplayName.Contains(name, StringComparison.Ordinal)) is >= 0 and var place ? place : Long.Length)];
+        [.. testCollections.OrderBy(
+            collection => Array.FindIndex(
+                Long, name => collection.TestCollectionDisplayName.Contains(name, StringComparison.Ordinal)) is >= 0
+                and var place ? place : Long.Length)];
 }

@@ -17,7 +17,8 @@ internal static class Loopback
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            if (https is null) kestrel.Listen(IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
+            if (https is null)
+                kestrel.Listen(IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
             // The name resolves to both loopback addresses, and a browser may use either.
             else kestrel.ListenLocalhost(port, listener => listener.UseHttps(https));
         });

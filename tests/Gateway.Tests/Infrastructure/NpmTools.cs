@@ -14,7 +14,9 @@ internal static class NpmTools
     {
         await NeedAsync();
         // The variables disable telemetry and the checks for newer versions.
-        return await ChildProcess.RunAsync(PathOf(tool), arguments, new() { ["REDOCLY_TELEMETRY"] = "off", ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true", ["NO_UPDATE_NOTIFIER"] = "1" });
+        return await ChildProcess.RunAsync(
+            PathOf(tool), arguments, new() { ["REDOCLY_TELEMETRY"] = "off", ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true",
+                ["NO_UPDATE_NOTIFIER"] = "1" });
     }
 
     /// <summary>Installs the tools if they are missing.</summary>
@@ -29,8 +31,10 @@ internal static class NpmTools
 
     private static async Task<(int Exit, string Output)> InstallAsync()
     {
-        var (wanted, there) = (new FileInfo(Path.Combine(Folder, "package-lock.json")), new FileInfo(Path.Combine(Folder, "node_modules", ".package-lock.json")));
+        var (wanted, there) = (new FileInfo(Path.Combine(Folder, "package-lock.json")),
+            new FileInfo(Path.Combine(Folder, "node_modules", ".package-lock.json")));
         if (there.Exists && there.LastWriteTimeUtc >= wanted.LastWriteTimeUtc) return (0, "");
-        return await ChildProcess.RunAsync("npm", ["ci", "--prefix", Folder, "--ignore-scripts", "--no-audit", "--no-fund"]);
+        return await ChildProcess.RunAsync(
+            "npm", ["ci", "--prefix", Folder, "--ignore-scripts", "--no-audit", "--no-fund"]);
     }
 }

@@ -10,7 +10,8 @@ internal sealed class OwnRedis : IAsyncDisposable
     private ChildProcess? _process;
 
     public OwnRedis() =>
-        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"), "This test needs redis-server, which is not on the PATH.");
+        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"),
+            "This test needs redis-server, which is not on the PATH.");
 
     public int Port => _port;
 
@@ -58,7 +59,8 @@ internal sealed class OwnRedis : IAsyncDisposable
     {
         try
         {
-            await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},connectTimeout=500,abortConnect=true,allowAdmin=true");
+            await using var connection = await ConnectionMultiplexer.ConnectAsync(
+                $"{ConnectionString},connectTimeout=500,abortConnect=true,allowAdmin=true");
             return await connection.GetDatabase().ExecuteAsync(command, arguments);
         }
         catch (RedisConnectionException)

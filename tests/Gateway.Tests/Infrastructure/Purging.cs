@@ -25,8 +25,10 @@ internal static class Purging
     /// <summary>Settings of an account for one test, and the team that uses it.</summary>
     public static (string Key, string? Value)[] Account(string name, string team = "mapping") =>
     [
-        ($"Upstream:Accounts:{name}:Credential", Canary.Credential), ($"Upstream:Accounts:{name}:RequestsPerSecond", "100000"),
-        ($"Upstream:Accounts:{name}:Burst", "1000000"), ($"Upstream:Accounts:{name}:MaxConcurrentRequests", "10000"), ($"Teams:{team}:Account", name),
+        ($"Upstream:Accounts:{name}:Credential", Canary.Credential),
+        ($"Upstream:Accounts:{name}:RequestsPerSecond", "100000"),
+        ($"Upstream:Accounts:{name}:Burst", "1000000"), ($"Upstream:Accounts:{name}:MaxConcurrentRequests", "10000"),
+        ($"Teams:{team}:Account", name),
     ];
 
     public static async Task<HttpResponseMessage> PurgeAsync(GatewayNode node, string scope, string key = OperatorKey)
@@ -47,11 +49,13 @@ internal static class Purging
         return (removed.GetProperty("redis").GetInt64(), removed.GetProperty("memory").GetInt32());
     }
 
-    public static Uri Path(string scope) => new(scope.Length == 0 ? "admin/cache" : $"admin/cache/{scope}", UriKind.Relative);
+    public static Uri Path(string scope) =>
+        new(scope.Length == 0 ? "admin/cache" : $"admin/cache/{scope}", UriKind.Relative);
 
     /// <summary>Requests a job, and asserts that it is answered.</summary>
     /// <returns>True if the answer came out of a cache.</returns>
-    public static async Task<bool> IsHitAsync(GatewayNode node, string job, string workflow = "survey-1", string key = World.MappingKey)
+    public static async Task<bool> IsHitAsync(
+        GatewayNode node, string job, string workflow = "survey-1", string key = World.MappingKey)
     {
         using var answer = await World.GetAsync(node, job, workflow, key);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);

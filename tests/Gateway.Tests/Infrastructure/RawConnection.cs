@@ -23,7 +23,8 @@ internal sealed class RawConnection : IDisposable
         return connection;
     }
 
-    public Task SendAsync(string text) => _stream.WriteAsync(Encoding.Latin1.GetBytes(text), World.Cancellation).AsTask();
+    public Task SendAsync(string text) =>
+        _stream.WriteAsync(Encoding.Latin1.GetBytes(text), World.Cancellation).AsTask();
 
     /// <summary>Reads one answer, whose length must be given by <c>Content-Length</c> or chunks.</summary>
     /// <returns>The answer, or null if the connection is closed.</returns>
@@ -50,7 +51,8 @@ internal sealed class RawConnection : IDisposable
                 await LineAsync();
                 if (bytes == 0) break;
             }
-            return new RawAnswer(int.Parse(status.Split(' ')[1], CultureInfo.InvariantCulture), headers, body.ToString());
+            return new RawAnswer(int.Parse(status.Split(' ')[1], CultureInfo.InvariantCulture), headers,
+                body.ToString());
         }
         catch (IOException)
         {

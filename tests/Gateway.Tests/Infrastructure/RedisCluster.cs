@@ -25,7 +25,8 @@ internal sealed class RedisCluster : IAsyncDisposable
     /// </param>
     public static async Task<RedisCluster> StartAsync(bool fullCoverage = true)
     {
-        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"), "This test needs redis-server, which is not on the PATH.");
+        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"),
+            "This test needs redis-server, which is not on the PATH.");
         var cluster = new RedisCluster();
         try
         {
@@ -80,7 +81,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         {
             var (process, port, _) = _masters[i];
             await process.UntilAsync(async () => await AskAsync(port, "PING") is not null);
-            var slots = Enumerable.Range(0, Slots).Where(slot => slot * Masters / Slots == i).Select(slot => (object)slot);
+            var slots = Enumerable.Range(0, Slots).Where(slot => slot * Masters / Slots == i)
+                .Select(slot => (object)slot);
             await AskAsync(port, "CLUSTER", ["ADDSLOTS", .. slots]);
             await AskAsync(port, "CLUSTER", ["SET-CONFIG-EPOCH", i + 1]);
         }
@@ -92,7 +94,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         {
             await process.UntilAsync(async () => await AskAsync(port, "CLUSTER", ["INFO"]) is { } info
                 && info.Contains("cluster_state:ok", StringComparison.Ordinal)
-                && info.Contains(string.Create(CultureInfo.InvariantCulture, $"cluster_known_nodes:{Masters}"), StringComparison.Ordinal));
+                && info.Contains(string.Create(CultureInfo.InvariantCulture, $"cluster_known_nodes:{Masters}"),
+                    StringComparison.Ordinal));
         }
         _connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},abortConnect=false");
     }

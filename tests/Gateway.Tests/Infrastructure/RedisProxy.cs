@@ -127,7 +127,8 @@ internal sealed class RedisProxy : IAsyncDisposable
         var buffer = new byte[64 * 1024];
         try
         {
-            while (await near.ReceiveAsync(buffer) is > 0 and var count) await SendAsync(far, buffer.AsMemory(0, count));
+            while (await near.ReceiveAsync(buffer) is > 0 and var count)
+                await SendAsync(far, buffer.AsMemory(0, count));
         }
         catch (Exception e) when (IsEnd(e))
         {
@@ -162,10 +163,12 @@ internal sealed class RedisProxy : IAsyncDisposable
         {
             await foreach (var (bytes, came) in replies.ReadAllAsync())
             {
-                while (_isSilent || _forgotten.ContainsKey(near) || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
+                while (_isSilent || _forgotten.ContainsKey(near)
+                    || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
                 await SendAsync(near, bytes);
                 _sent += bytes.Length;
-                if (BytesPerSecond is { } rate && (_sent >> 20) > (_sent - bytes.Length >> 20)) await Task.Delay((1 << 20) * 1000 / rate);
+                if (BytesPerSecond is { } rate && (_sent >> 20) > (_sent - bytes.Length >> 20))
+                    await Task.Delay((1 << 20) * 1000 / rate);
             }
         }
         catch (Exception e) when (IsEnd(e))
@@ -185,5 +188,6 @@ internal sealed class RedisProxy : IAsyncDisposable
         socket.Close(0);
     }
 
-    private static bool IsEnd(Exception e) => e is SocketException or ObjectDisposedException or InvalidOperationException;
+    private static bool IsEnd(Exception e) => e is SocketException or ObjectDisposedException
+        or InvalidOperationException;
 }

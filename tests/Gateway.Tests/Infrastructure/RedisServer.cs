@@ -29,12 +29,15 @@ public sealed class RedisServer : IAsyncLifetime
         switch (kind)
         {
             case Redis:
-                _process = new ChildProcess(Redis, ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+                _process = new ChildProcess(
+                    Redis, ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
                 break;
             case Garnet:
                 var (exit, output) = await ChildProcess.RunAsync("dotnet", ["tool", "restore"]);
                 Assert.True(exit == 0, output);
-                _process = new ChildProcess("dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua", "--lua-transaction-mode"]);
+                _process = new ChildProcess(
+                    "dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua",
+                        "--lua-transaction-mode"]);
                 break;
             default:
                 throw new InvalidOperationException($"GATEWAY_TEST_REDIS is '{kind}'; it may be {Redis} or {Garnet}.");
@@ -77,7 +80,8 @@ public sealed class RedisServer : IAsyncLifetime
     {
         try
         {
-            await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},connectTimeout=500,abortConnect=true");
+            await using var connection = await ConnectionMultiplexer.ConnectAsync(
+                $"{ConnectionString},connectTimeout=500,abortConnect=true");
             await connection.GetDatabase().PingAsync();
             return true;
         }
@@ -88,5 +92,6 @@ public sealed class RedisServer : IAsyncLifetime
     }
 
     public static bool IsOnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, program)));
 }

@@ -18,9 +18,11 @@ internal static partial class Shipped
     public static async Task<long> MetricAsync(int managementPort, string name, string tags = "")
     {
         using var client = new HttpClient();
-        var page = await client.GetStringAsync(new Uri($"http://127.0.0.1:{managementPort}/metrics"), World.Cancellation);
+        var page = await client.GetStringAsync(
+            new Uri($"http://127.0.0.1:{managementPort}/metrics"), World.Cancellation);
         return Sample().Matches(page)
-            .Where(sample => sample.Groups["name"].Value == name && sample.Value.Contains(tags, StringComparison.Ordinal))
+            .Where(sample => sample.Groups["name"].Value == name
+                && sample.Value.Contains(tags, StringComparison.Ordinal))
             .Sum(sample => (long)double.Parse(sample.Groups["value"].Value, CultureInfo.InvariantCulture));
     }
 

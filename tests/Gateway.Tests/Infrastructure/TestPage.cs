@@ -49,7 +49,8 @@ internal sealed class TestPage : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         var request = context.Request;
-        var headers = request.Headers.ToDictionary(one => one.Key, one => one.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+        var headers = request.Headers.ToDictionary(
+            one => one.Key, one => one.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         _visits.Enqueue(new Visit(request.Method, new Uri(Address, $"{request.Path}{request.QueryString}"), headers));
         context.Response.ContentType = "text/html; charset=utf-8";
         // The icon link keeps the browser from requesting one.

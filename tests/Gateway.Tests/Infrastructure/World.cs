@@ -46,7 +46,8 @@ internal sealed class World : IAsyncDisposable
         return world;
     }
 
-    public static async Task<World> WithoutGatewayAsync(FakeTimeProvider? clock, params (string Key, string? Value)[] settings)
+    public static async Task<World> WithoutGatewayAsync(
+        FakeTimeProvider? clock, params (string Key, string? Value)[] settings)
     {
         var upstream = await SimulatedUpstream.StartAsync(credentials: [Canary.Credential], clock: clock);
         var all = Defaults(upstream.Address);
@@ -60,7 +61,8 @@ internal sealed class World : IAsyncDisposable
     {
         const string Default = "Upstream:Accounts:default:";
         var name = Purging.NewAccount();
-        foreach (var (key, value) in settings.Where(setting => setting.Key.StartsWith(Default, StringComparison.Ordinal)).ToArray())
+        foreach (var (key, value) in settings.Where(
+            setting => setting.Key.StartsWith(Default, StringComparison.Ordinal)).ToArray())
         {
             settings[$"Upstream:Accounts:{name}:{key[Default.Length..]}"] = value;
         }
@@ -85,14 +87,16 @@ internal sealed class World : IAsyncDisposable
     public IReadOnlyDictionary<string, string?> Settings => _settings;
 
     /// <summary>Settings for a test with its own Redis, which relies on key names with the default account.</summary>
-    public static (string Key, string? Value)[] DefaultAccount => [("Teams:mapping:Account", "default"), ("Teams:survey:Account", "default")];
+    public static (string Key, string? Value)[] DefaultAccount =>
+        [("Teams:mapping:Account", "default"), ("Teams:survey:Account", "default")];
 
     /// <summary>The account of team mapping.</summary>
     public string Account => _settings.GetValueOrDefault("Teams:mapping:Account") ?? "default";
 
     /// <summary>The settings as environment variables for a gateway process.</summary>
     public Dictionary<string, string?> Environment() =>
-        _settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value);
+        _settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal),
+            setting => setting.Value);
 
     /// <summary>Requests a job from the first gateway, by default as team mapping.</summary>
     public Task<HttpResponseMessage> GetAsync(string job, string workflow = "survey-1", string key = MappingKey,
@@ -111,7 +115,8 @@ internal sealed class World : IAsyncDisposable
     {
         using var client = new HttpClient { BaseAddress = Upstream.Address };
         client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Canary.Credential);
-        return await client.GetByteArrayAsync(new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
+        return await client.GetByteArrayAsync(
+            new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using CsCheck;
 using Gateway.Jobs;
@@ -40,10 +41,13 @@ public sealed class FreshnessTests
     [InlineData("\" \"", "\"2026-06-01T11:00:00Z\"", nameof(VerdictKind.Running))]
     public void A_job_is_final_only_with_a_final_status_and_an_end_time(string status, string finishedAt, string kind)
     {
-        var verdict = Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":{{status}},"finished_at":{{finishedAt}}}""");
+        var verdict = Classify(
+            $$"""{"id":"j","workflow_id":"w","progress":"100","status":{{status}},"finished_at":{{finishedAt}}}""");
 
         Assert.Equal(kind, verdict.Kind.ToString());
-        Assert.Equal(kind switch { "Finished" => TimeSpan.FromDays(30), "Failed" => TimeSpan.FromHours(1), _ => TimeSpan.FromSeconds(2) }, verdict.Lifetime);
+        Assert.Equal(
+            kind switch { "Finished" => TimeSpan.FromDays(30), "Failed" => TimeSpan.FromHours(1),
+                _ => TimeSpan.FromSeconds(2) }, verdict.Lifetime);
     }
 
     [Theory]
@@ -66,8 +70,10 @@ public sealed class FreshnessTests
     // The word is not a final status.
     [InlineData("completed", -301, nameof(VerdictKind.Running), 2)]
     [InlineData("failed", -301, nameof(VerdictKind.Running), 2)]
-    public void The_lifetime_of_an_ended_job_equals_the_time_since_its_end(string status, double sinceEnd, string kind, double lifetime) =>
-        Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)), Kept(Classify(Ended(status, sinceEnd))));
+    public void The_lifetime_of_an_ended_job_equals_the_time_since_its_end(
+        string status, double sinceEnd, string kind, double lifetime) =>
+        Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)),
+            Kept(Classify(Ended(status, sinceEnd))));
 
     [Theory]
     // Columns: seconds since the end, seconds since these bytes were first seen, and the lifetime.
@@ -88,10 +94,13 @@ public sealed class FreshnessTests
     [InlineData("completed", -301, 64, nameof(VerdictKind.Running), 64)]
     // The bytes are from the future, because the clock was set back.
     [InlineData("completed", null, -3600, nameof(VerdictKind.Running), 2)]
-    public void A_job_without_a_plausible_end_lives_as_long_as_its_bytes_were_unchanged(string status, int? sinceEnd, int seen, string kind, int lifetime)
+    public void A_job_without_a_plausible_end_lives_as_long_as_its_bytes_were_unchanged(
+        string status, int? sinceEnd, int seen, string kind, int lifetime)
     {
-        var body = sinceEnd is { } end ? Ended(status, end) : $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":""}""";
-        Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)), Kept(Classify(body, firstSeen: Now.AddSeconds(-seen))));
+        var body = sinceEnd is { } end ? Ended(status, end)
+            : $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":""}""";
+        Assert.Equal((Enum.Parse<VerdictKind>(kind), TimeSpan.FromSeconds(lifetime)),
+            Kept(Classify(body, firstSeen: Now.AddSeconds(-seen))));
     }
 
     [Theory]
@@ -104,9 +113,11 @@ public sealed class FreshnessTests
     [InlineData(202, "completed", 20.0, 20)]
     [InlineData(200, "running", 300.0, 30)]
     [InlineData(200, "running", -5.0, 2)]
-    public void A_running_job_lives_until_the_upstreams_Retry_After(int status, string word, double? retryAfter, int lifetime)
+    public void A_running_job_lives_until_the_upstreams_Retry_After(
+        int status, string word, double? retryAfter, int lifetime)
     {
-        var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final(word)), retryAfter is { } seconds ? TimeSpan.FromSeconds(seconds) : null, UpstreamFault.None);
+        var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final(word)), retryAfter is { } seconds
+            ? TimeSpan.FromSeconds(seconds) : null, UpstreamFault.None);
         var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
         Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(lifetime)), Kept(verdict));
         Assert.Equal(retryAfter > 0 ? Now.AddSeconds(retryAfter.Value) : null, verdict.AskAgainAt);
@@ -120,14 +131,17 @@ public sealed class FreshnessTests
     {
         var answer = new UpstreamAnswer(202, Encoding.UTF8.GetBytes(body), TimeSpan.FromSeconds(5), UpstreamFault.None);
         var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
-        Assert.Equal((VerdictKind.Invalid, TimeSpan.Zero, "not-a-job"), (verdict.Kind, verdict.Lifetime, verdict.Detail));
+        Assert.Equal((VerdictKind.Invalid, TimeSpan.Zero, "not-a-job"),
+            (verdict.Kind, verdict.Lifetime, verdict.Detail));
     }
 
     [Fact]
     public void A_Retry_After_does_not_extend_the_lifetime_of_an_ended_job()
     {
-        var answer = new UpstreamAnswer(200, Encoding.UTF8.GetBytes(Ended("completed", 4)), TimeSpan.FromSeconds(20), UpstreamFault.None);
-        Assert.Equal((VerdictKind.Settling, TimeSpan.FromSeconds(4)), Kept(UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now)));
+        var answer = new UpstreamAnswer(
+            200, Encoding.UTF8.GetBytes(Ended("completed", 4)), TimeSpan.FromSeconds(20), UpstreamFault.None);
+        Assert.Equal((VerdictKind.Settling, TimeSpan.FromSeconds(4)),
+            Kept(UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now)));
     }
 
     [Theory]
@@ -141,11 +155,16 @@ public sealed class FreshnessTests
     [InlineData("-60 90", 0, 2)]
     [InlineData("-60 90", 60, 60)]
     [InlineData("-60 90", 600, 90)]
-    public void A_job_lives_until_its_urls_expire_and_at_least_as_long_as_a_running_job(string expiries, int seen, int lifetime)
+    public void A_job_lives_until_its_urls_expire_and_at_least_as_long_as_a_running_job(
+        string expiries, int seen, int lifetime)
     {
-        var urls = expiries.Split(' ').Select(seconds => $"https://h/k?Signature=ab&Expires={Now.ToUnixTimeSeconds() + int.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture)}");
-        var body = Final("completed").Replace("\"id\"", $"\"urls\":\"{string.Join(' ', urls)}\",\"id\"", StringComparison.Ordinal);
-        Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(lifetime)), Kept(Classify(body, firstSeen: Now.AddSeconds(-seen))));
+        var now = Now.ToUnixTimeSeconds();
+        var urls = expiries.Split(' ').Select(seconds => now + int.Parse(seconds, CultureInfo.InvariantCulture))
+            .Select(expiry => $"https://h/k?Signature=ab&Expires={expiry}");
+        var body = Final("completed")
+            .Replace("\"id\"", $"\"urls\":\"{string.Join(' ', urls)}\",\"id\"", StringComparison.Ordinal);
+        Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(lifetime)),
+            Kept(Classify(body, firstSeen: Now.AddSeconds(-seen))));
     }
 
     [Theory]
@@ -154,7 +173,8 @@ public sealed class FreshnessTests
     [InlineData("\"workflow_id\":\"w\",")]
     [InlineData("\"id\":null,\"workflow_id\":\"w\",")]
     public void A_job_without_both_ids_lives_no_longer_than_a_running_job(string names) =>
-        Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{{{names}}"status":"completed","finished_at":"2026-06-01T11:00:00Z"}""")));
+        Assert.Equal((VerdictKind.Running, TimeSpan.FromSeconds(2)),
+            Kept(Classify($$"""{{{names}}"status":"completed","finished_at":"2026-06-01T11:00:00Z"}""")));
 
     [Theory]
     [InlineData("""{"id":"other","workflow_id":"w"}""", "wrong-id")]
@@ -176,7 +196,8 @@ public sealed class FreshnessTests
     public void A_body_that_is_not_the_requested_job_is_invalid(string body, string reason)
     {
         var verdict = Classify(body);
-        Assert.Equal((VerdictKind.Invalid, TimeSpan.Zero, reason, false), (verdict.Kind, verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
+        Assert.Equal((VerdictKind.Invalid, TimeSpan.Zero, reason, false),
+            (verdict.Kind, verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
     }
 
     [Theory]
@@ -196,29 +217,48 @@ public sealed class FreshnessTests
     [InlineData(504, nameof(VerdictKind.TimedOut), 0, true)]
     public void Each_upstream_status_has_its_verdict(int status, string kind, int seconds, bool mayServeStale)
     {
-        var verdict = UpstreamVerdict.Of(new UpstreamAnswer(status, [], null, UpstreamFault.None), Address, new JobsOptions(), Now, Now);
-        Assert.Equal((kind, TimeSpan.FromSeconds(seconds), mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.MayServeStale));
+        var verdict = UpstreamVerdict.Of(
+            new UpstreamAnswer(status, [], null, UpstreamFault.None), Address, new JobsOptions(), Now, Now);
+        Assert.Equal((kind, TimeSpan.FromSeconds(seconds), mayServeStale),
+            (verdict.Kind.ToString(), verdict.Lifetime, verdict.MayServeStale));
     }
 
     [Theory]
-    [InlineData("https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260601T115900Z&X-Amz-Expires=120&X-Amz-Signature=ab", 60)]
+    [InlineData(
+        "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260601T115900Z"
+        + "&X-Amz-Expires=120&X-Amz-Signature=ab", 60)]
     [InlineData("https://b.s3.amazonaws.com/k?AWSAccessKeyId=A&Signature=ab&Expires=1780315260", 60)]
     [InlineData("https://d.cloudfront.net/k?Expires=1780315260&Signature=ab&Key-Pair-Id=K", 60)]
-    [InlineData("https://d.cloudfront.net/k?Policy=eyJTdGF0ZW1lbnQiOlt7IlJlc291cmNlIjoiaCIsIkNvbmRpdGlvbiI6eyJEYXRlTGVzc1RoYW4iOnsiQVdTOkVwb2NoVGltZSI6MTc4MDMxNTI2MH19fV19&Signature=ab&Key-Pair-Id=K", 60)]
-    [InlineData("https://storage.googleapis.com/b/k?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Date=20260601T115900Z&X-Goog-Expires=120&X-Goog-Signature=ab", 60)]
+    [InlineData(
+        "https://d.cloudfront.net/k?Policy=eyJTdGF0ZW1lbnQiOlt7IlJlc291cmNl"
+        + "IjoiaCIsIkNvbmRpdGlvbiI6eyJEYXRlTGVzc1RoYW4iOnsiQVdTOkVwb2NoVGltZSI6MTc4MDMxNTI2MH19fV19"
+        + "&Signature=ab&Key-Pair-Id=K", 60)]
+    [InlineData(
+        "https://storage.googleapis.com/b/k?X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Date=20260601T115900Z"
+        + "&X-Goog-Expires=120&X-Goog-Signature=ab", 60)]
     [InlineData("https://a.blob.core.windows.net/c/k?sv=2024-01-01&se=2026-06-01T12%3A01%3A00Z&sr=b&sig=ab%3D", 60)]
-    [InlineData("see https://h/k?X-Amz-Date=20260601T115900Z&X-Amz-Expires=120&X-Amz-Signature=ab and https://h/l?X-Amz-Date=20260601T115900Z&X-Amz-Expires=90&X-Amz-Signature=ab", 30)]
+    [InlineData(
+        "see https://h/k?X-Amz-Date=20260601T115900Z&X-Amz-Expires=120&X-Amz-Signature=ab and "
+        + "https://h/l?X-Amz-Date=20260601T115900Z&X-Amz-Expires=90&X-Amz-Signature=ab", 30)]
     [InlineData("https://h/k?X-Amz-Date=20260601T110000Z&X-Amz-Expires=60&X-Amz-Signature=ab", 2)]
     [InlineData("https://h/k?X-Amz-Date=99991231T235959Z&X-Amz-Expires=2147483647&X-Amz-Signature=ab", 2592000)]
-    [InlineData("https://h/k?X-Amz-Date=20260601T115900Z&X-Amz-Expires=604800&X-Amz-Security-Token=t&X-Amz-Signature=ab", 3540)]
+    [InlineData(
+        "https://h/k?X-Amz-Date=20260601T115900Z&X-Amz-Expires=604800&X-Amz-Security-Token=t&X-Amz-Signature=ab", 3540)]
     [InlineData("https://h/k?Expires=99999999999999999999&Signature=ab", 2592000)]
     [InlineData("https://h/k?page=2&Expires=1780315260", 2592000)]
     public void A_signed_url_limits_the_lifetime(string url, int seconds)
     {
-        foreach (var form in (string[])[$"\"{url}\"", $"[{{\"href\":\"{url.Replace("&", "\\u0026", StringComparison.Ordinal)}\"}}]",
-            $"\"{{\\\"href\\\":\\\"{url}\\\"}}\"", $"\"{{\\\"href\\\":\\\"{url.Replace("&", "\\\\u0026", StringComparison.Ordinal)}\\\"}}\"", $"\"{Base64($"{{\"href\":\"{url}\"}}")}\"", $"[{string.Join(',', Encoding.UTF8.GetBytes(url))}]"])
+        foreach (var form in (string[])[$"\"{url}\"",
+            $"[{{\"href\":\"{url.Replace("&", "\\u0026", StringComparison.Ordinal)}\"}}]",
+            $"\"{{\\\"href\\\":\\\"{url}\\\"}}\"",
+            $"\"{{\\\"href\\\":\\\"{url.Replace("&", "\\\\u0026", StringComparison.Ordinal)}\\\"}}\"",
+            $"\"{Base64($"{{\"href\":\"{url}\"}}")}\"", $"[{string.Join(',', Encoding.UTF8.GetBytes(url))}]"])
         {
-            var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"2026-06-01T11:00:00Z","tasks":[{"result":{{form}}}]}""");
+            var verdict = Classify(
+                $$"""
+                {"id":"j","workflow_id":"w","status":"completed","finished_at":"2026-06-01T11:00:00Z",
+                "tasks":[{"result":{{form}}}]}
+                """);
             Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(seconds)), Kept(verdict));
         }
     }
@@ -226,16 +266,25 @@ public sealed class FreshnessTests
     [Fact]
     public void A_long_string_of_question_marks_is_read_quickly()
     {
-        var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"running","u":"{{new string('?', 4_000_000)}}"}""");
+        var verdict =
+            Classify($$"""{"id":"j","workflow_id":"w","status":"running","u":"{{new string('?', 4_000_000)}}"}""");
         Assert.Equal(VerdictKind.Running, verdict.Kind);
     }
 
     [Fact]
     public void The_start_date_of_a_CloudFront_policy_is_not_its_expiry()
     {
-        var policy = Base64("""{"Statement":[{"Condition":{"DateLessThan":{"AWS:EpochTime":1780315260},"DateGreaterThan":{"AWS:EpochTime":1}}}]}""");
-        var url = $"https://d.cloudfront.net/k?Policy={policy.Replace('+', '-').Replace('=', '_').Replace('/', '~')}&Signature=ab&Key-Pair-Id=K";
-        var verdict = Classify($$"""{"id":"j","workflow_id":"w","status":"completed","finished_at":"2026-06-01T11:00:00Z","u":"{{url}}"}""");
+        var policy = Base64(
+            """{"Statement":[{"Condition":{"DateLessThan":{"AWS:EpochTime":1780315260},"""
+            + """ "DateGreaterThan":{"AWS:EpochTime":1}}}]}""");
+        var url =
+            $"https://d.cloudfront.net/k?Policy={policy.Replace('+', '-').Replace('=', '_').Replace('/', '~')}"
+            + "&Signature=ab&Key-Pair-Id=K";
+        var verdict = Classify(
+            $$"""
+            {"id":"j","workflow_id":"w","status":"completed","finished_at":"2026-06-01T11:00:00Z",
+            "u":"{{url}}"}
+            """);
         Assert.Equal((VerdictKind.Finished, TimeSpan.FromSeconds(60)), Kept(verdict));
     }
 
@@ -248,7 +297,8 @@ public sealed class FreshnessTests
     {
         foreach (var word in words.Split(','))
         {
-            foreach (var written in (string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..], $" {word}\\n"])
+            foreach (var written in (
+                string[])[word, word.ToUpperInvariant(), char.ToUpperInvariant(word[0]) + word[1..], $" {word}\\n"])
             {
                 Assert.Equal((written, kind), (written, Classify(Final(written)).Kind.ToString()));
             }
@@ -259,15 +309,21 @@ public sealed class FreshnessTests
     [InlineData("completed")]
     [InlineData("failed")]
     public void A_final_status_without_finished_at_is_not_final(string status) => Assert.Equal(
-        (VerdictKind.Running, TimeSpan.FromSeconds(2)), Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
+        (VerdictKind.Running, TimeSpan.FromSeconds(2)),
+        Kept(Classify($$"""{"id":"j","workflow_id":"w","progress":"100","status":"{{status}}"}""")));
 
     [Fact]
     public void A_finished_at_without_a_status_is_running() =>
-        Assert.Equal(VerdictKind.Running, Classify("""{"id":"j","workflow_id":"w","progress":"100","finished_at":"2026-06-01T11:00:00Z"}""").Kind);
+        Assert.Equal(VerdictKind.Running,
+            Classify("""{"id":"j","workflow_id":"w","progress":"100","finished_at":"2026-06-01T11:00:00Z"}""").Kind);
 
     [Fact]
     public void Finished_tasks_do_not_finish_the_job() => Assert.Equal(VerdictKind.Running,
-        Classify("""{"id":"j","workflow_id":"w","status":"running","tasks":[{"status":"completed","finished_at":"2026-06-01T11:00:00Z"}]}""").Kind);
+        Classify(
+            """
+            {"id":"j","workflow_id":"w","status":"running","tasks":[{"status":"completed",
+            "finished_at":"2026-06-01T11:00:00Z"}]}
+            """).Kind);
 
     [Theory]
     [InlineData(nameof(UpstreamFault.NoCredential), 0, nameof(VerdictKind.Unavailable), "no-credential", true)]
@@ -280,15 +336,18 @@ public sealed class FreshnessTests
     [InlineData(nameof(UpstreamFault.CutShort), 403, nameof(VerdictKind.Forbidden), "", false)]
     [InlineData(nameof(UpstreamFault.TooLarge), 200, nameof(VerdictKind.Invalid), "too-large", false)]
     [InlineData(nameof(UpstreamFault.EchoedCredential), 200, nameof(VerdictKind.Invalid), "credential-echoed", false)]
-    public void Each_fault_has_its_verdict_and_no_lifetime(string fault, int status, string kind, string detail, bool mayServeStale)
+    public void Each_fault_has_its_verdict_and_no_lifetime(
+        string fault, int status, string kind, string detail, bool mayServeStale)
     {
         var answer = UpstreamAnswer.Failed(Enum.Parse<UpstreamFault>(fault), status);
         var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
-        Assert.Equal((kind, TimeSpan.Zero, detail, mayServeStale), (verdict.Kind.ToString(), verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
+        Assert.Equal((kind, TimeSpan.Zero, detail, mayServeStale),
+            (verdict.Kind.ToString(), verdict.Lifetime, verdict.Detail, verdict.MayServeStale));
     }
 
     [Fact]
-    public void Nothing_but_a_200_or_202_is_a_job() => Gen.Int[100, 999].Where(status => status is not (200 or 202)).Sample(status =>
+    public void Nothing_but_a_200_or_202_is_a_job() => Gen.Int[100, 999].Where(status => status is not (200 or 202))
+        .Sample(status =>
     {
         var answer = new UpstreamAnswer(status, Encoding.UTF8.GetBytes(Final("completed")), null, UpstreamFault.None);
         var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions(), Now, Now);
@@ -310,7 +369,8 @@ public sealed class FreshnessTests
         Assert.Equal(TimeSpan.FromHours(1), Classify(Final("failed"), options).Lifetime);
         Assert.Equal(TimeSpan.FromDays(3), Classify(Ended("failed", 86400 * 5), options).Lifetime);
         Assert.Equal((VerdictKind.Running, TimeSpan.Zero), Kept(Classify(Final("running"), options)));
-        Assert.Equal(TimeSpan.FromDays(1), UpstreamVerdict.Of(new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now, Now).Lifetime);
+        Assert.Equal(TimeSpan.FromDays(1), UpstreamVerdict.Of(
+            new UpstreamAnswer(404, [], null, UpstreamFault.None), Address, options, Now, Now).Lifetime);
     }
 
     [Fact]
@@ -318,12 +378,14 @@ public sealed class FreshnessTests
     {
         var options = new JobsOptions { FailedLifetime = TimeSpan.Zero };
         Assert.Equal(TimeSpan.Zero, Classify(Final("failed"), options).Lifetime);
-        Assert.Equal(TimeSpan.Zero, Classify("""{"id":"j","workflow_id":"w","status":"completed"}""", options).Lifetime);
+        Assert.Equal(TimeSpan.Zero,
+            Classify("""{"id":"j","workflow_id":"w","status":"completed"}""", options).Lifetime);
     }
 
     [Fact]
-    public void A_job_is_final_at_its_end_without_a_settle_time() => Assert.Equal((VerdictKind.Finished, TimeSpan.FromDays(30)),
-        Kept(Classify(Ended("completed", 0), new JobsOptions { SettleTime = TimeSpan.Zero })));
+    public void A_job_is_final_at_its_end_without_a_settle_time() =>
+        Assert.Equal((VerdictKind.Finished, TimeSpan.FromDays(30)),
+            Kept(Classify(Ended("completed", 0), new JobsOptions { SettleTime = TimeSpan.Zero })));
 
     [Fact]
     public void Configured_failure_words_replace_the_built_in_ones()
@@ -345,18 +407,22 @@ public sealed class FreshnessTests
     [Fact]
     public void The_ids_of_a_body_are_ignored_without_verification()
     {
-        var verdict = Classify("""{"id":"other","status":"completed","finished_at":"2026-06-01T11:00:00Z"}""", new JobsOptions { VerifyIds = false });
+        var verdict = Classify("""{"id":"other","status":"completed","finished_at":"2026-06-01T11:00:00Z"}""",
+            new JobsOptions { VerifyIds = false });
         Assert.Equal(VerdictKind.Finished, verdict.Kind);
     }
 
     private static JobAddress Address => JobAddress.TryCreate("w", "j", out var address) ? address : default;
 
-    private static Verdict Classify(string body, JobsOptions? options = null, DateTimeOffset? firstSeen = null) => UpstreamVerdict.Of(
-        new UpstreamAnswer(200, Encoding.UTF8.GetBytes(body), null, UpstreamFault.None), Address, options ?? new JobsOptions(), Now, firstSeen ?? Now);
+    private static Verdict Classify(string body, JobsOptions? options = null, DateTimeOffset? firstSeen = null) =>
+        UpstreamVerdict.Of(
+            new UpstreamAnswer(200, Encoding.UTF8.GetBytes(body), null, UpstreamFault.None), Address, options
+                ?? new JobsOptions(), Now, firstSeen ?? Now);
 
     private static (VerdictKind, TimeSpan) Kept(Verdict verdict) => (verdict.Kind, verdict.Lifetime);
 
-    private static string Final(string status) => $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":"2026-06-01T11:00:00Z"}""";
+    private static string Final(string status) =>
+        $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":"2026-06-01T11:00:00Z"}""";
 
     private static string Ended(string status, double secondsAgo) =>
         $$"""{"id":"j","workflow_id":"w","status":"{{status}}","finished_at":"{{Now.AddSeconds(-secondsAgo):O}}"}""";

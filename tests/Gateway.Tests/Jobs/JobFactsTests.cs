@@ -8,7 +8,8 @@ public sealed class JobFactsTests
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
 
-    private const string Body = """{"id":"j","spec":[1,{"a":"\ud800 \u00e9"}],"status":"running","tasks":[{"depends_on":["é"]}]}""";
+    private const string Body =
+        """{"id":"j","spec":[1,{"a":"\ud800 \u00e9"}],"status":"running","tasks":[{"depends_on":["é"]}]}""";
 
     private static readonly Gen<string> Escape = Gen.Select(
         Gen.OneOf(@"\n", @"\""", @"\\", @"\/", @"\ud800", @"\udc00", @"\ud83d\ude00", @"\u0000", "é", "😀", " ", "?"),
@@ -21,10 +22,12 @@ public sealed class JobFactsTests
 
     private static readonly Gen<string> Object = Members(Value);
 
-    private static Gen<string> Scalar => Gen.OneOf(Text, Gen.OneOf("null", "true", "false", "0", "255", "-1", "1.5e300", "1e999"));
+    private static Gen<string> Scalar =>
+        Gen.OneOf(Text, Gen.OneOf("null", "true", "false", "0", "255", "-1", "1.5e300", "1e999"));
 
     private static Gen<string> Members(Gen<string> value) => Gen.Select(
-        Gen.OneOf(Text, Gen.OneOf("\"id\"", "\"status\"", "\"finished_at\"")), value, (name, item) => $"{name} : {item}")
+        Gen.OneOf(Text, Gen.OneOf("\"id\"", "\"status\"", "\"finished_at\"")), value, (name, item) =>
+            $"{name} : {item}")
         .Array[0, 3].Select(members => $"{{{string.Join(" , ", members)}}}");
 
     [Fact]
@@ -32,7 +35,8 @@ public sealed class JobFactsTests
     {
         var bytes = Encoding.UTF8.GetBytes(Body);
         Assert.True(JobFacts.TryRead(bytes, Now, out _));
-        for (var length = 0; length < bytes.Length; length++) Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), Now, out _), $"{length}");
+        for (var length = 0; length < bytes.Length; length++)
+            Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), Now, out _), $"{length}");
     }
 
     [Fact]
@@ -41,22 +45,29 @@ public sealed class JobFactsTests
         {
             byte[] body = [.. mark ? Encoding.UTF8.Preamble : [], .. Encoding.UTF8.GetBytes(json)];
             Assert.True(JobFacts.TryRead(body, Now, out _), json);
-            for (var length = 0; length < body.Length; length++) Assert.False(JobFacts.TryRead(body.AsSpan(0, length), Now, out _), $"{length} of {json}");
+            for (var length = 0; length < body.Length; length++)
+                Assert.False(JobFacts.TryRead(body.AsSpan(0, length), Now, out _), $"{length} of {json}");
         }, iter: 300);
 
     [Fact]
     public void Other_fields_do_not_change_the_facts_of_a_job() =>
         Gen.Select(Value, Value).Sample((before, after) =>
         {
-            var body = $$"""{"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"2026-06-01T11:00:00Z","b":{{after}}}""";
+            var body =
+                $$"""
+                {"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"2026-06-01T11:00:00Z",
+                "b":{{after}}}
+                """;
             Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts), body);
-            Assert.Equal(("j", "w", "done", Now.AddHours(-1)), (facts.Id, facts.WorkflowId, facts.Status, facts.Times.FinishedAt));
+            Assert.Equal(("j", "w", "done", Now.AddHours(-1)),
+                (facts.Id, facts.WorkflowId, facts.Status, facts.Times.FinishedAt));
         });
 
     [Fact]
     public void A_body_is_readable_with_any_value_in_its_fields() =>
         Gen.Select(Gen.OneOf("id", "workflow_id", "status", "finished_at"), Value).Sample((name, value) =>
-            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), Now, out _), value));
+            Assert.True(
+                JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), Now, out _), value));
 
     [Fact]
     public void Invalid_UTF_8_at_any_position_is_refused() =>
@@ -151,7 +162,10 @@ public sealed class JobFactsTests
     [Fact]
     public void Only_top_level_fields_count()
     {
-        Assert.True(JobFacts.TryRead("""{"tasks":[{"id":"t","status":"completed","finished_at":"2026-06-01T11:00:00Z"}],"block":{"id":"b"}}"""u8, Now, out var facts));
+        Assert.True(JobFacts.TryRead("""
+            {"tasks":[{"id":"t","status":"completed","finished_at":"2026-06-01T11:00:00Z"}],
+            "block":{"id":"b"}}
+            """u8, Now, out var facts));
         Assert.Equal((null, "", null), (facts.Id, facts.Status, facts.Times.FinishedAt));
     }
 }

@@ -32,7 +32,8 @@ public sealed class JobTimesTests
     public void Timestamps_are_read_in_every_supported_format(string text)
     {
         Assert.Equal(Noon, Read($$"""{"created_at":"{{text}}"}""").StartedAt);
-        if (double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out _)) Assert.Equal(Noon, Read($$"""{"created_at":{{text}}}""").StartedAt);
+        if (double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out _))
+            Assert.Equal(Noon, Read($$"""{"created_at":{{text}}}""").StartedAt);
     }
 
     [Theory]
@@ -40,11 +41,13 @@ public sealed class JobTimesTests
     [InlineData("2026-05-04 12:00:00.123456789", 1234567)]
     [InlineData("2026-05-04 12:00:00,5", 5000000)]
     [InlineData("1777896000.5", 5000000)]
-    public void A_fraction_of_a_second_is_read(string text, int ticks) => Assert.Equal(Noon.AddTicks(ticks), Read($$"""{"finished_at":"{{text}}"}""").FinishedAt);
+    public void A_fraction_of_a_second_is_read(string text, int ticks) =>
+        Assert.Equal(Noon.AddTicks(ticks), Read($$"""{"finished_at":"{{text}}"}""").FinishedAt);
 
     [Fact]
     public void A_leap_second_is_read_as_the_last_second_of_its_minute() =>
-        Assert.Equal(new DateTimeOffset(2016, 12, 31, 23, 59, 59, TimeSpan.Zero), Read("""{"finished_at":"2016-12-31T23:59:60Z"}""").FinishedAt);
+        Assert.Equal(new DateTimeOffset(2016, 12, 31, 23, 59, 59, TimeSpan.Zero),
+            Read("""{"finished_at":"2016-12-31T23:59:60Z"}""").FinishedAt);
 
     [Theory]
     [InlineData("""{"created_at":""}""")]
@@ -101,7 +104,11 @@ public sealed class JobTimesTests
     [Fact]
     public void The_start_of_execution_outweighs_the_time_of_creation()
     {
-        var job = Read("""{"tasks":[{"x":[1]}],"exec_created_at":"2026-05-04T12:00:00Z","created_at":"2026-05-04T11:00:00Z","finished_at":"2026-05-04T12:09:00Z"}""");
+        var job = Read(
+            """
+            {"tasks":[{"x":[1]}],"exec_created_at":"2026-05-04T12:00:00Z","created_at":"2026-05-04T11:00:00Z",
+            "finished_at":"2026-05-04T12:09:00Z"}
+            """);
 
         Assert.Equal(Noon, job.StartedAt);
         Assert.Equal(TimeSpan.FromMinutes(9), job.Took);
@@ -142,7 +149,11 @@ public sealed class JobTimesTests
 
     [Fact]
     public void A_byte_order_mark_is_skipped_before_the_times() =>
-        Assert.Equal(Noon, JobTimes.Read([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes("""{"created_at":"2026-05-04T12:00:00Z"}""")]).StartedAt);
+        Assert.Equal(
+            Noon,
+            JobTimes.Read(
+                [.. Encoding.UTF8.Preamble,
+                    .. Encoding.UTF8.GetBytes("""{"created_at":"2026-05-04T12:00:00Z"}""")]).StartedAt);
 
     private static JobTimes Read(string body) => JobTimes.Read(Encoding.UTF8.GetBytes(body));
 }

@@ -10,7 +10,8 @@ public sealed class SignedUrlTests
     private static readonly DateTimeOffset Expiry = new(2026, 6, 1, 12, 1, 0, TimeSpan.Zero);
 
     private static readonly string SigV4 =
-        "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260601T120000Z&X-Amz-Expires=60&X-Amz-Signature=ab";
+        "https://b.s3.amazonaws.com/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260601T120000Z"
+        + "&X-Amz-Expires=60&X-Amz-Signature=ab";
 
     [Theory]
     [InlineData("X-Amz-Date=20260601T120000Z&X-Amz-Expires=60&X-Amz-Signature=ab")]
@@ -29,10 +30,13 @@ public sealed class SignedUrlTests
     [InlineData("se=1780315260&sig=ab&skn=key")]
     [InlineData("skoid=a&sktid=b&skt=2026-06-01T11:00:00Z&ske=2026-06-01T12%3A01%3A00Z&se=2026-06-02T12:00:00Z&sig=ab")]
     [InlineData("OSSAccessKeyId=A&Expires=1780315260&Signature=ab")]
-    [InlineData("x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-date=20260601T120000Z&x-oss-expires=60&x-oss-signature=ab")]
+    [InlineData(
+        "x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-date=20260601T120000Z&x-oss-expires=60&x-oss-signature=ab")]
     [InlineData("X-Tos-Date=20260601T120000Z&X-Tos-Expires=60&X-Tos-Signature=ab")]
     [InlineData("AccessKeyId=A&Expires=1780315260&Signature=ab%3D")]
-    [InlineData("q-sign-algorithm=sha1&q-ak=A&q-sign-time=1780315200;1780315260&q-key-time=1780315200;1780315260&q-signature=ab")]
+    [InlineData(
+        "q-sign-algorithm=sha1&q-ak=A&q-sign-time=1780315200;1780315260&q-key-time=1780315200;1780315260"
+        + "&q-signature=ab")]
     [InlineData("q-sign-time=1780315200%3B1780315260&q-signature=ab")]
     [InlineData("X-Amz-Date=20260601T120000Z&amp;X-Amz-Expires=60&amp;X-Amz-Signature=ab")]
     [InlineData("X%2DAmz%2DDate=20260601T120000Z&X%2DAmz%2DExpires=60&X%2DAmz%2DSignature=ab")]
@@ -47,8 +51,11 @@ public sealed class SignedUrlTests
     [InlineData("token=1780315260_0x0123456789abcdef0123456789abcdef01234567")]
     [InlineData("token=eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhIiwiZXhwIjoxNzgwMzE1MjYwfQ.c2ln")]
     [InlineData("tempauth=v1.eyJzdWIiOiJhIiwiZXhwIjoxNzgwMzE1MjYwfQ.c2ln")]
-    [InlineData("url=https%3A%2F%2Fb.s3.amazonaws.com%2Fk%3FX-Amz-Date%3D20260601T120000Z%26X-Amz-Expires%3D60%26X-Amz-Signature%3Dab")]
-    public void The_expiry_of_each_signature_format_is_read(string query) => Assert.Equal(Expiry, ExpiryIn("https://h/k?" + query));
+    [InlineData(
+        "url=https%3A%2F%2Fb.s3.amazonaws.com%2Fk%3FX-Amz-Date%3D20260601T120000Z%26X-Amz-Expires%3D60"
+        + "%26X-Amz-Signature%3Dab")]
+    public void The_expiry_of_each_signature_format_is_read(string query) =>
+        Assert.Equal(Expiry, ExpiryIn("https://h/k?" + query));
 
     [Theory]
     // A session signed at noon ends after an hour, even if the URL states more; a shorter time in the URL counts.
@@ -61,14 +68,17 @@ public sealed class SignedUrlTests
     public void A_url_signed_with_session_credentials_expires_within_an_hour(string query, int seconds)
     {
         var noon = Expiry.AddMinutes(-1);
-        Assert.Equal(noon.AddSeconds(seconds), ExpiryIn("https://h/k?" + query, noon.AddMinutes(query.Contains("19999", StringComparison.Ordinal) ? 30 : 0)));
+        Assert.Equal(noon.AddSeconds(seconds), ExpiryIn(
+            "https://h/k?" + query, noon.AddMinutes(query.Contains("19999", StringComparison.Ordinal) ? 30 : 0)));
     }
 
     [Fact]
     public void Expired_urls_are_reported_separately_from_working_ones()
     {
         var found = new UrlExpiries(Expiry);
-        SignedUrl.Read("https://h/k?Expires=1780315260&Signature=ab https://h/k?Expires=1780315320&Signature=ab https://h/k?Expires=1780315380&Signature=ab", ref found);
+        SignedUrl.Read(
+            "https://h/k?Expires=1780315260&Signature=ab https://h/k?Expires=1780315320&Signature=ab "
+            + "https://h/k?Expires=1780315380&Signature=ab", ref found);
         Assert.Equal((true, Expiry.AddMinutes(1)), (found.HasExpired, found.FirstToCome));
     }
 
@@ -93,11 +103,13 @@ public sealed class SignedUrlTests
         Assert.True(watch.Elapsed < once * 100, $"{once} and {watch.Elapsed}");
     }
 
-    private static string Repeated(string part, int length) => string.Concat(Enumerable.Repeat(part, length / part.Length));
+    private static string Repeated(string part, int length) =>
+        string.Concat(Enumerable.Repeat(part, length / part.Length));
 
     [Fact]
     public void A_date_without_a_time_expires_at_the_start_of_the_day() =>
-        Assert.Equal(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero), ExpiryIn("https://h/k?se=2026-06-01&sig=ab"));
+        Assert.Equal(new DateTimeOffset(2026, 6, 1, 0, 0, 0, TimeSpan.Zero),
+            ExpiryIn("https://h/k?se=2026-06-01&sig=ab"));
 
     [Theory]
     [InlineData("""{"DateLessThan":{"AWS:EpochTime":1780315260}}""")]
@@ -170,7 +182,8 @@ public sealed class SignedUrlTests
         { "escaped JSON in a string", JsonSerializer.Serialize($$"""{"href":"{{Ampersands(SigV4, @"\u0026")}}"}""") },
         { "JSON in base64", $"\"{Base64($$"""{"href":"{{SigV4}}"}""")}\"" },
         { "escaped JSON in base64", $"\"{Base64($$"""{"href":"{{Ampersands(SigV4, @"\u0026")}}"}""")}\"" },
-        { "base64 with escapes", $"\"{Base64($$"""{"???":"{{SigV4}}"}""").Replace("/", @"\/", StringComparison.Ordinal)}\"" },
+        { "base64 with escapes",
+            $"\"{Base64($$"""{"???":"{{SigV4}}"}""").Replace("/", @"\/", StringComparison.Ordinal)}\"" },
         { "bytes", Bytes($$"""{"href":"{{SigV4}}"}""") },
         { "bytes of escaped JSON", Bytes($$"""{"href":"{{Ampersands(SigV4, @"\u0026")}}"}""") },
         { "after half a surrogate pair", $"\"\\ud800 {SigV4}\"" },
@@ -181,7 +194,9 @@ public sealed class SignedUrlTests
     [MemberData(nameof(Forms))]
     public void A_signed_url_is_found_in_every_encoding(string form, string json)
     {
-        Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"tasks":[{"result":{{json}}}]}"""), Expiry.AddMinutes(-1), out var facts), form);
+        Assert.True(
+            JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"tasks":[{"result":{{json}}}]}"""), Expiry.AddMinutes(-1),
+                out var facts), form);
         Assert.Equal(Expiry, facts.UrlsExpireAt);
     }
 
@@ -192,7 +207,8 @@ public sealed class SignedUrlTests
         return found.FirstToCome;
     }
 
-    private static string Ampersands(string text, string written) => text.Replace("&", written, StringComparison.Ordinal);
+    private static string Ampersands(string text, string written) =>
+        text.Replace("&", written, StringComparison.Ordinal);
 
     private static string Bytes(string text) => $"[{string.Join(',', Encoding.UTF8.GetBytes(text))}]";
 

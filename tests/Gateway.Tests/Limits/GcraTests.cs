@@ -8,8 +8,10 @@ public sealed class GcraTests
 {
     private const double Start = 1.8e15;
 
-    private static readonly Gen<Gcra> AnyQuota = Gen.Select(Gen.Int[1, 10_000_000], Gen.Int[1, 86_400], Gen.Int[1, 10_000_000])
-        .Select((requests, seconds, burst) => Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(seconds), Burst = burst }));
+    private static readonly Gen<Gcra> AnyQuota = Gen.Select(
+        Gen.Int[1, 10_000_000], Gen.Int[1, 86_400], Gen.Int[1, 10_000_000])
+        .Select((requests, seconds, burst) =>
+            Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(seconds), Burst = burst }));
 
     [Fact]
     public void A_full_quota_has_its_burst_and_an_empty_one_refills_by_interval()
@@ -25,7 +27,8 @@ public sealed class GcraTests
 
     [Fact]
     public void Available_permits_stay_between_zero_and_the_burst_for_any_clock() =>
-        Gen.Select(AnyQuota, Gen.Double[-1e12, 1e12], Gen.Double[-1e12, 1e12], Gen.Int[0, 1000]).Sample((quota, restored, step, taken) =>
+        Gen.Select(AnyQuota, Gen.Double[-1e12, 1e12], Gen.Double[-1e12, 1e12], Gen.Int[0, 1000])
+            .Sample((quota, restored, step, taken) =>
         {
             var now = Start + step;
             Assert.InRange(quota.Available(Start + restored, now), 0, (long)quota.Burst);
@@ -41,7 +44,8 @@ public sealed class GcraTests
 
     [Fact]
     public void Available_permits_never_decrease_while_none_is_taken() =>
-        Gen.Select(AnyQuota, Gen.Int[0, 1000], Gen.Double[0, 1e9], Gen.Double[0, 1e9]).Sample((quota, taken, first, more) =>
+        Gen.Select(AnyQuota, Gen.Int[0, 1000], Gen.Double[0, 1e9], Gen.Double[0, 1e9])
+            .Sample((quota, taken, first, more) =>
         {
             var restored = quota.Take(Start, Start, taken);
             Assert.True(quota.Available(restored, Start + first) <= quota.Available(restored, Start + first + more));
@@ -54,7 +58,8 @@ public sealed class GcraTests
             var restored = quota.Take(Start, Start, quota.Burst);
             var now = Start + later;
             Assert.True(quota.Available(restored, now + quota.Wait(restored, now).TotalMicroseconds + 1) >= 1);
-            if (quota.Wait(restored, now) > TimeSpan.FromMicroseconds(2)) Assert.Equal(0, quota.Available(restored, now));
+            if (quota.Wait(restored, now) > TimeSpan.FromMicroseconds(2))
+                Assert.Equal(0, quota.Available(restored, now));
         });
 
     [Fact]
@@ -69,9 +74,11 @@ public sealed class GcraTests
 
     [Fact]
     public void Any_window_admits_at_most_the_burst_plus_the_refill() =>
-        Gen.Select(Gen.Int[1, 1000], Gen.Int[1, 100], Gen.Double[0, 100_000].Array[1, 200]).Sample((requests, burst, steps) =>
+        Gen.Select(Gen.Int[1, 1000], Gen.Int[1, 100], Gen.Double[0, 100_000].Array[1, 200])
+            .Sample((requests, burst, steps) =>
         {
-            var quota = Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(1), Burst = burst });
+            var quota =
+                Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(1), Burst = burst });
             double restored = Start, now = Start;
             var admitted = new List<double>();
             foreach (var step in steps)

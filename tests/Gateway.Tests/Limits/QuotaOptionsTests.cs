@@ -17,7 +17,8 @@ public sealed class QuotaOptionsTests
     [InlineData(0, "00:01:00", 60, "Quotas:q:Requests: must be from 1 to 10000000, but is 0")]
     [InlineData(-1, "00:01:00", 60, "Quotas:q:Requests: must be from 1 to 10000000, but is -1")]
     [InlineData(10_000_001, "1.00:00:00", 60_000, "Quotas:q:Requests: must be from 1 to 10000000, but is 10000001")]
-    [InlineData(60, "1.00:00:01", 60, "Quotas:q:Window: must be from 00:00:01 to 1.00:00:00, but is 1.00:00:01; durations are written")]
+    [InlineData(60, "1.00:00:01", 60,
+        "Quotas:q:Window: must be from 00:00:01 to 1.00:00:00, but is 1.00:00:01; durations are written")]
     [InlineData(1, "00:00:00.9", 60, "Quotas:q:Window: must be from 00:00:01 to 1.00:00:00")]
     [InlineData(1, "-00:01:00", 60, "Quotas:q:Window: must be from 00:00:01 to 1.00:00:00")]
     [InlineData(1, "00:01:00", 10_000_001, "Quotas:q:Burst: must be from 1 to 10000000, but is 10000001")]
@@ -38,7 +39,8 @@ public sealed class QuotaOptionsTests
     [InlineData("quo\"ted", false)]
     [InlineData("é", false)]
     [InlineData("a23456789012345678901234567890123456789012345678901234567890123456", false)]
-    public void A_quota_name_must_be_valid_in_a_header(string name, bool fit) => Assert.Equal(fit, ErrorsOf(new QuotaOptions(), name).Count == 0);
+    public void A_quota_name_must_be_valid_in_a_header(string name, bool fit) =>
+        Assert.Equal(fit, ErrorsOf(new QuotaOptions(), name).Count == 0);
 
     internal static IReadOnlyList<string> ErrorsOf(QuotaOptions quota, string name = "q")
     {
@@ -48,5 +50,6 @@ public sealed class QuotaOptionsTests
     }
 
     private static QuotaOptions Quota(int requests, string window, int burst) =>
-        new() { Requests = requests, Window = TimeSpan.Parse(window, System.Globalization.CultureInfo.InvariantCulture), Burst = burst };
+        new() { Requests = requests, Window = TimeSpan.Parse(window, System.Globalization.CultureInfo.InvariantCulture),
+            Burst = burst };
 }

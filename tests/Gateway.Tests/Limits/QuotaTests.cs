@@ -11,15 +11,18 @@ namespace Gateway.Tests.Limits;
 /// <summary>Quotas of a node that has no Redis.</summary>
 public sealed class QuotaTests
 {
-    private static readonly QuotaOptions Minutely = new() { Requests = 60, Window = TimeSpan.FromMinutes(1), Burst = 5 };
+    private static readonly QuotaOptions Minutely =
+        new() { Requests = 60, Window = TimeSpan.FromMinutes(1), Burst = 5 };
 
-    private readonly IMeterFactory _meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
+    private readonly IMeterFactory _meters = new ServiceCollection().AddMetrics().BuildServiceProvider()
+        .GetRequiredService<IMeterFactory>();
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
 
     [Fact]
     public async Task Concurrent_requests_get_exactly_the_burst()
     {
-        var quota = New().For("team:mapping", "daily", new QuotaOptions { Requests = 1, Window = TimeSpan.FromDays(1), Burst = 100 });
+        var quota = New().For("team:mapping", "daily",
+            new QuotaOptions { Requests = 1, Window = TimeSpan.FromDays(1), Burst = 100 });
         var granted = 0;
         await Parallel.ForAsync(0, 1000, async (_, _) =>
         {
@@ -55,7 +58,8 @@ public sealed class QuotaTests
     public async Task A_quota_that_is_no_longer_configured_is_removed()
     {
         var quotas = New();
-        var (gone, kept) = (quotas.For("team:gone", "minutely", Minutely), quotas.For("team:kept", "minutely", Minutely));
+        var (gone, kept) = (quotas.For("team:gone", "minutely", Minutely),
+            quotas.For("team:kept", "minutely", Minutely));
         await gone.TakeAsync();
         await kept.TakeAsync();
         quotas.Keep(new HashSet<Quota> { kept });
@@ -67,7 +71,8 @@ public sealed class QuotaTests
     public async Task A_request_refused_by_one_quota_takes_no_permit_from_another()
     {
         var quotas = New();
-        Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
+        Quota[] both = [quotas.For("team:mapping", "wide", Minutely),
+            quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
         Assert.Empty(await Admission.TakeAsync(both));
         Assert.Equal([both[1]], await Admission.TakeAsync(both));
         Assert.Equal((4, 0), (both[0].Remaining, both[1].Remaining));
@@ -77,7 +82,8 @@ public sealed class QuotaTests
     public async Task A_quota_in_observe_mode_refuses_nothing()
     {
         var quotas = New();
-        Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1, Mode = QuotaMode.Observe })];
+        Quota[] both = [quotas.For("team:mapping", "wide", Minutely),
+            quotas.For("key:1", "narrow", Minutely with { Burst = 1, Mode = QuotaMode.Observe })];
         for (var i = 0; i < 5; i++) Assert.Empty(await Admission.TakeAsync(both));
         Assert.Equal([both[0]], await Admission.TakeAsync(both));
         Assert.Empty(await Admission.TakeAsync([both[1]]));
@@ -87,7 +93,8 @@ public sealed class QuotaTests
     public void Local_permits_are_taken_from_all_quotas_or_from_none()
     {
         var quotas = New();
-        Quota[] both = [quotas.For("team:mapping", "wide", Minutely), quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
+        Quota[] both = [quotas.For("team:mapping", "wide", Minutely),
+            quotas.For("key:1", "narrow", Minutely with { Burst = 1 })];
         Assert.True(Admission.TryTake([]));
         Assert.True(Admission.TryTake(both));
         Assert.Equal((4, 0), (both[0].Remaining, both[1].Remaining));
@@ -99,8 +106,10 @@ public sealed class QuotaTests
     [InlineData(600, 600, 30)]
     [InlineData(600, 10, 5)]
     [InlineData(5, 100, 1)]
-    public void The_largest_lease_is_a_twentieth_of_a_window_and_at_most_half_a_burst(int requests, int burst, int permits) =>
-        Assert.Equal(permits, New().For("team:mapping", "q", new QuotaOptions { Requests = requests, Burst = burst }).LargestLease);
+    public void The_largest_lease_is_a_twentieth_of_a_window_and_at_most_half_a_burst(
+        int requests, int burst, int permits) =>
+        Assert.Equal(permits, New()
+            .For("team:mapping", "q", new QuotaOptions { Requests = requests, Burst = burst }).LargestLease);
 
     private Quotas New() =>
         new(new SharedQuotas(Fixed.Redis("")), new QuotaMetrics(_meters), new SteadyClock(_clock));

@@ -34,7 +34,8 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
             var (wanted, back) = (random.Next(0, 8), random.Next(-3, 3));
             var lease = (await shared.AskAsync(name, quota, wanted, back))!.Value;
             var now = lease.Now;
-            var expected = back > 0 ? quota.Return(restored ?? now, now, back) : quota.Take(restored ?? now, now, -back);
+            var expected = back > 0 ? quota.Return(restored ?? now, now, back)
+                : quota.Take(restored ?? now, now, -back);
             var granted = Math.Min(wanted, quota.Available(expected, now));
             Assert.Equal(granted, lease.Granted);
             restored = quota.Take(expected, now, granted);
@@ -83,9 +84,11 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         foreach (var node in (GatewayNode[])[_one, _two])
         {
             var shared = node.Services.GetRequiredService<SharedQuotas>();
-            await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "at least two nodes are counted");
+            await Purging.WithinAsync(
+                TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "at least two nodes are counted");
             // The nodes share the largest lease.
-            var quota = node.Services.GetRequiredService<Quotas>().For($"team:{Guid.NewGuid():N}", "q", new QuotaOptions { Requests = 100_000, Burst = 1000 });
+            var quota = node.Services.GetRequiredService<Quotas>()
+                .For($"team:{Guid.NewGuid():N}", "q", new QuotaOptions { Requests = 100_000, Burst = 1000 });
             Assert.InRange(quota.LargestLease, 1, 250);
         }
     }
@@ -108,7 +111,8 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     public async Task Requests_refused_during_a_Redis_outage_are_not_counted_as_admitted()
     {
         await using var proxy = new RedisProxy(redis.Port);
-        var quotas = _world.AddGateway(("ConnectionStrings:Redis", proxy.ConnectionString)).Services.GetRequiredService<Quotas>();
+        var quotas = _world.AddGateway(
+            ("ConnectionStrings:Redis", proxy.ConnectionString)).Services.GetRequiredService<Quotas>();
         var holder = $"team:{Guid.NewGuid():N}";
         Quota[] both = [quotas.For(holder, "wide", Hourly), quotas.For(holder, "narrow", Hourly with { Burst = 1 })];
         Assert.Empty(await Admission.TakeAsync(both));
@@ -123,7 +127,8 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
 
         async Task<long> LeftAsync()
         {
-            var lease = (await _two.Services.GetRequiredService<SharedQuotas>().AskAsync($"{holder}/wide", Gcra.Of(Hourly), wanted: 0, back: 0))!.Value;
+            var lease = (await _two.Services.GetRequiredService<SharedQuotas>()
+                .AskAsync($"{holder}/wide", Gcra.Of(Hourly), wanted: 0, back: 0))!.Value;
             return Gcra.Of(Hourly).Available(lease.Restored, lease.Now);
         }
     }

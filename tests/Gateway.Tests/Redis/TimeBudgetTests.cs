@@ -9,7 +9,8 @@ public sealed class TimeBudgetTests
     private static readonly TimeSpan Total = TimeSpan.FromMilliseconds(200);
 
     [Fact]
-    public async Task A_reply_within_the_budget_is_returned() => Assert.Equal(7, await new TimeBudget(Total).WaitAsync(After(TimeSpan.FromMilliseconds(50))));
+    public async Task A_reply_within_the_budget_is_returned() =>
+        Assert.Equal(7, await new TimeBudget(Total).WaitAsync(After(TimeSpan.FromMilliseconds(50))));
 
     [Fact]
     public async Task A_budget_ends_after_its_time()
@@ -35,13 +36,15 @@ public sealed class TimeBudgetTests
     public async Task A_budget_is_longer_for_large_values()
     {
         var started = Stopwatch.StartNew();
-        await Assert.ThrowsAsync<TimeoutException>(() => new TimeBudget(Total).For(bytes: 8_000_000).WaitAsync(Never()));
+        await Assert.ThrowsAsync<TimeoutException>(
+            () => new TimeBudget(Total).For(bytes: 8_000_000).WaitAsync(Never()));
         Assert.InRange(started.Elapsed, Total * 2.7, TimeSpan.FromSeconds(10));
     }
 
     [Fact]
     public async Task A_failed_reply_throws_its_own_exception() =>
-        await Assert.ThrowsAsync<InvalidOperationException>(() => new TimeBudget(Total).WaitAsync(Task.FromException<int>(new InvalidOperationException())));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => new TimeBudget(Total).WaitAsync(Task.FromException<int>(new InvalidOperationException())));
 
     [Fact]
     public void Time_during_which_the_process_is_paused_does_not_count()

@@ -7,13 +7,15 @@ namespace Gateway.Tests.RequestPath;
 public sealed class AfterFailureTests
 {
     // Long enough that the lifetime and the back-off are certainly over on any clock.
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMilliseconds(500), LongerThanLifetime = TimeSpan.FromMilliseconds(800),
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMilliseconds(500),
+        LongerThanLifetime = TimeSpan.FromMilliseconds(800),
         LongerThanBackOff = TimeSpan.FromMilliseconds(500), Slow = TimeSpan.FromSeconds(4);
 
     [Theory]
     [InlineData("run-300", HttpStatusCode.OK)]
     [InlineData("run-300-unseen", HttpStatusCode.BadGateway)]
-    public async Task Callers_after_a_failure_wait_briefly_for_the_next_fill_which_still_completes(string job, HttpStatusCode meanwhile)
+    public async Task Callers_after_a_failure_wait_briefly_for_the_next_fill_which_still_completes(
+        string job, HttpStatusCode meanwhile)
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", $"{Lifetime}"));
         using var seen = await world.GetAsync("run-300");
@@ -27,7 +29,8 @@ public sealed class AfterFailureTests
 
         using var early = await world.GetAsync(job);
         AssertFailed(early, meanwhile);
-        await Purging.WithinAsync(Slow + TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Calls.Count > answered, "the fill completes");
+        await Purging.WithinAsync(
+            Slow + TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Calls.Count > answered, "the fill completes");
         Assert.Equal(200, world.Upstream.Ledger.Calls[^1].Status);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
         {

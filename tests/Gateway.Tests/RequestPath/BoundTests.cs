@@ -27,7 +27,8 @@ public sealed class BoundTests
     {
         await using var world = await World.StartAsync();
 
-        var answer = await RawAsync(world, $"GET {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\nConnection: close\r\n\r\n");
+        var answer = await RawAsync(
+            world, $"GET {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\nConnection: close\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Equal(0, world.Upstream.Ledger.Total);
@@ -54,7 +55,8 @@ public sealed class BoundTests
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
 
-        using var answer = await client.SendAsync(new HttpRequestMessage(new HttpMethod(method), "v0/workflows/w/jobs/finished-1"), World.Cancellation);
+        using var answer = await client.SendAsync(
+            new HttpRequestMessage(new HttpMethod(method), "v0/workflows/w/jobs/finished-1"), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
         Assert.Equal(["GET", "HEAD"], answer.Content.Headers.Allow.Order());
@@ -65,8 +67,10 @@ public sealed class BoundTests
     public async Task The_sizes_of_the_request_line_and_headers_are_limited()
     {
         await using var world = await World.StartAsync();
-        var url = await RawAsync(world, $"GET /v0/workflows/w/jobs/{new string('a', 9000)} HTTP/1.1\r\nHost: x\r\n\r\n");
-        var header = await RawAsync(world, $"GET /v0/workflows/w/jobs/a HTTP/1.1\r\nHost: x\r\nX-Api-Key: {new string('k', 40000)}\r\n\r\n");
+        var url = await RawAsync(
+            world, $"GET /v0/workflows/w/jobs/{new string('a', 9000)} HTTP/1.1\r\nHost: x\r\n\r\n");
+        var header = await RawAsync(
+            world, $"GET /v0/workflows/w/jobs/a HTTP/1.1\r\nHost: x\r\nX-Api-Key: {new string('k', 40000)}\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 414 ", url, StringComparison.Ordinal);
         Assert.StartsWith("HTTP/1.1 431 ", header, StringComparison.Ordinal);
     }
@@ -85,11 +89,14 @@ public sealed class BoundTests
     public async Task A_problem_contains_the_callers_trace_id()
     {
         await using var world = await World.StartAsync();
-        using var answer = await world.GetAsync("missing", headers: ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        Assert.Equal("0af7651916cd43dd8448eb211c80319c", (await ProblemAsync(answer)).GetProperty("traceId").GetString());
+        using var answer = await world.GetAsync(
+            "missing", headers: ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        Assert.Equal("0af7651916cd43dd8448eb211c80319c", (await ProblemAsync(answer)).GetProperty("traceId")
+            .GetString());
     }
 
-    internal static async Task<string> ProblemTypeAsync(HttpResponseMessage answer) => (await ProblemAsync(answer)).GetProperty("type").GetString()!;
+    internal static async Task<string> ProblemTypeAsync(HttpResponseMessage answer) => (await ProblemAsync(answer))
+        .GetProperty("type").GetString()!;
 
     internal static async Task<JsonElement> ProblemAsync(HttpResponseMessage answer)
     {

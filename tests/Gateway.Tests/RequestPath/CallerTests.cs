@@ -17,21 +17,27 @@ public sealed class CallerTests
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client((header, value));
-        using var answer = await client.GetAsync(new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Theory]
     [InlineData(null, null, "Bearer realm=\"gateway\"")]
-    [InlineData("X-Api-Key", "wrong", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
-    [InlineData("Authorization", "Basic " + World.MappingKey, "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
-    [InlineData("Authorization", World.MappingKey + "x", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
-    public async Task A_request_without_a_valid_key_is_401_with_a_challenge(string? header, string? value, string challenge)
+    [InlineData("X-Api-Key", "wrong",
+        "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    [InlineData("Authorization", "Basic " + World.MappingKey,
+        "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    [InlineData("Authorization", World.MappingKey
+        + "x", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    public async Task A_request_without_a_valid_key_is_401_with_a_challenge(
+        string? header, string? value, string challenge)
     {
         await using var world = await World.StartAsync();
         using var client = header is null ? world.Gateway.Client() : world.Gateway.Client((header, value!));
 
-        using var answer = await client.GetAsync(new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.Equal(challenge, answer.Headers.WwwAuthenticate.ToString());
@@ -57,11 +63,13 @@ public sealed class CallerTests
     public async Task A_malformed_credential_is_400_with_its_own_problem_type(string? key, string type)
     {
         await using var world = await World.StartAsync();
-        foreach (var (header, scheme) in ((string, string)[])[("X-Api-Key", ""), ("Authorization", ""), ("Authorization", "Bearer ")])
+        foreach (var (header, scheme) in (
+            (string, string)[])[("X-Api-Key", ""), ("Authorization", ""), ("Authorization", "Bearer ")])
         {
             var answer = await RawAsync(world, $"{header}: {scheme}{key ?? new string('k', 9000)}");
             Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
-            Assert.Contains("WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_request\"", answer, StringComparison.Ordinal);
+            Assert.Contains("WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_request\"", answer,
+                StringComparison.Ordinal);
             Assert.Contains($"\"{type}\"", answer, StringComparison.Ordinal);
         }
         Assert.Equal(0, world.Upstream.Ledger.Total);
@@ -104,7 +112,8 @@ public sealed class CallerTests
         await using var world = await World.StopClockAsync();
         var now = world.Clock!.GetUtcNow();
         world.Gateway.Reconfigure(
-            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddMinutes(1).ToString("O")), ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddMinutes(2).ToString("O")));
+            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddMinutes(1).ToString("O")),
+            ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddMinutes(2).ToString("O")));
         world.Clock.Advance(TimeSpan.FromMinutes(1));
         using var first = await world.GetAsync("finished-1");
         world.Clock.Advance(TimeSpan.FromMinutes(1));
@@ -119,15 +128,18 @@ public sealed class CallerTests
         var key = GatewayKey.Create();
         using var unknown = await world.GetAsync("finished-1", key: key);
         using var mistyped = await world.GetAsync("finished-1", key: key[..^1]);
-        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized), (unknown.StatusCode, mistyped.StatusCode));
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized),
+            (unknown.StatusCode, mistyped.StatusCode));
         Assert.Contains("not known", unknown.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
-        Assert.Contains("incomplete or mistyped", mistyped.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains("incomplete or mistyped", mistyped.Headers.WwwAuthenticate.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_key_with_the_gateways_prefix_may_come_from_elsewhere()
     {
-        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("gwk_elsewhere")));
+        await using var world = await World.StartAsync(
+            ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("gwk_elsewhere")));
         using var answer = await world.GetAsync("finished-1", key: "gwk_elsewhere");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
@@ -135,7 +147,8 @@ public sealed class CallerTests
     [Fact]
     public async Task A_key_hash_may_be_upper_case()
     {
-        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(World.MappingKey).ToUpperInvariant()));
+        await using var world = await World.StartAsync(
+            ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(World.MappingKey).ToUpperInvariant()));
         using var answer = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
@@ -143,7 +156,8 @@ public sealed class CallerTests
     [Fact]
     public async Task Two_keys_of_a_team_are_valid_at_the_same_time()
     {
-        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:1:Id", "next"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("next-key")));
+        await using var world = await World.StartAsync(
+            ("Teams:mapping:ApiKeys:1:Id", "next"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("next-key")));
         using var old = await world.GetAsync("finished-1");
         using var next = await world.GetAsync("finished-1", key: "next-key");
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (old.StatusCode, next.StatusCode));
@@ -199,13 +213,16 @@ public sealed class CallerTests
         using var moved = await world.GetAsync("finished-1");
         world.Gateway.Reconfigure(("Teams:mapping:Workflows:0", "*"), ("Jobs:RunningLifetime", "soon"));
         using var wrong = await world.GetAsync("finished-1");
-        world.Gateway.Reconfigure(("Jobs:RunningLifetime", "00:00:02"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("new-key")));
+        world.Gateway.Reconfigure(
+            ("Jobs:RunningLifetime", "00:00:02"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("new-key")));
 
         using var revoked = await world.GetAsync("finished-1");
 
-        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
+        Assert.Equal(
+            [HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
             [before.StatusCode, moved.StatusCode, wrong.StatusCode, revoked.StatusCode]);
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("Jobs:RunningLifetime: 'soon' is not a duration", StringComparison.Ordinal));
+        Assert.Contains(world.Gateway.Log.All, line =>
+            line.Contains("Jobs:RunningLifetime: 'soon' is not a duration", StringComparison.Ordinal));
     }
 
     // HttpClient does not send such values.
@@ -215,7 +232,8 @@ public sealed class CallerTests
         await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
         await using var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.UTF8.GetBytes(
-            $"GET /v0/workflows/w/jobs/finished-1 HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"), World.Cancellation);
+            $"GET /v0/workflows/w/jobs/finished-1 HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"),
+            World.Cancellation);
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return await reader.ReadToEndAsync(World.Cancellation);
     }

@@ -13,9 +13,11 @@ namespace Gateway.Tests.RequestPath;
 public sealed class ChangeUnderLoadTests
 {
     private const int RequestsPerSecond = 200;
-    private const string Revoked = "revoked-key-0123456789", Expiring = "expiring-key-0123456789", Staying = "staying-key-0123456789";
+    private const string Revoked = "revoked-key-0123456789", Expiring = "expiring-key-0123456789",
+        Staying = "staying-key-0123456789";
 
-    private static readonly TimeSpan ChangeAfter = TimeSpan.FromSeconds(2), Length = TimeSpan.FromSeconds(6), MaxDelay = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ChangeAfter = TimeSpan.FromSeconds(2), Length = TimeSpan.FromSeconds(6),
+        MaxDelay = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentQueue<Seen> _seen = new();
 
@@ -30,7 +32,8 @@ public sealed class ChangeUnderLoadTests
         Write(file, expiresAt, isChanged: false);
         try
         {
-            var environment = world.Environment().Where(setting => !setting.Key.StartsWith("Teams__", StringComparison.Ordinal)).ToDictionary();
+            var environment = world.Environment()
+                .Where(setting => !setting.Key.StartsWith("Teams__", StringComparison.Ordinal)).ToDictionary();
             environment["ASPNETCORE_ENVIRONMENT"] = name;
             environment["Logging__LogLevel__Default"] = environment["Logging__LogLevel__Gateway"] = "Warning";
             await using var gateway = await GatewayProcess.StartAsync(environment);
@@ -54,7 +57,8 @@ public sealed class ChangeUnderLoadTests
     private void AssertStatuses(DateTimeOffset changedAt, DateTimeOffset expiresAt)
     {
         Assert.DoesNotContain(_seen, seen => seen.Status >= 500);
-        Assert.InRange(_seen.Count, RequestsPerSecond * Length.TotalSeconds * 0.9, RequestsPerSecond * Length.TotalSeconds * 1.1);
+        Assert.InRange(_seen.Count, RequestsPerSecond * Length.TotalSeconds * 0.9,
+            RequestsPerSecond * Length.TotalSeconds * 1.1);
 
         Assert.Equal([200], Statuses(Revoked, "w1", to: changedAt));
         Assert.Equal([401], Statuses(Revoked, "w1", from: changedAt + MaxDelay));
@@ -67,7 +71,8 @@ public sealed class ChangeUnderLoadTests
         Assert.Equal([200], Statuses(Staying, "w2", from: changedAt + MaxDelay));
     }
 
-    private IEnumerable<int> Statuses(string key, string workflow, DateTimeOffset? from = null, DateTimeOffset? to = null)
+    private IEnumerable<int> Statuses(
+        string key, string workflow, DateTimeOffset? from = null, DateTimeOffset? to = null)
     {
         var matching = _seen.Where(seen => seen.Key == key && seen.Workflow == workflow
             && (from is null || seen.AskedAt >= from) && (to is null || seen.AnsweredAt <= to)).ToList();
@@ -79,7 +84,8 @@ public sealed class ChangeUnderLoadTests
     private async Task LoadAsync(GatewayProcess gateway)
     {
         var clients = new[] { Revoked, Expiring, Staying }.ToDictionary(key => key, gateway.Client);
-        (string Key, string Workflow)[] questions = [(Revoked, "w1"), (Expiring, "w1"), (Staying, "w1"), (Staying, "w2")];
+        (string Key, string Workflow)[] questions =
+            [(Revoked, "w1"), (Expiring, "w1"), (Staying, "w1"), (Staying, "w2")];
         var watch = Stopwatch.StartNew();
         var asked = new List<Task>();
         for (var i = 0; watch.Elapsed < Length; i++)
@@ -96,13 +102,15 @@ public sealed class ChangeUnderLoadTests
     private async Task AskAsync(HttpClient client, string key, string workflow)
     {
         var askedAt = DateTimeOffset.UtcNow;
-        using var answer = await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
         _seen.Enqueue(new Seen(key, workflow, askedAt, DateTimeOffset.UtcNow, (int)answer.StatusCode));
     }
 
     private static void Write(string file, DateTimeOffset expiresAt, bool isChanged)
     {
-        object Key(string key, DateTimeOffset? until = null) => new { Id = key[..8], Sha256 = World.Sha256(key), ExpiresAt = until?.ToString("O") };
+        object Key(string key, DateTimeOffset? until = null) =>
+            new { Id = key[..8], Sha256 = World.Sha256(key), ExpiresAt = until?.ToString("O") };
         var keys = isChanged ? new[] { Key(Staying) } : [Key(Staying), Key(Revoked)];
         var teams = new
         {
@@ -114,5 +122,6 @@ public sealed class ChangeUnderLoadTests
         File.Move(file + ".new", file, overwrite: true);
     }
 
-    private sealed record Seen(string Key, string Workflow, DateTimeOffset AskedAt, DateTimeOffset AnsweredAt, int Status);
+    private sealed record Seen(
+        string Key, string Workflow, DateTimeOffset AskedAt, DateTimeOffset AnsweredAt, int Status);
 }

@@ -23,7 +23,8 @@ public sealed class ClockStepTests
     public async Task Permits_are_refilled_after_Retry_After_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync(
-            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "60"), ("Quotas:tiny:Window", "00:01:00"), ("Quotas:tiny:Burst", "3"));
+            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "60"), ("Quotas:tiny:Window", "00:01:00"),
+            ("Quotas:tiny:Burst", "3"));
         await using var _ = world;
         Assert.Equal("200 200 200 429", await StatusesAsync(world, 4));
 
@@ -172,7 +173,8 @@ public sealed class ClockStepTests
     public async Task Snapshots_expire_when_the_clock_is_set_forwards()
     {
         var (world, wall) = await StartAsync(
-            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "1"), ("Quotas:tiny:Window", "01:00:00"), ("Quotas:tiny:Burst", "2"));
+            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "1"), ("Quotas:tiny:Window", "01:00:00"),
+            ("Quotas:tiny:Burst", "2"));
         await using var _ = world;
         using var first = await world.GetAsync("run-7200");
         using var second = await world.GetAsync("run-7200");
@@ -210,7 +212,8 @@ public sealed class ClockStepTests
     {
         var now = DateTimeOffset.UtcNow;
         var (world, wall) = await StartAsync(
-            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddSeconds(-10).ToString("O")), ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddSeconds(10).ToString("O")));
+            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddSeconds(-10).ToString("O")),
+            ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddSeconds(10).ToString("O")));
         await using var _ = world;
         Assert.Equal("200", await StatusesAsync(world, 1));
         wall.Step(TimeSpan.FromSeconds(seconds));
@@ -225,7 +228,8 @@ public sealed class ClockStepTests
     {
         await using var provider = await IdentityProvider.StartedAsync();
         var (world, wall) = await StartAsync(UserWorld.Settings(
-            provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"), ("Authentication:Oidc:AbsoluteLifetime", "00:15:00")));
+            provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"),
+            ("Authentication:Oidc:AbsoluteLifetime", "00:15:00")));
         await using var _ = world;
         provider.Register(world.Gateway.Address);
         using Visitor idle = Visitor.Of(provider), busy = Visitor.Of(provider);
@@ -242,7 +246,8 @@ public sealed class ClockStepTests
         Assert.Equal(HttpStatusCode.Unauthorized, await busy.StatusAsync(world.Gateway.Address));
     }
 
-    private static async Task<(World World, SteppedClock Wall)> StartAsync(params (string Key, string? Value)[] settings)
+    private static async Task<(World World, SteppedClock Wall)> StartAsync(
+        params (string Key, string? Value)[] settings)
     {
         var world = await World.WithoutGatewayAsync(new FakeTimeProvider(DateTimeOffset.UtcNow), settings);
         var wall = new SteppedClock(world.Clock!);

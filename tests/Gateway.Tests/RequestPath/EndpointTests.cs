@@ -51,10 +51,12 @@ public sealed class EndpointTests
         {
             foreach (var credential in (string?[])[null, "wrong", "a.b.c"])
             {
-                using var client = credential is null ? world.Gateway.Client() : world.Gateway.Client(("Authorization", "Bearer " + credential));
+                using var client = credential is null ? world.Gateway.Client()
+                    : world.Gateway.Client(("Authorization", "Bearer " + credential));
                 using var request = new HttpRequestMessage(new HttpMethod(method), path);
                 using var answer = await client.SendAsync(request, World.Cancellation);
-                Assert.True(answer.StatusCode == HttpStatusCode.Unauthorized, $"{name} with {credential ?? "nothing"}: {(int)answer.StatusCode}");
+                Assert.True(answer.StatusCode == HttpStatusCode.Unauthorized,
+                    $"{name} with {credential ?? "nothing"}: {(int)answer.StatusCode}");
             }
         }
         Assert.Equal(0, world.Upstream.Ledger.Total);
@@ -73,17 +75,20 @@ public sealed class EndpointTests
     private static List<(string Name, string Method, string Path)> Endpoints(World world)
     {
         var endpoints = new List<(string, string, string)>();
-        foreach (var endpoint in world.Gateway.Services.GetRequiredService<EndpointDataSource>().Endpoints.Cast<RouteEndpoint>())
+        var source = world.Gateway.Services.GetRequiredService<EndpointDataSource>();
+        foreach (var endpoint in source.Endpoints.Cast<RouteEndpoint>())
         {
             var pattern = endpoint.RoutePattern;
-            var path = "/" + string.Join('/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part => part switch
+            var path = "/" + string.Join(
+                '/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part => part switch
             {
                 Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal => literal.Content,
                 Microsoft.AspNetCore.Routing.Patterns.RoutePatternSeparatorPart separator => separator.Content,
                 _ => "x1",
             }))));
             // An endpoint without methods accepts all of them; one request is enough.
-            foreach (var method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods is { Count: > 0 } named ? named : ["GET"])
+            var methods = endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods;
+            foreach (var method in methods is { Count: > 0 } ? methods : ["GET"])
             {
                 endpoints.Add(($"{method} /{pattern.RawText?.TrimStart('/')}", method, path));
             }

@@ -66,7 +66,8 @@ public sealed class FailedAttemptTests
     [Fact]
     public async Task Attempts_with_operator_keys_are_limited()
     {
-        await using var world = await World.StopClockAsync([.. Purging.Operator, ("Authentication:FailedAttempts", "1")]);
+        await using var world = await World.StopClockAsync(
+            [.. Purging.Operator, ("Authentication:FailedAttempts", "1")]);
         for (var i = 0; i < 2; i++) await GetAsync(world, Source, $"guess-{i}");
         using var client = Client(world, Source, Purging.OperatorKey);
         using var answer = await client.DeleteAsync(Purging.Path("default"), World.Cancellation);
@@ -103,10 +104,12 @@ public sealed class FailedAttemptTests
     public async Task A_key_created_by_the_gateway_is_accepted_from_a_source_over_the_limit()
     {
         var key = GatewayKey.Create();
-        await using var world = await World.StopClockAsync(("Authentication:FailedAttempts", "1"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(key)));
+        await using var world = await World.StopClockAsync(
+            ("Authentication:FailedAttempts", "1"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(key)));
         for (var i = 0; i < 5; i++) await GetAsync(world, Source, $"guess-{i}");
         Assert.Equal(200, (await GetAsync(world, Source, key)).Status);
-        Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Callers.FailedAttemptLimiter", StringComparison.Ordinal));
+        Assert.Single(world.Gateway.Log.All, line =>
+            line.Contains("Gateway.Callers.FailedAttemptLimiter", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -116,10 +119,12 @@ public sealed class FailedAttemptTests
         for (var i = 0; i < 50; i++) Assert.Equal(401, (await GetAsync(world, Source, $"guess-{i}")).Status);
     }
 
-    private static async Task<(int Status, string? Type, int? RetryAfter)> GetAsync(World world, string source, string key)
+    private static async Task<(int Status, string? Type, int? RetryAfter)> GetAsync(
+        World world, string source, string key)
     {
         using var client = Client(world, source, key);
-        using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
         return ((int)answer.StatusCode, answer.IsSuccessStatusCode ? null : await BoundTests.ProblemTypeAsync(answer),
             (int?)answer.Headers.RetryAfter?.Delta?.TotalSeconds);
     }
@@ -136,6 +141,7 @@ public sealed class FailedAttemptTests
                 return new NetworkStream(socket, ownsSocket: true);
             },
         };
-        return new HttpClient(handler) { BaseAddress = world.Gateway.Address, DefaultRequestHeaders = { { "X-Api-Key", key } } };
+        return new HttpClient(handler) { BaseAddress = world.Gateway.Address,
+            DefaultRequestHeaders = { { "X-Api-Key", key } } };
     }
 }

@@ -23,9 +23,11 @@ public sealed class FromMemoryTests
     [InlineData("GET", "finished-1", "If-None-Match", "*")]
     [InlineData("GET", "finished-1", "If-None-Match", "\"none of these\"")]
     [InlineData("GET", "finished-1", "Authorization", "Bearer " + World.SurveyKey)]
-    public async Task The_fast_path_answers_like_the_routed_path(string method, string job, string? header = null, string? value = null)
+    public async Task The_fast_path_answers_like_the_routed_path(
+        string method, string job, string? header = null, string? value = null)
     {
-        await using var world = await World.StopClockAsync(("Jobs:MinPollInterval", "00:00:05"), ("Jobs:MaxPollInterval", "00:00:05"));
+        await using var world = await World.StopClockAsync(
+            ("Jobs:MinPollInterval", "00:00:05"), ("Jobs:MaxPollInterval", "00:00:05"));
         (string, string)[] headers = header is null ? [] : [(header, value!)];
         using var first = await SendAsync(world, method, $"v0/workflows/survey-1/jobs/{job}", headers);
         world.Clock!.Advance(TimeSpan.FromSeconds(1.5));
@@ -36,8 +38,11 @@ public sealed class FromMemoryTests
         Assert.Contains("Gateway; hit; ttl=", fast, StringComparison.Ordinal);
         Assert.Equal(routed, fast);
         // Both paths write the same log line.
-        var line = $"{(header == "If-None-Match" && value == "*" ? 304 : 200)} for job survey-1/{job}, team {(header == "Authorization" ? "survey" : "mapping")}, caller";
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3, "all are logged");
+        var line =
+            $"{(header == "If-None-Match" && value == "*" ? 304 : 200)} for job survey-1/{job}, team "
+            + $"{(header == "Authorization" ? "survey" : "mapping")}, caller";
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+            world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3, "all are logged");
     }
 
     [Theory]
@@ -58,11 +63,13 @@ public sealed class FromMemoryTests
     [Fact]
     public async Task A_request_that_the_fast_path_passes_on_takes_no_permit()
     {
-        await using var world = await World.StartAsync(("Quotas:plenty:Requests", "1"), ("Quotas:plenty:Burst", "2"), ("Quotas:plenty:Window", "01:00:00"));
+        await using var world = await World.StartAsync(
+            ("Quotas:plenty:Requests", "1"), ("Quotas:plenty:Burst", "2"), ("Quotas:plenty:Window", "01:00:00"));
         using var fetched = await world.GetAsync("finished-1");
         using var hit = await world.GetAsync("finished-1");
         using var refused = await world.GetAsync("finished-1");
-        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.TooManyRequests], new[] { fetched, hit, refused }.Select(one => one.StatusCode));
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.TooManyRequests],
+            new[] { fetched, hit, refused }.Select(one => one.StatusCode));
         Assert.Equal("\"plenty\";r=0", Header(hit, "RateLimit")[..12]);
     }
 
@@ -73,7 +80,8 @@ public sealed class FromMemoryTests
         using var first = await world.GetAsync("finished-1");
         using var durations = new Durations(world.Gateway);
         using var hit = await world.GetAsync("finished-1");
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
     }
 
     /// <summary>
@@ -83,11 +91,13 @@ public sealed class FromMemoryTests
     [InlineData("GET", "", 200)]
     [InlineData("HEAD", "", 200)]
     [InlineData("GET", "*", 304)]
-    public async Task Both_paths_count_measure_and_log_the_same_with_several_quotas(string method, string known, int status)
+    public async Task Both_paths_count_measure_and_log_the_same_with_several_quotas(
+        string method, string known, int status)
     {
         const string Trace = "0af7651916cd43dd8448eb211c80319c";
         var (fast, routed) = (new List<string>(), new List<string>());
-        (string, List<string>)[] ways = [("v0/workflows/survey-1/jobs/", fast), ("V0/Workflows/survey-1/Jobs/", routed)];
+        (string, List<string>)[] ways =
+            [("v0/workflows/survey-1/jobs/", fast), ("V0/Workflows/survey-1/Jobs/", routed)];
         foreach (var (path, told) in ways)
         {
             await using var world = await World.StopClockAsync(
@@ -105,7 +115,8 @@ public sealed class FromMemoryTests
                 Assert.Equal(i < 2 ? status : 429, (int)answer.StatusCode);
                 told.Add($"{Header(answer, "RateLimit")} {Header(answer, "RateLimit-Policy")}");
                 told.Add(await measured.ReadAsync());
-                await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "it is logged");
+                await Purging.WithinAsync(
+                    TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "it is logged");
                 told.Add(Untimed(world.Gateway.Log.All[lines]));
             }
         }
@@ -191,19 +202,24 @@ public sealed class FromMemoryTests
     private static async Task<string> AnswerAsync(World world, string method, string path, (string, string)[] headers)
     {
         using var answer = await SendAsync(world, method, path, headers);
-        var told = answer.Headers.Concat(answer.Content.Headers).Where(header => header.Key is not ("Date" or "RateLimit"))
+        var told = answer.Headers.Concat(answer.Content.Headers)
+            .Where(header => header.Key is not ("Date" or "RateLimit"))
             .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order(StringComparer.Ordinal);
-        return $"{(int)answer.StatusCode}\n{string.Join('\n', told)}\n{Convert.ToHexString(await answer.Content.ReadAsByteArrayAsync(World.Cancellation))}";
+        var body = Convert.ToHexString(await answer.Content.ReadAsByteArrayAsync(World.Cancellation));
+        return $"{(int)answer.StatusCode}\n{string.Join('\n', told)}\n{body}";
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(World world, string method, string path, params (string Name, string Value)[] headers)
+    private static async Task<HttpResponseMessage> SendAsync(
+        World world, string method, string path, params (string Name, string Value)[] headers)
     {
-        using var client = world.Gateway.Client(headers.Any(header => header.Name is "X-Api-Key" or "Authorization") ? headers : [("X-Api-Key", World.MappingKey), .. headers]);
+        using var client = world.Gateway.Client(headers.Any(header => header.Name is "X-Api-Key" or "Authorization")
+            ? headers : [("X-Api-Key", World.MappingKey), .. headers]);
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative));
         return await client.SendAsync(request, World.Cancellation);
     }
 
-    private static string Header(HttpResponseMessage answer, string name) => string.Join(", ", answer.Headers.GetValues(name));
+    private static string Header(HttpResponseMessage answer, string name) =>
+        string.Join(", ", answer.Headers.GetValues(name));
 
     /// <summary>The hits and answers that the gateway's metrics have counted.</summary>
     private sealed class Counts : IDisposable
@@ -218,7 +234,8 @@ public sealed class FromMemoryTests
             _listener.InstrumentPublished = (instrument, listener) =>
             {
                 if (instrument.Meter.Scope != factory) return;
-                if (instrument.Name is "gateway.requests" or "gateway.cache.lookups") listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name is "gateway.requests" or "gateway.cache.lookups")
+                    listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
             {
@@ -263,7 +280,8 @@ public sealed class FromMemoryTests
             {
                 // Excludes gauges, connections and memory, which describe the server, and drift, which is checked
                 // later.
-                if (instrument.Meter.Scope == factory && !instrument.Name.StartsWith("gateway.drift", StringComparison.Ordinal)
+                if (instrument.Meter.Scope == factory
+                    && !instrument.Name.StartsWith("gateway.drift", StringComparison.Ordinal)
                     && instrument.Meter.Name is "Gateway" or "Microsoft.AspNetCore.Hosting"
                     && instrument.GetType().Name.Split('`')[0] is "Counter" or "Histogram" or "ObservableCounter")
                 {
@@ -271,7 +289,8 @@ public sealed class FromMemoryTests
                 }
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
+            _listener.SetMeasurementEventCallback<double>(
+                (instrument, value, tags, _) => Note(instrument, value, tags));
             _listener.Start();
             _listener.RecordObservableInstruments();
             _before = new(_now);
@@ -322,7 +341,8 @@ public sealed class FromMemoryTests
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == "http.server.request.duration" && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name == "http.server.request.duration" && instrument.Meter.Scope == factory)
+                    listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
             {

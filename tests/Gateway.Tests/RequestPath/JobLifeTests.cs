@@ -56,7 +56,8 @@ public sealed class JobLifeTests(RedisServer redis)
             new(LifeStage.Gone, 7, 5),
             new(LifeStage.Completed, 100, 6),
         ],
-        ["gone after it failed"] = [new(LifeStage.Failed, 8, 3), new(LifeStage.Gone, 5, 5), new(LifeStage.Failed, 8, 3)],
+        ["gone after it failed"] =
+            [new(LifeStage.Failed, 8, 3), new(LifeStage.Gone, 5, 5), new(LifeStage.Failed, 8, 3)],
     };
 
     public static TheoryData<string, int> Cells =>
@@ -117,10 +118,12 @@ public sealed class JobLifeTests(RedisServer redis)
                 }));
                 world.Clock.Advance(TimeSpan.FromSeconds(1));
             }
-            var (calls, what) = (world.Upstream.Ledger.Total, $"stage {number}, {step.Stage}: {world.Upstream.Ledger.Total} calls");
+            var (calls, what) = (world.Upstream.Ledger.Total,
+                $"stage {number}, {step.Stage}: {world.Upstream.Ledger.Total} calls");
             if (viewers == 0) Assert.True(calls == 0, what);
             // On a busy machine, a lifetime of one second in Redis may end before the other node reads the entry.
-            else if (exact || step.Stage != LifeStage.Gone) Assert.True(calls == step.Calls, $"{what}, not {step.Calls}");
+            else if (exact || step.Stage != LifeStage.Gone)
+                Assert.True(calls == step.Calls, $"{what}, not {step.Calls}");
             else Assert.True(calls >= step.Calls && calls <= step.Calls * nodes.Length, what);
         }
         foreach (var client in clients) client.Dispose();
@@ -159,7 +162,8 @@ public sealed class JobLifeTests(RedisServer redis)
             var stage = then.Stage == LifeStage.CompletedEarly ? "completed" : then.Stage.ToString().ToLowerInvariant();
             Assert.Equal(stage, job.GetProperty("status").GetString());
             if (stage != "completed") return;
-            var hasResults = job.GetProperty("tasks").EnumerateArray().All(task => task.GetProperty("result").ToString() != "{}");
+            var hasResults = job.GetProperty("tasks").EnumerateArray()
+                .All(task => task.GetProperty("result").ToString() != "{}");
             Assert.Equal(then.Stage == LifeStage.Completed, hasResults);
         }
     }

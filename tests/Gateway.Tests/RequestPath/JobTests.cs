@@ -35,7 +35,8 @@ public sealed class JobTests
         world.Clock!.Advance(TimeSpan.FromDays(30) - TimeSpan.FromMinutes(10) - TimeSpan.FromSeconds(50));
         using var last = await world.GetAsync("finished-1");
         Assert.All([(first, 300), (later, 300), (last, 50)], answer =>
-            Assert.Equal(TimeSpan.FromSeconds(answer.Item2), answer.Item1.Headers.CacheControl!.MaxAge - (answer.Item1.Headers.Age ?? TimeSpan.Zero)));
+            Assert.Equal(TimeSpan.FromSeconds(answer.Item2),
+                answer.Item1.Headers.CacheControl!.MaxAge - (answer.Item1.Headers.Age ?? TimeSpan.Zero)));
     }
 
     [Theory]
@@ -72,12 +73,15 @@ public sealed class JobTests
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00"));
         var spaces = Gen.OneOf("", " ", "\n", "\t  ", "\r\n");
         var text = Gen.OneOf(Gen.String.Select(s => System.Text.Json.JsonSerializer.Serialize(s)),
-            Gen.OneOf("\"\\ud800\"", "\"\\u0000\"", "\"é\"", "\"\U0001F6F0\"", "\"\\/\"", "\"\\\"\"", "\"https://h/?a=b\""));
-        var scalar = Gen.OneOf(text, Gen.Double.Where(double.IsFinite).Select(d => System.Text.Json.JsonSerializer.Serialize(d)),
+            Gen.OneOf("\"\\ud800\"", "\"\\u0000\"", "\"é\"", "\"\U0001F6F0\"", "\"\\/\"", "\"\\\"\"",
+                "\"https://h/?a=b\""));
+        var scalar = Gen.OneOf(text, Gen.Double.Where(double.IsFinite)
+            .Select(d => System.Text.Json.JsonSerializer.Serialize(d)),
             Gen.OneOf("null", "true", "1e400", "-0", "0.10", "12345678901234567890123"));
         var value = Gen.Recursive<string>((depth, inner) => depth > 4 ? scalar : Gen.OneOf(scalar,
             Gen.Select(spaces, inner.Array[0, 4], (s, items) => $"[{s}{string.Join("," + s, items)}{s}]"),
-            Gen.Select(spaces, inner.Array[0, 4], (s, items) => $"{{{s}{string.Join("," + s, items.Select((v, i) => $"\"k{i % 3}\"{s}:{v}"))}}}")));
+            Gen.Select(spaces, inner.Array[0, 4], (s, items) =>
+                $"{{{s}{string.Join("," + s, items.Select((v, i) => $"\"k{i % 3}\"{s}:{v}"))}}}")));
         var body = Gen.Select(spaces, value.Array[0, 6], (s, values) =>
             $"{s}{{{s}\"status\":{s}\"running\"{string.Concat(values.Select((v, i) => $",{s}\"f{i}\":{v}"))}{s}}}{s}");
 
@@ -114,7 +118,8 @@ public sealed class JobTests
         Assert.Equal(chosen is null, identity.Headers.ETag!.Equals(answer.Headers.ETag));
         Assert.False(answer.Headers.ETag!.IsWeak);
         Assert.Equal(await identity.Content.ReadAsByteArrayAsync(World.Cancellation), await DecodedAsync(answer));
-        Assert.Equal("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding", string.Join(", ", answer.Headers.Vary));
+        Assert.Equal("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding",
+            string.Join(", ", answer.Headers.Vary));
     }
 
     [Fact]
@@ -124,7 +129,9 @@ public sealed class JobTests
         using var known = await world.GetAsync("run-30");
         var etag = known.Headers.ETag!.ToString();
         using var hit = await world.GetAsync("run-30", headers: ("If-None-Match", etag));
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Encoding.UTF8.GetString(await known.Content.ReadAsByteArrayAsync(World.Cancellation)) });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 200,
+                Body = Encoding.UTF8.GetString(await known.Content.ReadAsByteArrayAsync(World.Cancellation)) });
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
 
         using var miss = await world.GetAsync("run-30", headers: ("If-None-Match", $"\"other\", W/{etag}"));
@@ -174,7 +181,8 @@ public sealed class JobTests
         using var get = await world.GetAsync("finished-1");
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
 
-        using var head = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "v0/workflows/survey-1/jobs/finished-1"), World.Cancellation);
+        using var head = await client.SendAsync(
+            new HttpRequestMessage(HttpMethod.Head, "v0/workflows/survey-1/jobs/finished-1"), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.OK, head.StatusCode);
         Assert.Equal(get.Headers.ETag, head.Headers.ETag);
@@ -261,7 +269,8 @@ public sealed class JobTests
         Assert.Equal(1, world.Upstream.Ledger.Total);
     }
 
-    internal static string CacheStatus(HttpResponseMessage answer) => string.Join(", ", answer.Headers.GetValues("Cache-Status"));
+    internal static string CacheStatus(HttpResponseMessage answer) =>
+        string.Join(", ", answer.Headers.GetValues("Cache-Status"));
 
     private static async Task<byte[]> DecodedAsync(HttpResponseMessage answer)
     {

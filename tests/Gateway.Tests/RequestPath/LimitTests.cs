@@ -16,11 +16,13 @@ public sealed class LimitTests
         Assert.All(answers[..3], answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
         Assert.Equal(["\"tiny\";r=2;t=10", "\"tiny\";r=1;t=10", "\"tiny\";r=0;t=10", "\"tiny\";r=0;t=10"],
             answers.Select(answer => answer.Headers.GetValues("RateLimit").Single()));
-        Assert.All(answers, answer => Assert.Equal("\"tiny\";q=6;w=60", answer.Headers.GetValues("RateLimit-Policy").Single()));
+        Assert.All(answers, answer =>
+            Assert.Equal("\"tiny\";q=6;w=60", answer.Headers.GetValues("RateLimit-Policy").Single()));
         Assert.Equal(HttpStatusCode.TooManyRequests, answers[3].StatusCode);
         Assert.Equal(TimeSpan.FromSeconds(10), answers[3].Headers.RetryAfter!.Delta);
         var problem = await BoundTests.ProblemAsync(answers[3]);
-        Assert.Equal("https://iana.org/assignments/http-problem-types#quota-exceeded", problem.GetProperty("type").GetString());
+        Assert.Equal("https://iana.org/assignments/http-problem-types#quota-exceeded", problem.GetProperty("type")
+            .GetString());
         Assert.Equal("tiny", problem.GetProperty("violated-policies")[0].GetString());
         answers.ForEach(answer => answer.Dispose());
     }
@@ -67,23 +69,29 @@ public sealed class LimitTests
     public async Task Every_quota_of_the_team_and_of_the_key_limits_a_request()
     {
         await using var world = await World.StartAsync(
-            ("Quotas:burst:Requests", "6"), ("Quotas:burst:Burst", "5"), ("Quotas:sustained:Requests", "60"), ("Quotas:sustained:Burst", "4"),
-            ("Quotas:own:Requests", "12"), ("Quotas:own:Burst", "2"), ("Teams:mapping:Quota", "burst sustained"), ("Teams:mapping:ApiKeys:0:Quota", "own"),
+            ("Quotas:burst:Requests", "6"), ("Quotas:burst:Burst", "5"), ("Quotas:sustained:Requests", "60"),
+            ("Quotas:sustained:Burst", "4"),
+            ("Quotas:own:Requests", "12"), ("Quotas:own:Burst", "2"), ("Teams:mapping:Quota", "burst sustained"),
+            ("Teams:mapping:ApiKeys:0:Quota", "own"),
             ("Teams:mapping:ApiKeys:1:Id", "other"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("other-key")));
         var answers = new List<HttpResponseMessage>();
         for (var i = 0; i < 3; i++) answers.Add(await world.GetAsync("finished-1"));
         for (var i = 0; i < 3; i++) answers.Add(await world.GetAsync("finished-1", key: "other-key"));
 
         Assert.Equal([200, 200, 429, 200, 200, 429], answers.Select(answer => (int)answer.StatusCode));
-        Assert.Equal("\"burst\";q=6;w=60, \"sustained\";q=60;w=60, \"own\";q=12;w=60", answers[0].Headers.GetValues("RateLimit-Policy").Single());
-        Assert.Equal("\"burst\";r=4;t=10, \"sustained\";r=3;t=1, \"own\";r=1;t=5", answers[0].Headers.GetValues("RateLimit").Single());
+        Assert.Equal("\"burst\";q=6;w=60, \"sustained\";q=60;w=60, \"own\";q=12;w=60",
+            answers[0].Headers.GetValues("RateLimit-Policy").Single());
+        Assert.Equal("\"burst\";r=4;t=10, \"sustained\";r=3;t=1, \"own\";r=1;t=5",
+            answers[0].Headers.GetValues("RateLimit").Single());
         Assert.Equal(("own", TimeSpan.FromSeconds(5)), await ViolatedAsync(answers[2]));
-        Assert.Equal("\"burst\";q=6;w=60, \"sustained\";q=60;w=60", answers[5].Headers.GetValues("RateLimit-Policy").Single());
+        Assert.Equal("\"burst\";q=6;w=60, \"sustained\";q=60;w=60",
+            answers[5].Headers.GetValues("RateLimit-Policy").Single());
         Assert.Equal(("sustained", TimeSpan.FromSeconds(1)), await ViolatedAsync(answers[5]));
         answers.ForEach(answer => answer.Dispose());
 
         static async Task<(string?, TimeSpan?)> ViolatedAsync(HttpResponseMessage answer) =>
-            (Assert.Single((await BoundTests.ProblemAsync(answer)).GetProperty("violated-policies").EnumerateArray().ToList()).GetString(), answer.Headers.RetryAfter?.Delta);
+            (Assert.Single((await BoundTests.ProblemAsync(answer)).GetProperty("violated-policies").EnumerateArray()
+                .ToList()).GetString(), answer.Headers.RetryAfter?.Delta);
     }
 
     [Fact]

@@ -18,7 +18,8 @@ public sealed class LogTests
     public async Task A_gateway_without_any_key_logs_a_warning_at_the_start()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
-        var environment = world.Environment().Where(setting => !setting.Key.StartsWith("Teams", StringComparison.Ordinal));
+        var environment = world.Environment()
+            .Where(setting => !setting.Key.StartsWith("Teams", StringComparison.Ordinal));
         await using var gateway = await GatewayProcess.StartAsync(new(environment));
         Assert.Contains("No team has a key", gateway.Output, StringComparison.Ordinal);
     }
@@ -38,10 +39,14 @@ public sealed class LogTests
 
         var lines = world.Gateway.Log.All.Skip(before).ToList();
         Assert.Equal(2, lines.Count);
-        Assert.StartsWith("Information Gateway.RequestPath: 401 for job survey-1/finished-1", lines[0], StringComparison.Ordinal);
-        Assert.StartsWith("Warning Gateway.RequestPath: 503 for job survey-1/finished-9, team mapping, caller mapping-test", lines[1], StringComparison.Ordinal);
+        Assert.StartsWith("Information Gateway.RequestPath: 401 for job survey-1/finished-1", lines[0],
+            StringComparison.Ordinal);
+        Assert.StartsWith(
+            "Warning Gateway.RequestPath: 503 for job survey-1/finished-9, team mapping, caller mapping-test", lines[1],
+            StringComparison.Ordinal);
         var traceId = (await BoundTests.ProblemAsync(failed)).GetProperty("traceId").GetString();
         Assert.Contains($"trace {traceId}", lines[1], StringComparison.Ordinal);
-        Assert.DoesNotContain(lines, line => line.Contains("a-wrong-key", StringComparison.Ordinal) || line.Contains(World.MappingKey, StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, line => line.Contains("a-wrong-key", StringComparison.Ordinal)
+            || line.Contains(World.MappingKey, StringComparison.Ordinal));
     }
 }

@@ -21,7 +21,8 @@ public sealed class OperatorTests
         await Purging.IsHitAsync(world.Gateway, "finished-1");
         using var client = key is null ? world.Gateway.Client() : world.Gateway.Client(("X-Api-Key", key));
 
-        foreach (var scope in (string[])["", "default", "default/survey-1", "default/survey-1/finished-1", "default/survey-1/a;b"])
+        foreach (var scope in (string[])["", "default", "default/survey-1", "default/survey-1/finished-1",
+            "default/survey-1/a;b"])
         {
             using var answer = await client.DeleteAsync(Purging.Path(scope), World.Cancellation);
             Assert.Equal((status, type), ((int)answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
@@ -40,21 +41,25 @@ public sealed class OperatorTests
         await Purging.IsHitAsync(world.Gateway, "finished-1");
         using var client = world.Gateway.Client((header, value));
 
-        using var job = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var job = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
         using var purge = await client.DeleteAsync(Purging.Path(""), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.Unauthorized, job.StatusCode);
         Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
         Assert.True(purge.Headers.CacheControl?.NoStore);
-        Assert.Equal("""{"purged":"*","removed":{"redis":0,"memory":1}}""", await purge.Content.ReadAsStringAsync(World.Cancellation));
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("Operator operator-test purged *", StringComparison.Ordinal));
+        Assert.Equal("""{"purged":"*","removed":{"redis":0,"memory":1}}""",
+            await purge.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Contains(world.Gateway.Log.All, line =>
+            line.Contains("Operator operator-test purged *", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task An_operator_key_is_refused_before_its_validity_begins()
     {
         await using var world = await World.StopClockAsync(
-            [.. Purging.Operator, ("Operators:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
+            [.. Purging.Operator, ("Operators:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10)
+                .ToString("O"))]);
         using var before = await Purging.PurgeAsync(world.Gateway, "default");
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
 
@@ -67,7 +72,8 @@ public sealed class OperatorTests
     public async Task An_operator_key_is_refused_after_its_expiry()
     {
         await using var world = await World.StopClockAsync(
-            [.. Purging.Operator, ("Operators:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
+            [.. Purging.Operator, ("Operators:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10)
+                .ToString("O"))]);
         using var before = await Purging.PurgeAsync(world.Gateway, "default");
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
 
@@ -126,13 +132,16 @@ public sealed class OperatorTests
     public async Task A_key_cannot_belong_to_an_operator_and_a_team()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(world.Settings).AddInMemoryCollection(Purging.Operator.Select(
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(world.Settings)
+            .AddInMemoryCollection(Purging.Operator.Select(
             setting => KeyValuePair.Create(setting.Key, setting.Key.EndsWith("Sha256", StringComparison.Ordinal)
                 ? World.Sha256(World.MappingKey).ToUpperInvariant() : setting.Value))).Build();
 
-        var wrong = Assert.Throws<WrongConfigurationException>(() => LiveConfiguration<GatewayOptions>.Read(configuration));
+        var wrong = Assert.Throws<WrongConfigurationException>(
+            () => LiveConfiguration<GatewayOptions>.Read(configuration));
 
-        Assert.Contains("Operators:ApiKeys:0:Sha256: is the same key as Teams:mapping:ApiKeys:0", wrong.Message, StringComparison.Ordinal);
+        Assert.Contains("Operators:ApiKeys:0:Sha256: is the same key as Teams:mapping:ApiKeys:0", wrong.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -147,7 +156,8 @@ public sealed class OperatorTests
 
         foreach (var key in (string[])["", World.MappingKey, Purging.OperatorKey])
         {
-            Assert.Equal((404, "/problems/not-found"), await DeleteAsync(gateway.Address, key, spoof: management.Authority));
+            Assert.Equal((404, "/problems/not-found"),
+                await DeleteAsync(gateway.Address, key, spoof: management.Authority));
         }
         Assert.Equal((401, "/problems/unauthenticated"), await DeleteAsync(management, ""));
         Assert.Equal((403, "/problems/operator-required"), await DeleteAsync(management, World.MappingKey));
@@ -171,7 +181,8 @@ public sealed class OperatorTests
         await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
         await using var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"DELETE {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {Purging.OperatorKey}\r\nConnection: close\r\n\r\n"), World.Cancellation);
+            $"DELETE {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {Purging.OperatorKey}\r\nConnection: close\r\n\r\n"),
+            World.Cancellation);
         using var reader = new StreamReader(stream, Encoding.ASCII);
         return await reader.ReadToEndAsync(World.Cancellation);
     }

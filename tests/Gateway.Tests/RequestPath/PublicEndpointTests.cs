@@ -13,16 +13,20 @@ public sealed class PublicEndpointTests
         var document = await JsonAsync(world, "openapi/v0.json");
 
         Assert.StartsWith("3.1", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
-        var operation = document.GetProperty("paths").GetProperty("/v0/workflows/{workflow_id}/jobs/{job_id}").GetProperty("get");
+        var operation = document.GetProperty("paths").GetProperty("/v0/workflows/{workflow_id}/jobs/{job_id}")
+            .GetProperty("get");
         Assert.Equal("getJobById", operation.GetProperty("operationId").GetString());
         Assert.Equal(["200", "304", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"],
-            operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order(StringComparer.Ordinal));
+            operation.GetProperty("responses").EnumerateObject().Select(response => response.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Equal(["apiKey", "authorization", "bearer", "session"],
-            document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject().Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
+            document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject()
+                .Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
         Assert.DoesNotContain("pixxel", document.GetRawText(), StringComparison.OrdinalIgnoreCase);
         // Problems that only operators get are not in the contract.
         Assert.DoesNotMatch("operator-required|purge-incomplete|login-failed|logout-token", document.GetRawText());
-        var fields = document.GetProperty("components").GetProperty("schemas").GetProperty("Job").GetProperty("properties");
+        var fields = document.GetProperty("components").GetProperty("schemas").GetProperty("Job")
+            .GetProperty("properties");
         Assert.Equal(16, fields.EnumerateObject().Count());
         // Additional fields of the upstream are passed on.
         Assert.DoesNotContain("\"additionalProperties\": false", document.GetRawText(), StringComparison.Ordinal);
@@ -63,10 +67,13 @@ public sealed class PublicEndpointTests
     [Fact]
     public async Task A_node_that_cannot_reach_Redis_is_live_and_its_readiness_is_degraded()
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", $"127.0.0.1:{ChildProcess.FreePort()},connectTimeout=200"));
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", $"127.0.0.1:{ChildProcess.FreePort()},connectTimeout=200"));
         using var client = world.Gateway.Client();
-        Assert.Equal("Healthy", await client.GetStringAsync(new Uri("health/live", UriKind.Relative), World.Cancellation));
-        Assert.Equal("Degraded", await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation));
+        Assert.Equal(
+            "Healthy", await client.GetStringAsync(new Uri("health/live", UriKind.Relative), World.Cancellation));
+        Assert.Equal(
+            "Degraded", await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation));
         using var job = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.OK, job.StatusCode);
     }
@@ -78,7 +85,8 @@ public sealed class PublicEndpointTests
         using var client = world.Gateway.Client();
         foreach (var type in GatewayProblems.Catalog.All)
         {
-            var page = await client.GetStringAsync(new Uri($"problems/{type.Slug}", UriKind.Relative), World.Cancellation);
+            var page = await client.GetStringAsync(
+                new Uri($"problems/{type.Slug}", UriKind.Relative), World.Cancellation);
             Assert.Contains(type.Advice, page, StringComparison.Ordinal);
         }
     }
@@ -92,8 +100,10 @@ public sealed class PublicEndpointTests
         environment["Management__Port"] = $"{port}";
         await using var gateway = await GatewayProcess.StartAsync(environment);
         using var client = gateway.Client();
-        using var job = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
-        using var management = new HttpClient(new Canary.Handler()) { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
+        using var job = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var management = new HttpClient(
+            new Canary.Handler()) { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
         foreach (var key in (string[])["unknown", "gwk_damaged", "two,keys"])
         {
             using var refused = gateway.Client(key);
@@ -101,9 +111,11 @@ public sealed class PublicEndpointTests
         }
 
         var metrics = await management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
-        using var spoofed = new HttpRequestMessage(HttpMethod.Get, "metrics") { Headers = { Host = $"127.0.0.1:{port}" } };
+        using var spoofed = new HttpRequestMessage(
+            HttpMethod.Get, "metrics") { Headers = { Host = $"127.0.0.1:{port}" } };
         using var elsewhere = await client.SendAsync(spoofed, World.Cancellation);
-        using var jobThere = await management.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var jobThere = await management.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
 
         Assert.Contains("gateway_requests_total", metrics, StringComparison.Ordinal);
         Assert.Contains("gateway_upstream_calls_total", metrics, StringComparison.Ordinal);

@@ -25,7 +25,8 @@ public sealed class RequestBodyTests
 
         for (var i = 0; i < Requests; i++)
         {
-            await connection.SendAsync($"{method} {Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{body}");
+            await connection.SendAsync(
+                $"{method} {Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{body}");
             var answer = await connection.ReadAsync(hasBody: method != "HEAD").WaitAsync(Bound, World.Cancellation);
             Assert.True(answer is not null, $"The connection was closed after {i} requests");
             Assert.Equal(method == "POST" ? 405 : 200, answer.Status);
@@ -97,7 +98,8 @@ public sealed class RequestBodyTests
     {
         await using var world = await World.StartAsync();
         using var kept = await world.GetAsync(Bare);
-        foreach (var path in (string[])[Job, Job.ToUpperInvariant(), "/health/live", "/openapi/v0.json", "/nothing", "/admin/cache"])
+        foreach (var path in (string[])[Job, Job.ToUpperInvariant(), "/health/live", "/openapi/v0.json", "/nothing",
+            "/admin/cache"])
         {
             using var connection = await RawConnection.OpenAsync(world.Gateway.Address);
             await connection.SendAsync($"{method} {path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n");
@@ -138,7 +140,8 @@ public sealed class RequestBodyTests
         if (count > 1) fields.Append($"X-Api-Key: {World.MappingKey}\r\n");
         for (var i = bytes > 0 ? 3 : 2; i < count; i++) fields.Append($"X-{i}: y\r\n");
         if (bytes > 0 && count > 1) fields.Append($"Cookie: c={new string('c', bytes)}\r\n");
-        if (count == 1) fields = new($"X-Api-Key: {World.MappingKey}\r\nHost: x\r\nCookie: c={new string('c', bytes)}\r\n");
+        if (count == 1)
+            fields = new($"X-Api-Key: {World.MappingKey}\r\nHost: x\r\nCookie: c={new string('c', bytes)}\r\n");
         await connection.SendAsync($"GET {Job}?{query} HTTP/1.1\r\n{fields}\r\n");
         return (await connection.ReadAsync().WaitAsync(Bound, World.Cancellation))!.Status;
     }

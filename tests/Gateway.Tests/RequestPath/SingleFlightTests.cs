@@ -12,7 +12,8 @@ public sealed class SingleFlightTests
     [InlineData("finished-1", "00:00:02")]
     [InlineData("run-300", "00:00:00")]
     [InlineData("finished-1.size-400", "00:00:02")]
-    public async Task Five_hundred_requests_cost_one_call_even_if_the_first_caller_disconnects(string job, string runningLifetime)
+    public async Task Five_hundred_requests_cost_one_call_even_if_the_first_caller_disconnects(
+        string job, string runningLifetime)
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", runningLifetime));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(2) });
@@ -70,7 +71,8 @@ public sealed class SingleFlightTests
         await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
         socket.LingerState = new LingerOption(true, 0);
         await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-            $"GET /v0/workflows/survey-1/jobs/{job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"), World.Cancellation);
+            $"GET /v0/workflows/survey-1/jobs/{job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"),
+            World.Cancellation);
         await UntilAsync(() => world.Upstream.Ledger.Total == 1);
     }
 

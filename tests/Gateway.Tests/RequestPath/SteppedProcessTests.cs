@@ -20,12 +20,16 @@ public sealed class SteppedProcessTests
         using var time = new FakedTime();
         await using var world = await World.WithoutGatewayAsync(clock: null,
             ("Teams:survey:Quota", "tiny"), ("Quotas:tiny:Requests", "60"), ("Quotas:tiny:Burst", "5"),
-            ("Upstream:Accounts:paused:Credential", Canary.Credential), ("Teams:paused:Account", "paused"), ("Teams:paused:Workflows:0", "*"),
-            ("Teams:paused:Quota", "plenty"), ("Teams:paused:ApiKeys:0:Id", "paused-test"), ("Teams:paused:ApiKeys:0:Sha256", World.Sha256("paused-key-0123456789")));
+            ("Upstream:Accounts:paused:Credential", Canary.Credential), ("Teams:paused:Account", "paused"),
+            ("Teams:paused:Workflows:0", "*"),
+            ("Teams:paused:Quota", "plenty"), ("Teams:paused:ApiKeys:0:Id", "paused-test"),
+            ("Teams:paused:ApiKeys:0:Sha256", World.Sha256("paused-key-0123456789")));
         await using var gateway = await GatewayProcess.StartAsync(time.Environment(world));
-        using HttpClient mapping = gateway.Client(), survey = gateway.Client(World.SurveyKey), paused = gateway.Client("paused-key-0123456789");
+        using HttpClient mapping = gateway.Client(), survey = gateway.Client(World.SurveyKey),
+            paused = gateway.Client("paused-key-0123456789");
         world.Upstream.Faults.Add(new Fault { Job = "finished-bad", Kind = FaultKind.Status, Status = 500, Times = 1 });
-        world.Upstream.Faults.Add(new Fault { Job = "finished-busy", Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = "finished-busy", Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
 
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(mapping, "run-4")).Status);
         Assert.Equal(HttpStatusCode.BadGateway, (await AskAsync(mapping, "finished-bad")).Status);
@@ -38,12 +42,16 @@ public sealed class SteppedProcessTests
 
         var before = await DateAsync(mapping);
         time.Set(TimeSpan.FromSeconds(seconds));
-        await Purging.WithinAsync(Bound, async () => Math.Abs((await DateAsync(mapping) - before).TotalSeconds - seconds) < 15, "the gateway sees the step");
+        await Purging.WithinAsync(Bound, async () =>
+            Math.Abs((await DateAsync(mapping) - before).TotalSeconds - seconds) < 15, "the gateway sees the step");
 
         // Each ends within seconds, and does not last as long as the clock was set back.
-        await Purging.WithinAsync(Bound, async () => (await AskAsync(survey, "finished-1")).Status == HttpStatusCode.OK, "permits are refilled");
-        await Purging.WithinAsync(Bound, async () => (await AskAsync(mapping, "finished-bad")).Status == HttpStatusCode.OK, "the failure is over");
-        await Purging.WithinAsync(Bound, async () => (await AskAsync(paused, "finished-busy")).Status == HttpStatusCode.OK, "the pause is over");
+        await Purging.WithinAsync(Bound, async () => (await AskAsync(survey, "finished-1")).Status == HttpStatusCode.OK,
+            "permits are refilled");
+        await Purging.WithinAsync(Bound, async () =>
+            (await AskAsync(mapping, "finished-bad")).Status == HttpStatusCode.OK, "the failure is over");
+        await Purging.WithinAsync(Bound, async () =>
+            (await AskAsync(paused, "finished-busy")).Status == HttpStatusCode.OK, "the pause is over");
         await Purging.WithinAsync(Bound, async () =>
         {
             var job = await AskAsync(mapping, "run-4");
@@ -58,10 +66,13 @@ public sealed class SteppedProcessTests
         return answer.Headers.Date!.Value;
     }
 
-    private static async Task<(HttpStatusCode Status, string Body, TimeSpan? Age, TimeSpan? RetryAfter)> AskAsync(HttpClient client, string job)
+    private static async Task<(HttpStatusCode Status, string Body, TimeSpan? Age, TimeSpan? RetryAfter)> AskAsync(
+        HttpClient client, string job)
     {
-        using var answer = await client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative), World.Cancellation);
-        return (answer.StatusCode, await answer.Content.ReadAsStringAsync(World.Cancellation), answer.Headers.Age, answer.Headers.RetryAfter?.Delta);
+        using var answer = await client.GetAsync(
+            new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative), World.Cancellation);
+        return (answer.StatusCode, await answer.Content.ReadAsStringAsync(World.Cancellation), answer.Headers.Age,
+            answer.Headers.RetryAfter?.Delta);
     }
 
     /// <summary>A wall clock for one process, by libfaketime.</summary>
@@ -70,13 +81,16 @@ public sealed class SteppedProcessTests
         private const string Library = "libfaketime.so.1";
 
         private readonly string? _library = Directory.Exists("/usr/lib")
-            ? Directory.EnumerateFiles("/usr/lib", Library, new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true }).FirstOrDefault()
+            ? Directory.EnumerateFiles(
+                "/usr/lib", Library, new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true })
+                .FirstOrDefault()
             : null;
         private readonly string _file = Path.GetTempFileName();
 
         public FakedTime()
         {
-            Assert.SkipWhen(_library is null, $"There is no {Library}, which sets the clock of one process: install faketime.");
+            Assert.SkipWhen(_library is null,
+                $"There is no {Library}, which sets the clock of one process: install faketime.");
             Set(TimeSpan.Zero);
         }
 

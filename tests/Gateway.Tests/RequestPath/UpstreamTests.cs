@@ -14,7 +14,8 @@ public sealed class UpstreamTests
     [InlineData("bad", HttpStatusCode.BadRequest, "/problems/upstream-bad-request")]
     [InlineData("forbidden", HttpStatusCode.Forbidden, "/problems/upstream-forbidden")]
     [InlineData("missing", HttpStatusCode.NotFound, "/problems/job-not-found")]
-    public async Task A_refusal_of_the_upstream_keeps_its_status_and_error_object(string job, HttpStatusCode status, string type)
+    public async Task A_refusal_of_the_upstream_keeps_its_status_and_error_object(
+        string job, HttpStatusCode status, string type)
     {
         await using var world = await World.StartAsync();
 
@@ -36,7 +37,8 @@ public sealed class UpstreamTests
     [InlineData(408, HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", 1)]
     [InlineData(302, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
     [InlineData(418, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
-    public async Task Other_upstream_statuses_become_problems_of_the_gateway(int upstreamStatus, HttpStatusCode status, string type, int calls)
+    public async Task Other_upstream_statuses_become_problems_of_the_gateway(
+        int upstreamStatus, HttpStatusCode status, string type, int calls)
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = upstreamStatus });
@@ -156,12 +158,15 @@ public sealed class UpstreamTests
         var bytes = string.Join(',', Encoding.UTF8.GetBytes(Canary.Secret));
         string[] echoes =
         [
-            Canary.Secret, escaped, encoded, bytes, "\\ud800" + escaped, escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
+            Canary.Secret, escaped, encoded, bytes, "\\ud800" + escaped,
+            escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
         ];
         foreach (var (i, echo) in echoes.Index())
         {
             world.Upstream.Faults.Clear();
-            world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
+            world.Upstream.Faults.Add(
+                new Fault { Kind = FaultKind.Status, Status = 200,
+                    Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
             using var answer = await world.GetAsync($"any-{i}");
             Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         }
@@ -180,7 +185,8 @@ public sealed class UpstreamTests
     [Fact]
     public async Task An_unreachable_upstream_is_502()
     {
-        await using var world = await World.StartAsync(("Upstream:BaseAddress", $"http://127.0.0.1:{ChildProcess.FreePort()}"));
+        await using var world = await World.StartAsync(
+            ("Upstream:BaseAddress", $"http://127.0.0.1:{ChildProcess.FreePort()}"));
         using var answer = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         Assert.Equal("/problems/upstream-failed", await BoundTests.ProblemTypeAsync(answer));
@@ -204,7 +210,8 @@ public sealed class UpstreamTests
         var asked = world.GetAsync("finished-1");
         for (var fetch = 1; fetch <= 3; fetch++)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == fetch, "the next fetch begins");
+            await Purging.WithinAsync(
+                TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == fetch, "the next fetch begins");
             world.Clock!.Advance(TimeSpan.FromMinutes(1));
         }
 
@@ -233,10 +240,12 @@ public sealed class UpstreamTests
     [InlineData(500, null, 1)]
     [InlineData(429, "7", 7)]
     [InlineData(503, "86400", 300)]
-    public async Task A_failed_fill_is_not_repeated_during_its_back_off(int upstreamStatus, string? retryAfter, int backOff)
+    public async Task A_failed_fill_is_not_repeated_during_its_back_off(
+        int upstreamStatus, string? retryAfter, int backOff)
     {
         await using var world = await World.StopClockAsync();
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = upstreamStatus, RetryAfter = retryAfter });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = upstreamStatus, RetryAfter = retryAfter });
         using var failed = await world.GetAsync("finished-1");
         world.Clock!.Advance(TimeSpan.FromSeconds(backOff - 0.1));
         using var waiting = await world.GetAsync("finished-1");
@@ -329,7 +338,8 @@ public sealed class UpstreamTests
 
             using var torn = await world.GetAsync("finished-3");
 
-            Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK], [before.StatusCode, after.StatusCode, torn.StatusCode]);
+            Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK],
+                [before.StatusCode, after.StatusCode, torn.StatusCode]);
         }
         finally
         {
@@ -361,15 +371,18 @@ public sealed class UpstreamTests
     public async Task HTTP_2_is_used_if_the_upstream_offers_it_and_a_silent_connection_is_replaced()
     {
         using var key = RSA.Create(2048);
-        var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var certificate = new CertificateRequest(
+            "CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         certificate.CertificateExtensions.Add(names.Build());
-        using var signed = certificate.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var signed = certificate.CreateSelfSigned(
+            DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         await using var upstream = await SimulatedUpstream.StartAsync(
             credentials: [Canary.Credential], https: signed, cancellation: World.Cancellation);
         await using var line = new RedisProxy(upstream.Address.Port);
-        await using var world = await World.WithoutGatewayAsync(clock: null, ("Upstream:BaseAddress", $"https://127.0.0.1:{line.Port}/"));
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, ("Upstream:BaseAddress", $"https://127.0.0.1:{line.Port}/"));
         var trusted = Path.GetTempFileName();
         try
         {
@@ -379,13 +392,15 @@ public sealed class UpstreamTests
             await using var gateway = await GatewayProcess.StartAsync(environment);
             using var client = gateway.Client();
 
-            using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+            using var answer = await client.GetAsync(
+                new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
 
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             Assert.Equal("HTTP/2", Assert.Single(upstream.Ledger.Calls).Protocol);
 
             line.ForgetConnections();
-            using var next = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-2", UriKind.Relative), World.Cancellation);
+            using var next = await client.GetAsync(
+                new Uri("v0/workflows/survey-1/jobs/finished-2", UriKind.Relative), World.Cancellation);
             Assert.Equal(HttpStatusCode.OK, next.StatusCode);
         }
         finally
@@ -398,7 +413,8 @@ public sealed class UpstreamTests
     private static async Task<HttpResponseMessage> PumpAsync(World world, GatewayNode node, string job)
     {
         var answer = World.GetAsync(node, job);
-        while (await Task.WhenAny(answer, Task.Delay(20, World.Cancellation)) != answer) world.Clock!.Advance(TimeSpan.FromMilliseconds(100));
+        while (await Task.WhenAny(answer, Task.Delay(20, World.Cancellation)) != answer)
+            world.Clock!.Advance(TimeSpan.FromMilliseconds(100));
         return await answer;
     }
 }

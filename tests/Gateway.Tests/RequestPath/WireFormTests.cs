@@ -27,9 +27,11 @@ public sealed class WireFormTests
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Empty(answer.Content.Headers.ContentEncoding);
         Assert.Equal("identity", Assert.Single(world.Upstream.Ledger.Calls).RequestHeaders["Accept-Encoding"]);
-        using var decoding = new HttpClient(new HttpClientHandler { AutomaticDecompression = DecompressionMethods.All });
+        using var decoding = new HttpClient(
+            new HttpClientHandler { AutomaticDecompression = DecompressionMethods.All });
         decoding.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Canary.Credential);
-        var sent = await decoding.GetStringAsync(new Uri(world.Upstream.Address, $"v0/workflows/survey-1/jobs/{job}"), World.Cancellation);
+        var sent = await decoding.GetStringAsync(
+            new Uri(world.Upstream.Address, $"v0/workflows/survey-1/jobs/{job}"), World.Cancellation);
         Assert.Equal(sent, await answer.Content.ReadAsStringAsync(World.Cancellation));
         Assert.Equal(sent, await hit.Content.ReadAsStringAsync(World.Cancellation));
     }
@@ -65,13 +67,15 @@ public sealed class WireFormTests
     public async Task A_compressed_error_keeps_its_error_object()
     {
         await using var world = await World.StartAsync();
-        await using var proxy = await EncodingUpstream.StartAsync(403, """{"error":{"code":"FORBIDDEN","message":"no"}}""");
+        await using var proxy = await EncodingUpstream.StartAsync(
+            403, """{"error":{"code":"FORBIDDEN","message":"no"}}""");
         var node = world.AddGateway(("Upstream:BaseAddress", proxy.Address));
 
         using var answer = await World.GetAsync(node, "any");
 
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
-        Assert.Equal("FORBIDDEN", (await BoundTests.ProblemAsync(answer)).GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal("FORBIDDEN", (await BoundTests.ProblemAsync(answer)).GetProperty("error").GetProperty("code")
+            .GetString());
     }
 
     [Fact]
@@ -117,7 +121,8 @@ public sealed class WireFormTests
 
         Assert.Equal(2, world.Upstream.Ledger.Total);
         Assert.True(first.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(wait), $"{first.Headers.RetryAfter}");
-        Assert.True(hit.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(Math.Max(1, wait - kept)), $"{hit.Headers.RetryAfter}");
+        Assert.True(hit.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(Math.Max(1, wait - kept)),
+            $"{hit.Headers.RetryAfter}");
     }
 
     [Fact]
@@ -125,7 +130,8 @@ public sealed class WireFormTests
     {
         await using var world = await World.StopClockAsync();
         var date = world.Clock!.GetUtcNow().AddSeconds(21).ToString("R", CultureInfo.InvariantCulture);
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Job("running", "\"\""), RetryAfter = date });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 200, Body = Job("running", "\"\""), RetryAfter = date });
         using var answer = await world.GetAsync("j", "w");
         world.Clock!.Advance(TimeSpan.FromSeconds(19));
         using var hit = await world.GetAsync("j", "w");
@@ -177,14 +183,16 @@ public sealed class WireFormTests
 
         Assert.Equal(HttpStatusCode.OK, final.StatusCode);
         Assert.All([gone, hit], answer => Assert.Equal(status, (int)answer.StatusCode));
-        Assert.Equal("GONE", (await BoundTests.ProblemAsync(gone)).GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal("GONE", (await BoundTests.ProblemAsync(gone)).GetProperty("error").GetProperty("code")
+            .GetString());
         Assert.Equal(HttpStatusCode.BadGateway, failing.StatusCode);
     }
 
     [Fact]
     public async Task A_final_job_that_is_gone_is_no_longer_served_if_404_is_not_cached()
     {
-        await using var world = await World.StopClockAsync(("Jobs:FinishedLifetime", "00:01:00"), ("Jobs:NotFoundLifetime", "00:00:00"));
+        await using var world = await World.StopClockAsync(
+            ("Jobs:FinishedLifetime", "00:01:00"), ("Jobs:NotFoundLifetime", "00:00:00"));
         using var final = await world.GetAsync("finished-1");
         world.Clock!.Advance(TimeSpan.FromSeconds(60));
         Respond(world, 404, "{}");
@@ -306,7 +314,8 @@ public sealed class WireFormTests
         public static async Task<EncodingUpstream> StartAsync(int status, string body)
         {
             var compressed = new MemoryStream();
-            using (var gzip = new GZipStream(compressed, CompressionMode.Compress)) gzip.Write(Encoding.UTF8.GetBytes(body));
+            using (var gzip = new GZipStream(compressed, CompressionMode.Compress))
+                gzip.Write(Encoding.UTF8.GetBytes(body));
             var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
             builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
             var app = builder.Build();

@@ -47,7 +47,8 @@ public sealed class HogTests
             _ => Same("\r\n"),
         };
         var pause = kind == "large bodies, read slowly" ? TimeSpan.FromMilliseconds(5) : default;
-        await AssertOthersAreAnsweredAsync(gateway, () => Hog.Start(gateway.Address, next, pause: pause), isAnswered: kind != "empty lines");
+        await AssertOthersAreAnsweredAsync(
+            gateway, () => Hog.Start(gateway.Address, next, pause: pause), isAnswered: kind != "empty lines");
     }
 
     [Fact]
@@ -74,7 +75,8 @@ public sealed class HogTests
         await EntityTagAsync(gateway, certificate);
         await AssertOthersAreAnsweredAsync(gateway, () => kind switch
         {
-            "pipelined" => Hog.StartTls(gateway.Address, certificate, SslApplicationProtocol.Http11, Same(Get("nothing", ""))),
+            "pipelined" => Hog.StartTls(
+                gateway.Address, certificate, SslApplicationProtocol.Http11, Same(Get("nothing", ""))),
             "pings" => OfFrames(Repeat(Frame(6, 0, 0, new byte[8]), 1000)),
             "settings" => OfFrames(Repeat(Frame(4, 0, 0, []), 1000)),
             "frames of no known type" => OfFrames(Repeat(Frame(0xbb, 0, 0, new byte[16 * 1024]), 8)),
@@ -82,7 +84,8 @@ public sealed class HogTests
             _ => OfStreams(areReset: true),
         }, isAnswered: true, certificate);
 
-        Hog OfFrames(byte[] frames) => Hog.StartTls(gateway.Address, certificate, SslApplicationProtocol.Http2, () => frames, Preface);
+        Hog OfFrames(byte[] frames) =>
+            Hog.StartTls(gateway.Address, certificate, SslApplicationProtocol.Http2, () => frames, Preface);
 
         Hog OfStreams(bool areReset)
         {
@@ -105,7 +108,8 @@ public sealed class HogTests
     private static byte[] Headers()
     {
         var block = new List<byte>();
-        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/nothing") })
+        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "https"), (":authority", "localhost"),
+            (":path", "/nothing") })
         {
             block.Add(0);
             block.Add((byte)name.Length);
@@ -119,7 +123,8 @@ public sealed class HogTests
     // RFC 9113, sections 3.4, 6.5 and 6.9: the preface gives the server the largest flow-control window.
     private static byte[] Preface =>
     [
-        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]), .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
+        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]),
+        .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
     ];
 
     private static byte[] Frame(byte type, byte flags, int stream, byte[] payload)
@@ -144,7 +149,8 @@ public sealed class HogTests
             if (isAnswered) hogs[0].WaitUntilAnswered();
             for (var round = 0; round < 5; round++)
             {
-                var asked = callers.SelectMany((caller, i) => new[] { "health/live", Job + "finished-1" }.Select(path => AskAsync(caller, i, path)));
+                var asked = callers.SelectMany((caller, i) =>
+                    new[] { "health/live", Job + "finished-1" }.Select(path => AskAsync(caller, i, path)));
                 Assert.Empty((await Task.WhenAll(asked)).OfType<string>());
             }
         }
@@ -180,12 +186,14 @@ public sealed class HogTests
 
     // Refusals are not logged here.
     private static Task<World> QuietWorldAsync() => World.WithoutGatewayAsync(clock: null,
-        ("Quotas:plenty:Requests", "10000000"), ("Quotas:plenty:Burst", "10000000"), ("Logging:LogLevel:Default", "None"), ("Logging:LogLevel:Gateway", "None"),
+        ("Quotas:plenty:Requests", "10000000"), ("Quotas:plenty:Burst", "10000000"),
+        ("Logging:LogLevel:Default", "None"), ("Logging:LogLevel:Gateway", "None"),
         ("Logging:LogLevel:Microsoft.AspNetCore", "None"), ("Logging:LogLevel:Polly", "None"));
 
     private static string Key(string key) => $"X-Api-Key: {key}\r\n";
 
-    private static string Get(string path, string headers) => $"GET /{path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n";
+    private static string Get(string path, string headers) =>
+        $"GET /{path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n";
 
     private static Func<byte[]> Same(string request)
     {
@@ -193,7 +201,8 @@ public sealed class HogTests
         return () => many;
     }
 
-    private static byte[] Repeat(byte[] bytes, int times) => [.. Enumerable.Repeat(bytes, times).SelectMany(some => some)];
+    private static byte[] Repeat(byte[] bytes, int times) =>
+        [.. Enumerable.Repeat(bytes, times).SelectMany(some => some)];
 
     private sealed class Asking : IDisposable
     {

@@ -9,7 +9,8 @@ public sealed class SteadyClockTests
 {
     private static readonly DateTimeOffset Start = new(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1), Hour = TimeSpan.FromHours(1), Exact = TimeSpan.FromMicroseconds(10);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1), Hour = TimeSpan.FromHours(1),
+        Exact = TimeSpan.FromMicroseconds(10);
 
     private readonly FakeTimeProvider _monotonic = new(Start);
     private readonly SteppedClock _wall;
@@ -150,7 +151,8 @@ public sealed class SteadyClockTests
                 var seen = Interlocked.Read(ref latest);
                 var now = clock.Now.UtcTicks;
                 Assert.True(now >= seen, $"{seen - now} ticks back");
-                while (now > seen && Interlocked.CompareExchange(ref latest, now, seen) is var other && other != seen) seen = other;
+                while (now > seen && Interlocked.CompareExchange(ref latest, now, seen) is var other && other != seen)
+                    seen = other;
             }
         }, World.Cancellation)).ToArray();
         var started = clock.Now;
@@ -175,7 +177,9 @@ public sealed class SteadyClockTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    private void AssertLead(TimeSpan expected, TimeSpan precision) => Assert.InRange(_clock.Lead, expected - precision, expected + precision);
+    private void AssertLead(TimeSpan expected, TimeSpan precision) =>
+        Assert.InRange(_clock.Lead, expected - precision, expected + precision);
 
-    private void AssertNear(DateTimeOffset expected, TimeSpan? precision = null) => Assert.Equal(expected, _clock.Now, precision ?? Exact);
+    private void AssertNear(DateTimeOffset expected, TimeSpan? precision = null) =>
+        Assert.Equal(expected, _clock.Now, precision ?? Exact);
 }

@@ -39,7 +39,8 @@ public sealed class ThreadShareTests
         {
             for (var i = 0; i < 500; i++)
             {
-                foreach (var reader in new[] { one, other }) reader.AdvanceTo((await reader.ReadAsync(World.Cancellation)).Buffer.GetPosition(1));
+                foreach (var reader in new[] { one, other })
+                    reader.AdvanceTo((await reader.ReadAsync(World.Cancellation)).Buffer.GetPosition(1));
             }
             Assert.False(Thread.CurrentThread.IsThreadPoolThread);
         });
@@ -50,11 +51,13 @@ public sealed class ThreadShareTests
     {
         const int Whole = 10 * ThreadShare.MostBytes;
         var (reader, _) = await ConnectAsync(bytes: ThreadShare.MostInARow + 1 + Whole);
-        for (var i = 0; i <= ThreadShare.MostInARow; i++) reader.AdvanceTo((await reader.ReadAsync(World.Cancellation)).Buffer.GetPosition(1));
+        for (var i = 0; i <= ThreadShare.MostInARow; i++)
+            reader.AdvanceTo((await reader.ReadAsync(World.Cancellation)).Buffer.GetPosition(1));
         var shown = new List<long>();
         while (shown.Count == 0 || shown[^1] < Whole)
         {
-            var buffer = (await reader.ReadAsync(World.Cancellation).AsTask().WaitAsync(Timeout, World.Cancellation)).Buffer;
+            var buffer = (await reader.ReadAsync(World.Cancellation).AsTask()
+                .WaitAsync(Timeout, World.Cancellation)).Buffer;
             shown.Add(buffer.Length);
             reader.AdvanceTo(buffer.Start, buffer.End);
         }
@@ -111,7 +114,8 @@ public sealed class ThreadShareTests
         await OnThreadOfItsOwnAsync(async () =>
         {
             ReadOnlySequence<byte> buffer;
-            while ((buffer = (await reader.ReadAsync(World.Cancellation)).Buffer).Length < Frame) reader.AdvanceTo(buffer.Start, buffer.End);
+            while ((buffer = (await reader.ReadAsync(World.Cancellation)).Buffer).Length < Frame)
+                reader.AdvanceTo(buffer.Start, buffer.End);
             Assert.False(Thread.CurrentThread.IsThreadPoolThread);
         });
     }
@@ -122,7 +126,8 @@ public sealed class ThreadShareTests
         const int Rest = 3 * ThreadShare.MostBytes;
         var (reader, writer) = await ConnectAsync(bytes: ThreadShare.MostInARow + 1 + Rest);
         await writer.CompleteAsync();
-        for (var i = 0; i <= ThreadShare.MostInARow; i++) reader.AdvanceTo((await reader.ReadAsync(World.Cancellation)).Buffer.GetPosition(1));
+        for (var i = 0; i <= ThreadShare.MostInARow; i++)
+            reader.AdvanceTo((await reader.ReadAsync(World.Cancellation)).Buffer.GetPosition(1));
         long seen = 0;
         ReadResult result;
         do
@@ -139,7 +144,8 @@ public sealed class ThreadShareTests
     private static async Task<(PipeReader Reader, PipeWriter Writer)> ConnectAsync(int bytes, string beginning = "")
     {
         var requests = new Pipe(new PipeOptions(
-            readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false));
+            readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0,
+            useSynchronizationContext: false));
         var connection = new DefaultConnectionContext { Transport = new Transport(requests.Reader) };
         await ThreadShare.BoundReads(_ => Task.CompletedTask)(connection);
         requests.Writer.Write(Encoding.ASCII.GetBytes(beginning.PadRight(bytes)));

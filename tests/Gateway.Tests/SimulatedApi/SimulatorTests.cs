@@ -53,7 +53,8 @@ public sealed class SimulatorTests : IAsyncLifetime
         {
             var job = await JobAsync("run-20");
             statuses.Add(job.GetProperty("status").GetString()!);
-            progress.Add(double.Parse(job.GetProperty("progress").GetString()!, System.Globalization.CultureInfo.InvariantCulture));
+            progress.Add(double.Parse(
+                job.GetProperty("progress").GetString()!, System.Globalization.CultureInfo.InvariantCulture));
             AssertTasksWaitForTheirDependencies(job);
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
@@ -116,16 +117,20 @@ public sealed class SimulatorTests : IAsyncLifetime
     {
         using var answer = await _client.GetAsync(Path("finished-1.tiny"), World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("raw-base64", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+        Assert.Contains("raw-base64", await answer.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task Faults_are_scripted_over_HTTP_at_run_time()
     {
-        using var scripted = await _client.PostAsJsonAsync("_simulator/faults", new { job = "finished-*", kind = "status", status = 418, times = 1 }, World.Cancellation);
+        using var scripted = await _client.PostAsJsonAsync(
+            "_simulator/faults", new { job = "finished-*", kind = "status", status = 418, times = 1 },
+            World.Cancellation);
         using var first = await _client.GetAsync(Path("finished-1"), World.Cancellation);
         using var second = await _client.GetAsync(Path("finished-1"), World.Cancellation);
-        using var nonsense = await _client.PostAsJsonAsync("_simulator/faults", new { kind = "confetti" }, World.Cancellation);
+        using var nonsense = await _client.PostAsJsonAsync(
+            "_simulator/faults", new { kind = "confetti" }, World.Cancellation);
         Assert.Equal((418, 200, 400), ((int)first.StatusCode, (int)second.StatusCode, (int)nonsense.StatusCode));
     }
 
@@ -142,7 +147,8 @@ public sealed class SimulatorTests : IAsyncLifetime
         using var gone = await _client.GetAsync(Path("run-30"), World.Cancellation);
         await SetAsync("queued");
         Assert.Equal("queued", (await JobAsync("run-30")).GetProperty("status").GetString());
-        using var cleared = await _client.DeleteAsync(new Uri("_simulator/lives", UriKind.Relative), World.Cancellation);
+        using var cleared = await _client.DeleteAsync(
+            new Uri("_simulator/lives", UriKind.Relative), World.Cancellation);
 
         Assert.Equal("running", (await JobAsync("run-30")).GetProperty("status").GetString());
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
@@ -150,12 +156,14 @@ public sealed class SimulatorTests : IAsyncLifetime
         Assert.Equal(early.GetProperty("finished_at").GetString(), completed.GetProperty("finished_at").GetString());
         Assert.NotEqual(early.GetProperty("tasks").ToString(), completed.GetProperty("tasks").ToString());
 
-        using var nonsense = await _client.PutAsJsonAsync("_simulator/lives", new { job = "run-30", stage = "reborn" }, World.Cancellation);
+        using var nonsense = await _client.PutAsJsonAsync(
+            "_simulator/lives", new { job = "run-30", stage = "reborn" }, World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, nonsense.StatusCode);
 
         async Task SetAsync(string stage)
         {
-            using var set = await _client.PutAsJsonAsync("_simulator/lives", new { job = "run-30", stage }, World.Cancellation);
+            using var set = await _client.PutAsJsonAsync(
+                "_simulator/lives", new { job = "run-30", stage }, World.Cancellation);
             Assert.Equal(HttpStatusCode.NoContent, set.StatusCode);
         }
     }
@@ -169,8 +177,10 @@ public sealed class SimulatorTests : IAsyncLifetime
     {
         using var answer = await _client.GetAsync(Path(job), World.Cancellation);
         Assert.Equal(status, answer.StatusCode);
-        Assert.Equal(job.Contains("retry-7", StringComparison.Ordinal) ? TimeSpan.FromSeconds(7) : null, answer.Headers.RetryAfter?.Delta);
-        Assert.Equal(job.Contains("gzip", StringComparison.Ordinal) ? "gzip" : null, answer.Content.Headers.ContentEncoding.SingleOrDefault());
+        Assert.Equal(job.Contains("retry-7", StringComparison.Ordinal) ? TimeSpan.FromSeconds(7)
+            : null, answer.Headers.RetryAfter?.Delta);
+        Assert.Equal(job.Contains("gzip", StringComparison.Ordinal) ? "gzip"
+            : null, answer.Content.Headers.ContentEncoding.SingleOrDefault());
     }
 
     [Fact]
@@ -181,7 +191,8 @@ public sealed class SimulatorTests : IAsyncLifetime
         Assert.Equal(2, _simulator.Ledger.Unexpected.Count);
     }
 
-    private async Task<JsonElement> JobAsync(string job) => await _client.GetFromJsonAsync<JsonElement>(Path(job), World.Cancellation);
+    private async Task<JsonElement> JobAsync(string job) =>
+        await _client.GetFromJsonAsync<JsonElement>(Path(job), World.Cancellation);
 
     private static Uri Path(string job) => new($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative);
 
@@ -192,7 +203,8 @@ public sealed class SimulatorTests : IAsyncLifetime
         foreach (var task in job.GetProperty("tasks").EnumerateArray())
         {
             if (task.GetProperty("progress").GetDouble() == 0) continue;
-            Assert.All(task.GetProperty("depends_on").EnumerateArray(), name => Assert.Equal(100, progress[name.GetString()!]));
+            Assert.All(task.GetProperty("depends_on")
+                .EnumerateArray(), name => Assert.Equal(100, progress[name.GetString()!]));
         }
     }
 }

@@ -19,7 +19,8 @@ public sealed class LogFloodTests
     [InlineData("Debug", World.MappingKey)]
     public async Task A_log_that_nobody_reads_does_not_block_requests(string level, string key)
     {
-        await using var world = await World.WithoutGatewayAsync(clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", level)]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", level)]);
         var (environment, port) = Managed(world);
         await using var gateway = await GatewayProcess.StartAsync(environment, readsOutput: false);
 
@@ -34,7 +35,8 @@ public sealed class LogFloodTests
     [Fact]
     public async Task Dropped_lines_are_counted_and_reported_when_the_log_is_read_again()
     {
-        await using var world = await World.WithoutGatewayAsync(clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
         var (environment, port) = Managed(world);
         await using var gateway = await GatewayProcess.StartAsync(environment, readsOutput: false);
         await AskAsync(gateway.Address, World.MappingKey, 6000).WaitAsync(Bound, World.Cancellation);
@@ -44,7 +46,8 @@ public sealed class LogFloodTests
         gateway.ReadOutput();
 
         await gateway.UntilPrintedAsync($"{dropped} log lines were dropped");
-        Assert.Equal(6000 - dropped, Lines(gateway).Count(line => Message(line).StartsWith("200 for job", StringComparison.Ordinal)));
+        Assert.Equal(6000 - dropped, Lines(gateway)
+            .Count(line => Message(line).StartsWith("200 for job", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -60,7 +63,8 @@ public sealed class LogFloodTests
         time.Stop();
 
         // Refusals without their own line are summed up within the next second.
-        await Purging.WithinAsync(Bound, () => Counts(gateway).Sum() == Requests, "each refusal has a line or is counted in one");
+        await Purging.WithinAsync(
+            Bound, () => Counts(gateway).Sum() == Requests, "each refusal has a line or is counted in one");
         Assert.InRange(Counts(gateway).Count, 1, 2 * ((int)time.Elapsed.TotalSeconds + 2));
         Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_requests_total", "status=\"401\""));
         Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_refusals_total", "reason=\"Missing\""));
@@ -143,7 +147,8 @@ public sealed class LogFloodTests
         using var client = new TcpClient();
         await client.ConnectAsync(address.Host, address.Port, World.Cancellation);
         var stream = client.GetStream();
-        byte[] headers = [0x82, 0x86, .. Literal(":path", path), .. Literal(":authority", "x"), .. Literal("x-api-key", key)];
+        byte[] headers = [0x82, 0x86, .. Literal(":path", path), .. Literal(":authority", "x"),
+            .. Literal("x-api-key", key)];
         try
         {
             await stream.WriteAsync(Encoding.ASCII.GetBytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), World.Cancellation);

@@ -31,7 +31,8 @@ public sealed partial class LogOutputTests : IDisposable
         Assert.Equal(25, output.Dropped);
         _output.Go();
         await Purging.WithinAsync(
-            Bound, () => _output.Text.Contains("25 log lines were dropped", StringComparison.Ordinal), "the dropped lines are reported");
+            Bound, () => _output.Text.Contains("25 log lines were dropped", StringComparison.Ordinal),
+            "the dropped lines are reported");
         var lines = _output.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(1 + Waiting + 1, lines.Length);
         Assert.All(lines, line => Assert.StartsWith("{\"", line, StringComparison.Ordinal));

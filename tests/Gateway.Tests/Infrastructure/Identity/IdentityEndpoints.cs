@@ -46,7 +46,8 @@ internal sealed class IdentityEndpoints(IdentityProvider provider)
     private static string Again(OpenIddictRequest request)
     {
         var parameters = request.GetParameters().Where(parameter => parameter.Key != Parameters.Prompt);
-        return QueryHelpers.AddQueryString(Endpoint.Authorization, parameters.Select(p => KeyValuePair.Create(p.Key, (string?)p.Value)));
+        return QueryHelpers.AddQueryString(
+            Endpoint.Authorization, parameters.Select(p => KeyValuePair.Create(p.Key, (string?)p.Value)));
     }
 
     private async Task SignInAsync(HttpContext context)
@@ -63,7 +64,8 @@ internal sealed class IdentityEndpoints(IdentityProvider provider)
         }
         else
         {
-            context.Response.Cookies.Append(Cookie, provider.Logins.Add(user), new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
+            context.Response.Cookies.Append(
+                Cookie, provider.Logins.Add(user), new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
             context.Response.Redirect(back);
         }
     }

@@ -7,7 +7,8 @@ internal sealed class IdentityLedger
 {
     private readonly ConcurrentQueue<TokenCall> _tokenCalls = new();
     private readonly ConcurrentQueue<EndSessionCall> _endSessionCalls = new();
-    private readonly ConcurrentQueue<string> _idTokens = new(), _accessTokens = new(), _refreshTokens = new(), _codes = new();
+    private readonly ConcurrentQueue<string> _idTokens = new(), _accessTokens = new(), _refreshTokens = new(),
+        _codes = new();
     private readonly ConcurrentDictionary<string, bool> _spent = new();
     private readonly ConcurrentDictionary<string, int> _requests = new();
 
@@ -59,5 +60,6 @@ internal sealed class IdentityLedger
     internal sealed record TokenCall(string? GrantType, string? ClientId, string? Error);
 
     /// <param name="Session">The session of the browser or else of the hint, or null if both are unknown.</param>
-    internal sealed record EndSessionCall(string? IdTokenHint, string? PostLogoutRedirectUri, string? State, string? Session);
+    internal sealed record EndSessionCall(
+        string? IdTokenHint, string? PostLogoutRedirectUri, string? State, string? Session);
 }

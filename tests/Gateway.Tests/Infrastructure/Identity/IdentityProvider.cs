@@ -95,7 +95,8 @@ internal sealed class IdentityProvider : IAsyncDisposable
 
     public bool IsRedirectUri(string? uri) => _redirectUris.Keys.Any(known => known.AbsoluteUri == uri);
 
-    public bool IsPostLogoutRedirectUri(string? uri) => _postLogoutRedirectUris.Keys.Any(known => known.AbsoluteUri == uri);
+    public bool IsPostLogoutRedirectUri(string? uri) =>
+        _postLogoutRedirectUris.Keys.Any(known => known.AbsoluteUri == uri);
 
     /// <summary>Starts to sign with a new key.</summary>
     /// <param name="keepOld">True to keep the old keys in the key set.</param>
@@ -117,7 +118,9 @@ internal sealed class IdentityProvider : IAsyncDisposable
     public string LogoutToken(string? subject = null, string? session = null, Func<Jwt, Jwt>? change = null)
     {
         var jwt = NewJwt("logout+jwt") with { Subject = subject, Audience = ClientId, NotBefore = null };
-        jwt = jwt.With("events", new Dictionary<string, object> { ["http://schemas.openid.net/event/backchannel-logout"] = new { } });
+        jwt = jwt.With(
+            "events",
+            new Dictionary<string, object> { ["http://schemas.openid.net/event/backchannel-logout"] = new { } });
         if (session is not null) jwt = jwt.With("sid", session);
         return (change?.Invoke(jwt) ?? jwt).Encode();
     }

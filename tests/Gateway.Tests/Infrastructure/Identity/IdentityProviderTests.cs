@@ -101,7 +101,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         Assert.Equal("at+jwt", Read(tokens, "access_token").Typ);
         Assert.Equal(["survey", "mapping"], Groups(Claims(tokens, "access_token")));
 
-        Assert.Equal([Text(tokens, "id_token"), Text(tokens, "access_token"), Text(tokens, "refresh_token")], _provider.Ledger.Tokens);
+        Assert.Equal([Text(tokens, "id_token"), Text(tokens, "access_token"), Text(tokens, "refresh_token")],
+            _provider.Ledger.Tokens);
         Assert.Equal([new("authorization_code", IdentityProvider.ClientId, null)], _provider.Ledger.TokenCalls);
     }
 
@@ -121,7 +122,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         var (_, tokens) = await _client.RedeemAsync(await _client.CodeAsync("alice"));
         using var client = new HttpClient { BaseAddress = _provider.Address };
         client.DefaultRequestHeaders.Authorization = new("Bearer", Text(tokens, "access_token"));
-        var info = JsonElement.Parse(await client.GetStringAsync(new Uri(Endpoint.UserInfo, UriKind.Relative), World.Cancellation));
+        var info = JsonElement.Parse(
+            await client.GetStringAsync(new Uri(Endpoint.UserInfo, UriKind.Relative), World.Cancellation));
         Assert.Equal("subject-of-alice", Text(info, "sub"));
         Assert.Equal(["mapping"], Groups(info));
 
@@ -151,7 +153,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     public async Task A_code_is_valid_once_and_only_with_its_verifier()
     {
         var code = await _client.CodeAsync("alice");
-        Assert.Equal((HttpStatusCode.BadRequest, "invalid_grant"), Error(await _client.RedeemAsync(code, verifier: new string('x', 43))));
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_grant"),
+            Error(await _client.RedeemAsync(code, verifier: new string('x', 43))));
         Assert.Equal(HttpStatusCode.OK, (await _client.RedeemAsync(code)).Status);
         Assert.Equal((HttpStatusCode.BadRequest, "invalid_grant"), Error(await _client.RedeemAsync(code)));
         Assert.Equal([code], _provider.Ledger.Codes);
@@ -162,7 +165,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     public async Task A_client_must_present_its_secret()
     {
         var code = await _client.CodeAsync("alice");
-        Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"), Error(await _client.RedeemAsync(code, secret: "wrong")));
+        Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"),
+            Error(await _client.RedeemAsync(code, secret: "wrong")));
         Assert.Equal(HttpStatusCode.OK, (await _client.RedeemAsync(code)).Status);
     }
 
@@ -171,7 +175,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     [InlineData(IdentityProvider.ClientId, IdentityProvider.ClientSecret)]
     public async Task Only_a_service_may_use_client_credentials(string id, string secret)
     {
-        var form = new Dictionary<string, string> { ["grant_type"] = "client_credentials", ["client_id"] = id, ["client_secret"] = secret };
+        var form = new Dictionary<string, string> { ["grant_type"] = "client_credentials", ["client_id"] = id,
+            ["client_secret"] = secret };
         Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"), Error(await _client.TokenAsync(form)));
     }
 
@@ -216,7 +221,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         var hint = Text(second, "id_token");
         var back = $"{Gateway}bff/logged-out";
         using var ended = await _client.GetAsync(
-            $"{Endpoint.EndSession}?id_token_hint={hint}&post_logout_redirect_uri={Uri.EscapeDataString(back)}&state=s1");
+            $"{Endpoint.EndSession}?id_token_hint={hint}&post_logout_redirect_uri={Uri.EscapeDataString(back)}"
+            + $"&state=s1");
         Assert.Equal($"{back}?state=s1", ended.Headers.Location?.AbsoluteUri);
         Assert.Equal([new(hint, back, "s1", session)], _provider.Ledger.EndSessionCalls);
 
@@ -228,7 +234,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     [Fact]
     public async Task A_logout_does_not_redirect_to_an_unregistered_address()
     {
-        using var answer = await _client.GetAsync($"{Endpoint.EndSession}?post_logout_redirect_uri=https%3A%2F%2Felsewhere.test%2F");
+        using var answer = await _client.GetAsync(
+            $"{Endpoint.EndSession}?post_logout_redirect_uri=https%3A%2F%2Felsewhere.test%2F");
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         using var bare = await _client.GetAsync(Endpoint.EndSession);
         Assert.Equal(HttpStatusCode.OK, bare.StatusCode);
@@ -273,7 +280,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         var (_, tokens) = await client.RedeemAsync(await client.CodeAsync("alice"));
 
         Assert.Equal(clock.GetUtcNow().ToUnixTimeSeconds(), Claims(tokens, "id_token").GetProperty("iat").GetInt64());
-        Assert.Equal(clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), Claims(tokens, "access_token").GetProperty("exp").GetInt64());
+        Assert.Equal(clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), Claims(tokens, "access_token")
+            .GetProperty("exp").GetInt64());
     }
 
     private async Task<string?[]> PublishedAsync()

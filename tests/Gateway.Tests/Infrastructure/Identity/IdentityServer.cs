@@ -49,7 +49,8 @@ internal static class IdentityServer
             .SetAuthorizationEndpointUris(Endpoint.Authorization).SetTokenEndpointUris(Endpoint.Token)
             .SetUserInfoEndpointUris(Endpoint.UserInfo).SetEndSessionEndpointUris(Endpoint.EndSession);
         if (provider.TakesPushedRequests) server.SetPushedAuthorizationEndpointUris(Endpoint.PushedAuthorization);
-        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange().AllowRefreshTokenFlow().AllowClientCredentialsFlow();
+        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange().AllowRefreshTokenFlow()
+            .AllowClientCredentialsFlow();
         server.RegisterScopes(Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess);
         server.RegisterClaims(Claims.Subject, Claims.Name, Claims.Email, Claims.PreferredUsername, "groups", "sid");
         server.SetAccessTokenLifetime(provider.AccessTokenLifetime).DisableAccessTokenEncryption();
@@ -58,7 +59,8 @@ internal static class IdentityServer
         {
             options.TimeProvider = provider.Clock;
             options.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
-            foreach (var key in provider.Keys.All) options.SigningCredentials.Add(new(key, SecurityAlgorithms.RsaSha256));
+            foreach (var key in provider.Keys.All)
+                options.SigningCredentials.Add(new(key, SecurityAlgorithms.RsaSha256));
         });
         server.UseAspNetCore().DisableTransportSecurityRequirement()
             .EnableAuthorizationEndpointPassthrough().EnableTokenEndpointPassthrough()
@@ -72,8 +74,10 @@ internal static class IdentityServer
     {
         On<ValidateAuthorizationRequestContext>(server, context =>
         {
-            if (context.ClientId != IdentityProvider.ClientId) context.Reject(Errors.InvalidRequest, "The client is unknown.");
-            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "The redirect URI is not registered for this client.");
+            if (context.ClientId != IdentityProvider.ClientId)
+                context.Reject(Errors.InvalidRequest, "The client is unknown.");
+            else if (!provider.IsRedirectUri(context.RedirectUri))
+                context.Reject(Errors.InvalidRequest, "The redirect URI is not registered for this client.");
         });
         On<ValidatePushedAuthorizationRequestContext>(server, context =>
         {
@@ -92,7 +96,9 @@ internal static class IdentityServer
                 (IdentityProvider.ServiceId, IdentityProvider.ServiceSecret) => grant is GrantTypes.ClientCredentials,
                 _ => false,
             };
-            if (!isKnown) context.Reject(Errors.InvalidClient, "The client or its secret is wrong, or the grant type is not allowed for it.");
+            if (!isKnown)
+                context.Reject(Errors.InvalidClient,
+                    "The client or its secret is wrong, or the grant type is not allowed for it.");
         });
         On<ValidateEndSessionRequestContext>(server, context =>
         {
@@ -124,7 +130,8 @@ internal static class IdentityServer
         });
     }
 
-    private static void On<T>(OpenIddictServerBuilder server, Action<T> handle) where T : BaseContext => On(server, 0, handle);
+    private static void On<T>(OpenIddictServerBuilder server, Action<T> handle) where T : BaseContext =>
+        On(server, 0, handle);
 
     private static void On<T>(OpenIddictServerBuilder server, int order, Action<T> handle) where T : BaseContext =>
         server.AddEventHandler<T>(handler => handler.SetOrder(order).UseInlineHandler(context =>

@@ -49,7 +49,9 @@ internal sealed record Jwt
     {
         var payload = JsonSerializer.Serialize(Payload());
         var header = new Dictionary<string, object> { [JwtHeaderParameterNames.Typ] = Type };
-        if (Key is not null) return new JsonWebTokenHandler().CreateToken(payload, new SigningCredentials(Named(Key), Algorithm), header);
+        if (Key is not null)
+            return new JsonWebTokenHandler()
+                .CreateToken(payload, new SigningCredentials(Named(Key), Algorithm), header);
 
         header[JwtHeaderParameterNames.Alg] = Algorithm;
         if (KeyId is not null) header[JwtHeaderParameterNames.Kid] = KeyId;

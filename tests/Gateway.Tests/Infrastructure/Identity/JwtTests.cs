@@ -22,7 +22,8 @@ public sealed class JwtTests : IAsyncLifetime
     {
         Assert.Null(await WrongAsync(_provider.AccessToken()));
         Assert.Null(await WrongAsync(_provider.AccessToken("bob", jwt => jwt with { Audience = Several })));
-        Assert.Null(await WrongAsync(_provider.AccessToken("dave", jwt => jwt.With("padding", new string('x', 100_000)))));
+        Assert.Null(
+            await WrongAsync(_provider.AccessToken("dave", jwt => jwt.With("padding", new string('x', 100_000)))));
     }
 
     [Fact]
@@ -32,8 +33,10 @@ public sealed class JwtTests : IAsyncLifetime
         using var curve = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var now = DateTimeOffset.UtcNow;
 
-        await Is<SecurityTokenExpiredException>(jwt => jwt with { NotBefore = now.AddHours(-2), Expires = now.AddHours(-1) });
-        await Is<SecurityTokenNotYetValidException>(jwt => jwt with { NotBefore = now.AddHours(1), Expires = now.AddHours(2) });
+        await Is<SecurityTokenExpiredException>(
+            jwt => jwt with { NotBefore = now.AddHours(-2), Expires = now.AddHours(-1) });
+        await Is<SecurityTokenNotYetValidException>(
+            jwt => jwt with { NotBefore = now.AddHours(1), Expires = now.AddHours(2) });
         await Is<SecurityTokenNoExpirationException>(jwt => jwt with { Expires = null });
         await Is<SecurityTokenInvalidAudienceException>(jwt => jwt with { Audience = "another-api" });
         await Is<SecurityTokenInvalidAudienceException>(jwt => jwt with { Audience = null });
@@ -44,10 +47,14 @@ public sealed class JwtTests : IAsyncLifetime
         await Is<SecurityTokenInvalidSignatureException>(jwt => jwt.Unsigned("nOnE"));
         await Is<SecurityTokenSignatureKeyNotFoundException>(jwt => jwt with { KeyId = "nobody-s" });
         await Is<SecurityTokenInvalidSignatureException>(jwt => jwt with { Key = SigningKeys.NewKey() });
-        await Is<SecurityTokenSignatureKeyNotFoundException>(jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null });
-        await Is<SecurityTokenInvalidSignatureException>(jwt => jwt with { Key = SigningKeys.PublicPem(key), Algorithm = "HS256" });
-        await Is<SecurityTokenInvalidSignatureException>(jwt => jwt with { Key = SigningKeys.PublicDer(key), Algorithm = "HS256" });
-        await Is<SecurityTokenInvalidSignatureException>(jwt => jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" });
+        await Is<SecurityTokenSignatureKeyNotFoundException>(
+            jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null });
+        await Is<SecurityTokenInvalidSignatureException>(
+            jwt => jwt with { Key = SigningKeys.PublicPem(key), Algorithm = "HS256" });
+        await Is<SecurityTokenInvalidSignatureException>(
+            jwt => jwt with { Key = SigningKeys.PublicDer(key), Algorithm = "HS256" });
+        await Is<SecurityTokenInvalidSignatureException>(
+            jwt => jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" });
         Assert.IsType<SecurityTokenInvalidSignatureException>(
             await WrongAsync(Jwt.Tamper(_provider.AccessToken("bob"), "groups", User.Alice.Groups)), exactMatch: false);
 
@@ -88,8 +95,10 @@ public sealed class JwtTests : IAsyncLifetime
         var token = new JsonWebToken(_provider.LogoutToken("subject-of-alice", "a-session"));
         var result = await ValidateAsync(_provider, token.EncodedToken, IdentityProvider.ClientId);
         Assert.True(result.IsValid, result.Exception?.Message);
-        Assert.Equal(("logout+jwt", "subject-of-alice", "a-session"), (token.Typ, token.Subject, token.GetPayloadValue<string>("sid")));
-        Assert.Equal("""{"http://schemas.openid.net/event/backchannel-logout":{}}""", token.GetPayloadValue<JsonElement>("events").ToString());
+        Assert.Equal(("logout+jwt", "subject-of-alice", "a-session"),
+            (token.Typ, token.Subject, token.GetPayloadValue<string>("sid")));
+        Assert.Equal("""{"http://schemas.openid.net/event/backchannel-logout":{}}""",
+            token.GetPayloadValue<JsonElement>("events").ToString());
         Assert.True(token.TryGetPayloadValue<string>("jti", out _));
         Assert.True(token.TryGetPayloadValue<long>("iat", out _));
         Assert.False(token.TryGetPayloadValue<string>("nonce", out _));
@@ -111,7 +120,8 @@ public sealed class JwtTests : IAsyncLifetime
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2031, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var token = new JsonWebToken(new IdentityProvider(clock).AccessToken());
-        Assert.Equal((clock.GetUtcNow().UtcDateTime, clock.GetUtcNow().UtcDateTime.AddMinutes(5)), (token.ValidFrom, token.ValidTo));
+        Assert.Equal((clock.GetUtcNow().UtcDateTime, clock.GetUtcNow().UtcDateTime.AddMinutes(5)),
+            (token.ValidFrom, token.ValidTo));
     }
 
     /// <summary>Validates a token with the published keys of a provider.</summary>
@@ -119,7 +129,8 @@ public sealed class JwtTests : IAsyncLifetime
         IdentityProvider provider, string token, string audience, string? type = null)
     {
         using var client = new HttpClient { BaseAddress = provider.Address };
-        var keys = new JsonWebKeySet(await client.GetStringAsync(new Uri(Endpoint.Keys, UriKind.Relative), World.Cancellation));
+        var keys = new JsonWebKeySet(
+            await client.GetStringAsync(new Uri(Endpoint.Keys, UriKind.Relative), World.Cancellation));
         return await new JsonWebTokenHandler().ValidateTokenAsync(token, new()
         {
             IssuerSigningKeys = keys.GetSigningKeys(),

@@ -13,7 +13,8 @@ internal static class Principals
     public static ClaimsPrincipal Of(User user, string session, ImmutableArray<string> scopes)
     {
         var identity = Identity(user.Subject, user.Groups, scopes)
-            .SetClaim(Claims.Name, user.FullName).SetClaim(Claims.PreferredUsername, user.Name).SetClaim(Claims.Email, user.Email)
+            .SetClaim(Claims.Name, user.FullName).SetClaim(Claims.PreferredUsername, user.Name)
+            .SetClaim(Claims.Email, user.Email)
             .SetClaim("sid", session);
         identity.SetDestinations(claim => claim.Type is Claims.Subject or "groups"
             ? [Destinations.AccessToken, Destinations.IdentityToken]

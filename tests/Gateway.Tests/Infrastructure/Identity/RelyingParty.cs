@@ -12,7 +12,8 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
 {
     private const string Verifier = "a-verifier-of-forty-three-characters-or-more-0123456789";
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = provider.Address };
+    private readonly HttpClient _client = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = provider.Address };
 
     /// <summary>The parameters of a valid authorization request.</summary>
     public Dictionary<string, string?> Request() => new()
@@ -27,9 +28,11 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
         ["code_challenge_method"] = "S256",
     };
 
-    public static string Url(Dictionary<string, string?> request) => QueryHelpers.AddQueryString(Endpoint.Authorization, request);
+    public static string Url(Dictionary<string, string?> request) =>
+        QueryHelpers.AddQueryString(Endpoint.Authorization, request);
 
-    public Task<HttpResponseMessage> GetAsync(string url) => _client.GetAsync(new Uri(url, UriKind.RelativeOrAbsolute), World.Cancellation);
+    public Task<HttpResponseMessage> GetAsync(string url) =>
+        _client.GetAsync(new Uri(url, UriKind.RelativeOrAbsolute), World.Cancellation);
 
     public async Task<HttpResponseMessage> PostAsync(string path, Dictionary<string, string> form)
     {

@@ -17,17 +17,20 @@ internal sealed class Visitor : IDisposable
     public List<string> SetCookies { get; } = [];
 
     /// <summary>The session cookie, which all gateways share like one host.</summary>
-    public string? Session { get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set => _cookies[("gateway", SessionCookie)] = value!; }
+    public string? Session { get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set =>
+        _cookies[("gateway", SessionCookie)] = value!; }
 
     /// <summary>Logs in, and returns the gateway's final answer.</summary>
     /// <param name="callback">
     /// The gateway that receives the callback, as behind a load balancer, or null for the same one.
     /// </param>
     public async Task<HttpResponseMessage> LogInAsync(
-        IdentityProvider provider, Uri gateway, string user = "alice", string query = "?returnUrl=/app", Uri? callback = null)
+        IdentityProvider provider, Uri gateway, string user = "alice", string query = "?returnUrl=/app",
+        Uri? callback = null)
     {
         using var sent = await GetAsync(new Uri(gateway, "bff/login" + query));
-        Assert.True(sent.StatusCode == HttpStatusCode.Redirect, await sent.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.True(sent.StatusCode == HttpStatusCode.Redirect,
+            await sent.Content.ReadAsStringAsync(World.Cancellation));
         var back = await AuthorizeAsync(provider, sent.Headers.Location!, user);
         return await GetAsync(callback is null ? back : new Uri(callback, back.PathAndQuery));
     }
@@ -45,7 +48,8 @@ internal sealed class Visitor : IDisposable
             ["user"] = user,
             ["return"] = WebUtility.HtmlDecode(html.Split("name=\"return\" value=\"")[1].Split('"')[0]),
         });
-        using var signedIn = await SendAsync(HttpMethod.Post, new Uri(provider.Address, Endpoint.SignIn.TrimStart('/')), form);
+        using var signedIn = await SendAsync(
+            HttpMethod.Post, new Uri(provider.Address, Endpoint.SignIn.TrimStart('/')), form);
         using var answer = await GetAsync(new Uri(provider.Address, signedIn.Headers.Location!));
         return answer.Headers.Location!;
     }
@@ -80,7 +84,8 @@ internal sealed class Visitor : IDisposable
         using var request = new HttpRequestMessage(method, address) { Content = content };
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         var host = HostOf(address);
-        var cookies = string.Join("; ", _cookies.Where(cookie => cookie.Key.Host == host).Select(cookie => $"{cookie.Key.Name}={cookie.Value}"));
+        var cookies = string.Join("; ", _cookies.Where(cookie => cookie.Key.Host == host)
+            .Select(cookie => $"{cookie.Key.Name}={cookie.Value}"));
         if (cookies.Length > 0) request.Headers.Add("Cookie", cookies);
         var answer = await _client.SendAsync(request, World.Cancellation);
         foreach (var line in answer.Headers.TryGetValues("Set-Cookie", out var lines) ? lines : []) Keep(host, line);
