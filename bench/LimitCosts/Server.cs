@@ -42,8 +42,11 @@ internal static class Server
         app.MapGet("/{way}/{quota}", async (HttpContext http, string way, string quota) =>
         {
             var numbers = quota.Split('-');
-            var options = new QuotaOptions { Requests = int.Parse(numbers[0], null),
-                Burst = int.Parse(numbers[1], null) };
+            var options = new QuotaOptions
+            {
+                Requests = int.Parse(numbers[0], null),
+                Burst = int.Parse(numbers[1], null)
+            };
             var admitted = way switch
             {
                 None => true,

@@ -19,8 +19,11 @@ internal sealed class JobDocument
         ProgressPlace = "%%";
 
     private static readonly JsonSerializerOptions Json =
-        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+        };
 
     private static readonly string[] Disclaimer = ["Contains modified imagery; see the licence of each scene."];
     private static readonly string[] Window = ["2025-01-01", "2025-03-31"];
@@ -112,8 +115,12 @@ internal sealed class JobDocument
             BlockInfEndTime = $"2026-01-31T10:0{i + 2}:21Z",
             EstimatedTimeDuration = 81 + 27 * i,
             Progress = finished ? 100 : 50,
-            InfoLogs = new { Level = "info", At = Start,
-                Text = $"{block}: tiles written, overviews and statistics next" },
+            InfoLogs = new
+            {
+                Level = "info",
+                At = Start,
+                Text = $"{block}: tiles written, overviews and statistics next"
+            },
             Inputs = new { Scenes = 12 - i, Crs = "EPSG:32643", From = Blocks[..i], ResolutionM = 5 },
             Result = new { Href = $"s3://scenes/{workflow}/{IdPlace}/{block}.tif", Type = "image/tiff", Bands = 4 },
             DependsOn = Blocks[Math.Max(0, i - 1)..i],

@@ -12,7 +12,8 @@ internal sealed class Connection : IDisposable
     private const int InChunks = -1;
 
     private readonly Socket _socket = new(
-        AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+    { NoDelay = true };
     private readonly byte[] _buffer = new byte[16 * 1024];
 
     private Connection()

@@ -17,7 +17,8 @@ internal static class Paced
     public static async Task<Found> CountingAsync(
         Peer peer, string workflow, long first, double perSecond, int seconds, CancellationToken stop) =>
         await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds,
-            stop) with { Next = first + (int)(perSecond * seconds) };
+            stop) with
+        { Next = first + (int)(perSecond * seconds) };
 
     /// <param name="pathOf">The path of each request.</param>
     /// <param name="newEvery">

@@ -39,8 +39,11 @@ internal sealed class Child : IAsyncDisposable
         IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(
-            "taskset", ["-c", cores, command, .. arguments]) { RedirectStandardOutput = true,
-                RedirectStandardError = true };
+            "taskset", ["-c", cores, command, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         foreach (var (key, value) in environment ?? new Dictionary<string, string>()) start.Environment[key] = value;
         var child = new Child(new Process { StartInfo = start });
         child._process.OutputDataReceived += (_, line) => child.Hear(line.Data);

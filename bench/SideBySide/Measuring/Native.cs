@@ -23,8 +23,11 @@ internal static partial class Native
     public static void Sleep(TimeSpan time)
     {
         if (time <= TimeSpan.Zero) return;
-        var wanted = new Time { Seconds = (long)time.TotalSeconds,
-            Nanoseconds = time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        var wanted = new Time
+        {
+            Seconds = (long)time.TotalSeconds,
+            Nanoseconds = time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick
+        };
         _ = NanoSleep(in wanted, IntPtr.Zero);
     }
 

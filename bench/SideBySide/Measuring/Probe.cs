@@ -17,7 +17,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     private readonly HttpClient _client = new(
-        new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false }) { Timeout = TimeSpan.FromSeconds(10) };
+        new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+    { Timeout = TimeSpan.FromSeconds(10) };
     private string? _etag;
 
     /// <summary>
@@ -33,7 +34,8 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
     {
         var expected = new JobDocument(workflow).Of(number);
         return new Probe(peer, Jobs.PathOf(workflow, number), body => body.AsSpan().SequenceEqual(expected), headers
-            ?? []) { IsHttp2 = http2 };
+            ?? [])
+        { IsHttp2 = http2 };
     }
 
     /// <returns>The entity tag.</returns>

@@ -50,14 +50,28 @@ internal static class Plot
         names.Labels.AddRange(rows.Select(row => row.Name));
         model.Axes.Add(names);
         model.Axes.Add(
-            new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = rows.Max(
-                row => row.Median(Measure.Cpu)) * 1.1, MajorGridlineStyle = LineStyle.Dot, MinorTickSize = 0 });
-        var bars = new BarSeries { LabelPlacement = LabelPlacement.Outside, LabelMargin = 6,
-            LabelFormatString = "{0:0.0}" };
+            new LinearAxis
+            {
+                Position = AxisPosition.Bottom,
+                Minimum = 0,
+                Maximum = rows.Max(
+                row => row.Median(Measure.Cpu)) * 1.1,
+                MajorGridlineStyle = LineStyle.Dot,
+                MinorTickSize = 0
+            });
+        var bars = new BarSeries
+        {
+            LabelPlacement = LabelPlacement.Outside,
+            LabelMargin = 6,
+            LabelFormatString = "{0:0.0}"
+        };
         bars.Items.AddRange(
             rows.Select(
-                row => new BarItem(row.Median(Measure.Cpu)) { Color = row.Name.StartsWith(
-                    Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray }));
+                row => new BarItem(row.Median(Measure.Cpu))
+                {
+                    Color = row.Name.StartsWith(
+                    Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray
+                }));
         model.Series.Add(bars);
         return model;
     }

@@ -71,7 +71,8 @@ internal sealed class Hogs(Bench bench) : Scenario(bench)
                 }
                 tables.Add(
                     new Table($"{Name}-{kind}", $"Beside a hog: {title}", text, Measure.P99, ReferenceOf(peers),
-                        rows) { MostOfReference = MostOfKestrel });
+                        rows)
+                    { MostOfReference = MostOfKestrel });
             }
             return tables;
         });

@@ -57,8 +57,12 @@ internal sealed class Idle(Bench bench) : Scenario(bench)
             await Task.Delay(TimeSpan.FromSeconds(1), Bench.Stop);
             await probe.LookAsync(Bench.Stop);
             var after = Usage.MemoryOf(peer.Process);
-            return new Sample { [Each] = (after - before) / 1024.0 / Count, [Before] = before / 1048576.0,
-                [After] = after / 1048576.0 };
+            return new Sample
+            {
+                [Each] = (after - before) / 1024.0 / Count,
+                [Before] = before / 1048576.0,
+                [After] = after / 1048576.0
+            };
         }
         finally
         {

@@ -69,20 +69,21 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
     private Contestant Contestant(Node node, int times) =>
         new(node.Peer.Name, node.Peer, Probe.OfJob(node.Peer, Jobs.Workflow, Jobs.Hit), seconds =>
             AskAsync(node, seconds, times))
-    {
-        Redis = node.Redis,
-        PrepareAsync = () => FillAsync(node),
-        MayAskUpstream = false,
-        Also = (sample, found, _, redis) =>
         {
-            sample[Measure.RedisCpu] = redis.TotalMicroseconds / found.Requests;
-            sample[Reads] = (double)node.Reads / found.Requests;
-            if (node.Reads < found.Requests / times)
-                throw new WrongAnswerException(
-                    $"{node.Peer.Name} read Redis {node.Reads} times for {found.Requests} requests, {times} of each "
-                    + $"job.");
-        },
-    };
+            Redis = node.Redis,
+            PrepareAsync = () => FillAsync(node),
+            MayAskUpstream = false,
+            Also = (sample, found, _, redis) =>
+            {
+                sample[Measure.RedisCpu] = redis.TotalMicroseconds / found.Requests;
+                sample[Reads] = (double)node.Reads / found.Requests;
+                if (node.Reads < found.Requests / times)
+                    throw new WrongAnswerException(
+                        $"{node.Peer.Name} read Redis {node.Reads} times "
+                        + $"for {found.Requests} requests, {times} of each "
+                        + $"job.");
+            },
+        };
 
     private async Task<Found> AskAsync(Node node, int seconds, int times)
     {

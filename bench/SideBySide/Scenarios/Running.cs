@@ -21,7 +21,7 @@ internal sealed class Running(Bench bench) : Scenario(bench)
         var finished = peers.Select(
             peer => new Contestant($"{peer.Name}, finished", peer, Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit),
             seconds => Bench.Wrk.SameAsync(peer, HitPath, Watchers, seconds, [], Bench.Stop))
-        { Also = (sample, _, calls, _) => sample[Measure.UpstreamCalls] = calls });
+            { Also = (sample, _, calls, _) => sample[Measure.UpstreamCalls] = calls });
         var running = peers.Select(OfRunning);
         var rows = await new Rounds(Bench, Name).RunAsync([.. finished, .. running]);
         return

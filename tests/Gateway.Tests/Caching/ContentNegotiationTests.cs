@@ -37,7 +37,8 @@ public sealed class ContentNegotiationTests
         // The second call uses the remembered result.
         for (var times = 0; times < 2; times++)
             Assert.Equal(encoding, Wanted(
-                accepted)[0] switch { ContentCoding.Brotli => "br", ContentCoding.Gzip => "gzip", _ => null });
+                accepted)[0] switch
+            { ContentCoding.Brotli => "br", ContentCoding.Gzip => "gzip", _ => null });
     }
 
     [Fact]

@@ -253,16 +253,17 @@ public sealed class JobMemoryTests : IDisposable
 
     private static FailedFill Failure(long order) =>
         new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable),
-            TimeSpan.FromSeconds(5)) { Order = order };
+            TimeSpan.FromSeconds(5))
+        { Order = order };
 
     private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0, int body = 1,
         TimeSpan? urlsExpireIn = null) => new()
-    {
-        Order = order,
-        Kind = Enum.Parse<VerdictKind>(kind),
-        FetchedAt = DateTimeOffset.UtcNow,
-        FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
-        UrlsExpireAt = urlsExpireIn is { } left ? DateTimeOffset.UtcNow + left : null,
-        Identity = new Representation(ContentCoding.Identity, new byte[body]),
-    };
+        {
+            Order = order,
+            Kind = Enum.Parse<VerdictKind>(kind),
+            FetchedAt = DateTimeOffset.UtcNow,
+            FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
+            UrlsExpireAt = urlsExpireIn is { } left ? DateTimeOffset.UtcNow + left : null,
+            Identity = new Representation(ContentCoding.Identity, new byte[body]),
+        };
 }

@@ -63,7 +63,10 @@ public sealed class PurgeMarksTests
         {
             var marks = new PurgeMarks();
             foreach (var (purged, order) in purges) marks.Add(purged, order);
-            foreach (var key in from account in Few from workflow in Few from job in Few select PurgeScopeTests.Key(
+            foreach (var key in from account in Few
+                                from workflow in Few
+                                from job in Few
+                                select PurgeScopeTests.Key(
                 account, workflow, job))
             {
                 var latest = purges.Where(purge => purge.Item1.Covers(key)).Select(purge => purge.Item2)

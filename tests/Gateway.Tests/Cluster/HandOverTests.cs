@@ -90,8 +90,15 @@ public sealed class HandOverTests(RedisServer redis)
         var job = $"finished-{Guid.NewGuid():N}";
         var running = $"{{\"id\":\"{job}\",\"workflow_id\":\"survey-1\",\"status\":\"running\"}}";
         world.Upstream.Faults.Add(
-            new Fault { Job = job, Kind = FaultKind.Status, Status = 200, Body = running,
-                Delay = 2 * Slow, Times = 1 });
+            new Fault
+            {
+                Job = job,
+                Kind = FaultKind.Status,
+                Status = 200,
+                Body = running,
+                Delay = 2 * Slow,
+                Times = 1
+            });
         var late = world.GetAsync(job);
         await UntilFetchedAsync(world);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);

@@ -205,8 +205,12 @@ internal sealed class JobHistory
         return new JobSnapshot
         {
             Order = order,
-            Kind = progress switch { FinishedAt => VerdictKind.Finished, Gone => VerdictKind.NotFound,
-                _ => VerdictKind.Running },
+            Kind = progress switch
+            {
+                FinishedAt => VerdictKind.Finished,
+                Gone => VerdictKind.NotFound,
+                _ => VerdictKind.Running
+            },
             FetchedAt = now,
             FreshUntil = now.AddMinutes(1),
             Identity = new Representation(ContentCoding.Identity, new byte[] { (byte)progress }),

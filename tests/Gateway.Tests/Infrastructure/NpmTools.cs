@@ -15,8 +15,12 @@ internal static class NpmTools
         await NeedAsync();
         // The variables disable telemetry and the checks for newer versions.
         return await ChildProcess.RunAsync(
-            PathOf(tool), arguments, new() { ["REDOCLY_TELEMETRY"] = "off", ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true",
-                ["NO_UPDATE_NOTIFIER"] = "1" });
+            PathOf(tool), arguments, new()
+            {
+                ["REDOCLY_TELEMETRY"] = "off",
+                ["REDOCLY_SUPPRESS_UPDATE_NOTICE"] = "true",
+                ["NO_UPDATE_NOTIFIER"] = "1"
+            });
     }
 
     /// <summary>Installs the tools if they are missing.</summary>

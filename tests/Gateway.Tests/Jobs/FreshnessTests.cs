@@ -46,8 +46,12 @@ public sealed class FreshnessTests
 
         Assert.Equal(kind, verdict.Kind.ToString());
         Assert.Equal(
-            kind switch { "Finished" => TimeSpan.FromDays(30), "Failed" => TimeSpan.FromHours(1),
-                _ => TimeSpan.FromSeconds(2) }, verdict.Lifetime);
+            kind switch
+            {
+                "Finished" => TimeSpan.FromDays(30),
+                "Failed" => TimeSpan.FromHours(1),
+                _ => TimeSpan.FromSeconds(2)
+            }, verdict.Lifetime);
     }
 
     [Theory]

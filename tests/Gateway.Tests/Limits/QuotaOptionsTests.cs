@@ -50,6 +50,10 @@ public sealed class QuotaOptionsTests
     }
 
     private static QuotaOptions Quota(int requests, string window, int burst) =>
-        new() { Requests = requests, Window = TimeSpan.Parse(window, System.Globalization.CultureInfo.InvariantCulture),
-            Burst = burst };
+        new()
+        {
+            Requests = requests,
+            Window = TimeSpan.Parse(window, System.Globalization.CultureInfo.InvariantCulture),
+            Burst = burst
+        };
 }

@@ -141,7 +141,10 @@ public sealed class FailedAttemptTests
                 return new NetworkStream(socket, ownsSocket: true);
             },
         };
-        return new HttpClient(handler) { BaseAddress = world.Gateway.Address,
-            DefaultRequestHeaders = { { "X-Api-Key", key } } };
+        return new HttpClient(handler)
+        {
+            BaseAddress = world.Gateway.Address,
+            DefaultRequestHeaders = { { "X-Api-Key", key } }
+        };
     }
 }

@@ -130,8 +130,12 @@ public sealed class JobTests
         var etag = known.Headers.ETag!.ToString();
         using var hit = await world.GetAsync("run-30", headers: ("If-None-Match", etag));
         world.Upstream.Faults.Add(
-            new Fault { Kind = FaultKind.Status, Status = 200,
-                Body = Encoding.UTF8.GetString(await known.Content.ReadAsByteArrayAsync(World.Cancellation)) });
+            new Fault
+            {
+                Kind = FaultKind.Status,
+                Status = 200,
+                Body = Encoding.UTF8.GetString(await known.Content.ReadAsByteArrayAsync(World.Cancellation))
+            });
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
 
         using var miss = await world.GetAsync("run-30", headers: ("If-None-Match", $"\"other\", W/{etag}"));

@@ -165,8 +165,12 @@ public sealed class UpstreamTests
         {
             world.Upstream.Faults.Clear();
             world.Upstream.Faults.Add(
-                new Fault { Kind = FaultKind.Status, Status = 200,
-                    Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
+                new Fault
+                {
+                    Kind = FaultKind.Status,
+                    Status = 200,
+                    Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo)
+                });
             using var answer = await world.GetAsync($"any-{i}");
             Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         }

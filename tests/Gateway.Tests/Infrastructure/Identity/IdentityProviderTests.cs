@@ -175,8 +175,12 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     [InlineData(IdentityProvider.ClientId, IdentityProvider.ClientSecret)]
     public async Task Only_a_service_may_use_client_credentials(string id, string secret)
     {
-        var form = new Dictionary<string, string> { ["grant_type"] = "client_credentials", ["client_id"] = id,
-            ["client_secret"] = secret };
+        var form = new Dictionary<string, string>
+        {
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = id,
+            ["client_secret"] = secret
+        };
         Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"), Error(await _client.TokenAsync(form)));
     }
 

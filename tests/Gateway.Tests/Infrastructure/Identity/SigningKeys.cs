@@ -35,7 +35,8 @@ internal sealed class SigningKeys
     {
         using var rsa = RSA.Create(2048);
         return new RsaSecurityKey(
-            rsa.ExportParameters(includePrivateParameters: true)) { KeyId = keyId ?? Guid.NewGuid().ToString("N") };
+            rsa.ExportParameters(includePrivateParameters: true))
+        { KeyId = keyId ?? Guid.NewGuid().ToString("N") };
     }
 
     /// <summary>The public key as PEM text in the form of a shared secret, for algorithm confusion.</summary>

@@ -17,8 +17,11 @@ internal sealed class Visitor : IDisposable
     public List<string> SetCookies { get; } = [];
 
     /// <summary>The session cookie, which all gateways share like one host.</summary>
-    public string? Session { get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set =>
-        _cookies[("gateway", SessionCookie)] = value!; }
+    public string? Session
+    {
+        get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set =>
+        _cookies[("gateway", SessionCookie)] = value!;
+    }
 
     /// <summary>Logs in, and returns the gateway's final answer.</summary>
     /// <param name="callback">
