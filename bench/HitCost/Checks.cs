@@ -2,18 +2,18 @@ using System.Globalization;
 
 namespace Gateway.HitCost;
 
-/// <summary>Whether a hit costs what is recorded, and whether this would be seen if it did not.</summary>
+/// <summary>Checks whether a hit costs what is recorded, and whether an added cost would be detected.</summary>
 internal static class Checks
 {
-    // What is added to be seen.
+    // The cost that is added to prove that an added cost is detected, as a share of a hit.
     private const double Added = 0.055, LeastAdded = 0.05, MostAdded = 0.06;
 
     private static readonly Kind[] Kinds = Enum.GetValues<Kind>();
 
-    /// <returns>What is wrong.</returns>
+    /// <returns>The problems that were found.</returns>
     public static List<string> Run()
     {
-        // Neither waits for the other.
+        // The two threads do not wait for each other.
         var (bare, gateway) = (OnThread(Bare), OnThread(Gateway));
         return Judge(bare.GetAwaiter().GetResult(), gateway.GetAwaiter().GetResult());
     }
@@ -32,8 +32,8 @@ internal static class Checks
         return new Costs(host.Bytes, identity, Repeat(() => host.Count(Kind.Brotli)), Repeat(() => host.Count(Kind.Identity, added)));
     }
 
-    // Once in a while a request does something for others, such as to begin the look for what has expired, or finds
-    // something done. Two of three do not, and agree.
+    // Occasionally a request does shared work, such as starting a scan for expired entries, or finds it done. At least
+    // two of three requests do not, and have the same count.
     private static Instructions[] Repeat(Func<Instructions> count)
     {
         Instructions[] counts = [count(), count()];
@@ -67,7 +67,7 @@ internal static class Checks
             Verdict.OfRuntime("Brotli", gateway.Brotli.Min(one => one.InRuntime), yardstick),
             Verdict.OfBytes("Identity", bytes[0], Recorded.BytesInIdentity),
             Verdict.OfBytes("Brotli", bytes[1], Recorded.BytesInBrotli),
-            // The proof that all this sees anything.
+            // Proves that the measurement detects an added cost.
             added is > LeastAdded and < MostAdded ? null : $"What was added is {added:P1} of a hit, and not {Added:P1}.",
             Verdict.IsDearer(dearer, Recorded.Identity) ? null : $"A hit that is {added:P1} dearer than now would not be seen.",
         ];

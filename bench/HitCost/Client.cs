@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Gateway.HitCost;
 
-/// <summary>A request, by what it accepts.</summary>
+/// <summary>The kind of a request, by the coding that it accepts.</summary>
 internal enum Kind
 {
     Identity,
@@ -13,12 +13,12 @@ internal enum Kind
 }
 
 /// <summary>
-/// One connection to the measured host, which looks at each answer; and another one, for a server that has many callers
-/// does not serve the same one again and again.
+/// One connection to the measured host that checks each answer, and a second one, so that the server does not serve
+/// the same connection repeatedly.
 /// </summary>
 internal sealed class Client
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private const int MostSent = 1000;
 
@@ -27,25 +27,25 @@ internal sealed class Client
     private readonly byte[][] _requests;
     private readonly string?[] _etags = new string?[2];
 
-    /// <param name="expectsHits">Whether answers are the gateway's, out of its memory.</param>
+    /// <param name="expectsHits">True if the answers must be cache hits of the gateway.</param>
     public Client(bool expectsHits)
     {
         _requests = [Request("identity"), Request("gzip, deflate, br")];
-        // Kestrel begins on threads of its own, and the gateway has to fetch the job first, and to compress it.
+        // Kestrel starts on its own threads, and the gateway first has to fetch and compress the job.
         foreach (var kind in Enum.GetValues<Kind>())
         {
             for (int sent = 0, atOnce = 0; atOnce < 3; sent++)
             {
-                if (sent == MostSent) throw new InvalidOperationException("Hits wait for something.");
+                if (sent == MostSent) throw new InvalidOperationException("Hits do not complete synchronously.");
                 atOnce = SendAndWait(_other, kind) & SendAndWait(_connection, kind) ? atOnce + 1 : 0;
             }
         }
         _expectsHits = expectsHits;
     }
 
-    /// <summary>Sends a request, and waits for nothing: the answer must be there at once.</summary>
-    /// <param name="mark">Called immediately before and after.</param>
-    /// <exception cref="InvalidOperationException">The answer is not what it must be.</exception>
+    /// <summary>Sends a request. The answer must be available at once.</summary>
+    /// <param name="mark">Called immediately before and after the request.</param>
+    /// <exception cref="InvalidOperationException">The answer is wrong.</exception>
     public void Send(Kind kind, Action mark)
     {
         Send(_other, kind, () => { });
@@ -57,18 +57,20 @@ internal sealed class Client
         mark();
         Write(connection, kind);
         mark();
-        if (!connection.Input.TryRead(out var read)) throw new InvalidOperationException("A hit had to wait for something.");
-        if (!Measured.WasInline) throw new InvalidOperationException("A hit went on elsewhere.");
+        if (!connection.Input.TryRead(out var read))
+            throw new InvalidOperationException("A hit did not complete synchronously.");
+        if (!Measured.WasInline) throw new InvalidOperationException("A hit continued on another thread.");
         Check(kind, read.Buffer.ToArray());
         connection.Input.AdvanceTo(read.Buffer.End);
     }
 
-    // True: the answer was there at once.
+    // True if the answer was available at once.
     private bool SendAndWait(IDuplexPipe connection, Kind kind)
     {
         Write(connection, kind);
         if (IsThere()) return true;
-        return SpinWait.SpinUntil(IsThere, Patience) ? false : throw new InvalidOperationException("There is no answer.");
+        return SpinWait.SpinUntil(IsThere, Timeout) ? false
+            : throw new InvalidOperationException("The host did not answer.");
 
         bool IsThere()
         {
@@ -82,20 +84,24 @@ internal sealed class Client
     private static bool IsWhole(string answer)
     {
         const string Length = "\r\nContent-Length: ";
-        int end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal), length = answer.IndexOf(Length, StringComparison.Ordinal) + Length.Length;
+        int end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal),
+            length = answer.IndexOf(Length, StringComparison.Ordinal) + Length.Length;
         return end >= 0 && length > Length.Length && length < end
-            && int.Parse(answer.AsSpan(length, answer.IndexOf("\r\n", length, StringComparison.Ordinal) - length), null) == answer.Length - end - 4;
+            && int.Parse(answer.AsSpan(length, answer.IndexOf("\r\n", length, StringComparison.Ordinal) - length),
+                null) == answer.Length - end - 4;
     }
 
     private static byte[] Request(string accepted) => Encoding.ASCII.GetBytes(
-        "GET /v0/workflows/survey-1/jobs/job-7 HTTP/1.1\r\nHost: gateway.example\r\nUser-Agent: measured/1.0\r\nAccept: application/json\r\n"
+        "GET /v0/workflows/survey-1/jobs/job-7 HTTP/1.1\r\nHost: gateway.example\r\nUser-Agent: "
+        + "measured/1.0\r\nAccept: application/json\r\n"
         + $"Accept-Encoding: {accepted}\r\nX-Api-Key: {Hosts.Key}\r\n\r\n");
 
     private void Write(IDuplexPipe connection, Kind kind)
     {
         connection.Output.Write(_requests[(int)kind]);
         var flushing = connection.Output.FlushAsync();
-        if (!flushing.IsCompletedSuccessfully) throw new InvalidOperationException("A request is not taken at once.");
+        if (!flushing.IsCompletedSuccessfully)
+            throw new InvalidOperationException("A request was not accepted synchronously.");
     }
 
     private void Check(Kind kind, byte[] answer)
@@ -109,17 +115,22 @@ internal sealed class Client
         {
             if (Value("Content-Encoding") != "br") throw Wrong("its coding");
             using var decoded = new MemoryStream();
-            using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress)) decoding.CopyTo(decoded);
+            using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress))
+                decoding.CopyTo(decoded);
             body = decoded.ToArray();
         }
         if (!body.AsSpan().SequenceEqual(SampleJob.Bytes)) throw Wrong("its body");
         if (!_expectsHits) return;
-        if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true) throw Wrong("where it came from");
+        if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true)
+            throw Wrong("where it came from");
         var etag = Value("ETag");
-        if (etag is not ['"', .., '"'] || (_etags[(int)kind] ??= etag) != etag || _etags[0] == _etags[1]) throw Wrong("its validator");
+        if (etag is not ['"', .., '"'] || (_etags[(int)kind] ??= etag) != etag || _etags[0] == _etags[1])
+            throw Wrong("its validator");
 
-        string? Value(string name) => Array.Find(head, line => line.StartsWith($"{name}: ", StringComparison.Ordinal))?[(name.Length + 2)..];
+        string? Value(string name) =>
+            Array.Find(head, line => line.StartsWith($"{name}: ", StringComparison.Ordinal))?[(name.Length + 2)..];
 
-        InvalidOperationException Wrong(string what) => new($"An answer is not what it must be in {what}: {string.Join(" | ", head)}");
+        InvalidOperationException Wrong(string what) =>
+            new($"An answer is not what it must be in {what}: {string.Join(" | ", head)}");
     }
 }

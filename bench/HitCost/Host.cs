@@ -2,15 +2,15 @@ using System.Diagnostics;
 
 namespace Gateway.HitCost;
 
-/// <summary>A measured process, from outside. It is used by one thread.</summary>
+/// <summary>Controls a measured process from outside. For use by one thread.</summary>
 internal sealed class Host : IDisposable
 {
     private readonly Process _process;
     private readonly int _thread;
     private readonly Places _places;
 
-    /// <summary>Starts it, and waits until it is warm.</summary>
-    /// <param name="name">One of <see cref="Subject"/>'s.</param>
+    /// <summary>Starts the process, and waits until it is warm.</summary>
+    /// <param name="name">A name of a host in <see cref="Subject"/>.</param>
     public Host(string name)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!, [typeof(Host).Assembly.Location, "subject", name])
@@ -27,12 +27,12 @@ internal sealed class Host : IDisposable
         _places = new Places(_process.Id);
     }
 
-    /// <summary>What a request of each kind allocates.</summary>
+    /// <summary>The bytes that a request of each kind allocates.</summary>
     public long[] Bytes { get; }
 
-    // All is compiled once, and well: what becomes of a method must not depend on when the compiler gets to it, nor on
-    // what this processor can do beyond others (AVX-512, and SHA-256 in OpenSSL). The memory is enough not to be
-    // collected.
+    // All code is compiled once, fully optimised, and without instructions that only some processors have (AVX-512, and
+    // SHA-256 in OpenSSL), so that counts do not depend on the compiler's timing or the machine. The heap is large
+    // enough to need no collection.
     private static Dictionary<string, string> Runtime => new()
     {
         ["DOTNET_TieredCompilation"] = "0",
@@ -40,23 +40,22 @@ internal sealed class Host : IDisposable
         ["DOTNET_ReadyToRun"] = "0",
         ["DOTNET_EnableAVX512"] = "0",
         ["DOTNET_GCgen0size"] = "10000000",
-        // Where methods are, and nothing else.
+        // Writes only the addresses of methods.
         ["DOTNET_PerfMapEnabled"] = "3",
         ["OPENSSL_ia32cap"] = ":~0x20000000",
     };
 
-    /// <summary>The instructions of one request.</summary>
-    /// <param name="added">How many to add to it.</param>
-    /// <exception cref="InvalidOperationException">
-    /// The answer was not what it must be, or stepping was disturbed.
-    /// </exception>
-    /// <exception cref="NotPermittedException">Other processes may not be traced here.</exception>
+    /// <summary>Counts the instructions of one request.</summary>
+    /// <param name="added">The number of instructions to add.</param>
+    /// <exception cref="InvalidOperationException">The answer was wrong, or stepping was disturbed.</exception>
+    /// <exception cref="NotPermittedException">The system does not permit tracing other processes.</exception>
     public Instructions Count(Kind kind, int added = 0)
     {
         var byAddress = new Dictionary<long, long>();
         Stepper.Step(_thread, () => Tell($"{kind} {added}"), at => byAddress[at] = byAddress.GetValueOrDefault(at) + 1);
         if (Read() is not Subject.Answered and var wrong) throw new InvalidOperationException(wrong);
-        return new Instructions(byAddress.GroupBy(of => _places.NameOf(of.Key)).ToDictionary(of => of.Key, of => of.Sum(one => one.Value)));
+        return new Instructions(byAddress.GroupBy(of => _places.NameOf(of.Key))
+            .ToDictionary(of => of.Key, of => of.Sum(one => one.Value)));
     }
 
     public void Dispose()

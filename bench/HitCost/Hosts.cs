@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Gateway.HitCost;
 
-/// <summary>The gateway as it is, and a bare Kestrel that writes a job's bytes.</summary>
+/// <summary>The gateway, and a bare Kestrel that writes a job's bytes.</summary>
 internal static class Hosts
 {
     public const string Key = "gwk_measured";
@@ -52,7 +52,7 @@ internal static class Hosts
             ["Teams:measured:Quota"] = "ample",
             ["Teams:measured:ApiKeys:0:Id"] = "measured",
             ["Teams:measured:ApiKeys:0:Sha256"] = KeyHash.Of(Key).ToString(),
-            // So that what is left has as many digits each time.
+            // Large, so that the remaining permits have the same number of digits in each answer.
             ["Quotas:ample:Requests"] = "10000000",
             ["Quotas:ample:Burst"] = "2000000",
             ["Logging:LogLevel:Default"] = "Warning",
@@ -63,7 +63,7 @@ internal static class Hosts
         await app.StartAsync();
     }
 
-    // It is asked once; whatever is a hit is not its.
+    // The upstream is called once; hits do not reach it.
     private static EndPoint StartUpstream()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -80,7 +80,8 @@ internal static class Hosts
         using var request = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
         while (await request.ReadLineAsync() is { Length: > 0 }) { }
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {SampleJob.Bytes.Length}\r\nConnection: close\r\n\r\n"));
+            $"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
+            + $"{SampleJob.Bytes.Length}\r\nConnection: close\r\n\r\n"));
         await stream.WriteAsync(SampleJob.Bytes);
     }
 }

@@ -8,33 +8,33 @@ using Microsoft.Extensions.Hosting;
 
 namespace Gateway.HitCost;
 
-/// <summary>
-/// What is put into a host, from outside, to measure it: connections without sockets, and a cost to see.
-/// </summary>
+/// <summary>Instruments a host for measurement: connections without sockets, and an optional added cost.</summary>
 internal sealed class Measured : IStartupFilter
 {
-    // Of the loop below.
-    private const int InstructionsPerTurn = 4;
+    // The instructions of one iteration of the loop below.
+    private const int InstructionsPerIteration = 4;
 
-    private static int _turns, _lastTurn;
+    private static int _iterations, _lastIteration;
 
     public static MemoryTransport? Transport { get; private set; }
 
     /// <summary>
-    /// Whether the last request was over when its handler returned, and so was executed by the thread that sent it.
+    /// True if the last request completed before its handler returned, so it ran on the thread that sent it.
     /// </summary>
     public static bool WasInline { get; private set; }
 
-    /// <summary>Adds about so many instructions to each request.</summary>
-    public static void Add(int instructions) => _turns = instructions / InstructionsPerTurn;
+    /// <summary>Adds about this number of instructions to each request.</summary>
+    public static void Add(int instructions) => _iterations = instructions / InstructionsPerIteration;
 
-    public static void Add(IServiceCollection services) => services.AddSingleton<IStartupFilter, Measured>().AddSingleton<IConnectionListenerFactory>(
+    public static void Add(IServiceCollection services) => services.AddSingleton<IStartupFilter, Measured>()
+        .AddSingleton<IConnectionListenerFactory>(
         provider => Transport = new MemoryTransport(provider.GetRequiredService<IMemoryPoolFactory<byte>>().Create()));
 
     /// <summary>
-    /// Is put into the host that is built next, which tells of it as to any test of a whole application.
+    /// Instruments the next host that is built, through the diagnostic event that host builders raise.
     /// </summary>
-    public static void AddToNextHost() => DiagnosticListener.AllListeners.Subscribe(new Each<DiagnosticListener>(listener =>
+    public static void AddToNextHost() =>
+        DiagnosticListener.AllListeners.Subscribe(new Each<DiagnosticListener>(listener =>
     {
         if (listener.Name != "Microsoft.Extensions.Hosting") return;
         listener.Subscribe(new Each<KeyValuePair<string, object?>>(told =>
@@ -47,7 +47,7 @@ internal sealed class Measured : IStartupFilter
     {
         app.Use((HttpContext http, RequestDelegate rest) =>
         {
-            for (var turn = _turns; turn > 0; turn--) Volatile.Write(ref _lastTurn, turn);
+            for (var iteration = _iterations; iteration > 0; iteration--) Volatile.Write(ref _lastIteration, iteration);
             var answering = rest(http);
             WasInline = answering.IsCompletedSuccessfully;
             return answering;

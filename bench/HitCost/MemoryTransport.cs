@@ -8,11 +8,12 @@ using Microsoft.AspNetCore.Connections.Features;
 namespace Gateway.HitCost;
 
 /// <summary>
-/// Connects to Kestrel without sockets. Its pipes go on inline, so that whoever writes a request runs everything that
-/// the server does with it, on the one thread, before the write is over.
+/// Connects to Kestrel without sockets. Its pipes run continuations inline, so the thread that writes a request runs
+/// all of the server's work on it before the write returns.
 /// </summary>
-/// <param name="memory">The server's own, as sockets have it.</param>
-internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionListenerFactory, IConnectionListener, IMemoryPoolFeature
+/// <param name="memory">The server's memory pool, as for sockets.</param>
+internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionListenerFactory, IConnectionListener,
+    IMemoryPoolFeature
 {
     private readonly Channel<ConnectionContext> _accepted = Channel.CreateUnbounded<ConnectionContext>();
 
@@ -27,7 +28,8 @@ internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionList
     }
 
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default) =>
-        await _accepted.Reader.WaitToReadAsync(cancellationToken) && _accepted.Reader.TryRead(out var connection) ? connection : null;
+        await _accepted.Reader.WaitToReadAsync(cancellationToken) && _accepted.Reader.TryRead(out var connection)
+            ? connection : null;
 
     public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
@@ -37,11 +39,12 @@ internal sealed class MemoryTransport(MemoryPool<byte> memory) : IConnectionList
 
     public ValueTask DisposeAsync() => default;
 
-    /// <returns>The client's end.</returns>
+    /// <returns>The client's end of the connection.</returns>
     public IDuplexPipe Connect()
     {
         var options = new PipeOptions(
-            memory, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 0, useSynchronizationContext: false);
+            memory, readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline,
+            pauseWriterThreshold: 0, useSynchronizationContext: false);
         var pair = DuplexPipe.CreateConnectionPair(options);
         var connection = new DefaultConnectionContext("measured", pair.Server, pair.Client)
         {

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Gateway.HitCost;
 
-/// <summary>Where in a process addresses are: in which library, or in which method.</summary>
+/// <summary>Maps addresses of a process to libraries and methods.</summary>
 internal sealed class Places
 {
     public const string Elsewhere = "elsewhere";
@@ -10,29 +10,31 @@ internal sealed class Places
     private readonly List<(long Start, long End, string Name)> _ranges = [];
 
     /// <param name="process">
-    /// Its id. Its runtime must write where its methods are (<c>DOTNET_PerfMapEnabled</c>).
+    /// The process id. Its runtime must write the addresses of methods (<c>DOTNET_PerfMapEnabled</c>).
     /// </param>
     public Places(int process)
     {
         foreach (var line in File.ReadLines($"/proc/{process}/maps"))
         {
-            // What is compiled as it runs is in memory that has a name as well.
-            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var range, [.., 'x', _], _, _, _, var file]) continue;
+            // Memory of compiled methods has a name in the map as well.
+            if (line.Split(' ', StringSplitOptions.RemoveEmptyEntries) is not [var range, [.., 'x', _], _, _, _,
+                var file]) continue;
             if (range.Split('-') is [var start, var end]) _ranges.Add((Hex(start), Hex(end), Path.GetFileName(file)));
         }
         foreach (var line in File.ReadLines(MapOf(process)))
         {
-            if (line.Replace("0x", "", StringComparison.Ordinal).Split(' ', 3) is [var start, var size, var name]) _ranges.Add((Hex(start), Hex(start) + Hex(size), name));
+            if (line.Replace("0x", "", StringComparison.Ordinal).Split(' ', 3) is [var start, var size, var name])
+                _ranges.Add((Hex(start), Hex(start) + Hex(size), name));
         }
         _ranges.Sort();
     }
 
-    /// <summary>The file that the runtime writes.</summary>
+    /// <summary>The map file that the runtime writes.</summary>
     public static string MapOf(int process) => Path.Combine(Path.GetTempPath(), $"perf-{process}.map");
 
     public string NameOf(long address)
     {
-        // The search tells where it would be.
+        // A failed search returns the complement of the insertion index.
         var at = ~_ranges.BinarySearch((address, long.MaxValue, "")) - 1;
         return at >= 0 && address < _ranges[at].End ? _ranges[at].Name : Elsewhere;
     }

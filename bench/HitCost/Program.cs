@@ -7,19 +7,20 @@ namespace Gateway.HitCost;
 
 internal static class Program
 {
-    // Exit codes, beside 0 for what one hopes for.
+    // Exit codes other than 0.
     private const int NotAsRecorded = 1, NotHere = 2, NotMeasured = 3;
 
     public static async Task<int> Main(string[] args)
     {
         if (!OperatingSystem.IsLinux() || RuntimeInformation.ProcessArchitecture != Architecture.X64)
         {
-            Console.WriteLine("Instructions are counted on Linux and x64 alone.");
+            Console.WriteLine("Instructions can be counted only on Linux x64.");
             return NotHere;
         }
-        if (typeof(Gateway.Program).Assembly.GetCustomAttribute<DebuggableAttribute>() is { IsJITOptimizerDisabled: true })
+        var debuggable = typeof(Gateway.Program).Assembly.GetCustomAttribute<DebuggableAttribute>();
+        if (debuggable is { IsJITOptimizerDisabled: true })
         {
-            Console.WriteLine("The gateway was built to be debugged; build it as Release.");
+            Console.WriteLine("The gateway is a Debug build; build it as Release.");
             return NotMeasured;
         }
         try

@@ -1,13 +1,14 @@
 namespace Gateway.HitCost;
 
 /// <summary>
-/// What a hit costs beside a bare Kestrel that writes the same job. <c>bench/hit-cost</c> prints what belongs here.
+/// The recorded cost of a hit relative to a bare Kestrel that writes the same job. <c>bench/hit-cost</c> prints the
+/// current values.
 /// </summary>
 internal static class Recorded
 {
-    /// <summary>Instructions, as a multiple of the bare one's: of a hit in identity, and in Brotli.</summary>
+    /// <summary>Instructions as a multiple of the bare server's, for a hit in identity and in Brotli.</summary>
     public const double Identity = 3.08, Brotli = 3.04;
 
-    /// <summary>Bytes allocated above the bare one.</summary>
+    /// <summary>Bytes allocated in addition to the bare server's.</summary>
     public const long BytesInIdentity = 304, BytesInBrotli = 304;
 }

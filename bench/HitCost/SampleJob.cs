@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace Gateway.HitCost;
 
-/// <summary>What is measured with: job-7 of survey-1.</summary>
+/// <summary>The job that is measured: job-7 of survey-1.</summary>
 internal static class SampleJob
 {
     /// <summary>A finished job of some 6 KB.</summary>

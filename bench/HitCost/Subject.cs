@@ -3,15 +3,15 @@ using System.Runtime.InteropServices;
 namespace Gateway.HitCost;
 
 /// <summary>
-/// The measured process: a host, and one thread that sends it requests when it is told to. It is told by lines, <c>kind
-/// added</c>: which request, and how many instructions to add to it. It says when it is ready, and of each answer
-/// whether it is what it must be.
+/// The measured process: a host, and a thread that sends it requests on command. A command is a line <c>kind
+/// added</c>: the kind of request, and the number of instructions to add. The process prints when it is ready, and for
+/// each answer whether it was correct.
 /// </summary>
 internal static partial class Subject
 {
     public const string Gateway = "gateway", Bare = "bare";
 
-    /// <summary>Begins each line of its own; others are its log's.</summary>
+    /// <summary>The prefix of the process's own lines; other lines come from the log.</summary>
     public const string Prefix = "> ";
 
     public const string Ready = "ready", Answered = "answered";
@@ -57,7 +57,8 @@ internal static partial class Subject
     private static long BytesOf(Client client, Kind kind)
     {
         long start = 0, bytes = 0;
-        Measure(client, kind, () => (start, bytes) = (GC.GetAllocatedBytesForCurrentThread(), GC.GetAllocatedBytesForCurrentThread() - start));
+        Measure(client, kind, () =>
+            (start, bytes) = (GC.GetAllocatedBytesForCurrentThread(), GC.GetAllocatedBytesForCurrentThread() - start));
         return bytes;
     }
 
@@ -65,14 +66,14 @@ internal static partial class Subject
 
     private static void Measure(Client client, Kind kind, Action mark)
     {
-        // Kestrel keeps the strings of headers that are as they were in the request before.
+        // Kestrel reuses header strings that are equal to those of the previous request.
         client.Send(kind, () => { });
         TakeMemory();
         client.Send(kind, mark);
     }
 
-    // A thread is given its memory by the piece. After one that holds nothing else, the request begins a new one, and
-    // is not the one of several that has to ask for more.
+    // A thread gets heap memory in chunks. A large allocation makes the next request start a new chunk, so that the
+    // request does not need another one midway.
     private static void TakeMemory()
     {
         GC.KeepAlive(new byte[80_000]);

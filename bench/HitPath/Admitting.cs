@@ -34,7 +34,7 @@ public class Admitting
     [Benchmark]
     public bool Workflow() => _rules.Allow(_workflow);
 
-    /// <summary>One is taken and given back, or else there would soon be none.</summary>
+    /// <summary>Takes a permit and returns it, because the quota would otherwise run out.</summary>
     [Benchmark]
     public bool Permit()
     {

@@ -11,7 +11,7 @@ using OpenTelemetry.Metrics;
 namespace Gateway.HitPath;
 
 /// <summary>
-/// The parts of one gateway that never listens, in memory, with a finished and a running job in its cache.
+/// The services of one gateway that does not listen, with a finished and a running job in its memory.
 /// </summary>
 internal sealed class Parts
 {
@@ -36,7 +36,7 @@ internal sealed class Parts
             ["Quotas:ample:Window"] = "00:00:01",
             ["Quotas:ample:Burst"] = "10000000",
         }).Services;
-        // Without a reader, counting costs nothing.
+        // Metrics without a reader cost nothing, so one is created.
         _services.GetRequiredService<MeterProvider>();
         Caller = Of<CallerDirectory>().Find(Key)!.Caller;
         var memory = Of<JobMemory>();
@@ -52,11 +52,13 @@ internal sealed class Parts
 
     public static UpstreamAnswer Answer { get; } = new(200, SampleJob.Bytes, null, UpstreamFault.None);
 
-    public static JobAddress Address { get; } = JobAddress.TryCreate("survey-1", "job-7", out var address) ? address : default;
+    public static JobAddress Address { get; } = JobAddress.TryCreate("survey-1", "job-7", out var address)
+        ? address : default;
 
     public JobKey FinishedKey { get; } = new("default", Address);
 
-    public JobKey RunningKey { get; } = new("default", JobAddress.TryCreate("survey-1", "job-8", out var address) ? address : default);
+    public JobKey RunningKey { get; } = new(
+        "default", JobAddress.TryCreate("survey-1", "job-8", out var address) ? address : default);
 
     public JobSnapshot Finished { get; }
 
@@ -72,7 +74,7 @@ internal sealed class Parts
 
     public T Of<T>() where T : notnull => _services.GetRequiredService<T>();
 
-    /// <summary>A request for the finished job, which asks for no body.</summary>
+    /// <summary>A request for the finished job, without reading its body.</summary>
     public static DefaultHttpContext Request(params (string Name, string Value)[] headers)
     {
         var http = new DefaultHttpContext();
@@ -84,7 +86,8 @@ internal sealed class Parts
 
     private static JobSnapshot Snapshot(UpstreamAnswer answer)
     {
-        var verdict = UpstreamVerdict.Of(answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
+        var verdict = UpstreamVerdict.Of(
+            answer, Address, new JobsOptions { VerifyIds = false, RunningLifetime = TimeSpan.FromHours(1) }, Now, Now);
         return JobSnapshot.From(answer.Body, verdict, order: 1, Now);
     }
 }

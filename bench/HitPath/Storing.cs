@@ -5,7 +5,9 @@ using Gateway.Upstream;
 
 namespace Gateway.HitPath;
 
-/// <summary>Step 7 of the request path, and what it leaves for hits: once for each answer of the upstream.</summary>
+/// <summary>
+/// Step 7 of the request path, and its preparation for hits: runs once for each answer of the upstream.
+/// </summary>
 public class Storing
 {
     private readonly Parts _parts = new();
@@ -18,15 +20,15 @@ public class Storing
     [Benchmark]
     public int Classify() => (int)UpstreamVerdict.Of(_answer, Parts.Address, Parts.Options, Parts.Now, Parts.Now).Kind;
 
-    /// <summary>As of a job that may change.</summary>
+    /// <summary>For a job that may change.</summary>
     [Benchmark]
     public object? Brotli() => _identity.Encoded(ContentCoding.Brotli, thorough: false);
 
-    /// <summary>As of a finished job.</summary>
+    /// <summary>For a finished job.</summary>
     [Benchmark]
     public object? BrotliThoroughly() => _identity.Encoded(ContentCoding.Brotli, thorough: true);
 
-    /// <summary>As of a finished job.</summary>
+    /// <summary>For a finished job.</summary>
     [Benchmark]
     public object? GzipThoroughly() => _identity.Encoded(ContentCoding.Gzip, thorough: true);
 

@@ -1,27 +1,31 @@
 namespace Gateway.KeyTiming;
 
-/// <summary>How the times of two classes differ.</summary>
-/// <param name="Difference">Of the means without the slowest tenth, the other's less the one's.</param>
-/// <param name="Within">The difference lies within this much of it, at 99 %.</param>
+/// <summary>The difference between the times of two classes of keys.</summary>
+/// <param name="Difference">
+/// The mean of the second class minus that of the first, each without the slowest tenth.
+/// </param>
+/// <param name="Within">The half-width of the 99 % confidence interval of the difference.</param>
 /// <param name="T">Welch's t, the largest of several cuts.</param>
 internal readonly record struct Comparison(double Difference, double Within, double T)
 {
-    // Welch's t-test on samples without their slow end, and the threshold of 4.5: Reparaz, Balasch, Verbauwhede, "Dude,
-    // is my code constant time?", DATE 2017. What took very long was interrupted by something else, and how long counts
-    // as that is not obvious; so several bounds are tried, and the largest t counts. Chance alone exceeds 4.5 once in
-    // 150,000 times. An interval of 99 % is for reading how large a difference could still be: as a verdict on a table
-    // of 50 pairs, it would find one by chance in two tables of five.
+    // Welch's t-test on samples without their slow end, with the threshold of 4.5: Reparaz, Balasch, Verbauwhede,
+    // "Dude, is my code constant time?", DATE 2017. Very long times were interrupted by something else, and no single
+    // bound for them is obvious; several bounds are tried, and the largest t counts. Chance exceeds 4.5 once in 150,000
+    // times. The 99 % interval shows how large a difference could still be: as a verdict on a table of 50 pairs, it
+    // would report one by chance in two tables of five.
     private const double Threshold = 4.5;
 
-    // The normal distribution's two-sided 99 %; there are thousands of times.
+    // The two-sided 99 % quantile of the normal distribution, which applies to thousands of times.
     private const double Sigmas99 = 2.576;
 
-    // The first is for reading.
+    // The first one is printed.
     private static readonly double[] Kept = [0.9, 0.5, 0.75, 0.99];
 
     public bool IsDifference => Math.Abs(T) >= Threshold;
 
-    /// <summary>The bounds above which times are cut: those of a whole family, so that they favour no class.</summary>
+    /// <summary>
+    /// The bounds above which times are cut. They apply to a whole family, so that they favour no class.
+    /// </summary>
     public static double[] Bounds(IEnumerable<double[]> family)
     {
         double[] all = [.. family.SelectMany(times => times)];
@@ -29,7 +33,7 @@ internal readonly record struct Comparison(double Difference, double Within, dou
         return [.. Kept.Select(part => all[(int)(part * (all.Length - 1))])];
     }
 
-    /// <param name="one">Sorted, as is <paramref name="other"/>.</param>
+    /// <param name="one">Sorted times, as in <paramref name="other"/>.</param>
     public static Comparison Of(double[] one, double[] other, double[] bounds)
     {
         var cuts = Array.ConvertAll(bounds, bound => Of(Cut(one, bound), Cut(other, bound)));

@@ -2,7 +2,7 @@ using Gateway.Callers;
 
 namespace Gateway.KeyTiming;
 
-/// <summary>Wrong keys made by one rule.</summary>
+/// <summary>Wrong keys that one rule creates.</summary>
 internal sealed class KeyClass(string name, int count, Func<string> make)
 {
     public string Name => name;
@@ -13,20 +13,20 @@ internal sealed class KeyClass(string name, int count, Func<string> make)
 }
 
 /// <summary>
-/// Classes that differ in how much of a key is right, and neither in its length nor in why it is refused.
+/// Classes that differ in how much of a key is correct, but not in its length or the reason of refusal.
 /// </summary>
 internal sealed record Family(Refusal Refusal, params KeyClass[] Classes);
 
 /// <summary>
-/// The right keys, and the families of wrong ones. Damaged keys and whole ones are two families: which of them a key is
-/// anyone computes without asking the gateway, its answers say so too, and each goes a way of its own. A difference
-/// between the two tells nothing of a right key; one within a family would.
+/// The valid keys, and the families of wrong ones. Damaged and well-formed keys are two families: anyone can tell them
+/// apart without the gateway, and the answers state it too. A difference between the two families reveals nothing
+/// about valid keys; a difference within a family would.
 /// </summary>
 internal sealed class Families
 {
     public const string None = "none right", AllButLast = "all but last";
 
-    // More right keys would leave too few characters in which a wrong one is unlike all of them.
+    // With more valid keys, too few characters remain that differ from all of them.
     private const int RightKeys = 32;
     private const int KeysOfClass = 2048;
 
@@ -35,14 +35,15 @@ internal sealed class Families
     public Families()
     {
         Damaged = new(Refusal.Damaged, Classes(KeysOfClass, alike => _own!.Damaged(alike), 1, 24, 47));
-        // Of the 48 characters, the first 32 are 24 random bytes, and the 42nd is the last that is random alone: in the
-        // rest is the checksum, which is another one for every key.
+        // The first 32 of the 48 characters are 24 random bytes, and the 42nd is the last fully random character. The
+        // checksum at the end differs for every key.
         var whole = (int alike) => _own!.Whole(alike);
         Whole = new(Refusal.Unknown,
             [.. Classes(KeysOfClass, whole, 1, 24, 41), new("24 bytes right", KeysOfClass, () => whole(32))]);
         MadeElsewhere = new(Refusal.Unknown, Classes(KeysOfClass, alike => _foreign!.Any(alike), 1, 24, 47));
         SameTwice = new(Refusal.Unknown,
-            new KeyClass(None, KeysOfClass, () => whole(0)), new KeyClass("none right too", KeysOfClass, () => whole(0)));
+            new KeyClass(None, KeysOfClass, () => whole(0)),
+            new KeyClass("none right too", KeysOfClass, () => whole(0)));
         LongOnes = new(Refusal.Unknown, Classes(64, WrongKeys.BesideForeign(Long).Any, 1, 12_000, 23_999));
         foreach (var keys in LongOnes.Classes) keys.Renew();
         Renew();
@@ -52,7 +53,7 @@ internal sealed class Families
 
     public string[] Foreign { get; private set; } = [];
 
-    /// <summary>Right keys so long that, over a socket, a naive comparison stands out from the noise.</summary>
+    /// <summary>Valid keys so long that, over a socket, a naive comparison stands out from the noise.</summary>
     public string[] Long { get; } = Make(RightKeys, () => WrongKeys.Foreign(24_000));
 
     public Family Damaged { get; }
@@ -61,17 +62,16 @@ internal sealed class Families
 
     public Family MadeElsewhere { get; }
 
-    /// <summary>For the control that must show a difference.</summary>
+    /// <summary>The positive control, which must show a difference.</summary>
     public Family LongOnes { get; }
 
-    /// <summary>For the control that must show none.</summary>
+    /// <summary>The negative control, which must show no difference.</summary>
     public Family SameTwice { get; }
 
     /// <summary>
-    /// Makes all keys anew, right and wrong. A look-up takes a moment longer for one hash than for another, which is
-    /// chance and tells nothing of a key; but there are only so many keys with all but the last character of a right
-    /// one, and what their hashes have in common by chance would look like a difference to whoever measures long
-    /// enough.
+    /// Creates new keys, valid and wrong. The look-up of one hash takes slightly longer than that of another by
+    /// chance, which reveals nothing about a key. Few keys share all but the last character with a valid key, so
+    /// without new keys, chance properties of their hashes would look like a difference in long measurements.
     /// </summary>
     public void Renew()
     {

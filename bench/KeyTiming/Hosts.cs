@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Gateway.KeyTiming;
 
-/// <summary>The gateway as it is, and a server that compares keys naively; both on loopback.</summary>
+/// <summary>The gateway, and a server that compares keys naively; both on loopback.</summary>
 internal static class Hosts
 {
     private const string AnyPort = "http://127.0.0.1:0";
@@ -26,8 +26,8 @@ internal static class Hosts
             ["Upstream:Accounts:default:CredentialFile"] = "",
             ["Authentication:Jwt:Authority"] = "",
             ["Authentication:Oidc:Authority"] = "",
-            // Otherwise the guard against guessing would answer all but the first 20 keys 429. Measured is what it
-            // shields: a guesser with many addresses does not meet it.
+            // The failed-attempt limiter would answer all but the first 20 keys with 429. The measurement is about the
+            // check behind it, which an attacker with many addresses can reach.
             ["Authentication:FailedAttempts"] = "0",
             ["Teams:timing:Workflows:0"] = "*",
             ["Logging:LogLevel:Default"] = "Warning",
@@ -38,14 +38,15 @@ internal static class Hosts
         return app;
     }
 
-    /// <summary>Replaces the keys that the gateway knows, as a change of its configuration does.</summary>
+    /// <summary>Replaces the keys that the gateway knows, like a configuration change.</summary>
     public static void Admit(this WebApplication gateway, string[] keys)
     {
         foreach (var (name, value) in Admitting(keys)) gateway.Configuration[name] = value;
         ((IConfigurationRoot)gateway.Configuration).Reload();
-        // Beside keys that nobody has, wrong ones would show nothing.
+        // Wrong keys would prove nothing if the gateway did not know the valid ones.
         var directory = gateway.Services.GetRequiredService<CallerDirectory>();
-        if (Array.Exists(keys, key => directory.Find(key) is null)) throw new InvalidOperationException("A key was not taken.");
+        if (Array.Exists(keys, key => directory.Find(key) is null))
+            throw new InvalidOperationException("A key was not accepted.");
     }
 
     public static async Task<WebApplication> StartNaiveAsync(NaiveKeys keys)

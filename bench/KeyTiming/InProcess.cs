@@ -5,10 +5,11 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gateway.KeyTiming;
 
-/// <summary>The time of identification alone, without a network: nanoseconds for a key.</summary>
-internal sealed class InProcess(params Group<Func<HttpContext, Refusal>>[] groups) : Place<Func<HttpContext, Refusal>>(groups)
+/// <summary>Measures identification alone, without a network, in nanoseconds per key.</summary>
+internal sealed class InProcess(params Group<Func<HttpContext, Refusal>>[] groups)
+    : Place<Func<HttpContext, Refusal>>(groups)
 {
-    // Several at a time, for one takes not much longer than reading the clock.
+    // Several keys per measurement, because one takes about as long as reading the clock.
     private const int Keys = 8;
 
     private readonly HttpContext[] _requests = [.. Enumerable.Range(0, Keys).Select(_ => NewRequest())];
@@ -21,7 +22,7 @@ internal sealed class InProcess(params Group<Func<HttpContext, Refusal>>[] group
 
         var started = Stopwatch.GetTimestamp();
         for (var i = 0; i < _requests.Length; i++) _refusals[i] = ask(_requests[i]);
-        // In ticks of the clock: a TimeSpan's are of 100 ns.
+        // Ticks of the stopwatch; those of a TimeSpan are 100 ns.
         var took = Stopwatch.GetTimestamp() - started;
 
         foreach (var refusal in _refusals)

@@ -1,8 +1,8 @@
 namespace Gateway.KeyTiming;
 
 /// <summary>
-/// The positive control: how keys should not be compared, which is character by character until one differs. A method
-/// that does not see this one sees nothing.
+/// The positive control: compares keys character by character until one differs. A method that does not detect this
+/// difference detects nothing.
 /// </summary>
 internal sealed class NaiveKeys(string[] keys)
 {
@@ -17,7 +17,7 @@ internal sealed class NaiveKeys(string[] keys)
         return false;
     }
 
-    // Not string.Equals, which compares many characters at once.
+    // string.Equals compares many characters at once, so it is not used.
     private static bool AreEqual(string a, string b)
     {
         if (a.Length != b.Length) return false;

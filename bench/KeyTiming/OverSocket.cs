@@ -5,13 +5,14 @@ using System.Text;
 
 namespace Gateway.KeyTiming;
 
-/// <summary>The time until a 401 is there, over a connection that is kept: microseconds for a request.</summary>
+/// <summary>Measures the time to a 401 over a kept-alive connection, in microseconds per request.</summary>
 internal sealed class OverSocket(params Group<Connection>[] groups) : Place<Connection>(groups)
 {
-    protected override double Time(Group<Connection> group, KeyClass keys) => group.Subject.Time(Pick(keys)).TotalMicroseconds;
+    protected override double Time(Group<Connection> group, KeyClass keys) =>
+        group.Subject.Time(Pick(keys)).TotalMicroseconds;
 }
 
-/// <summary>One connection to a server on loopback; a client library would add noise of its own.</summary>
+/// <summary>One connection to a server on loopback. A client library would add noise.</summary>
 internal sealed class Connection : IDisposable
 {
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
@@ -43,6 +44,7 @@ internal sealed class Connection : IDisposable
         var took = Stopwatch.GetElapsedTime(started);
 
         return _answer.AsSpan(0, read).StartsWith("HTTP/1.1 401 "u8) ? took
-            : throw new InvalidOperationException($"A wrong key was answered {Encoding.ASCII.GetString(_answer, 0, read)}");
+            : throw new InvalidOperationException(
+                $"A wrong key was answered {Encoding.ASCII.GetString(_answer, 0, read)}");
     }
 }

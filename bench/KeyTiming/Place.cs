@@ -2,18 +2,18 @@ using System.Diagnostics;
 
 namespace Gateway.KeyTiming;
 
-/// <summary>What a class took, each time that it was measured.</summary>
+/// <summary>The measured times of one class.</summary>
 internal sealed record Series(KeyClass Class, List<double> Times);
 
-/// <summary>A family, and who is asked about its keys.</summary>
+/// <summary>A family, and the subject that checks its keys.</summary>
 internal sealed record Group<TSubject>(string Name, Family Family, TSubject Subject)
 {
     public Series[] Series { get; } = Array.ConvertAll(Family.Classes, keys => new Series(keys, []));
 }
 
 /// <summary>
-/// Where time is measured. All classes take turns, in an order drawn anew for each round, so that whatever else the
-/// machine does, and whatever one turn leaves behind for the next, comes to all alike.
+/// A place of measurement. All classes are measured in a new random order each round, so that other load and effects
+/// of one measurement on the next affect all classes equally.
 /// </summary>
 internal abstract class Place<TSubject>(Group<TSubject>[] groups)
 {
@@ -36,12 +36,12 @@ internal abstract class Place<TSubject>(Group<TSubject>[] groups)
         }
     }
 
-    /// <summary>Measures once.</summary>
+    /// <summary>Takes one measurement.</summary>
     protected abstract double Time(Group<TSubject> group, KeyClass keys);
 
     /// <summary>
-    /// Some key of a class, in memory of its own: just written, it is as near to the processor as that of any other
-    /// class, however many there are.
+    /// A random key of a class in newly allocated memory, so that the processor's caches treat the keys of all classes
+    /// equally.
     /// </summary>
     protected static string Pick(KeyClass keys) => new(keys.Keys[Random.Shared.Next(keys.Keys.Length)].AsSpan());
 }

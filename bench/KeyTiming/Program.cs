@@ -9,7 +9,7 @@ internal static class Program
 {
     private const string Naive = "control: naive", SameTwice = "control: same";
 
-    // Exit codes, beside 0 for what one hopes for.
+    // Exit codes other than 0.
     private const int Difference = 1, Blind = 2, NotMeasured = 3;
 
     public static async Task<int> Main(string[] args)
@@ -33,7 +33,8 @@ internal static class Program
             naiveKeys.Has(http.Request.Headers["X-Api-Key"].ToString()) ? Refusal.None : Refusal.Unknown;
 
         var inProcess = new InProcess(
-            new("damaged", keys.Damaged, Ask), new("whole", keys.Whole, Ask), new("made elsewhere", keys.MadeElsewhere, Ask),
+            new("damaged", keys.Damaged, Ask), new("whole", keys.Whole, Ask),
+            new("made elsewhere", keys.MadeElsewhere, Ask),
             new(SameTwice, keys.SameTwice, Ask), new(Naive, keys.MadeElsewhere, AskNaive));
         var overSocket = new OverSocket(
             new("damaged", keys.Damaged, toGateway), new("whole", keys.Whole, toGateway),
@@ -44,7 +45,7 @@ internal static class Program
         var half = TimeSpan.FromSeconds(0.5);
         for (var second = 0; second < seconds; second++)
         {
-            // The first part is for the compiler, which makes better code of what has run often.
+            // The first part is for the just-in-time compiler.
             var keep = second >= Math.Max(1, seconds / 5);
             keys.Renew();
             gateway.Admit([.. keys.Own, .. keys.Foreign]);
@@ -60,16 +61,17 @@ internal static class Program
 
     private static int Verdict(params Pair[][] tables)
     {
-        // The controls come first: without them, no verdict on the gateway is worth anything.
+        // The controls come first: a verdict on the gateway is meaningless without them.
         if (!tables.All(pairs => Array.Exists(pairs, ShowsTheNaive)))
         {
-            Console.WriteLine("The method sees nothing here: a naive comparison shows no difference either.");
+            Console.WriteLine("The method detects nothing here: a naive comparison shows no difference either.");
             return Blind;
         }
-        var differing = tables.SelectMany(pairs => pairs).Where(pair => pair.IsDifference && pair.Family != Naive).ToArray();
+        var differing = tables.SelectMany(pairs => pairs)
+            .Where(pair => pair.IsDifference && pair.Family != Naive).ToArray();
         if (Array.Exists(differing, pair => pair.Family == SameTwice))
         {
-            Console.WriteLine("The method sees what is not there: a difference between keys made by one rule.");
+            Console.WriteLine("The method reports a false difference: between keys that one rule creates.");
             return Blind;
         }
         Console.WriteLine(differing.Length == 0

@@ -5,7 +5,7 @@ namespace Gateway.KeyTiming;
 /// <summary>Two classes of a family, and whether they differ.</summary>
 internal sealed record Pair(string Family, string One, string Other, bool IsDifference);
 
-/// <summary>Compares each class of a family with each other one, a line for each pair.</summary>
+/// <summary>Compares all pairs of classes of a family, one line per pair.</summary>
 internal static class Table
 {
     public static Pair[] Print<TSubject>(string title, IReadOnlyList<Group<TSubject>> groups)
@@ -42,8 +42,10 @@ internal static class Table
 
     private static string Signed(double value) => value.ToString("+0.00;-0.00;0.00", CultureInfo.InvariantCulture);
 
-    private static void Line(string family, string one, string other, string median, string otherMedian, string difference,
+    private static void Line(
+        string family, string one, string other, string median, string otherMedian, string difference,
         string interval, string t, string verdict) =>
         Console.WriteLine(
-            $"{family,-16}{one,-16}{other,-16}{median,9}{otherMedian,9}{difference,12}  {interval,-18}{t,8}  {verdict}");
+            $"{family,-16}{one,-16}{other,-16}{median,9}{otherMedian,9}{difference,12}  {interval,-18}{t,8}  "
+            + $"{verdict}");
 }

@@ -5,8 +5,8 @@ using Gateway.Callers;
 namespace Gateway.KeyTiming;
 
 /// <summary>
-/// Makes wrong keys that begin like one of the right ones, and from there on have no character where any right one has
-/// it; but for a checksum, which cannot be chosen, and is only unlike that of the same one.
+/// Creates wrong keys that share a prefix with a valid key, and differ from all valid keys in every later character.
+/// The checksum cannot be chosen; it differs only from that of the same valid key.
 /// </summary>
 internal sealed class WrongKeys
 {
@@ -25,21 +25,20 @@ internal sealed class WrongKeys
         _unlike = [.. places.Select(place => Alphabet.Except(right.Select(key => key[place])).ToArray())];
     }
 
-    /// <summary>Wrong ones beside keys that the gateway made.</summary>
-    public static WrongKeys BesideOwn(string[] right) => new(OwnPrefix, [.. right.Select(key => key[OwnPrefix.Length..])]);
+    /// <summary>Wrong keys for valid ones that the gateway created.</summary>
+    public static WrongKeys BesideOwn(string[] right) =>
+        new(OwnPrefix, [.. right.Select(key => key[OwnPrefix.Length..])]);
 
-    /// <summary>Wrong ones beside keys that were made elsewhere.</summary>
+    /// <summary>Wrong keys for valid ones from elsewhere.</summary>
     public static WrongKeys BesideForeign(string[] right) => new("", right);
 
-    /// <summary>A right key as another maker may make it.</summary>
+    /// <summary>Creates a valid key that does not have the gateway's format.</summary>
     public static string Foreign(int length) => RandomNumberGenerator.GetString(Alphabet, length);
 
-    /// <summary>
-    /// One with so many of its first characters right; those of the prefix are everybody's and do not count.
-    /// </summary>
+    /// <summary>Creates a wrong key with this number of correct characters, not counting the common prefix.</summary>
     public string Any(int alike) => _prefix + Like(Target(), alike);
 
-    /// <summary>One that is not whole: its checksum is not that of its random part.</summary>
+    /// <summary>Creates a key whose checksum does not match its random part.</summary>
     public string Damaged(int alike)
     {
         string key;
@@ -47,7 +46,7 @@ internal sealed class WrongKeys
         return key;
     }
 
-    /// <summary>One that is whole, and which nobody has.</summary>
+    /// <summary>Creates a well-formed key that nobody has.</summary>
     public string Whole(int alike)
     {
         while (true)
@@ -57,7 +56,7 @@ internal sealed class WrongKeys
             var checksum = SHA256.HashData(bytes.AsSpan(0, RandomBytes)).AsSpan(0, bytes.Length - RandomBytes);
             checksum.CopyTo(bytes.AsSpan(RandomBytes));
             var key = Base64Url.EncodeToString(bytes);
-            // The checksum is what it is, and may have made another character right.
+            // The checksum may have made another character equal by chance.
             var place = alike;
             while (place < key.Length && key[place] != target[place]) place++;
             if (place == key.Length) return _prefix + key;
@@ -66,7 +65,8 @@ internal sealed class WrongKeys
 
     private string Target() => _right[Random.Shared.Next(_right.Length)];
 
-    private string Like(string target, int alike) => string.Create(target.Length, (target, alike, _unlike), static (key, from) =>
+    private string Like(string target, int alike) =>
+        string.Create(target.Length, (target, alike, _unlike), static (key, from) =>
     {
         from.target.AsSpan(0, from.alike).CopyTo(key);
         for (var place = from.alike; place < key.Length; place++)

@@ -3,8 +3,8 @@ using System.Net;
 
 namespace Gateway.LimitCosts;
 
-/// <summary>What a load found.</summary>
-/// <param name="Times">Of each answer, in milliseconds, sorted.</param>
+/// <summary>The results of a load.</summary>
+/// <param name="Times">The time of each answer in milliseconds, sorted.</param>
 internal sealed record Found(int Admitted, int Refused, TimeSpan Time, double[] Times)
 {
     public int Requests => Admitted + Refused;
@@ -20,11 +20,13 @@ internal static class Load
 
     private static readonly HttpClient Client = new(new SocketsHttpHandler { MaxConnectionsPerServer = Connections });
 
-    /// <summary>Asks for a while, each connection again as soon as it has its answer.</summary>
-    public static Task<Found> AsFastAsPossibleAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length) => RunAsync(nodes, path, length, perSecond: null);
+    /// <summary>Sends for a time; each connection sends again as soon as it has its answer.</summary>
+    public static Task<Found> AsFastAsPossibleAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length) =>
+        RunAsync(nodes, path, length, perSecond: null);
 
-    /// <summary>Asks so often, far less than there could be answers, so that nobody waits for anybody else.</summary>
-    public static Task<Found> PacedAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double perSecond) => RunAsync(nodes, path, length, perSecond);
+    /// <summary>Sends at a fixed rate, far below the capacity, so that requests do not wait for each other.</summary>
+    public static Task<Found> PacedAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double perSecond) =>
+        RunAsync(nodes, path, length, perSecond);
 
     private static async Task<Found> RunAsync(IReadOnlyList<Uri> nodes, string path, TimeSpan length, double? perSecond)
     {
@@ -35,7 +37,8 @@ internal static class Load
             var address = new Uri(nodes[worker % nodes.Count], path);
             for (var i = 0; watch.Elapsed < length; i++)
             {
-                if (perSecond is { } rate && TimeSpan.FromSeconds((i * Connections + worker) / rate) - watch.Elapsed is { Ticks: > 0 } early) await Task.Delay(early);
+                if (perSecond is { } rate && TimeSpan.FromSeconds(
+                    (i * Connections + worker) / rate) - watch.Elapsed is { Ticks: > 0 } early) await Task.Delay(early);
                 var sent = Stopwatch.GetTimestamp();
                 using var answer = await Client.GetAsync(address);
                 times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
@@ -44,6 +47,7 @@ internal static class Load
             }
             return (admitted, refused, times);
         })));
-        return new Found(results.Sum(one => one.admitted), results.Sum(one => one.refused), watch.Elapsed, [.. results.SelectMany(one => one.times).Order()]);
+        return new Found(results.Sum(one => one.admitted), results.Sum(one => one.refused), watch.Elapsed,
+            [.. results.SelectMany(one => one.times).Order()]);
     }
 }

@@ -5,9 +5,7 @@ using StackExchange.Redis;
 
 namespace Gateway.LimitCosts;
 
-/// <summary>
-/// A Redis and some nodes, each a process of its own, the nodes on one core and the rest on the others.
-/// </summary>
+/// <summary>A Redis and some nodes in their own processes: the nodes on one core, the rest on the others.</summary>
 internal sealed class Nodes : IAsyncDisposable
 {
     private readonly List<Process> _processes = [];
@@ -20,29 +18,34 @@ internal sealed class Nodes : IAsyncDisposable
     public static async Task<Nodes> StartAsync(int count)
     {
         var port = FreePort();
-        var redis = Start("redis-server", "--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no");
+        var redis = Start("redis-server", "--port", $"{port}", "--bind", "127.0.0.1", "--save", "",
+            "--appendonly", "no");
         var nodes = new Nodes(await ConnectAsync($"127.0.0.1:{port},allowAdmin=true"));
         nodes._processes.Add(redis);
         for (var i = 0; i < count; i++)
         {
             var address = new Uri($"http://127.0.0.1:{FreePort()}");
-            var node = Start("dotnet", typeof(Nodes).Assembly.Location, "serve", $"127.0.0.1:{port}", address.ToString());
+            var node = Start("dotnet", typeof(Nodes).Assembly.Location, "serve", $"127.0.0.1:{port}",
+                address.ToString());
             nodes._processes.Add(node);
             nodes.Addresses.Add(address);
             if (OperatingSystem.IsLinux() && Environment.ProcessorCount > 1) node.ProcessorAffinity = 1;
         }
         if (OperatingSystem.IsLinux() && Environment.ProcessorCount > 1)
         {
-            redis.ProcessorAffinity = Process.GetCurrentProcess().ProcessorAffinity = (1 << Math.Min(30, Environment.ProcessorCount)) - 2;
+            redis.ProcessorAffinity = Process.GetCurrentProcess().ProcessorAffinity = (
+                1 << Math.Min(30, Environment.ProcessorCount)) - 2;
         }
         using var client = new HttpClient();
-        foreach (var address in nodes.Addresses) await UntilAsync(async () => (await client.GetAsync(new Uri(address, $"{Server.None}/1-1"))).IsSuccessStatusCode);
-        // Each knows of the others.
+        foreach (var address in nodes.Addresses)
+            await UntilAsync(async () =>
+                (await client.GetAsync(new Uri(address, $"{Server.None}/1-1"))).IsSuccessStatusCode);
+        // Each node knows the other nodes.
         await Task.Delay(TimeSpan.FromSeconds(2));
         return nodes;
     }
 
-    /// <summary>Commands that Redis has carried out, those within scripts not counted.</summary>
+    /// <summary>The number of commands that Redis has executed, not counting those within scripts.</summary>
     public async Task<long> CommandsAsync()
     {
         var stats = await _redis.GetServers()[0].InfoAsync("commandstats");

@@ -6,11 +6,11 @@ internal static class Program
 {
     private const int Node = 3, NotMeasured = 2, Blind = 3;
 
-    // The same work for each: what they admit is all that is asked.
+    // Quotas that admit all requests, so that all variants do the same work.
     private const string Ample = "9000000-200000", Fitting = "150000-2500";
     private const double PerSecond = 1500;
 
-    // And what is asked here is more than there is.
+    // A quota below the request rate.
     private const string Tight = "6000-600";
 
     private static readonly string[] Ways = [Server.None, Server.Leased, Server.Asking];
@@ -23,7 +23,8 @@ internal static class Program
             await Server.RunAsync(redis, address);
             return 0;
         }
-        if (args.Length > 1 || !int.TryParse(args.FirstOrDefault("9"), CultureInfo.InvariantCulture, out var rounds) || rounds is not (>= 5 and <= 1000))
+        if (args.Length > 1 || !int.TryParse(args.FirstOrDefault("9"), CultureInfo.InvariantCulture, out var rounds)
+            || rounds is not (>= 5 and <= 1000))
         {
             await Console.Error.WriteLineAsync("Give the number of rounds, from 5 to 1000, or nothing: 9.");
             return NotMeasured;
@@ -37,32 +38,42 @@ internal static class Program
     {
         await using var nodes = await Nodes.StartAsync(1);
         var rows = Ways.ToDictionary(way => way, _ => new List<Row>());
-        // The first round is for the compiler.
+        // The first round is for the just-in-time compiler.
         for (var round = 0; round <= rounds; round++)
         {
             await Console.Error.WriteAsync($"\rround {round} of {rounds} ");
             foreach (var way in Ways.Skip(round % Ways.Length).Concat(Ways.Take(round % Ways.Length)))
             {
                 var fast = await Load.AsFastAsPossibleAsync(nodes.Addresses, $"{way}/{Ample}", Length);
-                // Where nobody has asked for a while, the first to ask waits for a lease.
+                // After a period without requests, the first one waits for a lease.
                 await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length / 4, PerSecond);
                 var before = await nodes.CommandsAsync();
                 var paced = await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length, PerSecond);
                 var commands = await nodes.CommandsAsync() - before;
                 if (fast.Refused + paced.Refused > 0) throw new InvalidOperationException($"{way} refused something.");
-                if (round > 0) rows[way].Add(new Row(fast.PerSecond, paced.Quantile(0.5), paced.Quantile(0.99), (double)commands / paced.Requests));
+                if (round > 0)
+                    rows[way]
+                        .Add(
+                            new Row(fast.PerSecond, paced.Quantile(0.5), paced.Quantile(0.99),
+                                (double)commands / paced.Requests));
             }
         }
         await Console.Error.WriteLineAsync();
-        Console.WriteLine($"{"",-8} {"requests/s",11} {"of none",8} {"p50 ms",8} {"p99 ms",8} {"of none",8} {"p99 from",9} {"to",6} {"commands a request",19}");
+        Console.WriteLine(
+            $"{"",-8} {"requests/s",11} {"of none",8} {"p50 ms",8} {"p99 ms",8} {"of none",8} {"p99 from",9} {"to",6} "
+            + $"{"commands a request",19}");
         foreach (var way in Ways)
         {
             var (mine, none) = (rows[way], rows[Server.None]);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{way,-8} {Median(mine, row => row.PerSecond),11:0} {Ratio(mine, none, row => row.PerSecond),8:0.00} {Median(mine, row => row.P50),8:0.00} {Median(mine, row => row.P99),8:0.00} {Ratio(mine, none, row => row.P99),8:0.00} {mine.Min(row => row.P99),9:0.00} {mine.Max(row => row.P99),6:0.00} {Median(mine, row => row.Commands),19:0.0000}"));
+                $"{way,-8} {Median(mine, row => row.PerSecond),11:0} {Ratio(mine, none, row => row.PerSecond),8:0.00} "
+                + $"{Median(mine, row => row.P50),8:0.00} {Median(mine, row => row.P99),8:0.00} "
+                + $"{Ratio(mine, none, row => row.P99),8:0.00} {mine.Min(row => row.P99),9:0.00} "
+                + $"{mine.Max(row => row.P99),6:0.00} {Median(mine, row => row.Commands),19:0.0000}"));
         }
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"Medians of {rounds} interleaved rounds of {Length.TotalSeconds:0} s; times at {PerSecond:0} requests a second, ratios of each round to none."));
+            $"Medians of {rounds} interleaved rounds of {Length.TotalSeconds:0} s; times at {PerSecond:0} requests a "
+            + $"second, ratios of each round to none."));
         return rows;
     }
 
@@ -74,24 +85,33 @@ internal static class Program
         {
             var found = await Load.AsFastAsPossibleAsync(nodes.Addresses, $"{way}/{Tight}", 5 * Length);
             var allowed = 600 + 6000 * found.Time.TotalMinutes;
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{way,-8} {found.Admitted,9} {allowed,8:0} {found.Admitted / allowed - 1,7:+0.0%;-0.0%}"));
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture,
+                    $"{way,-8} {found.Admitted,9} {allowed,8:0} {found.Admitted / allowed - 1,7:+0.0%;-0.0%}"));
         }
-        Console.WriteLine($"{Node} nodes, {5 * Length.TotalSeconds:0} s of more than a quota of 6000 a minute and a burst of 600 allows.");
+        Console.WriteLine(
+            $"{Node} nodes, {5 * Length.TotalSeconds:0} s of more than a quota of 6000 a minute and a burst of 600 "
+            + $"allows.");
     }
 
-    // Where they do not differ, either is ahead in half of the rounds; so far from it is chance once in twenty.
+    // Without a difference, each variant is ahead in half of the rounds; a larger deviation occurs by chance once in
+    // twenty runs.
     private static int Verdict(Dictionary<string, List<Row>> rows, int rounds)
     {
         var (differs, slower) = IsSlower(rows[Server.Leased], rows[Server.None]);
-        // A question to Redis for each request must show, or else the machine is too busy to tell.
+        // A Redis query per request must be visible, otherwise the machine is too busy for a verdict.
         if (!IsSlower(rows[Server.Asking], rows[Server.None]).Differs)
         {
-            Console.WriteLine("\nNot even a question for each request shows in p99: nothing can be said. Try more rounds, on a machine that does nothing else.");
+            Console.WriteLine(
+                "\nNot even a Redis query per request is visible in p99, so there is no verdict. Try more rounds on an "
+                + "idle machine.");
             return Blind;
         }
-        var fewer = Median(rows[Server.Asking], row => row.Commands) / Median(rows[Server.Leased], row => Math.Max(row.Commands, 1e-9));
+        var fewer = Median(rows[Server.Asking], row => row.Commands) / Median(
+            rows[Server.Leased], row => Math.Max(row.Commands, 1e-9));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"\nLeases: p99 above none in {slower} of {rounds} rounds, which is {(differs ? "a difference" : "no difference that shows")}; {fewer:0} times fewer commands."));
+            $"\nLeases: p99 above none in {slower} of {rounds} rounds, which is "
+            + $"{(differs ? "a difference" : "no difference that shows")}; {fewer:0} times fewer commands."));
         return differs || fewer < 5 ? 1 : 0;
     }
 

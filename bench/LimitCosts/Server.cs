@@ -11,8 +11,8 @@ using Microsoft.Extensions.Logging;
 namespace Gateway.LimitCosts;
 
 /// <summary>
-/// A node that answers <c>/{way}/{quota}</c> with a job's worth of bytes, or with 429, in a process of its own. The
-/// quota is written as requests a minute and burst, such as <c>6000-600</c>.
+/// A node in its own process that answers <c>/{way}/{quota}</c> with the bytes of a job, or with 429. The quota is
+/// written as requests per minute and burst, for example <c>6000-600</c>.
 /// </summary>
 internal static class Server
 {
@@ -36,12 +36,17 @@ internal static class Server
         var connection = app.Services.GetRequiredService<RedisConnection>();
         await connection.MultiplexerAsync();
         connection.Found();
-        var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(), app.Services.GetRequiredService<SharedQuotas>());
+        var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(),
+            app.Services.GetRequiredService<SharedQuotas>());
         var leased = new ConcurrentDictionary<string, Quota>();
         app.MapGet("/{way}/{quota}", async (HttpContext http, string way, string quota) =>
         {
             var numbers = quota.Split('-');
-            var options = new QuotaOptions { Requests = int.Parse(numbers[0], null), Burst = int.Parse(numbers[1], null) };
+            var options = new QuotaOptions
+            {
+                Requests = int.Parse(numbers[0], null),
+                Burst = int.Parse(numbers[1], null)
+            };
             var admitted = way switch
             {
                 None => true,

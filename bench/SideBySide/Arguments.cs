@@ -5,52 +5,79 @@ using HogScenario = Gateway.SideBySide.Scenarios.Hogs;
 
 namespace Gateway.SideBySide;
 
-/// <summary>What was asked for.</summary>
-/// <param name="Peers">Empty: all that a scenario has.</param>
-/// <param name="Hogs">Which kinds of clients that never stop; empty: all.</param>
+/// <summary>The command line arguments.</summary>
+/// <param name="Peers">The peers to measure, or empty for all of a scenario.</param>
+/// <param name="Hogs">The kinds of hogs, or empty for all.</param>
 /// <param name="Gateway">The folder that the gateway was published to.</param>
-/// <param name="Lock">A file to lock during each timed run; null: none.</param>
+/// <param name="Lock">A file to lock during each timed run, or null.</param>
 internal sealed record Arguments(
-    string[] Scenarios, string[] Peers, string[] Hogs, int Rounds, int Seconds, string Gateway, string? Lock, string? Json, string? Markdown, string? Plot)
+    string[] Scenarios, string[] Peers, string[] Hogs, int Rounds, int Seconds, string Gateway, string? Lock,
+    string? Json, string? Markdown, string? Plot)
 {
-    /// <summary>A gateway that was published elsewhere.</summary>
+    /// <summary>The prefix of the name of a gateway that was published elsewhere.</summary>
     public const string OtherGateway = "gateway:";
 
-    /// <summary>What leads to the same figures again.</summary>
+    /// <summary>The command line that repeats the run.</summary>
     public string Line =>
-        $"--rounds {Rounds} --seconds {Seconds} --scenarios {string.Join(',', Scenarios)}{(Peers.Length > 0 ? $" --peers {string.Join(',', Peers)}" : "")}{(Hogs.Length > 0 ? $" --hogs {string.Join(',', Hogs)}" : "")}";
+        $"--rounds {Rounds} --seconds {Seconds} --scenarios "
+        + $"{string.Join(',', Scenarios)}{(Peers.Length > 0 ? $" --peers {string.Join(',', Peers)}" : "")}"
+        + $"{(Hogs.Length > 0 ? $" --hogs {string.Join(',', Hogs)}" : "")}";
 
-    /// <summary>Reads the arguments and runs with them.</summary>
+    /// <summary>Parses the arguments and runs with them.</summary>
     public static Task<int> InvokeAsync(string[] args, Func<Arguments, CancellationToken, Task<int>> run)
     {
-        var scenarios = new Option<string[]>("--scenarios") { Description = $"Which, with commas between them: {string.Join(',', Scenario.Names)}", CustomParser = List };
+        var scenarios = new Option<string[]>(
+            "--scenarios")
+        {
+            Description = $"Which, with commas between them: {string.Join(',', Scenario.Names)}",
+            CustomParser = List
+        };
         var peers = new Option<string[]>("--peers")
         {
-            Description = $"Which, with commas between them, of those that a scenario has: {string.Join(',', Lineup.Names)}; {OtherGateway}DIR is another published gateway",
+            Description =
+                $"Which, with commas between them, of those that a scenario has: {string.Join(',', Lineup.Names)}; "
+                + $"{OtherGateway}DIR is another published gateway",
             CustomParser = List,
         };
         var hogs = new Option<string[]>("--hogs")
         {
-            Description = $"Which kinds, with commas between them, in the scenario {HogScenario.Name}: {string.Join(',', HogScenario.KindNames)}",
+            Description =
+                $"Which kinds, with commas between them, in the scenario {HogScenario.Name}: "
+                + $"{string.Join(',', HogScenario.KindNames)}",
             CustomParser = List,
         };
-        var rounds = new Option<int>("--rounds") { Description = "Timed runs of each peer", DefaultValueFactory = _ => 7 };
-        var seconds = new Option<int>("--seconds") { Description = "How long each takes", DefaultValueFactory = _ => 2 };
-        var gateway = new Option<string>("--gateway") { Description = "The folder of a published gateway", Required = true };
-        var turn = new Option<string?>("--lock") { Description = "A file to lock during each timed run, as flock(1) does" };
+        var rounds = new Option<int>(
+            "--rounds")
+        { Description = "Timed runs of each peer", DefaultValueFactory = _ => 7 };
+        var seconds = new Option<int>(
+            "--seconds")
+        { Description = "How long each takes", DefaultValueFactory = _ => 2 };
+        var gateway = new Option<string>(
+            "--gateway")
+        { Description = "The folder of a published gateway", Required = true };
+        var lockFile = new Option<string?>(
+            "--lock")
+        { Description = "A file to lock during each timed run, as flock(1) does" };
         var json = new Option<string?>("--json") { Description = "A file for all figures" };
-        var markdown = new Option<string?>("--markdown") { Description = "A file for the tables; where it has the two markers, they go between them" };
+        var markdown = new Option<string?>(
+            "--markdown")
+        { Description = "A file for the tables; where it has the two markers, they go between them" };
         var plot = new Option<string?>("--plot") { Description = "A file for the picture, SVG" };
-        var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, hogs, rounds, seconds, gateway, turn, json, markdown, plot };
-        scenarios.Validators.Add(result => Refuse(result, "scenario", result.GetValue(scenarios) ?? [], Scenario.Names.Contains));
+        var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, hogs, rounds,
+            seconds, gateway, lockFile, json, markdown, plot };
+        scenarios.Validators.Add(
+            result => Refuse(result, "scenario", result.GetValue(scenarios) ?? [], Scenario.Names.Contains));
         peers.Validators.Add(result => Refuse(result, "peer", result.GetValue(peers) ?? [],
             name => Lineup.Names.Contains(name) || name.StartsWith(OtherGateway, StringComparison.Ordinal)));
-        hogs.Validators.Add(result => Refuse(result, "hog", result.GetValue(hogs) ?? [], HogScenario.KindNames.Contains));
+        hogs.Validators.Add(result =>
+            Refuse(result, "hog", result.GetValue(hogs) ?? [], HogScenario.KindNames.Contains));
         rounds.Validators.Add(result => Bound(result, result.GetValue(rounds), 1000));
         seconds.Validators.Add(result => Bound(result, result.GetValue(seconds), 60));
         command.SetAction((parsed, stop) => run(
-            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some : Scenario.Usual, parsed.GetValue(peers) ?? [], parsed.GetValue(hogs) ?? [],
-                parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetRequiredValue(gateway), parsed.GetValue(turn),
+            new Arguments(parsed.GetValue(scenarios) is { Length: > 0 } some ? some
+                : Scenario.Usual, parsed.GetValue(peers) ?? [], parsed.GetValue(hogs) ?? [],
+                parsed.GetValue(rounds), parsed.GetValue(seconds), parsed.GetRequiredValue(gateway),
+                parsed.GetValue(lockFile),
                 parsed.GetValue(json), parsed.GetValue(markdown), parsed.GetValue(plot)),
             stop));
         return command.Parse(args).InvokeAsync();
@@ -67,5 +94,6 @@ internal sealed record Arguments(
     }
 
     private static string[] List(ArgumentResult result) =>
-        [.. result.Tokens.SelectMany(token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
+        [.. result.Tokens.SelectMany(
+            token => token.Value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))];
 }

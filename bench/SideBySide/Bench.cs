@@ -8,7 +8,7 @@ using Gateway.SideBySide.Servers;
 namespace Gateway.SideBySide;
 
 /// <summary>
-/// What all scenarios share: the upstream, the keys of the teams, the generators of load, and a place for files.
+/// Shared by all scenarios: the upstream, the teams' keys, the load generators, and a folder for files.
 /// </summary>
 internal sealed class Bench : IAsyncDisposable
 {
@@ -42,9 +42,10 @@ internal sealed class Bench : IAsyncDisposable
 
     public Uri Upstream => _upstream;
 
-    /// <summary>Several teams, several keys each.</summary>
+    /// <summary>Several teams with several keys each.</summary>
     public IReadOnlyList<(string Team, string Key)> Keys { get; } =
-        [.. new[] { "mapping", "research", "web" }.SelectMany(team => Enumerable.Range(0, 3).Select(_ => (team, NewKey())))];
+        [.. new[] { "mapping", "research", "web" }.SelectMany(
+            team => Enumerable.Range(0, 3).Select(_ => (team, NewKey())))];
 
     public static async Task<Bench> StartAsync(Arguments arguments, CancellationToken stop)
     {
@@ -57,25 +58,29 @@ internal sealed class Bench : IAsyncDisposable
         return bench;
     }
 
-    /// <summary>This program again, as a server.</summary>
-    public static Child StartSelf(string cores, string[] arguments) => Child.Start(cores, "dotnet", [typeof(Bench).Assembly.Location, Serving.Verb, .. arguments]);
+    /// <summary>Starts this program as a server.</summary>
+    public static Child StartSelf(string cores, string[] arguments) =>
+        Child.Start(cores, "dotnet", [typeof(Bench).Assembly.Location, Serving.Verb, .. arguments]);
 
-    /// <summary>A Redis in memory alone, for one peer, beside the load.</summary>
+    /// <summary>Starts a Redis without persistence for one peer, on the cores of the load.</summary>
     public async Task<(Child Process, string Address)> StartRedisAsync()
     {
         var port = Child.FreePort();
-        var redis = Child.Start(Machine.OtherCores, "redis-server", ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        var redis = Child.Start(Machine.OtherCores, "redis-server",
+            ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         return (await redis.ListeningAsync(port, Stop), $"127.0.0.1:{port}");
     }
 
-    /// <summary>A folder that is empty.</summary>
-    public string NewFolder(string name) => Directory.CreateDirectory(Path.Combine(Temporary, $"{name}-{Guid.NewGuid():N}")).FullName;
+    /// <summary>Creates an empty folder.</summary>
+    public string NewFolder(string name) =>
+        Directory.CreateDirectory(Path.Combine(Temporary, $"{name}-{Guid.NewGuid():N}")).FullName;
 
-    /// <summary>How often the upstream was called so far.</summary>
+    /// <summary>The number of upstream calls so far.</summary>
     public async Task<long> UpstreamCallsAsync() =>
-        long.Parse(await _client.GetStringAsync(new Uri(_upstream, Servers.Upstream.Calls), Stop), CultureInfo.InvariantCulture);
+        long.Parse(await _client.GetStringAsync(new Uri(_upstream, Servers.Upstream.Calls), Stop),
+            CultureInfo.InvariantCulture);
 
-    /// <summary>What is under way, for whoever waits.</summary>
+    /// <summary>Prints the progress.</summary>
     public static void Tell(string what) => Console.Error.WriteLine($"{DateTime.Now:HH:mm:ss} {what}");
 
     public async ValueTask DisposeAsync()
@@ -85,7 +90,7 @@ internal sealed class Bench : IAsyncDisposable
         Directory.Delete(Temporary, recursive: true);
     }
 
-    // As `keys new` makes them: 256 random bits and the beginning of their hash.
+    // In the format of `keys new`: 256 random bits and the beginning of their hash.
     private static string NewKey()
     {
         var random = RandomNumberGenerator.GetBytes(32);

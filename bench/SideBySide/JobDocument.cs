@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace Gateway.SideBySide;
 
 /// <summary>
-/// The jobs of a workflow: some 6 KB each, different in each job, all of one length. A body follows from the job's
-/// number and progress, so that whoever got one can tell whether it is the right one, byte for byte.
+/// The jobs of a workflow: about 6 KB each, all different and of equal length. The body follows from the job's number
+/// and progress, so that a receiver can check it byte for byte.
 /// </summary>
 internal sealed class JobDocument
 {
@@ -15,10 +15,15 @@ internal sealed class JobDocument
     public const int IdLength = 16, Done = 100;
 
     private const int Digits = IdLength - 4;
-    private const string IdPlace = "job-@@@@@@@@@@@@", TaskPlace = "########-####-####-####-############", ProgressPlace = "%%";
+    private const string IdPlace = "job-@@@@@@@@@@@@", TaskPlace = "########-####-####-####-############",
+        ProgressPlace = "%%";
 
     private static readonly JsonSerializerOptions Json =
-        new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        new()
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping
+        };
 
     private static readonly string[] Disclaimer = ["Contains modified imagery; see the licence of each scene."];
     private static readonly string[] Window = ["2025-01-01", "2025-03-31"];
@@ -27,23 +32,26 @@ internal sealed class JobDocument
 
     private readonly Form _finished, _running;
 
-    /// <param name="added">By how many bytes they are longer than usual.</param>
+    /// <param name="added">The number of bytes to add to the usual length.</param>
     public JobDocument(string workflow, int added = 0)
     {
-        // The name makes up for what the other one has more.
+        // The length of the name compensates for the different length of the other form.
         var (finished, running) = (Template(workflow, finished: true, ""), Template(workflow, finished: false, ""));
-        _finished = new Form(Template(workflow, finished: true, new string('.', added + Math.Max(0, running.Length - finished.Length))));
-        _running = new Form(Template(workflow, finished: false, new string('.', added + Math.Max(0, finished.Length - running.Length))));
+        _finished = new Form(
+            Template(workflow, finished: true, new string('.', added + Math.Max(0, running.Length - finished.Length))));
+        _running = new Form(Template(
+            workflow, finished: false, new string('.', added + Math.Max(0, finished.Length - running.Length))));
     }
 
-    /// <summary>Those of a workflow: some are large.</summary>
-    public static JobDocument Of(string workflow) => new(workflow, workflow == Jobs.LargeWorkflow ? Jobs.LargeBytes : 0);
+    /// <summary>The jobs of a workflow, which are large for some workflows.</summary>
+    public static JobDocument Of(string workflow) =>
+        new(workflow, workflow == Jobs.LargeWorkflow ? Jobs.LargeBytes : 0);
 
     public int Length => _finished.Bytes.Length;
 
     public static string IdOf(long number) => Prefix + number.ToString("D12", CultureInfo.InvariantCulture);
 
-    /// <param name="progress"><see cref="Done"/>, or from 10 to 99 while it runs.</param>
+    /// <param name="progress"><see cref="Done"/>, or 10 to 99 for a running job.</param>
     public byte[] Of(long number, int progress = Done)
     {
         var body = new byte[Length];
@@ -55,20 +63,23 @@ internal sealed class JobDocument
     {
         var form = progress == Done ? _finished : _running;
         form.Bytes.CopyTo(to);
-        foreach (var place in form.Ids) number.TryFormat(to.Slice(place + Prefix.Length, Digits), out _, "D12", CultureInfo.InvariantCulture);
+        foreach (var place in form.Ids)
+            number.TryFormat(to.Slice(place + Prefix.Length, Digits), out _, "D12", CultureInfo.InvariantCulture);
         for (var i = 0; i < form.Tasks.Length; i++) WriteTask(to[form.Tasks[i]..], (ulong)number * 8 + (ulong)i);
-        foreach (var place in form.Progress) progress.TryFormat(to.Slice(place, 2), out _, "D2", CultureInfo.InvariantCulture);
+        foreach (var place in form.Progress)
+            progress.TryFormat(to.Slice(place, 2), out _, "D2", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>What a body of a running job says; null where it says nothing.</summary>
+    /// <summary>Reads the progress from the body of a running job, or returns null.</summary>
     public static int? ProgressOf(ReadOnlySpan<byte> body)
     {
         var field = "\"progress\":\""u8;
         var at = body.IndexOf(field);
-        return at >= 0 && int.TryParse(body.Slice(at + field.Length, 2), CultureInfo.InvariantCulture, out var progress) ? progress : null;
+        return at >= 0 && int.TryParse(body.Slice(at + field.Length, 2), CultureInfo.InvariantCulture, out var progress)
+            ? progress : null;
     }
 
-    // An identifier that is the same each time and cannot be compressed (splitmix64).
+    // An identifier that is reproducible and incompressible (splitmix64).
     private static void WriteTask(Span<byte> to, ulong seed)
     {
         Span<byte> bytes = stackalloc byte[16];
@@ -104,7 +115,12 @@ internal sealed class JobDocument
             BlockInfEndTime = $"2026-01-31T10:0{i + 2}:21Z",
             EstimatedTimeDuration = 81 + 27 * i,
             Progress = finished ? 100 : 50,
-            InfoLogs = new { Level = "info", At = Start, Text = $"{block}: tiles written, overviews and statistics next" },
+            InfoLogs = new
+            {
+                Level = "info",
+                At = Start,
+                Text = $"{block}: tiles written, overviews and statistics next"
+            },
             Inputs = new { Scenes = 12 - i, Crs = "EPSG:32643", From = Blocks[..i], ResolutionM = 5 },
             Result = new { Href = $"s3://scenes/{workflow}/{IdPlace}/{block}.tif", Type = "image/tiff", Bands = 4 },
             DependsOn = Blocks[Math.Max(0, i - 1)..i],
@@ -126,7 +142,8 @@ internal sealed class JobDocument
                 Area = new { Type = "bbox", Bbox = Box },
                 Window,
                 MaxCloudCover = 15,
-                Tasks = Blocks.Select((block, i) => new { Name = block, Block = $"Block for {block}", DependsOn = Blocks[Math.Max(0, i - 1)..i] }),
+                Tasks = Blocks.Select((block, i) =>
+                    new { Name = block, Block = $"Block for {block}", DependsOn = Blocks[Math.Max(0, i - 1)..i] }),
             },
             Cost = 1250,
             EstimatedDuration = 540,
@@ -139,7 +156,7 @@ internal sealed class JobDocument
         }, Json);
     }
 
-    /// <summary>A body with the places in it that differ from job to job.</summary>
+    /// <summary>A body with the positions that differ between jobs.</summary>
     private sealed class Form(byte[] bytes)
     {
         public byte[] Bytes => bytes;
@@ -153,7 +170,8 @@ internal sealed class JobDocument
         private static int[] PlacesOf(string what, byte[] bytes)
         {
             var (text, places) = (Encoding.ASCII.GetString(bytes), new List<int>());
-            for (var at = text.IndexOf(what, StringComparison.Ordinal); at >= 0; at = text.IndexOf(what, at + what.Length, StringComparison.Ordinal)) places.Add(at);
+            for (var at = text.IndexOf(what, StringComparison.Ordinal); at >= 0; at = text.IndexOf(
+                what, at + what.Length, StringComparison.Ordinal)) places.Add(at);
             return [.. places];
         }
     }

@@ -2,17 +2,16 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide;
 
-/// <summary>Which peers there are, and how each is made.</summary>
+/// <summary>The peers, and how each is created.</summary>
 internal static class Lineup
 {
     public const string Gateway = "gateway";
 
     public static readonly string[] Names =
-        ["kestrel", PlainKestrel.PeerName, "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp", "yarp-output-cache", "yarp-output-cache-redis", Gateway];
+        ["kestrel", PlainKestrel.PeerName, "kestrel-redis", "nginx", "nginx-files", "varnish", "haproxy", "yarp",
+            "yarp-output-cache", "yarp-output-cache-redis", Gateway];
 
-    /// <summary>
-    /// Those of a scenario that were asked for, with each other gateway wherever there is the gateway.
-    /// </summary>
+    /// <summary>The requested peers of a scenario. Other gateways take part wherever the gateway does.</summary>
     public static IEnumerable<string> Of(Arguments arguments, params string[] names)
     {
         var asked = arguments.Peers.Length == 0 ? Names : arguments.Peers;
@@ -20,7 +19,7 @@ internal static class Lineup
         return names.Where(name => asked.Contains(name)).Concat(names.Contains(Gateway) ? others : []);
     }
 
-    /// <summary>Not started yet.</summary>
+    /// <summary>Creates a peer without starting it.</summary>
     public static Peer Create(Bench bench, string name) => name switch
     {
         "kestrel" => new Kestrel(bench),

@@ -5,35 +5,38 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide;
 
-/// <summary>
-/// Which core is for the server, which are for the rest, and what else there is to know of where this ran.
-/// </summary>
+/// <summary>Assigns cores to the server and the rest, and describes the machine.</summary>
 internal sealed partial class Machine
 {
-    /// <summary>The first is for the server alone.</summary>
+    /// <summary>The first core, which only the server uses.</summary>
     public string ServerCore { get; } = "0";
 
     public string OtherCores { get; } = Cores > 2 ? $"1-{Cores - 1}" : "1";
 
     public string AllCores { get; } = $"0-{Cores - 1}";
 
-    // This process itself may already be kept from the first.
-    private static int Cores => Directory.GetDirectories("/sys/devices/system/cpu").Count(name => CoreName().IsMatch(Path.GetFileName(name)));
+    // This process may already be restricted to some cores, so the system's list is read.
+    private static int Cores => Directory.GetDirectories("/sys/devices/system/cpu")
+        .Count(name => CoreName().IsMatch(Path.GetFileName(name)));
 
-    /// <summary>The processor, the kernel, and the versions of all that takes part, a line for each.</summary>
+    /// <summary>The processor, the kernel, and the versions of all programs, one line each.</summary>
     public async Task<IReadOnlyList<(string What, string Which)>> DescribeAsync(CancellationToken stop)
     {
-        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+        var model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(
+            line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
         var memory = File.ReadLines("/proc/meminfo").First().Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
         return
         [
             ("date", DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture)),
-            ("processor", $"{model}, {Cores} cores; the server has core {ServerCore} for itself, the load, the upstream and Redis have {OtherCores}"),
+            ("processor",
+                $"{model}, {Cores} cores; the server has core {ServerCore} for itself, the load, the upstream and "
+                + $"Redis have {OtherCores}"),
             ("memory", $"{long.Parse(memory, CultureInfo.InvariantCulture) / 1024 / 1024} GiB"),
             ("load before", $"{File.ReadAllText("/proc/loadavg").Split(' ')[0]}, the average of a minute"),
             ("kernel", File.ReadAllText("/proc/sys/kernel/osrelease").Trim()),
             (".NET", RuntimeInformation.FrameworkDescription),
-            ("YARP", typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version?.ToString(3) ?? "unknown"),
+            ("YARP", typeof(Yarp.ReverseProxy.Forwarder.IHttpForwarder).Assembly.GetName().Version?.ToString(3)
+                ?? "unknown"),
             ("nginx", await VersionAsync("nginx", ["-v"], stop)),
             ("varnish", await VersionAsync("varnishd", ["-V"], stop)),
             ("haproxy", await VersionAsync("haproxy", ["-v"], stop)),
@@ -51,7 +54,7 @@ internal sealed partial class Machine
         }
         catch (InvalidOperationException)
         {
-            // Not each scenario needs each of them.
+            // Not every scenario needs every program.
             return "not installed";
         }
     }

@@ -6,7 +6,7 @@ using System.Text.Json;
 
 namespace Gateway.Soak;
 
-/// <summary>Ordinary callers of one node, each a loop at its own pace.</summary>
+/// <summary>Ordinary callers of one node, each a loop at its own rate.</summary>
 internal static class Callers
 {
     private const int FinishedJobs = 200, Watchers = 5;
@@ -24,9 +24,9 @@ internal static class Callers
         for (var i = 0; i < Watchers; i++) yield return WatchAsync(node, tally, stop);
     }
 
-    /// <summary>A client of one node, with the key of the team that has an ample quota.</summary>
-    /// <param name="key">Another key; null: none.</param>
-    /// <param name="from">The local address that requests come from; null: any.</param>
+    /// <summary>Creates a client of one node, with the key of the team that has an ample quota.</summary>
+    /// <param name="key">Another key, or null for none.</param>
+    /// <param name="from">The local address of the connections, or null for any.</param>
     public static HttpClient Client(Uri node, string? key = Cluster.Key, string? from = null)
     {
         var handler = new SocketsHttpHandler();
@@ -85,7 +85,7 @@ internal static class Callers
         }, stop);
     }
 
-    // From an address of its own: its failed attempts are not to slow others down.
+    // Uses its own address, so that its failed attempts do not limit other callers.
     private static async Task WrongKeysAsync(Node node, Tally tally, CancellationToken stop)
     {
         using var client = Client(node.Address, key: null, from: "127.0.0.2");
@@ -122,7 +122,7 @@ internal static class Callers
         }, stop);
     }
 
-    // Watches one running job after the other to its end, and a little longer.
+    // Polls one running job after the other to its end, and a little longer.
     private static async Task WatchAsync(Node node, Tally tally, CancellationToken stop)
     {
         using var client = Client(node.Address);
@@ -176,7 +176,7 @@ internal static class Callers
         return status;
     }
 
-    /// <returns>0 where no whole answer came.</returns>
+    /// <returns>The status, or 0 without a complete answer.</returns>
     private static async Task<(int Status, HttpResponseMessage? Answer)> SendAsync(
         HttpClient client, HttpRequestMessage request, CancellationToken cancellation)
     {

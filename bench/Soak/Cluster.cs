@@ -7,11 +7,11 @@ using System.Text;
 
 namespace Gateway.Soak;
 
-/// <summary>One gateway process, whose wall clock a run moves.</summary>
+/// <summary>One gateway process whose wall clock the run sets.</summary>
 /// <param name="ClockFile">The file that libfaketime reads the offset of the wall clock from.</param>
 internal sealed record Node(int Number, Process Process, Uri Address, Uri Http2Address, string ClockFile)
 {
-    /// <summary>Moves the wall clock of the process, and of nothing else. The monotonic clock goes on.</summary>
+    /// <summary>Sets the wall clock of this process only. The monotonic clock is not changed.</summary>
     public void SetClock(TimeSpan offset)
     {
         var next = ClockFile + ".next";
@@ -39,7 +39,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     private const string Credential = "soak-upstream-credential";
 
-    // Small, so that memory is full long before the first third of a run is over.
+    // Small, so that memory fills up long before the first third of a run has passed.
     private const int MemoryBytes = 32 * 1024 * 1024;
 
     private readonly string _temporary = Directory.CreateTempSubdirectory("soak").FullName;
@@ -52,7 +52,7 @@ internal sealed class Cluster : IAsyncDisposable
 
     public Uri Upstream { get; } = new($"http://127.0.0.1:{FreePort()}/");
 
-    /// <summary>Log lines that all gateways have written.</summary>
+    /// <summary>The number of log lines of all gateways.</summary>
     public long LogLines => Interlocked.Read(ref _lines);
 
     public static async Task<Cluster> StartAsync(Folders folders, CancellationToken stop)
@@ -75,7 +75,7 @@ internal sealed class Cluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Kills Redis, and starts an empty one in its place.</summary>
+    /// <summary>Kills Redis, and starts an empty one after a while.</summary>
     public async Task RestartRedisAsync(TimeSpan away, CancellationToken stop)
     {
         await EndAsync(_redis!);

@@ -1,17 +1,17 @@
 namespace Gateway.Soak;
 
-/// <summary>What happens to the machines of a cluster while callers go on.</summary>
+/// <summary>Disturbs the machines of a cluster while callers continue.</summary>
 internal static class Disturbances
 {
-    // Offsets from the right time, in seconds.
+    // Offsets from the correct time, in seconds.
     private static readonly int[] Steps = [-20, 0, -60, 120, -3600, 0];
 
     /// <summary>Sets the wall clock of one node after the other back and forth.</summary>
     public static Task MoveClocksAsync(Cluster cluster, Tally tally, CancellationToken stop) =>
-        EveryAsync(TimeSpan.FromSeconds(25), turn =>
+        EveryAsync(TimeSpan.FromSeconds(25), round =>
         {
-            var node = cluster.Nodes[turn % cluster.Nodes.Count];
-            var step = Steps[turn / cluster.Nodes.Count % Steps.Length];
+            var node = cluster.Nodes[round % cluster.Nodes.Count];
+            var step = Steps[round / cluster.Nodes.Count % Steps.Length];
             tally.Note($"clock of node {node.Number} at {step} s");
             node.SetClock(TimeSpan.FromSeconds(step));
             return Task.CompletedTask;
@@ -19,20 +19,20 @@ internal static class Disturbances
 
     /// <summary>Kills Redis, and starts an empty one a little later.</summary>
     public static Task RestartRedisAsync(Cluster cluster, Tally tally, CancellationToken stop) =>
-        EveryAsync(TimeSpan.FromSeconds(70), turn =>
+        EveryAsync(TimeSpan.FromSeconds(70), round =>
         {
             tally.Note("Redis is killed");
-            return cluster.RestartRedisAsync(TimeSpan.FromSeconds(turn % 2 == 0 ? 0.2 : 4), stop);
+            return cluster.RestartRedisAsync(TimeSpan.FromSeconds(round % 2 == 0 ? 0.2 : 4), stop);
         }, stop);
 
     private static async Task EveryAsync(TimeSpan pace, Func<int, Task> act, CancellationToken stop)
     {
         try
         {
-            for (var turn = 0; ; turn++)
+            for (var round = 0; ; round++)
             {
                 await Task.Delay(pace, stop);
-                await act(turn);
+                await act(round);
             }
         }
         catch (OperationCanceledException)

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Gateway.Soak;
 
-/// <summary>Clients that ask for as much as they can, one kind after the other, for some seconds each.</summary>
+/// <summary>Clients that send as much as they can, one kind after the other, for some seconds each.</summary>
 internal static class Hogs
 {
     private const string Nothing = "GET /nothing HTTP/1.1\r\nHost: gateway\r\n\r\n";
@@ -23,10 +23,10 @@ internal static class Hogs
         ];
         try
         {
-            for (var turn = 0; ; turn++)
+            for (var round = 0; ; round++)
             {
-                var (name, run) = kinds[turn % kinds.Length];
-                var node = cluster.Nodes[turn % cluster.Nodes.Count];
+                var (name, run) = kinds[round % kinds.Length];
+                var node = cluster.Nodes[round % cluster.Nodes.Count];
                 tally.Note($"hog on node {node.Number}: {name}");
                 using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
                 end.CancelAfter(Length);
@@ -44,7 +44,7 @@ internal static class Hogs
     private static string Request(string job, string key) =>
         $"GET /v0/workflows/soak/jobs/{job} HTTP/1.1\r\nHost: gateway\r\nX-Api-Key: {key}\r\n\r\n";
 
-    // A server may well close the connection of a hog.
+    // The server may close the connection of a hog.
     private static async Task GuardAsync(Task hog)
     {
         try
@@ -54,7 +54,7 @@ internal static class Hogs
         catch (Exception e) when (e is SocketException or IOException or HttpRequestException
             or OperationCanceledException)
         {
-            // This hog is over.
+            // This hog has ended.
         }
     }
 

@@ -54,5 +54,5 @@ internal static class Program
     }
 }
 
-/// <summary>Where the programs of a run are.</summary>
+/// <summary>The folders of the programs of a run.</summary>
 internal sealed record Folders(string Gateway, string Simulator, string FaketimeLibrary);

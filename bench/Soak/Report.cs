@@ -5,12 +5,12 @@ using System.Text.Json;
 
 namespace Gateway.Soak;
 
-/// <summary>What a run has shown, part by part.</summary>
+/// <summary>The results of a run, part by part.</summary>
 internal sealed class Report
 {
     private const int Parts = 6;
 
-    // A garbage collector returns memory when it sees fit.
+    // The garbage collector decides when to return memory.
     private const double MostGrowth = 1.10;
 
     private const long Slack = 8 * 1024 * 1024;
@@ -20,7 +20,7 @@ internal sealed class Report
 
     private Report(Tally tally) => _tally = tally;
 
-    /// <summary>Looks at a cluster several times a second for as long as a run lasts.</summary>
+    /// <summary>Samples a cluster several times a second during a run.</summary>
     public static async Task<Report> WatchAsync(Cluster cluster, Tally tally, TimeSpan length, CancellationToken stop)
     {
         var report = new Report(tally);
@@ -48,7 +48,7 @@ internal sealed class Report
         return report;
     }
 
-    /// <summary>The run as a table in Markdown, with the answers by kind and the failures beneath it.</summary>
+    /// <summary>The run as a Markdown table, followed by the answers by kind and the failures.</summary>
     public string Table()
     {
         var text = new StringBuilder();
@@ -81,7 +81,7 @@ internal sealed class Report
         return text.ToString();
     }
 
-    /// <summary>What a run must not show.</summary>
+    /// <summary>The problems that fail a run.</summary>
     public List<string> Problems()
     {
         List<string> problems = [];
@@ -101,7 +101,7 @@ internal sealed class Report
         return problems;
     }
 
-    // Each failure, with what was done to the cluster before it.
+    // Each failure, with the disturbances before it.
     private IEnumerable<string> Failures()
     {
         var before = "";

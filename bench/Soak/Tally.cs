@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Gateway.Soak;
 
-/// <summary>What callers have seen since the last look.</summary>
+/// <summary>The answers that callers received since the last sample.</summary>
 /// <param name="Answers">Number of answers by kind of caller and status; 0 stands for no answer.</param>
 /// <param name="HitTimes">Time of each hit in milliseconds, sorted.</param>
 internal sealed record Counted(Dictionary<(string Kind, int Status), long> Answers, double[] HitTimes)
@@ -12,21 +12,21 @@ internal sealed record Counted(Dictionary<(string Kind, int Status), long> Answe
     public long ServerErrors =>
         Answers.Where(answer => answer.Key.Status >= 500).Sum(answer => answer.Value);
 
-    /// <summary>Answers that did not come, of callers that neither left nor were refused.</summary>
+    /// <summary>Missing answers of callers that neither disconnected nor were refused.</summary>
     public long Unanswered => Answers
         .Where(answer => answer.Key is { Status: 0, Kind: not "abort" and not "hog" }).Sum(answer => answer.Value);
 
     public double Quantile(double share) => HitTimes.Length == 0 ? 0 : HitTimes[(int)((HitTimes.Length - 1) * share)];
 }
 
-/// <summary>Counts what callers see. It is safe for several threads.</summary>
+/// <summary>Counts the answers of callers. Thread-safe.</summary>
 internal sealed class Tally
 {
     private readonly ConcurrentDictionary<(string Kind, int Status), long> _answers = new();
     private readonly ConcurrentQueue<string> _notes = new();
     private ConcurrentBag<double> _hitTimes = [];
 
-    /// <summary>What was done, and what went wrong, in order.</summary>
+    /// <summary>The disturbances and failures, in order.</summary>
     public IEnumerable<string> Notes => _notes;
 
     /// <summary>States of a job that were seen after a later state of the same job.</summary>
@@ -60,7 +60,7 @@ internal sealed class Tally
         Note($"the end of {job} was seen {late.TotalSeconds:0.0} s late");
     }
 
-    /// <summary>Takes what was counted, and begins again.</summary>
+    /// <summary>Returns the counts, and starts again from zero.</summary>
     public Counted Take()
     {
         var answers = new Dictionary<(string Kind, int Status), long>();

@@ -2,12 +2,10 @@ using NetArchTest.Rules;
 
 namespace Gateway.Tests;
 
-/// <summary>
-/// The layers of <c>docs/architecture.md</c>: a folder uses folders of lower layers, none above it and none beside it.
-/// </summary>
+/// <summary>Checks the layers of <c>docs/architecture.md</c>: a folder uses only folders of lower layers.</summary>
 public sealed class ArchitectureTests
 {
-    // From the ground up. The root of the project, with its commands, is above all of them.
+    // From the lowest layer up. The root of the project and its commands are above all layers.
     private static readonly string[][] Layers =
     [
         ["Configuration", "Problems", "Runtime"],
@@ -28,10 +26,11 @@ public sealed class ArchitectureTests
 
     [Theory]
     [MemberData(nameof(Folders))]
-    public void A_folder_uses_only_what_lies_below_it(string folder)
+    public void A_folder_uses_only_folders_of_lower_layers(string folder)
     {
         var layer = Array.FindIndex(Layers, folders => folders.Contains(folder));
-        var forbidden = Layers[layer..].SelectMany(folders => folders).Except([folder]).Append("Commands").Select(Namespace)
+        var forbidden = Layers[layer..].SelectMany(folders => folders).Except([folder]).Append("Commands")
+            .Select(Namespace)
             .Concat(Gateway.GetTypes().Where(type => type.Namespace == nameof(Gateway)).Select(type => type.FullName!))
             .ToArray();
         var result = Types.InAssembly(Gateway).That().ResideInNamespace(Namespace(folder))
@@ -41,9 +40,10 @@ public sealed class ArchitectureTests
     }
 
     [Fact]
-    public void Each_folder_has_its_layer()
+    public void Each_folder_belongs_to_a_layer()
     {
-        var folders = Gateway.GetTypes().Select(type => type.Namespace ?? "").Where(name => name.StartsWith("Gateway.", StringComparison.Ordinal))
+        var folders = Gateway.GetTypes().Select(type => type.Namespace ?? "")
+            .Where(name => name.StartsWith("Gateway.", StringComparison.Ordinal))
             .Select(name => name.Split('.')[1]).Distinct().Order(StringComparer.Ordinal);
         Assert.Equal(Layers.SelectMany(names => names).Append("Commands").Order(StringComparer.Ordinal), folders);
     }

@@ -2,10 +2,10 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Load;
 
-/// <summary>What a generator of load found.</summary>
+/// <summary>The results of a load generator.</summary>
 /// <param name="Failed">Requests without an answer, or with a status of 400 or above.</param>
-/// <param name="P50">In milliseconds, as is <paramref name="P99"/>.</param>
-/// <param name="Next">Where jobs are counted: the first that was not asked for.</param>
+/// <param name="P50">The median in milliseconds; <paramref name="P99"/> likewise.</param>
+/// <param name="Next">The number of the first job that was not requested, if jobs are counted.</param>
 internal sealed record Found(long Requests, TimeSpan Time, long Failed, double P50, double P99, long Next = 0)
 {
     public Sample Sample(TimeSpan cpu) => new()

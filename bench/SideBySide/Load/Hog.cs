@@ -7,24 +7,27 @@ using System.Text;
 namespace Gateway.SideBySide.Load;
 
 /// <summary>
-/// A client that never stops, in a process of its own: on each of some connections it sends without waiting for
-/// answers. It connects again where the server closes the connection.
+/// A client in its own process that sends on several connections without waiting for answers. It connects again when
+/// the server closes the connection.
 /// </summary>
 internal static class Hog
 {
     public const string Verb = "hog", Begun = "begun";
 
-    /// <summary>The kinds. Streams are h2load's, which never has more of them open than the server lets it.</summary>
-    public const string Nothing = "nothing", NotModified = "304", Misses = "misses", WrongKeys = "401", Large = "large", SlowLarge = "large-slow",
+    /// <summary>
+    /// The kinds of hogs. Streams are sent by h2load, which opens at most as many as the server allows.
+    /// </summary>
+    public const string Nothing = "nothing", NotModified = "304", Misses = "misses", WrongKeys = "401", Large = "large",
+        SlowLarge = "large-slow",
         EmptyLines = "empty-lines", Streams = "http2-streams", Resets = "http2-resets", Pings = "http2-pings";
 
     private static long _next;
 
-    /// <param name="args">Kind, port, key, number of connections, validator.</param>
+    /// <param name="args">Kind, port, key, number of connections, entity tag.</param>
     public static void Run(string[] args)
     {
         var (kind, port, key, connections, etag) = (args[0], Number(args[1]), args[2], Number(args[3]), args[4]);
-        // Distinct from those of the runs before.
+        // Numbers that differ from those of earlier runs.
         _next = Environment.TickCount64 % 1_000_000 * 100_000;
         for (var i = 0; i < connections; i++) new Thread(() => Hold(kind, port, key, etag)).Start();
         Console.WriteLine(Begun);
@@ -47,7 +50,7 @@ internal static class Hog
             }
             catch (SocketException)
             {
-                // The server has closed it. Not at once again, where it refuses.
+                // The server closed the connection. The pause limits the rate of reconnects if the server refuses.
                 Thread.Sleep(1);
             }
         }
@@ -65,7 +68,7 @@ internal static class Hog
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException)
         {
-            // As above.
+            // The server closed the connection.
         }
     }
 
@@ -77,7 +80,9 @@ internal static class Hog
         {
             Nothing => Same("/nothing", key),
             NotModified => Same(hit, key, $"If-None-Match: {etag}\r\n"),
-            Misses => () => Encoding.ASCII.GetBytes(string.Concat(Enumerable.Range(0, 16).Select(_ => Get(Jobs.PathOf("hogged", Interlocked.Increment(ref _next)), key)))),
+            Misses => () => Encoding.ASCII.GetBytes(
+                string.Concat(Enumerable.Range(0, 16)
+                    .Select(_ => Get(Jobs.PathOf("hogged", Interlocked.Increment(ref _next)), key)))),
             WrongKeys => Same(hit, "gwk_nobody"),
             Large or SlowLarge => Same(Jobs.PathOf(Jobs.LargeWorkflow, Jobs.Hit), key),
             EmptyLines => Always(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat("\r\n", 32 * 1024)))),
@@ -97,26 +102,31 @@ internal static class Hog
         };
     }
 
-    private static string Get(string path, string key, string also = "") => $"GET {path} HTTP/1.1\r\nHost: gateway\r\nX-Api-Key: {key}\r\n{also}\r\n";
+    private static string Get(string path, string key, string also = "") =>
+        $"GET {path} HTTP/1.1\r\nHost: gateway\r\nX-Api-Key: {key}\r\n{also}\r\n";
 
     private static Func<byte[]> Same(string path, string key, string also = "") =>
         Always(Encoding.ASCII.GetBytes(string.Concat(Enumerable.Repeat(Get(path, key, also), 200))));
 
     private static Func<byte[]> Always(byte[] bytes) => () => bytes;
 
-    // RFC 9113, sections 3.4, 6.5 and 6.9: the server may send as much as it likes.
+    // RFC 9113, sections 3.4, 6.5 and 6.9: the preface gives the server the largest flow-control window.
     private static byte[] Preface =>
     [
-        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]), .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
+        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]),
+        .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
     ];
 
-    // Each field is a literal that is not to be remembered (RFC 7541, section 6.2.2).
+    // Each field is a literal without indexing (RFC 7541, section 6.2.2).
     private static byte[] Headers(string path, string key)
     {
         var block = new List<byte>();
-        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "http"), (":authority", "gateway"), (":path", path), ("x-api-key", key) })
+        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "http"), (":authority", "gateway"),
+            (":path", path), ("x-api-key", key) })
         {
-            block.AddRange([0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)]);
+            block.AddRange(
+                [0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length,
+                    .. Encoding.ASCII.GetBytes(value)]);
         }
         return [.. block];
     }

@@ -6,25 +6,29 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Load;
 
 /// <summary>
-/// Asks at an even pace, whatever the answers do: the time of each counts from when it was due, so that who waits
-/// behind a slow answer is counted as waiting.
+/// Sends at a fixed rate, independently of the answers. The time of each request counts from its due time, so it
+/// includes waiting behind a slow answer.
 /// </summary>
 internal static class Paced
 {
     private const int Connections = 64;
 
-    /// <summary>Each asks for another job than all before.</summary>
-    public static async Task<Found> CountingAsync(Peer peer, string workflow, long first, double perSecond, int seconds, CancellationToken stop) =>
-        await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds, stop) with { Next = first + (int)(perSecond * seconds) };
+    /// <summary>Requests a new job each time.</summary>
+    public static async Task<Found> CountingAsync(
+        Peer peer, string workflow, long first, double perSecond, int seconds, CancellationToken stop) =>
+        await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds,
+            stop) with
+        { Next = first + (int)(perSecond * seconds) };
 
-    /// <param name="pathOf">What each asks for.</param>
+    /// <param name="pathOf">The path of each request.</param>
     /// <param name="newEvery">
-    /// One in so many requests comes on a connection of its own, and its time counts from connecting; the others come
-    /// on connections that have been answered before. 0: each connection stays, and all are new when the time begins.
+    /// One in this number of requests uses a new connection, and its time includes connecting; the others use
+    /// connections that have already been used. 0: each connection is kept, and all are new at the start.
     /// </param>
-    /// <param name="patience">How long the last answers are waited for; those that have not come took so long.</param>
+    /// <param name="drainTimeout">How long to wait for the last answers. Missing answers count with this time.</param>
     public static async Task<Found> RunAsync(
-        Peer peer, Func<int, string> pathOf, double perSecond, int seconds, CancellationToken stop, int newEvery = 0, TimeSpan? patience = null)
+        Peer peer, Func<int, string> pathOf, double perSecond, int seconds, CancellationToken stop, int newEvery = 0,
+        TimeSpan? drainTimeout = null)
     {
         var free = new ConcurrentBag<Connection>();
         using var freed = new SemaphoreSlim(Connections);
@@ -38,7 +42,7 @@ internal static class Paced
             connection.Send(Connection.Request(peer, pathOf(i)));
             if (await connection.ReceiveAsync(stop) != 200) failed++;
         }
-        if (patience is { } most) giveUp.CancelAfter(TimeSpan.FromSeconds(seconds) + most);
+        if (drainTimeout is { } most) giveUp.CancelAfter(TimeSpan.FromSeconds(seconds) + most);
         var answers = new List<Task>(count);
         var began = Stopwatch.GetTimestamp();
 
@@ -50,7 +54,7 @@ internal static class Paced
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {
-                // It counts as having taken so long.
+                // The request counts with this time.
             }
             times.Add((Stopwatch.GetElapsedTime(began) - due).TotalMilliseconds);
             if (isNew) connection.Dispose();
@@ -58,7 +62,7 @@ internal static class Paced
             freed.Release();
         }
 
-        // A thread of its own, for it sleeps and does not let others have it meanwhile.
+        // A dedicated thread, because it sleeps.
         await Task.Factory.StartNew(() =>
         {
             for (var i = 0; i < count; i++)

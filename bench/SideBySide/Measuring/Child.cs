@@ -7,12 +7,12 @@ using System.Text;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>A process that was started here, with what it starts, and ends with this one.</summary>
+/// <summary>A child process with its descendants, which end with this process.</summary>
 internal sealed class Child : IAsyncDisposable
 {
     private static readonly ConcurrentDictionary<int, Child> Alive = new();
 
-    // No command here takes as long: what does most compiles a whole framework.
+    // An upper bound for all commands; the longest one compiles a framework.
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(15);
 
     private static readonly Lock Listing = new();
@@ -22,9 +22,7 @@ internal sealed class Child : IAsyncDisposable
 
     private Child(Process process) => _process = process;
 
-    /// <summary>
-    /// A file that is to list all processes, for whoever ends them where this one cannot any more; null: none.
-    /// </summary>
+    /// <summary>A file that lists all child processes, for a cleanup after this process was killed, or null.</summary>
     public static string? List { get; set; }
 
     public int Id => _process.Id;
@@ -36,10 +34,16 @@ internal sealed class Child : IAsyncDisposable
         get { lock (_output) return _output.ToString(); }
     }
 
-    /// <param name="cores">As taskset has them.</param>
-    public static Child Start(string cores, string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    /// <param name="cores">The cores in the syntax of taskset.</param>
+    public static Child Start(string cores, string command, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null)
     {
-        var start = new ProcessStartInfo("taskset", ["-c", cores, command, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "taskset", ["-c", cores, command, .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true
+        };
         foreach (var (key, value) in environment ?? new Dictionary<string, string>()) start.Environment[key] = value;
         var child = new Child(new Process { StartInfo = start });
         child._process.OutputDataReceived += (_, line) => child.Hear(line.Data);
@@ -52,9 +56,10 @@ internal sealed class Child : IAsyncDisposable
         return child;
     }
 
-    /// <returns>What it printed.</returns>
-    /// <exception cref="InvalidOperationException">It failed.</exception>
-    public static async Task<string> RunAsync(string cores, string command, IEnumerable<string> arguments, CancellationToken stop)
+    /// <returns>The output.</returns>
+    /// <exception cref="InvalidOperationException">The command failed.</exception>
+    public static async Task<string> RunAsync(
+        string cores, string command, IEnumerable<string> arguments, CancellationToken stop)
     {
         await using var child = Start(cores, command, arguments);
         try
@@ -65,18 +70,21 @@ internal sealed class Child : IAsyncDisposable
         {
             throw new InvalidOperationException($"{command} does not end: {child.Output}");
         }
-        return child._process.ExitCode == 0 ? child.Output : throw new InvalidOperationException($"{command} ended with {child._process.ExitCode}: {child.Output}");
+        return child._process.ExitCode == 0 ? child.Output
+            : throw new InvalidOperationException($"{command} ended with {child._process.ExitCode}: {child.Output}");
     }
 
-    /// <summary>Waits until it takes connections.</summary>
-    /// <exception cref="InvalidOperationException">It ended, or takes none.</exception>
+    /// <summary>Waits until the process accepts connections.</summary>
+    /// <exception cref="InvalidOperationException">The process ended or does not listen.</exception>
     public async Task<Child> ListeningAsync(int port, CancellationToken stop, TimeSpan? every = null)
     {
         var watch = Stopwatch.StartNew();
         while (!await IsOpenAsync(port, stop))
         {
-            if (HasExited) throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} did not start: {Output}");
-            if (watch.Elapsed > TimeSpan.FromSeconds(30)) throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} does not listen: {Output}");
+            if (HasExited)
+                throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} did not start: {Output}");
+            if (watch.Elapsed > TimeSpan.FromSeconds(30))
+                throw new InvalidOperationException($"{_process.StartInfo.ArgumentList[2]} does not listen: {Output}");
             await Task.Delay(every ?? TimeSpan.FromMilliseconds(20), stop);
         }
         return this;
@@ -89,7 +97,7 @@ internal sealed class Child : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>Itself and all that it started.</summary>
+    /// <summary>The ids of the process and all its descendants.</summary>
     public int[] Tree()
     {
         var (found, next) = (new List<int>(), new Queue<int>([Id]));
@@ -101,7 +109,7 @@ internal sealed class Child : IAsyncDisposable
         return [.. found];
     }
 
-    /// <summary>Ends whatever is still running; for when there is no time for more.</summary>
+    /// <summary>Kills all processes that still run, without waiting.</summary>
     public static void KillAll()
     {
         foreach (var child in Alive.Values) child.Kill();
@@ -111,12 +119,12 @@ internal sealed class Child : IAsyncDisposable
     {
         if (!_process.HasExited)
         {
-            // Those with children of their own end them when they are asked to.
+            // Processes with children end them on SIGTERM.
             _ = Native.Kill(Id, Native.Terminate);
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+            using var timeout = new CancellationTokenSource(TimeSpan.FromSeconds(10));
             try
             {
-                await _process.WaitForExitAsync(patience.Token);
+                await _process.WaitForExitAsync(timeout.Token);
             }
             catch (OperationCanceledException)
             {
@@ -149,13 +157,14 @@ internal sealed class Child : IAsyncDisposable
         {
             foreach (var thread in Directory.GetDirectories($"/proc/{id}/task"))
             {
-                var ids = File.ReadAllText(Path.Combine(thread, "children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                var ids = File.ReadAllText(Path.Combine(thread, "children"))
+                    .Split(' ', StringSplitOptions.RemoveEmptyEntries);
                 children.AddRange(ids.Select(child => int.Parse(child, CultureInfo.InvariantCulture)));
             }
         }
         catch (IOException)
         {
-            // It has just ended.
+            // The process has just ended.
         }
         return children;
     }
@@ -168,14 +177,14 @@ internal sealed class Child : IAsyncDisposable
         }
         catch (InvalidOperationException)
         {
-            // It has just ended.
+            // The process has just ended.
         }
     }
 
     private void Hear(string? line)
     {
         if (line is null) return;
-        // What matters is how it began.
+        // Only the beginning of the output matters.
         lock (_output) if (_output.Length < 64 * 1024) _output.AppendLine(line);
     }
 }

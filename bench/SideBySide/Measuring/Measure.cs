@@ -1,8 +1,8 @@
 namespace Gateway.SideBySide.Measuring;
 
 /// <summary>A figure that a run yields.</summary>
-/// <param name="Name">As tables have it, with the unit.</param>
-/// <param name="Format">As .NET's numbers have it.</param>
+/// <param name="Name">The name in tables, with the unit.</param>
+/// <param name="Format">A .NET number format.</param>
 internal sealed record Measure(string Name, string Format = "#,0")
 {
     public static readonly Measure Cpu = new("CPU, µs a request", "0.0");
@@ -15,5 +15,5 @@ internal sealed record Measure(string Name, string Format = "#,0")
     public static readonly Measure HitRate = new("hit rate", "0.0 %");
 }
 
-/// <summary>What one run of one contestant yielded.</summary>
+/// <summary>The figures of one run of one contestant.</summary>
 internal sealed class Sample : Dictionary<Measure, double>;

@@ -3,15 +3,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>What Linux tells or does only when it is asked itself.</summary>
+/// <summary>System calls that .NET does not expose.</summary>
 internal static partial class Native
 {
-    public const int Terminate = 15, Exclusive = 2, ReadWrite = 0x2, Create = 0x40, NotForChildren = 0x80000, Readable = 0x1A4;
+    public const int Terminate = 15, Exclusive = 2, ReadWrite = 0x2, Create = 0x40, NotForChildren = 0x80000,
+        Readable = 0x1A4;
 
-    /// <summary>
-    /// The processor time of a process, its threads that have ended included (clock_getcpuclockid(3)).
-    /// </summary>
-    /// <returns>Null: there is no such process any more.</returns>
+    /// <summary>The processor time of a process including its ended threads (clock_getcpuclockid(3)).</summary>
+    /// <returns>The time, or null if the process has ended.</returns>
     public static TimeSpan? CpuTimeOf(int process)
     {
         const int ScheduledTime = 2;
@@ -20,11 +19,15 @@ internal static partial class Native
             : null;
     }
 
-    /// <summary>Sleeps as exactly as the kernel can, which a timer of .NET does not.</summary>
+    /// <summary>Sleeps as precisely as the kernel can, unlike a .NET timer.</summary>
     public static void Sleep(TimeSpan time)
     {
         if (time <= TimeSpan.Zero) return;
-        var wanted = new Time { Seconds = (long)time.TotalSeconds, Nanoseconds = time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick };
+        var wanted = new Time
+        {
+            Seconds = (long)time.TotalSeconds,
+            Nanoseconds = time.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick
+        };
         _ = NanoSleep(in wanted, IntPtr.Zero);
     }
 

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>How often a Redis was asked for a value.</summary>
+/// <summary>Counts the reads of a Redis.</summary>
 internal static class RedisReads
 {
     public static async Task<long> OfAsync(string address, CancellationToken stop)
@@ -15,7 +15,8 @@ internal static class RedisReads
         await client.GetStream().WriteAsync("INFO stats\r\nQUIT\r\n"u8.ToArray(), stop);
         using var reader = new StreamReader(client.GetStream(), Encoding.ASCII);
         var lines = (await reader.ReadToEndAsync(stop)).Split("\r\n");
-        return lines.Where(line => line.StartsWith("keyspace_hits:", StringComparison.Ordinal) || line.StartsWith("keyspace_misses:", StringComparison.Ordinal))
+        return lines.Where(line => line.StartsWith("keyspace_hits:", StringComparison.Ordinal)
+            || line.StartsWith("keyspace_misses:", StringComparison.Ordinal))
             .Sum(line => long.Parse(line.Split(':')[1], CultureInfo.InvariantCulture));
     }
 }

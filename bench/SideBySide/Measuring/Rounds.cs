@@ -1,15 +1,15 @@
 namespace Gateway.SideBySide.Measuring;
 
 /// <summary>
-/// Rounds in which each contestant has one timed run, in an order that moves on from round to round: what the machine
-/// does otherwise meets all of them alike, and ratios are of one round.
+/// Rounds with one timed run of each contestant. The order rotates from round to round, so that other load affects all
+/// contestants equally. Ratios compare runs of one round.
 /// </summary>
 internal sealed class Rounds(Bench bench, string scenario)
 {
     private const int FewestWarmUps = 12, MostWarmUps = 20;
     private const double Settled = 0.03;
 
-    /// <exception cref="WrongAnswerException">A peer answered wrongly, so that nothing counts.</exception>
+    /// <exception cref="WrongAnswerException">A peer gave a wrong answer, so nothing counts.</exception>
     public async Task<List<Row>> RunAsync(IReadOnlyList<Contestant> contestants)
     {
         foreach (var contestant in contestants) await LookAsync(contestant);
@@ -17,7 +17,7 @@ internal sealed class Rounds(Bench bench, string scenario)
         var rows = contestants.Select(contestant => new Row(contestant.Name)).ToList();
         for (var round = 0; round < bench.Arguments.Rounds; round++)
         {
-            using var turn = await bench.Turn.TakeAsync(bench.Stop);
+            using var runLock = await bench.Turn.TakeAsync(bench.Stop);
             Bench.Tell($"{scenario}: round {round + 1} of {bench.Arguments.Rounds}");
             for (var i = 0; i < contestants.Count; i++)
             {
@@ -39,11 +39,10 @@ internal sealed class Rounds(Bench bench, string scenario)
         await contestant.Probe.LookAtRefusalAsync(bench.Stop);
     }
 
-    // Until two runs that follow one another are alike, but no sooner than what .NET compiles again under load is
-    // likely to be done.
+    // Warms up until two consecutive runs are similar, but at least until .NET has probably recompiled hot code.
     private async Task WarmUpAsync(Contestant contestant)
     {
-        using var turn = await bench.Turn.TakeAsync(bench.Stop);
+        using var runLock = await bench.Turn.TakeAsync(bench.Stop);
         var last = 0.0;
         for (var run = 1; run <= MostWarmUps; run++)
         {
@@ -66,13 +65,18 @@ internal sealed class Rounds(Bench bench, string scenario)
         var found = await contestant.Probe.WhileAsync(contestant.LoadAsync(seconds), bench.Stop);
         (cpu, redis) = (Usage.CpuOf(peer.Process) - cpu, RedisCpuOf(contestant) - redis);
         calls = await bench.UpstreamCallsAsync() - calls;
-        if (found.Failed > 0) throw new WrongAnswerException($"{contestant.Name} failed {found.Failed} of {found.Requests} requests. {peer.Process.Output}");
+        if (found.Failed > 0)
+            throw new WrongAnswerException(
+                $"{contestant.Name} failed {found.Failed} of {found.Requests} requests. {peer.Process.Output}");
         if (found.Requests == 0 && !warmUp) throw new WrongAnswerException($"{contestant.Name} answered nothing.");
-        if (!warmUp && !contestant.MayAskUpstream && calls > 0) throw new WrongAnswerException($"{contestant.Name} asked the upstream {calls} times for what it should have.");
+        if (!warmUp && !contestant.MayAskUpstream && calls > 0)
+            throw new WrongAnswerException(
+                $"{contestant.Name} asked the upstream {calls} times for what it should have.");
         var sample = found.Sample(cpu);
         contestant.Also?.Invoke(sample, found, calls, redis);
         return sample;
     }
 
-    private static TimeSpan RedisCpuOf(Contestant contestant) => contestant.Redis is { } redis ? Usage.CpuOf(redis) : TimeSpan.Zero;
+    private static TimeSpan RedisCpuOf(Contestant contestant) => contestant.Redis is { } redis ? Usage.CpuOf(redis)
+        : TimeSpan.Zero;
 }

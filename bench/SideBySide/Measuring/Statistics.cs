@@ -2,19 +2,19 @@ namespace Gateway.SideBySide.Measuring;
 
 internal static class Statistics
 {
-    /// <summary>The middle one, or the mean of the two in the middle.</summary>
+    /// <summary>The median: the middle value, or the mean of the two middle values.</summary>
     public static double Median(IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 
-    /// <summary>The value that a part of all is not above (nearest rank).</summary>
-    /// <param name="sorted">At least one.</param>
+    /// <summary>The quantile by the nearest-rank method.</summary>
+    /// <param name="sorted">At least one value.</param>
     public static double Quantile(IReadOnlyList<double> sorted, double part) =>
         sorted[Math.Clamp((int)Math.Ceiling(part * sorted.Count) - 1, 0, sorted.Count - 1)];
 
-    /// <summary>Whether a fair coin would show so many heads, or more, in one of twenty runs at most.</summary>
+    /// <summary>True if a fair coin shows this number of heads, or more, in at most one of twenty runs.</summary>
     public static bool IsMoreThanChance(int heads, int throws)
     {
         var (ways, sum) = (1.0, 0.0);

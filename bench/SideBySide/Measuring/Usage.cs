@@ -2,14 +2,15 @@ using System.Globalization;
 
 namespace Gateway.SideBySide.Measuring;
 
-/// <summary>What a process and all that it started have used, as the kernel counts it.</summary>
+/// <summary>The resources that a process and its descendants have used, as the kernel counts them.</summary>
 internal static class Usage
 {
     public static TimeSpan CpuOf(Child process) =>
         process.Tree().Aggregate(TimeSpan.Zero, (sum, id) => sum + (Native.CpuTimeOf(id) ?? TimeSpan.Zero));
 
-    /// <summary>Bytes in memory, those shared with others divided among them (PSS).</summary>
-    public static long MemoryOf(Child process) => process.Tree().Sum(id => KilobytesOf($"/proc/{id}/smaps_rollup", "Pss:") * 1024);
+    /// <summary>The memory in bytes, with shared memory divided among its users (PSS).</summary>
+    public static long MemoryOf(Child process) => process.Tree()
+        .Sum(id => KilobytesOf($"/proc/{id}/smaps_rollup", "Pss:") * 1024);
 
     private static long KilobytesOf(string file, string field)
     {
@@ -20,7 +21,7 @@ internal static class Usage
         }
         catch (IOException)
         {
-            // It has just ended.
+            // The process has just ended.
             return 0;
         }
     }

@@ -4,20 +4,18 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>
-/// The gateway as it is published, with all that it has switched on: quotas, metrics, permission by workflow.
-/// </summary>
+/// <summary>The published gateway with its features enabled: quotas, metrics, and permissions by workflow.</summary>
 internal sealed class GatewayPeer(Bench bench, string name, string published) : Peer(bench, name)
 {
     private Child? _ownRedis;
 
-    /// <summary>What it may keep in memory, in bytes: more than any run brings.</summary>
+    /// <summary>The memory limit in bytes, which exceeds the data of every run.</summary>
     public long MemoryBytes { get; set; } = 4L << 30;
 
-    /// <summary>How it is started: by itself, where .NET is in the output.</summary>
+    /// <summary>The command that starts it, or the executable itself if .NET is included.</summary>
     public string[] Command => CommandOf(published, "Gateway");
 
-    /// <summary>Where Prometheus would look.</summary>
+    /// <summary>The address of its Prometheus metrics.</summary>
     public Uri Metrics => new($"http://127.0.0.1:{ManagementPort}/metrics");
 
     public override Uri? Http2Address => new($"http://127.0.0.1:{Http2Port}/");
@@ -32,7 +30,7 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
         if (_ownRedis is not null) await _ownRedis.DisposeAsync();
     }
 
-    /// <summary>What it is started with.</summary>
+    /// <summary>Its environment variables.</summary>
     public Dictionary<string, string> Environment()
     {
         var environment = new Dictionary<string, string>
@@ -51,7 +49,7 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
             ["Quotas__ample__Requests"] = $"{NeverRefusedPerSecond}",
             ["Quotas__ample__Window"] = "00:00:01",
             ["Quotas__ample__Burst"] = $"{NeverRefusedPerSecond}",
-            // Redis shares its cores with the load, and its time is not what a request may not take here.
+            // Redis shares its cores with the load, so its timeout is longer than usual.
             ["Redis__Timeout"] = "00:00:02",
             ["Jobs__MemoryBytes"] = $"{MemoryBytes}",
             ["Logging__LogLevel__Default"] = "Warning",
@@ -64,7 +62,8 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
             foreach (var (i, key) in team.Index())
             {
                 environment[$"Teams__{team.Key}__ApiKeys__{i}__Id"] = $"{team.Key}-{i}";
-                environment[$"Teams__{team.Key}__ApiKeys__{i}__Sha256"] = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+                environment[$"Teams__{team.Key}__ApiKeys__{i}__Sha256"] = Convert.ToHexStringLower(
+                    SHA256.HashData(Encoding.UTF8.GetBytes(key)));
             }
         }
         return environment;
@@ -76,7 +75,8 @@ internal sealed class GatewayPeer(Bench bench, string name, string published) : 
         return Launch(Command[0], Command[1..], Environment());
     }
 
-    /// <summary>How a published program is started.</summary>
+    /// <summary>The command that starts a published program.</summary>
     public static string[] CommandOf(string folder, string name) =>
-        File.Exists(Path.Combine(folder, "libcoreclr.so")) ? [Path.Combine(folder, name)] : ["dotnet", Path.Combine(folder, $"{name}.dll")];
+        File.Exists(Path.Combine(folder, "libcoreclr.so")) ? [Path.Combine(folder, name)]
+            : ["dotnet", Path.Combine(folder, $"{name}.dll")];
 }

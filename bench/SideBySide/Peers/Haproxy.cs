@@ -3,7 +3,7 @@ using Gateway.SideBySide.Measuring;
 namespace Gateway.SideBySide.Peers;
 
 /// <summary>
-/// HAProxy, one thread: a map file of keys, a stick table for each team, the credential put in, its own cache.
+/// HAProxy with one thread: a map file of keys, a stick table per team, the injected credential, and its own cache.
 /// </summary>
 internal sealed class Haproxy(Bench bench) : Peer(bench, "haproxy")
 {

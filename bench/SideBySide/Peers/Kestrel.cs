@@ -3,7 +3,7 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>The floor: it writes constant bytes, and does nothing of what the others do.</summary>
+/// <summary>The lower bound: writes constant bytes and does nothing else.</summary>
 internal sealed class Kestrel(Bench bench) : Peer(bench, "kestrel")
 {
     public override Uri? Http2Address => new($"http://127.0.0.1:{Http2Port}/");
@@ -13,5 +13,6 @@ internal sealed class Kestrel(Bench bench) : Peer(bench, "kestrel")
     public override bool AsksUpstream => false;
 
     protected override Task<Child> LaunchAsync() =>
-        Task.FromResult(SideBySide.Bench.StartSelf(Bench.Machine.ServerCore, [Serving.Floor, $"{Port}", $"{Http2Port}"]));
+        Task.FromResult(
+            SideBySide.Bench.StartSelf(Bench.Machine.ServerCore, [Serving.Floor, $"{Port}", $"{Http2Port}"]));
 }

@@ -3,7 +3,7 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>The floor of what comes out of Redis: one command, and its reply sent as it is.</summary>
+/// <summary>The lower bound for answers out of Redis: one command, whose reply is sent unchanged.</summary>
 internal sealed class KestrelOverRedis(Bench bench) : Peer(bench, "kestrel-redis")
 {
     private Child? _redis;

@@ -3,10 +3,10 @@ using Gateway.SideBySide.Measuring;
 namespace Gateway.SideBySide.Peers;
 
 /// <summary>
-/// nginx, one worker: a map of keys to teams, a limit for each team, the credential put in, and its cache of files.
+/// nginx with one worker: a map of keys to teams, a limit per team, the injected credential, and its file cache.
 /// </summary>
 /// <param name="keepsFilesOpen">
-/// Which it has to be told; else it opens the file of a cached answer for each request.
+/// True to keep cached files open, which must be configured; otherwise nginx opens a file for each request.
 /// </param>
 internal sealed class Nginx(Bench bench, bool keepsFilesOpen) : Peer(bench, keepsFilesOpen ? "nginx" : "nginx-files")
 {
@@ -24,8 +24,8 @@ internal sealed class Nginx(Bench bench, bool keepsFilesOpen) : Peer(bench, keep
         return Launch("nginx", ["-c", file, "-p", folder, "-e", "stderr"]);
     }
 
-    // Where files stay open, as many as a process may have beside its connections, it is as quick as it can be: keys
-    // and limits are in memory, and a body is sent by sendfile.
+    // With open files, this is the fastest configuration: keys and limits are in memory, and bodies are sent by
+    // sendfile.
     private string Configuration(string folder) => $$"""
         {{(HasBrotli ? $"load_module {BrotliModule};" : "")}}
         {{(Environment.IsPrivilegedProcess ? "user root;" : "")}}

@@ -2,10 +2,10 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>A server that answers for the upstream, alone on its core.</summary>
+/// <summary>A server that serves the upstream's jobs, on its own core.</summary>
 internal abstract class Peer(Bench bench, string name) : IAsyncDisposable
 {
-    /// <summary>With limits that no run comes near: what is measured is that they are counted.</summary>
+    /// <summary>The rate of limits that no run reaches; the measurement includes counting them.</summary>
     protected const int NeverRefusedPerSecond = 1_000_000;
 
     private Child? _process;
@@ -18,25 +18,23 @@ internal abstract class Peer(Bench bench, string name) : IAsyncDisposable
 
     public string Name => name;
 
-    /// <summary>A caller's key that it takes.</summary>
+    /// <summary>A caller's key that the peer accepts.</summary>
     public string Key => bench.Keys[0].Key;
 
     public Uri Address => new($"http://127.0.0.1:{Port}/");
 
-    /// <summary>Where it speaks HTTP/2 in clear text from the first byte; null: nowhere.</summary>
+    /// <summary>The address for HTTP/2 in clear text with prior knowledge, or null.</summary>
     public virtual Uri? Http2Address => null;
 
     public virtual bool ChecksKeys => true;
 
-    /// <summary>Whether it has the answers of the upstream.</summary>
+    /// <summary>True if its answers come from the upstream.</summary>
     public virtual bool AsksUpstream => true;
 
-    /// <summary>The Redis that is its own; null where it has none.</summary>
+    /// <summary>The peer's own Redis, or null.</summary>
     public virtual Child? Redis => null;
 
-    /// <summary>
-    /// Where its Redis is. Null: where it has one, it is one of its own, which is started with it; empty: it has none.
-    /// </summary>
+    /// <summary>The address of its Redis. Null: a peer that needs Redis starts its own. Empty: no Redis.</summary>
     public string? RedisAddress { get; set; }
 
     public Child Process => _process ?? throw new InvalidOperationException($"{name} was not started.");
@@ -55,6 +53,7 @@ internal abstract class Peer(Bench bench, string name) : IAsyncDisposable
 
     protected abstract Task<Child> LaunchAsync();
 
-    protected Child Launch(string command, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null) =>
+    protected Child Launch(string command, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null) =>
         Child.Start(bench.Machine.ServerCore, command, arguments, environment);
 }

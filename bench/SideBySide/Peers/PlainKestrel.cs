@@ -3,7 +3,7 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>Kestrel as it comes, with the least of what the gateway does.</summary>
+/// <summary>Kestrel with default settings and a minimal part of the gateway's work.</summary>
 internal sealed class PlainKestrel(Bench bench) : Peer(bench, PeerName)
 {
     public const string PeerName = "kestrel-default";
@@ -11,5 +11,6 @@ internal sealed class PlainKestrel(Bench bench) : Peer(bench, PeerName)
     public override Uri? Http2Address => new($"http://127.0.0.1:{Http2Port}/");
 
     protected override Task<Child> LaunchAsync() => Task.FromResult(SideBySide.Bench.StartSelf(
-        Bench.Machine.ServerCore, [Serving.Plain, $"{Port}", $"{Http2Port}", Bench.Upstream.ToString(), SideBySide.Bench.Credential, Key]));
+        Bench.Machine.ServerCore,
+        [Serving.Plain, $"{Port}", $"{Http2Port}", Bench.Upstream.ToString(), SideBySide.Bench.Credential, Key]));
 }

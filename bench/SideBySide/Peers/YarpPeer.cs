@@ -3,7 +3,7 @@ using Gateway.SideBySide.Servers;
 
 namespace Gateway.SideBySide.Peers;
 
-/// <summary>YARP that forwards, or behind ASP.NET Core's output cache, in memory or in Redis.</summary>
+/// <summary>YARP as a forwarder, or behind ASP.NET Core's output cache in memory or in Redis.</summary>
 internal sealed class YarpPeer(Bench bench, YarpPeer.Cache cache) : Peer(bench, NameOf(cache))
 {
     private Child? _redis;
@@ -32,7 +32,8 @@ internal sealed class YarpPeer(Bench bench, YarpPeer.Cache cache) : Peer(bench, 
             RedisAddress = where;
         }
         return SideBySide.Bench.StartSelf(Bench.Machine.ServerCore,
-            [Serving.Yarp, $"{Port}", Bench.Upstream.ToString(), Bench.Credential, where, .. Bench.Keys.Select(key => $"{key.Key}:{key.Team}")]);
+            [Serving.Yarp, $"{Port}", Bench.Upstream.ToString(), Bench.Credential, where,
+                .. Bench.Keys.Select(key => $"{key.Key}:{key.Team}")]);
     }
 
     private static string NameOf(Cache cache) => cache switch

@@ -3,12 +3,14 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Report;
 
-/// <summary>All figures, for programs.</summary>
+/// <summary>Writes all figures in a machine-readable form.</summary>
 internal static class Figures
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { WriteIndented = true };
 
-    public static async Task WriteAsync(string file, Arguments arguments, IReadOnlyList<(string What, string Which)> machine, IReadOnlyList<Table> tables)
+    public static async Task WriteAsync(
+        string file, Arguments arguments, IReadOnlyList<(string What, string Which)> machine,
+        IReadOnlyList<Table> tables)
     {
         await using var to = File.Create(file);
         await JsonSerializer.SerializeAsync(to, new
@@ -25,8 +27,10 @@ internal static class Figures
                 Rows = table.Rows.Select(row => new
                 {
                     row.Name,
-                    Ratio = table.ReferenceRow is { } reference && row.Has(table.Main) ? row.RatioTo(reference, table.Main) : (double?)null,
-                    Runs = table.Measures.Where(row.Has).ToDictionary(measure => measure.Name, measure => row.Values(measure)),
+                    Ratio = table.ReferenceRow is { } reference && row.Has(table.Main)
+                        ? row.RatioTo(reference, table.Main) : (double?)null,
+                    Runs = table.Measures.Where(row.Has)
+                        .ToDictionary(measure => measure.Name, measure => row.Values(measure)),
                 }),
             }),
         }, Options);

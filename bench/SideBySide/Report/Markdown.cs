@@ -4,12 +4,13 @@ using Gateway.SideBySide.Measuring;
 
 namespace Gateway.SideBySide.Report;
 
-/// <summary>The tables, for people.</summary>
+/// <summary>Writes the tables in Markdown.</summary>
 internal static class Markdown
 {
     public const string Begin = "<!-- figures: written by bench/side-by-side -->", End = "<!-- end of figures -->";
 
-    public static string Of(Arguments arguments, IReadOnlyList<(string What, string Which)> machine, IReadOnlyList<Table> tables)
+    public static string Of(Arguments arguments, IReadOnlyList<(string What, string Which)> machine,
+        IReadOnlyList<Table> tables)
     {
         var text = new StringBuilder();
         text.AppendLine(CultureInfo.InvariantCulture, $"`bench/side-by-side {arguments.Line}`").AppendLine();
@@ -18,26 +19,31 @@ internal static class Markdown
         return text.ToString().TrimEnd();
     }
 
-    /// <summary>Puts it between the two markers of a file, or makes a file of it.</summary>
+    /// <summary>Puts the text between the two markers of a file, or creates the file.</summary>
     public static async Task PutIntoAsync(string file, string markdown)
     {
         var whole = File.Exists(file) ? await File.ReadAllTextAsync(file) : $"{Begin}\n{End}\n";
-        var (begin, end) = (whole.IndexOf(Begin, StringComparison.Ordinal), whole.IndexOf(End, StringComparison.Ordinal));
-        if (begin < 0 || end < begin) throw new InvalidOperationException($"{file} has no lines '{Begin}' and '{End}'.");
+        var (begin, end) = (whole.IndexOf(Begin, StringComparison.Ordinal),
+            whole.IndexOf(End, StringComparison.Ordinal));
+        if (begin < 0 || end < begin)
+            throw new InvalidOperationException($"{file} has no lines '{Begin}' and '{End}'.");
         await File.WriteAllTextAsync(file, $"{whole[..begin]}{Begin}\n\n{markdown}\n\n{whole[end..]}");
     }
 
     private static void Append(StringBuilder text, Arguments arguments, Table table)
     {
         var (reference, measures) = (table.ReferenceRow, table.Measures.ToArray());
-        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {table.Title}").AppendLine().AppendLine(table.Text).AppendLine();
+        text.AppendLine().AppendLine(CultureInfo.InvariantCulture, $"### {table.Title}").AppendLine()
+            .AppendLine(table.Text).AppendLine();
         text.Append("| |");
         foreach (var measure in measures)
         {
             text.Append(CultureInfo.InvariantCulture, $" {measure.Name} |");
-            if (measure == table.Main) text.Append(reference is null ? " from – to |" : $" from – to | of {reference.Name} |");
+            if (measure == table.Main)
+                text.Append(reference is null ? " from – to |" : $" from – to | of {reference.Name} |");
         }
-        text.AppendLine().Append("|---|").Insert(text.Length, "---:|", measures.Length + (reference is null ? 1 : 2)).AppendLine();
+        text.AppendLine().Append("|---|").Insert(text.Length, "---:|", measures.Length + (reference is null ? 1 : 2))
+            .AppendLine();
         foreach (var row in table.Rows)
         {
             text.Append(CultureInfo.InvariantCulture, $"| {row.Name} |");
@@ -45,8 +51,11 @@ internal static class Markdown
             {
                 text.Append(row.Has(measure) ? $" {Number(row.Median(measure), measure)} |" : " |");
                 if (measure != table.Main) continue;
-                text.Append(row.Has(measure) ? $" {Number(row.Values(measure).Min(), measure)} – {Number(row.Values(measure).Max(), measure)} |" : " |");
-                if (reference is not null) text.Append(row.Has(measure) ? Number(row.RatioTo(reference, measure)) : " |");
+                text.Append(row.Has(measure)
+                    ? $" {Number(row.Values(measure).Min(), measure)} – {Number(row.Values(measure).Max(), measure)} |"
+                    : " |");
+                if (reference is not null)
+                    text.Append(row.Has(measure) ? Number(row.RatioTo(reference, measure)) : " |");
             }
             text.AppendLine();
         }
@@ -54,9 +63,12 @@ internal static class Markdown
     }
 
     private static string Rounds(Arguments arguments, Table table, Row? reference) =>
-        $"Medians of {table.Rows[0].Samples.Count} interleaved rounds{(table.IsTimed ? $" of {arguments.Seconds} s" : "")}{(reference is null ? "" : "; ratios are of each round, and their median")}.";
+        $"Medians of {table.Rows[0].Samples.Count} interleaved "
+        + $"rounds{(table.IsTimed ? $" of {arguments.Seconds} s" : "")}"
+        + $"{(reference is null ? "" : "; ratios are of each round, and their median")}.";
 
     private static string Number(double ratio) => string.Create(CultureInfo.InvariantCulture, $" {ratio:0.00} |");
 
-    private static string Number(double value, Measure measure) => value.ToString(measure.Format, CultureInfo.InvariantCulture);
+    private static string Number(double value, Measure measure) =>
+        value.ToString(measure.Format, CultureInfo.InvariantCulture);
 }

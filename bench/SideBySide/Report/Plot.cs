@@ -7,14 +7,12 @@ using OxyPlot.Series;
 
 namespace Gateway.SideBySide.Report;
 
-/// <summary>
-/// A picture of what a request costs each peer: the scenarios one below the other, each on a scale of its own.
-/// </summary>
+/// <summary>Plots the cost of a request for each peer: one scenario below the other, each with its own scale.</summary>
 internal static class Plot
 {
     private const double Width = 760, BarHeight = 26, Frame = 74, Names = 190, Figures = 40;
 
-    /// <exception cref="InvalidOperationException">There is nothing to draw.</exception>
+    /// <exception cref="InvalidOperationException">There is nothing to plot.</exception>
     public static void Write(string file, IReadOnlyList<Table> tables)
     {
         var shown = tables.Where(table => table.Main == Measure.Cpu).ToArray();
@@ -24,8 +22,10 @@ internal static class Plot
         {
             var own = Frame + BarHeight * table.Rows.Count;
             var picture = new SvgExporter { Width = Width, Height = own }.ExportToString(Model(table));
-            // It comes as a file with a head, and names within a picture are names in the whole file.
-            var unique = picture[picture.IndexOf("<svg", StringComparison.Ordinal)..].Replace("id=\"clipPath", $"id=\"{table.Name}-", StringComparison.Ordinal).Replace("#clipPath", $"#{table.Name}-", StringComparison.Ordinal);
+            // The plot is a complete SVG file, and ids must be unique in the combined file.
+            var unique = picture[picture.IndexOf("<svg", StringComparison.Ordinal)..]
+                .Replace("id=\"clipPath", $"id=\"{table.Name}-", StringComparison.Ordinal)
+                .Replace("#clipPath", $"#{table.Name}-", StringComparison.Ordinal);
             drawn.AppendLine(CultureInfo.InvariantCulture, $"""<g transform="translate(0,{height})">{unique}</g>""");
             height += own;
         }
@@ -49,9 +49,29 @@ internal static class Plot
         var names = new CategoryAxis { Position = AxisPosition.Left, TickStyle = TickStyle.None };
         names.Labels.AddRange(rows.Select(row => row.Name));
         model.Axes.Add(names);
-        model.Axes.Add(new LinearAxis { Position = AxisPosition.Bottom, Minimum = 0, Maximum = rows.Max(row => row.Median(Measure.Cpu)) * 1.1, MajorGridlineStyle = LineStyle.Dot, MinorTickSize = 0 });
-        var bars = new BarSeries { LabelPlacement = LabelPlacement.Outside, LabelMargin = 6, LabelFormatString = "{0:0.0}" };
-        bars.Items.AddRange(rows.Select(row => new BarItem(row.Median(Measure.Cpu)) { Color = row.Name.StartsWith(Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray }));
+        model.Axes.Add(
+            new LinearAxis
+            {
+                Position = AxisPosition.Bottom,
+                Minimum = 0,
+                Maximum = rows.Max(
+                row => row.Median(Measure.Cpu)) * 1.1,
+                MajorGridlineStyle = LineStyle.Dot,
+                MinorTickSize = 0
+            });
+        var bars = new BarSeries
+        {
+            LabelPlacement = LabelPlacement.Outside,
+            LabelMargin = 6,
+            LabelFormatString = "{0:0.0}"
+        };
+        bars.Items.AddRange(
+            rows.Select(
+                row => new BarItem(row.Median(Measure.Cpu))
+                {
+                    Color = row.Name.StartsWith(
+                    Lineup.Gateway, StringComparison.Ordinal) ? OxyColors.SteelBlue : OxyColors.LightGray
+                }));
         model.Series.Add(bars);
         return model;
     }

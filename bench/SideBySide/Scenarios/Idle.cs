@@ -4,7 +4,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>Many connections that have asked once and then stay open.</summary>
+/// <summary>Many connections that sent one request and then stay open.</summary>
 internal sealed class Idle(Bench bench) : Scenario(bench)
 {
     public const string Name = "idle";
@@ -30,7 +30,10 @@ internal sealed class Idle(Bench bench) : Scenario(bench)
         }
         return rows.Length == 0 ? [] :
         [
-            new Table(Name, "Idle connections", $"{Count:#,0} connections, each of which has asked for a job once and stays open. Memory is the proportional set size of the server's processes, each started anew.", Each, ReferenceOf(rows), rows) { IsTimed = false },
+            new Table(Name, "Idle connections",
+                $"{Count:#,0} connections, each of which has asked for a job once and stays open. Memory is the "
+                + $"proportional set size of the server's processes, each started "
+                + $"anew.", Each, ReferenceOf(rows), rows) { IsTimed = false },
         ];
     }
 
@@ -44,16 +47,22 @@ internal sealed class Idle(Bench bench) : Scenario(bench)
     {
         using var probe = Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit);
         for (var i = 0; i < FirstRequests; i++) await probe.LookAsync(Bench.Stop);
-        using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+        using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
         var before = Usage.MemoryOf(peer.Process);
         var (request, open) = (Connection.Request(peer, HitPath), new List<Connection>());
         try
         {
-            while (open.Count < Count) open.AddRange(await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => OpenAsync(peer, request))));
+            while (open.Count < Count)
+                open.AddRange(await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => OpenAsync(peer, request))));
             await Task.Delay(TimeSpan.FromSeconds(1), Bench.Stop);
             await probe.LookAsync(Bench.Stop);
             var after = Usage.MemoryOf(peer.Process);
-            return new Sample { [Each] = (after - before) / 1024.0 / Count, [Before] = before / 1048576.0, [After] = after / 1048576.0 };
+            return new Sample
+            {
+                [Each] = (after - before) / 1024.0 / Count,
+                [Before] = before / 1048576.0,
+                [After] = after / 1048576.0
+            };
         }
         finally
         {
@@ -65,7 +74,8 @@ internal sealed class Idle(Bench bench) : Scenario(bench)
     {
         var connection = await Connection.OpenAsync(peer, Bench.Stop);
         connection.Send(request);
-        if (await connection.ReceiveAsync(Bench.Stop) is not 200 and var status) throw new WrongAnswerException($"{peer.Name} answered one of many connections with {status}.");
+        if (await connection.ReceiveAsync(Bench.Stop) is not 200 and var status)
+            throw new WrongAnswerException($"{peer.Name} answered one of many connections with {status}.");
         return connection;
     }
 }

@@ -3,7 +3,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>What a node weighs with many cached jobs.</summary>
+/// <summary>The memory of a node with many cached jobs.</summary>
 internal sealed class Memory(Bench bench) : Scenario(bench)
 {
     public const string Name = "memory";
@@ -34,7 +34,9 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
         }
         return rows.Count == 0 ? [] :
         [
-            new Table(Name, "Memory", $"A node before and after {Count:#,0} finished jobs were asked for; garbage was collected before each look.", ToBodies, null, rows)
+            new Table(Name, "Memory",
+                $"A node before and after {Count:#,0} finished jobs were asked for; garbage was collected before each "
+                + $"look.", ToBodies, null, rows)
             {
                 Note = "One run. Memory is the proportional set size; the heap is what the last collection left.",
             },
@@ -44,7 +46,7 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
     private async Task<Sample> MeasureAsync(Peer peer)
     {
         using var metrics = peer is GatewayPeer gateway ? new Prometheus(gateway.Metrics) : null;
-        // All that runs once has run.
+        // The first jobs run all one-time code.
         await FillAsync(peer, "first", 1000);
         var sample = new Sample();
         var (before, heap, stored) = await LookAsync(peer, metrics);
@@ -54,20 +56,23 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
         (sample[Stored], sample[Bodies]) = (jobs, bodies / MiB);
         if (metrics is not null) sample[Codings] = (storedAfter - stored) / MiB;
         (sample[Before], sample[After]) = (before / MiB, after / MiB);
-        if (metrics is not null) (sample[HeapBefore], sample[HeapAfter], sample[ToCodings]) = (heap / MiB, heapAfter / MiB, (after - before) / (storedAfter - stored));
+        if (metrics is not null)
+            (sample[HeapBefore], sample[HeapAfter], sample[ToCodings]) = (
+                heap / MiB, heapAfter / MiB, (after - before) / (storedAfter - stored));
         sample[ToBodies] = (after - before) / bodies;
         return sample;
     }
 
-    /// <returns>How many were asked for.</returns>
+    /// <returns>The number of requested jobs.</returns>
     private async Task<long> FillAsync(Peer peer, string workflow, int count)
     {
         var calls = await Bench.UpstreamCallsAsync();
         for (var next = 1L; next < count;)
         {
-            using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+            using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
             var found = await Bench.Wrk.CountingAsync(peer, workflow, next, Connections, 1, Bench.Stop);
-            if (found.Failed > 0) throw new WrongAnswerException($"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
+            if (found.Failed > 0)
+                throw new WrongAnswerException($"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
             next = found.Next;
         }
         return await Bench.UpstreamCallsAsync() - calls;

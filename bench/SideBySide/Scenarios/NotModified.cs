@@ -3,17 +3,19 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>The same finished job, for clients that have it already.</summary>
+/// <summary>The same finished job for clients that already have it.</summary>
 internal sealed class NotModified(Bench bench) : Scenario(bench)
 {
     public const string Name = "304";
 
-    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(["kestrel", "nginx", "nginx-files", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
+    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(
+        ["kestrel", "nginx", "nginx-files", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
     {
         var contestants = new List<Contestant>();
         foreach (var peer in peers) contestants.Add(await ContestantAsync(peer));
         var rows = await new Rounds(Bench, Name).RunAsync(contestants);
-        return [OfCpu(Name, "Not modified", "`If-None-Match` with the validator that each server gave; each answer is 304.", rows)];
+        return [OfCpu(Name, "Not modified",
+            "`If-None-Match` with the validator that each server gave; each answer is 304.", rows)];
     });
 
     private async Task<Contestant> ContestantAsync(Peer peer)

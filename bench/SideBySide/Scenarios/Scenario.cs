@@ -3,10 +3,10 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>A question that is put to several peers.</summary>
+/// <summary>A workload that is measured on several peers.</summary>
 internal abstract class Scenario(Bench bench)
 {
-    /// <summary>What there is, in the order that it is run in.</summary>
+    /// <summary>All scenarios in the order of their runs.</summary>
     private static readonly (string Name, Func<Bench, Scenario> Create)[] Known =
     [
         (Hit.Name, bench => new Hit(bench)),
@@ -28,20 +28,21 @@ internal abstract class Scenario(Bench bench)
 
     public static string[] Names { get; } = [.. Known.Select(scenario => scenario.Name)];
 
-    /// <summary>Those that are run where none is named.</summary>
+    /// <summary>The scenarios that run by default.</summary>
     public static string[] Usual { get; } = [.. Names.Where(name => name != Hogs.Name)];
 
     protected Bench Bench => bench;
 
     protected static string HitPath { get; } = Jobs.PathOf(Jobs.Workflow, Jobs.Hit);
 
-    public static Scenario Create(string name, Bench bench) => Known.First(scenario => scenario.Name == name).Create(bench);
+    public static Scenario Create(string name, Bench bench) => Known.First(scenario => scenario.Name == name)
+        .Create(bench);
 
-    /// <returns>No table where none of its peers was asked for.</returns>
-    /// <exception cref="WrongAnswerException">A peer answered wrongly.</exception>
+    /// <returns>The tables, or none if none of its peers was requested.</returns>
+    /// <exception cref="WrongAnswerException">A peer gave a wrong answer.</exception>
     public abstract Task<IReadOnlyList<Table>> RunAsync();
 
-    /// <summary>Starts those of a scenario that were asked for, does something with them, and ends them.</summary>
+    /// <summary>Starts the requested peers of a scenario, uses them, and stops them.</summary>
     protected async Task<T> WithAsync<T>(string[] names, Func<IReadOnlyList<Peer>, Task<T>> use)
     {
         var peers = Lineup.Of(bench.Arguments, names).Select(name => Lineup.Create(bench, name)).ToArray();
@@ -61,11 +62,11 @@ internal abstract class Scenario(Bench bench)
         }
     }
 
-    /// <summary>All that matters is the processor's time.</summary>
+    /// <summary>A table whose only measure is processor time.</summary>
     protected static Table OfCpu(string name, string title, string text, IReadOnlyList<Row> rows) =>
         new(name, title, text, Measure.Cpu, ReferenceOf(rows), rows);
 
-    /// <summary>The gateway, or whoever is first where it does not take part.</summary>
+    /// <summary>The gateway, or the first row if the gateway does not take part.</summary>
     protected static string? ReferenceOf(IReadOnlyList<Row> rows) =>
         rows.Count < 2 ? null : (rows.FirstOrDefault(row => row.Name == Lineup.Gateway) ?? rows[0]).Name;
 }

@@ -5,8 +5,8 @@ using Gateway.SideBySide.Peers;
 namespace Gateway.SideBySide.Scenarios;
 
 /// <summary>
-/// From the start of the process to the first answer, beside the least that ASP.NET Core starts with; both are
-/// published as the container image is.
+/// From the start of the process to the first answer, compared with a minimal ASP.NET Core application. Both are
+/// published like the container image.
 /// </summary>
 internal sealed class Start(Bench bench) : Scenario(bench)
 {
@@ -15,7 +15,7 @@ internal sealed class Start(Bench bench) : Scenario(bench)
     private const int FewestStarts = 11;
     private const string Empty = "empty ASP.NET Core", WithoutRedis = ", without Redis";
 
-    // In hexadecimal: 100 ms, as where it is not set.
+    // Hexadecimal for 100 ms, the default.
     private const string UsualDelay = "64";
 
     private static readonly Measure Time = new("ms to the first answer", "0");
@@ -34,15 +34,20 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         var rows = names.Select(name => new Row(name)).ToArray();
         for (var round = 0; round < Math.Max(FewestStarts, Bench.Arguments.Rounds); round++)
         {
-            using var turn = await Bench.Turn.TakeAsync(Bench.Stop);
+            using var runLock = await Bench.Turn.TakeAsync(Bench.Stop);
             Bench.Tell($"{Name}: round {round + 1}");
             for (var i = 0; i < names.Length; i++)
             {
                 var next = (i + round) % names.Length;
-                rows[next].Samples.Add(await (names[next] == Empty ? StartEmptyAsync(empty) : StartGatewayAsync(names[next], image, address)));
+                rows[next].Samples.Add(
+                    await (names[next] == Empty ? StartEmptyAsync(empty)
+                        : StartGatewayAsync(names[next], image, address)));
             }
         }
-        return [new Table(Name, "Start", "From the start of the process to the first answer to `GET /health/live`, beside an application of ASP.NET Core that has this one endpoint. Both are published as the container image is, with .NET in it and compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
+        return [new Table(Name, "Start",
+            "From the start of the process to the first answer to `GET /health/live`, beside an application of ASP.NET "
+            + "Core that has this one endpoint. Both are published as the container image is, with .NET in it and "
+            + "compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
     }
 
     private Task<Sample> StartEmptyAsync(string folder)
@@ -63,7 +68,8 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         return StartAsync(name, gateway.Address.Port, gateway.Command, gateway.Environment());
     }
 
-    private async Task<Sample> StartAsync(string name, int port, string[] command, Dictionary<string, string> environment)
+    private async Task<Sample> StartAsync(
+        string name, int port, string[] command, Dictionary<string, string> environment)
     {
         environment["DOTNET_TC_CallCountingDelayMs"] = UsualDelay;
         var began = Stopwatch.GetTimestamp();
@@ -71,17 +77,19 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         await process.ListeningAsync(port, Bench.Stop, every: TimeSpan.FromMilliseconds(1));
         var answer = await Client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/live"), Bench.Stop);
         var time = Stopwatch.GetElapsedTime(began);
-        if (!answer.IsSuccessStatusCode) throw new WrongAnswerException($"{name} says {(int)answer.StatusCode} at its start.");
+        if (!answer.IsSuccessStatusCode)
+            throw new WrongAnswerException($"{name} says {(int)answer.StatusCode} at its start.");
         return new Sample { [Time] = time.TotalMilliseconds, [Cpu] = Usage.CpuOf(process).TotalMilliseconds };
     }
 
-    // As the Dockerfile does.
+    // As in the Dockerfile.
     private async Task<string> PublishAsync(string project)
     {
         var published = Bench.NewFolder(Path.GetFileName(project));
         Bench.Tell($"{Name}: {project} is compiled with the framework");
         await Child.RunAsync(Bench.Machine.AllCores, "dotnet",
-            ["publish", project, "--configuration", "Release", "--use-current-runtime", "--output", published, "--artifacts-path", Bench.NewFolder($"{Path.GetFileName(project)}-built"),
+            ["publish", project, "--configuration", "Release", "--use-current-runtime", "--output", published,
+                "--artifacts-path", Bench.NewFolder($"{Path.GetFileName(project)}-built"),
             "--nologo", "--verbosity", "quiet", "-property:SelfContained=true"], Bench.Stop);
         return published;
     }

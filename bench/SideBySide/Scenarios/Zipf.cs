@@ -3,7 +3,7 @@ using Gateway.SideBySide.Peers;
 
 namespace Gateway.SideBySide.Scenarios;
 
-/// <summary>Many finished jobs, few of them asked for often and most seldom, as it is with people.</summary>
+/// <summary>Many finished jobs with a skewed popularity: a few are requested often, and most rarely.</summary>
 internal sealed class Zipf(Bench bench) : Scenario(bench)
 {
     public const string Name = "zipf";
@@ -11,28 +11,34 @@ internal sealed class Zipf(Bench bench) : Scenario(bench)
     private const int Count = 100_000, FirstRequests = 3 * Count;
     private const string Workflow = "popular";
 
-    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(["nginx", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
+    public override Task<IReadOnlyList<Table>> RunAsync() => WithAsync<IReadOnlyList<Table>>(
+        ["nginx", "varnish", "haproxy", "yarp-output-cache", Lineup.Gateway], async peers =>
     {
         var rows = await new Rounds(Bench, Name).RunAsync([.. peers.Select(Contestant)]);
-        return [OfCpu(Name, "Many jobs", $"{Count:#,0} finished jobs, the n-th most popular asked for an n-th as often as the first (Zipf). Each cache had been asked {FirstRequests:#,0} times before, and keeps what it got.", rows)];
+        return [OfCpu(Name, "Many jobs",
+            $"{Count:#,0} finished jobs, the n-th most popular asked for an n-th as often as the first (Zipf). Each "
+            + $"cache had been asked {FirstRequests:#,0} times before, and keeps what it got.", rows)];
     });
 
     private Contestant Contestant(Peer peer)
     {
         var (seed, asked) = (0, 0L);
 
-        // Who is quicker would have had more of them by then.
+        // Without this, a faster peer would already have more of the jobs.
         async Task FillAsync()
         {
             while (asked < FirstRequests)
             {
                 var found = await Bench.Wrk.ZipfAsync(peer, Workflow, Count, ++seed, Connections, 1, Bench.Stop);
-                if (found.Failed > 0) throw new WrongAnswerException($"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
+                if (found.Failed > 0)
+                    throw new WrongAnswerException(
+                        $"{peer.Name} failed {found.Failed} requests. {peer.Process.Output}");
                 asked += found.Requests;
             }
         }
 
-        return new Contestant(peer.Name, peer, Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit), seconds => Bench.Wrk.ZipfAsync(peer, Workflow, Count, ++seed, Connections, seconds, Bench.Stop))
+        return new Contestant(peer.Name, peer, Probe.OfJob(peer, Jobs.Workflow, Jobs.Hit), seconds =>
+            Bench.Wrk.ZipfAsync(peer, Workflow, Count, ++seed, Connections, seconds, Bench.Stop))
         {
             MayAskUpstream = true,
             PrepareAsync = FillAsync,

@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.SideBySide.Servers;
 
-/// <summary>Bare Kestrel that writes the same bytes whatever is asked: what no server on Kestrel can beat.</summary>
+/// <summary>
+/// Bare Kestrel that writes the same bytes for every request: the lower bound for servers on Kestrel.
+/// </summary>
 internal static class Floor
 {
     public const string Allocated = "/allocated";

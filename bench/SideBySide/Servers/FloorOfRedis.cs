@@ -4,8 +4,8 @@ using StackExchange.Redis;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// Bare Kestrel that asks Redis for one field, whatever is asked of it, and sends what comes: the least that an answer
-/// out of Redis takes with these two.
+/// Bare Kestrel that reads one field from Redis for every request and sends it: the lower bound for answers out of
+/// Redis.
 /// </summary>
 internal static class FloorOfRedis
 {

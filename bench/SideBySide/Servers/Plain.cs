@@ -4,15 +4,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// Bare Kestrel with the transport's own defaults, and the least of what the gateway does: it knows one key, keeps the
-/// jobs of two workflows in memory, and forwards others to the upstream.
+/// Bare Kestrel with default transport settings and a minimal part of the gateway's work: it knows one key, keeps the
+/// jobs of two workflows in memory, and forwards other requests to the upstream.
 /// </summary>
 internal static class Plain
 {
     private const int Piece = 64 * 1024;
 
     private static readonly byte[] Problem =
-        """{"type":"/problems/refused","title":"It cannot be answered","status":400,"detail":"There is nothing of that name, or the key is nobody's."}"""u8.ToArray();
+        """{"type":"/problems/refused","title":"The request was refused","status":400,"detail":"Unknown path or key."}"""u8
+            .ToArray();
 
     public static Task RunAsync(int port, int http2Port, Uri upstream, string credential, string key)
     {
@@ -66,6 +67,7 @@ internal static class Plain
     {
         http.GetRequiredFeature<IHttpResponseFeature>().Headers.ContentLength = body.Length;
         var writer = http.GetRequiredFeature<IHttpResponseBodyFeature>().Writer;
-        for (var at = 0; at < body.Length; at += Piece) await writer.WriteAsync(body.AsMemory(at, Math.Min(Piece, body.Length - at)));
+        for (var at = 0; at < body.Length; at += Piece)
+            await writer.WriteAsync(body.AsMemory(at, Math.Min(Piece, body.Length - at)));
     }
 }

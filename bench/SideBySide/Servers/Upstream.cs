@@ -6,12 +6,12 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// Where all peers get jobs from: <c>/v0/workflows/{workflow}/jobs/job-{number}</c>, for whoever has the credential.
-/// Jobs of <see cref="Jobs.RunningWorkflow"/> run for ever; all others have finished, and any cache may keep them.
+/// The upstream of all peers: <c>/v0/workflows/{workflow}/jobs/job-{number}</c>, with the credential. Jobs of <see
+/// cref="Jobs.RunningWorkflow"/> run for ever; all others have finished, and any cache may store them.
 /// </summary>
 internal static class Upstream
 {
-    /// <summary>How many calls there were.</summary>
+    /// <summary>The path that returns the number of calls.</summary>
     public const string Calls = "/calls";
 
     public static Task RunAsync(int port, string credential)
@@ -44,7 +44,8 @@ internal static class Upstream
             response.Headers.ContentLength = document.Length;
             response.Headers.ETag = $"\"{number}-{progress}\"";
             response.Headers.CacheControl = progress == JobDocument.Done ? "public, max-age=86400" : "no-store";
-            return BareKestrel.WriteAsync(http, document.Length, (document, number, progress), (to, job) => job.document.Write(to.Span, job.number, job.progress));
+            return BareKestrel.WriteAsync(http, document.Length, (document, number, progress), (to, job) =>
+                job.document.Write(to.Span, job.number, job.progress));
         });
     }
 }

@@ -7,18 +7,19 @@ using Yarp.ReverseProxy.Transforms;
 namespace Gateway.SideBySide.Servers;
 
 /// <summary>
-/// YARP with a key check and the same injected credential: what the gateway would be if it were put together from the
-/// framework's parts, or only forwarded.
+/// YARP with a key check and the injected credential: a gateway assembled from the framework's parts, or one that only
+/// forwards.
 /// </summary>
 internal static class Yarp
 {
     private const string Team = "team";
 
-    /// <param name="cache"><c>none</c>: it only forwards; <c>memory</c>, or where Redis is.</param>
+    /// <param name="cache"><c>none</c> to forward only, <c>memory</c>, or the address of Redis.</param>
     /// <param name="keys">Each key with its team after a colon.</param>
     public static Task RunAsync(int port, string upstream, string credential, string cache, string[] keys)
     {
-        var teams = keys.Select(key => key.Split(':')).ToFrozenDictionary(key => key[0], key => key[1], StringComparer.Ordinal);
+        var teams = keys.Select(key => key.Split(':'))
+            .ToFrozenDictionary(key => key[0], key => key[1], StringComparer.Ordinal);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -28,8 +29,10 @@ internal static class Yarp
         });
         builder.Services.AddReverseProxy()
             .LoadFromMemory(
-                [new RouteConfig { RouteId = "jobs", ClusterId = "upstream", Match = new RouteMatch { Path = "/v0/workflows/{workflow}/jobs/{job}", Methods = ["GET"] } }],
-                [new ClusterConfig { ClusterId = "upstream", Destinations = new Dictionary<string, DestinationConfig> { ["upstream"] = new() { Address = upstream } } }])
+                [new RouteConfig { RouteId = "jobs", ClusterId = "upstream",
+                    Match = new RouteMatch { Path = "/v0/workflows/{workflow}/jobs/{job}", Methods = ["GET"] } }],
+                [new ClusterConfig { ClusterId = "upstream", Destinations =
+                    new Dictionary<string, DestinationConfig> { ["upstream"] = new() { Address = upstream } } }])
             .AddTransforms(transforms =>
             {
                 transforms.AddRequestHeader("Authorization", credential, append: false);
@@ -59,14 +62,16 @@ internal static class Yarp
 
     private static void AddCache(IServiceCollection services, string cache)
     {
-        services.AddRateLimiter(limits => limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http =>
+        services.AddRateLimiter(limits =>
+            limits.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(http =>
             RateLimitPartition.GetTokenBucketLimiter((string)http.Items[Team]!, _ => new TokenBucketRateLimiterOptions
             {
                 TokenLimit = 1_000_000,
                 TokensPerPeriod = 1_000_000,
                 ReplenishmentPeriod = TimeSpan.FromSeconds(1),
             })));
-        // Its own policies cache GET and 200 without cookies and Authorization, which is what comes here.
+        // The default policies cache GET requests with status 200 and without cookies and Authorization, which covers
+        // these requests.
         services.AddOutputCache(caching =>
         {
             caching.SizeLimit = 4L << 30;

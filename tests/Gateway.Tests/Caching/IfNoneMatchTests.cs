@@ -7,16 +7,18 @@ namespace Gateway.Tests.Caching;
 
 public sealed class IfNoneMatchTests
 {
-    // Of the length and alphabet of a job's; it has what looks like a suffix of a proxy within.
+    // Has the length and alphabet of a job's entity tag, and contains text that looks like a proxy's suffix.
     private const string Opaque = "ab-gzip_--br-0123-gzip", ETag = $"\"{Opaque}\"";
 
     [Fact]
-    public void The_tag_of_these_tests_is_as_long_as_a_jobs() => Assert.Equal(Representation.ETagLength, ETag.Length);
+    public void The_entity_tag_of_these_tests_has_the_length_of_a_jobs_entity_tag() =>
+        Assert.Equal(Representation.ETagLength, ETag.Length);
 
     [Theory]
     [InlineData($"\"{Opaque}\"")]
     [InlineData($"W/\"{Opaque}\"")]
-    // Apache's mod_deflate and mod_brotli, Jetty, LiteSpeed, proxies that use another separator, and two in a row.
+    // Suffixes of Apache's mod_deflate and mod_brotli, Jetty, LiteSpeed, proxies with another separator, and two in a
+    // row.
     [InlineData($"\"{Opaque}-gzip\"")]
     [InlineData($"\"{Opaque}-br\"")]
     [InlineData($"\"{Opaque}--gzip\"")]
@@ -36,21 +38,21 @@ public sealed class IfNoneMatchTests
     [InlineData($"\"a,b\",\"{Opaque}\"")]
     [InlineData($", ,\"\",\t{ETag} ,")]
     [InlineData($"\"back\\\",{ETag}")]
-    public void A_client_that_has_the_representation_says_so_in_any_of_these_forms(string field) =>
+    public void An_entity_tag_matches_in_every_accepted_form(string field) =>
         Assert.True(IfNoneMatch.Matches(field, ETag));
 
     [Theory]
     [InlineData("")]
     [InlineData("\"\"")]
     [InlineData("\"other\"")]
-    // No tag of the gateway is longer or shorter.
+    // The gateway has no longer or shorter tags.
     [InlineData("\"ab-gzip_--br-0123\"")]
     [InlineData("\"ab\"")]
     [InlineData($"\"{Opaque}0\"")]
     [InlineData($"\"{Opaque}gzip\"")]
     [InlineData($"\"0{Opaque}\"")]
     [InlineData("\"AB-gzip_--br-0123-gzip\"")]
-    // Not the names of codings, or not only.
+    // The suffix is not the name of a coding, or contains more than that.
     [InlineData($"\"{Opaque}-\"")]
     [InlineData($"\"{Opaque}-gzipped\"")]
     [InlineData($"\"{Opaque}-minified\"")]
@@ -64,7 +66,7 @@ public sealed class IfNoneMatchTests
     [InlineData($"\"a\" {ETag}")]
     [InlineData($"a, {ETag}")]
     [InlineData("\"a\", *")]
-    public void Anything_else_is_another_representation_or_none(string field) =>
+    public void A_different_or_malformed_entity_tag_does_not_match(string field) =>
         Assert.False(IfNoneMatch.Matches(field, ETag));
 
     [Fact]
@@ -77,14 +79,15 @@ public sealed class IfNoneMatchTests
     [InlineData(true, "malformed", ETag)]
     [InlineData(false, "\"a\"", "*")]
     [InlineData(false, "\"a", $"\", {ETag}")]
-    public void Several_lines_are_one_list(bool matches, params string[] lines) =>
+    public void Several_If_None_Match_lines_are_one_list(bool matches, params string[] lines) =>
         Assert.Equal(matches, IfNoneMatch.Matches(lines, ETag));
 
-    /// <summary>The framework's parser and its weak comparison say what a list of the standard's means.</summary>
+    /// <summary>The expected result comes from the framework's parser and its weak comparison.</summary>
     [Fact]
-    public void A_well_formed_list_matches_as_the_standard_says()
+    public void A_well_formed_list_matches_as_RFC_9110_defines()
     {
-        // Any character of RFC 9110, section 8.8.3 but the backslash, which the framework's parser takes for an escape.
+        // Any character that RFC 9110, section 8.8.3 allows, except the backslash: the framework's parser reads it as
+        // an escape.
         var codes = Enumerable.Range(0x21, 0x5E).Where(code => code is not ('"' or '\\'));
         var character = Gen.OneOf<char>([.. codes.Select(code => (char)code), '\u00e9']);
         var other = character.Array[0, 30].Select(characters => $"\"{new string(characters)}\"");
@@ -101,9 +104,9 @@ public sealed class IfNoneMatchTests
         }, print: lines => string.Join('|', lines));
     }
 
-    /// <summary>Whatever the bytes of two bodies, no proxy's suffix makes the tag of one match the other's.</summary>
+    /// <summary>A proxy's suffix never makes the tag of one body match the tag of a different body.</summary>
     [Fact]
-    public void A_suffix_never_makes_one_tag_of_the_gateway_match_another() =>
+    public void A_proxy_suffix_never_makes_the_entity_tags_of_two_bodies_match() =>
         Gen.Select(Gen.Byte.Array[0, 20], Gen.Byte.Array[0, 20], Gen.OneOf("", "-gzip", ";gz", "--gzip", "-br-gzip"))
             .Sample((one, other, suffix) =>
             {

@@ -21,7 +21,8 @@ public sealed class JobMemoryTests : IDisposable
 
     public JobMemoryTests()
     {
-        _memory = new JobMemory(Fixed.Of(_options), _purges, new CacheMetrics(_services.GetRequiredService<IMeterFactory>()), new SteadyClock(_clock));
+        _memory = new JobMemory(Fixed.Of(_options), _purges,
+            new CacheMetrics(_services.GetRequiredService<IMeterFactory>()), new SteadyClock(_clock));
     }
 
     public void Dispose()
@@ -39,7 +40,8 @@ public sealed class JobMemoryTests : IDisposable
     [InlineData(nameof(VerdictKind.Finished), 2, nameof(VerdictKind.NotFound), 1, false)]
     [InlineData(nameof(VerdictKind.NotFound), 2, nameof(VerdictKind.Finished), 1, false)]
     [InlineData(nameof(VerdictKind.Failed), 1, nameof(VerdictKind.Running), 2, true)]
-    public void A_snapshot_gives_way_only_to_one_that_outranks_it(string firstKind, long firstOrder, string secondKind, long secondOrder, bool replaced)
+    public void A_snapshot_is_replaced_only_by_one_that_outranks_it(
+        string firstKind, long firstOrder, string secondKind, long secondOrder, bool replaced)
     {
         var (first, second) = (Snapshot(firstKind, firstOrder), Snapshot(secondKind, secondOrder));
         Assert.Same(first, _memory.Keep(Key, first));
@@ -53,7 +55,7 @@ public sealed class JobMemoryTests : IDisposable
     [InlineData("a")]
     [InlineData("a/w")]
     [InlineData("a/w/j")]
-    public void What_is_purged_is_gone_and_does_not_come_back(string name)
+    public void A_purged_job_is_removed_and_an_older_snapshot_is_not_stored_again(string name)
     {
         var other = PurgeScopeTests.Key("ab", "w", "j");
         _memory.Keep(Key, Snapshot(order: 1));
@@ -63,7 +65,7 @@ public sealed class JobMemoryTests : IDisposable
 
         Assert.Null(_memory.Find(Key));
         Assert.Equal(name != "*", _memory.Find(other) is not null);
-        // It answers those who waited for it, and nobody else.
+        // An older snapshot answers the callers who waited for it, and is not stored.
         var late = Snapshot(order: 5);
         Assert.Same(late, _memory.Keep(Key, late));
         Assert.Null(_memory.Find(Key));
@@ -73,7 +75,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_was_fetched_after_the_purge_stays_when_the_purge_is_heard_of_late()
+    public void A_late_purge_message_keeps_a_snapshot_fetched_after_the_purge()
     {
         _memory.Keep(Key, Snapshot(order: 6));
         Assert.Equal(0, Purge("a", at: 5));
@@ -81,10 +83,10 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public async Task What_does_not_fit_beside_the_rest_takes_the_place_of_what_was_used_last_long_ago()
+    public async Task A_snapshot_that_does_not_fit_evicts_the_least_recently_used_ones()
     {
         var limit = _options.MemoryBytes;
-        // Four of them leave less room than one needs, and more than the cache's own margin.
+        // Four snapshots leave less room than a fifth needs, and more than the cache's own margin.
         var body = (int)(limit * 0.22);
         for (var i = 0; i < 20; i++)
         {
@@ -99,7 +101,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public async Task Room_is_made_on_the_thread_pool_and_not_on_an_I_O_thread()
+    public async Task Eviction_runs_on_the_thread_pool_and_not_on_an_IO_thread()
     {
         var body = (int)(_options.MemoryBytes * 0.22);
         var moved = new List<bool>();
@@ -107,14 +109,14 @@ public sealed class JobMemoryTests : IDisposable
         {
             var key = PurgeScopeTests.Key("a", "w", $"j{i}");
             Task<bool>? keeping = null;
-            // It stands for one that hears of sockets: the pool does not have it.
+            // This thread is not a pool thread, like one that receives socket events.
             var thread = new Thread(() => keeping = IsMovedAsync(key, Snapshot(order: i + 1, body: body)));
             thread.Start();
             thread.Join();
             moved.Add(await keeping!);
         }
         Assert.DoesNotContain(true, moved[..4]);
-        // Whether the caller sees it depends on who is faster, once.
+        // The caller can miss one move, because it races with the eviction.
         Assert.InRange(moved.Count(has => has), 2, moved.Count - 4);
 
         async Task<bool> IsMovedAsync(JobKey key, JobSnapshot snapshot)
@@ -125,7 +127,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_is_larger_than_all_of_it_is_not_kept_and_takes_nobodys_place()
+    public void A_snapshot_larger_than_the_whole_memory_is_not_stored_and_evicts_nothing()
     {
         var other = PurgeScopeTests.Key("a", "w", "other");
         _memory.Keep(other, Snapshot(order: 1));
@@ -135,7 +137,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_comes_late_stays_no_longer_for_that_and_stands_in_nobodys_way()
+    public void A_late_snapshot_keeps_its_original_expiry_and_blocks_no_newer_one()
     {
         var old = Snapshot(order: 1, urlsExpireIn: TimeSpan.FromSeconds(10));
         Assert.Same(old, _memory.Keep(Key, old));
@@ -147,7 +149,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_lies_ahead_of_its_time_can_be_removed()
+    public void Snapshots_newer_than_a_given_order_can_be_removed()
     {
         var other = PurgeScopeTests.Key("a", "w", "other");
         _memory.Keep(Key, Snapshot(order: 100));
@@ -158,7 +160,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_failure_is_remembered_during_its_back_off()
+    public void A_failure_is_stored_during_its_back_off()
     {
         _memory.Keep(Key, Failure(order: 1));
         Assert.NotNull(_memory.FindFailure(Key));
@@ -168,7 +170,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void What_is_left_of_a_back_off_is_what_callers_are_told()
+    public void A_stored_failure_reports_the_remaining_back_off()
     {
         var asked = new UpstreamAnswer(503, [], TimeSpan.FromSeconds(30), UpstreamFault.None);
         _memory.Keep(Key, Failure(order: 1) with { Answer = asked, BackOff = TimeSpan.FromSeconds(20) });
@@ -178,10 +180,10 @@ public sealed class JobMemoryTests : IDisposable
 
     [Theory]
     [InlineData(12, 18)]
-    // The back-off is over, and the time that the upstream asked for.
+    // The back-off and the time that the upstream asked for are both over.
     [InlineData(25, 5)]
     [InlineData(45, 0)]
-    public void The_last_failure_tells_what_is_left_of_what_the_upstream_asked_for(int seconds, int left)
+    public void The_last_failure_reports_the_rest_of_the_upstreams_retry_after(int seconds, int left)
     {
         var asked = new UpstreamAnswer(503, [], TimeSpan.FromSeconds(30), UpstreamFault.None);
         _memory.Keep(Key, Failure(order: 1) with { Answer = asked, BackOff = TimeSpan.FromSeconds(20) });
@@ -190,14 +192,14 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public void A_failure_without_a_back_off_is_not_remembered()
+    public void A_failure_without_a_back_off_is_not_stored()
     {
         _memory.Keep(Key, Failure(order: 1) with { BackOff = TimeSpan.Zero });
         Assert.Null(_memory.FindFailure(Key));
     }
 
     [Fact]
-    public void A_failure_is_purged_and_does_not_come_back()
+    public void A_purged_failure_is_removed_and_an_older_one_is_not_stored_again()
     {
         _memory.Keep(Key, Failure(order: 1));
         Assert.Equal(0, Purge("a/w", at: 5));
@@ -209,7 +211,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_purge_that_races_with_snapshots_leaves_nothing_older_than_itself()
+    public async Task A_purge_that_races_with_stores_leaves_no_older_snapshot()
     {
         for (var at = 10L; at < 5000; at += 10)
         {
@@ -222,7 +224,7 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_made_of_a_body_later_weighs_too()
+    public async Task A_coding_that_is_made_later_counts_towards_the_memory()
     {
         var job = _memory.Keep(Key, Snapshot(order: 1, body: 10_000));
         var before = _memory.Bytes;
@@ -234,7 +236,7 @@ public sealed class JobMemoryTests : IDisposable
         Assert.Equal(job.Size, _memory.Bytes);
         Assert.Same(job, _memory.Find(Key));
 
-        // What is not here any more weighs nothing.
+        // A snapshot that is no longer stored adds nothing.
         var newer = _memory.Keep(Key, Snapshot(order: 2, body: 10));
         var after = _memory.Bytes;
         await _memory.UpdateSizeAsync(Key, job);
@@ -250,15 +252,18 @@ public sealed class JobMemoryTests : IDisposable
     }
 
     private static FailedFill Failure(long order) =>
-        new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable), TimeSpan.FromSeconds(5)) { Order = order };
+        new(new Verdict(VerdictKind.Broken, TimeSpan.Zero), UpstreamAnswer.Failed(UpstreamFault.Unreachable),
+            TimeSpan.FromSeconds(5))
+        { Order = order };
 
-    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0, int body = 1, TimeSpan? urlsExpireIn = null) => new()
-    {
-        Order = order,
-        Kind = Enum.Parse<VerdictKind>(kind),
-        FetchedAt = DateTimeOffset.UtcNow,
-        FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
-        UrlsExpireAt = urlsExpireIn is { } left ? DateTimeOffset.UtcNow + left : null,
-        Identity = new Representation(ContentCoding.Identity, new byte[body]),
-    };
+    private static JobSnapshot Snapshot(string kind = nameof(VerdictKind.Finished), long order = 0, int body = 1,
+        TimeSpan? urlsExpireIn = null) => new()
+        {
+            Order = order,
+            Kind = Enum.Parse<VerdictKind>(kind),
+            FetchedAt = DateTimeOffset.UtcNow,
+            FreshUntil = DateTimeOffset.UtcNow.AddMinutes(1),
+            UrlsExpireAt = urlsExpireIn is { } left ? DateTimeOffset.UtcNow + left : null,
+            Identity = new Representation(ContentCoding.Identity, new byte[body]),
+        };
 }

@@ -15,17 +15,20 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Finished), 300, 300, 300)]
     [InlineData(nameof(VerdictKind.Running), 2, 5, 5)]
     [InlineData(nameof(VerdictKind.Running), 0, -5, 0)]
-    // As long again as it is fresh: the next fetch is to know for how long it was the same.
+    // The snapshot is kept for twice its freshness, so that the next fetch knows how long its bytes have been
+    // unchanged.
     [InlineData(nameof(VerdictKind.Settling), 2, null, 600)]
     [InlineData(nameof(VerdictKind.Settling), 3600, null, 7200)]
     [InlineData(nameof(VerdictKind.Settling), 60, 30, 120)]
     [InlineData(nameof(VerdictKind.NotFound), 1, null, 1)]
     [InlineData(nameof(VerdictKind.NotFound), 0, null, 0)]
-    public void It_is_kept_while_it_is_fresh_or_may_answer_for_a_failing_upstream(string kind, int fresh, int? urls, int kept)
+    public void A_snapshot_is_kept_while_it_is_fresh_or_may_be_served_stale_on_error(
+        string kind, int fresh, int? urls, int kept)
     {
         var snapshot = Snapshot(kind, fresh, urls);
         Assert.Equal(TimeSpan.FromSeconds(kept), snapshot.Retention(StaleIfError, snapshot.FetchedAt));
-        Assert.Equal(TimeSpan.FromSeconds(kept - 5), snapshot.Retention(StaleIfError, snapshot.FetchedAt.AddSeconds(5)));
+        Assert.Equal(TimeSpan.FromSeconds(kept - 5),
+            snapshot.Retention(StaleIfError, snapshot.FetchedAt.AddSeconds(5)));
     }
 
     [Theory]
@@ -33,7 +36,7 @@ public sealed class JobSnapshotTests
     [InlineData(1999, true)]
     [InlineData(2000, false)]
     [InlineData(2001, false)]
-    public void It_is_fresh_until_its_lifetime_is_over(int milliseconds, bool fresh) =>
+    public void A_snapshot_is_fresh_until_its_lifetime_is_over(int milliseconds, bool fresh) =>
         Assert.Equal(fresh, Snapshot(nameof(VerdictKind.Running), 2).IsFresh(Now.AddMilliseconds(milliseconds)));
 
     [Theory]
@@ -44,7 +47,8 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Running), 30, 30, false)]
     [InlineData(nameof(VerdictKind.NotFound), null, 0, false)]
     [InlineData(nameof(VerdictKind.NotFound), null, 1, false)]
-    public void Only_a_young_job_whose_urls_still_work_may_answer_stale(string kind, int? urls, int age, bool may) =>
+    public void Only_a_young_snapshot_with_working_urls_may_be_served_stale(
+        string kind, int? urls, int age, bool may) =>
         Assert.Equal(may, Snapshot(kind, 2, urls).MayServeStale(StaleIfError, Now.AddSeconds(age)));
 
     [Theory]
@@ -57,7 +61,7 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Finished), 1, nameof(VerdictKind.Settling), 2, true)]
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Settling), 1, true)]
     [InlineData(nameof(VerdictKind.Running), 1, nameof(VerdictKind.Settling), 2, false)]
-    // A job that is gone is gone, and one that is back is back; none comes back by a late answer.
+    // A 404 outranks an older job, and a job outranks an older 404. A late answer outranks neither.
     [InlineData(nameof(VerdictKind.NotFound), 2, nameof(VerdictKind.Finished), 1, true)]
     [InlineData(nameof(VerdictKind.NotFound), 1, nameof(VerdictKind.Finished), 2, false)]
     [InlineData(nameof(VerdictKind.Finished), 2, nameof(VerdictKind.NotFound), 1, true)]
@@ -67,7 +71,8 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Running), 1, nameof(VerdictKind.Failed), 2, false)]
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Failed), 1, true)]
     [InlineData(nameof(VerdictKind.Running), 2, nameof(VerdictKind.Running), 2, false)]
-    public void Nothing_less_or_older_takes_its_place(string kind, long order, string other, long otherOrder, bool outranks) =>
+    public void A_snapshot_is_outranked_by_newer_or_more_final_snapshots_only(
+        string kind, long order, string other, long otherOrder, bool outranks) =>
         Assert.Equal(outranks, Snapshot(kind, 2, order: order).Outranks(Snapshot(other, 2, order: otherOrder)));
 
     [Theory]
@@ -79,18 +84,21 @@ public sealed class JobSnapshotTests
     [InlineData(nameof(VerdictKind.Failed), 3600, 60, 60, 3540)]
     [InlineData(nameof(VerdictKind.NotFound), 1, 60, 60, -59)]
     [InlineData(nameof(VerdictKind.Finished), 86400, 3600, 3600, 82800)]
-    public void One_that_was_fetched_in_the_future_is_as_old_as_that_is_far(string kind, int lifetime, int ahead, int age, int left)
+    public void A_snapshot_from_the_future_is_as_old_as_its_fetch_lies_ahead(
+        string kind, int lifetime, int ahead, int age, int left)
     {
         var snapshot = Snapshot(kind, lifetime).Moved(TimeSpan.FromSeconds(ahead)).Corrected(Now);
         Assert.Equal((age, left), ((Now - snapshot.FetchedAt).TotalSeconds, (snapshot.FreshUntil - Now).TotalSeconds));
     }
 
     [Fact]
-    public void It_moves_with_all_its_times_and_is_the_same_otherwise()
+    public void Moving_a_snapshot_moves_all_its_times_and_nothing_else()
     {
         var before = Snapshot(nameof(VerdictKind.Finished), 100, urls: 50, order: 7);
         var after = before.Moved(TimeSpan.FromSeconds(-10));
-        Assert.Equal((before.FetchedAt.AddSeconds(-10), before.FreshUntil.AddSeconds(-10), before.UrlsExpireAt!.Value.AddSeconds(-10)),
+        Assert.Equal(
+            (before.FetchedAt.AddSeconds(-10), before.FreshUntil.AddSeconds(-10),
+                before.UrlsExpireAt!.Value.AddSeconds(-10)),
             (after.FetchedAt, after.FreshUntil, after.UrlsExpireAt!.Value));
         Assert.Equal((before.Order, before.Kind, before.Identity), (after.Order, after.Kind, after.Identity));
         Assert.Same(before, before.Moved(TimeSpan.Zero));
@@ -98,26 +106,28 @@ public sealed class JobSnapshotTests
     }
 
     [Fact]
-    public void Times_that_no_clock_has_are_no_failure()
+    public void Times_beyond_the_calendar_do_not_throw()
     {
         var snapshot = Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MaxValue - Now);
         Assert.False(snapshot.Corrected(Now).IsFresh(Now));
-        Assert.False(Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MinValue - Now).Corrected(Now).IsFresh(Now));
+        Assert.False(Snapshot(nameof(VerdictKind.Running), 2).Moved(DateTimeOffset.MinValue - Now).Corrected(Now)
+            .IsFresh(Now));
     }
 
     [Fact]
-    public void Anything_is_better_than_nothing() => Assert.True(Snapshot(nameof(VerdictKind.NotFound), 0).Outranks(null));
+    public void Every_snapshot_outranks_null() => Assert.True(Snapshot(nameof(VerdictKind.NotFound), 0).Outranks(null));
 
     [Fact]
-    public async Task It_weighs_no_less_than_its_bodies()
+    public async Task The_size_of_a_snapshot_includes_all_its_bodies()
     {
         var snapshot = Snapshot(nameof(VerdictKind.Finished), 2);
-        var (gzip, brotli) = (await snapshot.EncodeAsync([ContentCoding.Gzip]), await snapshot.EncodeAsync([ContentCoding.Brotli]));
+        var (gzip, brotli) = (await snapshot.EncodeAsync([ContentCoding.Gzip]),
+            await snapshot.EncodeAsync([ContentCoding.Brotli]));
         Assert.InRange(snapshot.Size, 1000 + gzip.Body.Length + brotli.Body.Length, 4096);
     }
 
     [Fact]
-    public async Task A_coding_is_made_when_somebody_wants_it_and_once()
+    public async Task A_coding_is_made_once_on_the_first_request_for_it()
     {
         ContentCoding[] wanted = [ContentCoding.Brotli, ContentCoding.Gzip, ContentCoding.Identity];
         var snapshot = Snapshot(nameof(VerdictKind.Finished), 2);
@@ -131,7 +141,7 @@ public sealed class JobSnapshotTests
     }
 
     [Fact]
-    public async Task What_does_not_compress_is_answered_as_it_came_and_not_tried_again()
+    public async Task An_incompressible_body_is_served_as_identity_and_not_compressed_again()
     {
         var noise = new byte[1000];
         new Random(1).NextBytes(noise);

@@ -18,19 +18,21 @@ public sealed class JobWeightTests
     [InlineData(1, 6000)]
     [InlineData(2, 1000)]
     [InlineData(3, 2000)]
-    public async Task What_a_job_is_said_to_weigh_is_what_the_heap_grows_by(int codings, int bytes)
+    public async Task The_estimated_size_of_a_job_is_the_growth_of_the_heap(int codings, int bytes)
     {
-        // What other tests have left may go in the midst of it; then it is measured again.
-        var (real, said) = await WeighAsync(codings, bytes);
-        for (var again = 0; again < 4 && Math.Abs(said - real) > 0.1 * real; again++) (real, said) = await WeighAsync(codings, bytes);
-        Assert.InRange(said, 0.9 * real, 1.1 * real);
+        // Garbage of other tests may be collected during the measurement, which is then repeated.
+        var (real, estimated) = await WeighAsync(codings, bytes);
+        for (var again = 0; again < 4 && Math.Abs(estimated - real) > 0.1 * real; again++)
+            (real, estimated) = await WeighAsync(codings, bytes);
+        Assert.InRange(estimated, 0.9 * real, 1.1 * real);
     }
 
-    private static async Task<(long Real, long Said)> WeighAsync(int codings, int bytes)
+    private static async Task<(long Real, long Estimated)> WeighAsync(int codings, int bytes)
     {
         using var services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         using var memory = new JobMemory(
-            Fixed.Of(new JobsOptions { MemoryBytes = 1_000_000_000 }), new PurgeMarks(), new CacheMetrics(services.GetRequiredService<IMeterFactory>()), new SteadyClock(TimeProvider.System));
+            Fixed.Of(new JobsOptions { MemoryBytes = 1_000_000_000 }), new PurgeMarks(),
+            new CacheMetrics(services.GetRequiredService<IMeterFactory>()), new SteadyClock(TimeProvider.System));
         await FillAsync(memory, 0, 100, codings, bytes);
         var (before, counted) = (Heap(), memory.Bytes);
 
@@ -40,7 +42,10 @@ public sealed class JobWeightTests
     }
 
     private static byte[] Body(int bytes) =>
-        Encoding.ASCII.GetBytes("""{"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z","finished_at":"2026-01-31T10:20:00Z"}""".PadRight(bytes));
+        Encoding.ASCII.GetBytes(
+            """
+            {"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z","finished_at":"2026-01-31T10:20:00Z"}
+            """.PadRight(bytes));
 
     private static long Heap()
     {
@@ -52,7 +57,7 @@ public sealed class JobWeightTests
         return GC.GetTotalMemory(forceFullCollection: true);
     }
 
-    // As from requests: each has names of its own.
+    // As from requests: each job has its own strings.
     private static async Task FillAsync(JobMemory memory, int from, int count, int codings, int bytes)
     {
         for (var i = from; i < from + count; i++)
@@ -66,11 +71,12 @@ public sealed class JobWeightTests
                 FreshUntil = now.AddDays(1),
                 Identity = new Representation(ContentCoding.Identity, Body(bytes)),
             };
-            // Whoever takes note of a finished job's time has read it.
+            // Pacing has read the times of each finished job.
             Assert.NotNull(snapshot.Times.Took);
-            var key = PurgeScopeTests.Key("default", $"workflow-{i:00000000}", $"job-{i:00000000000000000000000000000000}");
+            var key = PurgeScopeTests.Key(
+                "default", $"workflow-{i:00000000}", $"job-{i:00000000000000000000000000000000}");
             await memory.KeepAsync(key, snapshot);
-            // As after hits, of clients of several kinds.
+            // As after hits by clients that accept different codings.
             Assert.Equal("0", HitFields.Of(snapshot, now).Age);
             if (codings > 1) await snapshot.EncodeAsync([ContentCoding.Brotli]);
             if (codings > 2) await snapshot.EncodeAsync([ContentCoding.Gzip]);

@@ -16,7 +16,7 @@ public sealed class LargeJobsTests
     [Theory]
     [InlineData("identity")]
     [InlineData("br")]
-    public async Task Forty_large_jobs_at_once_are_answered_or_told_to_wait(string coding)
+    public async Task Forty_large_jobs_at_once_are_answered_or_refused_with_retry_after(string coding)
     {
         var port = ChildProcess.FreePort();
         await using var upstream = await StartUpstreamAsync(port);
@@ -28,19 +28,21 @@ public sealed class LargeJobsTests
     }
 
     [Fact]
-    public async Task Forty_large_jobs_that_another_node_has_stored_are_answered_or_told_to_wait()
+    public async Task Forty_large_jobs_out_of_Redis_are_answered_or_refused_with_retry_after()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
         var port = ChildProcess.FreePort();
         await using var upstream = await StartUpstreamAsync(port);
-        await using var world = await WorldAsync(port, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        await using var world = await WorldAsync(
+            port, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:05"));
         await using (var other = await GatewayProcess.StartAsync(world.Environment()))
         {
             using var filling = Client(other, "identity");
             for (var job = 0; job < Jobs; job++)
             {
-                Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(filling, PathOf(job).ToString()).WaitAsync(Bound, World.Cancellation));
+                Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(filling, PathOf(job).ToString())
+                    .WaitAsync(Bound, World.Cancellation));
             }
         }
         await using var gateway = await GatewayProcess.StartAsync(Small(world));
@@ -49,7 +51,7 @@ public sealed class LargeJobsTests
     }
 
     [Fact]
-    public async Task Callers_who_do_not_read_their_large_jobs_take_no_memory_from_others()
+    public async Task Callers_who_do_not_read_large_answers_do_not_block_other_callers()
     {
         var port = ChildProcess.FreePort();
         await using var upstream = await StartUpstreamAsync(port);
@@ -81,7 +83,7 @@ public sealed class LargeJobsTests
         {
             foreach (var answer in held) answer.Dispose();
         }
-        // When they have left there is room again.
+        // Closed connections free their memory.
         await Purging.WithinAsync(Bound, async () =>
         {
             using var answer = await client.GetAsync(
@@ -99,12 +101,14 @@ public sealed class LargeJobsTests
             using var bound = new CancellationTokenSource(Bound);
             while (true)
             {
-                using var answer = await client.GetAsync(PathOf(job), HttpCompletionOption.ResponseHeadersRead, bound.Token);
+                using var answer = await client.GetAsync(
+                    PathOf(job), HttpCompletionOption.ResponseHeadersRead, bound.Token);
                 if (answer.StatusCode == HttpStatusCode.OK)
                 {
                     try
                     {
-                        await (await answer.Content.ReadAsStreamAsync(bound.Token)).CopyToAsync(Stream.Null, bound.Token);
+                        await (await answer.Content.ReadAsStreamAsync(bound.Token))
+                            .CopyToAsync(Stream.Null, bound.Token);
                     }
                     catch (IOException e)
                     {
@@ -112,7 +116,8 @@ public sealed class LargeJobsTests
                     }
                     return times;
                 }
-                Assert.Equal((HttpStatusCode.ServiceUnavailable, true), (answer.StatusCode, answer.Headers.RetryAfter is not null));
+                Assert.Equal((HttpStatusCode.ServiceUnavailable, true),
+                    (answer.StatusCode, answer.Headers.RetryAfter is not null));
                 times++;
                 await Task.Delay(answer.Headers.RetryAfter!.Delta!.Value, bound.Token);
             }
@@ -122,14 +127,17 @@ public sealed class LargeJobsTests
         Assert.DoesNotContain("OutOfMemory", gateway.Output, StringComparison.Ordinal);
     }
 
-    private static Task<World> WorldAsync(int port, params (string, string)[] settings) => World.WithoutGatewayAsync(clock: null,
-        [.. Shipped.Levels, .. settings, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"), ("Jobs:VerifyIds", "false"),
-            ("Upstream:Timeout", "00:01:00")]);
+    private static Task<World> WorldAsync(int port, params (string, string)[] settings) =>
+        World.WithoutGatewayAsync(clock: null,
+            [.. Shipped.Levels, .. settings, ("Upstream:BaseAddress", $"http://127.0.0.1:{port}"),
+                ("Jobs:VerifyIds", "false"),
+                ("Upstream:Timeout", "00:01:00")]);
 
-    /// <summary>An upstream whose jobs are all of 16 MB, or of a few bytes where the id ends in small.</summary>
+    /// <summary>An upstream whose jobs have 16 MB, or a few bytes if the id ends in small.</summary>
     private static async Task<WebApplication> StartUpstreamAsync(int port)
     {
-        const string Start = "{\"status\":\"completed\",\"finished_at\":\"2020-01-01T00:00:00Z\",\"spec\":\"", End = "\"}";
+        const string Start = "{\"status\":\"completed\",\"finished_at\":\"2020-01-01T00:00:00Z\",\"spec\":\"",
+            End = "\"}";
         var random = new byte[12_000_000];
         new Random(1).NextBytes(random);
         var large = Encoding.ASCII.GetBytes(Start + Convert.ToBase64String(random) + End);
@@ -148,7 +156,7 @@ public sealed class LargeJobsTests
     private static Dictionary<string, string?> Small(World world)
     {
         var environment = world.Environment();
-        // Three quarters of 1 GiB, as .NET takes of a container.
+        // Three quarters of 1 GiB, which is .NET's default heap limit in a container of 1 GiB.
         environment["DOTNET_GCHeapHardLimit"] = "0x30000000";
         return environment;
     }

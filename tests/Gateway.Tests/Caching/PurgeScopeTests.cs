@@ -10,7 +10,8 @@ public sealed class PurgeScopeTests
     [InlineData("a", "", "", "a", "{a/")]
     [InlineData("a", "w", "", "a/w", "{a/w/")]
     [InlineData("a", "w", "j", "a/w/j", "{a/w/j}")]
-    public void It_has_a_name_to_be_read_again_and_a_prefix_to_be_looked_for(string account, string workflow, string job, string name, string prefix)
+    public void A_scope_round_trips_through_its_name_and_has_a_key_prefix(
+        string account, string workflow, string job, string name, string prefix)
     {
         var scope = new PurgeScope(account, workflow, job);
 
@@ -29,7 +30,7 @@ public sealed class PurgeScopeTests
     [InlineData("a/w/")]
     [InlineData("a/w/j/")]
     [InlineData("a/w/j/k")]
-    public void What_is_no_scope_is_not_taken_for_a_wider_one(string name) => Assert.False(PurgeScope.TryParse(name, out _));
+    public void A_malformed_scope_is_refused(string name) => Assert.False(PurgeScope.TryParse(name, out _));
 
     [Theory]
     [InlineData("*", true, true, true, true, true)]
@@ -39,10 +40,11 @@ public sealed class PurgeScopeTests
     [InlineData("A/w/j", false, false, false, false, false)]
     [InlineData("a/W", false, false, false, false, false)]
     [InlineData("j", false, false, false, false, false)]
-    public void It_covers_whole_names_only_and_redis_finds_the_same_by_its_prefix(string name, params bool[] covered)
+    public void A_scope_covers_whole_names_and_its_prefix_selects_the_same_keys(string name, params bool[] covered)
     {
         Assert.True(PurgeScope.TryParse(name, out var scope));
-        JobKey[] keys = [Key("a", "w", "j"), Key("a", "w", "jj"), Key("a", "ww", "j"), Key("a", "ww", "w"), Key("ab", "w", "j")];
+        JobKey[] keys = [Key("a", "w", "j"), Key("a", "w", "jj"), Key("a", "ww", "j"), Key("a", "ww", "w"),
+            Key("ab", "w", "j")];
         Assert.Equal(covered, keys.Select(scope.Covers));
         Assert.Equal(covered, keys.Select(key => key.Name.StartsWith(scope.NamePrefix, StringComparison.Ordinal)));
     }

@@ -7,12 +7,12 @@ namespace Gateway.Tests.Caching;
 public sealed class RepresentationTests
 {
     [Fact]
-    public void Each_coding_decodes_to_the_very_bytes() =>
+    public void Each_coding_decodes_to_the_original_bytes() =>
         Gen.Select(Gen.Byte[0, 3].Array[0, 5000], Gen.Bool).Sample((body, thorough) =>
             Assert.All(All(body, thorough), one => Assert.Equal(body, Decode(one))));
 
     [Fact]
-    public void Each_coding_is_smaller_than_the_body_and_has_its_own_validator() =>
+    public void Each_coding_is_smaller_than_the_body_and_has_its_own_entity_tag() =>
         Gen.Select(Gen.Byte.Array[0, 300], Gen.Int[1, 20]).Sample((chunk, times) =>
         {
             byte[] body = [.. Enumerable.Repeat(chunk, times).SelectMany(one => one)];
@@ -32,10 +32,11 @@ public sealed class RepresentationTests
     [Theory]
     [InlineData(255, 1)]
     [InlineData(256, 3)]
-    public void A_small_body_is_not_worth_a_coding(int length, int codings) => Assert.Equal(codings, All(new byte[length]).Length);
+    public void A_body_below_256_bytes_is_not_compressed(int length, int codings) =>
+        Assert.Equal(codings, All(new byte[length]).Length);
 
     [Fact]
-    public void A_body_that_does_not_compress_has_identity_alone()
+    public void An_incompressible_body_has_only_the_identity_coding()
     {
         var noise = new byte[1000];
         new Random(1).NextBytes(noise);
@@ -43,7 +44,7 @@ public sealed class RepresentationTests
     }
 
     [Fact]
-    public void A_validator_changes_with_every_bit() =>
+    public void An_entity_tag_changes_with_every_bit_of_the_body() =>
         Gen.Select(Gen.Byte.Array[1, 400], Gen.Int[0, int.MaxValue]).Sample((body, at) =>
         {
             byte[] changed = [.. body];
@@ -54,13 +55,14 @@ public sealed class RepresentationTests
         });
 
     [Fact]
-    public void A_validator_is_a_strong_one() => Assert.Matches("^\"[A-Za-z0-9_-]{22}\"$", Of([]).ETag);
+    public void An_entity_tag_is_strong() => Assert.Matches("^\"[A-Za-z0-9_-]{22}\"$", Of([]).ETag);
 
     private static Representation Of(byte[] body) => new(ContentCoding.Identity, body);
 
-    // Identity first, and what there is beside it.
+    // The identity coding first, then the compressed ones.
     private static Representation[] All(byte[] body, bool thorough = true) =>
-        [Of(body), .. new[] { Of(body).Encoded(ContentCoding.Gzip, thorough), Of(body).Encoded(ContentCoding.Brotli, thorough) }.OfType<Representation>()];
+        [Of(body), .. new[] { Of(body).Encoded(ContentCoding.Gzip, thorough), Of(body)
+            .Encoded(ContentCoding.Brotli, thorough) }.OfType<Representation>()];
 
     private static byte[] Decode(Representation representation)
     {

@@ -4,77 +4,81 @@ namespace Gateway.Tests.Caching;
 
 public sealed class SingleFlightTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly SingleFlight<string, object> _flights = new();
 
     [Fact]
-    public async Task Five_hundred_joiners_share_one_flight()
+    public async Task Five_hundred_callers_share_one_flight()
     {
-        var landing = new TaskCompletionSource<object>();
-        int flown = 0, collapsed = 0;
+        var completion = new TaskCompletionSource<object>();
+        int started = 0, coalesced = 0;
         var joined = new Task<object>[500];
 
         Parallel.For(0, joined.Length, i =>
         {
             joined[i] = _flights.Join("k", _ =>
             {
-                Interlocked.Increment(ref flown);
-                return landing.Task;
-            }, out var underWay);
-            if (underWay) Interlocked.Increment(ref collapsed);
+                Interlocked.Increment(ref started);
+                return completion.Task;
+            }, out var wasRunning);
+            if (wasRunning) Interlocked.Increment(ref coalesced);
         });
-        landing.SetResult("result");
+        completion.SetResult("result");
 
-        Assert.All(await Task.WhenAll(joined).WaitAsync(Patience, TestContext.Current.CancellationToken), result => Assert.Same("result", result));
-        Assert.Equal((1, 499), (flown, collapsed));
+        Assert.All(await Task.WhenAll(joined).WaitAsync(Timeout, TestContext.Current.CancellationToken),
+            result => Assert.Same("result", result));
+        Assert.Equal((1, 499), (started, coalesced));
     }
 
     [Fact]
-    public async Task An_exception_reaches_all_and_the_next_one_flies_again()
+    public async Task An_exception_reaches_all_callers_and_the_next_caller_starts_a_new_flight()
     {
-        var landing = new TaskCompletionSource<object>();
-        var joined = Enumerable.Range(0, 10).Select(_ => _flights.Join("k", __ => landing.Task, out bool _)).ToArray();
+        var completion = new TaskCompletionSource<object>();
+        var joined = Enumerable.Range(0, 10)
+            .Select(_ => _flights.Join("k", __ => completion.Task, out bool _)).ToArray();
         var failure = new InvalidOperationException("lost");
-        landing.SetException(failure);
+        completion.SetException(failure);
 
         foreach (var one in joined)
         {
-            Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(() => one.WaitAsync(Patience, TestContext.Current.CancellationToken)));
+            Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(
+                () => one.WaitAsync(Timeout, TestContext.Current.CancellationToken)));
         }
         Assert.Equal("again", await JoinAsync("k", _ => Task.FromResult<object>("again")));
     }
 
     [Fact]
-    public async Task A_flight_that_fails_before_it_waits_reaches_its_joiner()
+    public async Task An_exception_thrown_synchronously_reaches_the_caller()
     {
         var failure = new InvalidOperationException("lost");
-        Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(() => JoinAsync("k", _ => throw failure)));
+        Assert.Same(failure, await Assert.ThrowsAsync<InvalidOperationException>(
+            () => JoinAsync("k", _ => throw failure)));
         Assert.Equal("again", await JoinAsync("k", _ => Task.FromResult<object>("again")));
     }
 
     [Fact]
-    public async Task Who_comes_after_the_landing_flies_again()
+    public async Task A_caller_after_the_end_of_a_flight_starts_a_new_one()
     {
-        var flown = 0;
-        for (var i = 1; i <= 100; i++) Assert.Equal(i, await JoinAsync("k", _ => Task.FromResult<object>(++flown)));
+        var started = 0;
+        for (var i = 1; i <= 100; i++) Assert.Equal(i, await JoinAsync("k", _ => Task.FromResult<object>(++started)));
     }
 
     [Fact]
-    public async Task Different_keys_fly_apart()
+    public async Task Different_keys_have_separate_flights()
     {
-        var landing = new TaskCompletionSource<object>();
-        var first = _flights.Join("a", _ => landing.Task, out _);
+        var completion = new TaskCompletionSource<object>();
+        var first = _flights.Join("a", _ => completion.Task, out _);
 
         Assert.Equal("b", await JoinAsync("b", Task.FromResult<object>));
 
         Assert.False(first.IsCompleted);
-        landing.SetResult("a");
-        Assert.Equal("a", await first.WaitAsync(Patience, TestContext.Current.CancellationToken));
+        completion.SetResult("a");
+        Assert.Equal("a", await first.WaitAsync(Timeout, TestContext.Current.CancellationToken));
     }
 
     [Fact]
-    public async Task Nothing_of_the_first_joiner_flows_into_the_flight()
+    public async Task The_execution_context_of_the_first_caller_does_not_flow_into_the_flight()
     {
         var ambient = new AsyncLocal<string?> { Value = "the first request" };
         Assert.Equal("nothing", await JoinAsync("k", _ => Task.FromResult<object>(ambient.Value ?? "nothing")));
@@ -82,20 +86,20 @@ public sealed class SingleFlightTests
     }
 
     [Fact]
-    public async Task A_joiner_that_gives_up_cancels_nothing()
+    public async Task A_caller_that_cancels_does_not_cancel_the_flight()
     {
-        var landing = new TaskCompletionSource<object>();
+        var completion = new TaskCompletionSource<object>();
         using var leaving = new CancellationTokenSource();
-        var left = _flights.Join("k", _ => landing.Task, out _).WaitAsync(leaving.Token);
-        var stayed = _flights.Join("k", _ => landing.Task, out _);
+        var left = _flights.Join("k", _ => completion.Task, out _).WaitAsync(leaving.Token);
+        var stayed = _flights.Join("k", _ => completion.Task, out _);
 
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
-        landing.SetResult("result");
+        completion.SetResult("result");
 
-        Assert.Equal("result", await stayed.WaitAsync(Patience, TestContext.Current.CancellationToken));
+        Assert.Equal("result", await stayed.WaitAsync(Timeout, TestContext.Current.CancellationToken));
     }
 
-    private Task<object> JoinAsync(string key, Func<string, Task<object>> fly) =>
-        _flights.Join(key, fly, out _).WaitAsync(Patience, TestContext.Current.CancellationToken);
+    private Task<object> JoinAsync(string key, Func<string, Task<object>> start) =>
+        _flights.Join(key, start, out _).WaitAsync(Timeout, TestContext.Current.CancellationToken);
 }

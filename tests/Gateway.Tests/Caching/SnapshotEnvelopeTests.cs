@@ -12,8 +12,9 @@ public sealed class SnapshotEnvelopeTests
     private const long ManyCases = 100_000;
 
     [Fact]
-    public void What_is_stored_is_what_is_read() =>
-        Gen.Select(Gen.Byte.Array[0, 3000], Gen.Int[0, (int)VerdictKind.NotFound], Gen.Int[0, 100_000], Gen.Bool, Gen.Long[0, long.MaxValue])
+    public void A_snapshot_round_trips_through_its_envelope() =>
+        Gen.Select(Gen.Byte.Array[0, 3000], Gen.Int[0, (int)VerdictKind.NotFound], Gen.Int[0, 100_000], Gen.Bool,
+            Gen.Long[0, long.MaxValue])
             .Sample((body, kind, age, signed, order) =>
             {
                 var before = Snapshot(body, (VerdictKind)kind, TimeSpan.FromSeconds(age), signed, order);
@@ -24,7 +25,7 @@ public sealed class SnapshotEnvelopeTests
             });
 
     [Fact]
-    public void Every_flipped_bit_is_noticed()
+    public void A_flipped_bit_is_detected()
     {
         var stored = Stored();
         for (var bit = 0; bit < stored.Length * 8; bit++)
@@ -37,7 +38,7 @@ public sealed class SnapshotEnvelopeTests
     }
 
     [Fact]
-    public void Every_cut_is_noticed()
+    public void A_truncated_value_is_detected()
     {
         var stored = Stored();
         for (var length = 0; length < stored.Length; length++)
@@ -48,18 +49,19 @@ public sealed class SnapshotEnvelopeTests
     }
 
     [Fact]
-    public void What_was_added_is_noticed()
+    public void Appended_bytes_are_detected()
     {
         var stored = Stored();
         Assert.Equal("checksum", Rejection([.. stored, 0]));
         Assert.Equal("checksum", Rejection([.. stored, .. stored]));
     }
 
-    /// <summary>Any damage whatever is a miss with a reason, and never an exception or another job.</summary>
+    /// <summary>Damage is always a miss with a reason, never an exception or a different job.</summary>
     [Fact]
     public void A_damaged_value_is_a_miss()
     {
-        var stored = SnapshotEnvelope.Write(Snapshot(new byte[600], VerdictKind.Running, TimeSpan.Zero, signed: true), Name);
+        var stored = SnapshotEnvelope.Write(
+            Snapshot(new byte[600], VerdictKind.Running, TimeSpan.Zero, signed: true), Name);
         var anywhere = Gen.Select(Gen.Int[0, stored.Length], Gen.Int[0, 60], Gen.Byte.Array[0, 60]);
         anywhere.Array[1, 4].Sample(damages =>
         {
@@ -78,7 +80,7 @@ public sealed class SnapshotEnvelopeTests
         Gen.Byte.Array[0, 500].Sample(bytes => Assert.Equal("foreign", Rejection(bytes)), iter: ManyCases);
 
     [Fact]
-    public void A_right_checksum_does_not_make_nonsense_a_job() =>
+    public void A_correct_checksum_over_malformed_content_is_a_miss() =>
         Gen.Byte.Array[52, 200].Sample(content =>
         {
             byte[] forged = [.. "GWJ\u0003"u8, .. XxHash128.Hash(content), .. content];
@@ -91,7 +93,7 @@ public sealed class SnapshotEnvelopeTests
     [InlineData("\"abcdefghij\r\nmnopqrstuQ\"", false)]
     [InlineData("\"abcdefghij lmnopqrstuQ\"", false)]
     [InlineData("'abcdefghijklmnopqrstuQ'", false)]
-    public void A_validator_is_one_that_can_be_told(string etag, bool isJob)
+    public void An_entity_tag_that_is_not_a_valid_header_value_is_a_miss(string etag, bool isJob)
     {
         var stored = Stored();
         Encoding.ASCII.GetBytes(etag).CopyTo(stored, stored.Length - 100 - 4 - etag.Length);
@@ -102,7 +104,7 @@ public sealed class SnapshotEnvelopeTests
     }
 
     [Fact]
-    public void Of_another_version_is_what_another_version_wrote()
+    public void A_value_of_an_earlier_version_is_reported_as_another_version()
     {
         var stored = Stored();
         stored[3]--;
@@ -110,14 +112,14 @@ public sealed class SnapshotEnvelopeTests
     }
 
     [Fact]
-    public void A_value_under_another_name_is_foreign()
+    public void A_value_stored_under_another_name_is_reported_as_foreign()
     {
         Assert.Null(SnapshotEnvelope.Read(Stored(), "{default/w/k}", out var reason));
         Assert.Equal("foreign", reason);
     }
 
     [Fact]
-    public void A_future_version_is_told_from_a_foreign_value()
+    public void A_later_version_is_reported_as_a_version_and_not_as_foreign()
     {
         var stored = Stored();
         stored[3]++;
@@ -125,7 +127,8 @@ public sealed class SnapshotEnvelopeTests
         Assert.Equal("foreign", Rejection("{\"Value\":{\"Key\":\"x\"},\"Timestamp\":1}"u8.ToArray()));
     }
 
-    private static byte[] Stored() => SnapshotEnvelope.Write(Snapshot(new byte[100], VerdictKind.Finished, TimeSpan.Zero, signed: true), Name);
+    private static byte[] Stored() =>
+        SnapshotEnvelope.Write(Snapshot(new byte[100], VerdictKind.Finished, TimeSpan.Zero, signed: true), Name);
 
     private static JobSnapshot? Read(byte[] stored) => SnapshotEnvelope.Read(stored, Name, out _);
 
@@ -137,8 +140,10 @@ public sealed class SnapshotEnvelopeTests
 
     private static string Bytes(Representation one) => Convert.ToHexString(one.Body.Span);
 
-    private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset, DateTimeOffset?, DateTimeOffset?, string) Facts(JobSnapshot snapshot) =>
-        (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.FirstSeenAt, snapshot.UrlsExpireAt, snapshot.AskAgainAt,
+    private static (long, VerdictKind, DateTimeOffset, DateTimeOffset, DateTimeOffset, DateTimeOffset?, DateTimeOffset?,
+        string) Facts(JobSnapshot snapshot) =>
+        (snapshot.Order, snapshot.Kind, snapshot.FetchedAt, snapshot.FreshUntil, snapshot.FirstSeenAt,
+            snapshot.UrlsExpireAt, snapshot.AskAgainAt,
             snapshot.Identity.Coding + snapshot.Identity.ETag);
 
     private static JobSnapshot Snapshot(byte[] body, VerdictKind kind, TimeSpan age, bool signed, long order = 7)

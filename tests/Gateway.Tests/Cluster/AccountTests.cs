@@ -3,7 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What teams share, and what they may no longer read.</summary>
+/// <summary>Which cached jobs teams share, and which a team may no longer read.</summary>
 [Trait("Redis", "any")]
 public sealed class AccountTests(RedisServer redis)
 {
@@ -13,7 +13,7 @@ public sealed class AccountTests(RedisServer redis)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Two_teams_on_one_account_share_one_body(bool withRedis)
+    public async Task Two_teams_on_one_account_share_cached_jobs(bool withRedis)
     {
         await using var world = await World.StartAsync(
             [Redis(withRedis), .. Purging.Account(_account), .. Purging.Account(_account, "survey")]);
@@ -28,7 +28,7 @@ public sealed class AccountTests(RedisServer redis)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Two_teams_on_two_accounts_share_nothing(bool withRedis)
+    public async Task Two_teams_on_two_accounts_share_no_cached_jobs(bool withRedis)
     {
         await using var world = await World.StartAsync(
             [Redis(withRedis), .. Purging.Account(_account), .. Purging.Account(_account + "b", "survey")]);
@@ -46,7 +46,7 @@ public sealed class AccountTests(RedisServer redis)
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_workflow_taken_from_a_team_is_forbidden_from_its_next_request_cached_or_not(bool withRedis)
+    public async Task A_workflow_removed_from_a_team_is_forbidden_at_once_even_if_cached(bool withRedis)
     {
         await using var world = await World.StartAsync(
             [Redis(withRedis), .. Purging.Account(_account), .. Purging.Account(_account, "survey")]);

@@ -11,11 +11,11 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What an ailing Redis, or one that somebody wrote into, must not lead to in the end.</summary>
+/// <summary>A Redis that is slow, full or read-only, or that contains foreign values.</summary>
 [Collection(nameof(Alone))]
 public sealed class AilingRedisTests : IAsyncLifetime
 {
-    private static readonly (string Key, string? Value) RealPatience = ("Redis:Timeout", "00:00:00.1");
+    private static readonly (string Key, string? Value) DefaultTimeout = ("Redis:Timeout", "00:00:00.1");
 
     private readonly OwnRedis _redis = new();
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
@@ -25,7 +25,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _redis.DisposeAsync();
 
     [Fact]
-    public async Task A_purge_that_redis_refused_reaches_the_other_nodes_when_it_takes_it()
+    public async Task A_purge_refused_by_Redis_reaches_the_other_nodes_once_Redis_accepts_it()
     {
         await using var world = await WorldAsync(_redis.ConnectionString);
         var other = world.AddGateway();
@@ -38,11 +38,12 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         await _redis.CommandAsync("REPLICAOF", "NO", "ONE");
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(7), async () => !await Purging.IsHitAsync(other, _job), "the other node has heard of it");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(7), async () => !await Purging.IsHitAsync(other, _job),
+            "the other node has received of it");
     }
 
     [Fact]
-    public async Task A_full_redis_is_of_use_for_reading_also_where_it_was_away_and_purges_are_known()
+    public async Task A_full_Redis_is_used_for_reading_after_an_outage()
     {
         await using var world = await WorldAsync(_redis.ConnectionString);
         await Purging.CountAsync(world.Gateway, "default/other");
@@ -52,29 +53,31 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         Redis(world.Gateway).Lose(new TimeoutException("a blip"));
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(7), () => Redis(world.Gateway).IsAvailable, "it is of use again");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(7), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }
 
     [Fact]
-    public async Task A_message_is_heard_once_however_long_redis_was_away_at_the_start()
+    public async Task A_message_is_received_once_if_Redis_was_away_at_the_start()
     {
         await _redis.KillAsync();
         await using var world = await WorldAsync(_redis.ConnectionString);
         await Task.Delay(TimeSpan.FromSeconds(1), World.Cancellation);
         await _redis.StartAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "it is found");
-        var heard = 0;
-        world.Gateway.Services.GetRequiredService<JobChannel>().WakeRequested += () => Interlocked.Increment(ref heard);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is found");
+        var received = 0;
+        world.Gateway.Services.GetRequiredService<JobChannel>().WakeRequested += () =>
+            Interlocked.Increment(ref received);
 
         await _redis.CommandAsync("PUBLISH", "gateway:jobs", "");
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => heard > 0, "it is heard");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => received > 0, "the message is received");
         await Task.Delay(300, World.Cancellation);
-        Assert.Equal(1, heard);
+        Assert.Equal(1, received);
     }
 
     [Fact]
-    public async Task What_was_read_late_does_not_outlast_its_signed_urls()
+    public async Task A_job_read_late_from_Redis_does_not_outlive_its_signed_urls()
     {
         await using var world = await WorldAsync(_redis.ConnectionString);
         var other = world.AddGateway();
@@ -83,7 +86,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
             {"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z",
             "url":"https://x/y?X-Amz-Date={{signedAt:yyyyMMdd'T'HHmmss'Z'}}&X-Amz-Expires=5&X-Amz-Signature=abc"}
             """;
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = 200, Body = body, Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Status, Status = 200, Body = body, Times = 1 });
         world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = 404 });
         Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
         await Task.Delay(TimeSpan.FromSeconds(3), World.Cancellation);
@@ -98,7 +102,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
     [Theory]
     [InlineData("")]
     [InlineData(":finished")]
-    public async Task What_is_to_be_cleared_away_is_not_what_was_stored_meanwhile(string suffix)
+    public async Task A_value_stored_meanwhile_is_not_removed_with_a_foreign_one(string suffix)
     {
         await using var world = await WorldAsync(_redis.ConnectionString);
         var other = world.AddGateway();
@@ -110,20 +114,22 @@ public sealed class AilingRedisTests : IAsyncLifetime
         Assert.False(found.Unusable.IsNone);
         Assert.False(await Purging.IsHitAsync(other, _job));
 
-        var turn = await shared.LockAsync(
+        var fetchLock = await shared.LockAsync(
             key, 0, 0, found.Unusable, TimeSpan.FromSeconds(10), Redis(world.Gateway).NewTimeBudget());
 
-        Assert.IsType<FetchLock.NewerStored>(turn);
-        Assert.Equal(2, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}", $"gateway:{key.Name}:finished"))!);
+        Assert.IsType<FetchLock.NewerStored>(fetchLock);
+        Assert.Equal(
+            2, (int)(await _redis.CommandAsync("EXISTS", $"gateway:{key.Name}", $"gateway:{key.Name}:finished"))!);
     }
 
     [Fact]
-    public async Task A_stored_job_that_claims_to_be_newer_than_it_is_keeps_no_other_back()
+    public async Task A_stored_job_with_an_order_in_the_future_does_not_block_newer_ones()
     {
         await using var world = await WorldAsync(_redis.ConnectionString, ("Jobs:RunningLifetime", "00:00:00.5"));
         var job = $"run-300-{Guid.NewGuid():N}";
         using var first = await world.GetAsync(job);
-        await _redis.CommandAsync("HSET", $"gateway:{{default/survey-1/{job}}}", "finished", "1", "order", "9000000000000000");
+        await _redis.CommandAsync(
+            "HSET", $"gateway:{{default/survey-1/{job}}}", "finished", "1", "order", "9000000000000000");
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         using var next = await world.GetAsync(job);
@@ -133,7 +139,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Whoever_waits_for_long_on_another_node_fetches_nothing_twice()
+    public async Task A_long_wait_for_another_nodes_fetch_causes_no_second_fetch()
     {
         await using var line = new RedisProxy(_redis.Port) { Slowness = TimeSpan.FromMilliseconds(15) };
         await using var world = await WorldAsync(line.ConnectionString);
@@ -142,22 +148,24 @@ public sealed class AilingRedisTests : IAsyncLifetime
         string[] jobs = [.. Enumerable.Range(0, 150).Select(i => $"{_job}-{i}")];
         foreach (var (i, job) in jobs.Index())
         {
-            world.Upstream.Faults.Add(new Fault { Job = job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMilliseconds(650 + i * 97 % 200) });
+            world.Upstream.Faults.Add(
+                new Fault { Job = job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMilliseconds(650 + i * 97 % 200) });
         }
 
         foreach (var some in jobs.Chunk(25))
         {
-            await Task.WhenAll(some.SelectMany(job => new[] { World.GetAsync(world.Gateway, job), World.GetAsync(other, job) }));
+            await Task.WhenAll(
+                some.SelectMany(job => new[] { World.GetAsync(world.Gateway, job), World.GetAsync(other, job) }));
         }
 
         Assert.All(jobs, job => Assert.Equal(1, world.Upstream.Ledger.CallsFor(job)));
     }
 
     [Fact]
-    public async Task A_redis_that_is_too_slow_for_all_trips_of_a_request_is_left_alone()
+    public async Task A_Redis_too_slow_for_all_round_trips_of_a_request_is_not_used()
     {
         await using var line = new RedisProxy(_redis.Port) { Slowness = TimeSpan.FromMilliseconds(60) };
-        await using var world = await WorldAsync(line.ConnectionString, RealPatience);
+        await using var world = await WorldAsync(line.ConnectionString, DefaultTimeout);
         await Purging.IsHitAsync(world.Gateway, _job);
         line.SlowDown();
         var times = new List<TimeSpan>();
@@ -172,10 +180,10 @@ public sealed class AilingRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_largest_job_is_fetched_once_however_long_redis_takes_to_carry_it()
+    public async Task The_largest_job_is_fetched_once_over_a_slow_connection_to_Redis()
     {
         await using var line = new RedisProxy(_redis.Port) { BytesPerSecond = 80_000_000 };
-        await using var world = await WorldAsync(_redis.ConnectionString, RealPatience);
+        await using var world = await WorldAsync(_redis.ConnectionString, DefaultTimeout);
         var other = world.AddGateway(("ConnectionStrings:Redis", line.ConnectionString));
         var noise = new byte[11 * 1024 * 1024];
         Random.Shared.NextBytes(noise);
@@ -184,7 +192,11 @@ public sealed class AilingRedisTests : IAsyncLifetime
             Job = _job,
             Kind = FaultKind.Status,
             Status = 200,
-            Body = $$"""{"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z","raw":"{{Convert.ToBase64String(noise)}}"}""",
+            Body =
+                $$"""
+                {"id":"{{_job}}","workflow_id":"survey-1","status":"completed","finished_at":"2026-01-01T00:00:00Z",
+                "raw":"{{Convert.ToBase64String(noise)}}"}
+                """,
         });
         Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
 
@@ -194,11 +206,11 @@ public sealed class AilingRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_waits_for_a_redis_that_has_never_answered()
+    public async Task Requests_do_not_wait_for_a_Redis_that_has_never_answered()
     {
         await using var line = new RedisProxy(_redis.Port);
         line.FallSilent();
-        await using var world = await WorldAsync(line.ConnectionString, RealPatience);
+        await using var world = await WorldAsync(line.ConnectionString, DefaultTimeout);
         var asked = Stopwatch.GetTimestamp();
         await Purging.IsHitAsync(world.Gateway, _job);
         Assert.InRange(Stopwatch.GetElapsedTime(asked), TimeSpan.Zero, TimeSpan.FromSeconds(1.5));
@@ -206,23 +218,24 @@ public sealed class AilingRedisTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Many_turns_that_were_left_hold_nobody_up()
+    public async Task Many_orphaned_locks_do_not_delay_the_use_of_Redis()
     {
         await using var line = new RedisProxy(_redis.Port) { Slowness = TimeSpan.FromMilliseconds(2) };
-        await using var world = await WorldAsync(line.ConnectionString, RealPatience);
+        await using var world = await WorldAsync(line.ConnectionString, DefaultTimeout);
         line.SlowDown();
         var left = world.Gateway.Services.GetRequiredService<OrphanedLocks>();
         await _redis.CommandAsync("SET", $"gateway:{{default/survey-1/{_job}-1999}}:lock", "o:me:1");
         for (var i = 0; i < 2000; i++) left.Add($"gateway:{{default/survey-1/{_job}-{i}}}:lock", "o:me:");
         Redis(world.Gateway).Lose(new TimeoutException("a blip"));
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "it is found");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "Redis is found");
         await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () =>
-            (int)(await _redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{_job}-1999}}:lock"))! == 0, "the turn is ended");
+            (int)(await _redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{_job}-1999}}:lock"))! == 0,
+                "the lock is released");
     }
 
     [Fact]
-    public async Task A_long_list_of_purges_keeps_nobody_from_using_redis()
+    public async Task A_long_log_of_purges_does_not_prevent_the_use_of_Redis()
     {
         await using (var connection = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString))
         {
@@ -233,27 +246,30 @@ public sealed class AilingRedisTests : IAsyncLifetime
                     [.. some.Select(i => new SortedSetEntry($"default/survey-1/{Guid.NewGuid()}", first + i))]);
             }
         }
-        await using var world = await WorldAsync(_redis.ConnectionString, RealPatience);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "it is of use");
+        await using var world = await WorldAsync(_redis.ConnectionString, DefaultTimeout);
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used");
 
         await Purging.CountAsync(world.Gateway, $"default/survey-1/{_job}");
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         Assert.True(Redis(world.Gateway).IsAvailable);
         Redis(world.Gateway).Lose(new TimeoutException("a blip"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "it is of use again");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }
 
     [Fact]
-    public async Task A_node_whose_clock_was_fast_while_it_was_alone_joins_the_others_numbers()
+    public async Task A_node_with_a_fast_clock_adopts_the_orders_of_Redis_after_an_outage()
     {
         await _redis.KillAsync();
-        await using var world = await World.WithoutGatewayAsync(clock: null, [("ConnectionStrings:Redis", _redis.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [("ConnectionStrings:Redis", _redis.ConnectionString), .. World.DefaultAccount,
+                .. Purging.Operator]);
         await using var node = new GatewayNode(new(world.Settings), new Fast());
         await Purging.IsHitAsync(node, _job);
         Assert.True(await Purging.IsHitAsync(node, _job));
         await _redis.StartAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(node).IsAvailable, "it is found");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(node).IsAvailable, "Redis is found");
 
         await Purging.CountAsync(node, "default");
 
@@ -263,7 +279,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
     private static RedisConnection Redis(GatewayNode node) => node.Services.GetRequiredService<RedisConnection>();
 
     private static Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) =>
-        World.StartAsync([("ConnectionStrings:Redis", connectionString), .. World.DefaultAccount, .. Purging.Operator, .. settings]);
+        World.StartAsync(
+            [("ConnectionStrings:Redis", connectionString), .. World.DefaultAccount, .. Purging.Operator, .. settings]);
 
     private sealed class Fast : TimeProvider
     {

@@ -7,12 +7,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>A defect of the gateway in the middle of a fill.</summary>
+/// <summary>An unexpected exception in the middle of a fill.</summary>
 [Trait("Redis", "any")]
 public sealed class BrokenFillTests(RedisServer redis)
 {
     [Fact]
-    public async Task A_fill_that_throws_gives_back_the_fetch_lock_and_leaves_word_of_its_failure()
+    public async Task A_fill_that_throws_releases_the_fetch_lock_and_shares_its_failure()
     {
         await using var world = await World.StartAsync(
             ("ConnectionStrings:Redis", redis.ConnectionString), ("Upstream:Timeout", "00:01:00"));
@@ -25,14 +25,14 @@ public sealed class BrokenFillTests(RedisServer redis)
         Assert.Equal("/problems/internal-error", await BoundTests.ProblemTypeAsync(broken));
         using var again = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.InternalServerError, again.StatusCode);
-        // It backs off, and is not fetched for each request.
+        // The failure backs off, so that not every request causes a fetch.
         Assert.Equal(1, world.Upstream.Ledger.Total);
         var line = Assert.Single(
             world.Gateway.Log.All, line => line.Contains("a defect in the middle", StringComparison.Ordinal));
         Assert.StartsWith("Error", line, StringComparison.Ordinal);
         Assert.Contains($"at {typeof(BrokenFillTests).FullName}", line, StringComparison.Ordinal);
 
-        // The lock would last for a minute.
+        // An unreleased lock would last for a minute.
         await Purging.WithinAsync(TimeSpan.FromSeconds(15), async () =>
         {
             using var answer = await World.GetAsync(two, "finished-1");
@@ -42,7 +42,7 @@ public sealed class BrokenFillTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_fill_that_throws_answers_with_the_last_snapshot_where_there_is_one()
+    public async Task A_fill_that_throws_serves_the_last_snapshot_as_stale()
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00.5"));
         using (var seen = await world.GetAsync("run-300")) Assert.Equal(HttpStatusCode.OK, seen.StatusCode);
@@ -55,7 +55,7 @@ public sealed class BrokenFillTests(RedisServer redis)
         Assert.Contains("detail=gateway-error", JobTests.CacheStatus(stale), StringComparison.Ordinal);
     }
 
-    // A listener of a metric runs within the code that counts, and what it throws does, too.
+    // A metric listener runs inside the code that records, so its exception is thrown there.
     private static MeterListener Break(GatewayNode node)
     {
         var meters = node.Services.GetRequiredService<IMeterFactory>();

@@ -10,7 +10,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What nodes ask of the upstream with one account, together.</summary>
+/// <summary>The calls of all nodes together to the upstream with one account.</summary>
 [Trait("Redis", "any")]
 public sealed class BudgetTests(RedisServer redis)
 {
@@ -19,11 +19,12 @@ public sealed class BudgetTests(RedisServer redis)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task No_more_calls_are_under_way_than_may_be(bool withRedis)
+    public async Task Concurrent_calls_stay_within_the_limit(bool withRedis)
     {
         const int Most = 4, Jobs = 48;
         var delay = TimeSpan.FromSeconds(0.3);
-        await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", $"{Most}"), (Account + "QueueTimeout", "00:00:30"), ("Upstream:Timeout", "00:01:00"));
+        await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", $"{Most}"),
+            (Account + "QueueTimeout", "00:00:30"), ("Upstream:Timeout", "00:01:00"));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = delay });
         var nodes = Nodes(world, withRedis);
         var watch = Stopwatch.StartNew();
@@ -32,32 +33,36 @@ public sealed class BudgetTests(RedisServer redis)
 
         Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
         var calls = world.Upstream.Ledger.Calls.Select(call => call.At).Order().ToArray();
-        // The next one comes only when one has been answered, so long after it came.
-        for (var i = Most; i < calls.Length; i++) Assert.InRange(calls[i] - calls[i - Most], delay * 0.9, TimeSpan.MaxValue);
-        // And places do not stay empty.
+        // A call starts only after an earlier one was answered, which takes this delay.
+        for (var i = Most; i < calls.Length; i++)
+            Assert.InRange(calls[i] - calls[i - Most], delay * 0.9, TimeSpan.MaxValue);
+        // The places are used without gaps.
         Assert.InRange(watch.Elapsed, delay * (Jobs / Most), 2 * delay * (Jobs / Most) + Promptness.Grace);
     }
 
     [Fact]
-    public async Task Beyond_the_budget_a_job_that_nobody_has_seen_is_503_and_says_when_to_come_back()
+    public async Task A_job_that_is_not_cached_is_503_with_Retry_After_beyond_the_budget()
     {
-        await using var world = await StartAsync(withRedis: false, (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
+        await using var world = await StartAsync(withRedis: false, (Account + "RequestsPerSecond", "0.1"),
+            (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
         using var first = await AskAsync(world.Gateway);
 
         using var second = await AskAsync(world.Gateway);
 
         Assert.Equal([HttpStatusCode.OK, HttpStatusCode.ServiceUnavailable], [first.StatusCode, second.StatusCode]);
-        Assert.Equal("/problems/upstream-budget-exhausted", (await second.Content.ReadFromJsonAsync<JsonElement>(World.Cancellation)).GetProperty("type").GetString());
+        Assert.Equal("/problems/upstream-budget-exhausted",
+            (await second.Content.ReadFromJsonAsync<JsonElement>(World.Cancellation)).GetProperty("type").GetString());
         Assert.Equal("Gateway; fwd=uri-miss; detail=over-budget", JobTests.CacheStatus(second));
         Assert.InRange(second.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 9, 11);
         Assert.Equal(1, world.Upstream.Ledger.Total);
     }
 
     [Fact]
-    public async Task Nobody_waits_for_the_budget_for_more_than_half_of_the_timeout()
+    public async Task A_request_waits_for_the_budget_for_at_most_half_of_the_timeout()
     {
         await using var world = await World.StartAsync(
-            (Account + "RequestsPerSecond", "0.01"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:01:00"), ("Upstream:Timeout", "00:00:06"));
+            (Account + "RequestsPerSecond", "0.01"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:01:00"),
+            ("Upstream:Timeout", "00:00:06"));
         using var first = await world.GetAsync("finished-1");
         var asked = Stopwatch.GetTimestamp();
 
@@ -68,7 +73,7 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Beyond_the_budget_a_job_that_is_known_is_answered_visibly_stale()
+    public async Task A_cached_job_is_served_as_stale_beyond_the_budget()
     {
         await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.2"),
             (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"), (Account + "QueueTimeout", "00:00:00.2"));
@@ -83,13 +88,13 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task First_reads_go_before_refreshes_but_for_each_fifth_call()
+    public async Task First_reads_precede_refreshes_except_for_every_fifth_call()
     {
-        // Calls that a machine held up go out together, and in any order.
+        // Calls that a busy machine delayed are sent together in any order, so such a run is repeated.
         var (order, isSteady) = ("", false);
         for (var tries = 0; tries < 4 && !isSteady; tries++) (order, isSteady) = await OrderOfReadsAndRefreshesAsync();
 
-        // While a read waits, never two refreshes in a row; while a refresh waits, never five reads.
+        // While a read waits, there are never two refreshes in a row; while a refresh waits, never five reads.
         Assert.InRange(order.Count(rank => rank == 'f'), 8, 12);
         Assert.DoesNotMatch("rr.*f", order);
         Assert.DoesNotMatch("fffff", order);
@@ -98,15 +103,18 @@ public sealed class BudgetTests(RedisServer redis)
     private async Task<(string Order, bool IsSteady)> OrderOfReadsAndRefreshesAsync()
     {
         await using var world = await StartAsync(withRedis: false, ("Jobs:RunningLifetime", "00:00:00.1"),
-            (Account + "RequestsPerSecond", "5"), (Account + "Burst", "10"), (Account + "QueueTimeout", "00:00:20"), ("Upstream:Timeout", "00:01:00"));
+            (Account + "RequestsPerSecond", "5"), (Account + "Burst", "10"), (Account + "QueueTimeout", "00:00:20"),
+            ("Upstream:Timeout", "00:01:00"));
         for (var i = 0; i < 10; i++) (await world.GetAsync($"run-300-{i}")).Dispose();
         await Task.Delay(150, World.Cancellation);
         var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
-        // What came back meanwhile goes to the first of these.
+        // Permits that were refilled meanwhile go to the first of these.
         var refreshes = Enumerable.Range(0, 10).Select(i => world.GetAsync($"run-300-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20, "all refreshes have gone out or wait");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20,
+            "all refreshes have gone out or wait");
         var reads = Enumerable.Range(0, 12).Select(i => world.GetAsync($"finished-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 32, "all reads wait");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 32, "all reads wait");
         var before = world.Upstream.Ledger.Calls.Count;
         await Task.WhenAll(refreshes);
         await Task.WhenAll(reads);
@@ -117,10 +125,11 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_team_that_wants_one_job_does_not_wait_behind_another_that_wants_many_also_where_it_is_one_of_those()
+    public async Task A_team_with_one_request_does_not_wait_behind_a_team_with_many()
     {
         await using var world = await StartAsync(withRedis: false,
-            (Account + "RequestsPerSecond", "10"), (Account + "Burst", "50"), (Account + "QueueTimeout", "00:00:05"), ("Upstream:Timeout", "00:00:10"));
+            (Account + "RequestsPerSecond", "10"), (Account + "Burst", "50"), (Account + "QueueTimeout", "00:00:05"),
+            ("Upstream:Timeout", "00:00:10"));
         for (var i = 0; i < 50; i++) (await AskAsync(world.Gateway)).Dispose();
         var many = Enumerable.Range(0, 40).Select(i => world.GetAsync($"finished-{i}")).ToArray();
         await Task.Delay(100, World.Cancellation);
@@ -137,7 +146,7 @@ public sealed class BudgetTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task An_open_circuit_is_open_on_all_nodes_and_one_call_at_a_time_finds_out_when_it_is_over()
+    public async Task An_open_circuit_is_shared_by_all_nodes_and_probed_by_one_call_at_a_time()
     {
         await using var world = await StartAsync(withRedis: true);
         var nodes = Nodes(world, withRedis: true);
@@ -156,7 +165,8 @@ public sealed class BudgetTests(RedisServer redis)
         world.Upstream.Faults.Clear();
         foreach (var node in nodes)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "it is closed again");
+            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () =>
+                (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "the circuit is closed again");
         }
     }
 
@@ -166,5 +176,6 @@ public sealed class BudgetTests(RedisServer redis)
     private static GatewayNode[] Nodes(World world, bool withRedis) =>
         withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
 
-    private static Task<HttpResponseMessage> AskAsync(GatewayNode node) => World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
+    private static Task<HttpResponseMessage> AskAsync(GatewayNode node) =>
+        World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
 }

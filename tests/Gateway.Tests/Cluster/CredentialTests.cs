@@ -8,7 +8,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>Credentials that are replaced, or die, while gateways use them.</summary>
+/// <summary>Upstream credentials that are replaced or revoked while gateways use them.</summary>
 [Trait("Redis", "any")]
 public sealed class CredentialTests(RedisServer redis) : IDisposable
 {
@@ -23,15 +23,17 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_credential_file_is_replaced_under_load_while_the_old_one_is_retired_and_nobody_notices(bool withRedis)
+    public async Task A_credential_file_is_replaced_under_load_without_a_failed_request(bool withRedis)
     {
         Replace(Canary.Credential);
-        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(
+            withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
         var nodes = Nodes(world, withRedis);
 
         var statuses = await UnderLoadAsync(nodes, async () =>
         {
-            foreach (var (old, next) in ((string, string)[])[(Canary.Credential, Canary.Next), (Canary.Next, Canary.Third), (Canary.Third, Canary.Credential)])
+            foreach (var (old, next) in ((string, string)[])[(Canary.Credential, Canary.Next),
+                (Canary.Next, Canary.Third), (Canary.Third, Canary.Credential)])
             {
                 world.Upstream.Credentials.Accept(next);
                 Replace(next);
@@ -46,17 +48,20 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_credential_file_that_is_replaced_twice_during_one_request_is_no_matter(bool withRedis)
+    public async Task A_credential_file_replaced_twice_during_a_request_fails_no_request(bool withRedis)
     {
         Replace(Canary.Credential);
-        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(
+            withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
         world.Upstream.Credentials.Replace([Canary.Credential, Canary.Next, Canary.Third]);
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 403, Delay = TimeSpan.FromSeconds(0.3), Times = 2 });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 403, Delay = TimeSpan.FromSeconds(0.3), Times = 2 });
 
-        var asking = AskWhyAsync(world.Gateway);
+        var asking = OutcomeAsync(world.Gateway);
         foreach (var (calls, credential) in ((int, string)[])[(1, Canary.Next), (2, Canary.Third)])
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total == calls, "the upstream is asked");
+            await Purging.WithinAsync(
+                TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total == calls, "the upstream is asked");
             Replace(credential);
         }
 
@@ -64,11 +69,12 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     }
 
     [Fact]
-    public async Task A_dead_credential_that_is_replaced_while_Redis_is_asked_turns_nobody_away()
+    public async Task A_dead_credential_replaced_during_a_Redis_round_trip_refuses_no_request()
     {
         Replace(Canary.Credential);
         await using var proxy = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(200) };
-        await using var world = await StartAsync(withRedis: true, ("ConnectionStrings:Redis", proxy.ConnectionString), (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(withRedis: true, ("ConnectionStrings:Redis", proxy.ConnectionString),
+            (Account + "Credential", ""), (Account + "CredentialFile", _file));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
         world.Upstream.Credentials.Replace([Canary.Next]);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
@@ -81,7 +87,7 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         Assert.Equal(UpstreamFault.CredentialDead, (await EnterAsync()).Fault);
         proxy.SlowDown();
 
-        // It has looked into the file, and waits for Redis.
+        // The entry has read the file, and waits for Redis.
         var entering = EnterAsync();
         Replace(Canary.Next);
 
@@ -91,7 +97,7 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_configured_credential_is_replaced_under_load_with_the_next_one_overlapping(bool withRedis)
+    public async Task A_configured_credential_is_replaced_under_load_with_an_overlap(bool withRedis)
     {
         await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
         world.Upstream.Credentials.Accept(Canary.Next);
@@ -115,7 +121,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [InlineData(true, 403)]
     [InlineData(false, 403)]
     [InlineData(true, 401)]
-    public async Task A_credential_that_is_dead_from_the_start_costs_one_failed_call_and_no_failed_request(bool withRedis, int refusal)
+    public async Task A_credential_that_is_dead_from_the_start_costs_one_call_and_no_request(
+        bool withRedis, int refusal)
     {
         await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
         world.Upstream.Credentials.Accept(Canary.Next);
@@ -123,16 +130,19 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         else world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401, Times = 1 });
         var nodes = Nodes(world, withRedis);
 
-        var answers = await Task.WhenAll(nodes.SelectMany(node => Enumerable.Range(0, 10).Select(_ => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
+        var answers = await Task.WhenAll(
+            nodes.SelectMany(node => Enumerable.Range(0, 10)
+                .Select(_ => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
 
-        Assert.Equal(["200"], answers.Select(answer => answer.IsSuccessStatusCode ? "200" : JobTests.CacheStatus(answer)).Distinct());
+        Assert.Equal(["200"], answers.Select(
+            answer => answer.IsSuccessStatusCode ? "200" : JobTests.CacheStatus(answer)).Distinct());
         Assert.Single(world.Upstream.Ledger.Calls, call => call.Status != 200);
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_credential_that_dies_is_replaced_by_the_next_one_on_all_nodes_and_never_comes_back_by_itself(bool withRedis)
+    public async Task A_revoked_credential_is_replaced_on_all_nodes_and_not_used_again(bool withRedis)
     {
         await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next));
         world.Upstream.Credentials.Accept(Canary.Next);
@@ -143,11 +153,11 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
         Assert.Single(world.Upstream.Ledger.Calls, call => call.Status == 403);
 
-        // It would be taken again, and the other one not.
+        // The upstream would accept the old credential again, and not the next one.
         world.Upstream.Credentials.Replace([Canary.Credential]);
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(node));
 
-        // Until somebody says so.
+        // A configuration change brings new credentials.
         foreach (var node in nodes)
         {
             node.Reconfigure(Named(world, (Account + "Credential", Canary.Third), (Account + "NextCredential", "")));
@@ -159,10 +169,11 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_dead_credential_that_somebody_puts_back_counts_at_once(bool withRedis)
+    public async Task A_dead_credential_that_is_configured_again_is_used_at_once(bool withRedis)
     {
         Replace(Canary.Credential);
-        await using var world = await StartAsync(withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
+        await using var world = await StartAsync(
+            withRedis, (Account + "Credential", ""), (Account + "CredentialFile", _file));
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401 });
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await AskAsync(world.Gateway));
@@ -178,7 +189,7 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     }
 
     [Fact]
-    public async Task A_job_that_both_credentials_may_not_read_is_403_and_changes_nothing()
+    public async Task A_job_forbidden_to_both_credentials_is_403_and_marks_neither_dead()
     {
         await using var world = await StartAsync(withRedis: true, (Account + "NextCredential", Canary.Next));
         world.Upstream.Credentials.Accept(Canary.Next);
@@ -197,13 +208,16 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
     [InlineData(false, 401)]
     [InlineData(true, 403)]
     [InlineData(false, 403)]
-    public async Task When_both_are_dead_it_is_503_and_the_upstream_is_left_alone_until_one_is_replaced(bool withRedis, int refusal)
+    public async Task Two_dead_credentials_are_503_with_few_upstream_calls_until_one_is_replaced(
+        bool withRedis, int refusal)
     {
-        await using var world = await StartAsync(withRedis, (Account + "NextCredential", Canary.Next), (Account + "QueueTimeout", "00:00:00.3"));
+        await using var world = await StartAsync(
+            withRedis, (Account + "NextCredential", Canary.Next), (Account + "QueueTimeout", "00:00:00.3"));
         var nodes = Nodes(world, withRedis);
         if (refusal == 401) world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 401 });
-        world.Upstream.Credentials.Replace(refusal == 401 ? [Canary.Credential, Canary.Next, Canary.Third] : [Canary.Third]);
-        // That is found out by and by.
+        world.Upstream.Credentials.Replace(
+            refusal == 401 ? [Canary.Credential, Canary.Next, Canary.Third] : [Canary.Third]);
+        // The first requests find out that both credentials are dead.
         for (var i = 0; i < 10; i++) await AskAsync(nodes[i % nodes.Length]);
         world.Upstream.Ledger.Clear();
         var from = DateTimeOffset.UtcNow;
@@ -211,7 +225,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         var answers = new List<HttpResponseMessage>();
         while (DateTimeOffset.UtcNow < from.AddSeconds(3))
         {
-            answers.AddRange(await Task.WhenAll(nodes.Select(node => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
+            answers.AddRange(
+                await Task.WhenAll(nodes.Select(node => World.GetAsync(node, $"finished-{Guid.NewGuid():N}"))));
         }
 
         var refused = answers.Where(answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable).ToArray();
@@ -220,15 +235,17 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         Assert.All(refused, answer =>
             Assert.Matches("detail=(credential-refused|upstream-401)$", JobTests.CacheStatus(answer)));
         Assert.All(refused, answer => Assert.NotNull(answer.Headers.RetryAfter));
-        // No job is known that worked: one call a second at most with each of them.
+        // No job is known to work: at most one trial call a second for each credential.
         Assert.InRange(answers.Count - refused.Length + tried, 0, 4);
         Assert.InRange(world.Upstream.Ledger.Total, 0, 8);
         await Purging.WithinAsync(TimeSpan.FromSeconds(20),
-            () => nodes.SelectMany(node => node.Log.All).Any(line => line.StartsWith("Critical", StringComparison.Ordinal)), "it is said aloud");
+            () => nodes.SelectMany(node => node.Log.All)
+                .Any(line => line.StartsWith("Critical", StringComparison.Ordinal)), "a critical line is logged");
 
         world.Upstream.Faults.Clear();
         foreach (var node in nodes) node.Reconfigure(Named(world, (Account + "Credential", Canary.Third)));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () => await AskAsync(nodes[^1]) == HttpStatusCode.OK, "the new one is used");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(3), async () => await AskAsync(nodes[^1]) == HttpStatusCode.OK, "the new one is used");
     }
 
     private Task<World> StartAsync(bool withRedis, params (string, string?)[] settings) =>
@@ -238,7 +255,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
 
     private static (string, string?)[] Named(World world, params (string Key, string? Value)[] settings) =>
-        [.. settings.Select(setting => (setting.Key.Replace("default", world.Account, StringComparison.Ordinal), setting.Value))];
+        [.. settings.Select(setting =>
+            (setting.Key.Replace("default", world.Account, StringComparison.Ordinal), setting.Value))];
 
     private void Replace(string credential)
     {
@@ -252,7 +270,7 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         return answer.StatusCode;
     }
 
-    private static async Task<string> AskWhyAsync(GatewayNode node)
+    private static async Task<string> OutcomeAsync(GatewayNode node)
     {
         using var answer = await World.GetAsync(node, $"finished-{Guid.NewGuid():N}");
         return answer.IsSuccessStatusCode ? OK : $"{(int)answer.StatusCode} {JobTests.CacheStatus(answer)}";
@@ -268,7 +286,8 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
             await meanwhile();
         }, World.Cancellation);
         using var clock = new PeriodicTimer(TimeSpan.FromMilliseconds(5));
-        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation)) asking.Add(AskWhyAsync(nodes[asking.Count % nodes.Length]));
+        while (!changing.IsCompleted && await clock.WaitForNextTickAsync(World.Cancellation))
+            asking.Add(OutcomeAsync(nodes[asking.Count % nodes.Length]));
         await changing;
         Assert.InRange(asking.Count, 100, int.MaxValue);
         return [.. (await Task.WhenAll(asking)).Distinct()];

@@ -4,16 +4,16 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What it costs Redis when many wait for a job whose last fill failed.</summary>
+/// <summary>The load on Redis when many callers wait for a job whose last fill failed.</summary>
 public sealed class FailureLookTests
 {
     private const int Waiters = 100;
 
-    // Over the least that Jobs:MemoryBytes may be.
+    // Larger than the smallest allowed Jobs:MemoryBytes.
     private const string Large = "run-300.size-2048";
 
     [Fact]
-    public async Task All_who_wait_for_a_job_after_a_failure_look_it_up_in_redis_once()
+    public async Task Callers_who_wait_for_a_job_after_a_failure_share_one_Redis_lookup()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
@@ -24,20 +24,20 @@ public sealed class FailureLookTests
         await FailAsync();
         await CommandStatistics.ResetAsync(redis);
 
-        // During the back-off nobody calls the upstream.
+        // No request calls the upstream during the back-off.
         var calls = world.Upstream.Ledger.Calls.Count;
         for (var i = 0; i < Waiters; i++) await FailAsync();
         Assert.Equal(calls, world.Upstream.Ledger.Calls.Count);
-        Assert.InRange(await LooksAsync(), 0, 4);
+        Assert.InRange(await LookupsAsync(), 0, 4);
 
-        // After it one fill is under way, which takes longer than callers wait.
+        // After the back-off one fill is running, which takes longer than callers wait.
         world.Upstream.Faults.Clear();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Hang });
         await Task.Delay(TimeSpan.FromSeconds(5.5), World.Cancellation);
         await CommandStatistics.ResetAsync(redis);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = Waiters / 4 };
         await Parallel.ForAsync(0, Waiters, parallel, async (_, _) => await FailAsync());
-        Assert.InRange(await LooksAsync(), 0, 10);
+        Assert.InRange(await LookupsAsync(), 0, 10);
 
         async Task FailAsync()
         {
@@ -45,15 +45,15 @@ public sealed class FailureLookTests
             Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         }
 
-        Task<int> LooksAsync() => CommandStatistics.CountAsync(redis, "hstrlen", "hmget", "hget");
+        Task<int> LookupsAsync() => CommandStatistics.CountAsync(redis, "hstrlen", "hmget", "hget");
     }
 
     [Fact]
-    public async Task A_snapshot_that_another_node_has_is_found_after_a_failure_and_is_not_served_once_it_is_purged()
+    public async Task Another_nodes_snapshot_is_served_after_a_failure_until_it_is_purged()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
-        // The job does not fit into the memory of this node, which depends on Redis.
+        // The job does not fit into the memory of this node, which therefore reads it from Redis.
         await using var world = await World.StartAsync([.. Purging.Operator, .. World.DefaultAccount,
             ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:RunningLifetime", "00:00:01"),
             ("Jobs:StaleIfError", "00:10:00")]);

@@ -11,8 +11,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// A finished job is stored in three steps: a script notes that it is finished, the distributed cache writes its bytes,
-/// and a script releases the lock. Other nodes go on between them.
+/// A finished job is stored in three steps: a script notes that it is finished, the distributed cache writes its
+/// bytes, and a script releases the lock. Other nodes can act between the steps.
 /// </summary>
 [Trait("Redis", "any")]
 public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
@@ -55,7 +55,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Bytes_that_could_not_be_written_leave_the_job_to_the_next_fetch()
+    public async Task A_failed_write_of_the_bytes_leaves_the_job_to_the_next_fetch()
     {
         var cache = new StepCache(_redis)
         {
@@ -73,7 +73,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_node_that_died_before_it_wrote_the_bytes_leaves_the_job_to_the_next_fetch(bool isKnown)
+    public async Task The_death_of_a_node_before_it_writes_the_bytes_leaves_the_job_to_the_next_fetch(bool isKnown)
     {
         var (node, other) = (NewNode(new StepCache(_redis)), NewNode(new StepCache(_redis)));
         var fetch = await LockAsync(node);
@@ -88,7 +88,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_node_that_writes_late_does_not_bring_back_a_job_that_is_gone()
+    public async Task A_late_write_does_not_bring_back_a_job_that_is_gone()
     {
         var cache = new StepCache(_redis);
         var (node, other) = (NewNode(cache), NewNode(new StepCache(_redis)));
@@ -107,7 +107,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_finished_job_whose_note_was_evicted_still_counts()
+    public async Task A_finished_job_whose_note_was_evicted_is_still_served()
     {
         var node = NewNode(new StepCache(_redis));
         var fetch = await LockAsync(node);
@@ -147,7 +147,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     private async Task<FetchLock.Acquired> LockAsync(SharedJobs node) =>
         Assert.IsType<FetchLock.Acquired>(await TryLockAsync(node));
 
-    // As a fill does.
+    // Takes the lock like a fill.
     private async Task<FetchLock?> TryLockAsync(SharedJobs node, long? known = null)
     {
         var budget = _redis.NewTimeBudget();
@@ -172,7 +172,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     private async Task<bool> ExistsAsync(string name) => (bool)(await _redis.AskAsync<object>(
         async database => await database.KeyExistsAsync(name), _redis.NewTimeBudget()))!;
 
-    /// <summary>The cache of finished jobs; something happens before it writes.</summary>
+    /// <summary>The distributed cache of finished jobs, with a callback before each write.</summary>
     private sealed class StepCache(RedisConnection redis) : IDistributedCache
     {
         private readonly RedisCache _cache = Fixed.Cache(redis);

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>Something else than the gateway's under the gateway's own names in Redis, under load.</summary>
+/// <summary>Foreign values under the gateway's key names in Redis, under load.</summary>
 [Collection(nameof(Alone))]
 public sealed class ForeignValueTests : IAsyncLifetime
 {
@@ -15,7 +15,8 @@ public sealed class ForeignValueTests : IAsyncLifetime
         (database, name) => database.StringSetAsync(name, "o:forever:1"),
         (database, name) => database.StringSetAsync(name, "foreign", TimeSpan.FromMinutes(1)),
         (database, name) => database.HashSetAsync(name, "data", "foreign"),
-        (database, name) => database.HashSetAsync(name, [new("absexp", "soon"), new("sldexp", "later"), new("data", "foreign")]),
+        (database, name) => database.HashSetAsync(
+            name, [new("absexp", "soon"), new("sldexp", "later"), new("data", "foreign")]),
         (database, name) => database.HashSetAsync(name, [new("order", "first"), new("finished", "yes")]),
         (database, name) => database.SortedSetAddAsync(name, "foreign", 1),
     ];
@@ -27,7 +28,8 @@ public sealed class ForeignValueTests : IAsyncLifetime
     [InlineData("wrong type, finished jobs", false, true, false)]
     [InlineData("wrong type, locks", false, false, true)]
     [InlineData("wrong type, all", true, true, true)]
-    public async Task Something_else_under_our_names_is_replaced(string name, bool jobs, bool finished, bool locks)
+    public async Task Foreign_values_under_the_gateways_keys_are_replaced(
+        string name, bool jobs, bool finished, bool locks)
     {
         await using var mood = await RedisMood.StartAsync(name, _redis.ConnectionString);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(_redis.ConnectionString);
@@ -41,14 +43,14 @@ public sealed class ForeignValueTests : IAsyncLifetime
             if (finished) await Foreign[(kind / 3) % Foreign.Length](database, key + ":finished");
             if (locks) await Foreign[(kind / 2) % Foreign.Length](database, key + ":lock");
         };
-        await mood.RideAsync(async () =>
+        await mood.RunAsync(async () =>
         {
             await Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation);
             mood.BeforeNewJob = _ => Task.CompletedTask;
         });
 
         await mood.VerifyAsync();
-        // Nothing was fetched by both nodes: what was in the way is gone at once, and Redis was of use all the time.
+        // No job was fetched by both nodes: foreign values are removed at once, and Redis was used all the time.
         Assert.All(mood.Calls, job => Assert.Equal(1, job.Value));
         Assert.True(planted > 2 * Foreign.Length);
     }

@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>A job that was final and is gone (404) is gone on all nodes.</summary>
+/// <summary>A final job that the upstream no longer has (404) is removed on all nodes.</summary>
 [Trait("Redis", "any")]
 public sealed class GoneTests(RedisServer redis)
 {
@@ -17,7 +17,7 @@ public sealed class GoneTests(RedisServer redis)
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
         var other = world.AddGateway();
         Assert.Equal(HttpStatusCode.OK, await AskAsync(world.Gateway));
-        // Redis makes room, and so the other node has to ask the upstream.
+        // Redis evicts the job, so the other node asks the upstream.
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         Assert.Equal(2, await connection.GetDatabase().KeyDeleteAsync([Name(world), $"{Name(world)}:finished"]));
         world.Upstream.Lives.Set(_job, LifeStage.Gone);
@@ -25,13 +25,15 @@ public sealed class GoneTests(RedisServer redis)
 
         Assert.Equal(HttpStatusCode.NotFound, await AskAsync(other));
 
-        await Purging.WithinAsync(Purging.Promised, async () => await AskAsync(world.Gateway) == HttpStatusCode.NotFound, "the first node drops the job");
+        await Purging.WithinAsync(Purging.Promised, async () =>
+            await AskAsync(world.Gateway) == HttpStatusCode.NotFound, "the first node drops the job");
     }
 
     [Fact]
-    public async Task A_final_job_whose_lifetime_is_over_and_that_is_gone_is_in_no_cache_any_more()
+    public async Task An_expired_final_job_that_is_gone_is_removed_from_all_caches()
     {
-        await using var world = await World.StopClockAsync(("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:FinishedLifetime", "00:01:00"));
+        await using var world = await World.StopClockAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:FinishedLifetime", "00:01:00"));
         GatewayNode[] nodes = [world.Gateway, world.AddGateway()];
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
         world.Upstream.Lives.Set(_job, LifeStage.Gone);
@@ -41,7 +43,7 @@ public sealed class GoneTests(RedisServer redis)
 
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
         world.Clock.Advance(TimeSpan.FromSeconds(5));
-        // It would answer for the failing upstream for ten minutes.
+        // A stored snapshot would be served as stale for ten minutes.
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.BadGateway, await AskAsync(node));
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         Assert.NotEqual("1", (string?)await connection.GetDatabase().HashGetAsync(Name(world), "finished"));
@@ -49,7 +51,7 @@ public sealed class GoneTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_job_that_is_back_is_there_on_all_nodes()
+    public async Task A_job_that_is_back_is_served_by_all_nodes()
     {
         await using var world = await World.StopClockAsync(("ConnectionStrings:Redis", redis.ConnectionString));
         GatewayNode[] nodes = [world.Gateway, world.AddGateway()];

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>One node fetches, another waits: what the one is told is the other's answer, whatever it is.</summary>
+/// <summary>One node fetches and others wait: they give the answer of the fetching node.</summary>
 [Trait("Redis", "any")]
 public sealed class HandOverTests(RedisServer redis)
 {
@@ -22,32 +22,36 @@ public sealed class HandOverTests(RedisServer redis)
     [InlineData(401, HttpStatusCode.ServiceUnavailable)]
     [InlineData(500, HttpStatusCode.BadGateway)]
     [InlineData(429, HttpStatusCode.ServiceUnavailable)]
-    public async Task What_one_node_is_told_is_what_the_others_answer_also_where_it_may_not_live(int said, HttpStatusCode status)
+    public async Task Waiting_nodes_give_the_fetching_nodes_answer_even_with_a_zero_lifetime(
+        int upstreamStatus, HttpStatusCode status)
     {
         await using var world = await StartAsync(
-            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:NotFoundLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
-        world.Upstream.Faults.Add(said == 200
+            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:NotFoundLifetime", "00:00:00"),
+            ("Jobs:StaleIfError", "00:00:00"));
+        world.Upstream.Faults.Add(upstreamStatus == 200
             ? new Fault { Job = _job, Kind = FaultKind.Delay, Delay = Slow }
-            : new Fault { Job = _job, Kind = FaultKind.Status, Status = said, Delay = Slow });
+            : new Fault { Job = _job, Kind = FaultKind.Status, Status = upstreamStatus, Delay = Slow });
         var others = new[] { world.AddGateway(), world.AddGateway() };
 
         var first = world.GetAsync(_job);
-        await AskedAsync(world);
+        await UntilFetchedAsync(world);
         var answers = await Task.WhenAll([first, .. others.Select(node => World.GetAsync(node, _job))]);
 
         Assert.All(answers, answer => Assert.Equal(status, answer.StatusCode));
         Assert.Equal(1, world.Upstream.Ledger.Total);
-        if (said == 200) Assert.Single(answers.Select(answer => answer.Headers.ETag).Distinct());
+        if (upstreamStatus == 200) Assert.Single(answers.Select(answer => answer.Headers.ETag).Distinct());
     }
 
     [Theory]
     [InlineData(403, 2)]
     [InlineData(200, 2)]
     [InlineData(500, 1)]
-    public async Task Who_asks_afterwards_asks_anew_unless_there_is_a_back_off(int said, int calls)
+    public async Task A_later_request_fetches_again_unless_a_back_off_is_running(int upstreamStatus, int calls)
     {
-        await using var world = await StartAsync(("Jobs:RunningLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
-        if (said != 200) world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = said });
+        await using var world = await StartAsync(
+            ("Jobs:RunningLifetime", "00:00:00"), ("Jobs:StaleIfError", "00:00:00"));
+        if (upstreamStatus != 200)
+            world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Status, Status = upstreamStatus });
         var other = world.AddGateway();
 
         using var first = await world.GetAsync(_job);
@@ -58,7 +62,7 @@ public sealed class HandOverTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_back_off_ends_for_all_nodes_and_recovery_shows_within_a_running_lifetime()
+    public async Task A_back_off_ends_on_all_nodes_and_recovery_takes_a_running_lifetime()
     {
         await using var world = await StartAsync();
         var other = world.AddGateway();
@@ -72,21 +76,31 @@ public sealed class HandOverTests(RedisServer redis)
 
         using var fresh = await World.GetAsync(other, _job);
 
-        Assert.All([stale, alsoStale], answer => Assert.Contains("detail=upstream-500", JobTests.CacheStatus(answer), StringComparison.Ordinal));
+        Assert.All([stale, alsoStale], answer =>
+            Assert.Contains("detail=upstream-500", JobTests.CacheStatus(answer), StringComparison.Ordinal));
         Assert.Contains("stored", JobTests.CacheStatus(fresh), StringComparison.Ordinal);
         Assert.Equal(3, world.Upstream.Ledger.Total);
     }
 
     [Fact]
-    public async Task A_late_unfinished_answer_is_nobodys_where_the_job_has_finished_meanwhile()
+    public async Task A_late_unfinished_answer_is_dropped_if_the_job_has_finished_meanwhile()
     {
         await using var world = await StartAsync(("Jobs:RunningLifetime", "00:01:00"));
         var finisher = world.AddGateway();
         var job = $"finished-{Guid.NewGuid():N}";
         var running = $"{{\"id\":\"{job}\",\"workflow_id\":\"survey-1\",\"status\":\"running\"}}";
-        world.Upstream.Faults.Add(new Fault { Job = job, Kind = FaultKind.Status, Status = 200, Body = running, Delay = 2 * Slow, Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault
+            {
+                Job = job,
+                Kind = FaultKind.Status,
+                Status = 200,
+                Body = running,
+                Delay = 2 * Slow,
+                Times = 1
+            });
         var late = world.GetAsync(job);
-        await AskedAsync(world);
+        await UntilFetchedAsync(world);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         Assert.True(await connection.GetDatabase().KeyDeleteAsync($"gateway:{{{world.Account}/survey-1/{job}}}:lock"));
 
@@ -105,7 +119,7 @@ public sealed class HandOverTests(RedisServer redis)
     private Task<World> StartAsync(params (string Key, string? Value)[] settings) =>
         World.StartAsync([("ConnectionStrings:Redis", redis.ConnectionString), .. settings]);
 
-    private static async Task AskedAsync(World world)
+    private static async Task UntilFetchedAsync(World world)
     {
         while (world.Upstream.Ledger.Total == 0) await Task.Delay(5, World.Cancellation);
     }

@@ -10,9 +10,9 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes forget
-/// what they were doing, or fetch on their own; the job goes on meanwhile, is gone and back, and is purged. Whatever
-/// happens, no node goes back.
+/// Three nodes on a real Redis fetch one job in any order of steps: answers arrive late, locks are lost, nodes abandon
+/// fetches or work without Redis, and the job progresses, disappears, returns and is purged. No node may ever go back
+/// to an older state.
 /// </summary>
 [Trait("Redis", "any")]
 public sealed class InterleavingTests(RedisServer redis)
@@ -20,7 +20,7 @@ public sealed class InterleavingTests(RedisServer redis)
     private const int Nodes = 3, Batch = 1000;
 
     [Fact]
-    public async Task Nothing_goes_back_in_any_order_of_events()
+    public async Task No_node_goes_back_to_an_older_state_in_any_order_of_events()
     {
         for (var done = 0; done < Cases.Many; done += Batch)
         {
@@ -37,25 +37,27 @@ public sealed class InterleavingTests(RedisServer redis)
     private enum Event
     {
         /// <summary>
-        /// A node takes its next step: it takes the turn, asks the upstream, or stores what it was told.
+        /// A node takes its next step: takes the fetch lock, asks the upstream, or stores the answer.
         /// </summary>
         Step,
 
-        /// <summary>The same while Redis is of no use to the node.</summary>
+        /// <summary>A node takes its next step without Redis.</summary>
         StepAlone,
-        Forget,
+        Abandon,
         LoseLock,
-        JobGoesOn,
+        JobProgresses,
 
-        /// <summary>The upstream does not know the job any more, or knows it again.</summary>
+        /// <summary>The upstream loses the job, or has it again.</summary>
         JobIsGoneOrBack,
         Purge,
-        HearOfPurge,
+        LearnOfPurge,
     }
 
     private static readonly Gen<Event> AnyEvent = Gen.Frequency(
-        (12, Gen.Const(Event.Step)), (3, Gen.Const(Event.StepAlone)), (1, Gen.Const(Event.Forget)), (3, Gen.Const(Event.LoseLock)),
-        (3, Gen.Const(Event.JobGoesOn)), (1, Gen.Const(Event.JobIsGoneOrBack)), (1, Gen.Const(Event.Purge)), (2, Gen.Const(Event.HearOfPurge)));
+        (12, Gen.Const(Event.Step)), (3, Gen.Const(Event.StepAlone)), (1, Gen.Const(Event.Abandon)),
+        (3, Gen.Const(Event.LoseLock)),
+        (3, Gen.Const(Event.JobProgresses)), (1, Gen.Const(Event.JobIsGoneOrBack)), (1, Gen.Const(Event.Purge)),
+        (2, Gen.Const(Event.LearnOfPurge)));
 
     private static async Task RunAsync(Node[] nodes, (Event What, int Node)[] events)
     {
@@ -66,17 +68,17 @@ public sealed class InterleavingTests(RedisServer redis)
             {
                 Event.Step => history.StepAsync(i),
                 Event.StepAlone => history.StepAloneAsync(i),
-                Event.Forget => history.ForgetAsync(i),
+                Event.Abandon => history.AbandonAsync(i),
                 Event.LoseLock => history.LoseLockAsync(),
-                Event.JobGoesOn => history.GoOnAsync(),
+                Event.JobProgresses => history.ProgressAsync(),
                 Event.JobIsGoneOrBack => history.GoOrComeBackAsync(),
                 Event.Purge => history.PurgeAsync(i),
-                _ => history.HearAsync(i),
+                _ => history.LearnOfPurgeAsync(i),
             });
         }
     }
 
-    /// <summary>What one node is made of, as far as it concerns cached jobs.</summary>
+    /// <summary>The parts of one node that concern cached jobs.</summary>
     internal sealed class Node : IDisposable
     {
         private readonly RedisConnection _away;
@@ -94,8 +96,10 @@ public sealed class InterleavingTests(RedisServer redis)
             var pacing = new Pacing(options, clock);
             Cache = new JobCache(Memory, Shared, pacing, options);
             _away = Fixed.Redis(connectionString);
-            CacheAlone = new JobCache(Memory, new SharedJobs(_away, _finishedJobs, new OrphanedLocks(_away), Purges, metrics, clock), pacing, options);
-            // Sees what is stored as it is, purged or not.
+            CacheAlone = new JobCache(
+                Memory, new SharedJobs(_away, _finishedJobs, new OrphanedLocks(_away), Purges, metrics, clock),
+                pacing, options);
+            // Reads the stored values, whether purged or not.
             Observer = new SharedJobs(Redis, _finishedJobs, new OrphanedLocks(Redis), new PurgeMarks(), metrics, clock);
         }
 

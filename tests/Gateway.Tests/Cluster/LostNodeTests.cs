@@ -13,7 +13,7 @@ public sealed class LostNodeTests(RedisServer redis)
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
 
     [Fact]
-    public async Task When_the_filling_node_dies_the_others_answer_within_the_upstreams_timeout_and_a_second()
+    public async Task Nodes_answer_within_the_timeout_and_a_second_after_the_fetching_node_died()
     {
         var timeout = TimeSpan.FromSeconds(3);
         await using var world = await World.WithoutGatewayAsync(
@@ -21,7 +21,8 @@ public sealed class LostNodeTests(RedisServer redis)
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
         await gateways.WarmUpAsync();
         world.Upstream.Ledger.Clear();
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
         var watch = Stopwatch.StartNew();
         var lost = gateways.GetAsync(Filling, _job);
         await UntilAsync(() => world.Upstream.Ledger.Total == 1);
@@ -39,11 +40,12 @@ public sealed class LostNodeTests(RedisServer redis)
         TestContext.Current.TestOutputHelper?.WriteLine($"All answered after {took}");
     }
 
-    // A few large jobs, and so many that its own pause opens the node's circuit.
+    // Columns: a few large jobs, or so many jobs that the pause of the node opens its circuit.
     [Theory]
     [InlineData(15, 1_000_000, 300, 150, 3)]
     [InlineData(100, 200_000, 1000, 10, 20)]
-    public async Task A_node_that_was_stopped_while_it_fetched_takes_no_finished_job_back(int count, int size, int delay, int step, int answered)
+    public async Task A_node_stopped_during_a_fetch_does_not_replace_a_finished_job(
+        int count, int size, int delay, int step, int answered)
     {
         await using var world = await World.WithoutGatewayAsync(
             clock: null, GatewayProcesses.Settings(redis, ("Upstream:Timeout", "00:00:03")));
@@ -51,19 +53,20 @@ public sealed class LostNodeTests(RedisServer redis)
         await gateways.WarmUpAsync();
         world.Upstream.Ledger.Clear();
         var jobs = Enumerable.Range(0, count).Select(i => $"{_job}-{i}").ToArray();
-        foreach (var (i, job) in jobs.Index()) world.Upstream.Faults.Add(LateAndRunning(job, size, TimeSpan.FromMilliseconds(delay + step * i)));
+        foreach (var (i, job) in jobs.Index())
+            world.Upstream.Faults.Add(LateAndRunning(job, size, TimeSpan.FromMilliseconds(delay + step * i)));
         var late = jobs.Select(job => gateways.GetAsync(Filling, job)).ToArray();
-        // The answers come in quick succession and take a while to digest, so that the node is stopped at every step:
-        // before an answer is here, while it is read, before it is stored, and after.
+        // The answers arrive in quick succession and take a while to process, so the node is stopped at every step:
+        // before an answer arrives, while it is read, before it is stored, and after.
         await UntilAsync(() => late.Count(answer => answer.IsCompleted) >= answered);
         gateways.Signal(Filling, "STOP");
-        // What it had sent by then counts as said before.
+        // Answers that the node had sent by then are complete.
         await Task.Delay(500, World.Cancellation);
         var undecided = late.Where(answer => !answer.IsCompleted).ToArray();
-        // Another node is told at once what was stored; else it waits until the lock of the stopped one ends, and
-        // fetches.
-        var told = await Task.WhenAll(jobs.Select(job => gateways.GetAsync(1, job)));
-        var stored = told.Where(IsRunning).Select(answer => answer.Job).ToHashSet();
+        // The other node gets a stored answer at once. Otherwise it waits until the lock of the stopped node expires,
+        // and fetches.
+        var others = await Task.WhenAll(jobs.Select(job => gateways.GetAsync(1, job)));
+        var stored = others.Where(IsRunning).Select(answer => answer.Job).ToHashSet();
         foreach (var job in jobs)
         {
             while (IsRunning(await gateways.GetAsync(1, job))) await Task.Delay(100, World.Cancellation);
@@ -82,11 +85,13 @@ public sealed class LostNodeTests(RedisServer redis)
             }
             await Task.Delay(50, World.Cancellation);
         }
-        // Where the answer was stored, it was right, and may have been on its way to the caller already.
+        // A stored answer was correct, and may already have been on its way to the caller.
         var answers = await Task.WhenAll(undecided);
         Assert.DoesNotContain(answers.Where(answer => !stored.Contains(answer.Job)), IsRunning);
         Assert.Contains(answers, answer => !stored.Contains(answer.Job));
-        TestContext.Current.TestOutputHelper?.WriteLine($"Stopped with {undecided.Length} of {jobs.Length} answers missing, {stored.Count} stored; said late: {answers.Count(IsRunning)}");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"Stopped with {undecided.Length} of {jobs.Length} answers missing, {stored.Count} stored; said late: "
+            + $"{answers.Count(IsRunning)}");
     }
 
     private static Fault LateAndRunning(string job, int size, TimeSpan delay) => new()
@@ -94,7 +99,8 @@ public sealed class LostNodeTests(RedisServer redis)
         Job = job,
         Kind = FaultKind.Status,
         Status = 200,
-        Body = $$"""{"id":"{{job}}","workflow_id":"survey-1","status":"running","padding":"{{new string('x', size)}}"}""",
+        Body =
+            $$"""{"id":"{{job}}","workflow_id":"survey-1","status":"running","padding":"{{new string('x', size)}}"}""",
         Delay = delay,
         Times = 1,
     };

@@ -9,7 +9,7 @@ namespace Gateway.Tests.Cluster;
 public sealed class MemoryTests(RedisServer redis)
 {
     [Fact]
-    public async Task Memory_is_bounded_in_stored_bytes_also_for_what_comes_from_redis()
+    public async Task Memory_is_bounded_in_bytes_for_fetched_jobs_and_jobs_out_of_Redis()
     {
         const int Limit = 2 * 1024 * 1024;
         await using var world = await World.StartAsync(
@@ -28,7 +28,7 @@ public sealed class MemoryTests(RedisServer redis)
     [Theory]
     [InlineData("identity")]
     [InlineData("gzip")]
-    public async Task A_hit_on_a_large_job_allocates_next_to_nothing(string coding)
+    public async Task A_hit_on_a_large_job_allocates_at_most_100_kB(string coding)
     {
         const int Hits = 100;
         await using var world = await World.WithoutGatewayAsync(clock: null);
@@ -55,7 +55,8 @@ public sealed class MemoryTests(RedisServer redis)
     private static async Task<long> ReadLargeAsync(HttpClient client)
     {
         using var answer = await client.GetAsync(
-            new Uri("v0/workflows/survey-1/jobs/finished-1.large", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+            new Uri("v0/workflows/survey-1/jobs/finished-1.large", UriKind.Relative),
+            HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         await answer.Content.CopyToAsync(Stream.Null, World.Cancellation);
         return answer.Content.Headers.ContentLength!.Value;
@@ -63,10 +64,11 @@ public sealed class MemoryTests(RedisServer redis)
 
     private static async Task<long> AllocatedAsync(HttpClient management)
     {
-        // What was scraped is kept for 300 ms.
+        // A scrape is cached for 300 ms.
         await Task.Delay(400, World.Cancellation);
         var metrics = await management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
-        var line = metrics.Split('\n').Single(line => line.StartsWith("dotnet_gc_heap_total_allocated_bytes_total{", StringComparison.Ordinal));
+        var line = metrics.Split('\n')
+            .Single(line => line.StartsWith("dotnet_gc_heap_total_allocated_bytes_total{", StringComparison.Ordinal));
         return long.Parse(line.Split(' ')[1], System.Globalization.CultureInfo.InvariantCulture);
     }
 

@@ -9,7 +9,7 @@ public sealed class OneFetchTests(RedisServer redis)
     private const int Nodes = 3, FirstRequests = 3_000, Jobs = 200, RequestsEach = 50, InFlight = 200;
 
     [Fact]
-    public async Task However_many_ask_three_gateways_a_finished_job_is_fetched_once_and_never_again()
+    public async Task A_finished_job_is_fetched_once_by_the_cluster()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(redis));
         var jobs = Enumerable.Range(0, Jobs + 1).Select(_ => $"finished-{Guid.NewGuid():N}").ToArray();
@@ -18,10 +18,11 @@ public sealed class OneFetchTests(RedisServer redis)
         world.Upstream.Ledger.Clear();
         await using (var gateways = await GatewayProcesses.StartAsync(world, Nodes))
         {
-            AssertRight(await Task.WhenAll(Enumerable.Range(0, FirstRequests).Select(i => gateways.GetAsync(i % Nodes, jobs[0]))), bodies);
+            AssertBodies(await Task.WhenAll(
+                Enumerable.Range(0, FirstRequests).Select(i => gateways.GetAsync(i % Nodes, jobs[0]))), bodies);
             Assert.Equal(1, world.Upstream.Ledger.Total);
 
-            // The requests for one job follow each other, so that they meet.
+            // Requests for the same job follow each other, so that they overlap.
             await AskAsync(gateways, Jobs * RequestsEach, i => jobs[1 + i / RequestsEach], bodies);
             Assert.Equal(1 + Jobs, world.Upstream.Ledger.Total);
             Assert.All(jobs, job => Assert.Equal(1, world.Upstream.Ledger.CallsFor(job)));
@@ -32,11 +33,12 @@ public sealed class OneFetchTests(RedisServer redis)
         Assert.Equal(1 + Jobs, world.Upstream.Ledger.Total);
     }
 
-    private static Task AskAsync(GatewayProcesses gateways, int requests, Func<int, string> job, Dictionary<string, byte[]> bodies) =>
+    private static Task AskAsync(
+        GatewayProcesses gateways, int requests, Func<int, string> job, Dictionary<string, byte[]> bodies) =>
         Parallel.ForAsync(0, requests, new ParallelOptions { MaxDegreeOfParallelism = InFlight }, async (i, _) =>
-            AssertRight([await gateways.GetAsync(i % Nodes, job(i))], bodies));
+            AssertBodies([await gateways.GetAsync(i % Nodes, job(i))], bodies));
 
-    private static void AssertRight(GatewayProcesses.Answer[] answers, Dictionary<string, byte[]> bodies)
+    private static void AssertBodies(GatewayProcesses.Answer[] answers, Dictionary<string, byte[]> bodies)
     {
         foreach (var answer in answers)
         {

@@ -5,7 +5,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>Two teams share an account. What goes wrong with the jobs of one does not reach the other.</summary>
+/// <summary>Two teams share an account. Failures of one team's jobs do not affect the other team.</summary>
 [Trait("Redis", "any")]
 public sealed class OtherTeamsTests(RedisServer redis)
 {
@@ -16,7 +16,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
     [InlineData(false, 401)]
     [InlineData(true, 403)]
     [InlineData(false, 403)]
-    public async Task Jobs_that_the_upstream_refuses_cost_nobody_else_an_answer_while_somebody_keeps_asking_for_them(
+    public async Task Refused_jobs_of_one_team_do_not_fail_requests_of_another(
         bool withRedis, int refusal)
     {
         await using var world = await StartAsync(withRedis);
@@ -24,12 +24,12 @@ public sealed class OtherTeamsTests(RedisServer redis)
         Assert.Equal("200", await ReadAsync(nodes[0], "finished-worked"));
         world.Upstream.Faults.Add(new Fault { Job = "odd-*", Kind = FaultKind.Status, Status = refusal });
 
-        var (odd, others) = await WhileAsync(TimeSpan.FromSeconds(3), nodes, node =>
+        var (odd, others) = await RequestAsync(TimeSpan.FromSeconds(3), nodes, node =>
             World.GetAsync(node, $"odd-{Random.Shared.Next(8)}"));
 
         Assert.Equal(["200"], others.Distinct());
         Assert.All(odd, answer => Assert.Equal("403 /problems/upstream-forbidden", answer));
-        // One trial a second at most.
+        // At most one trial call a second.
         Assert.InRange(world.Upstream.Ledger.CallsFor("finished-worked"), 1, 6);
         Assert.DoesNotContain(nodes.SelectMany(node => node.Log.All), line =>
             line.StartsWith("Critical", StringComparison.Ordinal));
@@ -38,7 +38,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task One_refused_job_that_is_asked_for_before_any_other_locks_nobody_out(bool withRedis)
+    public async Task A_refused_job_that_is_fetched_first_does_not_mark_the_credential_dead(bool withRedis)
     {
         await using var world = await StartAsync(withRedis);
         var nodes = Nodes(world, withRedis);
@@ -47,7 +47,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
 
         Assert.Equal("200", await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}"));
         await Purging.WithinAsync(TimeSpan.FromSeconds(5),
-            async () => await SayAsync(await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden",
+            async () => await OutcomeAsync(
+                await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden",
                 "all nodes know that the credential is accepted");
     }
 
@@ -56,7 +57,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
     [InlineData(false, 401)]
     [InlineData(true, 403)]
     [InlineData(false, 403)]
-    public async Task A_credential_that_dies_is_found_out_at_once_by_jobs_that_worked_before(bool withRedis,
+    public async Task A_revoked_credential_is_detected_at_once_by_jobs_that_worked_before(bool withRedis,
         int refusal)
     {
         await using var world = await StartAsync(withRedis);
@@ -69,27 +70,27 @@ public sealed class OtherTeamsTests(RedisServer redis)
         world.Upstream.Ledger.Clear();
 
         Assert.Equal("503 /problems/upstream-credential-refused",
-            await SayAsync(await World.GetAsync(nodes[0], "finished-1")));
+            await OutcomeAsync(await World.GetAsync(nodes[0], "finished-1")));
 
         foreach (var node in nodes)
         {
-            var said = await SayAsync(await World.GetAsync(node, $"finished-{Guid.NewGuid():N}"));
+            var said = await OutcomeAsync(await World.GetAsync(node, $"finished-{Guid.NewGuid():N}"));
             Assert.Equal("503 /problems/upstream-credential-refused", said);
         }
-        // The caller's job, and two that worked before.
+        // The requested job, and two jobs that worked before.
         Assert.Equal(3, world.Upstream.Ledger.Total);
         Assert.Equal(2, world.Upstream.Ledger.CallsFor("finished-worked"));
         Assert.Contains(nodes.SelectMany(node => node.Log.All), line =>
             line.StartsWith("Critical", StringComparison.Ordinal));
         world.Upstream.Faults.Clear();
         await Purging.WithinAsync(TimeSpan.FromSeconds(25), async () =>
-            await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}") == "200", "it is accepted again");
+            await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}") == "200", "the credential is accepted again");
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Slow_jobs_of_one_team_leave_places_for_the_quick_jobs_of_another(bool withRedis)
+    public async Task Slow_jobs_of_one_team_leave_places_for_another_team(bool withRedis)
     {
         await using var world = await StartAsync(withRedis, (Account + "MaxConcurrentRequests", "32"));
         var nodes = Nodes(world, withRedis);
@@ -138,7 +139,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
             while (!stop.IsCancellationRequested && await second.WaitForNextTickAsync(World.Cancellation));
         }, World.Cancellation);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
-            world.Upstream.Ledger.Total >= 3 * broken, "they were asked for three times");
+            world.Upstream.Ledger.Total >= 3 * broken, "the broken jobs were fetched three times");
 
         var answers = new List<string>();
         for (var i = 0; i < 59; i++)
@@ -150,7 +151,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
         await asking;
 
         Assert.Equal(["200"], answers.Distinct());
-        // It would open, were it the upstream.
+        // The circuit does open if the upstream itself fails.
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
         var last = "";
         for (var i = 0; i < 40 && !last.Contains("circuit-open", StringComparison.Ordinal); i++)
@@ -161,8 +162,8 @@ public sealed class OtherTeamsTests(RedisServer redis)
         Assert.Contains("circuit-open", last, StringComparison.Ordinal);
     }
 
-    // One team asks for what it likes, the other for jobs that are well, each of them new.
-    private static async Task<(List<string> Asked, List<string> Others)> WhileAsync(
+    // One team sends the given requests, and the other team requests new jobs that work.
+    private static async Task<(List<string> Asked, List<string> Others)> RequestAsync(
         TimeSpan time, GatewayNode[] nodes, Func<GatewayNode, Task<HttpResponseMessage>> ask)
     {
         var (asked, others) = (new List<string>(), new List<string>());
@@ -172,7 +173,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
             {
                 for (var i = 0; watch.Elapsed < time; i++)
                 {
-                    asked.Add(await SayAsync(await ask(nodes[i % nodes.Length])));
+                    asked.Add(await OutcomeAsync(await ask(nodes[i % nodes.Length])));
                     await Task.Delay(30, World.Cancellation);
                 }
             }, World.Cancellation),
@@ -193,7 +194,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
         return answer.IsSuccessStatusCode ? "200" : $"{(int)answer.StatusCode} {JobTests.CacheStatus(answer)}";
     }
 
-    private static async Task<string> SayAsync(HttpResponseMessage answer)
+    private static async Task<string> OutcomeAsync(HttpResponseMessage answer)
     {
         using (answer) return answer.IsSuccessStatusCode
             ? "200" : $"{(int)answer.StatusCode} {await BoundTests.ProblemTypeAsync(answer)}";

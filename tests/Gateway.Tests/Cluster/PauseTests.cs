@@ -7,13 +7,13 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>The upstream answers 429 to one node: the account rests, on all of them.</summary>
+/// <summary>After a 429 of the upstream to one node, all nodes pause the account.</summary>
 [Trait("Redis", "any")]
 public sealed class PauseTests(RedisServer redis)
 {
     private const string Busy = "finished-busy";
 
-    // What was on its way when the 429 came.
+    // Calls that were already on their way when the 429 arrived.
     private static readonly TimeSpan OnItsWay = TimeSpan.FromMilliseconds(50);
 
     private readonly string _other = Purging.NewAccount();
@@ -21,13 +21,16 @@ public sealed class PauseTests(RedisServer redis)
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Nobody_sends_anything_on_that_account_for_as_long_as_it_said_and_others_are_not_touched(bool withRedis)
+    public async Task A_429_pauses_its_account_on_all_nodes_and_no_other_account(bool withRedis)
     {
         await using var world = await World.StartAsync(
-            [("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""), .. Purging.Account(_other, "survey")]);
+            [("ConnectionStrings:Redis", withRedis ? redis.ConnectionString : ""),
+                .. Purging.Account(_other, "survey")]);
         GatewayNode[] nodes = withRedis ? [world.Gateway, world.AddGateway(), world.AddGateway()] : [world.Gateway];
-        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
-        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
+        foreach (var node in nodes)
+            Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
+        world.Upstream.Faults.Add(
+            new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "5", Times = 1 });
         using var told = await world.GetAsync(Busy);
         var paused = world.Upstream.Ledger.Calls.Single(call => call.Status == 429).At;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
@@ -38,11 +41,11 @@ public sealed class PauseTests(RedisServer redis)
             foreach (var node in nodes)
             {
                 using var refused = await AskAsync(node, World.MappingKey);
-                // Unless that took until it was over.
+                // The request may have taken until the end of the pause.
                 if (DateTimeOffset.UtcNow >= paused.AddSeconds(5)) break;
                 Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
                 Assert.Contains("detail=paused", JobTests.CacheStatus(refused), StringComparison.Ordinal);
-                // A node adds by how much it may have heard from Redis late.
+                // A node adds the delay with which it may have received the time of Redis.
                 Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 6);
                 using var other = await AskAsync(node, World.SurveyKey, "survey-2");
                 Assert.Equal(HttpStatusCode.OK, other.StatusCode);
@@ -69,23 +72,27 @@ public sealed class PauseTests(RedisServer redis)
     [InlineData("Thu, 01 Jan 1970 00:00:00 GMT", 1)]
     [InlineData("Fri, 31 Dec 9999 23:59:59 GMT", 300)]
     [InlineData(null, 1)]
-    public async Task It_may_say_so_in_seconds_or_as_a_date_and_nobody_waits_for_ever(string? retryAfter, int seconds)
+    public async Task The_pause_follows_Retry_After_in_seconds_or_as_a_date_within_a_limit(
+        string? retryAfter, int seconds)
     {
         await using var world = await World.StartAsync();
-        if (retryAfter?.StartsWith('+') == true) retryAfter = DateTimeOffset.UtcNow.AddSeconds(3.5).ToString("r", CultureInfo.InvariantCulture);
-        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = retryAfter, Times = 1 });
+        if (retryAfter?.StartsWith('+') == true)
+            retryAfter = DateTimeOffset.UtcNow.AddSeconds(3.5).ToString("r", CultureInfo.InvariantCulture);
+        world.Upstream.Faults.Add(
+            new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = retryAfter, Times = 1 });
         using var told = await world.GetAsync(Busy);
 
         using var another = await AskAsync(world.Gateway, World.MappingKey);
 
-        // One second may be waited for.
+        // A request waits for a pause of one second.
         Assert.Equal(seconds == 1 ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, another.StatusCode);
-        if (seconds > 1) Assert.InRange(another.Headers.RetryAfter!.Delta!.Value.TotalSeconds, seconds - 1, seconds + 1);
+        if (seconds > 1)
+            Assert.InRange(another.Headers.RetryAfter!.Delta!.Value.TotalSeconds, seconds - 1, seconds + 1);
         Assert.Equal(seconds == 1 ? 2 : 1, world.Upstream.Ledger.Total);
     }
 
     [Fact]
-    public async Task What_is_known_answers_meanwhile_visibly_stale()
+    public async Task Cached_jobs_are_served_as_stale_during_a_pause()
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00.3"));
         using var fresh = await world.GetAsync("run-300");
@@ -100,14 +107,16 @@ public sealed class PauseTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_node_that_was_told_while_Redis_was_away_passes_it_on_when_Redis_is_back_also_when_nobody_asks_it()
+    public async Task A_pause_during_a_Redis_outage_is_shared_afterwards_without_a_request()
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
         var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString));
-        foreach (var node in (GatewayNode[])[world.Gateway, other]) Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
+        foreach (var node in (GatewayNode[])[world.Gateway, other])
+            Assert.Equal(HttpStatusCode.OK, (await AskAsync(node, World.MappingKey)).StatusCode);
         proxy.Cut();
-        world.Upstream.Faults.Add(new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "60", Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = Busy, Kind = FaultKind.Status, Status = 429, RetryAfter = "60", Times = 1 });
         using var told = await world.GetAsync(Busy);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, told.StatusCode);
 
@@ -117,14 +126,15 @@ public sealed class PauseTests(RedisServer redis)
         {
             using var answer = await AskAsync(other, World.MappingKey);
             return answer.StatusCode == HttpStatusCode.ServiceUnavailable;
-        }, "the other one knows");
+        }, "the other node pauses");
     }
 
     [Fact]
-    public async Task Word_of_it_is_not_lost_while_others_are_at_the_account_all_the_time()
+    public async Task A_pause_is_shared_while_other_writers_constantly_change_the_account()
     {
         await using var proxy = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(30) };
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
         var other = world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString));
         using var known = await AskAsync(world.Gateway, World.MappingKey);
         world.Upstream.Faults.Add(new Fault
@@ -139,7 +149,8 @@ public sealed class PauseTests(RedisServer redis)
         var told = world.GetAsync(Busy);
         await Task.Delay(250, World.Cancellation);
         proxy.SlowDown();
-        using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2))) await CrowdAsync(world.Account, enough.Token);
+        using (var enough = new CancellationTokenSource(TimeSpan.FromSeconds(2)))
+            await ContendAsync(world.Account, enough.Token);
         using var busy = await told;
         Assert.Equal(HttpStatusCode.ServiceUnavailable, busy.StatusCode);
 
@@ -149,10 +160,12 @@ public sealed class PauseTests(RedisServer redis)
         Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Critical", StringComparison.Ordinal));
     }
 
-    // Changes nothing, but is always faster than whoever wants to.
-    private async Task CrowdAsync(string account, CancellationToken enough)
+    // Changes only the version of the account, and always before a slow node can write.
+    private async Task ContendAsync(string account, CancellationToken enough)
     {
-        const string Touch = "local held = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1] .. string.sub(held, 33), 'KEEPTTL')";
+        const string Touch =
+            "local held = redis.call('GET', KEYS[1]) redis.call('SET', KEYS[1], ARGV[1] .. string.sub(held, 33), "
+            + "'KEEPTTL')";
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
         {

@@ -11,7 +11,7 @@ public sealed class PollingTests(RedisServer redis)
     private static readonly TimeSpan Time = TimeSpan.FromSeconds(20), RunningLifetime = TimeSpan.FromSeconds(2);
 
     [Fact]
-    public async Task Ten_thousand_polls_of_a_running_job_in_twenty_seconds_cost_eleven_calls_at_most()
+    public async Task Ten_thousand_polls_in_twenty_seconds_cost_at_most_eleven_calls()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, GatewayProcesses.Settings(redis));
         await using var gateways = await GatewayProcesses.StartAsync(world, Nodes);
@@ -28,9 +28,10 @@ public sealed class PollingTests(RedisServer redis)
         var answers = await Task.WhenAll(polls);
 
         Assert.All(answers, answer => Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}"));
-        // One at the start, and one when two seconds are over; each takes some time, too. A busy machine takes longer
-        // for all.
+        // One call at the start, and one each time two seconds are over. Calls take time as well, and a busy machine
+        // needs longer for all polls.
         Assert.InRange(world.Upstream.Ledger.Total, 5, 1 + (int)(watch.Elapsed / RunningLifetime));
-        TestContext.Current.TestOutputHelper?.WriteLine($"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{world.Upstream.Ledger.Total} calls, {watch.Elapsed} for all polls");
     }
 }

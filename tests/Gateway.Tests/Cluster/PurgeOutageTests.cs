@@ -7,11 +7,11 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>Purges while nodes and Redis are apart, each test on a Redis of its own.</summary>
+/// <summary>Purges while nodes are disconnected from Redis. Each test has its own Redis.</summary>
 public sealed class PurgeOutageTests : IAsyncLifetime
 {
-    // What is promised: within 5 seconds of Redis's return all is as before.
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5) + Promptness.Grace;
+    // All nodes have caught up within 5 seconds of Redis's return.
+    private static readonly TimeSpan CatchUpTime = TimeSpan.FromSeconds(5) + Promptness.Grace;
 
     private readonly RedisServer _redis = new();
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
@@ -20,12 +20,13 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     private World _world = null!;
     private GatewayNode _other = null!;
 
-    /// <summary>Two nodes that both have the job in memory, each with a line of its own to one Redis.</summary>
+    /// <summary>Two nodes that both have the job in memory, each with its own connection to one Redis.</summary>
     public async ValueTask InitializeAsync()
     {
         await _redis.InitializeAsync();
         (_line, _otherLine) = (new RedisProxy(_redis.Port), new RedisProxy(_redis.Port));
-        _world = await World.StartAsync([("ConnectionStrings:Redis", _line.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
+        _world = await World.StartAsync(
+            [("ConnectionStrings:Redis", _line.ConnectionString), .. World.DefaultAccount, .. Purging.Operator]);
         _other = _world.AddGateway(("ConnectionStrings:Redis", _otherLine.ConnectionString));
         Assert.False(await Purging.IsHitAsync(_world.Gateway, _job));
         Assert.True(await Purging.IsHitAsync(_other, _job));
@@ -44,23 +45,24 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     [InlineData("default/survey-1")]
     [InlineData("default")]
     [InlineData("")]
-    public async Task A_node_that_missed_a_purge_learns_of_it_when_it_is_connected_again(string scope)
+    public async Task A_node_applies_a_missed_purge_when_it_reconnects(string scope)
     {
         _otherLine.Cut();
-        Assert.Equal((1, 1), await Purging.CountAsync(_world.Gateway, scope.Replace("JOB", _job, StringComparison.Ordinal)));
+        Assert.Equal(
+            (1, 1), await Purging.CountAsync(_world.Gateway, scope.Replace("JOB", _job, StringComparison.Ordinal)));
         Assert.True(await Purging.IsHitAsync(_other, _job));
 
         _otherLine.GetWell();
 
         await HasPurgedAsync(_other);
-        // It may have learned of the purge an instant before it used Redis again.
+        // The node may have learned of the purge just before it used Redis again.
         await Purging.IsHitAsync(_world.Gateway, _job);
         Assert.True(await Purging.IsHitAsync(_world.Gateway, _job));
         Assert.InRange(_world.Upstream.Ledger.Total, 2, 3);
     }
 
     [Fact]
-    public async Task A_node_whose_connection_broke_for_a_moment_learns_of_the_purge_it_missed()
+    public async Task A_node_applies_a_purge_missed_during_a_brief_disconnection()
     {
         _otherLine.Cut();
         Assert.Equal((1, 1), await Purging.CountAsync(_world.Gateway, "default"));
@@ -69,7 +71,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_purge_that_redis_has_lost_comes_back_with_a_node_that_knows_of_it()
+    public async Task A_purge_lost_by_Redis_is_restored_by_a_node_that_reconnects()
     {
         _otherLine.Cut();
         Assert.Equal((1, 1), await Purging.CountAsync(_world.Gateway, "default"));
@@ -86,7 +88,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_purge_that_redis_has_lost_is_written_down_again_by_a_node_that_stayed()
+    public async Task A_purge_lost_by_Redis_is_restored_by_a_connected_node()
     {
         _otherLine.Cut();
         Assert.Equal((1, 1), await Purging.CountAsync(_world.Gateway, "default"));
@@ -96,7 +98,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_purge_without_redis_is_503_and_holds_for_this_node_and_can_be_repeated()
+    public async Task A_purge_without_Redis_is_503_and_applies_to_this_node_and_can_be_repeated()
     {
         _line.Cut();
         using var answer = await Purging.PurgeAsync(_world.Gateway, "default/survey-1");
@@ -107,7 +109,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
         Assert.True(await Purging.IsHitAsync(_other, _job));
 
         _line.GetWell();
-        await Purging.WithinAsync(Soon, async () =>
+        await Purging.WithinAsync(CatchUpTime, async () =>
         {
             using var again = await Purging.PurgeAsync(_world.Gateway, "default/survey-1");
             return again.IsSuccessStatusCode;
@@ -117,16 +119,16 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_purge_without_redis_reaches_the_other_nodes_when_it_is_back()
+    public async Task A_purge_without_Redis_reaches_the_other_nodes_after_the_outage()
     {
-        // What all know already, so that the log does not grow by the purge that comes late.
+        // All nodes know this purge, so the late purge does not make the log longer.
         await Purging.CountAsync(_other, "default/survey-1");
         await Purging.IsHitAsync(_world.Gateway, _job);
         await Purging.IsHitAsync(_other, _job);
         _line.Cut();
         using var answer = await Purging.PurgeAsync(_world.Gateway, "default/survey-1");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
-        // Later, and the last in the log.
+        // A later purge, which is last in the log.
         await Purging.CountAsync(_other, "default/survey-2");
         Assert.True(await Purging.IsHitAsync(_other, _job));
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
@@ -136,9 +138,9 @@ public sealed class PurgeOutageTests : IAsyncLifetime
         await HasPurgedAsync(_other);
     }
 
-    // It is asked every now and then, as clients would, and calls the upstream once.
+    // Requests the job repeatedly, like clients, which calls the upstream once.
     private async Task HasPurgedAsync(GatewayNode node) =>
-        await Purging.WithinAsync(Soon, async () => !await Purging.IsHitAsync(node, _job), "the job is gone");
+        await Purging.WithinAsync(CatchUpTime, async () => !await Purging.IsHitAsync(node, _job), "the job is gone");
 
     private async Task LoseLogAsync()
     {
@@ -146,9 +148,11 @@ public sealed class PurgeOutageTests : IAsyncLifetime
         Assert.True(await connection.GetDatabase().KeyDeleteAsync("gateway:purges"));
     }
 
-    private static Task LosesRedisAsync(GatewayNode node) => Purging.WithinAsync(Soon, () => !Redis(node).IsAvailable, "Redis is lost");
+    private static Task LosesRedisAsync(GatewayNode node) =>
+        Purging.WithinAsync(CatchUpTime, () => !Redis(node).IsAvailable, "Redis is lost");
 
-    private static Task FindsRedisAsync(GatewayNode node) => Purging.WithinAsync(Soon, () => Redis(node).IsAvailable, "Redis is found");
+    private static Task FindsRedisAsync(GatewayNode node) =>
+        Purging.WithinAsync(CatchUpTime, () => Redis(node).IsAvailable, "Redis is found");
 
     private static RedisConnection Redis(GatewayNode node) => node.Services.GetRequiredService<RedisConnection>();
 }

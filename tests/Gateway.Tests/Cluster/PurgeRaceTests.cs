@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>A purge wins over a fetch that began before it.</summary>
+/// <summary>A purge wins over a fetch that began earlier.</summary>
 [Trait("Redis", "any")]
 public sealed class PurgeRaceTests(RedisServer redis)
 {
@@ -12,7 +12,7 @@ public sealed class PurgeRaceTests(RedisServer redis)
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
 
     [Fact]
-    public async Task What_was_under_way_during_a_purge_is_not_kept_in_memory()
+    public async Task A_fetch_running_during_a_purge_is_not_stored_in_memory()
     {
         await using var world = await World.StartAsync([.. Purging.Operator, .. Purging.Account(_account)]);
         await PurgeDuringAFetchAsync(world, world.Gateway);
@@ -28,7 +28,7 @@ public sealed class PurgeRaceTests(RedisServer redis)
     [InlineData(1, 0)]
     [InlineData(1, 1)]
     [InlineData(1, 2)]
-    public async Task What_was_under_way_during_a_purge_is_kept_nowhere(int purging, int asking)
+    public async Task A_fetch_running_during_a_purge_is_stored_on_no_node(int purging, int asking)
     {
         await using var world = await World.StartAsync(
             [("ConnectionStrings:Redis", redis.ConnectionString), .. Purging.Operator, .. Purging.Account(_account)]);
@@ -36,7 +36,7 @@ public sealed class PurgeRaceTests(RedisServer redis)
         await PurgeDuringAFetchAsync(world, nodes[purging]);
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
         var name = $"gateway:{{{_account}/survey-1/{_job}}}";
-        Assert.False(await connection.GetDatabase().KeyExistsAsync(name), "Redis has what was purged.");
+        Assert.False(await connection.GetDatabase().KeyExistsAsync(name), "Redis holds the purged job.");
 
         Assert.False(await Purging.IsHitAsync(nodes[asking], _job));
 
@@ -45,12 +45,13 @@ public sealed class PurgeRaceTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Who_waits_on_another_node_while_it_is_purged_is_answered_and_the_new_answer_is_kept()
+    public async Task A_caller_waiting_during_a_purge_is_answered_and_the_new_fetch_is_stored()
     {
         await using var world = await World.StartAsync(
             [("ConnectionStrings:Redis", redis.ConnectionString), .. Purging.Operator, .. Purging.Account(_account)]);
         var other = world.AddGateway();
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
         var first = Purging.IsHitAsync(world.Gateway, _job);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
         var second = Purging.IsHitAsync(other, _job);
@@ -63,14 +64,15 @@ public sealed class PurgeRaceTests(RedisServer redis)
         Assert.Equal(2, world.Upstream.Ledger.Total);
     }
 
-    // The first node fetches meanwhile.
+    // Purges while the first node fetches.
     private async Task PurgeDuringAFetchAsync(World world, GatewayNode purging)
     {
-        world.Upstream.Faults.Add(new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
+        world.Upstream.Faults.Add(
+            new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
         var waiters = Task.WhenAll(Purging.IsHitAsync(world.Gateway, _job), Purging.IsHitAsync(world.Gateway, _job));
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
         Assert.Equal((0, 0), await Purging.CountAsync(purging, $"{_account}/survey-1/{_job}"));
-        Assert.False(waiters.IsCompleted, "The purge came too late to race.");
+        Assert.False(waiters.IsCompleted, "The fetch ended before the purge.");
         Assert.All(await waiters, Assert.False);
         Assert.Equal(1, world.Upstream.Ledger.Total);
     }

@@ -4,7 +4,7 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What a purge takes away, and what it leaves.</summary>
+/// <summary>Which jobs a purge removes, and which it keeps.</summary>
 [Trait("Redis", "any")]
 public sealed class PurgeTests(RedisServer redis)
 {
@@ -15,10 +15,11 @@ public sealed class PurgeTests(RedisServer redis)
     [InlineData("/survey-1/JOB", 1)]
     [InlineData("/survey-1", 2)]
     [InlineData("", 3)]
-    public async Task A_purge_removes_what_is_in_scope_and_nothing_else(string scope, int inScope)
+    public async Task A_purge_removes_exactly_the_jobs_in_its_scope(string scope, int inScope)
     {
         await using var world = await WorldAsync(redis.ConnectionString);
-        await PurgedAsync(world, world.AddGateway(), _account + scope.Replace("JOB", _job, StringComparison.Ordinal), inScope);
+        await AssertPurgeAsync(world, world.AddGateway(),
+            _account + scope.Replace("JOB", _job, StringComparison.Ordinal), inScope);
     }
 
     [Fact]
@@ -27,7 +28,7 @@ public sealed class PurgeTests(RedisServer redis)
         await using var own = new RedisServer();
         await own.InitializeAsync();
         await using var world = await WorldAsync(own.ConnectionString);
-        await PurgedAsync(world, world.AddGateway(), "", 4);
+        await AssertPurgeAsync(world, world.AddGateway(), "", 4);
     }
 
     [Theory]
@@ -35,14 +36,15 @@ public sealed class PurgeTests(RedisServer redis)
     [InlineData("ACCOUNT/survey-1", 2)]
     [InlineData("ACCOUNT", 3)]
     [InlineData("", 4)]
-    public async Task A_purge_without_redis_removes_the_same_from_memory(string scope, int inScope)
+    public async Task A_purge_without_Redis_removes_the_same_jobs_from_memory(string scope, int inScope)
     {
         await using var world = await WorldAsync("");
-        await PurgedAsync(world, null, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal).Replace("JOB", _job, StringComparison.Ordinal), inScope);
+        await AssertPurgeAsync(world, null, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal)
+            .Replace("JOB", _job, StringComparison.Ordinal), inScope);
     }
 
     [Fact]
-    public async Task A_purge_of_an_account_takes_its_name_in_any_case()
+    public async Task A_purge_accepts_an_account_name_in_any_case()
     {
         await using var world = await WorldAsync(redis.ConnectionString);
         await Purging.IsHitAsync(world.Gateway, _job);
@@ -51,7 +53,7 @@ public sealed class PurgeTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_purge_counts_what_is_in_redis_only_and_what_is_in_no_cache()
+    public async Task A_purge_counts_jobs_in_Redis_and_in_memory_separately()
     {
         await using var world = await WorldAsync(redis.ConnectionString);
         var other = world.AddGateway();
@@ -72,7 +74,7 @@ public sealed class PurgeTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_purge_is_told_to_the_other_nodes_and_not_only_found_by_them()
+    public async Task A_purge_is_published_to_the_other_nodes()
     {
         await using var world = await WorldAsync(redis.ConnectionString);
         var other = world.AddGateway();
@@ -83,17 +85,18 @@ public sealed class PurgeTests(RedisServer redis)
             Assert.True(await Purging.IsHitAsync(other, _job));
             await Purging.CountAsync(world.Gateway, _account);
             var waiting = Stopwatch.StartNew();
-            await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has heard of it");
+            await Purging.WithinAsync(
+                Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
             heard += waiting.Elapsed;
         }
-        // By looking once a second it would be nine seconds and more, for each round begins just after a look.
+        // Looking once a second would take at least nine seconds, because each round begins just after a look.
         Assert.InRange(heard, TimeSpan.Zero, TimeSpan.FromSeconds(5));
     }
 
     [Theory]
     [InlineData("ACCOUNT/survey-1/JOB")]
     [InlineData("ACCOUNT")]
-    public async Task A_purge_lets_a_job_whose_last_fill_failed_be_fetched_at_once_on_all_nodes(string scope)
+    public async Task A_purge_ends_the_back_off_of_a_failed_job_on_all_nodes(string scope)
     {
         await using var world = await WorldAsync(redis.ConnectionString, ("Jobs:RunningLifetime", "00:01:00"));
         var (other, third) = (world.AddGateway(), world.AddGateway());
@@ -106,7 +109,8 @@ public sealed class PurgeTests(RedisServer redis)
         }
         Assert.Equal(2, world.Upstream.Ledger.Total);
 
-        await Purging.CountAsync(world.Gateway, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal).Replace("JOB", _job, StringComparison.Ordinal));
+        await Purging.CountAsync(world.Gateway, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal)
+            .Replace("JOB", _job, StringComparison.Ordinal));
 
         await Purging.WithinAsync(Purging.Promised, async () =>
         {
@@ -114,7 +118,7 @@ public sealed class PurgeTests(RedisServer redis)
             return answer.IsSuccessStatusCode;
         }, "the other node fetches again");
         Assert.True(await Purging.IsHitAsync(world.Gateway, _job));
-        // What was not purged still waits for its back-off, on every node.
+        // A job outside the scope still waits for its back-off on every node.
         await Purging.WithinAsync(Purging.Promised, async () =>
         {
             using var answer = await World.GetAsync(third, $"{_job}x");
@@ -123,8 +127,8 @@ public sealed class PurgeTests(RedisServer redis)
         Assert.Equal(scope == "ACCOUNT" ? 4 : 3, world.Upstream.Ledger.Total);
     }
 
-    // Four jobs whose names begin alike; the first is in every scope, the last only in that of everything.
-    private async Task PurgedAsync(World world, GatewayNode? other, string scope, int inScope)
+    // Four jobs with similar names. The first is in every scope, and the last only in the scope of everything.
+    private async Task AssertPurgeAsync(World world, GatewayNode? other, string scope, int inScope)
     {
         var node = world.Gateway;
         var jobs = new[]
@@ -143,17 +147,20 @@ public sealed class PurgeTests(RedisServer redis)
         Assert.Equal((other is null ? 0 : inScope, inScope), counts);
         if (other is not null)
         {
-            await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has heard of it");
+            await Purging.WithinAsync(
+                Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
             world.Upstream.Ledger.Clear();
         }
         var hits = new List<bool>();
-        foreach (var (job, workflow, key) in jobs) hits.Add(await Purging.IsHitAsync(other ?? node, job, workflow, key));
+        foreach (var (job, workflow, key) in jobs)
+            hits.Add(await Purging.IsHitAsync(other ?? node, job, workflow, key));
         Assert.Equal(jobs.Select((_, i) => i >= inScope || (i == 0 && other is not null)), hits);
         foreach (var (job, workflow, key) in jobs) Assert.True(await Purging.IsHitAsync(node, job, workflow, key));
         Assert.Equal(other is null ? jobs.Length + inScope : inScope - 1, world.Upstream.Ledger.Total);
     }
 
-    private Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) => World.StartAsync([
+    private Task<World> WorldAsync(string connectionString, params (string Key, string? Value)[] settings) =>
+        World.StartAsync([
         ("ConnectionStrings:Redis", connectionString), .. Purging.Operator, .. Purging.Account(_account),
         .. Purging.Account(_account + "b", "survey"), .. settings]);
 }

@@ -3,7 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Cluster;
 
-/// <summary>What becomes of a team's quota when its Redis goes away and comes back.</summary>
+/// <summary>The quota of a team when its Redis goes down and comes back.</summary>
 public sealed class QuotaOutageTests
 {
     private const int Burst = 40;
@@ -11,15 +11,17 @@ public sealed class QuotaOutageTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task What_a_node_spent_alone_all_know_within_a_second_of_the_return(bool keepsItsData)
+    public async Task Permits_taken_during_an_outage_count_on_all_nodes_a_second_after_it(bool keepsItsData)
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync(persistent: true);
-        // One comes back each ten seconds, so that it is the burst alone that counts.
-        await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
-            ("Redis:Timeout", "00:00:00.5"), ("Teams:mapping:Quota", "scarce"), ("Quotas:scarce:Requests", "6"), ("Quotas:scarce:Burst", $"{Burst}")]);
+        // The refill is one permit per ten seconds, so that mainly the burst counts.
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
+            ("Redis:Timeout", "00:00:00.5"), ("Teams:mapping:Quota", "scarce"), ("Quotas:scarce:Requests", "6"),
+            ("Quotas:scarce:Burst", $"{Burst}")]);
         GatewayNode[] nodes = [world.AddGateway(), world.AddGateway()];
-        // They know of each other, and have the job.
+        // The nodes know each other, and have the job.
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
         foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await AskAsync(node));
         await redis.KillAsync();
@@ -28,12 +30,12 @@ public sealed class QuotaOutageTests
 
         await redis.StartAsync(persistent: true);
         if (!keepsItsData) await redis.CommandAsync("FLUSHALL");
-        // Nodes find it again within the first second.
+        // The nodes find Redis within the first second.
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
         var after = await SpendAsync(nodes[1]);
 
-        // A Redis that has lost its data knows what was told, and neither the two before nor the lease of either node;
-        // and one or two have come back by now.
+        // A Redis that lost its data knows the reported permits, but neither the two before nor the lease of either
+        // node. One or two permits have been refilled.
         Assert.InRange(2 + alone + after, Burst - 2, Burst + (keepsItsData ? 2 : 6));
     }
 

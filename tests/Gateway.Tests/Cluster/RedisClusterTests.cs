@@ -13,14 +13,15 @@ public sealed class RedisClusterTests
     private static readonly string[] Jobs = [.. Enumerable.Range(0, 30).Select(i => $"finished-{i}")];
 
     [Fact]
-    public async Task Jobs_asked_for_on_both_nodes_at_once_cost_one_call_each_and_are_spread_over_all_masters()
+    public async Task Concurrent_requests_on_two_nodes_cost_one_call_per_job_on_a_Redis_Cluster()
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var world = await WorldAsync(cluster);
         var other = world.AddGateway();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromMilliseconds(300) });
 
-        await Task.WhenAll(Jobs.SelectMany(job => new[] { Purging.IsHitAsync(world.Gateway, job), Purging.IsHitAsync(other, job) }));
+        await Task.WhenAll(
+            Jobs.SelectMany(job => new[] { Purging.IsHitAsync(world.Gateway, job), Purging.IsHitAsync(other, job) }));
 
         Assert.Equal(Jobs.Length, world.Upstream.Ledger.Total);
         var counts = await cluster.CountAsync();
@@ -33,7 +34,7 @@ public sealed class RedisClusterTests
     }
 
     [Fact]
-    public async Task Running_jobs_never_go_back_from_node_to_node()
+    public async Task The_progress_of_a_running_job_never_decreases_between_nodes()
     {
         await using var cluster = await RedisCluster.StartAsync();
         await using var world = await WorldAsync(cluster, ("Jobs:RunningLifetime", "00:00:00.100"));
@@ -49,15 +50,16 @@ public sealed class RedisClusterTests
         Assert.All(readings, seen =>
         {
             Assert.Equal(seen.Order(), seen);
-            Assert.True(seen.Distinct().Count() > 2, "It was not seen running.");
+            Assert.True(seen.Distinct().Count() > 2, "The job was not seen running.");
         });
     }
 
     [Fact]
-    public async Task A_purge_counts_over_all_masters_and_leaves_the_rest()
+    public async Task A_purge_covers_all_masters_and_keeps_jobs_outside_its_scope()
     {
         await using var cluster = await RedisCluster.StartAsync();
-        await using var world = await WorldAsync(cluster, [.. Purging.Account("a"), .. Purging.Account("ab", "survey")]);
+        await using var world = await WorldAsync(
+            cluster, [.. Purging.Account("a"), .. Purging.Account("ab", "survey")]);
         var other = world.AddGateway();
         await EachAsync(job => Purging.IsHitAsync(world.Gateway, job, "survey-1"));
         await EachAsync(job => Purging.IsHitAsync(world.Gateway, job, "survey-12"));
@@ -68,7 +70,8 @@ public sealed class RedisClusterTests
         Assert.Equal((1, 1), await Purging.CountAsync(world.Gateway, $"a/survey-1/{Jobs[0]}"));
         Assert.Equal((29, 29), await Purging.CountAsync(world.Gateway, "a/survey-1"));
 
-        await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(other, Jobs[0]), "the other node has heard of it");
+        await Purging.WithinAsync(
+            Purging.Promised, async () => !await Purging.IsHitAsync(other, Jobs[0]), "the other node has the purge");
         Assert.All(await EachAsync(job => Purging.IsHitAsync(other, job, "survey-12")), Assert.True);
         Assert.All((await EachAsync(job => Purging.IsHitAsync(other, job)))[1..], Assert.False);
         Assert.Equal(60, (await cluster.CountAsync("gateway:{a/*}")).Sum());
@@ -83,18 +86,19 @@ public sealed class RedisClusterTests
     [InlineData(true, false)]
     [InlineData(false, true)]
     [InlineData(false, false)]
-    public async Task Without_one_master_every_job_is_answered(bool fullCoverage, bool theOneWithTheLog)
+    public async Task Every_job_is_answered_while_one_master_is_down(bool fullCoverage, bool holdsLog)
     {
         await using var cluster = await RedisCluster.StartAsync(fullCoverage);
-        // Half of them live for no time, so that they are fetched each time.
-        await using var world = await WorldAsync(cluster, ("Redis:Timeout", "00:00:00.100"), ("Jobs:RunningLifetime", "00:00:00"));
+        // Running jobs have a zero lifetime, so they are fetched each time.
+        await using var world = await WorldAsync(
+            cluster, ("Redis:Timeout", "00:00:00.100"), ("Jobs:RunningLifetime", "00:00:00"));
         var other = world.AddGateway();
         string[] jobs = [.. Jobs, .. Jobs.Select(job => job.Replace("finished", "run-300", StringComparison.Ordinal))];
         foreach (var job in jobs) await Purging.IsHitAsync(world.Gateway, job);
 
-        await cluster.KillAsync(theOneWithTheLog);
+        await cluster.KillAsync(holdsLog);
 
-        // Before the others have noticed, and long after.
+        // Before the other masters have noticed the failure, and long after.
         var late = world.AddGateway();
         for (var round = 0; round < 3; round++)
         {
@@ -123,6 +127,7 @@ public sealed class RedisClusterTests
 
     private static Task<bool[]> EachAsync(Func<string, Task<bool>> ask) => Task.WhenAll(Jobs.Select(ask));
 
-    private static Task<World> WorldAsync(RedisCluster cluster, params (string Key, string? Value)[] settings) => World.StartAsync(
-        [("ConnectionStrings:Redis", cluster.ConnectionString), .. Purging.Operator, .. settings]);
+    private static Task<World> WorldAsync(RedisCluster cluster, params (string Key, string? Value)[] settings) =>
+        World.StartAsync(
+            [("ConnectionStrings:Redis", cluster.ConnectionString), .. Purging.Operator, .. settings]);
 }

@@ -4,8 +4,8 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Cluster;
 
 /// <summary>
-/// Two nodes under load while their Redis is in some mood: what is in memory, new jobs of one node, and new slow jobs
-/// that both are asked for at once. It measures, and judges in the end.
+/// Two nodes under load during a fault of their Redis. The load is cached jobs, new jobs on one node, and new slow
+/// jobs on both nodes at once. It records the answers, and asserts the results at the end.
 /// </summary>
 internal sealed class RedisMood : IAsyncDisposable
 {
@@ -31,29 +31,32 @@ internal sealed class RedisMood : IAsyncDisposable
 
     public GatewayNode[] Nodes { get; }
 
-    /// <summary>How often the upstream was asked for each job, in the end.</summary>
+    /// <summary>The number of upstream calls for each job, available after <see cref="VerifyAsync"/>.</summary>
     public IReadOnlyDictionary<string, int> Calls { get; private set; } = new Dictionary<string, int>();
 
-    /// <summary>Called with the id of each new job before it is asked for.</summary>
+    /// <summary>Called with the id of each new job before the job is requested.</summary>
     public Func<string, Task> BeforeNewJob { get; set; } = _ => Task.CompletedTask;
 
     /// <summary>Starts both nodes, and fills their memory.</summary>
     public static async Task<RedisMood> StartAsync(string name, string redis)
     {
-        var world = await World.WithoutGatewayAsync(clock: null, ("ConnectionStrings:Redis", redis), ("Redis:Timeout", $"{MoodTally.Timeout}"));
+        var world = await World.WithoutGatewayAsync(
+            clock: null, ("ConnectionStrings:Redis", redis), ("Redis:Timeout", $"{MoodTally.Timeout}"));
         var nodes = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => Task.Run(() => world.AddGateway())));
         var mood = new RedisMood(name, world, nodes);
         for (var i = 0; i < Warm; i++)
         {
-            foreach (var client in mood._clients) using (await client.GetAsync(Path(mood.WarmJob(i)), World.Cancellation)) { }
+            foreach (var client in mood._clients)
+                using (await client.GetAsync(Path(mood.WarmJob(i)), World.Cancellation)) { }
         }
         return mood;
     }
 
-    /// <summary>Keeps asking while the mood lasts, and for a moment before it and after it.</summary>
-    public async Task RideAsync(Func<Task> mood)
+    /// <summary>Sends load during the fault, and shortly before and after it.</summary>
+    public async Task RunAsync(Func<Task> mood)
     {
-        World.Upstream.Faults.Add(new() { Job = "finished-slow*", Kind = Simulator.FaultKind.Delay, Delay = MoodTally.SlowUpstream });
+        World.Upstream.Faults.Add(
+            new() { Job = "finished-slow*", Kind = Simulator.FaultKind.Delay, Delay = MoodTally.SlowUpstream });
         using var end = new CancellationTokenSource();
         var load = Task.WhenAll(
             EveryAsync(20, i => AskAsync(i % 2, WarmJob(i % Warm), MoodTally.Kind.Memory), end.Token),
@@ -64,7 +67,8 @@ internal sealed class RedisMood : IAsyncDisposable
         var linesBefore = RedisLines();
         var began = Stopwatch.GetTimestamp();
         await mood();
-        _tally.Logged(RedisLines().Zip(linesBefore, (after, before) => after - before), Stopwatch.GetElapsedTime(began));
+        _tally.Logged(RedisLines().Zip(linesBefore, (after, before) => after - before),
+            Stopwatch.GetElapsedTime(began));
         var recovery = RecoverAsync(end.Token);
         _recovery = await recovery;
         await Task.Delay(200, World.Cancellation);
@@ -72,10 +76,10 @@ internal sealed class RedisMood : IAsyncDisposable
         await load;
     }
 
-    /// <summary>Judges, and adds a row to the table.</summary>
+    /// <summary>Asserts the results, and adds a row to the table.</summary>
     public async Task VerifyAsync()
     {
-        // What one node was asked for meanwhile, the other one is asked for now: nothing left behind may hold it up.
+        // Jobs of one node are requested from the other one: nothing left in Redis may delay them.
         using var end = new CancellationTokenSource();
         var clock = Task.Run(() => _tally.WatchClockAsync(end.Token), World.Cancellation);
         foreach (var (job, node) in _asked) await AskAsync(1 - node, job, MoodTally.Kind.Other);
@@ -86,7 +90,7 @@ internal sealed class RedisMood : IAsyncDisposable
         World.Upstream.Faults.Clear();
         foreach (var job in _tally.Jobs) _tally.Compare(job, await World.UpstreamBytesAsync(job));
         _tally.Write(_recovery);
-        _tally.Judge(_recovery, Recovery);
+        _tally.AssertResults(_recovery, Recovery);
         Assert.All(Nodes, node => Assert.DoesNotContain(node.Log.All, IsError));
     }
 
@@ -130,7 +134,7 @@ internal sealed class RedisMood : IAsyncDisposable
         _tally.Add(kind, job, answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(World.Cancellation), took);
     }
 
-    /// <returns>How long it took until each node had from Redis what the other one had fetched.</returns>
+    /// <returns>The time until each node had a job out of Redis that the other node had fetched.</returns>
     private async Task<TimeSpan> RecoverAsync(CancellationToken end)
     {
         var well = Stopwatch.GetTimestamp();
@@ -150,7 +154,7 @@ internal sealed class RedisMood : IAsyncDisposable
         return World.Upstream.Ledger.CallsFor(job) == 1;
     }
 
-    // On time, whatever became of those before: answers that are late do not hold back questions.
+    // Sends at fixed intervals: late answers do not delay further requests.
     private static async Task EveryAsync(int milliseconds, Func<int, Task> ask, CancellationToken end)
     {
         var asking = new List<Task>();

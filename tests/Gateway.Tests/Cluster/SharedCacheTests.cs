@@ -11,7 +11,7 @@ public sealed class SharedCacheTests(RedisServer redis)
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
 
     [Fact]
-    public async Task A_gateway_process_started_later_serves_a_finished_job_without_a_call()
+    public async Task A_later_gateway_process_serves_a_finished_job_without_a_call()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Redis);
         var sent = await world.UpstreamBytesAsync(_job);
@@ -63,9 +63,10 @@ public sealed class SharedCacheTests(RedisServer redis)
             var other = $"finished-{Guid.NewGuid():N}";
             if (damage == "moved")
             {
-                // Another job's healthy value under this job's key.
+                // The valid value of another job under this job's key.
                 using var otherFilled = await world.GetAsync(other);
-                value = (byte[])(await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}:finished", "data"))!;
+                value = (byte[])(
+                    await database.HashGetAsync($"gateway:{{{world.Account}/survey-1/{other}}}:finished", "data"))!;
             }
             else if (damage == "torn") value = value[..(value.Length / 2)];
             else if (damage == "flipped") value[value.Length / 2] ^= 1;
@@ -84,7 +85,8 @@ public sealed class SharedCacheTests(RedisServer redis)
         Assert.Equal(filled.Headers.ETag, answer.Headers.ETag);
         Assert.Equal(1, world.Upstream.Ledger.Total);
         using var management = new HttpClient();
-        Assert.Matches($"gateway_cache_rejected_total.*reason=\"{reason}\"", await management.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"), World.Cancellation));
+        Assert.Matches($"gateway_cache_rejected_total.*reason=\"{reason}\"",
+            await management.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"), World.Cancellation));
     }
 
     private (string, string?) Redis => ("ConnectionStrings:Redis", redis.ConnectionString);
@@ -92,7 +94,8 @@ public sealed class SharedCacheTests(RedisServer redis)
     private async Task<HttpResponseMessage> GetAsync(GatewayProcess gateway)
     {
         using var client = gateway.Client();
-        var answer = await client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{_job}", UriKind.Relative), World.Cancellation);
+        var answer = await client.GetAsync(
+            new Uri($"v0/workflows/survey-1/jobs/{_job}", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         return answer;
     }

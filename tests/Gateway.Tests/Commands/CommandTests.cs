@@ -9,13 +9,14 @@ namespace Gateway.Tests.Commands;
 public sealed class CommandTests
 {
     [Fact]
-    public async Task The_demo_prints_lines_that_work_and_stops_at_ctrl_c()
+    public async Task The_demo_prints_working_commands_and_stops_at_ctrl_c()
     {
         int port = ChildProcess.FreePort(), upstreamPort = ChildProcess.FreePort();
         await using var demo = new ChildProcess("dotnet",
             [GatewayProcess.Executable, "demo", "--port", $"{port}", "--upstream-port", $"{upstreamPort}"]);
         await demo.UntilAsync(() => Task.FromResult(demo.Output.Contains("Ctrl-C", StringComparison.Ordinal)));
-        var lines = demo.Output.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("curl", StringComparison.Ordinal)
+        var lines = demo.Output.Split('\n').Select(line => line.Trim())
+            .Where(line => line.StartsWith("curl", StringComparison.Ordinal)
             || line.StartsWith("for ", StringComparison.Ordinal)).ToList();
 
         var outputs = new List<string>();
@@ -35,12 +36,13 @@ public sealed class CommandTests
     [Theory]
     [InlineData(true, "--port")]
     [InlineData(false, "--upstream-port")]
-    public async Task The_demo_names_a_taken_port(bool gatewayPort, string option)
+    public async Task The_demo_names_a_port_that_is_in_use(bool gatewayPort, string option)
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        string[] ports = gatewayPort ? [$"{port}", $"{ChildProcess.FreePort()}"] : [$"{ChildProcess.FreePort()}", $"{port}"];
+        string[] ports = gatewayPort ? [$"{port}", $"{ChildProcess.FreePort()}"]
+            : [$"{ChildProcess.FreePort()}", $"{port}"];
 
         var (exit, output) = await RunAsync("demo", "--port", ports[0], "--upstream-port", ports[1]);
 
@@ -78,7 +80,7 @@ public sealed class CommandTests
     [InlineData("gwk_AAAA", "incomplete or mistyped")]
     [InlineData("made-elsewhere", "was not created by 'keys new'")]
     [InlineData("", "on standard input")]
-    public async Task A_key_that_is_not_whole_is_1_and_says_why(string key, string why)
+    public async Task A_malformed_key_exits_with_1_and_names_the_reason(string key, string why)
     {
         var (exit, output) = await CheckAsync(key);
         Assert.Equal(1, exit);
@@ -91,7 +93,7 @@ public sealed class CommandTests
     [InlineData("keys", "new")]
     [InlineData("keys")]
     [InlineData("health", "--url", "nonsense")]
-    public async Task Unknown_or_incomplete_commands_print_usage_and_exit_2(params string[] arguments)
+    public async Task Unknown_or_incomplete_commands_print_usage_and_exit_with_2(params string[] arguments)
     {
         var (exit, output) = await RunAsync(arguments);
         Assert.Equal(2, exit);
@@ -99,7 +101,7 @@ public sealed class CommandTests
     }
 
     [Fact]
-    public async Task Without_a_credential_it_refuses_to_start_and_says_what_to_set()
+    public async Task The_gateway_refuses_to_start_without_a_credential_and_names_the_setting()
     {
         var (exit, output) = await RunAsync();
         Assert.Equal(1, exit);
@@ -109,7 +111,7 @@ public sealed class CommandTests
     }
 
     [Fact]
-    public async Task Each_mistake_in_the_configuration_has_its_line()
+    public async Task Each_configuration_error_has_its_own_line()
     {
         var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable], new()
         {
@@ -126,20 +128,22 @@ public sealed class CommandTests
     [Theory]
     [InlineData(null, "{\"Timestamp\":")]
     [InlineData("systemd", "<6>")]
-    public async Task Log_lines_have_the_form_that_is_configured(string? form, string beginning)
+    public async Task Log_lines_have_the_configured_format(string? form, string beginning)
     {
-        var environment = new Dictionary<string, string?> { ["Upstream__Accounts__default__Credential"] = "a-credential" };
+        var environment =
+            new Dictionary<string, string?> { ["Upstream__Accounts__default__Credential"] = "a-credential" };
         if (form is not null) environment["Logging__Console__FormatterName"] = form;
         await using var gateway = await GatewayProcess.StartAsync(environment);
         await gateway.UntilPrintedAsync("Now listening");
-        Assert.Contains(gateway.Output.Split('\n'), line => line.Contains(beginning, StringComparison.Ordinal) && line.Contains("Now listening", StringComparison.Ordinal));
+        Assert.Contains(gateway.Output.Split('\n'), line => line.Contains(beginning, StringComparison.Ordinal)
+            && line.Contains("Now listening", StringComparison.Ordinal));
     }
 
     [Theory]
     [InlineData("http://10.99.99.99:18080")]
     [InlineData("nonsense")]
     [InlineData("https://127.0.0.1:0")]
-    public async Task An_address_that_cannot_be_used_is_a_message_and_no_crash(string address)
+    public async Task An_unusable_listen_address_is_reported_without_a_crash(string address)
     {
         var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, $"--urls={address}"],
             new() { ["Upstream__Accounts__default__Credential"] = "a-credential" });
@@ -148,7 +152,7 @@ public sealed class CommandTests
     }
 
     [Fact]
-    public async Task The_health_command_asks_no_proxy()
+    public async Task The_health_command_ignores_the_proxy_of_the_environment()
     {
         await using var world = await World.StartAsync();
         var (exit, _) = await ChildProcess.RunAsync("dotnet",
@@ -158,7 +162,7 @@ public sealed class CommandTests
     }
 
     [Fact]
-    public async Task The_health_command_tells_tells_a_live_gateway_from_none()
+    public async Task The_health_command_exits_with_0_for_a_live_gateway_and_1_for_none()
     {
         await using var world = await World.StartAsync();
         var alive = await RunAsync("health", "--url", $"{world.Gateway.Address}health/live");

@@ -3,18 +3,19 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Docs;
 
-/// <summary>What the documentation refers to exists.</summary>
+/// <summary>Checks that files, headings, tests, commands and scripts that the documentation names exist.</summary>
 public sealed partial class DocsTests
 {
     private static readonly string[] Folders = ["", "docs", "docs/decisions", "deploy"];
 
     private static readonly string[] Roots = ["src", "tests", "bench", "docs", "deploy", ".ci"];
 
-    public static TheoryData<string> Pages => [.. Files("*.md").Select(page => Path.GetRelativePath(Repository.Root, page))];
+    public static TheoryData<string> Pages =>
+        [.. Files("*.md").Select(page => Path.GetRelativePath(Repository.Root, page))];
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_link_leads_to_a_file_and_a_heading(string page)
+    public void A_link_targets_an_existing_file_and_heading(string page)
     {
         var (path, text) = Read(page);
         var dead = Link().Matches(text).Select(match => match.Groups[1].Value)
@@ -24,30 +25,34 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_file_that_is_named_exists(string page)
+    public void A_file_named_in_a_page_exists(string page)
     {
         var named = CodeSpan().Matches(Read(page).Text).Select(match => match.Groups[1].Value.Split(' ')[0])
-            .Where(name => Roots.Any(root => name.StartsWith(root + "/", StringComparison.Ordinal)) && !name.Contains('{', StringComparison.Ordinal));
+            .Where(name => Roots.Any(root => name.StartsWith(root + "/", StringComparison.Ordinal))
+                && !name.Contains('{', StringComparison.Ordinal));
         string[] missing = [.. named.Where(name => !Path.Exists(Path.Combine(Repository.Root, name)))];
         Assert.Empty(missing);
     }
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_test_that_is_named_exists(string page)
+    public void A_test_named_in_a_page_exists(string page)
     {
-        var tests = Directory.GetFiles(Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
+        var tests = Directory.GetFiles(
+            Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
         var named = TestName().Matches(Read(page).Text).Select(match => $"/{match.Groups[1].Value}.cs");
-        string[] missing = [.. named.Where(name => !tests.Any(test => test.Replace('\\', '/').EndsWith(name, StringComparison.Ordinal)))];
+        string[] missing = [.. named.Where(
+            name => !tests.Any(test => test.Replace('\\', '/').EndsWith(name, StringComparison.Ordinal)))];
         Assert.Empty(missing);
     }
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_command_of_the_gateway_exists(string page)
+    public void A_command_named_in_a_page_exists(string page)
     {
         var commands = Directory.GetFiles(Path.Combine(Repository.Root, "src", "Gateway", "Commands"), "*Command.cs")
-            .Select(file => Path.GetFileNameWithoutExtension(file).Replace("Command", "", StringComparison.Ordinal).ToLowerInvariant())
+            .Select(file => Path.GetFileNameWithoutExtension(file).Replace("Command", "", StringComparison.Ordinal)
+                .ToLowerInvariant())
             .ToArray();
         var named = Command().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
         string[] missing = [.. named.Where(name => !commands.Contains(name))];
@@ -56,7 +61,7 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void A_script_that_is_run_exists(string page)
+    public void A_script_named_in_a_page_exists(string page)
     {
         var named = Script().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
         string[] missing = [.. named.Where(name => !File.Exists(Path.Combine(Repository.Root, name)))];
@@ -66,12 +71,14 @@ public sealed partial class DocsTests
     private static bool IsAlive(string page, string link)
     {
         var parts = link.Split('#');
-        var target = parts[0].Length == 0 ? page : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(page)!, parts[0]));
+        var target = parts[0].Length == 0 ? page
+            : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(page)!, parts[0]));
         if (!Path.Exists(target)) return false;
-        return parts.Length == 1 || Heading().Matches(File.ReadAllText(target)).Any(match => Anchor(match.Groups[1].Value) == parts[1]);
+        return parts.Length == 1 || Heading().Matches(File.ReadAllText(target))
+            .Any(match => Anchor(match.Groups[1].Value) == parts[1]);
     }
 
-    // As the pages of the repository are rendered.
+    // The anchor that the code host generates for a heading.
     private static string Anchor(string heading) =>
         NotInAnchors().Replace(heading.Trim().ToLowerInvariant(), "").Replace(' ', '-');
 

@@ -5,12 +5,13 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gateway.Tests.Edge;
 
-/// <summary>What browsers are told not to do with an answer.</summary>
+/// <summary>Security headers that tell browsers what a page must not do with an answer.</summary>
 public sealed class BrowserHeaderTests
 {
     private const string Nothing = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-    private const string OwnOnly = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    private const string OwnOnly =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         + "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
     [Theory]
@@ -27,7 +28,7 @@ public sealed class BrowserHeaderTests
     [InlineData("docs/reader", 200)]
     [InlineData("docs/nothing", 404)]
     [InlineData("nothing", 404)]
-    public async Task Every_answer_is_framed_by_nobody_and_is_what_it_says(string path, int status)
+    public async Task Every_answer_forbids_framing_and_content_sniffing(string path, int status)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
@@ -39,7 +40,7 @@ public sealed class BrowserHeaderTests
     [Theory]
     [InlineData("v0/workflows/survey-1/jobs/finished-1")]
     [InlineData("health/ready")]
-    public async Task So_are_answers_to_methods_that_there_are_not(string path)
+    public async Task Answers_to_unsupported_methods_have_the_security_headers(string path)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -48,7 +49,7 @@ public sealed class BrowserHeaderTests
     }
 
     [Fact]
-    public async Task So_are_pages_below_a_path_base()
+    public async Task Pages_below_a_path_base_have_the_security_headers()
     {
         await using var world = await World.StartAsync(("PathBase", "/gw"));
         using var client = world.Gateway.Client();
@@ -57,7 +58,7 @@ public sealed class BrowserHeaderTests
     }
 
     [Fact]
-    public async Task Without_a_credential_it_is_told_as_well()
+    public async Task Unauthenticated_answers_have_the_security_headers()
     {
         await using var world = await World.StartAsync();
         using var answer = await world.GetAsync("finished-1", key: "wrong");
@@ -66,7 +67,7 @@ public sealed class BrowserHeaderTests
     }
 
     [Fact]
-    public async Task So_is_whoever_meets_a_failure_of_the_gateways_own()
+    public async Task Answers_to_internal_errors_have_the_security_headers()
     {
         var http = new DefaultHttpContext();
         await StatusCodePages.WriteFailureAsync(http);

@@ -16,14 +16,15 @@ public sealed class ConnectionsTests
     [InlineData(4096, 3072)]
     [InlineData(1_048_576, 786_432)]
     [InlineData(10, 16)]
-    public void A_quarter_of_the_handles_and_400_at_least_is_for_all_else(long handles, int connections) =>
+    public void A_quarter_of_the_handles_and_at_least_400_are_reserved_for_other_uses(long handles, int connections) =>
         Assert.Equal(connections, Connections.LimitFor(handles));
 
     [Fact]
-    public void Without_a_limit_of_handles_there_is_none_of_connections() => Assert.Equal(int.MaxValue, Connections.LimitFor(null));
+    public void Connections_are_unlimited_without_a_handle_limit() =>
+        Assert.Equal(int.MaxValue, Connections.LimitFor(null));
 
     [Fact]
-    public async Task A_process_with_few_handles_outlives_more_connections_than_it_can_have()
+    public async Task A_process_with_few_handles_survives_more_connections_than_handles()
     {
         const int Handles = 512;
         await using var world = await World.WithoutGatewayAsync(clock: null, Shipped.Levels);
@@ -45,13 +46,15 @@ public sealed class ConnectionsTests
                 }
                 catch (SocketException)
                 {
-                    // It was closed at once.
+                    // The gateway closed the connection at once.
                 }
             }
-            // Operators come in, and one line says that nobody else does.
+            // The management port still answers, and one log line reports that other connections are closed.
             using var management = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
-            Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(management, "health/ready").WaitAsync(Bound, World.Cancellation));
-            await Purging.WithinAsync(Bound, async () => await Shipped.MetricAsync(port, "gateway_connections_refused_total") >= Handles,
+            Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(management, "health/ready")
+                .WaitAsync(Bound, World.Cancellation));
+            await Purging.WithinAsync(
+                Bound, async () => await Shipped.MetricAsync(port, "gateway_connections_refused_total") >= Handles,
                 "connections beyond the limit are counted");
             await gateway.UntilPrintedAsync("further connections are closed");
         }
@@ -60,7 +63,7 @@ public sealed class ConnectionsTests
             foreach (var socket in many) socket.Dispose();
         }
 
-        // It has recovered: for callers, and for the upstream, which needs handles as well.
+        // The gateway has recovered: it serves callers and reaches the upstream, which also needs handles.
         using var client = gateway.Client();
         await Purging.WithinAsync(Bound,
             async () => await GatewayProcess.StatusOf(client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
@@ -70,7 +73,7 @@ public sealed class ConnectionsTests
     }
 
     [Fact]
-    public async Task The_limit_is_an_option_and_a_place_that_is_left_is_free_again()
+    public async Task The_connection_limit_is_configurable_and_closed_connections_free_their_place()
     {
         await using var world = await World.StartAsync(("Server:MaxConnections", "16"));
         for (var round = 0; round < 3; round++)
@@ -82,15 +85,16 @@ public sealed class ConnectionsTests
         }
     }
 
-    // Until it is let in, for the end of others takes a moment to be noticed.
+    // Retries until a connection is accepted: the gateway notices closed connections with a short delay.
     private static async Task<RawConnection> OpenAsync(World world)
     {
         RawConnection? open = null;
-        await Purging.WithinAsync(Bound, async () => (open = await AskAsync(world)) is not null, "a place is free");
+        await Purging.WithinAsync(
+            Bound, async () => (open = await AskAsync(world)) is not null, "a new connection is accepted");
         return open!;
     }
 
-    // Null: it was closed, perhaps before the request was written.
+    // Returns null if the gateway closed the connection, possibly before the request was written.
     private static async Task<RawConnection?> AskAsync(World world)
     {
         RawConnection? open = null;

@@ -3,25 +3,27 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Edge;
 
-/// <summary>What a page of another origin may do, as its browser finds out.</summary>
+/// <summary>Cross-origin requests, as a browser sends them.</summary>
 public sealed class CorsTests
 {
     private const string App = "https://app.example.com", Foreign = "https://evil.example";
 
-    private static readonly (string, string?)[] Allowed = [("Cors:AllowedOrigins:0", App), ("Cors:AllowedOrigins:1", "http://localhost:3000")];
+    private static readonly (string, string?)[] Allowed =
+        [("Cors:AllowedOrigins:0", App), ("Cors:AllowedOrigins:1", "http://localhost:3000")];
 
     [Theory]
     [InlineData("GET", "x-csrf")]
     [InlineData("GET", "authorization,x-api-key,if-none-match")]
     [InlineData("POST", "x-csrf")]
-    public async Task An_allowed_origin_may_send_what_it_needs(string method, string headers)
+    public async Task An_allowed_origin_may_send_the_methods_and_headers_it_needs(string method, string headers)
     {
         await using var world = await World.StartAsync(Allowed);
         using var answer = await PreflightAsync(world, App, method, headers);
         Assert.Equal(HttpStatusCode.NoContent, answer.StatusCode);
         Assert.Equal(App, Header(answer, "Access-Control-Allow-Origin"));
         Assert.Equal("true", Header(answer, "Access-Control-Allow-Credentials"));
-        Assert.Empty(headers.Split(',').Except(Header(answer, "Access-Control-Allow-Headers")!.ToLowerInvariant().Split(',')));
+        Assert.Empty(headers.Split(',')
+            .Except(Header(answer, "Access-Control-Allow-Headers")!.ToLowerInvariant().Split(',')));
         Assert.Equal("7200", Header(answer, "Access-Control-Max-Age"));
     }
 
@@ -31,19 +33,20 @@ public sealed class CorsTests
     [InlineData("http://app.example.com")]
     [InlineData("https://app.example.com:8443")]
     [InlineData("null")]
-    public async Task A_foreign_origin_may_not(string origin)
+    public async Task A_foreign_origin_gets_no_CORS_headers(string origin)
     {
         await using var world = await World.StartAsync(Allowed);
         using var preflight = await PreflightAsync(world, origin, "GET", "x-csrf");
         using var answer = await world.GetAsync("finished-1", headers: ("Origin", origin));
         foreach (var headers in (HttpResponseMessage[])[preflight, answer])
         {
-            Assert.DoesNotContain(headers.Headers, header => header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
+            Assert.DoesNotContain(headers.Headers, header =>
+                header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
         }
     }
 
     [Fact]
-    public async Task Without_allowed_origins_none_may()
+    public async Task No_origin_is_allowed_by_default()
     {
         await using var world = await World.StartAsync();
         using var preflight = await PreflightAsync(world, App, "GET", "x-csrf");
@@ -54,7 +57,7 @@ public sealed class CorsTests
     [InlineData("finished-1", World.MappingKey, 200)]
     [InlineData("finished-1", "wrong", 401)]
     [InlineData("no-such-job", World.MappingKey, 404)]
-    public async Task An_allowed_page_may_read_every_answer_and_its_headers(string job, string key, int status)
+    public async Task An_allowed_origin_may_read_every_answer_and_its_headers(string job, string key, int status)
     {
         await using var world = await World.StartAsync(Allowed);
         using var answer = await world.GetAsync(job, key: key, headers: ("Origin", App));
@@ -66,30 +69,36 @@ public sealed class CorsTests
     }
 
     [Fact]
-    public async Task What_an_allowed_page_may_send_and_read_is_a_list()
+    public async Task An_allowed_origin_may_send_and_read_only_listed_headers()
     {
         await using var world = await World.StartAsync(Allowed);
         using var preflight = await PreflightAsync(world, App, "DELETE", "x-other");
         using var answer = await world.GetAsync("finished-1", headers: ("Origin", App));
         Assert.Equal("GET,HEAD,POST", Header(preflight, "Access-Control-Allow-Methods"));
-        Assert.Equal("Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,traceparent,tracestate", Header(preflight, "Access-Control-Allow-Headers"));
-        Assert.Equal("ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate", Header(answer, "Access-Control-Expose-Headers"));
+        Assert.Equal(
+            "Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,traceparent,tracestate",
+            Header(preflight, "Access-Control-Allow-Headers"));
+        Assert.Equal("ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate",
+            Header(answer, "Access-Control-Expose-Headers"));
     }
 
     [Fact]
-    public async Task A_change_of_origins_needs_no_restart()
+    public async Task A_change_of_the_allowed_origins_needs_no_restart()
     {
         await using var world = await World.StartAsync(Allowed);
         using var before = await PreflightAsync(world, App, "GET", "x-csrf");
         world.Gateway.Reconfigure(("Cors:AllowedOrigins:0", Foreign));
         using var old = await PreflightAsync(world, App, "GET", "x-csrf");
         using var added = await PreflightAsync(world, Foreign, "GET", "x-csrf");
-        Assert.Equal([App, null, Foreign], ((HttpResponseMessage[])[before, old, added]).Select(answer => Header(answer, "Access-Control-Allow-Origin")));
+        Assert.Equal([App, null, Foreign], ((HttpResponseMessage[])[before, old, added])
+            .Select(answer => Header(answer, "Access-Control-Allow-Origin")));
     }
 
-    private static async Task<HttpResponseMessage> PreflightAsync(World world, string origin, string method, string headers)
+    private static async Task<HttpResponseMessage> PreflightAsync(
+        World world, string origin, string method, string headers)
     {
-        using var client = world.Gateway.Client(("Origin", origin), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers));
+        using var client = world.Gateway.Client(
+            ("Origin", origin), ("Access-Control-Request-Method", method), ("Access-Control-Request-Headers", headers));
         using var request = new HttpRequestMessage(HttpMethod.Options, "v0/workflows/survey-1/jobs/finished-1");
         return await client.SendAsync(request, World.Cancellation);
     }

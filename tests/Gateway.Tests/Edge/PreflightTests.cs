@@ -3,14 +3,14 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Edge;
 
 /// <summary>
-/// How many preflights (Fetch, section 4.8) a page on another origin costs that polls, counted at the gateway.
+/// Counts, at the gateway, the preflights (Fetch, section 4.8) of a page on another origin that polls.
 /// </summary>
 public sealed class PreflightTests(Browser browser)
 {
     [Theory]
     [InlineData(1, 12)]
     [InlineData(5, 4)]
-    public async Task Polling_costs_one_preflight_for_each_job_and_none_for_a_poll(int jobs, int polls)
+    public async Task Polling_costs_one_preflight_per_job_and_none_per_poll(int jobs, int polls)
     {
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);
@@ -28,12 +28,12 @@ public sealed class PreflightTests(Browser browser)
         Assert.Equal((jobs, jobs * polls), (requests.Count("OPTIONS"), requests.Count("GET")));
     }
 
-    // What the clients' guide advises against.
+    // The clients' guide advises against both.
     [Theory]
     [InlineData("no-cache", false)]
     [InlineData("no-store", false)]
     [InlineData(null, true)]
-    public async Task A_cache_mode_or_a_validator_of_the_scripts_own_costs_a_preflight_for_each_poll(
+    public async Task A_cache_mode_or_a_validator_set_by_the_script_costs_a_preflight_per_poll(
         string? cache, bool validator)
     {
         var origin = await TestPage.StartAsync();

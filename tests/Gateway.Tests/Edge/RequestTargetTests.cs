@@ -14,7 +14,7 @@ public sealed class RequestTargetTests
     [InlineData("/GW/a", "/gw", "/a")]
     [InlineData("/gw", "/gw", "")]
     [InlineData("/a/gw", "/gw", "/a/gw")]
-    public void It_is_the_path_as_it_was_written_without_base_and_query(string target, string pathBase, string path)
+    public void The_raw_path_excludes_the_path_base_and_the_query(string target, string pathBase, string path)
     {
         var http = new DefaultHttpContext { Request = { PathBase = pathBase } };
         http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget = target;

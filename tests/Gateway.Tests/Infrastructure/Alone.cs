@@ -1,5 +1,5 @@
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Tests that measure how long answers take: nothing else runs meanwhile.</summary>
+/// <summary>The collection of tests that measure response times: no other test runs at the same time.</summary>
 [CollectionDefinition(nameof(Alone), DisableParallelization = true)]
 public sealed class Alone;

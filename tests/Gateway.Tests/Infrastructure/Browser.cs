@@ -6,12 +6,14 @@ using Microsoft.Playwright;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>One headless Chromium for all tests, from the first that wants it; it is the one on the PATH.</summary>
+/// <summary>
+/// One headless Chromium from the PATH, shared by all tests and started by the first one that needs it.
+/// </summary>
 public sealed class Browser : IAsyncDisposable
 {
     private const string SearchPath = "PLAYWRIGHT_DRIVER_SEARCH_PATH";
 
-    private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(60), Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60), ActionTimeout = TimeSpan.FromSeconds(20);
 
     private readonly Lazy<Task<(IPlaywright Playwright, IBrowser Chromium)>> _running;
 
@@ -24,17 +26,17 @@ public sealed class Browser : IAsyncDisposable
          from folder in (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
          select Path.Combine(folder, name)).FirstOrDefault(File.Exists);
 
-    /// <summary>A tab in a browser that nobody has used before. Skips the test where there is no Chromium.</summary>
+    /// <summary>Opens a tab in a new browser context. Skips the test if there is no Chromium.</summary>
     /// <param name="bypassPolicy">
-    /// Whether pages' content security policies do not count, for what a test brings into a page.
+    /// True to ignore the content security policies of pages, for scripts that a test injects.
     /// </param>
     internal async Task<BrowserTab> OpenAsync(bool bypassPolicy = false)
     {
         Assert.SkipWhen(Program is null, "There is no Chromium on the PATH, and this is about what a browser does.");
         var (_, chromium) = await _running.Value;
         var context = await chromium.NewContextAsync(new() { IgnoreHTTPSErrors = true, BypassCSP = bypassPolicy });
-        context.SetDefaultTimeout((float)Patience.TotalMilliseconds);
-        context.SetDefaultNavigationTimeout((float)Patience.TotalMilliseconds);
+        context.SetDefaultTimeout((float)ActionTimeout.TotalMilliseconds);
+        context.SetDefaultNavigationTimeout((float)ActionTimeout.TotalMilliseconds);
         return new BrowserTab(await context.NewPageAsync());
     }
 
@@ -48,18 +50,20 @@ public sealed class Browser : IAsyncDisposable
 
     private static async Task<(IPlaywright Playwright, IBrowser Chromium)> LaunchAsync()
     {
-        if (Environment.GetEnvironmentVariable(SearchPath) is null) Environment.SetEnvironmentVariable(SearchPath, Package());
+        if (Environment.GetEnvironmentVariable(SearchPath) is null)
+            Environment.SetEnvironmentVariable(SearchPath, Package());
         var playwright = await Playwright.CreateAsync();
         var chromium = await playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = Program,
             Headless = true,
-            // Everything it visits is on this machine, and it may run as root in a container.
+            // Chromium visits only this machine, and may run as root in a container.
             ChromiumSandbox = false,
-            Timeout = (float)StartPatience.TotalMilliseconds,
+            Timeout = (float)StartTimeout.TotalMilliseconds,
             Args =
             [
-                "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+                "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
+                "--disable-background-networking",
                 "--disable-component-update", "--disable-sync",
             ],
         });
@@ -67,5 +71,6 @@ public sealed class Browser : IAsyncDisposable
     }
 
     private static string? Package() =>
-        typeof(Browser).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(one => one.Key == "PlaywrightPackage").Value;
+        typeof(Browser).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .First(one => one.Key == "PlaywrightPackage").Value;
 }

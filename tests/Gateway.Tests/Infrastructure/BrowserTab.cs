@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A tab, with what went wrong in it. Disposing of it closes its browser context, with all its tabs.</summary>
+/// <summary>A tab that records its errors. Disposing of it closes its browser context with all tabs.</summary>
 internal sealed class BrowserTab : IAsyncDisposable
 {
     private readonly ConcurrentQueue<string> _errors = new(), _warnings = new(), _failures = new();
@@ -22,7 +22,8 @@ internal sealed class BrowserTab : IAsyncDisposable
         page.RequestFailed += (_, request) => _failures.Enqueue($"{request.Method} {request.Url}: {request.Failure}");
         page.Response += (_, response) =>
         {
-            if (response.Status >= 400) _failures.Enqueue($"{response.Request.Method} {response.Url}: {response.Status}");
+            if (response.Status >= 400)
+                _failures.Enqueue($"{response.Request.Method} {response.Url}: {response.Status}");
         };
     }
 
@@ -31,16 +32,16 @@ internal sealed class BrowserTab : IAsyncDisposable
     public IBrowserContext Context => Page.Context;
 
     /// <summary>
-    /// What the console shows as errors: of scripts, and what the browser refused a page, such as by its policy.
+    /// Errors of the console: exceptions of scripts, and loads that the browser refused, for example by policy.
     /// </summary>
     public IReadOnlyList<string> ConsoleErrors => [.. _errors];
 
     public IReadOnlyList<string> ConsoleWarnings => [.. _warnings];
 
-    /// <summary>All that the tab asked for, answered or not.</summary>
+    /// <summary>All requests of the tab, answered or not.</summary>
     public IReadOnlyList<Uri> Requests => [.. _requests];
 
-    /// <summary>Requests that got no answer, or one of 400 and above.</summary>
+    /// <summary>Requests without an answer, or with a status of 400 and above.</summary>
     public IReadOnlyList<string> FailedRequests => [.. _failures];
 
     /// <summary>Another tab of the same user.</summary>

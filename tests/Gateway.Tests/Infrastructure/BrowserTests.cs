@@ -7,7 +7,7 @@ namespace Gateway.Tests.Infrastructure;
 public sealed class BrowserTests(Browser browser)
 {
     [Fact]
-    public async Task A_browser_signs_in_at_the_provider_and_lands_at_the_client_with_a_code()
+    public async Task A_browser_signs_in_at_the_provider_and_returns_to_the_client_with_a_code()
     {
         await using var client = await TestPage.StartAsync("<p id=\"landed\">Here</p>");
         await using var provider = await IdentityProvider.StartedAsync();
@@ -30,7 +30,7 @@ public sealed class BrowserTests(Browser browser)
     }
 
     [Fact]
-    public async Task Whoever_types_a_wrong_name_is_asked_again_and_nobody_else_is_signed_in()
+    public async Task A_wrong_user_name_is_asked_for_again_and_a_login_is_valid_in_one_browser()
     {
         await using var client = await TestPage.StartAsync();
         await using var provider = await IdentityProvider.StartedAsync();
@@ -46,7 +46,7 @@ public sealed class BrowserTests(Browser browser)
         await SignInAsync(tab, "bob");
         await tab.Page.WaitForURLAsync(url => new Uri(url).Port == client.Address.Port);
 
-        // The same browser is known now, and another is not.
+        // The provider now knows this browser, and no other one.
         await using var other = await tab.OpenAnotherAsync();
         await other.Page.GotoAsync(address);
         Assert.Equal(client.Address.Port, new Uri(other.Page.Url).Port);
@@ -55,7 +55,7 @@ public sealed class BrowserTests(Browser browser)
     }
 
     [Fact]
-    public async Task A_page_is_served_over_tls_to_browsers_and_to_who_trusts_its_certificate()
+    public async Task A_page_is_served_over_TLS_to_browsers_and_clients_that_trust_its_certificate()
     {
         using var certificate = new Certificate();
         await using var page = await TestPage.StartAsync(
@@ -65,14 +65,16 @@ public sealed class BrowserTests(Browser browser)
         Assert.Equal("true", await tab.Page.Locator("#secure").TextContentAsync());
 
         using var trusting = new HttpClient(certificate.Handler());
-        Assert.Contains("secure", await trusting.GetStringAsync(page.Address, World.Cancellation), StringComparison.Ordinal);
+        Assert.Contains("secure", await trusting.GetStringAsync(page.Address, World.Cancellation),
+            StringComparison.Ordinal);
         using var another = new Certificate();
         using var distrusting = new HttpClient(another.Handler());
-        await Assert.ThrowsAsync<HttpRequestException>(() => distrusting.GetStringAsync(page.Address, World.Cancellation));
+        await Assert.ThrowsAsync<HttpRequestException>(
+            () => distrusting.GetStringAsync(page.Address, World.Cancellation));
     }
 
     [Fact]
-    public async Task What_goes_wrong_in_a_tab_is_kept()
+    public async Task Errors_in_a_tab_are_recorded()
     {
         await using var elsewhere = await TestPage.StartAsync();
         await using var page = await TestPage.StartAsync();
@@ -86,13 +88,16 @@ public sealed class BrowserTests(Browser browser)
         await using var tab = await browser.OpenAsync();
 
         await tab.Page.GotoAsync(page.Address.AbsoluteUri);
-        await tab.Page.Locator("#refused").WaitForAsync(new() { State = Microsoft.Playwright.WaitForSelectorState.Attached });
+        await tab.Page.Locator("#refused")
+            .WaitForAsync(new() { State = Microsoft.Playwright.WaitForSelectorState.Attached });
 
         await Purging.WithinAsync(
-            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= 3 && tab.FailedRequests.Count > 0, "the errors are kept");
+            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= 3 && tab.FailedRequests.Count > 0,
+            "the errors are recorded");
         Assert.Contains(tab.ConsoleErrors, line => line.StartsWith("first", StringComparison.Ordinal));
         Assert.Contains(tab.ConsoleErrors, line => line.Contains("notThere", StringComparison.Ordinal));
-        Assert.Contains(tab.FailedRequests, line => line.Contains(elsewhere.Address.AbsoluteUri, StringComparison.Ordinal));
+        Assert.Contains(tab.FailedRequests, line =>
+            line.Contains(elsewhere.Address.AbsoluteUri, StringComparison.Ordinal));
         Assert.Equal(page.Address.GetLeftPart(UriPartial.Authority), Assert.Single(elsewhere.Visits).Headers["Origin"]);
     }
 

@@ -1,9 +1,9 @@
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>What an upstream saw of an account's budget.</summary>
+/// <summary>Compares the calls that an upstream received with an account's budget.</summary>
 internal static class Budget
 {
-    /// <summary>By how many calls any window was ahead of what it may have.</summary>
+    /// <summary>The largest number of calls by which any window exceeded the budget.</summary>
     public static double Excess(World world, double perSecond, int burst)
     {
         var calls = world.Upstream.Ledger.Calls.Select(call => call.At).Order().ToArray();

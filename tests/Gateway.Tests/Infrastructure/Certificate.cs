@@ -5,9 +5,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>
-/// A certificate for this machine that nobody has signed, in memory and in a file that goes when this does.
-/// </summary>
+/// <summary>A self-signed certificate for this machine, in memory and in a file that is deleted on disposal.</summary>
 internal sealed class Certificate : IDisposable
 {
     private const string Password = "certificate-password";
@@ -24,9 +22,11 @@ internal sealed class Certificate : IDisposable
         names.AddIpAddress(IPAddress.IPv6Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(false, false, 0, critical: true));
-        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false));
-        // Some tests move their clocks; this is good for all of them.
+        request.CertificateExtensions.Add(
+            new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(
+            new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false));
+        // The certificate is valid for 30 days, because some tests advance their clocks.
         using var made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
         var file = made.Export(X509ContentType.Pkcs12, Password);
         File.WriteAllBytes(Path, file);
@@ -37,19 +37,20 @@ internal sealed class Certificate : IDisposable
 
     public string Path => System.IO.Path.Combine(_folder.FullName, "localhost.pfx");
 
-    /// <summary>What makes a gateway serve it, wherever the gateway runs.</summary>
+    /// <summary>Settings that make a gateway use the certificate.</summary>
     public (string Key, string? Value)[] Settings =>
     [
         ("Kestrel:Certificates:Default:Path", Path), ("Kestrel:Certificates:Default:Password", Password),
     ];
 
-    /// <summary>For clients that believe this certificate and no other.</summary>
+    /// <summary>A handler for clients that trust only this certificate.</summary>
     public SocketsHttpHandler Handler() => new()
     {
         AllowAutoRedirect = false,
         SslOptions = new SslClientAuthenticationOptions
         {
-            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate?.GetCertHashString() == Value.GetCertHashString(),
+            RemoteCertificateValidationCallback = (_, certificate, _, _) =>
+                certificate?.GetCertHashString() == Value.GetCertHashString(),
         },
     };
 

@@ -5,7 +5,7 @@ namespace Gateway.Tests.Infrastructure;
 public sealed class CertificateTests
 {
     [Fact]
-    public async Task A_gateway_in_a_process_of_its_own_serves_it()
+    public async Task A_gateway_process_uses_the_test_certificate()
     {
         using var certificate = new Certificate();
         await using var world = await World.WithoutGatewayAsync(clock: null, certificate.Settings);

@@ -5,11 +5,11 @@ using System.Net.Sockets;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A program that runs beside the tests, with what it printed. Disposing of it ends it.</summary>
+/// <summary>A child process whose output is recorded. Disposing of it kills it.</summary>
 internal sealed class ChildProcess : IAsyncDisposable
 {
-    // A program may have much to do, such as fetching packages, on a machine that others use as well.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60), PatienceForAll = TimeSpan.FromMinutes(5);
+    // Generous, because a program may fetch packages on a shared machine.
+    private static readonly TimeSpan ConditionTimeout = TimeSpan.FromSeconds(60), ExitTimeout = TimeSpan.FromMinutes(5);
 
     private static int _lastPort = Random.Shared.Next(10_000, 28_000);
 
@@ -17,10 +17,11 @@ internal sealed class ChildProcess : IAsyncDisposable
     private readonly ConcurrentQueue<string> _output = new();
 
     /// <param name="readsOutput">
-    /// False: what it prints stays in the pipe until <see cref="ReadOutput"/> is called.
+    /// False to leave the output in the pipe until <see cref="ReadOutput"/> is called.
     /// </param>
     public ChildProcess(
-        string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null, bool readsOutput = true)
+        string program, IEnumerable<string> arguments, Dictionary<string, string?>? environment = null,
+        bool readsOutput = true)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -42,7 +43,7 @@ internal sealed class ChildProcess : IAsyncDisposable
     public string Output => string.Join('\n', _output);
 
     /// <summary>
-    /// A port that nobody listens on, handed out once, and below those that outgoing connections take.
+    /// Returns a free port below the range of outgoing connections. Each port is handed out once.
     /// </summary>
     public static int FreePort()
     {
@@ -58,12 +59,12 @@ internal sealed class ChildProcess : IAsyncDisposable
             }
             catch (SocketException)
             {
-                // Somebody does.
+                // The port is in use.
             }
         }
     }
 
-    /// <summary>Reads what it prints from now on.</summary>
+    /// <summary>Starts to read the standard output.</summary>
     public void ReadOutput() => _process.BeginOutputReadLine();
 
     /// <summary>Runs a program to its end.</summary>
@@ -76,29 +77,30 @@ internal sealed class ChildProcess : IAsyncDisposable
 
     public async Task<int> ExitAsync()
     {
-        using var bound = new CancellationTokenSource(PatienceForAll);
+        using var bound = new CancellationTokenSource(ExitTimeout);
         try
         {
             await _process.WaitForExitAsync(bound.Token);
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"{_process.StartInfo.FileName} has not ended within {PatienceForAll}:\n{Output}");
+            Assert.Fail($"{_process.StartInfo.FileName} has not ended within {ExitTimeout}:\n{Output}");
         }
         return _process.ExitCode;
     }
 
-    /// <summary>Asks it to stop, as a terminal's Ctrl-C or an orchestrator does.</summary>
+    /// <summary>Sends a signal, for example INT like Ctrl-C, or TERM like an orchestrator.</summary>
     public void Signal(string signal) => Process.Start("kill", ["-s", signal, $"{_process.Id}"]).WaitForExit();
 
-    /// <summary>Waits until something holds, as long as the program lives and patience lasts.</summary>
+    /// <summary>Waits until a condition holds. Fails if the program ends or the timeout expires.</summary>
     public async Task UntilAsync(Func<Task<bool>> holds)
     {
         var waiting = Stopwatch.StartNew();
         while (!await holds())
         {
             Assert.False(_process.HasExited, $"The program ended early:\n{Output}");
-            Assert.True(waiting.Elapsed < Patience, $"Not so within {Patience}:\n{Output}");
+            Assert.True(waiting.Elapsed < ConditionTimeout,
+                $"The condition did not hold within {ConditionTimeout}:\n{Output}");
             await Task.Delay(50);
         }
     }

@@ -2,12 +2,12 @@ using System.Globalization;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>How often a Redis was sent which command, as its <c>INFO commandstats</c> counts.</summary>
+/// <summary>The number of commands that a Redis has processed, from its <c>INFO commandstats</c>.</summary>
 internal static class CommandStatistics
 {
     public static Task ResetAsync(OwnRedis redis) => redis.CommandAsync("CONFIG", "RESETSTAT");
 
-    /// <summary>The calls of these commands since the last reset, each in lower case.</summary>
+    /// <summary>The calls of these lower-case commands since the last reset.</summary>
     public static async Task<int> CountAsync(OwnRedis redis, params string[] commands)
     {
         var lines = ((string)(await redis.CommandAsync("INFO", "commandstats"))!).Split("\r\n");

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Options that stay as they are.</summary>
+/// <summary>Options that never change.</summary>
 internal sealed class Fixed<T>(T options) : IOptionsMonitor<T>
 {
     public T CurrentValue => options;
@@ -21,15 +21,15 @@ internal static class Fixed
     public static Fixed<T> Of<T>(T options) => new(options);
 
     /// <summary>
-    /// A connection that is not made before somebody asks; the machine may be busy, so its patience is long.
+    /// A connection that is opened on first use. Its timeout is long, because the machine may be busy.
     /// </summary>
-    /// <param name="connectionString">Empty: none is configured.</param>
+    /// <param name="connectionString">The connection string, or empty if Redis is not configured.</param>
     public static RedisConnection Redis(string connectionString, ILogger<RedisConnection>? logger = null) => new(
         Of(new ConnectionStringOptions { Redis = connectionString }),
         Of(new RedisOptions { Timeout = TimeSpan.FromSeconds(5) }),
         logger ?? NullLogger<RedisConnection>.Instance);
 
-    /// <summary>The cache of finished jobs, over a connection.</summary>
+    /// <summary>The distributed cache of finished jobs over a connection.</summary>
     public static RedisCache Cache(RedisConnection redis) => new(new RedisCacheOptions
     {
         InstanceName = RedisConnection.Prefix,

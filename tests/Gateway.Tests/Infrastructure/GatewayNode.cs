@@ -44,7 +44,7 @@ internal sealed class GatewayNode : WebApplicationFactory<Program>
 
     protected override void ConfigureWebHost(IWebHostBuilder builder)
     {
-        // A port given to UseKestrel is set when the server may have started already.
+        // UseKestrel(port) would set the port when the server may have started already.
         builder.UseUrls("http://127.0.0.1:0");
         builder.ConfigureAppConfiguration(configuration => configuration.AddInMemoryCollection(_settings));
         builder.ConfigureLogging(logging => logging.ClearProviders().AddProvider(Log).SetMinimumLevel(LogLevel.Trace));

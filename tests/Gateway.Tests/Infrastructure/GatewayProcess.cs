@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A gateway in a process of its own.</summary>
+/// <summary>A gateway in its own process.</summary>
 internal sealed class GatewayProcess : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -15,35 +15,39 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public string Output => _process.Output;
 
-    /// <summary>Its id, of the operating system.</summary>
+    /// <summary>The process id.</summary>
     public int Id => _process.Id;
 
-    /// <summary>Reads what it prints from now on.</summary>
+    /// <summary>Starts to read the standard output.</summary>
     public void ReadOutput() => _process.ReadOutput();
 
-    /// <summary>Starts it, and waits until it answers.</summary>
+    /// <summary>Starts the gateway, and waits until it answers.</summary>
     /// <param name="readsOutput">
-    /// False: nobody reads its standard output until <see cref="ReadOutput"/> is called.
+    /// False to leave the standard output unread until <see cref="ReadOutput"/> is called.
     /// </param>
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, bool readsOutput = true) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), readsOutput: readsOutput);
 
-    /// <summary>Starts it with as few file handles as a shell's <c>ulimit -n</c> says.</summary>
+    /// <summary>Starts the gateway with a limit of file handles, as <c>ulimit -n</c> sets it.</summary>
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, int handles) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), handles);
 
-    /// <summary>Starts it with https.</summary>
-    /// <param name="port">Where; another, if none is given.</param>
-    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, Certificate https, int? port = null)
+    /// <summary>Starts the gateway with HTTPS.</summary>
+    /// <param name="port">The port, or null for any free one.</param>
+    public static Task<GatewayProcess> StartAsync(
+        Dictionary<string, string?> environment, Certificate https, int? port = null)
     {
-        foreach (var (key, value) in https.Settings) environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
-        return StartAsync(environment, new Uri($"https://localhost:{port ?? ChildProcess.FreePort()}/"), https.Handler());
+        foreach (var (key, value) in https.Settings)
+            environment[key.Replace(":", "__", StringComparison.Ordinal)] = value;
+        return StartAsync(environment, new Uri($"https://localhost:{port ?? ChildProcess.FreePort()}/"),
+            https.Handler());
     }
 
     private static Uri FreeAddress() => new($"http://127.0.0.1:{ChildProcess.FreePort()}/");
 
     private static async Task<GatewayProcess> StartAsync(
-        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, int handles = 0, bool readsOutput = true)
+        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, int handles = 0,
+        bool readsOutput = true)
     {
         environment["ASPNETCORE_URLS"] = address.ToString();
         var process = handles == 0 ? new ChildProcess("dotnet", [Executable], environment, readsOutput)
@@ -79,15 +83,16 @@ internal sealed class GatewayProcess : IAsyncDisposable
         return client;
     }
 
-    /// <summary>Waits until it has printed something.</summary>
-    public Task UntilPrintedAsync(string what) => _process.UntilAsync(() => Task.FromResult(Output.Contains(what, StringComparison.Ordinal)));
+    /// <summary>Waits until the gateway has printed a text.</summary>
+    public Task UntilPrintedAsync(string text) =>
+        _process.UntilAsync(() => Task.FromResult(Output.Contains(text, StringComparison.Ordinal)));
 
-    /// <summary>Sends it a signal, such as KILL, STOP or CONT.</summary>
+    /// <summary>Sends a signal, for example KILL, STOP or CONT.</summary>
     public void Signal(string signal) => _process.Signal(signal);
 
     public async ValueTask DisposeAsync()
     {
         await _process.DisposeAsync();
-        Canary.AssertAbsent("what a gateway printed", Output);
+        Canary.AssertAbsent("text a gateway printed", Output);
     }
 }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// The requests for jobs, and the preflights, that a gateway in this process has answered, by the server's own metric.
+/// Counts the job requests and preflights that a gateway in this process has answered, by the server's own metric.
 /// </summary>
 internal sealed class GatewayRequests : IDisposable
 {
@@ -36,11 +36,11 @@ internal sealed class GatewayRequests : IDisposable
         _listener.Start();
     }
 
-    /// <summary>How many requests of a method have been answered, with any status or with one.</summary>
+    /// <summary>The number of answered requests of a method, with any status or a given one.</summary>
     public int Count(string method, int? status = null) =>
         _answered.Count(one => one.Method == method && (status is null || one.Status == status));
 
-    /// <summary>Waits until so many are counted: the server counts a request after its client has the answer.</summary>
+    /// <summary>Waits for a count: the server counts a request after its client has the answer.</summary>
     public Task UntilAsync(int count, string method, int? status = null) => Purging.WithinAsync(
         TimeSpan.FromSeconds(20), () => Count(method, status) >= count, $"{count} times {method} {status}");
 

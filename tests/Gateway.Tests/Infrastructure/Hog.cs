@@ -5,12 +5,12 @@ using System.Net.Sockets;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A client that never stops: on one connection it sends without waiting for answers, and reads what comes. It connects
-/// again when the server closes the connection. Disposing of it ends it.
+/// A client that sends on one connection without waiting for answers, reads the answers, and connects again when the
+/// server closes the connection. Disposing of it ends it.
 /// </summary>
 internal sealed class Hog : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
 
     private readonly Func<Stream> _connect;
     private readonly byte[] _preface;
@@ -36,44 +36,47 @@ internal sealed class Hog : IDisposable
                 try
                 {
                     using var socket = connect();
-                    // Closed at once, and without a trace: ports that wait for late packets would run out.
+                    // Closes with a reset: ports in TIME_WAIT would otherwise run out.
                     socket.LingerState = new LingerOption(true, 0);
                 }
                 catch (SocketException)
                 {
-                    // The server takes no more for now.
+                    // The server refuses connections for now.
                 }
             }
         })
         { IsBackground = true }.Start();
     }
 
-    /// <param name="preface">What each connection begins with.</param>
-    /// <param name="next">What is sent then, again and again.</param>
-    /// <param name="pause">How long it waits before it reads on, each time.</param>
+    /// <param name="preface">The first bytes of each connection.</param>
+    /// <param name="next">Returns the bytes to send next, repeatedly.</param>
+    /// <param name="pause">The pause before each read.</param>
     public static Hog Start(Uri address, Func<byte[]> next, byte[]? preface = null, TimeSpan pause = default) =>
         new(() => new NetworkStream(Connect(address), ownsSocket: true), preface ?? [], next, pause);
 
-    /// <summary>Connects and disconnects, and sends nothing.</summary>
+    /// <summary>Starts a client that connects and disconnects repeatedly, and sends nothing.</summary>
     public static Hog StartConnecting(Uri address) => new(() => Connect(address));
 
-    /// <summary>The same over TLS.</summary>
-    /// <param name="protocol">What it asks for in the handshake (ALPN).</param>
+    /// <summary>Starts a client that sends over TLS.</summary>
+    /// <param name="protocol">The protocol requested in the handshake (ALPN).</param>
     public static Hog StartTls(
-        Uri address, Certificate certificate, SslApplicationProtocol protocol, Func<byte[]> next, byte[]? preface = null) => new(() =>
+        Uri address, Certificate certificate, SslApplicationProtocol protocol, Func<byte[]> next,
+        byte[]? preface = null) => new(() =>
     {
         var tls = new SslStream(new NetworkStream(Connect(address), ownsSocket: true));
         tls.AuthenticateAsClient(new SslClientAuthenticationOptions
         {
             TargetHost = address.Host,
             ApplicationProtocols = [protocol],
-            RemoteCertificateValidationCallback = (_, shown, _, _) => shown?.GetCertHashString() == certificate.Value.GetCertHashString(),
+            RemoteCertificateValidationCallback = (_, shown, _, _) =>
+                shown?.GetCertHashString() == certificate.Value.GetCertHashString(),
         });
         return tls;
     }, preface ?? [], next, default);
 
     /// <summary>Waits until the server has answered something.</summary>
-    public void WaitUntilAnswered() => Assert.True(_isAnswered.Wait(Patience, World.Cancellation), "The server has not answered at all.");
+    public void WaitUntilAnswered() =>
+        Assert.True(_isAnswered.Wait(Timeout, World.Cancellation), "The server has not answered at all.");
 
     public void Dispose()
     {
@@ -100,9 +103,10 @@ internal sealed class Hog : IDisposable
                 new Thread(() => Read(stream)) { IsBackground = true }.Start();
                 while (!_isOver) stream.Write(_next());
             }
-            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
+            catch (Exception e) when (e is IOException or SocketException or ObjectDisposedException
+                or System.Security.Authentication.AuthenticationException)
             {
-                // The server has closed it, or this is over.
+                // The server closed the connection, or the hog was disposed of.
             }
         }
     }
@@ -120,7 +124,7 @@ internal sealed class Hog : IDisposable
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            // As above.
+            // The server closed the connection, or the hog was disposed of.
         }
     }
 }

@@ -4,12 +4,12 @@ using Simulator;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A page on another origin than the gateway's, in a real browser, which asks for jobs with plain <c>fetch</c> and a
+/// A page on another origin than the gateway's, in a real browser, that requests jobs with plain <c>fetch</c> and a
 /// gateway key. Disposing of it closes the tab and the page's server.
 /// </summary>
 internal sealed class JobPage : IAsyncDisposable
 {
-    // One poll: what the page sees of the answer.
+    // Polls once, and returns the parts of the answer that the page can read.
     private const string Ask = """
         async ([url, key, cache, etag]) => {
             const headers = { 'X-Api-Key': key, ...(etag ? { 'If-None-Match': etag } : {}) };
@@ -41,7 +41,7 @@ internal sealed class JobPage : IAsyncDisposable
         return new JobPage(origin, tab);
     }
 
-    /// <summary>A page that asks for a job once it has loaded, and has the job's status as its title.</summary>
+    /// <summary>A page that requests a job once it has loaded, and shows the job's status as its title.</summary>
     public static string ShowsOnLoad(Uri url) => $$"""
         <script>
         // After the load event: a browser's reload is over then, and this request is like any other.
@@ -54,15 +54,15 @@ internal sealed class JobPage : IAsyncDisposable
 
     public static Uri UrlOf(Uri gateway, string job) => new(gateway, $"v0/workflows/survey-1/jobs/{job}");
 
-    /// <summary>Asks once.</summary>
-    /// <param name="url">The job's.</param>
-    /// <param name="cache">The cache mode of <c>fetch</c>; null: none is given.</param>
-    /// <param name="etag">What a script sends as <c>If-None-Match</c>; null: nothing.</param>
+    /// <summary>Polls once.</summary>
+    /// <param name="url">The address of the job.</param>
+    /// <param name="cache">The cache mode of <c>fetch</c>, or null for the default.</param>
+    /// <param name="etag">The value of <c>If-None-Match</c> that the script sends, or null for none.</param>
     public async Task<Poll> AskAsync(Uri url, string? cache = null, string? etag = null) =>
         Read(await Tab.Page.EvaluateAsync<string>(
             Ask, new object?[] { url.AbsoluteUri, World.MappingKey, cache, etag }));
 
-    /// <summary>Starts a loop in the page that asks each two seconds.</summary>
+    /// <summary>Starts a loop in the page that polls every two seconds.</summary>
     public Task StartPollingAsync(Uri url) => Tab.Page.EvaluateAsync($$"""
         args => {
             window.polls = [];
@@ -73,7 +73,7 @@ internal sealed class JobPage : IAsyncDisposable
         }
         """, new object?[] { url.AbsoluteUri, World.MappingKey, null, null });
 
-    /// <summary>All polls that have been answered.</summary>
+    /// <summary>All answered polls.</summary>
     public async Task<Poll[]> PollsAsync() =>
         [.. (await Tab.Page.EvaluateAsync<string[]>("() => window.polls")).Select(Read)];
 
@@ -86,7 +86,7 @@ internal sealed class JobPage : IAsyncDisposable
     private static Poll Read(string json) => JsonSerializer.Deserialize<Poll>(json, JsonSerializerOptions.Web)!;
 
     /// <param name="At">Milliseconds since 1970, by the browser's clock.</param>
-    /// <param name="Http">The status code that the page sees: 200 also for a 304 to the browser.</param>
+    /// <param name="Http">The status code that the page sees. It is 200 if the browser received a 304.</param>
     /// <param name="Job">The job's <c>status</c>.</param>
     internal sealed record Poll(
         long At, int Http, string? Job, string? ETag, string? RetryAfter, string? Age, string? CacheStatus,
@@ -96,7 +96,7 @@ internal sealed class JobPage : IAsyncDisposable
 /// <summary>A job of the simulator that runs for an hour, unless a test ends it.</summary>
 internal static class LongJob
 {
-    /// <summary>Has the upstream say from now on that a job has completed.</summary>
+    /// <summary>Makes the upstream report a job as completed from now on.</summary>
     public static async Task EndAsync(World world, string job)
     {
         var completed = System.Text.Encoding.UTF8.GetString(await world.UpstreamBytesAsync("finished-1"));

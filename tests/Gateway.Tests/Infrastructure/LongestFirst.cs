@@ -7,14 +7,18 @@ using Xunit.v3;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// Whole clusters and browsers take longest, and so begin first: at the end of a run nothing long is left that runs
-/// alone by chance.
+/// Starts the longest collections first (clusters and browsers), so that no long one runs alone at the end.
 /// </summary>
 public sealed class LongestFirst : ITestCollectionOrderer
 {
-    private static readonly string[] Long = [".RedisClusterTests", ".OutageTests", ".CredentialTests", ".DocsPageTests", ".Cluster.", "Browser", ".Contract."];
+    private static readonly string[] Long = [".RedisClusterTests", ".OutageTests", ".CredentialTests", ".DocsPageTests",
+        ".Cluster.", "Browser", ".Contract."];
 
-    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(IReadOnlyCollection<TTestCollection> testCollections)
+    public IReadOnlyCollection<TTestCollection> OrderTestCollections<TTestCollection>(
+        IReadOnlyCollection<TTestCollection> testCollections)
         where TTestCollection : ITestCollection =>
-        [.. testCollections.OrderBy(collection => Array.FindIndex(Long, name => collection.TestCollectionDisplayName.Contains(name, StringComparison.Ordinal)) is >= 0 and var place ? place : Long.Length)];
+        [.. testCollections.OrderBy(
+            collection => Array.FindIndex(
+                Long, name => collection.TestCollectionDisplayName.Contains(name, StringComparison.Ordinal)) is >= 0
+                and var place ? place : Long.Length)];
 }

@@ -8,9 +8,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>
-/// Web servers of the tests' own, on loopback, which take nothing from the settings of the process they are in.
-/// </summary>
+/// <summary>Web servers on loopback for tests. They ignore the settings of the process.</summary>
 internal static class Loopback
 {
     public static WebApplicationBuilder Server(int port, X509Certificate2? https = null)
@@ -19,8 +17,9 @@ internal static class Loopback
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            if (https is null) kestrel.Listen(IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
-            // By this name it has both addresses, and a browser may take either.
+            if (https is null)
+                kestrel.Listen(IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
+            // The name resolves to both loopback addresses, and a browser may use either.
             else kestrel.ListenLocalhost(port, listener => listener.UseHttps(https));
         });
         builder.Services.AddRoutingCore();
@@ -29,7 +28,7 @@ internal static class Loopback
         return builder;
     }
 
-    /// <summary>The process's signals are for the test runner.</summary>
+    /// <summary>Ignores signals, which belong to the test runner.</summary>
     private sealed class OwnedLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>An nginx in front of a gateway, with directives of the test's own. Disposing of it ends it.</summary>
+/// <summary>An nginx in front of a gateway, with a test's own directives. Disposing of it ends it.</summary>
 internal sealed class NginxProxy : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -13,13 +13,13 @@ internal sealed class NginxProxy : IAsyncDisposable
 
     public Uri Address { get; }
 
-    /// <summary>Starts it, and waits until it answers. Skips the test where there is no nginx.</summary>
-    /// <param name="gateway">Where it passes requests to.</param>
-    /// <param name="location">Directives of the location, beside <c>proxy_pass</c>.</param>
-    /// <param name="http">Directives around the server.</param>
+    /// <summary>Starts nginx, and waits until it answers. Skips the test if there is no nginx.</summary>
+    /// <param name="gateway">The address that nginx passes requests to.</param>
+    /// <param name="location">Directives of the location, in addition to <c>proxy_pass</c>.</param>
+    /// <param name="http">Directives of the http block.</param>
     public static async Task<NginxProxy> StartAsync(Uri gateway, string location, string http = "")
     {
-        Assert.SkipWhen(Program is null, "There is no nginx, and this is about what it does to an answer.");
+        Assert.SkipWhen(Program is null, "This test needs nginx, which is not installed.");
         var (port, folder) = (ChildProcess.FreePort(), Directory.CreateTempSubdirectory("gateway-nginx-"));
         var file = Path.Combine(folder.FullName, "nginx.conf");
         await File.WriteAllTextAsync(file, $$"""
@@ -53,7 +53,7 @@ internal sealed class NginxProxy : IAsyncDisposable
         return proxy;
     }
 
-    // It is often where only root's PATH leads to.
+    // nginx is often in a folder that only root has on its PATH.
     private static string? Program => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
         .Append("/usr/sbin")
         .Select(folder => Path.Combine(folder, "nginx")).FirstOrDefault(File.Exists);

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>A real redis-server of one test's own, which may be stopped, killed and restarted on its port.</summary>
+/// <summary>A real redis-server for one test, which can be stopped, killed and restarted on its port.</summary>
 internal sealed class OwnRedis : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-redis-");
@@ -10,13 +10,14 @@ internal sealed class OwnRedis : IAsyncDisposable
     private ChildProcess? _process;
 
     public OwnRedis() =>
-        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"), "There is no redis-server on the PATH, and this is about how it behaves.");
+        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"),
+            "This test needs redis-server, which is not on the PATH.");
 
     public int Port => _port;
 
     public string ConnectionString => $"127.0.0.1:{_port}";
 
-    /// <summary>Starts it with the data it had, if it is persistent.</summary>
+    /// <summary>Starts the server, with its earlier data if it is persistent.</summary>
     public async Task StartAsync(bool persistent = false)
     {
         _process = new ChildProcess("redis-server",
@@ -27,8 +28,8 @@ internal sealed class OwnRedis : IAsyncDisposable
         await _process.UntilAsync(async () => await CommandAsync("PING") is not null);
     }
 
-    /// <summary>Copies the data that a persistent one has now, as a backup does.</summary>
-    /// <returns>What puts the copy in the place of the data, while the server is not running.</returns>
+    /// <summary>Copies the current data of a persistent server, like a backup.</summary>
+    /// <returns>An action that restores the copy while the server is stopped.</returns>
     public Action Backup()
     {
         const string Data = "appendonlydir";
@@ -48,17 +49,18 @@ internal sealed class OwnRedis : IAsyncDisposable
         _process = null;
     }
 
-    /// <summary>Stops it where it is: connections stay, the system accepts new ones, and nothing answers.</summary>
+    /// <summary>Stops the process: connections stay open, the system accepts new ones, and nothing answers.</summary>
     public void Freeze() => _process!.Signal("STOP");
 
     public void Thaw() => _process!.Signal("CONT");
 
-    /// <returns>Null: it is away, or not quite there.</returns>
+    /// <returns>Null if the server is not reachable or still loads its data.</returns>
     public async Task<RedisResult?> CommandAsync(string command, params object[] arguments)
     {
         try
         {
-            await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},connectTimeout=500,abortConnect=true,allowAdmin=true");
+            await using var connection = await ConnectionMultiplexer.ConnectAsync(
+                $"{ConnectionString},connectTimeout=500,abortConnect=true,allowAdmin=true");
             return await connection.GetDatabase().ExecuteAsync(command, arguments);
         }
         catch (RedisConnectionException)

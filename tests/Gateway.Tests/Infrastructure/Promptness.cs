@@ -1,14 +1,14 @@
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// Whether answers are in time, on a machine that others use as well: nearly all must be, and one that is not must have
-/// been held up shortly, not have waited for something it should not wait for.
+/// Asserts response times on a shared machine: nearly all answers must be in time, and a late one may only be late by
+/// a short delay.
 /// </summary>
 internal static class Promptness
 {
     private const double Most = 0.95;
 
-    /// <summary>By how much a busy machine may be late.</summary>
+    /// <summary>The delay that a busy machine may add.</summary>
     public static readonly TimeSpan Grace = TimeSpan.FromSeconds(2);
 
     public static void AssertWithin<T>(TimeSpan bound, IEnumerable<T> answers, Func<T, TimeSpan> took)

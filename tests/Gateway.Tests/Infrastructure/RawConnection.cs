@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>An HTTP/1.1 connection on which a test writes just the bytes that it wants.</summary>
+/// <summary>An HTTP/1.1 connection on which a test writes arbitrary bytes.</summary>
 internal sealed class RawConnection : IDisposable
 {
     private readonly TcpClient _client = new();
@@ -23,10 +23,11 @@ internal sealed class RawConnection : IDisposable
         return connection;
     }
 
-    public Task SendAsync(string text) => _stream.WriteAsync(Encoding.Latin1.GetBytes(text), World.Cancellation).AsTask();
+    public Task SendAsync(string text) =>
+        _stream.WriteAsync(Encoding.Latin1.GetBytes(text), World.Cancellation).AsTask();
 
-    /// <summary>Reads one answer, whose length must be told by <c>Content-Length</c> or by chunks.</summary>
-    /// <returns>Null: the connection is closed.</returns>
+    /// <summary>Reads one answer, whose length must be given by <c>Content-Length</c> or chunks.</summary>
+    /// <returns>The answer, or null if the connection is closed.</returns>
     public async Task<RawAnswer?> ReadAsync(bool hasBody = true)
     {
         try
@@ -50,7 +51,8 @@ internal sealed class RawConnection : IDisposable
                 await LineAsync();
                 if (bytes == 0) break;
             }
-            return new RawAnswer(int.Parse(status.Split(' ')[1], CultureInfo.InvariantCulture), headers, body.ToString());
+            return new RawAnswer(int.Parse(status.Split(' ')[1], CultureInfo.InvariantCulture), headers,
+                body.ToString());
         }
         catch (IOException)
         {

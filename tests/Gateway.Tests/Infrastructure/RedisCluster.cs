@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Three real Redis masters that share the slots, without replicas.</summary>
+/// <summary>A real Redis Cluster of three masters without replicas.</summary>
 internal sealed class RedisCluster : IAsyncDisposable
 {
     private const int Masters = 3, Slots = 16384;
@@ -19,13 +19,14 @@ internal sealed class RedisCluster : IAsyncDisposable
 
     public string ConnectionString => string.Join(',', _masters.Select(master => $"127.0.0.1:{master.Port}"));
 
-    /// <summary>Starts it, or skips the test where there is no <c>redis-server</c>.</summary>
+    /// <summary>Starts the cluster. Skips the test if there is no <c>redis-server</c>.</summary>
     /// <param name="fullCoverage">
-    /// Whether all of it refuses to answer when one master is away, which is Redis's default.
+    /// True if all masters refuse to answer while one is down, which is Redis's default.
     /// </param>
     public static async Task<RedisCluster> StartAsync(bool fullCoverage = true)
     {
-        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"), "There is no redis-server on the PATH, and nothing else here makes a Redis Cluster.");
+        Assert.SkipUnless(RedisServer.IsOnPath("redis-server"),
+            "This test needs redis-server, which is not on the PATH.");
         var cluster = new RedisCluster();
         try
         {
@@ -40,16 +41,16 @@ internal sealed class RedisCluster : IAsyncDisposable
         return cluster;
     }
 
-    /// <summary>How many jobs each master has.</summary>
+    /// <summary>The number of jobs on each master.</summary>
     public async Task<long[]> CountAsync(string pattern = "gateway:{*}") =>
         await Task.WhenAll(Servers.Where(server => server.IsConnected).Select(async server =>
             await server.KeysAsync(pattern: pattern).LongCountAsync()));
 
-    /// <summary>Ends one master for good: the one that has the log of purges, or one that has not.</summary>
-    public async Task KillAsync(bool theOneWithTheLog)
+    /// <summary>Kills one master: the one that holds the log of purges, or another one.</summary>
+    public async Task KillAsync(bool holdsLog)
     {
         var owner = (IPEndPoint)(await _connection!.GetDatabase().IdentifyEndpointAsync("gateway:purges"))!;
-        var master = _masters.First(master => master.Port == owner.Port == theOneWithTheLog).Process;
+        var master = _masters.First(master => master.Port == owner.Port == holdsLog).Process;
         master.Signal("KILL");
         await master.ExitAsync();
     }
@@ -80,7 +81,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         {
             var (process, port, _) = _masters[i];
             await process.UntilAsync(async () => await AskAsync(port, "PING") is not null);
-            var slots = Enumerable.Range(0, Slots).Where(slot => slot * Masters / Slots == i).Select(slot => (object)slot);
+            var slots = Enumerable.Range(0, Slots).Where(slot => slot * Masters / Slots == i)
+                .Select(slot => (object)slot);
             await AskAsync(port, "CLUSTER", ["ADDSLOTS", .. slots]);
             await AskAsync(port, "CLUSTER", ["SET-CONFIG-EPOCH", i + 1]);
         }
@@ -92,7 +94,8 @@ internal sealed class RedisCluster : IAsyncDisposable
         {
             await process.UntilAsync(async () => await AskAsync(port, "CLUSTER", ["INFO"]) is { } info
                 && info.Contains("cluster_state:ok", StringComparison.Ordinal)
-                && info.Contains(string.Create(CultureInfo.InvariantCulture, $"cluster_known_nodes:{Masters}"), StringComparison.Ordinal));
+                && info.Contains(string.Create(CultureInfo.InvariantCulture, $"cluster_known_nodes:{Masters}"),
+                    StringComparison.Ordinal));
         }
         _connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},abortConnect=false");
     }

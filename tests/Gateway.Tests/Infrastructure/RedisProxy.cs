@@ -7,7 +7,7 @@ using System.Threading.Channels;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A way to a Redis, or to another server, that can be made bad, for old connections and for new ones.
+/// A TCP proxy to Redis or another server that can be made slow or unavailable, for old and new connections.
 /// </summary>
 internal sealed class RedisProxy : IAsyncDisposable
 {
@@ -37,22 +37,22 @@ internal sealed class RedisProxy : IAsyncDisposable
         foreach (var socket in _sockets.Keys) Close(socket);
     }
 
-    /// <summary>Accepts, and holds back all replies until it is well again.</summary>
+    /// <summary>Accepts connections, and holds back all replies until <see cref="GetWell"/> is called.</summary>
     public void FallSilent() => _isSilent = true;
 
-    /// <summary>No reply comes on the connections there are; new ones are well.</summary>
+    /// <summary>Stops replies on the existing connections. New connections work.</summary>
     public void ForgetConnections()
     {
         foreach (var socket in _sockets.Keys) _forgotten[socket] = true;
     }
 
-    /// <summary>How much it carries at the most, nearly; null: as much as comes.</summary>
+    /// <summary>The approximate throughput limit, or null for none.</summary>
     public int? BytesPerSecond { get; init; }
 
-    /// <summary>How late replies are while it is slow.</summary>
+    /// <summary>The delay of replies while the proxy is slow.</summary>
     public TimeSpan Slowness { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Every reply comes late.</summary>
+    /// <summary>Delays every reply.</summary>
     public void SlowDown() => _isSlow = true;
 
     public void GetWell()
@@ -61,7 +61,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         if (_listener is null) Listen();
     }
 
-    /// <summary>Goes away and comes back, a second each, and is well in the end.</summary>
+    /// <summary>Cuts the connections and restores them, for a second each. The proxy works at the end.</summary>
     public async Task FlapAsync(int times)
     {
         for (var i = 0; i < times; i++)
@@ -96,7 +96,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // It was stopped.
+            // The listener was stopped.
         }
     }
 
@@ -105,7 +105,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         var far = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         near.NoDelay = true;
         _sockets[near] = _sockets[far] = true;
-        // It may have been cut between the accepting and here.
+        // Cut may have been called since the connection was accepted.
         if (_listener != listener) Close(near);
         try
         {
@@ -114,7 +114,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // There is nobody behind it.
+            // The target does not accept connections.
         }
         Close(near);
         Close(far);
@@ -127,17 +127,18 @@ internal sealed class RedisProxy : IAsyncDisposable
         var buffer = new byte[64 * 1024];
         try
         {
-            while (await near.ReceiveAsync(buffer) is > 0 and var count) await SendAsync(far, buffer.AsMemory(0, count));
+            while (await near.ReceiveAsync(buffer) is > 0 and var count)
+                await SendAsync(far, buffer.AsMemory(0, count));
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // One of the two has closed.
+            // One of the two sockets was closed.
         }
     }
 
     private async Task AnswerAsync(Socket far, Socket near)
     {
-        // Each reply is late by itself: they do not wait for each other.
+        // Each reply is delayed on its own; replies do not wait for each other.
         var replies = Channel.CreateUnbounded<(byte[] Bytes, long Came)>();
         var sending = SendRepliesAsync(replies.Reader, near);
         var buffer = new byte[64 * 1024];
@@ -150,7 +151,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // One of the two has closed.
+            // One of the two sockets was closed.
         }
         replies.Writer.Complete();
         await sending;
@@ -162,15 +163,17 @@ internal sealed class RedisProxy : IAsyncDisposable
         {
             await foreach (var (bytes, came) in replies.ReadAllAsync())
             {
-                while (_isSilent || _forgotten.ContainsKey(near) || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
+                while (_isSilent || _forgotten.ContainsKey(near)
+                    || (_isSlow && Stopwatch.GetElapsedTime(came) < Slowness)) await Task.Delay(5);
                 await SendAsync(near, bytes);
                 _sent += bytes.Length;
-                if (BytesPerSecond is { } rate && (_sent >> 20) > (_sent - bytes.Length >> 20)) await Task.Delay((1 << 20) * 1000 / rate);
+                if (BytesPerSecond is { } rate && (_sent >> 20) > (_sent - bytes.Length >> 20))
+                    await Task.Delay((1 << 20) * 1000 / rate);
             }
         }
         catch (Exception e) when (IsEnd(e))
         {
-            // It has closed.
+            // The socket was closed.
         }
     }
 
@@ -181,9 +184,10 @@ internal sealed class RedisProxy : IAsyncDisposable
 
     private static void Close(Socket socket)
     {
-        // With a reset, not with a polite end.
+        // Closes with a reset.
         socket.Close(0);
     }
 
-    private static bool IsEnd(Exception e) => e is SocketException or ObjectDisposedException or InvalidOperationException;
+    private static bool IsEnd(Exception e) => e is SocketException or ObjectDisposedException
+        or InvalidOperationException;
 }

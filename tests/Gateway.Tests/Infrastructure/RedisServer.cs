@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A real Redis for all tests: <c>redis-server</c> where it is on the PATH, else Garnet out of the tool manifest.
-/// <c>GATEWAY_TEST_REDIS</c> names one of them to insist on it. Its values are looked through in the end.
+/// One real Redis for all tests: <c>redis-server</c> if it is on the PATH, otherwise Garnet from the tool manifest.
+/// <c>GATEWAY_TEST_REDIS</c> selects one of them. On disposal all its values are searched for the credential.
 /// </summary>
 public sealed class RedisServer : IAsyncLifetime
 {
@@ -29,12 +29,15 @@ public sealed class RedisServer : IAsyncLifetime
         switch (kind)
         {
             case Redis:
-                _process = new ChildProcess(Redis, ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+                _process = new ChildProcess(
+                    Redis, ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
                 break;
             case Garnet:
                 var (exit, output) = await ChildProcess.RunAsync("dotnet", ["tool", "restore"]);
                 Assert.True(exit == 0, output);
-                _process = new ChildProcess("dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua", "--lua-transaction-mode"]);
+                _process = new ChildProcess(
+                    "dotnet", ["garnet-server", "--port", $"{_port}", "--bind", "127.0.0.1", "--lua",
+                        "--lua-transaction-mode"]);
                 break;
             default:
                 throw new InvalidOperationException($"GATEWAY_TEST_REDIS is '{kind}'; it may be {Redis} or {Garnet}.");
@@ -50,7 +53,7 @@ public sealed class RedisServer : IAsyncLifetime
             await using var connection = await ConnectionMultiplexer.ConnectAsync(ConnectionString);
             await foreach (var keys in connection.GetServers()[0].KeysAsync(pageSize: AtOnce).Chunk(AtOnce))
             {
-                await Task.WhenAll(keys.Select(key => LookThroughAsync(connection.GetDatabase(), key)));
+                await Task.WhenAll(keys.Select(key => SearchAsync(connection.GetDatabase(), key)));
             }
         }
         finally
@@ -59,7 +62,7 @@ public sealed class RedisServer : IAsyncLifetime
         }
     }
 
-    private static async Task LookThroughAsync(IDatabase database, RedisKey key)
+    private static async Task SearchAsync(IDatabase database, RedisKey key)
     {
         Canary.AssertAbsent("a Redis key", key.ToString());
         RedisValue[] values = await database.KeyTypeAsync(key) switch
@@ -77,7 +80,8 @@ public sealed class RedisServer : IAsyncLifetime
     {
         try
         {
-            await using var connection = await ConnectionMultiplexer.ConnectAsync($"{ConnectionString},connectTimeout=500,abortConnect=true");
+            await using var connection = await ConnectionMultiplexer.ConnectAsync(
+                $"{ConnectionString},connectTimeout=500,abortConnect=true");
             await connection.GetDatabase().PingAsync();
             return true;
         }
@@ -88,5 +92,6 @@ public sealed class RedisServer : IAsyncLifetime
     }
 
     public static bool IsOnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program)));
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+            .Any(folder => File.Exists(Path.Combine(folder, program)));
 }

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>What tests of log lines and metrics of a gateway in a process of its own share.</summary>
+/// <summary>Log levels and metrics for tests of gateway processes.</summary>
 internal static partial class Shipped
 {
     /// <summary>The levels of appsettings.json.</summary>
@@ -14,13 +14,15 @@ internal static partial class Shipped
         ("Logging:LogLevel:Yarp", "Warning"),
     ];
 
-    /// <summary>The sum of a metric over all its tags, or over those lines that hold a text.</summary>
+    /// <summary>The sum of a metric over all its tags, or over the lines that contain a text.</summary>
     public static async Task<long> MetricAsync(int managementPort, string name, string tags = "")
     {
         using var client = new HttpClient();
-        var page = await client.GetStringAsync(new Uri($"http://127.0.0.1:{managementPort}/metrics"), World.Cancellation);
+        var page = await client.GetStringAsync(
+            new Uri($"http://127.0.0.1:{managementPort}/metrics"), World.Cancellation);
         return Sample().Matches(page)
-            .Where(sample => sample.Groups["name"].Value == name && sample.Value.Contains(tags, StringComparison.Ordinal))
+            .Where(sample => sample.Groups["name"].Value == name
+                && sample.Value.Contains(tags, StringComparison.Ordinal))
             .Sum(sample => (long)double.Parse(sample.Groups["value"].Value, CultureInfo.InvariantCulture));
     }
 

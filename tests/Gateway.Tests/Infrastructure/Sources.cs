@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Clients with an address of their own: all of 127.0.0.0/8 is this machine.</summary>
+/// <summary>HTTP clients with their own source address: all of 127.0.0.0/8 is this machine.</summary>
 internal static class Sources
 {
-    /// <summary>A client that follows no redirects, sends no cookies of its own, and comes from this address.</summary>
+    /// <summary>A client that connects from this address, follows no redirects and keeps no cookies.</summary>
     public static HttpClient Client(Uri gateway, string source)
     {
         var handler = new SocketsHttpHandler

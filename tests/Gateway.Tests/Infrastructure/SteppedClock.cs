@@ -1,8 +1,8 @@
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A clock whose wall time can be set forwards and backwards. Its timestamps and timers are those of another clock, and
-/// go on as if nothing had happened, as the system's do.
+/// A clock whose wall time can be set forwards and backwards. Its timestamps and timers come from another clock and
+/// are not affected, like those of the system.
 /// </summary>
 internal sealed class SteppedClock(TimeProvider steady) : TimeProvider
 {
@@ -10,7 +10,7 @@ internal sealed class SteppedClock(TimeProvider steady) : TimeProvider
 
     public override long TimestampFrequency => steady.TimestampFrequency;
 
-    /// <summary>Sets the wall clock forwards, or backwards where the time is negative.</summary>
+    /// <summary>Sets the wall clock forwards, or backwards if the time is negative.</summary>
     public void Step(TimeSpan by) => Interlocked.Add(ref _offset, by.Ticks);
 
     public override DateTimeOffset GetUtcNow() => steady.GetUtcNow().AddTicks(Interlocked.Read(ref _offset));

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>An origin of a test's own, which has one page at every path and remembers who came.</summary>
+/// <summary>An origin for one test, with one page at every path. It records its visits.</summary>
 internal sealed class TestPage : IAsyncDisposable
 {
     private readonly ConcurrentQueue<Visit> _visits = new();
@@ -19,19 +19,19 @@ internal sealed class TestPage : IAsyncDisposable
     }
 
     /// <summary>
-    /// Such as <c>http://127.0.0.1:12345/</c>, or <c>https://localhost:12345/</c>: to a browser that is another origin
-    /// than a gateway there, and the same site.
+    /// The address, for example <c>http://127.0.0.1:12345/</c> or <c>https://localhost:12345/</c>. To a browser it is
+    /// another origin than a gateway on this machine, and the same site.
     /// </summary>
     public Uri Address { get; }
 
     /// <summary>
-    /// What is in the page's body; it may change at any time, to have the page's own address in it for one.
+    /// The content of the page's body. It can change at any time, for example to contain the page's own address.
     /// </summary>
     public string Body { get; set; } = "<p>A page</p>";
 
     public IReadOnlyList<Visit> Visits => [.. _visits];
 
-    /// <param name="https">Null serves plain HTTP.</param>
+    /// <param name="https">The certificate, or null for plain HTTP.</param>
     public static async Task<TestPage> StartAsync(string? body = null, Certificate? https = null)
     {
         var page = new TestPage(https);
@@ -49,10 +49,11 @@ internal sealed class TestPage : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         var request = context.Request;
-        var headers = request.Headers.ToDictionary(one => one.Key, one => one.Value.ToString(), StringComparer.OrdinalIgnoreCase);
+        var headers = request.Headers.ToDictionary(
+            one => one.Key, one => one.Value.ToString(), StringComparer.OrdinalIgnoreCase);
         _visits.Enqueue(new Visit(request.Method, new Uri(Address, $"{request.Path}{request.QueryString}"), headers));
         context.Response.ContentType = "text/html; charset=utf-8";
-        // A browser would ask for an icon otherwise.
+        // The icon link keeps the browser from requesting one.
         await context.Response.WriteAsync($"""
             <!doctype html><html lang="en"><head><title>Page</title><link rel="icon" href="data:,"></head>
             <body>{Body}</body></html>

@@ -6,8 +6,8 @@ using Simulator;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// A simulated upstream and gateways in front of it, on real sockets. Disposing of it also checks what holds for every
-/// test: nobody asked the upstream for anything else, and the upstream credential is in no log line.
+/// A simulated upstream and gateways in front of it, on real sockets. Disposing of it checks that the upstream
+/// received no unexpected request, and that no log line contains the upstream credential.
 /// </summary>
 internal sealed class World : IAsyncDisposable
 {
@@ -22,15 +22,15 @@ internal sealed class World : IAsyncDisposable
 
     public SimulatedUpstream Upstream { get; }
 
-    /// <summary>The one clock of gateways and upstream; null where they go by the system's.</summary>
+    /// <summary>The clock of gateways and upstream, or null for the system clock.</summary>
     public FakeTimeProvider? Clock { get; }
 
     public GatewayNode Gateway => _nodes[0];
 
     /// <summary>
-    /// Starts upstream and one gateway with two teams: mapping reads everything, survey reads survey-*.
+    /// Starts an upstream and one gateway with two teams: mapping reads every workflow, survey reads survey-*.
     /// </summary>
-    /// <param name="settings">What differs from that.</param>
+    /// <param name="settings">Additional settings, which override the defaults.</param>
     public static async Task<World> StartAsync(params (string Key, string? Value)[] settings)
     {
         var world = await WithoutGatewayAsync(clock: null, settings);
@@ -38,7 +38,7 @@ internal sealed class World : IAsyncDisposable
         return world;
     }
 
-    /// <summary>The same by a clock that the test moves.</summary>
+    /// <summary>Starts a world with a clock that the test moves.</summary>
     public static async Task<World> StopClockAsync(params (string Key, string? Value)[] settings)
     {
         var world = await WithoutGatewayAsync(new FakeTimeProvider(DateTimeOffset.UtcNow), settings);
@@ -46,21 +46,23 @@ internal sealed class World : IAsyncDisposable
         return world;
     }
 
-    public static async Task<World> WithoutGatewayAsync(FakeTimeProvider? clock, params (string Key, string? Value)[] settings)
+    public static async Task<World> WithoutGatewayAsync(
+        FakeTimeProvider? clock, params (string Key, string? Value)[] settings)
     {
         var upstream = await SimulatedUpstream.StartAsync(credentials: [Canary.Credential], clock: clock);
         var all = Defaults(upstream.Address);
         foreach (var (key, value) in settings) all[key] = value;
-        if (all.GetValueOrDefault("ConnectionStrings:Redis") is { Length: > 0 }) UseAccountOfItsOwn(all);
+        if (all.GetValueOrDefault("ConnectionStrings:Redis") is { Length: > 0 }) UseSeparateAccount(all);
         return new World(upstream, clock, all);
     }
 
-    // What one test has the upstream do to its account, others that share a Redis are not to notice.
-    private static void UseAccountOfItsOwn(Dictionary<string, string?> settings)
+    // Tests that share a Redis use separate accounts, so that account state does not leak between them.
+    private static void UseSeparateAccount(Dictionary<string, string?> settings)
     {
         const string Default = "Upstream:Accounts:default:";
         var name = Purging.NewAccount();
-        foreach (var (key, value) in settings.Where(setting => setting.Key.StartsWith(Default, StringComparison.Ordinal)).ToArray())
+        foreach (var (key, value) in settings.Where(
+            setting => setting.Key.StartsWith(Default, StringComparison.Ordinal)).ToArray())
         {
             settings[$"Upstream:Accounts:{name}:{key[Default.Length..]}"] = value;
         }
@@ -72,7 +74,7 @@ internal sealed class World : IAsyncDisposable
 
     public GatewayNode AddGateway(params (string Key, string? Value)[] settings) => AddGateway(Clock, settings);
 
-    /// <summary>The same with a clock of its own.</summary>
+    /// <summary>Adds a gateway with its own clock.</summary>
     public GatewayNode AddGateway(TimeProvider? clock, params (string Key, string? Value)[] settings)
     {
         var all = new Dictionary<string, string?>(_settings);
@@ -84,17 +86,19 @@ internal sealed class World : IAsyncDisposable
 
     public IReadOnlyDictionary<string, string?> Settings => _settings;
 
-    /// <summary>Of a test with a Redis of its own, which goes by the names in it.</summary>
-    public static (string Key, string? Value)[] DefaultAccount => [("Teams:mapping:Account", "default"), ("Teams:survey:Account", "default")];
+    /// <summary>Settings for a test with its own Redis, which relies on key names with the default account.</summary>
+    public static (string Key, string? Value)[] DefaultAccount =>
+        [("Teams:mapping:Account", "default"), ("Teams:survey:Account", "default")];
 
-    /// <summary>What team mapping's jobs are filed under.</summary>
+    /// <summary>The account of team mapping.</summary>
     public string Account => _settings.GetValueOrDefault("Teams:mapping:Account") ?? "default";
 
-    /// <summary>The settings as environment variables, for a gateway in a process of its own.</summary>
+    /// <summary>The settings as environment variables for a gateway process.</summary>
     public Dictionary<string, string?> Environment() =>
-        _settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), setting => setting.Value);
+        _settings.ToDictionary(setting => setting.Key.Replace(":", "__", StringComparison.Ordinal),
+            setting => setting.Value);
 
-    /// <summary>Asks the first gateway for a job, as team mapping unless another key is given.</summary>
+    /// <summary>Requests a job from the first gateway, by default as team mapping.</summary>
     public Task<HttpResponseMessage> GetAsync(string job, string workflow = "survey-1", string key = MappingKey,
         params (string Name, string Value)[] headers) =>
         GetAsync(Gateway, job, workflow, key, headers);
@@ -106,12 +110,13 @@ internal sealed class World : IAsyncDisposable
         return await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
     }
 
-    /// <summary>The very bytes that the upstream has for a job.</summary>
+    /// <summary>The exact bytes that the upstream sends for a job.</summary>
     public async Task<byte[]> UpstreamBytesAsync(string job, string workflow = "survey-1")
     {
         using var client = new HttpClient { BaseAddress = Upstream.Address };
         client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Canary.Credential);
-        return await client.GetByteArrayAsync(new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
+        return await client.GetByteArrayAsync(
+            new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), Cancellation);
     }
 
     public async ValueTask DisposeAsync()
@@ -141,9 +146,9 @@ internal sealed class World : IAsyncDisposable
         ["Teams:survey:ApiKeys:0:Sha256"] = Sha256(SurveyKey),
         ["Quotas:plenty:Requests"] = "1000000",
         ["Quotas:plenty:Burst"] = "1000000",
-        // The machine is busy; Redis is not to seem away for that.
+        // Generous, so that a busy machine does not make Redis look unavailable.
         ["Redis:Timeout"] = "00:00:05",
-        // Everything is logged, for the credential is looked for in all of it.
+        // Everything is logged, because all lines are searched for the credential.
         ["Logging:LogLevel:Default"] = "Trace",
         ["Logging:LogLevel:Gateway"] = "Trace",
         ["Logging:LogLevel:Microsoft.AspNetCore"] = "Debug",

@@ -10,10 +10,11 @@ public sealed class JobAddressTests
         Gen.String, Gen.String["abcXYZ019._~-"], Gen.String["./%"], Gen.String[Gen.Char["aZ9._~-"], 126, 131]);
 
     [Fact]
-    public void An_identifier_is_what_the_rule_says() => Text.Sample(text => Assert.Equal(IsFine(text), JobAddress.IsIdentifier(text)));
+    public void An_identifier_matches_the_documented_pattern() =>
+        Text.Sample(text => Assert.Equal(IsFine(text), JobAddress.IsIdentifier(text)));
 
     [Fact]
-    public void An_address_is_two_identifiers() => Gen.Select(Text, Text).Sample((workflow, job) =>
+    public void An_address_consists_of_two_identifiers() => Gen.Select(Text, Text).Sample((workflow, job) =>
     {
         Assert.Equal(IsFine(workflow) && IsFine(job), JobAddress.TryCreate(workflow, job, out var address));
         Assert.Equal(IsFine(workflow) && IsFine(job) ? (workflow, job) : (null, null), (address.Workflow, address.Job));
@@ -34,7 +35,8 @@ public sealed class JobAddressTests
     [InlineData("a{b}", false)]
     [InlineData("é", false)]
     [InlineData("\uff41", false)]
-    public void What_could_mean_something_elsewhere_is_no_identifier(string text, bool fine) => Assert.Equal(fine, JobAddress.IsIdentifier(text));
+    public void Text_with_a_special_meaning_in_a_path_or_key_is_not_an_identifier(string text, bool fine) =>
+        Assert.Equal(fine, JobAddress.IsIdentifier(text));
 
     [Theory]
     [InlineData(128, true)]
@@ -55,7 +57,9 @@ public sealed class JobAddressTests
     [InlineData("/v1/workflows/w/jobs/j", false)]
     [InlineData("/", false)]
     [InlineData("", false)]
-    public void A_path_with_the_shape_of_a_job_is_recognised(string path, bool shape) => Assert.Equal(shape, JobAddress.IsShapeOf(path));
+    public void A_path_shaped_like_a_job_path_is_recognised(string path, bool shape) =>
+        Assert.Equal(shape, JobAddress.IsShapeOf(path));
 
-    private static bool IsFine(string text) => Regex.IsMatch(text, @"\A[A-Za-z0-9._~-]{1,128}\z") && text is not ("." or "..");
+    private static bool IsFine(string text) => Regex.IsMatch(text, @"\A[A-Za-z0-9._~-]{1,128}\z")
+        && text is not ("." or "..");
 }

@@ -8,7 +8,8 @@ public sealed class JobFactsTests
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);
 
-    private const string Body = """{"id":"j","spec":[1,{"a":"\ud800 \u00e9"}],"status":"running","tasks":[{"depends_on":["é"]}]}""";
+    private const string Body =
+        """{"id":"j","spec":[1,{"a":"\ud800 \u00e9"}],"status":"running","tasks":[{"depends_on":["é"]}]}""";
 
     private static readonly Gen<string> Escape = Gen.Select(
         Gen.OneOf(@"\n", @"\""", @"\\", @"\/", @"\ud800", @"\udc00", @"\ud83d\ude00", @"\u0000", "é", "😀", " ", "?"),
@@ -21,45 +22,55 @@ public sealed class JobFactsTests
 
     private static readonly Gen<string> Object = Members(Value);
 
-    private static Gen<string> Scalar => Gen.OneOf(Text, Gen.OneOf("null", "true", "false", "0", "255", "-1", "1.5e300", "1e999"));
+    private static Gen<string> Scalar =>
+        Gen.OneOf(Text, Gen.OneOf("null", "true", "false", "0", "255", "-1", "1.5e300", "1e999"));
 
     private static Gen<string> Members(Gen<string> value) => Gen.Select(
-        Gen.OneOf(Text, Gen.OneOf("\"id\"", "\"status\"", "\"finished_at\"")), value, (name, item) => $"{name} : {item}")
+        Gen.OneOf(Text, Gen.OneOf("\"id\"", "\"status\"", "\"finished_at\"")), value, (name, item) =>
+            $"{name} : {item}")
         .Array[0, 3].Select(members => $"{{{string.Join(" , ", members)}}}");
 
     [Fact]
-    public void A_body_that_is_cut_anywhere_is_refused()
+    public void A_truncated_body_is_refused()
     {
         var bytes = Encoding.UTF8.GetBytes(Body);
         Assert.True(JobFacts.TryRead(bytes, Now, out _));
-        for (var length = 0; length < bytes.Length; length++) Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), Now, out _), $"{length}");
+        for (var length = 0; length < bytes.Length; length++)
+            Assert.False(JobFacts.TryRead(bytes.AsSpan(0, length), Now, out _), $"{length}");
     }
 
     [Fact]
-    public void Any_object_is_a_job_and_no_prefix_of_it_is() =>
+    public void Any_whole_object_is_readable_and_no_prefix_of_it() =>
         Gen.Select(Object, Gen.Bool).Sample((json, mark) =>
         {
             byte[] body = [.. mark ? Encoding.UTF8.Preamble : [], .. Encoding.UTF8.GetBytes(json)];
             Assert.True(JobFacts.TryRead(body, Now, out _), json);
-            for (var length = 0; length < body.Length; length++) Assert.False(JobFacts.TryRead(body.AsSpan(0, length), Now, out _), $"{length} of {json}");
+            for (var length = 0; length < body.Length; length++)
+                Assert.False(JobFacts.TryRead(body.AsSpan(0, length), Now, out _), $"{length} of {json}");
         }, iter: 300);
 
     [Fact]
-    public void What_the_rest_of_a_body_holds_does_not_change_what_it_says() =>
+    public void Other_fields_do_not_change_the_facts_of_a_job() =>
         Gen.Select(Value, Value).Sample((before, after) =>
         {
-            var body = $$"""{"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"2026-06-01T11:00:00Z","b":{{after}}}""";
+            var body =
+                $$"""
+                {"a":{{before}},"id":"j","workflow_id":"w","status":"done","finished_at":"2026-06-01T11:00:00Z",
+                "b":{{after}}}
+                """;
             Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts), body);
-            Assert.Equal(("j", "w", "done", Now.AddHours(-1)), (facts.Id, facts.WorkflowId, facts.Status, facts.Times.FinishedAt));
+            Assert.Equal(("j", "w", "done", Now.AddHours(-1)),
+                (facts.Id, facts.WorkflowId, facts.Status, facts.Times.FinishedAt));
         });
 
     [Fact]
-    public void Whatever_a_field_holds_it_is_read() =>
+    public void A_body_is_readable_with_any_value_in_its_fields() =>
         Gen.Select(Gen.OneOf("id", "workflow_id", "status", "finished_at"), Value).Sample((name, value) =>
-            Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), Now, out _), value));
+            Assert.True(
+                JobFacts.TryRead(Encoding.UTF8.GetBytes($$"""{"{{name}}":{{value}},"b":1}"""), Now, out _), value));
 
     [Fact]
-    public void Invalid_utf_8_anywhere_is_refused() =>
+    public void Invalid_UTF_8_at_any_position_is_refused() =>
         Gen.Select(Gen.Int[0, Encoding.UTF8.GetByteCount(Body)], Gen.Byte[0xF5, 0xFF]).Sample((at, wrong) =>
         {
             var bytes = Encoding.UTF8.GetBytes(Body).ToList();
@@ -84,7 +95,7 @@ public sealed class JobFactsTests
     [InlineData("{\"a\":NaN}", false)]
     [InlineData("{\"a\":01}", false)]
     [InlineData("<html></html>", false)]
-    public void Only_one_whole_object_is_a_job(string body, bool accepted) =>
+    public void Only_one_complete_object_is_readable_as_a_job(string body, bool accepted) =>
         Assert.Equal(accepted, JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out _));
 
     [Theory]
@@ -93,7 +104,7 @@ public sealed class JobFactsTests
     [InlineData("""{"status":"a","\ud800":1}""", "a")]
     [InlineData("""{"Status":"a"}""", "")]
     [InlineData("""{"status":null}""", "")]
-    public void A_status_is_read_however_it_is_written(string body, string status)
+    public void A_status_is_read_in_every_JSON_spelling(string body, string status)
     {
         Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts));
         Assert.Equal(status, facts.Status);
@@ -115,18 +126,18 @@ public sealed class JobFactsTests
     [InlineData("""{"id":{},"workflow_id":[]}""", false)]
     [InlineData("""{"data":{"id":"j"}}""", false)]
     [InlineData("{}", false)]
-    public void A_job_names_itself_or_has_a_status_that_is_no_error(string body, bool isJob)
+    public void A_job_has_an_id_or_a_status_that_is_not_an_error(string body, bool isJob)
     {
         Assert.True(JobFacts.TryRead(Encoding.UTF8.GetBytes(body), Now, out var facts));
         Assert.Equal(isJob, facts.IsJob);
     }
 
     [Fact]
-    public void Random_bytes_never_throw() =>
+    public void Reading_random_bytes_never_throws() =>
         Gen.Byte.Array[0, 200].Sample(bytes => { JobFacts.TryRead(bytes, Now, out _); });
 
     [Fact]
-    public void A_damaged_body_never_throws() =>
+    public void Reading_a_damaged_body_never_throws() =>
         Gen.Select(Gen.Int[0, Encoding.UTF8.GetByteCount(Body) - 1], Gen.Byte).Sample((at, value) =>
         {
             var bytes = Encoding.UTF8.GetBytes(Body);
@@ -135,23 +146,26 @@ public sealed class JobFactsTests
         });
 
     [Fact]
-    public void Invalid_utf_8_is_refused() =>
+    public void Invalid_UTF_8_in_a_string_is_refused() =>
         Assert.False(JobFacts.TryRead([.. "{\"id\":\""u8, 0xC3, 0x28, .. "\"}"u8], Now, out _));
 
     [Fact]
-    public void A_byte_order_mark_is_passed_over() =>
+    public void A_byte_order_mark_is_skipped() =>
         Assert.True(JobFacts.TryRead([0xEF, 0xBB, 0xBF, .. "{\"id\":\"j\"}"u8], Now, out var facts) && facts.Id == "j");
 
     [Theory]
     [InlineData(500, true)]
     [InlineData(600, false)]
-    public void Depth_is_bounded(int depth, bool accepted) => Assert.Equal(accepted, JobFacts.TryRead(
+    public void The_nesting_depth_is_limited(int depth, bool accepted) => Assert.Equal(accepted, JobFacts.TryRead(
         Encoding.UTF8.GetBytes($"{{\"spec\":{new string('[', depth)}{new string(']', depth)}}}"), Now, out _));
 
     [Fact]
-    public void Only_the_fields_of_the_job_itself_count()
+    public void Only_top_level_fields_count()
     {
-        Assert.True(JobFacts.TryRead("""{"tasks":[{"id":"t","status":"completed","finished_at":"2026-06-01T11:00:00Z"}],"block":{"id":"b"}}"""u8, Now, out var facts));
+        Assert.True(JobFacts.TryRead("""
+            {"tasks":[{"id":"t","status":"completed","finished_at":"2026-06-01T11:00:00Z"}],
+            "block":{"id":"b"}}
+            """u8, Now, out var facts));
         Assert.Equal((null, "", null), (facts.Id, facts.Status, facts.Times.FinishedAt));
     }
 }

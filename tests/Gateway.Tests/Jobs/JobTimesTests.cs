@@ -29,10 +29,11 @@ public sealed class JobTimesTests
     [InlineData("1777896000000")]
     [InlineData("1777896000000000")]
     [InlineData("1777896000000000000")]
-    public void Timestamps_come_in_any_of_their_forms(string text)
+    public void Timestamps_are_read_in_every_supported_format(string text)
     {
         Assert.Equal(Noon, Read($$"""{"created_at":"{{text}}"}""").StartedAt);
-        if (double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out _)) Assert.Equal(Noon, Read($$"""{"created_at":{{text}}}""").StartedAt);
+        if (double.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out _))
+            Assert.Equal(Noon, Read($$"""{"created_at":{{text}}}""").StartedAt);
     }
 
     [Theory]
@@ -40,11 +41,13 @@ public sealed class JobTimesTests
     [InlineData("2026-05-04 12:00:00.123456789", 1234567)]
     [InlineData("2026-05-04 12:00:00,5", 5000000)]
     [InlineData("1777896000.5", 5000000)]
-    public void A_fraction_counts(string text, int ticks) => Assert.Equal(Noon.AddTicks(ticks), Read($$"""{"finished_at":"{{text}}"}""").FinishedAt);
+    public void A_fraction_of_a_second_is_read(string text, int ticks) =>
+        Assert.Equal(Noon.AddTicks(ticks), Read($$"""{"finished_at":"{{text}}"}""").FinishedAt);
 
     [Fact]
-    public void A_leap_second_is_the_last_of_its_minute() =>
-        Assert.Equal(new DateTimeOffset(2016, 12, 31, 23, 59, 59, TimeSpan.Zero), Read("""{"finished_at":"2016-12-31T23:59:60Z"}""").FinishedAt);
+    public void A_leap_second_is_read_as_the_last_second_of_its_minute() =>
+        Assert.Equal(new DateTimeOffset(2016, 12, 31, 23, 59, 59, TimeSpan.Zero),
+            Read("""{"finished_at":"2016-12-31T23:59:60Z"}""").FinishedAt);
 
     [Theory]
     [InlineData("""{"created_at":""}""")]
@@ -91,17 +94,21 @@ public sealed class JobTimesTests
     [InlineData("""["created_at"]""")]
     [InlineData("""{"created_at":"2026-05-04T12:0""")]
     [InlineData("")]
-    public void What_is_no_timestamp_of_the_job_says_nothing(string body) => Assert.Null(Read(body).StartedAt);
+    public void A_malformed_or_nested_timestamp_is_ignored(string body) => Assert.Null(Read(body).StartedAt);
 
     [Theory]
     [InlineData("""{"\u0063reated_at":"2026-05-04T12:00:00Z"}""")]
     [InlineData("""{"\ud800":1,"created_at":"2026-05-04T12:00:00Z"}""")]
-    public void Names_may_be_escaped(string body) => Assert.Equal(Noon, Read(body).StartedAt);
+    public void Escaped_field_names_are_read(string body) => Assert.Equal(Noon, Read(body).StartedAt);
 
     [Fact]
-    public void A_job_started_when_it_was_executed_rather_than_when_it_was_created()
+    public void The_start_of_execution_outweighs_the_time_of_creation()
     {
-        var job = Read("""{"tasks":[{"x":[1]}],"exec_created_at":"2026-05-04T12:00:00Z","created_at":"2026-05-04T11:00:00Z","finished_at":"2026-05-04T12:09:00Z"}""");
+        var job = Read(
+            """
+            {"tasks":[{"x":[1]}],"exec_created_at":"2026-05-04T12:00:00Z","created_at":"2026-05-04T11:00:00Z",
+            "finished_at":"2026-05-04T12:09:00Z"}
+            """);
 
         Assert.Equal(Noon, job.StartedAt);
         Assert.Equal(TimeSpan.FromMinutes(9), job.Took);
@@ -121,7 +128,7 @@ public sealed class JobTimesTests
     [InlineData("\"half\"", null)]
     [InlineData("[45]", null)]
     [InlineData("null", null)]
-    public void Progress_is_a_percentage_in_any_of_its_forms(string json, double? progress) =>
+    public void Progress_is_a_percentage_in_every_supported_format(string json, double? progress) =>
         Assert.Equal(progress, Read($$"""{"progress":{{json}}}""").Progress);
 
     [Theory]
@@ -137,12 +144,16 @@ public sealed class JobTimesTests
     [Theory]
     [InlineData("2026-05-04T12:00:00Z", "2026-05-04T11:59:00Z")]
     [InlineData("2019-05-04T12:00:00Z", "2026-05-04T11:59:00Z")]
-    public void A_duration_that_cannot_be_is_none(string started, string finished) =>
+    public void An_impossible_duration_is_ignored(string started, string finished) =>
         Assert.Null(Read($$"""{"created_at":"{{started}}","finished_at":"{{finished}}"}""").Took);
 
     [Fact]
-    public void A_byte_order_mark_is_no_part_of_it() =>
-        Assert.Equal(Noon, JobTimes.Read([.. Encoding.UTF8.Preamble, .. Encoding.UTF8.GetBytes("""{"created_at":"2026-05-04T12:00:00Z"}""")]).StartedAt);
+    public void A_byte_order_mark_is_skipped_before_the_times() =>
+        Assert.Equal(
+            Noon,
+            JobTimes.Read(
+                [.. Encoding.UTF8.Preamble,
+                    .. Encoding.UTF8.GetBytes("""{"created_at":"2026-05-04T12:00:00Z"}""")]).StartedAt);
 
     private static JobTimes Read(string body) => JobTimes.Read(Encoding.UTF8.GetBytes(body));
 }

@@ -3,16 +3,18 @@ using Gateway.Limits;
 
 namespace Gateway.Tests.Limits;
 
-/// <summary>The arithmetic of quotas; <see cref="SharedQuotaTests"/> holds Redis's against it.</summary>
+/// <summary>The quota arithmetic; <see cref="SharedQuotaTests"/> compares the Redis script with it.</summary>
 public sealed class GcraTests
 {
     private const double Start = 1.8e15;
 
-    private static readonly Gen<Gcra> AnyQuota = Gen.Select(Gen.Int[1, 10_000_000], Gen.Int[1, 86_400], Gen.Int[1, 10_000_000])
-        .Select((requests, seconds, burst) => Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(seconds), Burst = burst }));
+    private static readonly Gen<Gcra> AnyQuota = Gen.Select(
+        Gen.Int[1, 10_000_000], Gen.Int[1, 86_400], Gen.Int[1, 10_000_000])
+        .Select((requests, seconds, burst) =>
+            Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(seconds), Burst = burst }));
 
     [Fact]
-    public void A_full_quota_has_its_burst_and_an_empty_one_nothing_until_the_next_comes()
+    public void A_full_quota_has_its_burst_and_an_empty_one_refills_by_interval()
     {
         var quota = Gcra.Of(new QuotaOptions { Requests = 60, Burst = 5 });
         Assert.Equal(5, quota.Available(Start, Start));
@@ -24,8 +26,9 @@ public sealed class GcraTests
     }
 
     [Fact]
-    public void It_is_never_negative_and_never_above_its_burst_whatever_the_clock_does() =>
-        Gen.Select(AnyQuota, Gen.Double[-1e12, 1e12], Gen.Double[-1e12, 1e12], Gen.Int[0, 1000]).Sample((quota, restored, step, taken) =>
+    public void Available_permits_stay_between_zero_and_the_burst_for_any_clock() =>
+        Gen.Select(AnyQuota, Gen.Double[-1e12, 1e12], Gen.Double[-1e12, 1e12], Gen.Int[0, 1000])
+            .Sample((quota, restored, step, taken) =>
         {
             var now = Start + step;
             Assert.InRange(quota.Available(Start + restored, now), 0, (long)quota.Burst);
@@ -35,30 +38,32 @@ public sealed class GcraTests
         });
 
     [Fact]
-    public void A_full_quota_has_its_whole_burst_however_short_the_interval_is() =>
+    public void A_full_quota_has_its_whole_burst_for_any_interval() =>
         Gen.Select(AnyQuota, Gen.Long[0, 1_000_000_000_000]).Sample((quota, later) =>
             Assert.Equal((long)quota.Burst, quota.Available(Start, Start + later)));
 
     [Fact]
-    public void Permits_only_come_back_while_none_is_taken() =>
-        Gen.Select(AnyQuota, Gen.Int[0, 1000], Gen.Double[0, 1e9], Gen.Double[0, 1e9]).Sample((quota, taken, first, more) =>
+    public void Available_permits_never_decrease_while_none_is_taken() =>
+        Gen.Select(AnyQuota, Gen.Int[0, 1000], Gen.Double[0, 1e9], Gen.Double[0, 1e9])
+            .Sample((quota, taken, first, more) =>
         {
             var restored = quota.Take(Start, Start, taken);
             Assert.True(quota.Available(restored, Start + first) <= quota.Available(restored, Start + first + more));
         });
 
     [Fact]
-    public void After_the_wait_there_is_one() =>
+    public void A_permit_is_available_after_the_reported_wait() =>
         Gen.Select(AnyQuota, Gen.Double[0, 1e9]).Sample((quota, later) =>
         {
             var restored = quota.Take(Start, Start, quota.Burst);
             var now = Start + later;
             Assert.True(quota.Available(restored, now + quota.Wait(restored, now).TotalMicroseconds + 1) >= 1);
-            if (quota.Wait(restored, now) > TimeSpan.FromMicroseconds(2)) Assert.Equal(0, quota.Available(restored, now));
+            if (quota.Wait(restored, now) > TimeSpan.FromMicroseconds(2))
+                Assert.Equal(0, quota.Available(restored, now));
         });
 
     [Fact]
-    public void What_is_taken_and_given_back_leaves_no_trace() =>
+    public void Returning_taken_permits_restores_the_quota() =>
         Gen.Select(AnyQuota, Gen.Int[0, 1000], Gen.Int[0, 1000]).Sample((quota, before, taken) =>
         {
             var restored = quota.Take(Start, Start, before);
@@ -68,10 +73,12 @@ public sealed class GcraTests
         });
 
     [Fact]
-    public void In_any_window_it_admits_its_burst_and_what_the_window_brings_at_most() =>
-        Gen.Select(Gen.Int[1, 1000], Gen.Int[1, 100], Gen.Double[0, 100_000].Array[1, 200]).Sample((requests, burst, steps) =>
+    public void Any_window_admits_at_most_the_burst_plus_the_refill() =>
+        Gen.Select(Gen.Int[1, 1000], Gen.Int[1, 100], Gen.Double[0, 100_000].Array[1, 200])
+            .Sample((requests, burst, steps) =>
         {
-            var quota = Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(1), Burst = burst });
+            var quota =
+                Gcra.Of(new QuotaOptions { Requests = requests, Window = TimeSpan.FromSeconds(1), Burst = burst });
             double restored = Start, now = Start;
             var admitted = new List<double>();
             foreach (var step in steps)
@@ -91,7 +98,7 @@ public sealed class GcraTests
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(50)]
-    public void The_shares_of_all_nodes_bring_what_the_whole_brings(int nodes)
+    public void The_shares_of_all_nodes_add_up_to_the_whole_rate(int nodes)
     {
         var whole = Gcra.Of(new QuotaOptions { Requests = 600, Burst = 60 });
         var share = whole.Share(nodes);

@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Limits;
 
-/// <summary>Many quotas with a Redis that takes its time.</summary>
+/// <summary>Many quotas with a slow Redis.</summary>
 public sealed class QuotaKeeperTests
 {
     private const int Many = 200;
@@ -15,7 +15,7 @@ public sealed class QuotaKeeperTests
         new() { Requests = 2000, Window = TimeSpan.FromSeconds(1), Burst = 2000 };
 
     [Fact]
-    public async Task Many_busy_quotas_are_renewed_in_time_and_given_back_at_the_end_also_where_redis_is_slow()
+    public async Task Many_busy_quotas_are_renewed_and_returned_in_time_with_a_slow_Redis()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
@@ -25,7 +25,7 @@ public sealed class QuotaKeeperTests
         var all = Enumerable.Range(0, Many).Select(i => quotas.For($"team:t{i}", "busy", Busy)).ToArray();
         proxy.SlowDown();
 
-        // They are used up without asking, and the keeper has them renewed.
+        // Taking uses up the leases without asking Redis; the keeper renews them.
         await Task.WhenAll(all.Select(async quota => Assert.True(await quota.TakeAsync())));
         foreach (var quota in all) while (quota.TryTake()) { }
         var watch = Stopwatch.StartNew();
@@ -36,7 +36,7 @@ public sealed class QuotaKeeperTests
             return empty.Count == 0;
         }, "all are renewed");
 
-        // All of them hold permits, which others could use.
+        // All quotas hold permits that other nodes could use.
         watch.Restart();
         await world.Gateway.DisposeAsync();
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"It took {watch.Elapsed} to stop");

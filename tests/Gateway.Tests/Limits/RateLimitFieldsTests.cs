@@ -5,7 +5,7 @@ namespace Gateway.Tests.Limits;
 public sealed class RateLimitFieldsTests
 {
     [Fact]
-    public void The_policy_names_the_permits_of_a_window() =>
+    public void The_policy_field_states_the_permits_of_a_window() =>
         Assert.Equal("\"burst\";q=100;w=60", RateLimitFields.Policy("burst", new QuotaOptions { Requests = 100 }));
 
     [Theory]

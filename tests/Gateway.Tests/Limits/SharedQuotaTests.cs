@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Limits;
 
-/// <summary>Quotas of several nodes with a real Redis.</summary>
+/// <summary>Quotas that several nodes share in a real Redis.</summary>
 [Trait("Redis", "any")]
 public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
 {
@@ -22,7 +22,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     public async ValueTask DisposeAsync() => await _world.DisposeAsync();
 
     [Fact]
-    public async Task Redis_counts_as_the_arithmetic_does()
+    public async Task The_Redis_script_matches_the_quota_arithmetic()
     {
         var shared = _one.Services.GetRequiredService<SharedQuotas>();
         var name = $"{Guid.NewGuid()}";
@@ -34,7 +34,8 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
             var (wanted, back) = (random.Next(0, 8), random.Next(-3, 3));
             var lease = (await shared.AskAsync(name, quota, wanted, back))!.Value;
             var now = lease.Now;
-            var expected = back > 0 ? quota.Return(restored ?? now, now, back) : quota.Take(restored ?? now, now, -back);
+            var expected = back > 0 ? quota.Return(restored ?? now, now, back)
+                : quota.Take(restored ?? now, now, -back);
             var granted = Math.Min(wanted, quota.Available(expected, now));
             Assert.Equal(granted, lease.Granted);
             restored = quota.Take(expected, now, granted);
@@ -44,7 +45,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task All_nodes_together_admit_the_burst_exactly()
+    public async Task All_nodes_together_admit_exactly_the_burst()
     {
         var (one, two) = Both(Hourly);
         var granted = 0;
@@ -52,7 +53,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         {
             if (await (i % 2 == 0 ? one : two).TakeAsync()) Interlocked.Increment(ref granted);
         });
-        // What one holds the other cannot have, until it is given back.
+        // A node cannot use the permits that another node holds, until they are returned.
         Assert.InRange(granted, 100 - one.LargestLease, 100);
         await Purging.WithinAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
         {
@@ -64,7 +65,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_node_does_not_need_it_gives_back()
+    public async Task A_node_returns_unused_permits()
     {
         var (one, two) = Both(Hourly);
         for (var i = 0; i < 40; i++) Assert.True(await one.TakeAsync());
@@ -73,25 +74,27 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         {
             while (await two.TakeAsync()) others++;
             return others >= 60;
-        }, "the rest is another node's");
+        }, "another node gets the rest");
         Assert.Equal(60, others);
     }
 
     [Fact]
-    public async Task Nodes_know_how_many_they_are()
+    public async Task Nodes_count_each_other()
     {
         foreach (var node in (GatewayNode[])[_one, _two])
         {
             var shared = node.Services.GetRequiredService<SharedQuotas>();
-            await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "there are two at least");
-            // They share the largest lease.
-            var quota = node.Services.GetRequiredService<Quotas>().For($"team:{Guid.NewGuid():N}", "q", new QuotaOptions { Requests = 100_000, Burst = 1000 });
+            await Purging.WithinAsync(
+                TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "at least two nodes are counted");
+            // The nodes share the largest lease.
+            var quota = node.Services.GetRequiredService<Quotas>()
+                .For($"team:{Guid.NewGuid():N}", "q", new QuotaOptions { Requests = 100_000, Burst = 1000 });
             Assert.InRange(quota.LargestLease, 1, 250);
         }
     }
 
     [Fact]
-    public async Task Most_requests_do_not_ask_redis()
+    public async Task Most_requests_do_not_query_Redis()
     {
         var (one, _) = Both(new QuotaOptions { Requests = 1_000_000, Burst = 100_000 });
         var waited = 0;
@@ -105,10 +108,11 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_refused_while_redis_was_away_is_not_told_as_spent()
+    public async Task Requests_refused_during_a_Redis_outage_are_not_counted_as_admitted()
     {
         await using var proxy = new RedisProxy(redis.Port);
-        var quotas = _world.AddGateway(("ConnectionStrings:Redis", proxy.ConnectionString)).Services.GetRequiredService<Quotas>();
+        var quotas = _world.AddGateway(
+            ("ConnectionStrings:Redis", proxy.ConnectionString)).Services.GetRequiredService<Quotas>();
         var holder = $"team:{Guid.NewGuid():N}";
         Quota[] both = [quotas.For(holder, "wide", Hourly), quotas.For(holder, "narrow", Hourly with { Burst = 1 })];
         Assert.Empty(await Admission.TakeAsync(both));
@@ -117,13 +121,14 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         Assert.True(await both[0].TakeAsync());
         proxy.GetWell();
 
-        // One before, and one meanwhile; it may hold a permit, too.
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => await LeftAsync() <= 98, "it is told");
+        // One permit was taken before the outage and one during it; the node may hold one more as a lease.
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => await LeftAsync() <= 98, "Redis has the count");
         Assert.InRange(await LeftAsync(), 97, 98);
 
         async Task<long> LeftAsync()
         {
-            var lease = (await _two.Services.GetRequiredService<SharedQuotas>().AskAsync($"{holder}/wide", Gcra.Of(Hourly), wanted: 0, back: 0))!.Value;
+            var lease = (await _two.Services.GetRequiredService<SharedQuotas>()
+                .AskAsync($"{holder}/wide", Gcra.Of(Hourly), wanted: 0, back: 0))!.Value;
             return Gcra.Of(Hourly).Available(lease.Restored, lease.Now);
         }
     }

@@ -16,7 +16,7 @@ public sealed class FetchOrderTests
     public FetchOrderTests() => _order = new FetchOrder(new SteadyClock(_wall = new SteppedClock(_clock)));
 
     [Fact]
-    public void It_goes_by_the_clock_in_microseconds()
+    public void An_order_is_the_clock_in_microseconds()
     {
         Assert.Equal(100 * Second, _order.NextFetch(0));
         _clock.Advance(TimeSpan.FromMilliseconds(1));
@@ -24,7 +24,7 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void It_is_greater_than_before_while_the_clock_stands_still_or_goes_back()
+    public void An_order_increases_while_the_clock_stands_still_or_is_set_back()
     {
         Assert.Equal(100 * Second, _order.NextFetch(0));
         Assert.Equal(100 * Second + 1, _order.NextFetch(0));
@@ -35,7 +35,7 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void It_is_greater_than_what_is_known()
+    public void An_order_is_greater_than_the_latest_known_one()
     {
         Assert.Equal(500 * Second + 1, _order.NextFetch(500 * Second));
         Assert.Equal(500 * Second + 2, _order.NextFetch(0));
@@ -44,7 +44,7 @@ public sealed class FetchOrderTests
     [Theory]
     [InlineData(160)]
     [InlineData(40)]
-    public void It_goes_by_the_clock_of_redis_once_it_has_seen_it(int redis)
+    public void An_order_follows_the_clock_of_Redis_once_it_is_known(int redis)
     {
         _order.Follow(redis * Second, _order.Now);
         _clock.Advance(TimeSpan.FromSeconds(1));
@@ -52,9 +52,9 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void A_purge_is_newer_than_whatever_began_before_it_however_long_redis_took_to_tell_the_time()
+    public void A_purge_is_newer_than_earlier_fetches_when_the_reply_of_Redis_is_slow()
     {
-        // It was 160 there at once, and the answer took 2 seconds: it is 162 now.
+        // Redis read 160 at once, and the reply took 2 seconds: its clock is at 162 now.
         var asked = _order.Now;
         _clock.Advance(TimeSpan.FromSeconds(2));
         _order.Follow(160 * Second, asked);
@@ -62,9 +62,9 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void A_fetch_is_older_than_whatever_begins_after_it_however_long_redis_took_to_hear_the_question()
+    public void A_fetch_is_older_than_later_ones_when_the_request_to_Redis_is_slow()
     {
-        // The question took 2 seconds, and the answer came at once: it is 160 now.
+        // The request took 2 seconds, and the reply came at once: the clock of Redis is at 160 now.
         var asked = _order.Now;
         _clock.Advance(TimeSpan.FromSeconds(2));
         _order.Follow(160 * Second, asked);
@@ -72,7 +72,7 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void Numbers_that_lie_ahead_of_redis_are_noticed_and_count_no_longer()
+    public void Orders_ahead_of_the_clock_of_Redis_are_detected_and_dropped()
     {
         _order.NextFetch(0);
         Assert.True(_order.Follow(40 * Second, _order.Now));
@@ -81,7 +81,7 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void A_purge_is_newer_than_whatever_redis_has_numbered_before_its_clock_was_set_back()
+    public void A_purge_is_newer_than_orders_from_before_Redis_set_its_clock_back()
     {
         _order.Follow(160 * Second, _order.Now);
         Assert.Equal(160 * Second, _order.ForPurge(160 * Second));
@@ -91,7 +91,7 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public void What_is_fetched_after_a_purge_is_newer_than_it()
+    public void A_fetch_after_a_purge_is_newer_than_the_purge()
     {
         var asked = _order.Now;
         _clock.Advance(TimeSpan.FromSeconds(2));
@@ -101,7 +101,7 @@ public sealed class FetchOrderTests
     }
 
     [Fact]
-    public async Task No_number_is_given_twice()
+    public async Task An_order_is_never_issued_twice()
     {
         var given = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
             () => Enumerable.Range(0, 10_000).Select(_ => _order.NextFetch(0)).ToList(), World.Cancellation)));

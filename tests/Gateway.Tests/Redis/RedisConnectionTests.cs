@@ -27,7 +27,7 @@ public sealed class RedisConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task Whatever_happens_to_redis_is_one_line_a_second()
+    public async Task Changes_of_the_connection_are_logged_at_most_once_a_second()
     {
         var watch = Stopwatch.StartNew();
         while (watch.Elapsed < TimeSpan.FromSeconds(2.5) || _log.All.Count < 2)
@@ -40,27 +40,27 @@ public sealed class RedisConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task What_waits_is_told_once_when_redis_is_lost()
+    public async Task Lost_is_raised_once_per_outage()
     {
-        var told = 0;
-        _redis.Lost += () => told++;
+        var raised = 0;
+        _redis.Lost += () => raised++;
         _redis.Lose(new TimeoutException());
         _redis.Found();
         _redis.Lose(new TimeoutException());
         _redis.Lose(new TimeoutException());
-        Assert.Equal(1, told);
+        Assert.Equal(1, raised);
 
-        // While it is away nobody finds out again.
+        // Failures during the outage do not raise the event again.
         Assert.Null(await _redis.TryAsync<string>(_ => throw new InvalidOperationException(), _redis.NewTimeBudget()));
-        Assert.Equal(1, told);
+        Assert.Equal(1, raised);
     }
 
     [Fact]
-    public async Task A_defect_of_the_gateway_is_logged_with_its_stack_and_takes_redis_from_nobody()
+    public async Task An_unexpected_exception_is_logged_with_its_stack_and_keeps_Redis_available()
     {
         _redis.Found();
-        var patience = new TimeBudget(TimeSpan.FromSeconds(30));
-        for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), patience));
+        var budget = new TimeBudget(TimeSpan.FromSeconds(30));
+        for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), budget));
 
         Assert.True(_redis.IsAvailable);
         var line = Assert.Single(_log.All, line => line.Contains("a defect", StringComparison.Ordinal));
@@ -81,7 +81,7 @@ public sealed class RedisConnectionTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
-    public async Task A_failure_of_redis_takes_it_from_everybody(Exception failure)
+    public async Task A_failure_of_Redis_marks_it_unavailable(Exception failure)
     {
         _redis.Found();
         Assert.Null(await _redis.TryAsync<string>(_ => throw failure, new TimeBudget(TimeSpan.FromSeconds(30))));
@@ -89,21 +89,21 @@ public sealed class RedisConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task After_a_nap_of_this_process_requests_wait_until_redis_was_found_well()
+    public async Task Requests_wait_for_a_check_of_Redis_after_the_process_was_paused()
     {
-        // Requests wait for two seconds at most. A machine that stalls for as long shows nothing, and it is tried
-        // again.
+        // Requests wait for at most two seconds. A machine that stalls for as long proves nothing, so the attempt is
+        // repeated.
         for (var tries = 1; !await WaitedAsync(); tries++) Assert.InRange(tries, 1, 5);
     }
 
-    /// <returns>False: the machine stalled.</returns>
+    /// <returns>False if the machine stalled.</returns>
     private async Task<bool> WaitedAsync()
     {
         var cancellation = TestContext.Current.CancellationToken;
         _redis.Found();
         _redis.Looked();
         if (!_redis.CatchUpAsync().IsCompletedSuccessfully) return false;
-        // Nobody looks for as long as that where the process does not get to run.
+        // The watch does not look at Redis for this long if the process is paused.
         await Task.Delay(TimeSpan.FromSeconds(2.2), cancellation);
 
         var began = Stopwatch.GetTimestamp();
@@ -125,7 +125,7 @@ public sealed class RedisConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task Nobody_waits_long_for_a_redis_that_stays_away_after_a_nap()
+    public async Task Requests_wait_only_briefly_for_an_unavailable_Redis_after_a_pause()
     {
         await Task.Delay(TimeSpan.FromSeconds(2.2), TestContext.Current.CancellationToken);
         await _redis.CatchUpAsync().WaitAsync(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);

@@ -9,10 +9,11 @@ public sealed class TimeBudgetTests
     private static readonly TimeSpan Total = TimeSpan.FromMilliseconds(200);
 
     [Fact]
-    public async Task A_reply_in_time_is_waited_for() => Assert.Equal(7, await new TimeBudget(Total).WaitAsync(After(TimeSpan.FromMilliseconds(50))));
+    public async Task A_reply_within_the_budget_is_returned() =>
+        Assert.Equal(7, await new TimeBudget(Total).WaitAsync(After(TimeSpan.FromMilliseconds(50))));
 
     [Fact]
-    public async Task It_ends_after_its_time()
+    public async Task A_budget_ends_after_its_time()
     {
         var started = Stopwatch.StartNew();
         await Assert.ThrowsAsync<TimeoutException>(() => new TimeBudget(Total).WaitAsync(Never()));
@@ -20,31 +21,33 @@ public sealed class TimeBudgetTests
     }
 
     [Fact]
-    public async Task It_is_one_for_all_trips_of_a_request()
+    public async Task A_budget_is_shared_by_all_round_trips_of_a_request()
     {
-        var patience = new TimeBudget(Total);
-        await Assert.ThrowsAsync<TimeoutException>(() => patience.WaitAsync(Never()));
+        var budget = new TimeBudget(Total);
+        await Assert.ThrowsAsync<TimeoutException>(() => budget.WaitAsync(Never()));
 
         var started = Stopwatch.StartNew();
-        await Assert.ThrowsAsync<TimeoutException>(() => patience.WaitAsync(Never()));
+        await Assert.ThrowsAsync<TimeoutException>(() => budget.WaitAsync(Never()));
         Assert.InRange(started.Elapsed, TimeSpan.Zero, Total * 0.9);
-        Assert.Equal(7, await patience.WaitAsync(Task.FromResult(7)));
+        Assert.Equal(7, await budget.WaitAsync(Task.FromResult(7)));
     }
 
     [Fact]
-    public async Task It_is_longer_for_what_takes_long_to_carry()
+    public async Task A_budget_is_longer_for_large_values()
     {
         var started = Stopwatch.StartNew();
-        await Assert.ThrowsAsync<TimeoutException>(() => new TimeBudget(Total).For(bytes: 8_000_000).WaitAsync(Never()));
+        await Assert.ThrowsAsync<TimeoutException>(
+            () => new TimeBudget(Total).For(bytes: 8_000_000).WaitAsync(Never()));
         Assert.InRange(started.Elapsed, Total * 2.7, TimeSpan.FromSeconds(10));
     }
 
     [Fact]
-    public async Task A_failure_is_the_replys_own() =>
-        await Assert.ThrowsAsync<InvalidOperationException>(() => new TimeBudget(Total).WaitAsync(Task.FromException<int>(new InvalidOperationException())));
+    public async Task A_failed_reply_throws_its_own_exception() =>
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => new TimeBudget(Total).WaitAsync(Task.FromException<int>(new InvalidOperationException())));
 
     [Fact]
-    public void Time_in_which_nothing_here_gets_to_run_does_not_count()
+    public void Time_during_which_the_process_is_paused_does_not_count()
     {
         using var pump = new OneThread();
         SynchronizationContext.SetSynchronizationContext(pump);
@@ -64,7 +67,7 @@ public sealed class TimeBudgetTests
 
     private static Task<int> Never() => new TaskCompletionSource<int>().Task;
 
-    // All that is awaited here goes on on one thread, and only while that runs the pump.
+    // Runs all continuations on one thread, and only while that thread runs the pump.
     private sealed class OneThread : SynchronizationContext, IDisposable
     {
         private readonly BlockingCollection<(SendOrPostCallback, object?)> _work = [];

@@ -6,14 +6,16 @@ namespace Gateway.Tests.RequestPath;
 
 public sealed class AfterFailureTests
 {
-    // Long enough that what is waited for here is over for sure, by whatever clock.
-    private static readonly TimeSpan Lifetime = TimeSpan.FromMilliseconds(500), LongerThanLifetime = TimeSpan.FromMilliseconds(800),
+    // Long enough that the lifetime and the back-off are certainly over on any clock.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMilliseconds(500),
+        LongerThanLifetime = TimeSpan.FromMilliseconds(800),
         LongerThanBackOff = TimeSpan.FromMilliseconds(500), Slow = TimeSpan.FromSeconds(4);
 
     [Theory]
     [InlineData("run-300", HttpStatusCode.OK)]
     [InlineData("run-300-unseen", HttpStatusCode.BadGateway)]
-    public async Task After_a_failure_callers_wait_shortly_for_the_next_fill_which_goes_on_and_ends_that(string job, HttpStatusCode meanwhile)
+    public async Task Callers_after_a_failure_wait_briefly_for_the_next_fill_which_still_completes(
+        string job, HttpStatusCode meanwhile)
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", $"{Lifetime}"));
         using var seen = await world.GetAsync("run-300");
@@ -25,15 +27,16 @@ public sealed class AfterFailureTests
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = Slow });
         var answered = world.Upstream.Ledger.Calls.Count;
 
-        using var impatient = await world.GetAsync(job);
-        AssertFailed(impatient, meanwhile);
-        await Purging.WithinAsync(Slow + TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Calls.Count > answered, "the fill goes on");
+        using var early = await world.GetAsync(job);
+        AssertFailed(early, meanwhile);
+        await Purging.WithinAsync(
+            Slow + TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Calls.Count > answered, "the fill completes");
         Assert.Equal(200, world.Upstream.Ledger.Calls[^1].Status);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
         {
-            using var patient = await world.GetAsync(job);
-            return !JobTests.CacheStatus(patient).Contains("detail", StringComparison.Ordinal);
-        }, "the job is answered afresh");
+            using var fresh = await world.GetAsync(job);
+            return !JobTests.CacheStatus(fresh).Contains("detail", StringComparison.Ordinal);
+        }, "the job is answered without the failure");
         await Task.Delay(LongerThanLifetime, World.Cancellation);
         using var waited = await world.GetAsync(job);
 

@@ -2,10 +2,10 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>A real browser reaches the gateway through an nginx that changes answers as proxies do.</summary>
+/// <summary>A real browser reaches the gateway through an nginx that changes answers as common proxies do.</summary>
 public sealed class BehindProxyTests(Browser browser)
 {
-    // nginx compresses, and makes a weak tag of a strong one.
+    // nginx compresses, and turns the strong entity tag into a weak one.
     private const string Weak = """
         proxy_set_header Accept-Encoding "";
         gzip on;
@@ -13,7 +13,7 @@ public sealed class BehindProxyTests(Browser browser)
         gzip_types application/json;
         """;
 
-    // nginx adds the suffix that other proxies add.
+    // nginx adds the suffix that other proxies add to entity tags.
     private const string Suffix = """
         proxy_set_header Accept-Encoding "";
         proxy_hide_header ETag;
@@ -21,14 +21,14 @@ public sealed class BehindProxyTests(Browser browser)
         """;
 
     [Theory]
-    // The gateway's own codings, untouched.
+    // nginx passes the gateway's own codings through.
     [InlineData("", "\"", null)]
     [InlineData("proxy_set_header Accept-Encoding gzip;", "\"", null)]
     [InlineData(Weak, "W/\"", null)]
     [InlineData(Suffix, "\"", "-gzip")]
     [InlineData(Suffix, "\"", "--gzip")]
     [InlineData(Suffix, "\"", ";gz")]
-    public async Task A_poll_of_an_unchanged_job_costs_a_304_and_the_page_sees_the_end(
+    public async Task A_proxy_that_changes_entity_tags_still_gets_a_304_for_an_unchanged_job(
         string location, string begin, string? mark)
     {
         var origin = await TestPage.StartAsync();

@@ -27,14 +27,15 @@ public sealed class BoundTests
     {
         await using var world = await World.StartAsync();
 
-        var answer = await RawAsync(world, $"GET {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\nConnection: close\r\n\r\n");
+        var answer = await RawAsync(
+            world, $"GET {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\nConnection: close\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
         Assert.Equal(0, world.Upstream.Ledger.Total);
     }
 
     [Fact]
-    public async Task An_identifier_may_have_128_characters_and_no_more()
+    public async Task An_identifier_has_at_most_128_characters()
     {
         await using var world = await World.StartAsync();
         using var longest = await world.GetAsync("finished-" + new string('a', 119));
@@ -49,12 +50,13 @@ public sealed class BoundTests
     [InlineData("DELETE")]
     [InlineData("PATCH")]
     [InlineData("OPTIONS")]
-    public async Task Other_methods_are_405_with_allow(string method)
+    public async Task Other_methods_are_405_with_an_Allow_header(string method)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
 
-        using var answer = await client.SendAsync(new HttpRequestMessage(new HttpMethod(method), "v0/workflows/w/jobs/finished-1"), World.Cancellation);
+        using var answer = await client.SendAsync(
+            new HttpRequestMessage(new HttpMethod(method), "v0/workflows/w/jobs/finished-1"), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.MethodNotAllowed, answer.StatusCode);
         Assert.Equal(["GET", "HEAD"], answer.Content.Headers.Allow.Order());
@@ -62,17 +64,19 @@ public sealed class BoundTests
     }
 
     [Fact]
-    public async Task Sizes_are_bounded_by_the_server()
+    public async Task The_sizes_of_the_request_line_and_headers_are_limited()
     {
         await using var world = await World.StartAsync();
-        var url = await RawAsync(world, $"GET /v0/workflows/w/jobs/{new string('a', 9000)} HTTP/1.1\r\nHost: x\r\n\r\n");
-        var header = await RawAsync(world, $"GET /v0/workflows/w/jobs/a HTTP/1.1\r\nHost: x\r\nX-Api-Key: {new string('k', 40000)}\r\n\r\n");
+        var url = await RawAsync(
+            world, $"GET /v0/workflows/w/jobs/{new string('a', 9000)} HTTP/1.1\r\nHost: x\r\n\r\n");
+        var header = await RawAsync(
+            world, $"GET /v0/workflows/w/jobs/a HTTP/1.1\r\nHost: x\r\nX-Api-Key: {new string('k', 40000)}\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 414 ", url, StringComparison.Ordinal);
         Assert.StartsWith("HTTP/1.1 431 ", header, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task An_unknown_path_is_a_problem()
+    public async Task An_unknown_path_is_a_404_problem()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -82,14 +86,17 @@ public sealed class BoundTests
     }
 
     [Fact]
-    public async Task A_problem_carries_the_callers_trace()
+    public async Task A_problem_contains_the_callers_trace_id()
     {
         await using var world = await World.StartAsync();
-        using var answer = await world.GetAsync("missing", headers: ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
-        Assert.Equal("0af7651916cd43dd8448eb211c80319c", (await ProblemAsync(answer)).GetProperty("traceId").GetString());
+        using var answer = await world.GetAsync(
+            "missing", headers: ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
+        Assert.Equal("0af7651916cd43dd8448eb211c80319c", (await ProblemAsync(answer)).GetProperty("traceId")
+            .GetString());
     }
 
-    internal static async Task<string> ProblemTypeAsync(HttpResponseMessage answer) => (await ProblemAsync(answer)).GetProperty("type").GetString()!;
+    internal static async Task<string> ProblemTypeAsync(HttpResponseMessage answer) => (await ProblemAsync(answer))
+        .GetProperty("type").GetString()!;
 
     internal static async Task<JsonElement> ProblemAsync(HttpResponseMessage answer)
     {

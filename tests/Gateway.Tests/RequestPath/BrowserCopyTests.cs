@@ -2,10 +2,10 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>What a real browser keeps of a job, and what a page that polls with plain <c>fetch</c> sees.</summary>
+/// <summary>How a real browser caches a job, and what a page sees that polls with plain <c>fetch</c>.</summary>
 public sealed class BrowserCopyTests(Browser browser)
 {
-    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
 
     [Fact]
     public async Task A_page_that_polls_every_two_seconds_sees_the_end_within_five_seconds()
@@ -25,15 +25,15 @@ public sealed class BrowserCopyTests(Browser browser)
 
         var polls = await page.PollsAsync();
         var late = DateTimeOffset.FromUnixTimeMilliseconds(polls.First(HasEnded).At) - ended;
-        Assert.True(late <= Promised + Promptness.Grace, $"{late} late:\n{string.Join('\n', polls.AsEnumerable())}");
+        Assert.True(late <= MaxDelay + Promptness.Grace, $"{late} late:\n{string.Join('\n', polls.AsEnumerable())}");
     }
 
-    /// <summary>F5, Ctrl-F5 that bypasses the cache while the page loads, and a return from another page.</summary>
+    /// <summary>F5, Ctrl-F5 (bypasses the cache while the page loads), and navigation back from another page.</summary>
     [Theory]
     [InlineData("reload")]
     [InlineData("hard reload")]
     [InlineData("back")]
-    public async Task A_page_that_is_reloaded_or_returned_to_shows_the_truth(string how)
+    public async Task A_page_that_is_reloaded_or_returned_to_shows_the_current_status(string how)
     {
         const string Job = "run-3600-b";
         var origin = await TestPage.StartAsync();
@@ -74,7 +74,7 @@ public sealed class BrowserCopyTests(Browser browser)
 
         await requests.UntilAsync(4, "GET");
         Assert.Equal((1, 3), (requests.Count("GET", 200), requests.Count("GET", 304)));
-        // To the page a 304 is the browser's copy.
+        // The page receives the browser's copy for a 304.
         Assert.All(polls, poll => Assert.Equal((200, polls[0].Job, polls[0].ETag), (poll.Http, poll.Job, poll.ETag)));
 
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
@@ -85,7 +85,7 @@ public sealed class BrowserCopyTests(Browser browser)
     }
 
     [Fact]
-    public async Task What_a_page_reads_beside_the_job_is_of_the_poll_itself_and_not_of_the_browsers_copy()
+    public async Task The_headers_of_a_304_replace_those_of_the_browsers_copy()
     {
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);
@@ -100,7 +100,7 @@ public sealed class BrowserCopyTests(Browser browser)
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
         world.Gateway.Reconfigure(("Jobs:MinPollInterval", "00:00:07"), ("Jobs:MaxPollInterval", "00:00:07"));
         var hit = await page.AskAsync(url);
-        // The job has not changed, so this is a 304 of what was fetched just now.
+        // The job has not changed, so the answer is a 304 for the newly fetched job.
         world.Upstream.Faults.Add(new Simulator.Fault
         {
             Kind = Simulator.FaultKind.Status,
@@ -134,7 +134,7 @@ public sealed class BrowserCopyTests(Browser browser)
         Assert.Equal(2, requests.Count("GET"));
     }
 
-    /// <summary>The browser's copy for one page is not for the other: the answer varies by the page's origin.</summary>
+    /// <summary>The answer varies by Origin, so the browser's copy for one page is not used for the other.</summary>
     [Theory]
     [InlineData("finished-1", "completed")]
     [InlineData("run-3600-e", "queued")]

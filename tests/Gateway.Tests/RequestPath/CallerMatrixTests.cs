@@ -5,16 +5,17 @@ using Gateway.Tests.Infrastructure.Identity;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// Every kind of caller and every kind of workflow, asked for when the job is in no cache and again when it is: who may
-/// read it gets it, and who may not is told the same each time.
+/// Every kind of caller requests every kind of workflow, first with empty caches and then with filled ones. Each
+/// caller gets the same answers both times.
 /// </summary>
 public sealed class CallerMatrixTests : IAsyncLifetime
 {
-    private const string RobotKey = "robot-key-0123456789", ExpiredKey = "expired-key-0123456789", EarlyKey = "early-key-0123456789";
+    private const string RobotKey = "robot-key-0123456789", ExpiredKey = "expired-key-0123456789",
+        EarlyKey = "early-key-0123456789";
 
     /// <summary>
-    /// What is asked for: a workflow of the team's own, another team's, one by a prefix, and one of nobody's; a job,
-    /// and none.
+    /// The requests: a workflow of the caller's team, another team's, one allowed by a prefix, and one of another team
+    /// alone; with a job that exists and one that does not.
     /// </summary>
     private static readonly (string Workflow, string Job)[] Questions =
     [
@@ -22,7 +23,7 @@ public sealed class CallerMatrixTests : IAsyncLifetime
         ("harbour", "no-such-job"), ("survey-1", "no-such-job"), ("nobodys", "no-such-job"),
     ];
 
-    /// <summary>Each caller, and what it is answered, in the order of the questions.</summary>
+    /// <summary>The statuses that each caller gets, in the order of the requests.</summary>
     private static readonly Dictionary<string, string> Expected = new()
     {
         ["nobody"] = "401 401 401 401 401 401 401",
@@ -57,8 +58,10 @@ public sealed class CallerMatrixTests : IAsyncLifetime
         _world = await UserWorld.StartAsync(_provider,
         [
             .. Purging.Operator, ("Teams:mapping:Workflows:0", "harbour"), ("Authentication:FailedAttempts", "0"),
-            ("Teams:mapping:ApiKeys:1:Id", "early"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256(EarlyKey)), ("Teams:mapping:ApiKeys:1:NotBefore", "2099-01-01"),
-            ("Teams:survey:ApiKeys:1:Id", "expired"), ("Teams:survey:ApiKeys:1:Sha256", World.Sha256(ExpiredKey)), ("Teams:survey:ApiKeys:1:ExpiresAt", "2020-01-01"),
+            ("Teams:mapping:ApiKeys:1:Id", "early"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256(EarlyKey)),
+            ("Teams:mapping:ApiKeys:1:NotBefore", "2099-01-01"),
+            ("Teams:survey:ApiKeys:1:Id", "expired"), ("Teams:survey:ApiKeys:1:Sha256", World.Sha256(ExpiredKey)),
+            ("Teams:survey:ApiKeys:1:ExpiresAt", "2020-01-01"),
             ("Teams:robots:Workflows:0", "nobodys"), ("Teams:robots:Quota", "plenty"),
             ("Teams:robots:ApiKeys:0:Id", "robot"), ("Teams:robots:ApiKeys:0:Sha256", World.Sha256(RobotKey)),
         ]);
@@ -85,7 +88,9 @@ public sealed class CallerMatrixTests : IAsyncLifetime
             ["a token of the survey's"] = [Bearer(_provider.AccessToken("bob"))],
             ["a token of both"] = [Bearer(_provider.AccessToken("carol"))],
             ["a token of no team's"] = [Bearer(_provider.AccessToken("dave"))],
-            ["an expired token"] = [Bearer(_provider.AccessToken(change: jwt => jwt with { NotBefore = null, Expires = DateTimeOffset.UtcNow.AddHours(-1) }))],
+            ["an expired token"] = [Bearer(
+                _provider.AccessToken(change: jwt =>
+                    jwt with { NotBefore = null, Expires = DateTimeOffset.UtcNow.AddHours(-1) }))],
             ["a session of the harbour's"] = [Cookie(harbour), ("X-CSRF", "1")],
             ["a session of both"] = [Cookie(await SessionAsync("carol")), ("X-CSRF", "1")],
             ["a session of no team's"] = [Cookie(await SessionAsync("dave")), ("X-CSRF", "1")],
@@ -101,26 +106,28 @@ public sealed class CallerMatrixTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_caller_is_answered_the_same_whether_the_job_is_cached_or_not()
+    public async Task Each_caller_gets_the_same_answers_from_a_cold_and_a_warm_cache()
     {
         Assert.Equal(Expected.Keys, _callers.Keys);
         foreach (var (caller, headers) in _callers)
         {
-            // Cold: nothing is in any cache. Warm: somebody who may has asked for each of them.
+            // Cold: no cache holds anything. Warm: an allowed caller has requested each job.
             using (await Purging.PurgeAsync(_world.Gateway, "")) { }
             var cold = await AskAsync(headers);
             foreach (var key in (string[])[World.MappingKey, World.SurveyKey, RobotKey]) await AskAsync([Key(key)]);
             var warm = await AskAsync(headers);
 
             Assert.Equal((caller, Expected[caller]), (caller, string.Join(' ', cold.Select(answer => answer.Status))));
-            Assert.Equal((caller, string.Join('\n', cold.Select(answer => answer.Body))), (caller, string.Join('\n', warm.Select(answer => answer.Body))));
+            Assert.Equal((caller, string.Join('\n', cold.Select(answer => answer.Body))),
+                (caller, string.Join('\n', warm.Select(answer => answer.Body))));
         }
     }
 
     [Fact]
-    public async Task Not_your_workflow_says_nothing_of_the_jobs_that_are_in_it()
+    public async Task A_403_does_not_reveal_which_jobs_or_workflows_exist()
     {
-        foreach (var caller in (string[])["a key of the survey's", "a token of the survey's", "a token of no team's", "a session of no team's"])
+        foreach (var caller in (string[])["a key of the survey's", "a token of the survey's", "a token of no team's",
+            "a session of no team's"])
         {
             var there = await AskAsync(_callers[caller], "harbour", "finished-1");
             var not = await AskAsync(_callers[caller], "harbour", "no-such-job");
@@ -135,9 +142,10 @@ public sealed class CallerMatrixTests : IAsyncLifetime
     public async Task The_first_team_that_may_read_the_workflow_is_charged()
     {
         _world.Gateway.Reconfigure(
-            ("Teams:robots:Claims:groups:0", "survey"), ("Teams:robots:Workflows:0", "survey-1"), ("Quotas:own:Requests", "7"), ("Quotas:own:Burst", "7"),
+            ("Teams:robots:Claims:groups:0", "survey"), ("Teams:robots:Workflows:0", "survey-1"),
+            ("Quotas:own:Requests", "7"), ("Quotas:own:Burst", "7"),
             ("Teams:robots:Quota", "own"));
-        // By name: mapping, robots, survey.
+        // The teams in the order of their names: mapping, robots, survey.
         Assert.Equal(["plenty", "own", "plenty"], await PoliciesAsync());
         _world.Gateway.Reconfigure(("Teams:robots:Order", "1"));
         Assert.Equal(["plenty", "plenty", "plenty"], await PoliciesAsync());
@@ -145,13 +153,15 @@ public sealed class CallerMatrixTests : IAsyncLifetime
         Assert.Equal(["plenty", "own", "plenty"], await PoliciesAsync());
 
         async Task<string[]> PoliciesAsync() =>
-            [.. await Task.WhenAll(((string[])["harbour", "survey-1", "survey-2"]).Select(workflow => PolicyAsync("carol", workflow)))];
+            [.. await Task.WhenAll(((string[])["harbour", "survey-1", "survey-2"])
+                .Select(workflow => PolicyAsync("carol", workflow)))];
     }
 
     private async Task<string> PolicyAsync(string user, string workflow)
     {
         using var client = _world.Gateway.Client(Bearer(_provider.AccessToken(user)));
-        using var answer = await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
         Assert.Equal(200, (int)answer.StatusCode);
         return answer.Headers.GetValues("RateLimit").Single().Split('"')[1];
     }
@@ -166,11 +176,12 @@ public sealed class CallerMatrixTests : IAsyncLifetime
     private async Task<(int Status, string Body)> AskAsync((string, string)[] headers, string workflow, string job)
     {
         using var client = _world.Gateway.Client(headers);
-        using var answer = await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri($"v0/workflows/{workflow}/jobs/{job}", UriKind.Relative), World.Cancellation);
         var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
         if (!answer.IsSuccessStatusCode)
         {
-            // Each has a trace of its own.
+            // Each problem has its own trace id.
             var problem = JsonElement.Parse(body).EnumerateObject().Where(member => member.Name != "traceId");
             body = string.Join(", ", problem.Select(member => $"{member.Name}: {member.Value}"));
         }

@@ -13,25 +13,31 @@ public sealed class CallerTests
     [InlineData("Authorization", World.MappingKey)]
     [InlineData("Authorization", "Bearer " + World.MappingKey)]
     [InlineData("Authorization", "bearer " + World.MappingKey)]
-    public async Task A_key_is_taken_in_each_header_form(string header, string value)
+    public async Task A_key_is_accepted_in_each_header_form(string header, string value)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client((header, value));
-        using var answer = await client.GetAsync(new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Theory]
     [InlineData(null, null, "Bearer realm=\"gateway\"")]
-    [InlineData("X-Api-Key", "wrong", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
-    [InlineData("Authorization", "Basic " + World.MappingKey, "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
-    [InlineData("Authorization", World.MappingKey + "x", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
-    public async Task Without_a_valid_key_it_is_401_with_a_challenge(string? header, string? value, string challenge)
+    [InlineData("X-Api-Key", "wrong",
+        "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    [InlineData("Authorization", "Basic " + World.MappingKey,
+        "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    [InlineData("Authorization", World.MappingKey
+        + "x", "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=\"The key is not known\"")]
+    public async Task A_request_without_a_valid_key_is_401_with_a_challenge(
+        string? header, string? value, string challenge)
     {
         await using var world = await World.StartAsync();
         using var client = header is null ? world.Gateway.Client() : world.Gateway.Client((header, value!));
 
-        using var answer = await client.GetAsync(new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows/w/jobs/finished-1", UriKind.Relative), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
         Assert.Equal(challenge, answer.Headers.WwwAuthenticate.ToString());
@@ -41,7 +47,7 @@ public sealed class CallerTests
     }
 
     [Fact]
-    public async Task Two_credentials_are_400_and_not_a_guess()
+    public async Task Two_credentials_are_400()
     {
         await using var world = await World.StartAsync();
         using var answer = await world.GetAsync("finished-1", headers: ("Authorization", World.SurveyKey));
@@ -54,21 +60,23 @@ public sealed class CallerTests
     [InlineData("k\u00011", "/problems/malformed-credential")]
     [InlineData("k\u00e9", "/problems/malformed-credential")]
     [InlineData(null, "/problems/malformed-credential")]
-    public async Task A_credential_in_no_possible_form_is_400_and_says_so(string? key, string type)
+    public async Task A_malformed_credential_is_400_with_its_own_problem_type(string? key, string type)
     {
         await using var world = await World.StartAsync();
-        foreach (var (header, scheme) in ((string, string)[])[("X-Api-Key", ""), ("Authorization", ""), ("Authorization", "Bearer ")])
+        foreach (var (header, scheme) in (
+            (string, string)[])[("X-Api-Key", ""), ("Authorization", ""), ("Authorization", "Bearer ")])
         {
             var answer = await RawAsync(world, $"{header}: {scheme}{key ?? new string('k', 9000)}");
             Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
-            Assert.Contains("WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_request\"", answer, StringComparison.Ordinal);
+            Assert.Contains("WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_request\"", answer,
+                StringComparison.Ordinal);
             Assert.Contains($"\"{type}\"", answer, StringComparison.Ordinal);
         }
         Assert.Equal(0, world.Upstream.Ledger.Total);
     }
 
     [Fact]
-    public async Task A_key_is_refused_from_the_moment_it_expires()
+    public async Task A_key_is_refused_after_its_expiry()
     {
         await using var world = await World.StopClockAsync(
             ("Teams:mapping:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O")));
@@ -83,7 +91,7 @@ public sealed class CallerTests
     }
 
     [Fact]
-    public async Task A_key_is_refused_until_the_moment_it_counts()
+    public async Task A_key_is_refused_before_its_validity_begins()
     {
         await using var world = await World.StopClockAsync(
             ("Teams:mapping:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O")),
@@ -99,12 +107,13 @@ public sealed class CallerTests
     }
 
     [Fact]
-    public async Task A_key_counts_from_its_first_moment_and_no_more_at_its_last()
+    public async Task A_key_is_valid_from_NotBefore_inclusive_to_ExpiresAt_exclusive()
     {
         await using var world = await World.StopClockAsync();
         var now = world.Clock!.GetUtcNow();
         world.Gateway.Reconfigure(
-            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddMinutes(1).ToString("O")), ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddMinutes(2).ToString("O")));
+            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddMinutes(1).ToString("O")),
+            ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddMinutes(2).ToString("O")));
         world.Clock.Advance(TimeSpan.FromMinutes(1));
         using var first = await world.GetAsync("finished-1");
         world.Clock.Advance(TimeSpan.FromMinutes(1));
@@ -113,21 +122,24 @@ public sealed class CallerTests
     }
 
     [Fact]
-    public async Task A_mistyped_gateway_key_is_told_from_an_unknown_one()
+    public async Task A_mistyped_gateway_key_is_reported_differently_from_an_unknown_one()
     {
         await using var world = await World.StartAsync();
         var key = GatewayKey.Create();
         using var unknown = await world.GetAsync("finished-1", key: key);
         using var mistyped = await world.GetAsync("finished-1", key: key[..^1]);
-        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized), (unknown.StatusCode, mistyped.StatusCode));
+        Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized),
+            (unknown.StatusCode, mistyped.StatusCode));
         Assert.Contains("not known", unknown.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
-        Assert.Contains("incomplete or mistyped", mistyped.Headers.WwwAuthenticate.ToString(), StringComparison.Ordinal);
+        Assert.Contains("incomplete or mistyped", mistyped.Headers.WwwAuthenticate.ToString(),
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_key_made_elsewhere_may_begin_like_a_gateway_key()
+    public async Task A_key_with_the_gateways_prefix_may_come_from_elsewhere()
     {
-        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("gwk_elsewhere")));
+        await using var world = await World.StartAsync(
+            ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("gwk_elsewhere")));
         using var answer = await world.GetAsync("finished-1", key: "gwk_elsewhere");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
@@ -135,15 +147,17 @@ public sealed class CallerTests
     [Fact]
     public async Task A_key_hash_may_be_upper_case()
     {
-        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(World.MappingKey).ToUpperInvariant()));
+        await using var world = await World.StartAsync(
+            ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256(World.MappingKey).ToUpperInvariant()));
         using var answer = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     [Fact]
-    public async Task Two_keys_of_a_team_are_valid_at_once()
+    public async Task Two_keys_of_a_team_are_valid_at_the_same_time()
     {
-        await using var world = await World.StartAsync(("Teams:mapping:ApiKeys:1:Id", "next"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("next-key")));
+        await using var world = await World.StartAsync(
+            ("Teams:mapping:ApiKeys:1:Id", "next"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256("next-key")));
         using var old = await world.GetAsync("finished-1");
         using var next = await world.GetAsync("finished-1", key: "next-key");
         Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (old.StatusCode, next.StatusCode));
@@ -169,7 +183,7 @@ public sealed class CallerTests
     }
 
     [Fact]
-    public async Task Teams_on_one_account_share_a_body_and_teams_on_two_share_nothing()
+    public async Task Teams_share_cached_jobs_only_within_one_account()
     {
         await using var world = await World.StartAsync(
             ("Upstream:Accounts:other:Credential", "other-credential"),
@@ -191,7 +205,7 @@ public sealed class CallerTests
     }
 
     [Fact]
-    public async Task A_changed_configuration_counts_from_the_next_request_and_a_wrong_one_not_at_all()
+    public async Task A_valid_configuration_change_applies_at_once_and_an_invalid_one_is_ignored()
     {
         await using var world = await World.StartAsync();
         using var before = await world.GetAsync("finished-1");
@@ -199,24 +213,27 @@ public sealed class CallerTests
         using var moved = await world.GetAsync("finished-1");
         world.Gateway.Reconfigure(("Teams:mapping:Workflows:0", "*"), ("Jobs:RunningLifetime", "soon"));
         using var wrong = await world.GetAsync("finished-1");
-        world.Gateway.Reconfigure(("Jobs:RunningLifetime", "00:00:02"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("new-key")));
+        world.Gateway.Reconfigure(
+            ("Jobs:RunningLifetime", "00:00:02"), ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("new-key")));
 
         using var revoked = await world.GetAsync("finished-1");
 
-        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
+        Assert.Equal(
+            [HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
             [before.StatusCode, moved.StatusCode, wrong.StatusCode, revoked.StatusCode]);
         Assert.Contains(world.Gateway.Log.All, line => line.Contains(
             "Jobs:RunningLifetime: Failed to convert configuration value 'soon'", StringComparison.Ordinal));
     }
 
-    // HttpClient would not send such values.
+    // HttpClient does not send such values.
     private static async Task<string> RawAsync(World world, string header)
     {
         using var socket = new TcpClient();
         await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
         await using var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.UTF8.GetBytes(
-            $"GET /v0/workflows/w/jobs/finished-1 HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"), World.Cancellation);
+            $"GET /v0/workflows/w/jobs/finished-1 HTTP/1.1\r\nHost: x\r\n{header}\r\nConnection: close\r\n\r\n"),
+            World.Cancellation);
         using var reader = new StreamReader(stream, Encoding.UTF8);
         return await reader.ReadToEndAsync(World.Cancellation);
     }

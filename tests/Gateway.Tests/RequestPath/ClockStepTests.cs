@@ -8,23 +8,23 @@ using Simulator;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// What callers see of a node without Redis whose wall clock is set while it runs. The upstream's clock is right all
-/// the time.
+/// How a node without Redis behaves when its wall clock is set while it runs. The upstream's clock is always correct.
 /// </summary>
 public sealed class ClockStepTests
 {
     /// <summary>Seconds by which the wall clock is set back.</summary>
     public static TheoryData<int> StepsBack => [20, 60, 3600];
 
-    /// <summary>Seconds by which the wall clock is set forwards, or backwards.</summary>
+    /// <summary>Seconds by which the wall clock is set forwards, or backwards if negative.</summary>
     public static TheoryData<int> Steps => [-3600, -20, 20, 3600];
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task Permits_come_back_at_the_time_that_was_said_when_the_clock_is_set_back(int seconds)
+    public async Task Permits_are_refilled_after_Retry_After_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync(
-            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "60"), ("Quotas:tiny:Window", "00:01:00"), ("Quotas:tiny:Burst", "3"));
+            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "60"), ("Quotas:tiny:Window", "00:01:00"),
+            ("Quotas:tiny:Burst", "3"));
         await using var _ = world;
         Assert.Equal("200 200 200 429", await StatusesAsync(world, 4));
 
@@ -40,7 +40,7 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_running_job_is_seen_to_end_when_the_clock_is_set_back(int seconds)
+    public async Task The_end_of_a_running_job_is_seen_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync();
         await using var _ = world;
@@ -67,7 +67,7 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_failure_is_over_with_its_back_off_when_the_clock_is_set_back(int seconds)
+    public async Task A_stored_failure_ends_with_its_back_off_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync();
         await using var _ = world;
@@ -84,7 +84,7 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_pause_lasts_as_long_as_the_upstream_said_when_the_clock_is_set_back(int seconds)
+    public async Task A_pause_lasts_for_the_upstreams_Retry_After_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync();
         await using var _ = world;
@@ -120,7 +120,7 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_snapshot_is_too_old_to_stand_in_for_a_failing_upstream_when_the_clock_is_set_back(int seconds)
+    public async Task A_stale_snapshot_reaches_its_maximum_age_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync(("Jobs:StaleIfError", "00:00:10"));
         await using var _ = world;
@@ -140,7 +140,7 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_job_outlives_no_signed_url_when_the_clock_is_set_back(int seconds)
+    public async Task A_job_does_not_outlive_its_signed_url_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync();
         await using var _ = world;
@@ -155,7 +155,7 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_purge_and_the_fetch_after_it_count_when_the_clock_is_set_back(int seconds)
+    public async Task A_purge_and_the_next_fetch_take_effect_when_the_clock_is_set_back(int seconds)
     {
         var (world, wall) = await StartAsync(Purging.Operator);
         await using var _ = world;
@@ -170,10 +170,11 @@ public sealed class ClockStepTests
     }
 
     [Fact]
-    public async Task What_has_expired_meanwhile_has_expired_when_the_clock_is_set_forwards()
+    public async Task Snapshots_expire_when_the_clock_is_set_forwards()
     {
         var (world, wall) = await StartAsync(
-            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "1"), ("Quotas:tiny:Window", "01:00:00"), ("Quotas:tiny:Burst", "2"));
+            ("Teams:mapping:Quota", "tiny"), ("Quotas:tiny:Requests", "1"), ("Quotas:tiny:Window", "01:00:00"),
+            ("Quotas:tiny:Burst", "2"));
         await using var _ = world;
         using var first = await world.GetAsync("run-7200");
         using var second = await world.GetAsync("run-7200");
@@ -189,7 +190,7 @@ public sealed class ClockStepTests
     }
 
     [Fact]
-    public async Task Every_step_forwards_is_seen_however_often_the_clock_was_set_back()
+    public async Task Each_step_forwards_is_followed_after_several_steps_back()
     {
         var (world, wall) = await StartAsync();
         await using var _ = world;
@@ -207,11 +208,12 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(Steps))]
-    public async Task A_key_goes_by_the_wall_clock(int seconds)
+    public async Task The_validity_of_a_key_follows_the_wall_clock(int seconds)
     {
         var now = DateTimeOffset.UtcNow;
         var (world, wall) = await StartAsync(
-            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddSeconds(-10).ToString("O")), ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddSeconds(10).ToString("O")));
+            ("Teams:mapping:ApiKeys:0:NotBefore", now.AddSeconds(-10).ToString("O")),
+            ("Teams:mapping:ApiKeys:0:ExpiresAt", now.AddSeconds(10).ToString("O")));
         await using var _ = world;
         Assert.Equal("200", await StatusesAsync(world, 1));
         wall.Step(TimeSpan.FromSeconds(seconds));
@@ -222,11 +224,12 @@ public sealed class ClockStepTests
 
     [Theory]
     [MemberData(nameof(StepsBack))]
-    public async Task A_session_that_is_idle_or_old_ends_when_the_clock_is_set_back(int seconds)
+    public async Task Idle_and_old_sessions_end_when_the_clock_is_set_back(int seconds)
     {
         await using var provider = await IdentityProvider.StartedAsync();
         var (world, wall) = await StartAsync(UserWorld.Settings(
-            provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"), ("Authentication:Oidc:AbsoluteLifetime", "00:15:00")));
+            provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"),
+            ("Authentication:Oidc:AbsoluteLifetime", "00:15:00")));
         await using var _ = world;
         provider.Register(world.Gateway.Address);
         using Visitor idle = Visitor.Of(provider), busy = Visitor.Of(provider);
@@ -243,7 +246,8 @@ public sealed class ClockStepTests
         Assert.Equal(HttpStatusCode.Unauthorized, await busy.StatusAsync(world.Gateway.Address));
     }
 
-    private static async Task<(World World, SteppedClock Wall)> StartAsync(params (string Key, string? Value)[] settings)
+    private static async Task<(World World, SteppedClock Wall)> StartAsync(
+        params (string Key, string? Value)[] settings)
     {
         var world = await World.WithoutGatewayAsync(new FakeTimeProvider(DateTimeOffset.UtcNow), settings);
         var wall = new SteppedClock(world.Clock!);

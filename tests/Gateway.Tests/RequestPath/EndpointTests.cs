@@ -5,27 +5,27 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>Who gets in where: every endpoint that is mapped is either protected, or on the short list below.</summary>
+/// <summary>Every mapped endpoint requires a credential or is on the list of public endpoints below.</summary>
 public sealed class EndpointTests
 {
-    /// <summary>What anybody may ask for, and why that is fine.</summary>
+    /// <summary>The public endpoints, each with the reason why it needs no credential.</summary>
     private static readonly Dictionary<string, string> Public = new()
     {
-        ["GET /health/live"] = "probes hold no keys, and one word is all they learn",
+        ["GET /health/live"] = "probes have no keys, and the answer is one word",
         ["GET /health/ready"] = "likewise",
-        ["GET /problems/{slug}"] = "pages that errors lead to",
-        ["GET /openapi/v0.json"] = "the contract, which names nothing internal; Contract:Public closes it",
-        ["HEAD /openapi/v0.json"] = "likewise; its page at /docs is no endpoint, but files",
+        ["GET /problems/{slug}"] = "pages that problem types link to",
+        ["GET /openapi/v0.json"] = "the contract contains nothing internal; Contract:Public protects it",
+        ["HEAD /openapi/v0.json"] = "likewise; the page at /docs is static files, not an endpoint",
         ["GET /openapi/v0.yaml"] = "likewise",
         ["HEAD /openapi/v0.yaml"] = "likewise",
         ["GET /openapi/3.0/v0.json"] = "likewise",
         ["HEAD /openapi/3.0/v0.json"] = "likewise",
         ["GET /openapi/3.0/v0.yaml"] = "likewise",
         ["HEAD /openapi/3.0/v0.yaml"] = "likewise",
-        ["GET /docs/reader"] = "which ways of authorising there are, and whether the page's reader has a session",
-        ["GET /bff/login"] = "whoever logs in has no session yet",
+        ["GET /docs/reader"] = "lists the authentication methods, and whether the caller has a session",
+        ["GET /bff/login"] = "a login begins without a session",
         ["GET /bff/callback"] = "likewise; state, nonce and PKCE protect it",
-        ["GET /bff/logged-out"] = "the session is gone; only what the gateway itself protected is followed",
+        ["GET /bff/logged-out"] = "the session has ended; only return URLs that the gateway protected are followed",
         ["POST /bff/backchannel-logout"] = "the provider's signature protects it",
     };
 
@@ -40,7 +40,7 @@ public sealed class EndpointTests
     ];
 
     [Fact]
-    public async Task Every_endpoint_is_protected_or_on_the_list_of_public_ones()
+    public async Task Every_endpoint_requires_a_credential_or_is_listed_as_public()
     {
         await using var world = await World.StartAsync(Everything);
         var endpoints = Endpoints(world);
@@ -51,17 +51,19 @@ public sealed class EndpointTests
         {
             foreach (var credential in (string?[])[null, "wrong", "a.b.c"])
             {
-                using var client = credential is null ? world.Gateway.Client() : world.Gateway.Client(("Authorization", "Bearer " + credential));
+                using var client = credential is null ? world.Gateway.Client()
+                    : world.Gateway.Client(("Authorization", "Bearer " + credential));
                 using var request = new HttpRequestMessage(new HttpMethod(method), path);
                 using var answer = await client.SendAsync(request, World.Cancellation);
-                Assert.True(answer.StatusCode == HttpStatusCode.Unauthorized, $"{name} with {credential ?? "nothing"}: {(int)answer.StatusCode}");
+                Assert.True(answer.StatusCode == HttpStatusCode.Unauthorized,
+                    $"{name} with {credential ?? "nothing"}: {(int)answer.StatusCode}");
             }
         }
         Assert.Equal(0, world.Upstream.Ledger.Total);
     }
 
     [Fact]
-    public async Task Without_an_identity_provider_there_are_no_browser_endpoints()
+    public async Task Browser_endpoints_are_not_mapped_without_an_identity_provider()
     {
         await using var world = await World.StartAsync();
         Assert.DoesNotContain(Endpoints(world), endpoint => endpoint.Path.StartsWith("/bff", StringComparison.Ordinal));
@@ -73,17 +75,20 @@ public sealed class EndpointTests
     private static List<(string Name, string Method, string Path)> Endpoints(World world)
     {
         var endpoints = new List<(string, string, string)>();
-        foreach (var endpoint in world.Gateway.Services.GetRequiredService<EndpointDataSource>().Endpoints.Cast<RouteEndpoint>())
+        var source = world.Gateway.Services.GetRequiredService<EndpointDataSource>();
+        foreach (var endpoint in source.Endpoints.Cast<RouteEndpoint>())
         {
             var pattern = endpoint.RoutePattern;
-            var path = "/" + string.Join('/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part => part switch
+            var path = "/" + string.Join(
+                '/', pattern.PathSegments.Select(segment => string.Concat(segment.Parts.Select(part => part switch
             {
                 Microsoft.AspNetCore.Routing.Patterns.RoutePatternLiteralPart literal => literal.Content,
                 Microsoft.AspNetCore.Routing.Patterns.RoutePatternSeparatorPart separator => separator.Content,
                 _ => "x1",
             }))));
-            // An endpoint that names no method takes each; asking in one of them is enough.
-            foreach (var method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods is { Count: > 0 } named ? named : ["GET"])
+            // An endpoint without methods accepts all of them; one request is enough.
+            var methods = endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods;
+            foreach (var method in methods is { Count: > 0 } ? methods : ["GET"])
             {
                 endpoints.Add(($"{method} /{pattern.RawText?.TrimStart('/')}", method, path));
             }

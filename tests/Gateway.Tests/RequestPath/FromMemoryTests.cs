@@ -8,8 +8,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// What is in memory is answered without routing where that is simple, and in full where it is not. Nobody is to see
-/// which. A path in upper case is routed, and means the same.
+/// A simple hit is answered from memory without routing (the fast path), and any other request by the routed path.
+/// Callers cannot tell the two apart. A path in upper case is routed and has the same meaning.
 /// </summary>
 public sealed class FromMemoryTests
 {
@@ -23,21 +23,26 @@ public sealed class FromMemoryTests
     [InlineData("GET", "finished-1", "If-None-Match", "*")]
     [InlineData("GET", "finished-1", "If-None-Match", "\"none of these\"")]
     [InlineData("GET", "finished-1", "Authorization", "Bearer " + World.SurveyKey)]
-    public async Task The_short_way_answers_as_the_long_way_does(string method, string job, string? header = null, string? value = null)
+    public async Task The_fast_path_answers_like_the_routed_path(
+        string method, string job, string? header = null, string? value = null)
     {
-        await using var world = await World.StopClockAsync(("Jobs:MinPollInterval", "00:00:05"), ("Jobs:MaxPollInterval", "00:00:05"));
+        await using var world = await World.StopClockAsync(
+            ("Jobs:MinPollInterval", "00:00:05"), ("Jobs:MaxPollInterval", "00:00:05"));
         (string, string)[] headers = header is null ? [] : [(header, value!)];
         using var first = await SendAsync(world, method, $"v0/workflows/survey-1/jobs/{job}", headers);
         world.Clock!.Advance(TimeSpan.FromSeconds(1.5));
 
-        var shortly = await ToldAsync(world, method, $"v0/workflows/survey-1/jobs/{job}", headers);
-        var inFull = await ToldAsync(world, method, $"V0/Workflows/survey-1/Jobs/{job}", headers);
+        var fast = await AnswerAsync(world, method, $"v0/workflows/survey-1/jobs/{job}", headers);
+        var routed = await AnswerAsync(world, method, $"V0/Workflows/survey-1/Jobs/{job}", headers);
 
-        Assert.Contains("Gateway; hit; ttl=", shortly, StringComparison.Ordinal);
-        Assert.Equal(inFull, shortly);
-        // Both are logged alike.
-        var line = $"{(header == "If-None-Match" && value == "*" ? 304 : 200)} for job survey-1/{job}, team {(header == "Authorization" ? "survey" : "mapping")}, caller";
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3, "all are logged");
+        Assert.Contains("Gateway; hit; ttl=", fast, StringComparison.Ordinal);
+        Assert.Equal(routed, fast);
+        // Both paths write the same log line.
+        var line =
+            $"{(header == "If-None-Match" && value == "*" ? 304 : 200)} for job survey-1/{job}, team "
+            + $"{(header == "Authorization" ? "survey" : "mapping")}, caller";
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+            world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3, "all are logged");
     }
 
     [Theory]
@@ -47,7 +52,7 @@ public sealed class FromMemoryTests
     [InlineData("v0/workflows/survey-1/jobs/finished-1/x", HttpStatusCode.NotFound)]
     [InlineData("v0/workflows/survey-1/jobs/", HttpStatusCode.BadRequest)]
     [InlineData("v0/workflows/survey-1/jobs/a%20b", HttpStatusCode.BadRequest)]
-    public async Task Whatever_is_not_so_simple_is_answered_in_full(string path, HttpStatusCode status)
+    public async Task Requests_that_the_fast_path_does_not_support_are_routed(string path, HttpStatusCode status)
     {
         await using var world = await World.StartAsync();
         using var kept = await world.GetAsync("finished-1");
@@ -56,38 +61,43 @@ public sealed class FromMemoryTests
     }
 
     [Fact]
-    public async Task What_the_short_way_leaves_has_cost_nothing()
+    public async Task A_request_that_the_fast_path_passes_on_takes_no_permit()
     {
-        await using var world = await World.StartAsync(("Quotas:plenty:Requests", "1"), ("Quotas:plenty:Burst", "2"), ("Quotas:plenty:Window", "01:00:00"));
+        await using var world = await World.StartAsync(
+            ("Quotas:plenty:Requests", "1"), ("Quotas:plenty:Burst", "2"), ("Quotas:plenty:Window", "01:00:00"));
         using var fetched = await world.GetAsync("finished-1");
         using var hit = await world.GetAsync("finished-1");
         using var refused = await world.GetAsync("finished-1");
-        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.TooManyRequests], new[] { fetched, hit, refused }.Select(one => one.StatusCode));
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.TooManyRequests],
+            new[] { fetched, hit, refused }.Select(one => one.StatusCode));
         Assert.Equal("\"plenty\";r=0", Header(hit, "RateLimit")[..12]);
     }
 
     [Fact]
-    public async Task A_hit_is_measured_by_its_route()
+    public async Task A_hit_from_memory_is_measured_with_its_route()
     {
         await using var world = await World.StartAsync();
         using var first = await world.GetAsync("finished-1");
         using var durations = new Durations(world.Gateway);
         using var hit = await world.GetAsync("finished-1");
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
     }
 
     /// <summary>
-    /// A team with a quota and a key with one of its own: both ways take a permit of each, or of none.
+    /// A team has a quota and its key has another one: both paths take a permit from each, or from none.
     /// </summary>
     [Theory]
     [InlineData("GET", "", 200)]
     [InlineData("HEAD", "", 200)]
     [InlineData("GET", "*", 304)]
-    public async Task Both_ways_count_measure_and_log_the_same_with_several_quotas(string method, string known, int status)
+    public async Task Both_paths_count_measure_and_log_the_same_with_several_quotas(
+        string method, string known, int status)
     {
         const string Trace = "0af7651916cd43dd8448eb211c80319c";
-        var (shortly, inFull) = (new List<string>(), new List<string>());
-        (string, List<string>)[] ways = [("v0/workflows/survey-1/jobs/", shortly), ("V0/Workflows/survey-1/Jobs/", inFull)];
+        var (fast, routed) = (new List<string>(), new List<string>());
+        (string, List<string>)[] ways =
+            [("v0/workflows/survey-1/jobs/", fast), ("V0/Workflows/survey-1/Jobs/", routed)];
         foreach (var (path, told) in ways)
         {
             await using var world = await World.StopClockAsync(
@@ -105,31 +115,33 @@ public sealed class FromMemoryTests
                 Assert.Equal(i < 2 ? status : 429, (int)answer.StatusCode);
                 told.Add($"{Header(answer, "RateLimit")} {Header(answer, "RateLimit-Policy")}");
                 told.Add(await measured.ReadAsync());
-                await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "it is logged");
+                await Purging.WithinAsync(
+                    TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "it is logged");
                 told.Add(Untimed(world.Gateway.Log.All[lines]));
             }
         }
 
-        Assert.Equal(inFull, shortly);
-        Assert.Equal(3, shortly.Count(line => line.Contains($"trace {Trace}", StringComparison.Ordinal)));
-        Assert.Contains(shortly, line => line.Contains("\"few\";r=0", StringComparison.Ordinal));
-        Assert.Contains(shortly, line => line.Contains("http.server.request.duration", StringComparison.Ordinal)
+        Assert.Equal(routed, fast);
+        Assert.Equal(3, fast.Count(line => line.Contains($"trace {Trace}", StringComparison.Ordinal)));
+        Assert.Contains(fast, line => line.Contains("\"few\";r=0", StringComparison.Ordinal));
+        Assert.Contains(fast, line => line.Contains("http.server.request.duration", StringComparison.Ordinal)
             && line.Contains($"http.route={JobAddress.Route}", StringComparison.Ordinal));
-        Assert.Contains(shortly, line => line.Contains("gateway.requests", StringComparison.Ordinal));
+        Assert.Contains(fast, line => line.Contains("gateway.requests", StringComparison.Ordinal));
     }
 
     private static string Untimed(string line) =>
         System.Text.RegularExpressions.Regex.Replace(line, @"in [0-9.]+ ms", "in a time");
 
     /// <summary>
-    /// A caller who does not read: both ways wait for it, say how long, and count it only if it stays.
+    /// A caller does not read its answers: both paths wait, log the duration, and count the request only if the caller
+    /// stays.
     /// </summary>
     [Theory]
     [InlineData("/v0/workflows/survey-1/jobs/", true)]
     [InlineData("/v0/workflows/survey-1/jobs/", false)]
     [InlineData("/V0/Workflows/survey-1/Jobs/", true)]
     [InlineData("/V0/Workflows/survey-1/Jobs/", false)]
-    public async Task Both_ways_wait_for_a_slow_caller_and_count_the_same(string path, bool stays)
+    public async Task Both_paths_wait_for_a_slow_caller_and_count_the_same(string path, bool stays)
     {
         const int Requests = 400;
         const string Job = "finished-1.size-50";
@@ -137,7 +149,7 @@ public sealed class FromMemoryTests
         await using var world = await World.StartAsync([.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
         using var kept = await world.GetAsync(Job);
         using var counts = new Counts(world.Gateway);
-        // A caller has its answer before it is counted.
+        // A caller receives its answer before the request is counted.
         await Purging.WithinAsync(bound, () => counts.Answered == 1, "the first answer is counted");
         var (hits, answered) = (counts.Hits, counts.Answered);
         var answeredWhenFull = 0L;
@@ -145,7 +157,7 @@ public sealed class FromMemoryTests
         {
             var request = $"GET {path}{Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n";
             var sending = connection.SendAsync(string.Concat(Enumerable.Repeat(request, Requests)));
-            // Once no buffer takes any more, one hit is neither answered nor given up.
+            // When all buffers are full, one hit is neither answered nor aborted.
             var before = -1L;
             await Purging.WithinAsync(bound, async () =>
             {
@@ -175,7 +187,7 @@ public sealed class FromMemoryTests
         }, "each answered request is a line");
         if (!stays)
         {
-            // The server may still go on with requests that it had read.
+            // The server may continue with requests that it has already read.
             Assert.Equal(answeredWhenFull, counts.Answered);
             return;
         }
@@ -187,24 +199,29 @@ public sealed class FromMemoryTests
         System.Text.RegularExpressions.Regex.Match(line, @"200 for job .* in ([0-9.]+) ms") is { Success: true } match
             ? double.Parse(match.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture) : 0;
 
-    private static async Task<string> ToldAsync(World world, string method, string path, (string, string)[] headers)
+    private static async Task<string> AnswerAsync(World world, string method, string path, (string, string)[] headers)
     {
         using var answer = await SendAsync(world, method, path, headers);
-        var told = answer.Headers.Concat(answer.Content.Headers).Where(header => header.Key is not ("Date" or "RateLimit"))
+        var told = answer.Headers.Concat(answer.Content.Headers)
+            .Where(header => header.Key is not ("Date" or "RateLimit"))
             .Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order(StringComparer.Ordinal);
-        return $"{(int)answer.StatusCode}\n{string.Join('\n', told)}\n{Convert.ToHexString(await answer.Content.ReadAsByteArrayAsync(World.Cancellation))}";
+        var body = Convert.ToHexString(await answer.Content.ReadAsByteArrayAsync(World.Cancellation));
+        return $"{(int)answer.StatusCode}\n{string.Join('\n', told)}\n{body}";
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(World world, string method, string path, params (string Name, string Value)[] headers)
+    private static async Task<HttpResponseMessage> SendAsync(
+        World world, string method, string path, params (string Name, string Value)[] headers)
     {
-        using var client = world.Gateway.Client(headers.Any(header => header.Name is "X-Api-Key" or "Authorization") ? headers : [("X-Api-Key", World.MappingKey), .. headers]);
+        using var client = world.Gateway.Client(headers.Any(header => header.Name is "X-Api-Key" or "Authorization")
+            ? headers : [("X-Api-Key", World.MappingKey), .. headers]);
         using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(path, UriKind.Relative));
         return await client.SendAsync(request, World.Cancellation);
     }
 
-    private static string Header(HttpResponseMessage answer, string name) => string.Join(", ", answer.Headers.GetValues(name));
+    private static string Header(HttpResponseMessage answer, string name) =>
+        string.Join(", ", answer.Headers.GetValues(name));
 
-    /// <summary>What the gateway's own metrics have counted of jobs.</summary>
+    /// <summary>The hits and answers that the gateway's metrics have counted.</summary>
     private sealed class Counts : IDisposable
     {
         private readonly MeterListener _listener = new();
@@ -217,7 +234,8 @@ public sealed class FromMemoryTests
             _listener.InstrumentPublished = (instrument, listener) =>
             {
                 if (instrument.Meter.Scope != factory) return;
-                if (instrument.Name is "gateway.requests" or "gateway.cache.lookups") listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name is "gateway.requests" or "gateway.cache.lookups")
+                    listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
             {
@@ -247,7 +265,7 @@ public sealed class FromMemoryTests
         }
     }
 
-    /// <summary>How often each instrument was told something, with which tags, or how far it rose.</summary>
+    /// <summary>The number of recordings of each instrument by tags, or the increase of its value.</summary>
     private sealed class Measurements : IDisposable
     {
         private readonly MeterListener _listener = new();
@@ -260,8 +278,10 @@ public sealed class FromMemoryTests
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                // Gauges, connections and memory are about the server and not about a request. Drift is looked for later.
-                if (instrument.Meter.Scope == factory && !instrument.Name.StartsWith("gateway.drift", StringComparison.Ordinal)
+                // Excludes gauges, connections and memory, which describe the server, and drift, which is checked
+                // later.
+                if (instrument.Meter.Scope == factory
+                    && !instrument.Name.StartsWith("gateway.drift", StringComparison.Ordinal)
                     && instrument.Meter.Name is "Gateway" or "Microsoft.AspNetCore.Hosting"
                     && instrument.GetType().Name.Split('`')[0] is "Counter" or "Histogram" or "ObservableCounter")
                 {
@@ -269,13 +289,14 @@ public sealed class FromMemoryTests
                 }
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Note(instrument, value, tags));
-            _listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Note(instrument, value, tags));
+            _listener.SetMeasurementEventCallback<double>(
+                (instrument, value, tags, _) => Note(instrument, value, tags));
             _listener.Start();
             _listener.RecordObservableInstruments();
             _before = new(_now);
         }
 
-        /// <summary>What changed since the last reading, once a request has been measured.</summary>
+        /// <summary>The changes since the last reading, after a request has been measured.</summary>
         public async Task<string> ReadAsync()
         {
             var changes = "";
@@ -310,7 +331,7 @@ public sealed class FromMemoryTests
         }
     }
 
-    /// <summary>The routes that the server's own durations are told of.</summary>
+    /// <summary>The routes in the server's request duration metric.</summary>
     private sealed class Durations : IDisposable
     {
         private readonly MeterListener _listener = new();
@@ -320,7 +341,8 @@ public sealed class FromMemoryTests
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == "http.server.request.duration" && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name == "http.server.request.duration" && instrument.Meter.Scope == factory)
+                    listener.EnableMeasurementEvents(instrument);
             };
             _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
             {

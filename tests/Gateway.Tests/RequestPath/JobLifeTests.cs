@@ -6,25 +6,25 @@ using Simulator;
 namespace Gateway.Tests.RequestPath;
 
 /// <summary>
-/// The life of a job, watched by nobody, by one viewer and by many, who each ask once a second: what each stage costs
-/// the upstream, and that every answer is what was true as long ago as its <c>Age</c> says, which is never longer ago
-/// than the freshness table allows.
+/// The life of a job with no viewer, one and many, who each poll once a second. The tests check the upstream calls of
+/// each stage. They also check that every answer was true at the time that its <c>Age</c> names, and is not older than
+/// the freshness table allows.
 /// </summary>
 [Trait("Redis", "one")]
 public sealed class JobLifeTests(RedisServer redis)
 {
     private const int Many = 20;
 
-    /// <summary>A stage, how many seconds it lasts, and the upstream calls in that time where anybody asks.</summary>
-    private sealed record Chapter(LifeStage Stage, int Seconds, int Calls);
+    /// <summary>A stage, its length in seconds, and its upstream calls if anybody polls.</summary>
+    private sealed record LifeStep(LifeStage Stage, int Seconds, int Calls);
 
-    private static readonly Dictionary<string, Chapter[]> Lives = new()
+    private static readonly Dictionary<string, LifeStep[]> Lives = new()
     {
         ["completed"] =
         [
             new(LifeStage.Queued, 10, 5),
             new(LifeStage.Running, 10, 5),
-            // 0, 2, 4, 8, 16 and, as the end is 32 s ago, for the last time 32 s after the end.
+            // At 0, 2, 4, 8 and 16 s, and last at 32 s after the end.
             new(LifeStage.Completed, 100, 6),
         ],
         ["completed before its results are there"] =
@@ -37,7 +37,7 @@ public sealed class JobLifeTests(RedisServer redis)
         [
             new(LifeStage.Queued, 10, 5),
             new(LifeStage.Running, 10, 5),
-            // 0, 2, 4 and 8; that answer lasts until 16 s after the end, 6 s into the next stage.
+            // At 0, 2, 4 and 8 s; the last answer lives until 16 s after the end, 6 s into the next stage.
             new(LifeStage.CompletedEarly, 10, 4),
             new(LifeStage.Running, 20, 7),
             new(LifeStage.Failed, 10, 4),
@@ -48,7 +48,7 @@ public sealed class JobLifeTests(RedisServer redis)
             new(LifeStage.Running, 10, 5),
             new(LifeStage.Completed, 100, 6),
         ],
-        // 0, 2, 4, 8, ..., 4096 s after the end; then once an hour.
+        // At 0, 2, 4, 8, ..., 4096 s after the end, then once an hour.
         ["failed for good"] = [new(LifeStage.Failed, 4 * 3600, 15)],
         ["gone while it settles"] =
         [
@@ -56,7 +56,8 @@ public sealed class JobLifeTests(RedisServer redis)
             new(LifeStage.Gone, 7, 5),
             new(LifeStage.Completed, 100, 6),
         ],
-        ["gone after it failed"] = [new(LifeStage.Failed, 8, 3), new(LifeStage.Gone, 5, 5), new(LifeStage.Failed, 8, 3)],
+        ["gone after it failed"] =
+            [new(LifeStage.Failed, 8, 3), new(LifeStage.Gone, 5, 5), new(LifeStage.Failed, 8, 3)],
     };
 
     public static TheoryData<string, int> Cells =>
@@ -66,7 +67,7 @@ public sealed class JobLifeTests(RedisServer redis)
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public async Task Each_stage_costs_its_calls_however_many_watch_and_no_answer_is_too_old(string life, int viewers)
+    public async Task Each_stage_costs_a_fixed_number_of_calls_and_no_answer_is_too_old(string life, int viewers)
     {
         await using var world = await World.StopClockAsync();
         await LiveAsync(world, [world.Gateway], Lives[life], viewers, exact: true);
@@ -75,14 +76,14 @@ public sealed class JobLifeTests(RedisServer redis)
     [Theory]
     [Trait("Redis", "any")]
     [MemberData(nameof(Names))]
-    public async Task Two_nodes_with_one_redis_cost_the_upstream_as_much_as_one(string life)
+    public async Task Two_nodes_with_one_Redis_cost_as_many_calls_as_one_node(string life)
     {
         await using var world = await World.StopClockAsync(("ConnectionStrings:Redis", redis.ConnectionString));
         await LiveAsync(world, [world.Gateway, world.AddGateway()], Lives[life], Many, exact: false);
     }
 
     [Fact]
-    public async Task A_job_that_has_settled_costs_nothing_for_a_month()
+    public async Task A_settled_job_costs_no_calls_for_a_month()
     {
         await using var world = await World.StopClockAsync();
         await LiveAsync(world, [world.Gateway], Lives["completed"], viewers: 1, exact: true);
@@ -96,18 +97,18 @@ public sealed class JobLifeTests(RedisServer redis)
         Assert.Equal(0, world.Upstream.Ledger.Total);
     }
 
-    private static async Task LiveAsync(World world, GatewayNode[] nodes, Chapter[] life, int viewers, bool exact)
+    private static async Task LiveAsync(World world, GatewayNode[] nodes, LifeStep[] life, int viewers, bool exact)
     {
-        // The upstream tells times in whole seconds.
+        // The upstream reports times in whole seconds.
         var now = world.Clock!.GetUtcNow();
         world.Clock.Advance(TimeSpan.FromTicks(TimeSpan.TicksPerSecond - now.Ticks % TimeSpan.TicksPerSecond));
         var seen = new Truth(world);
         HttpClient[] clients = [.. nodes.Select(node => node.Client(("X-Api-Key", World.MappingKey)))];
-        foreach (var (chapter, number) in life.Select((chapter, i) => (chapter, i)))
+        foreach (var (step, number) in life.Select((step, i) => (step, i)))
         {
-            seen.Set(chapter.Stage);
+            seen.Set(step.Stage);
             world.Upstream.Ledger.Clear();
-            for (var second = 0; second < chapter.Seconds; second++)
+            for (var second = 0; second < step.Seconds; second++)
             {
                 await Task.WhenAll(Enumerable.Range(0, viewers).Select(async viewer =>
                 {
@@ -117,16 +118,18 @@ public sealed class JobLifeTests(RedisServer redis)
                 }));
                 world.Clock.Advance(TimeSpan.FromSeconds(1));
             }
-            var (calls, what) = (world.Upstream.Ledger.Total, $"stage {number}, {chapter.Stage}: {world.Upstream.Ledger.Total} calls");
+            var (calls, what) = (world.Upstream.Ledger.Total,
+                $"stage {number}, {step.Stage}: {world.Upstream.Ledger.Total} calls");
             if (viewers == 0) Assert.True(calls == 0, what);
-            // What lives for a second in Redis may be over before the other node asks for it, on a busy machine.
-            else if (exact || chapter.Stage != LifeStage.Gone) Assert.True(calls == chapter.Calls, $"{what}, not {chapter.Calls}");
-            else Assert.True(calls >= chapter.Calls && calls <= chapter.Calls * nodes.Length, what);
+            // On a busy machine, a lifetime of one second in Redis may end before the other node reads the entry.
+            else if (exact || step.Stage != LifeStage.Gone)
+                Assert.True(calls == step.Calls, $"{what}, not {step.Calls}");
+            else Assert.True(calls >= step.Calls && calls <= step.Calls * nodes.Length, what);
         }
         foreach (var client in clients) client.Dispose();
     }
 
-    /// <summary>What the job was, and since when.</summary>
+    /// <summary>The job's stages, and when each began.</summary>
     private sealed class Truth(World world)
     {
         private readonly List<(DateTimeOffset From, LifeStage Stage, DateTimeOffset Ended)> _was = [];
@@ -159,7 +162,8 @@ public sealed class JobLifeTests(RedisServer redis)
             var stage = then.Stage == LifeStage.CompletedEarly ? "completed" : then.Stage.ToString().ToLowerInvariant();
             Assert.Equal(stage, job.GetProperty("status").GetString());
             if (stage != "completed") return;
-            var hasResults = job.GetProperty("tasks").EnumerateArray().All(task => task.GetProperty("result").ToString() != "{}");
+            var hasResults = job.GetProperty("tasks").EnumerateArray()
+                .All(task => task.GetProperty("result").ToString() != "{}");
             Assert.Equal(then.Stage == LifeStage.Completed, hasResults);
         }
     }

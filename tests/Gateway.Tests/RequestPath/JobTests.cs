@@ -10,7 +10,7 @@ namespace Gateway.Tests.RequestPath;
 public sealed class JobTests
 {
     [Fact]
-    public async Task A_finished_job_is_fetched_once_and_then_a_hit()
+    public async Task A_finished_job_is_fetched_once_and_then_served_from_memory()
     {
         await using var world = await World.StartAsync();
 
@@ -26,7 +26,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task A_browser_may_reuse_a_finished_job_for_minutes_however_old_it_is()
+    public async Task A_browser_may_reuse_a_finished_job_of_any_age_for_five_minutes()
     {
         await using var world = await World.StopClockAsync();
         using var first = await world.GetAsync("finished-1");
@@ -35,7 +35,8 @@ public sealed class JobTests
         world.Clock!.Advance(TimeSpan.FromDays(30) - TimeSpan.FromMinutes(10) - TimeSpan.FromSeconds(50));
         using var last = await world.GetAsync("finished-1");
         Assert.All([(first, 300), (later, 300), (last, 50)], answer =>
-            Assert.Equal(TimeSpan.FromSeconds(answer.Item2), answer.Item1.Headers.CacheControl!.MaxAge - (answer.Item1.Headers.Age ?? TimeSpan.Zero)));
+            Assert.Equal(TimeSpan.FromSeconds(answer.Item2),
+                answer.Item1.Headers.CacheControl!.MaxAge - (answer.Item1.Headers.Age ?? TimeSpan.Zero)));
     }
 
     [Theory]
@@ -53,7 +54,7 @@ public sealed class JobTests
     [InlineData("fail-1")]
     [InlineData("cancel-1")]
     [InlineData("finished-1.nameless")]
-    public async Task The_bytes_that_came_are_the_bytes_that_go_out(string job)
+    public async Task The_body_is_served_exactly_as_the_upstream_sent_it(string job)
     {
         await using var world = await World.StopClockAsync();
         var sent = await world.UpstreamBytesAsync(job);
@@ -67,17 +68,20 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task Whatever_json_comes_goes_out_byte_for_byte_in_every_coding()
+    public async Task Any_JSON_body_is_served_byte_for_byte_in_every_coding()
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", "00:00:00"));
         var spaces = Gen.OneOf("", " ", "\n", "\t  ", "\r\n");
         var text = Gen.OneOf(Gen.String.Select(s => System.Text.Json.JsonSerializer.Serialize(s)),
-            Gen.OneOf("\"\\ud800\"", "\"\\u0000\"", "\"é\"", "\"\U0001F6F0\"", "\"\\/\"", "\"\\\"\"", "\"https://h/?a=b\""));
-        var scalar = Gen.OneOf(text, Gen.Double.Where(double.IsFinite).Select(d => System.Text.Json.JsonSerializer.Serialize(d)),
+            Gen.OneOf("\"\\ud800\"", "\"\\u0000\"", "\"é\"", "\"\U0001F6F0\"", "\"\\/\"", "\"\\\"\"",
+                "\"https://h/?a=b\""));
+        var scalar = Gen.OneOf(text, Gen.Double.Where(double.IsFinite)
+            .Select(d => System.Text.Json.JsonSerializer.Serialize(d)),
             Gen.OneOf("null", "true", "1e400", "-0", "0.10", "12345678901234567890123"));
         var value = Gen.Recursive<string>((depth, inner) => depth > 4 ? scalar : Gen.OneOf(scalar,
             Gen.Select(spaces, inner.Array[0, 4], (s, items) => $"[{s}{string.Join("," + s, items)}{s}]"),
-            Gen.Select(spaces, inner.Array[0, 4], (s, items) => $"{{{s}{string.Join("," + s, items.Select((v, i) => $"\"k{i % 3}\"{s}:{v}"))}}}")));
+            Gen.Select(spaces, inner.Array[0, 4], (s, items) =>
+                $"{{{s}{string.Join("," + s, items.Select((v, i) => $"\"k{i % 3}\"{s}:{v}"))}}}")));
         var body = Gen.Select(spaces, value.Array[0, 6], (s, values) =>
             $"{s}{{{s}\"status\":{s}\"running\"{string.Concat(values.Select((v, i) => $",{s}\"f{i}\":{v}"))}{s}}}{s}");
 
@@ -103,7 +107,7 @@ public sealed class JobTests
     [InlineData("identity", null)]
     [InlineData("zstd", null)]
     [InlineData("gzip;q=0", null)]
-    public async Task Each_coding_is_stored_once_with_a_validator_of_its_own(string accepted, string? chosen)
+    public async Task Each_coding_has_its_own_strong_entity_tag(string accepted, string? chosen)
     {
         await using var world = await World.StartAsync();
         using var identity = await world.GetAsync("finished-1");
@@ -114,17 +118,24 @@ public sealed class JobTests
         Assert.Equal(chosen is null, identity.Headers.ETag!.Equals(answer.Headers.ETag));
         Assert.False(answer.Headers.ETag!.IsWeak);
         Assert.Equal(await identity.Content.ReadAsByteArrayAsync(World.Cancellation), await DecodedAsync(answer));
-        Assert.Equal("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding", string.Join(", ", answer.Headers.Vary));
+        Assert.Equal("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding",
+            string.Join(", ", answer.Headers.Vary));
     }
 
     [Fact]
-    public async Task If_none_match_answers_304_on_misses_and_hits_and_repeats_the_headers()
+    public async Task A_304_is_sent_for_hits_and_misses_with_the_headers_of_a_200()
     {
         await using var world = await World.StopClockAsync();
         using var known = await world.GetAsync("run-30");
         var etag = known.Headers.ETag!.ToString();
         using var hit = await world.GetAsync("run-30", headers: ("If-None-Match", etag));
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Encoding.UTF8.GetString(await known.Content.ReadAsByteArrayAsync(World.Cancellation)) });
+        world.Upstream.Faults.Add(
+            new Fault
+            {
+                Kind = FaultKind.Status,
+                Status = 200,
+                Body = Encoding.UTF8.GetString(await known.Content.ReadAsByteArrayAsync(World.Cancellation))
+            });
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
 
         using var miss = await world.GetAsync("run-30", headers: ("If-None-Match", $"\"other\", W/{etag}"));
@@ -149,7 +160,7 @@ public sealed class JobTests
     [InlineData("W/\"{0}-br\"")]
     [InlineData("\"other\", \"{0};gz\"")]
     [InlineData("*")]
-    public async Task A_validator_that_a_proxy_has_changed_matches_and_the_304_has_the_gateways_own(string form)
+    public async Task An_entity_tag_changed_by_a_proxy_matches_and_the_304_has_the_original(string form)
     {
         await using var world = await World.StartAsync();
         foreach (var coding in (string[])["identity", "gzip", "br"])
@@ -168,13 +179,14 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task Head_answers_as_get_without_the_body()
+    public async Task HEAD_answers_like_GET_without_the_body()
     {
         await using var world = await World.StartAsync();
         using var get = await world.GetAsync("finished-1");
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
 
-        using var head = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "v0/workflows/survey-1/jobs/finished-1"), World.Cancellation);
+        using var head = await client.SendAsync(
+            new HttpRequestMessage(HttpMethod.Head, "v0/workflows/survey-1/jobs/finished-1"), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.OK, head.StatusCode);
         Assert.Equal(get.Headers.ETag, head.Headers.ETag);
@@ -182,7 +194,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task A_running_job_changes_its_etag_as_it_progresses_and_ends_as_a_cached_finished_job()
+    public async Task A_running_job_changes_its_entity_tag_and_is_cached_once_finished()
     {
         await using var world = await World.StopClockAsync();
         var etags = new HashSet<string>();
@@ -190,7 +202,7 @@ public sealed class JobTests
         {
             using var answer = await world.GetAsync("run-30");
             etags.Add(answer.Headers.ETag!.ToString());
-            // It ends at 30 s.
+            // The job ends at 30 s.
             Assert.Equal(second < 30, answer.Headers.RetryAfter is not null);
             world.Clock!.Advance(TimeSpan.FromSeconds(5));
         }
@@ -217,7 +229,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task A_job_just_created_is_unknown_for_a_moment_and_then_there()
+    public async Task A_job_that_was_just_created_is_404_briefly_and_then_found()
     {
         await using var world = await World.StopClockAsync();
         using var unknown = await world.GetAsync("late-1");
@@ -239,7 +251,7 @@ public sealed class JobTests
     [InlineData(".raw-base64")]
     [InlineData(".raw-ints")]
     [InlineData(".raw-objects")]
-    public async Task A_signed_url_caps_what_clients_and_the_gateway_keep(string form)
+    public async Task A_signed_url_limits_how_long_clients_and_the_gateway_cache_a_job(string form)
     {
         await using var world = await World.StopClockAsync();
         using var first = await world.GetAsync($"finished-1.signed-60{form}");
@@ -253,7 +265,7 @@ public sealed class JobTests
     }
 
     [Fact]
-    public async Task The_query_string_is_neither_forwarded_nor_part_of_the_key()
+    public async Task The_query_string_is_not_forwarded_and_not_part_of_the_cache_key()
     {
         await using var world = await World.StartAsync();
         using var first = await world.GetAsync("finished-1?a=1");
@@ -261,7 +273,8 @@ public sealed class JobTests
         Assert.Equal(1, world.Upstream.Ledger.Total);
     }
 
-    internal static string CacheStatus(HttpResponseMessage answer) => string.Join(", ", answer.Headers.GetValues("Cache-Status"));
+    internal static string CacheStatus(HttpResponseMessage answer) =>
+        string.Join(", ", answer.Headers.GetValues("Cache-Status"));
 
     private static async Task<byte[]> DecodedAsync(HttpResponseMessage answer)
     {

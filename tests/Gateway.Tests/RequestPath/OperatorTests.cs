@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>Who may purge, where, and by which words.</summary>
+/// <summary>Who may purge, on which port, and by which scopes.</summary>
 public sealed class OperatorTests
 {
     [Theory]
@@ -16,13 +16,14 @@ public sealed class OperatorTests
     [InlineData("wrong", 401, "/problems/unauthenticated")]
     [InlineData(World.MappingKey, 403, "/problems/operator-required")]
     [InlineData(World.SurveyKey, 403, "/problems/operator-required")]
-    public async Task Without_an_operators_key_nothing_is_purged(string? key, int status, string type)
+    public async Task A_request_without_an_operator_key_purges_nothing(string? key, int status, string type)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
         using var client = key is null ? world.Gateway.Client() : world.Gateway.Client(("X-Api-Key", key));
 
-        foreach (var scope in (string[])["", "default", "default/survey-1", "default/survey-1/finished-1", "default/survey-1/a;b"])
+        foreach (var scope in (string[])["", "default", "default/survey-1", "default/survey-1/finished-1",
+            "default/survey-1/a;b"])
         {
             using var answer = await client.DeleteAsync(Purging.Path(scope), World.Cancellation);
             Assert.Equal((status, type), ((int)answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
@@ -35,27 +36,31 @@ public sealed class OperatorTests
     [InlineData("X-Api-Key", Purging.OperatorKey)]
     [InlineData("Authorization", Purging.OperatorKey)]
     [InlineData("Authorization", "Bearer " + Purging.OperatorKey)]
-    public async Task An_operators_key_is_taken_in_each_header_form_and_reads_no_jobs(string header, string value)
+    public async Task An_operator_key_is_accepted_in_each_header_form_and_reads_no_jobs(string header, string value)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
         using var client = world.Gateway.Client((header, value));
 
-        using var job = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var job = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
         using var purge = await client.DeleteAsync(Purging.Path(""), World.Cancellation);
 
         Assert.Equal(HttpStatusCode.Unauthorized, job.StatusCode);
         Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
         Assert.True(purge.Headers.CacheControl?.NoStore);
-        Assert.Equal("""{"purged":"*","removed":{"redis":0,"memory":1}}""", await purge.Content.ReadAsStringAsync(World.Cancellation));
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("Operator operator-test purged *", StringComparison.Ordinal));
+        Assert.Equal("""{"purged":"*","removed":{"redis":0,"memory":1}}""",
+            await purge.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.Contains(world.Gateway.Log.All, line =>
+            line.Contains("Operator operator-test purged *", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task An_operators_key_is_refused_until_the_moment_it_counts()
+    public async Task An_operator_key_is_refused_before_its_validity_begins()
     {
         await using var world = await World.StopClockAsync(
-            [.. Purging.Operator, ("Operators:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
+            [.. Purging.Operator, ("Operators:ApiKeys:0:NotBefore", DateTimeOffset.UtcNow.AddMinutes(10)
+                .ToString("O"))]);
         using var before = await Purging.PurgeAsync(world.Gateway, "default");
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
 
@@ -65,10 +70,11 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task An_operators_key_is_refused_from_the_moment_it_expires()
+    public async Task An_operator_key_is_refused_after_its_expiry()
     {
         await using var world = await World.StopClockAsync(
-            [.. Purging.Operator, ("Operators:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10).ToString("O"))]);
+            [.. Purging.Operator, ("Operators:ApiKeys:0:ExpiresAt", DateTimeOffset.UtcNow.AddMinutes(10)
+                .ToString("O"))]);
         using var before = await Purging.PurgeAsync(world.Gateway, "default");
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
 
@@ -85,7 +91,7 @@ public sealed class OperatorTests
     [InlineData("/admin/cache/default/w%20x")]
     [InlineData("/admin/cache/default/w/a;b")]
     [InlineData("/admin/cache/default/w/%C3%A9")]
-    // The server takes dot segments away, and what is left would be a wider scope than was meant.
+    // The server removes dot segments, and the remaining path would be a wider scope than intended.
     [InlineData("/admin/cache/default/survey-2/.")]
     [InlineData("/admin/cache/default/survey-1/..")]
     [InlineData("/admin/cache/default/survey-1/%2e%2e")]
@@ -93,7 +99,7 @@ public sealed class OperatorTests
     [InlineData("/admin/cache/default/.")]
     [InlineData("/admin/cache/..")]
     [InlineData("/admin/cache/../cache")]
-    // So would what an empty variable leaves.
+    // An empty variable in a script would also widen the scope.
     [InlineData("/admin/cache/")]
     [InlineData("/admin/cache//")]
     [InlineData("/admin/cache//survey-1")]
@@ -101,7 +107,7 @@ public sealed class OperatorTests
     [InlineData("/admin/cache/default//")]
     [InlineData("/admin/cache/default//finished-1")]
     [InlineData("/admin/cache/default/survey-1/")]
-    public async Task A_scope_that_is_not_clear_purges_nothing(string target)
+    public async Task An_ambiguous_scope_purges_nothing(string target)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
@@ -115,7 +121,7 @@ public sealed class OperatorTests
     [Theory]
     [InlineData("/admin/cache/default/survey-1/finished%2D1")]
     [InlineData("/ADMIN/cache/Default?why=1")]
-    public async Task A_scope_may_be_written_in_the_forms_that_mean_the_same(string target)
+    public async Task Equivalent_forms_of_a_scope_are_accepted(string target)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         await Purging.IsHitAsync(world.Gateway, "finished-1");
@@ -124,20 +130,22 @@ public sealed class OperatorTests
     }
 
     [Fact]
-    public async Task One_key_cannot_be_an_operators_and_a_teams()
+    public async Task A_key_cannot_belong_to_an_operator_and_a_team()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
-        var configuration = new ConfigurationBuilder().AddInMemoryCollection(world.Settings).AddInMemoryCollection(Purging.Operator.Select(
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(world.Settings)
+            .AddInMemoryCollection(Purging.Operator.Select(
             setting => KeyValuePair.Create(setting.Key, setting.Key.EndsWith("Sha256", StringComparison.Ordinal)
                 ? World.Sha256(World.MappingKey).ToUpperInvariant() : setting.Value))).Build();
 
         var wrong = Assert.Throws<OptionsValidationException>(() => LiveConfiguration<GatewayOptions>.Read(configuration));
 
-        Assert.Contains("Operators:ApiKeys:0:Sha256: is the same key as Teams:mapping:ApiKeys:0", wrong.Message, StringComparison.Ordinal);
+        Assert.Contains("Operators:ApiKeys:0:Sha256: is the same key as Teams:mapping:ApiKeys:0", wrong.Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task With_a_management_port_operators_work_there_and_nowhere_else()
+    public async Task Operators_can_use_only_the_management_port_if_one_is_configured()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Purging.Operator);
         var port = ChildProcess.FreePort();
@@ -148,7 +156,8 @@ public sealed class OperatorTests
 
         foreach (var key in (string[])["", World.MappingKey, Purging.OperatorKey])
         {
-            Assert.Equal((404, "/problems/not-found"), await DeleteAsync(gateway.Address, key, spoof: management.Authority));
+            Assert.Equal((404, "/problems/not-found"),
+                await DeleteAsync(gateway.Address, key, spoof: management.Authority));
         }
         Assert.Equal((401, "/problems/unauthenticated"), await DeleteAsync(management, ""));
         Assert.Equal((403, "/problems/operator-required"), await DeleteAsync(management, World.MappingKey));
@@ -165,14 +174,15 @@ public sealed class OperatorTests
         return ((int)answer.StatusCode, answer.IsSuccessStatusCode ? "" : await BoundTests.ProblemTypeAsync(answer));
     }
 
-    // HttpClient would tidy the path.
+    // HttpClient would normalise the path.
     private static async Task<string> DeleteAsync(World world, string target)
     {
         using var socket = new TcpClient();
         await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
         await using var stream = socket.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"DELETE {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {Purging.OperatorKey}\r\nConnection: close\r\n\r\n"), World.Cancellation);
+            $"DELETE {target} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {Purging.OperatorKey}\r\nConnection: close\r\n\r\n"),
+            World.Cancellation);
         using var reader = new StreamReader(stream, Encoding.ASCII);
         return await reader.ReadToEndAsync(World.Cancellation);
     }

@@ -4,11 +4,11 @@ using Simulator;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>The example of <c>docs/clients.md</c> for pages, run in a real browser on another origin.</summary>
+/// <summary>Runs the polling example of <c>docs/clients.md</c> in a real browser on another origin.</summary>
 public sealed partial class PollingExampleTests(Browser browser)
 {
     [Fact]
-    public async Task The_example_shows_a_job_until_its_end_with_one_preflight()
+    public async Task The_example_follows_a_job_to_its_end_with_one_preflight()
     {
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);
@@ -18,7 +18,7 @@ public sealed partial class PollingExampleTests(Browser browser)
         using var requests = new GatewayRequests(world.Gateway);
         await StartAsync(page, world, "run-3600-a");
         await requests.UntilAsync(4, "GET");
-        // The upstream fails for a moment, and the last state answers meanwhile.
+        // The upstream fails briefly, and the last snapshot answers meanwhile.
         world.Upstream.Faults.Add(new Fault { Job = "run-3600-a", Kind = FaultKind.Status, Status = 503, Times = 2 });
         await LongJob.EndAsync(world, "run-3600-a");
 
@@ -29,7 +29,7 @@ public sealed partial class PollingExampleTests(Browser browser)
     }
 
     [Fact]
-    public async Task The_example_goes_on_after_failures_and_waits_as_long_as_it_is_told()
+    public async Task The_example_retries_after_failures_and_respects_Retry_After()
     {
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);
@@ -42,7 +42,7 @@ public sealed partial class PollingExampleTests(Browser browser)
     }
 
     [Fact]
-    public async Task The_example_stops_at_what_will_never_succeed()
+    public async Task The_example_stops_at_an_error_that_a_retry_cannot_fix()
     {
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);

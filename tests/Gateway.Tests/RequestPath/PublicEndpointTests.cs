@@ -13,18 +13,22 @@ public sealed class PublicEndpointTests
         var document = await JsonAsync(world, "openapi/v0.json");
 
         Assert.StartsWith("3.1", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
-        var operation = document.GetProperty("paths").GetProperty("/v0/workflows/{workflow_id}/jobs/{job_id}").GetProperty("get");
+        var operation = document.GetProperty("paths").GetProperty("/v0/workflows/{workflow_id}/jobs/{job_id}")
+            .GetProperty("get");
         Assert.Equal("getJobById", operation.GetProperty("operationId").GetString());
         Assert.Equal(["200", "304", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"],
-            operation.GetProperty("responses").EnumerateObject().Select(response => response.Name).Order(StringComparer.Ordinal));
+            operation.GetProperty("responses").EnumerateObject().Select(response => response.Name)
+                .Order(StringComparer.Ordinal));
         Assert.Equal(["apiKey", "authorization", "bearer", "session"],
-            document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject().Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
+            document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject()
+                .Select(scheme => scheme.Name).Order(StringComparer.Ordinal));
         Assert.DoesNotContain("pixxel", document.GetRawText(), StringComparison.OrdinalIgnoreCase);
-        // What only operators meet is no part of it.
+        // Problems that only operators get are not in the contract.
         Assert.DoesNotMatch("operator-required|purge-incomplete|login-failed|logout-token", document.GetRawText());
-        var fields = document.GetProperty("components").GetProperty("schemas").GetProperty("Job").GetProperty("properties");
+        var fields = document.GetProperty("components").GetProperty("schemas").GetProperty("Job")
+            .GetProperty("properties");
         Assert.Equal(16, fields.EnumerateObject().Count());
-        // What the upstream sends beyond that is passed on.
+        // Additional fields of the upstream are passed on.
         Assert.DoesNotContain("\"additionalProperties\": false", document.GetRawText(), StringComparison.Ordinal);
     }
 
@@ -39,7 +43,7 @@ public sealed class PublicEndpointTests
     }
 
     [Fact]
-    public async Task The_contracts_page_is_there_with_all_that_it_loads_from_this_host()
+    public async Task The_docs_page_loads_only_from_its_own_host()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -51,7 +55,7 @@ public sealed class PublicEndpointTests
     [Theory]
     [InlineData("health/live")]
     [InlineData("health/ready")]
-    public async Task Health_asks_neither_for_a_key_nor_the_upstream(string path)
+    public async Task Health_needs_no_key_and_makes_no_upstream_call(string path)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -61,30 +65,34 @@ public sealed class PublicEndpointTests
     }
 
     [Fact]
-    public async Task A_node_without_its_redis_is_live_and_ready_and_says_so()
+    public async Task A_node_that_cannot_reach_Redis_is_live_and_its_readiness_is_degraded()
     {
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", $"127.0.0.1:{ChildProcess.FreePort()},connectTimeout=200"));
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", $"127.0.0.1:{ChildProcess.FreePort()},connectTimeout=200"));
         using var client = world.Gateway.Client();
-        Assert.Equal("Healthy", await client.GetStringAsync(new Uri("health/live", UriKind.Relative), World.Cancellation));
-        Assert.Equal("Degraded", await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation));
+        Assert.Equal(
+            "Healthy", await client.GetStringAsync(new Uri("health/live", UriKind.Relative), World.Cancellation));
+        Assert.Equal(
+            "Degraded", await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation));
         using var job = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.OK, job.StatusCode);
     }
 
     [Fact]
-    public async Task Every_problem_type_of_ours_leads_to_a_page()
+    public async Task Every_problem_type_of_the_gateway_has_a_page()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
         foreach (var type in GatewayProblems.Catalog.All)
         {
-            var page = await client.GetStringAsync(new Uri($"problems/{type.Slug}", UriKind.Relative), World.Cancellation);
+            var page = await client.GetStringAsync(
+                new Uri($"problems/{type.Slug}", UriKind.Relative), World.Cancellation);
             Assert.Contains(type.Advice, page, StringComparison.Ordinal);
         }
     }
 
     [Fact]
-    public async Task Metrics_are_on_the_management_port_and_nowhere_else()
+    public async Task Metrics_are_only_on_the_management_port()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null);
         var port = ChildProcess.FreePort();
@@ -92,8 +100,11 @@ public sealed class PublicEndpointTests
         environment["Management__Port"] = $"{port}";
         await using var gateway = await GatewayProcess.StartAsync(environment);
         using var client = gateway.Client();
-        using var job = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
-        using var management = new HttpClient(new Canary.Handler()) { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
+        using var job = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var management = new HttpClient(
+            new Canary.Handler())
+        { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
         foreach (var key in (string[])["unknown", "gwk_damaged", "two,keys"])
         {
             using var refused = gateway.Client(key);
@@ -101,9 +112,12 @@ public sealed class PublicEndpointTests
         }
 
         var metrics = await management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
-        using var spoofed = new HttpRequestMessage(HttpMethod.Get, "metrics") { Headers = { Host = $"127.0.0.1:{port}" } };
+        using var spoofed = new HttpRequestMessage(
+            HttpMethod.Get, "metrics")
+        { Headers = { Host = $"127.0.0.1:{port}" } };
         using var elsewhere = await client.SendAsync(spoofed, World.Cancellation);
-        using var jobThere = await management.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var jobThere = await management.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
 
         Assert.Contains("gateway_requests_total", metrics, StringComparison.Ordinal);
         Assert.Contains("gateway_upstream_calls_total", metrics, StringComparison.Ordinal);

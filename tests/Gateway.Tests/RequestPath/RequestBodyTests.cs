@@ -4,7 +4,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>Bodies of requests that need none, and methods, to the letter.</summary>
+/// <summary>Requests with bodies that they do not need, and methods in other spellings.</summary>
 public sealed class RequestBodyTests
 {
     private const string Job = "/v0/workflows/survey-1/jobs/finished-1", Bare = "finished-1";
@@ -16,7 +16,7 @@ public sealed class RequestBodyTests
     [InlineData("GET", "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")]
     [InlineData("HEAD", "Content-Length: 2\r\n\r\n{}")]
     [InlineData("POST", "Content-Length: 2\r\n\r\n{}")]
-    public async Task A_body_that_has_no_meaning_leaves_the_connection_usable(string method, string body)
+    public async Task An_unneeded_body_leaves_the_connection_usable(string method, string body)
     {
         const int Requests = 300;
         await using var world = await World.StartAsync(Shipped.Levels);
@@ -25,7 +25,8 @@ public sealed class RequestBodyTests
 
         for (var i = 0; i < Requests; i++)
         {
-            await connection.SendAsync($"{method} {Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{body}");
+            await connection.SendAsync(
+                $"{method} {Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{body}");
             var answer = await connection.ReadAsync(hasBody: method != "HEAD").WaitAsync(Bound, World.Cancellation);
             Assert.True(answer is not null, $"The connection was closed after {i} requests");
             Assert.Equal(method == "POST" ? 405 : 200, answer.Status);
@@ -37,12 +38,12 @@ public sealed class RequestBodyTests
     [InlineData("Content-Length: 10000000\r\nExpect: 100-continue\r\n\r\n")]
     [InlineData("Content-Length: 70000\r\n\r\n")]
     [InlineData("Transfer-Encoding: chunked\r\n\r\n11170\r\n")]
-    public async Task A_large_body_is_413_on_a_connection_that_says_it_closes(string headers)
+    public async Task A_large_body_is_413_with_Connection_close(string headers)
     {
         await using var world = await World.StartAsync();
         using var connection = await RawConnection.OpenAsync(world.Gateway.Address);
         await connection.SendAsync($"GET {Job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{headers}");
-        // Those that wait for 100 get their answer first.
+        // Requests with Expect: 100-continue get their answer first.
         if (!headers.Contains("Expect", StringComparison.Ordinal)) await connection.SendAsync(new string('x', 70_000));
 
         var answer = await connection.ReadAsync().WaitAsync(Bound, World.Cancellation);
@@ -55,7 +56,7 @@ public sealed class RequestBodyTests
     }
 
     [Fact]
-    public async Task A_malformed_body_is_400_on_a_connection_that_says_it_closes()
+    public async Task A_malformed_body_is_400_with_Connection_close()
     {
         await using var world = await World.StartAsync();
         using var connection = await RawConnection.OpenAsync(world.Gateway.Address);
@@ -66,7 +67,7 @@ public sealed class RequestBodyTests
     }
 
     [Fact]
-    public async Task Over_http2_a_body_is_dropped_too_and_a_large_one_ends_its_stream_alone()
+    public async Task An_HTTP_2_body_is_dropped_and_a_large_one_ends_only_its_stream()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Shipped.Levels);
         var environment = world.Environment();
@@ -93,11 +94,12 @@ public sealed class RequestBodyTests
     [InlineData("Get")]
     [InlineData("head")]
     [InlineData("FETCH")]
-    public async Task A_method_in_other_letters_is_another_method(string method)
+    public async Task A_method_in_another_case_is_not_implemented(string method)
     {
         await using var world = await World.StartAsync();
         using var kept = await world.GetAsync(Bare);
-        foreach (var path in (string[])[Job, Job.ToUpperInvariant(), "/health/live", "/openapi/v0.json", "/nothing", "/admin/cache"])
+        foreach (var path in (string[])[Job, Job.ToUpperInvariant(), "/health/live", "/openapi/v0.json", "/nothing",
+            "/admin/cache"])
         {
             using var connection = await RawConnection.OpenAsync(world.Gateway.Address);
             await connection.SendAsync($"{method} {path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n");
@@ -112,14 +114,14 @@ public sealed class RequestBodyTests
     [InlineData(101, 0, 431)]
     [InlineData(1, 31_000, 200)]
     [InlineData(1, 33_000, 431)]
-    public async Task Headers_have_the_servers_own_bounds(int count, int bytes, int status)
+    public async Task The_number_and_size_of_headers_are_limited(int count, int bytes, int status)
     {
         await using var world = await World.StartAsync();
         Assert.Equal(status, await StatusWithAsync(world, count, bytes));
     }
 
     [Fact]
-    public async Task The_bounds_of_headers_and_of_the_request_line_are_options()
+    public async Task The_limits_of_headers_and_request_line_are_configurable()
     {
         await using var world = await World.StartAsync(
             ("Server:MaxRequestHeaderCount", "200"), ("Server:MaxRequestHeadersBytes", "100000"),
@@ -130,7 +132,7 @@ public sealed class RequestBodyTests
         Assert.Equal(414, await StatusWithAsync(world, 2, 0, query: new string('q', 2000)));
     }
 
-    // With as many fields in all, and one that makes them as large.
+    // Sends this number of fields in total, with one field that has the given size.
     private static async Task<int> StatusWithAsync(World world, int count, int bytes, string query = "")
     {
         using var connection = await RawConnection.OpenAsync(world.Gateway.Address);
@@ -138,7 +140,8 @@ public sealed class RequestBodyTests
         if (count > 1) fields.Append($"X-Api-Key: {World.MappingKey}\r\n");
         for (var i = bytes > 0 ? 3 : 2; i < count; i++) fields.Append($"X-{i}: y\r\n");
         if (bytes > 0 && count > 1) fields.Append($"Cookie: c={new string('c', bytes)}\r\n");
-        if (count == 1) fields = new($"X-Api-Key: {World.MappingKey}\r\nHost: x\r\nCookie: c={new string('c', bytes)}\r\n");
+        if (count == 1)
+            fields = new($"X-Api-Key: {World.MappingKey}\r\nHost: x\r\nCookie: c={new string('c', bytes)}\r\n");
         await connection.SendAsync($"GET {Job}?{query} HTTP/1.1\r\n{fields}\r\n");
         return (await connection.ReadAsync().WaitAsync(Bound, World.Cancellation))!.Status;
     }

@@ -12,11 +12,12 @@ public sealed class SingleFlightTests
     [InlineData("finished-1", "00:00:02")]
     [InlineData("run-300", "00:00:00")]
     [InlineData("finished-1.size-400", "00:00:02")]
-    public async Task Five_hundred_first_requests_cost_one_call_also_when_the_first_caller_leaves(string job, string runningLifetime)
+    public async Task Five_hundred_requests_cost_one_call_even_if_the_first_caller_disconnects(
+        string job, string runningLifetime)
     {
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", runningLifetime));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(2) });
-        await LeaveAtOnceAsync(world, job);
+        await DisconnectAtOnceAsync(world, job);
         await UntilAsync(() => world.Upstream.Ledger.Total == 1);
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
 
@@ -36,11 +37,11 @@ public sealed class SingleFlightTests
     }
 
     [Fact]
-    public async Task A_fill_goes_on_when_everybody_has_left()
+    public async Task A_fill_completes_after_all_callers_have_disconnected()
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1) });
-        await LeaveAtOnceAsync(world, "finished-1");
+        await DisconnectAtOnceAsync(world, "finished-1");
         await UntilAsync(() => world.Upstream.Ledger.Calls.Count == 1);
         Assert.Equal(200, world.Upstream.Ledger.Calls[0].Status);
 
@@ -51,7 +52,7 @@ public sealed class SingleFlightTests
     }
 
     [Fact]
-    public async Task A_fill_that_fails_fails_all_its_waiters_with_one_call()
+    public async Task A_failed_fill_fails_all_its_callers_with_one_call()
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500, Delay = TimeSpan.FromSeconds(1) });
@@ -64,13 +65,14 @@ public sealed class SingleFlightTests
         Assert.Equal(1, world.Upstream.Ledger.Total);
     }
 
-    private static async Task LeaveAtOnceAsync(World world, string job)
+    private static async Task DisconnectAtOnceAsync(World world, string job)
     {
         using var socket = new TcpClient();
         await socket.ConnectAsync(world.Gateway.Address.Host, world.Gateway.Address.Port, World.Cancellation);
         socket.LingerState = new LingerOption(true, 0);
         await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
-            $"GET /v0/workflows/survey-1/jobs/{job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"), World.Cancellation);
+            $"GET /v0/workflows/survey-1/jobs/{job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"),
+            World.Cancellation);
         await UntilAsync(() => world.Upstream.Ledger.Total == 1);
     }
 

@@ -5,21 +5,21 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>What an upstream does on the connection itself is told as what it is.</summary>
+/// <summary>Failures of the connection to the upstream are reported with their cause.</summary>
 public sealed class UpstreamConnectionTests
 {
     [Fact]
-    public async Task A_TLS_handshake_that_takes_too_long_is_told_as_that()
+    public async Task A_slow_TLS_handshake_is_reported_as_a_TLS_timeout()
     {
         using var silent = new Listener(_ => Task.Delay(Timeout.Infinite, World.Cancellation));
         await AssertAsync($"https://127.0.0.1:{silent.Port}", HttpStatusCode.GatewayTimeout,
             "/problems/upstream-timeout", "upstream-tls-timeout");
-        // Nothing was sent: the job is tried again, and the route is not.
+        // Nothing was sent, so the job is retried. The forwarded route is not.
         Assert.Equal(3 + 1, silent.Connections);
     }
 
     [Fact]
-    public async Task A_certificate_that_is_not_trusted_is_told_as_that_and_not_tried_again()
+    public async Task An_untrusted_certificate_is_reported_as_a_TLS_failure_and_not_retried()
     {
         using var certificate = new Certificate();
         await using var upstream =
@@ -29,12 +29,12 @@ public sealed class UpstreamConnectionTests
     }
 
     [Fact]
-    public async Task A_name_that_nobody_knows_is_told_as_that() =>
+    public async Task An_unknown_host_name_is_reported_as_not_resolved() =>
         await AssertAsync("http://upstream.invalid", HttpStatusCode.BadGateway, "/problems/upstream-failed",
             "upstream-name-not-resolved");
 
     [Fact]
-    public async Task Header_fields_that_are_too_large_are_told_as_that_and_not_asked_for_again()
+    public async Task Oversized_header_fields_are_reported_as_that_and_not_retried()
     {
         using var large = new Listener(stream => AnswerAsync(stream,
             $"HTTP/1.1 200 OK\r\nX-Large: {new string('x', 40_000)}\r\nContent-Length: 2\r\n\r\n{{}}"));
@@ -47,7 +47,7 @@ public sealed class UpstreamConnectionTests
     [InlineData("SSH-2.0-OpenSSH_9.6\r\n")]
     [InlineData("HTTP/1.1 two hundred\r\n\r\n")]
     [InlineData("HTTP/1.1 200 OK\r\nno field\r\n\r\n")]
-    public async Task What_is_no_HTTP_is_told_as_that(string bytes)
+    public async Task An_answer_that_is_not_HTTP_is_reported_as_a_protocol_error(string bytes)
     {
         using var other = new Listener(stream => AnswerAsync(stream, bytes));
         await AssertAsync($"http://127.0.0.1:{other.Port}", HttpStatusCode.BadGateway, "/problems/upstream-failed",
@@ -55,14 +55,14 @@ public sealed class UpstreamConnectionTests
     }
 
     [Fact]
-    public async Task A_connection_that_ends_without_an_answer_is_unreachable()
+    public async Task A_connection_that_closes_without_an_answer_is_reported_as_unreachable()
     {
         using var ending = new Listener(stream => AnswerAsync(stream, ""));
         await AssertAsync($"http://127.0.0.1:{ending.Port}", HttpStatusCode.BadGateway, "/problems/upstream-failed",
             "upstream-unreachable");
     }
 
-    // Of a job, and of a route.
+    // Checks the answers of a job and of a forwarded route.
     private static async Task AssertAsync(string upstream, HttpStatusCode status, string type, string detail)
     {
         await using var world = await World.StartAsync(("Upstream:BaseAddress", upstream),
@@ -85,7 +85,7 @@ public sealed class UpstreamConnectionTests
         await stream.WriteAsync(Encoding.ASCII.GetBytes(bytes), World.Cancellation);
     }
 
-    /// <summary>Takes connections, and does with each what the test says.</summary>
+    /// <summary>Accepts connections, and handles each as the test specifies.</summary>
     private sealed class Listener : IDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);

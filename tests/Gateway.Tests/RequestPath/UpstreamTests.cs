@@ -14,7 +14,8 @@ public sealed class UpstreamTests
     [InlineData("bad", HttpStatusCode.BadRequest, "/problems/upstream-bad-request")]
     [InlineData("forbidden", HttpStatusCode.Forbidden, "/problems/upstream-forbidden")]
     [InlineData("missing", HttpStatusCode.NotFound, "/problems/job-not-found")]
-    public async Task The_upstreams_own_refusals_keep_their_status_and_error_object(string job, HttpStatusCode status, string type)
+    public async Task A_refusal_of_the_upstream_keeps_its_status_and_error_object(
+        string job, HttpStatusCode status, string type)
     {
         await using var world = await World.StartAsync();
 
@@ -36,10 +37,11 @@ public sealed class UpstreamTests
     [InlineData(408, HttpStatusCode.GatewayTimeout, "/problems/upstream-timeout", 1)]
     [InlineData(302, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
     [InlineData(418, HttpStatusCode.BadGateway, "/problems/upstream-invalid", 1)]
-    public async Task What_else_the_upstream_says_becomes_a_problem_of_the_gateway(int said, HttpStatusCode status, string type, int calls)
+    public async Task Other_upstream_statuses_become_problems_of_the_gateway(
+        int upstreamStatus, HttpStatusCode status, string type, int calls)
     {
         await using var world = await World.StartAsync();
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = said });
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = upstreamStatus });
 
         using var answer = await world.GetAsync("finished-1");
 
@@ -52,13 +54,13 @@ public sealed class UpstreamTests
     [Theory]
     [InlineData(410, "/problems/upstream-gone")]
     [InlineData(451, "/problems/upstream-legal")]
-    public async Task A_final_answer_of_the_upstream_goes_to_the_caller_and_stands_for_as_long_as_a_404(int said,
+    public async Task A_410_or_451_is_passed_on_and_cached_as_long_as_a_404(int upstreamStatus,
         string type)
     {
         await using var world = await World.StopClockAsync();
         using var running = await world.GetAsync("run-300");
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = said });
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = upstreamStatus });
         world.Upstream.Ledger.Clear();
 
         foreach (var job in (string[])["run-300", "finished-1"])
@@ -66,7 +68,7 @@ public sealed class UpstreamTests
             for (var i = 0; i < 3; i++)
             {
                 using var answer = await world.GetAsync(job);
-                Assert.Equal(said, (int)answer.StatusCode);
+                Assert.Equal(upstreamStatus, (int)answer.StatusCode);
                 var problem = await BoundTests.ProblemAsync(answer);
                 Assert.Equal(type, problem.GetProperty("type").GetString());
                 Assert.NotEmpty(problem.GetProperty("error").GetProperty("code").GetString()!);
@@ -81,7 +83,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task An_upstream_429_is_503_with_the_upstreams_retry_after()
+    public async Task A_429_of_the_upstream_is_503_with_the_upstreams_Retry_After()
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 429, RetryAfter = "17" });
@@ -120,7 +122,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task An_answer_for_another_job_is_served_where_verification_is_off()
+    public async Task An_answer_for_another_job_is_served_without_verification()
     {
         await using var world = await World.StartAsync(("Jobs:VerifyIds", "false"));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.WrongId });
@@ -134,7 +136,7 @@ public sealed class UpstreamTests
     [InlineData(404)]
     [InlineData(410)]
     [InlineData(451)]
-    public async Task An_error_that_echoes_the_credential_loses_its_error_object(int status)
+    public async Task An_error_that_echoes_the_credential_is_sent_without_its_error_object(int status)
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.EchoCredential, Status = status });
@@ -148,7 +150,7 @@ public sealed class UpstreamTests
     [Theory]
     [InlineData("{{\"status\":\"running\",\"note\":\"{0}\"}}")]
     [InlineData("{{\"status\":\"running\",\"{0}\":1}}")]
-    public async Task An_echo_is_found_also_when_it_is_escaped_or_encoded(string body)
+    public async Task An_escaped_or_encoded_echo_of_the_credential_is_detected(string body)
     {
         await using var world = await World.StartAsync();
         var escaped = string.Concat(Canary.Secret.Select(c => $"\\u{(int)c:x4}"));
@@ -160,14 +162,20 @@ public sealed class UpstreamTests
         foreach (var (i, echo) in echoes.Index())
         {
             world.Upstream.Faults.Clear();
-            world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo) });
+            world.Upstream.Faults.Add(
+                new Fault
+                {
+                    Kind = FaultKind.Status,
+                    Status = 200,
+                    Body = string.Format(System.Globalization.CultureInfo.InvariantCulture, body, echo)
+                });
             using var answer = await world.GetAsync($"any-{i}");
             Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         }
     }
 
     [Fact]
-    public async Task A_reset_connection_is_tried_again()
+    public async Task A_reset_connection_is_retried()
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Reset, Times = 2 });
@@ -177,9 +185,10 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task An_upstream_that_is_away_is_502()
+    public async Task An_unreachable_upstream_is_502()
     {
-        await using var world = await World.StartAsync(("Upstream:BaseAddress", $"http://127.0.0.1:{ChildProcess.FreePort()}"));
+        await using var world = await World.StartAsync(
+            ("Upstream:BaseAddress", $"http://127.0.0.1:{ChildProcess.FreePort()}"));
         using var answer = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
         Assert.Equal("/problems/upstream-failed", await BoundTests.ProblemTypeAsync(answer));
@@ -203,7 +212,8 @@ public sealed class UpstreamTests
         var asked = world.GetAsync("finished-1");
         for (var fetch = 1; fetch <= 3; fetch++)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == fetch, "the next fetch begins");
+            await Purging.WithinAsync(
+                TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == fetch, "the next fetch begins");
             world.Clock!.Advance(TimeSpan.FromMinutes(1));
         }
 
@@ -214,7 +224,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task A_failing_upstream_is_left_alone_for_a_while()
+    public async Task A_failing_upstream_opens_the_circuit()
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
@@ -232,10 +242,12 @@ public sealed class UpstreamTests
     [InlineData(500, null, 1)]
     [InlineData(429, "7", 7)]
     [InlineData(503, "86400", 300)]
-    public async Task A_failed_fill_is_not_repeated_before_its_back_off_is_over(int said, string? retryAfter, int backOff)
+    public async Task A_failed_fill_is_not_repeated_during_its_back_off(
+        int upstreamStatus, string? retryAfter, int backOff)
     {
         await using var world = await World.StopClockAsync();
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = said, RetryAfter = retryAfter });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = upstreamStatus, RetryAfter = retryAfter });
         using var failed = await world.GetAsync("finished-1");
         world.Clock!.Advance(TimeSpan.FromSeconds(backOff - 0.1));
         using var waiting = await world.GetAsync("finished-1");
@@ -249,7 +261,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task A_refusal_may_be_asked_for_again_at_once()
+    public async Task A_refused_job_is_fetched_again_at_once()
     {
         await using var world = await World.StopClockAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 403, Times = 1 });
@@ -261,7 +273,7 @@ public sealed class UpstreamTests
     [Theory]
     [InlineData(nameof(FaultKind.Status))]
     [InlineData(nameof(FaultKind.Reset))]
-    public async Task While_the_upstream_fails_the_last_snapshot_answers_visibly_stale(string kind)
+    public async Task The_last_snapshot_is_served_as_stale_while_the_upstream_fails(string kind)
     {
         await using var world = await World.WithoutGatewayAsync(clock: new(DateTimeOffset.UtcNow));
         var node = world.AddGateway();
@@ -286,7 +298,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task A_403_or_an_invalid_answer_is_not_covered_by_a_stale_snapshot()
+    public async Task A_403_or_an_invalid_answer_is_not_replaced_by_a_stale_snapshot()
     {
         await using var world = await World.StopClockAsync();
         using var fresh = await world.GetAsync("run-300");
@@ -300,7 +312,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task Only_the_headers_that_are_meant_for_it_reach_the_upstream()
+    public async Task Only_allowed_request_headers_reach_the_upstream()
     {
         await using var world = await World.StartAsync();
         using var answer = await world.GetAsync("finished-1", headers:
@@ -311,7 +323,7 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task A_replaced_credential_file_counts_from_the_next_call()
+    public async Task A_replaced_credential_file_is_used_from_the_next_call()
     {
         var file = Path.GetTempFileName();
         try
@@ -328,7 +340,8 @@ public sealed class UpstreamTests
 
             using var torn = await world.GetAsync("finished-3");
 
-            Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK], [before.StatusCode, after.StatusCode, torn.StatusCode]);
+            Assert.Equal([HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.OK],
+                [before.StatusCode, after.StatusCode, torn.StatusCode]);
         }
         finally
         {
@@ -337,9 +350,9 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task A_connection_that_takes_too_long_is_tried_again_and_is_502()
+    public async Task A_connection_that_takes_too_long_is_retried_and_then_502()
     {
-        // Its queue is full, so that the system answers nobody any more.
+        // The listener's backlog is full, so the system accepts no further connections.
         using var listener = new Socket(SocketType.Stream, ProtocolType.Tcp);
         listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         listener.Listen(0);
@@ -357,18 +370,21 @@ public sealed class UpstreamTests
     }
 
     [Fact]
-    public async Task Http_2_is_spoken_where_the_upstream_offers_it_and_a_silent_connection_is_replaced()
+    public async Task HTTP_2_is_used_if_the_upstream_offers_it_and_a_silent_connection_is_replaced()
     {
         using var key = RSA.Create(2048);
-        var certificate = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var certificate = new CertificateRequest(
+            "CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         var names = new SubjectAlternativeNameBuilder();
         names.AddIpAddress(IPAddress.Loopback);
         certificate.CertificateExtensions.Add(names.Build());
-        using var signed = certificate.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var signed = certificate.CreateSelfSigned(
+            DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         await using var upstream = await SimulatedUpstream.StartAsync(
             credentials: [Canary.Credential], https: signed, cancellation: World.Cancellation);
         await using var line = new RedisProxy(upstream.Address.Port);
-        await using var world = await World.WithoutGatewayAsync(clock: null, ("Upstream:BaseAddress", $"https://127.0.0.1:{line.Port}/"));
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, ("Upstream:BaseAddress", $"https://127.0.0.1:{line.Port}/"));
         var trusted = Path.GetTempFileName();
         try
         {
@@ -378,13 +394,15 @@ public sealed class UpstreamTests
             await using var gateway = await GatewayProcess.StartAsync(environment);
             using var client = gateway.Client();
 
-            using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+            using var answer = await client.GetAsync(
+                new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
 
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             Assert.Equal("HTTP/2", Assert.Single(upstream.Ledger.Calls).Protocol);
 
             line.ForgetConnections();
-            using var next = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-2", UriKind.Relative), World.Cancellation);
+            using var next = await client.GetAsync(
+                new Uri("v0/workflows/survey-1/jobs/finished-2", UriKind.Relative), World.Cancellation);
             Assert.Equal(HttpStatusCode.OK, next.StatusCode);
         }
         finally
@@ -393,11 +411,12 @@ public sealed class UpstreamTests
         }
     }
 
-    // Retries wait on the stopped clock: it moves on while an answer is awaited.
+    // Retries wait on the stopped clock, so the clock is advanced until the answer arrives.
     private static async Task<HttpResponseMessage> PumpAsync(World world, GatewayNode node, string job)
     {
         var answer = World.GetAsync(node, job);
-        while (await Task.WhenAny(answer, Task.Delay(20, World.Cancellation)) != answer) world.Clock!.Advance(TimeSpan.FromMilliseconds(100));
+        while (await Task.WhenAny(answer, Task.Delay(20, World.Cancellation)) != answer)
+            world.Clock!.Advance(TimeSpan.FromMilliseconds(100));
         return await answer;
     }
 }

@@ -9,14 +9,14 @@ using Simulator;
 
 namespace Gateway.Tests.RequestPath;
 
-/// <summary>The forms in which an upstream may say that a job is there, has ended, or is gone.</summary>
+/// <summary>The forms in which an upstream may report that a job exists, has ended, or is gone.</summary>
 public sealed class WireFormTests
 {
     [Theory]
     [InlineData("gzip")]
     [InlineData("deflate")]
     [InlineData("br")]
-    public async Task A_body_that_was_compressed_unasked_is_decoded(string coding)
+    public async Task A_body_that_is_compressed_without_request_is_decoded(string coding)
     {
         await using var world = await World.StopClockAsync();
         var job = $"finished-1.coded-{coding}";
@@ -27,9 +27,11 @@ public sealed class WireFormTests
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Empty(answer.Content.Headers.ContentEncoding);
         Assert.Equal("identity", Assert.Single(world.Upstream.Ledger.Calls).RequestHeaders["Accept-Encoding"]);
-        using var decoding = new HttpClient(new HttpClientHandler { AutomaticDecompression = DecompressionMethods.All });
+        using var decoding = new HttpClient(
+            new HttpClientHandler { AutomaticDecompression = DecompressionMethods.All });
         decoding.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Canary.Credential);
-        var sent = await decoding.GetStringAsync(new Uri(world.Upstream.Address, $"v0/workflows/survey-1/jobs/{job}"), World.Cancellation);
+        var sent = await decoding.GetStringAsync(
+            new Uri(world.Upstream.Address, $"v0/workflows/survey-1/jobs/{job}"), World.Cancellation);
         Assert.Equal(sent, await answer.Content.ReadAsStringAsync(World.Cancellation));
         Assert.Equal(sent, await hit.Content.ReadAsStringAsync(World.Cancellation));
     }
@@ -39,7 +41,7 @@ public sealed class WireFormTests
     [InlineData("finished-1.coded-compress", "content-coding")]
     [InlineData("finished-1.size-40000.coded-gzip", "too-large")]
     [InlineData("finished-1.size-40000.coded-br", "too-large")]
-    public async Task A_body_in_an_unknown_coding_or_one_that_grows_too_large_is_502(string job, string detail)
+    public async Task A_body_with_an_unknown_coding_or_too_large_when_decoded_is_502(string job, string detail)
     {
         await using var world = await World.StartAsync();
 
@@ -50,7 +52,7 @@ public sealed class WireFormTests
     }
 
     [Fact]
-    public async Task A_credential_within_a_compressed_body_is_found()
+    public async Task An_echoed_credential_in_a_compressed_body_is_detected()
     {
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.EchoCredential });
@@ -65,13 +67,15 @@ public sealed class WireFormTests
     public async Task A_compressed_error_keeps_its_error_object()
     {
         await using var world = await World.StartAsync();
-        await using var proxy = await EncodingUpstream.StartAsync(403, """{"error":{"code":"FORBIDDEN","message":"no"}}""");
+        await using var proxy = await EncodingUpstream.StartAsync(
+            403, """{"error":{"code":"FORBIDDEN","message":"no"}}""");
         var node = world.AddGateway(("Upstream:BaseAddress", proxy.Address));
 
         using var answer = await World.GetAsync(node, "any");
 
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
-        Assert.Equal("FORBIDDEN", (await BoundTests.ProblemAsync(answer)).GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal("FORBIDDEN", (await BoundTests.ProblemAsync(answer)).GetProperty("error").GetProperty("code")
+            .GetString());
     }
 
     [Fact]
@@ -92,10 +96,10 @@ public sealed class WireFormTests
     }
 
     [Fact]
-    public async Task A_202_is_not_final_whatever_its_body_says()
+    public async Task A_202_is_never_final()
     {
         await using var world = await World.StopClockAsync();
-        Say(world, 202, Job("completed", "\"2026-01-01T00:00:00Z\""));
+        Respond(world, 202, Job("completed", "\"2026-01-01T00:00:00Z\""));
         Assert.Equal(5, await CallsAsync(world, seconds: 10));
     }
 
@@ -105,7 +109,7 @@ public sealed class WireFormTests
     [InlineData("run-300.retry-90", 30, 90)]
     [InlineData("run-300.retry-1", 2, 2)]
     [InlineData("run-300.retry-0", 2, 2)]
-    public async Task An_upstreams_own_retry_after_counts(string job, int kept, int told)
+    public async Task The_upstreams_Retry_After_sets_the_lifetime_and_the_callers_wait(string job, int kept, int wait)
     {
         await using var world = await World.StopClockAsync(("Jobs:MinPollInterval", "00:00:01"));
         using var first = await world.GetAsync(job);
@@ -116,16 +120,18 @@ public sealed class WireFormTests
         using var next = await world.GetAsync(job);
 
         Assert.Equal(2, world.Upstream.Ledger.Total);
-        Assert.True(first.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(told), $"{first.Headers.RetryAfter}");
-        Assert.True(hit.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(Math.Max(1, told - kept)), $"{hit.Headers.RetryAfter}");
+        Assert.True(first.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(wait), $"{first.Headers.RetryAfter}");
+        Assert.True(hit.Headers.RetryAfter!.Delta >= TimeSpan.FromSeconds(Math.Max(1, wait - kept)),
+            $"{hit.Headers.RetryAfter}");
     }
 
     [Fact]
-    public async Task A_retry_after_may_be_a_date()
+    public async Task The_upstreams_Retry_After_may_be_a_date()
     {
         await using var world = await World.StopClockAsync();
         var date = world.Clock!.GetUtcNow().AddSeconds(21).ToString("R", CultureInfo.InvariantCulture);
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = Job("running", "\"\""), RetryAfter = date });
+        world.Upstream.Faults.Add(
+            new Fault { Kind = FaultKind.Status, Status = 200, Body = Job("running", "\"\""), RetryAfter = date });
         using var answer = await world.GetAsync("j", "w");
         world.Clock!.Advance(TimeSpan.FromSeconds(19));
         using var hit = await world.GetAsync("j", "w");
@@ -144,10 +150,10 @@ public sealed class WireFormTests
     [InlineData("null")]
     [InlineData("[]")]
     [InlineData(" \n")]
-    public async Task A_200_without_a_job_is_502_and_not_a_job(string body)
+    public async Task A_200_without_a_job_is_502(string body)
     {
         await using var world = await World.StartAsync();
-        Say(world, 200, body);
+        Respond(world, 200, body);
 
         using var answer = await world.GetAsync("j", "w");
 
@@ -161,35 +167,37 @@ public sealed class WireFormTests
     [InlineData(451, "finished-1", 60)]
     [InlineData(404, "finished-1.signed-30", 30)]
     [InlineData(404, "finished-1.signed-0", 2)]
-    public async Task A_job_that_was_final_and_is_gone_is_not_answered_any_more(int status, string job, int lifetime)
+    public async Task A_final_job_that_is_gone_is_no_longer_served(int status, string job, int lifetime)
     {
         await using var world = await World.StopClockAsync(("Jobs:FinishedLifetime", "00:01:00"));
         using var final = await world.GetAsync(job);
         world.Clock!.Advance(TimeSpan.FromSeconds(lifetime));
-        Say(world, status, """{"error":{"code":"GONE","message":"deleted"}}""");
+        Respond(world, status, """{"error":{"code":"GONE","message":"deleted"}}""");
 
         using var gone = await world.GetAsync(job);
         using var hit = await world.GetAsync(job);
         Assert.Equal(2, world.Upstream.Ledger.Total);
-        Say(world, 500, "{}");
+        Respond(world, 500, "{}");
         world.Clock!.Advance(TimeSpan.FromSeconds(1));
         using var failing = await world.GetAsync(job);
 
         Assert.Equal(HttpStatusCode.OK, final.StatusCode);
         Assert.All([gone, hit], answer => Assert.Equal(status, (int)answer.StatusCode));
-        Assert.Equal("GONE", (await BoundTests.ProblemAsync(gone)).GetProperty("error").GetProperty("code").GetString());
+        Assert.Equal("GONE", (await BoundTests.ProblemAsync(gone)).GetProperty("error").GetProperty("code")
+            .GetString());
         Assert.Equal(HttpStatusCode.BadGateway, failing.StatusCode);
     }
 
     [Fact]
-    public async Task A_final_job_that_is_gone_is_gone_also_where_a_404_is_not_kept()
+    public async Task A_final_job_that_is_gone_is_no_longer_served_if_404_is_not_cached()
     {
-        await using var world = await World.StopClockAsync(("Jobs:FinishedLifetime", "00:01:00"), ("Jobs:NotFoundLifetime", "00:00:00"));
+        await using var world = await World.StopClockAsync(
+            ("Jobs:FinishedLifetime", "00:01:00"), ("Jobs:NotFoundLifetime", "00:00:00"));
         using var final = await world.GetAsync("finished-1");
         world.Clock!.Advance(TimeSpan.FromSeconds(60));
-        Say(world, 404, "{}");
+        Respond(world, 404, "{}");
         using var gone = await world.GetAsync("finished-1");
-        Say(world, 500, "{}");
+        Respond(world, 500, "{}");
 
         using var failing = await world.GetAsync("finished-1");
 
@@ -198,7 +206,7 @@ public sealed class WireFormTests
     }
 
     [Fact]
-    public async Task A_final_job_with_an_expired_url_costs_no_more_than_a_running_one_and_outlasts_a_failure()
+    public async Task A_final_job_with_an_expired_url_costs_as_many_calls_as_a_running_job()
     {
         await using var world = await World.StopClockAsync();
         for (var read = 0; read < 100; read++)
@@ -218,12 +226,12 @@ public sealed class WireFormTests
     }
 
     [Fact]
-    public async Task A_final_job_that_the_upstream_takes_back_costs_no_more_than_a_running_one()
+    public async Task A_final_job_that_runs_again_costs_as_many_calls_as_a_running_job()
     {
         await using var world = await World.StopClockAsync();
         using var final = await world.GetAsync("finished-1.signed-0");
         world.Clock!.Advance(TimeSpan.FromSeconds(2));
-        Say(world, 200, """{"id":"finished-1.signed-0","workflow_id":"survey-1","status":"running"}""");
+        Respond(world, 200, """{"id":"finished-1.signed-0","workflow_id":"survey-1","status":"running"}""");
         for (var read = 0; read < 100; read++)
         {
             using var answer = await world.GetAsync("finished-1.signed-0");
@@ -247,36 +255,37 @@ public sealed class WireFormTests
     [InlineData("archived", "\"2026-01-01T00:00:00Z\"", 8)]
     [InlineData("archived", "\"\"", 30)]
     [InlineData("running", "\"2026-01-01T00:00:00Z\"", 30)]
-    public async Task A_job_that_may_have_ended_is_asked_for_less_and_less_often(string status, string end, int calls)
+    public async Task A_job_that_may_have_ended_is_fetched_less_and_less_often(string status, string end, int calls)
     {
         await using var world = await World.StopClockAsync();
-        Say(world, 200, Job(status, end));
+        Respond(world, 200, Job(status, end));
         // At 0, 2, 4, 8, 16, 32, 64 and 128 s, or every two seconds.
         Assert.Equal(calls, await CallsAsync(world, seconds: calls == 30 ? 60 : 240));
     }
 
     [Fact]
-    public async Task Bytes_that_stay_the_same_are_known_for_as_long_as_they_are_asked_for()
+    public async Task The_age_of_unchanged_bytes_is_kept_while_the_job_is_requested()
     {
         await using var world = await World.StopClockAsync(("Jobs:StaleIfError", "00:00:00"));
-        Say(world, 200, Job("completed", "\"\""));
-        // After 2 hours it is asked for once an hour: 0, 2, 4, ..., 4096, and four times more.
+        Respond(world, 200, Job("completed", "\"\""));
+        // After 2 hours the job is fetched once an hour: 0, 2, 4, ..., 4096 s, and four times more.
         Assert.InRange(await CallsAsync(world, seconds: 6 * 3600, every: 30), 13, 18);
-        Say(world, 200, Job("completed", "null"));
+        Respond(world, 200, Job("completed", "null"));
         world.Clock!.Advance(TimeSpan.FromHours(1));
         Assert.Equal(5, await CallsAsync(world, seconds: 20));
     }
 
     [Fact]
-    public async Task An_end_a_little_in_the_future_is_no_reason_to_ask_for_ever()
+    public async Task An_end_time_slightly_in_the_future_does_not_cause_endless_fetches()
     {
         await using var world = await World.StopClockAsync();
-        Say(world, 200, Job("completed", $"\"{world.Clock!.GetUtcNow().AddSeconds(60):O}\""));
-        // At 0, 2, 4, 8, 16 and 32 s: the end was before these bytes were seen, whatever the upstream's clock says.
+        Respond(world, 200, Job("completed", $"\"{world.Clock!.GetUtcNow().AddSeconds(60):O}\""));
+        // At 0, 2, 4, 8, 16 and 32 s: the job had ended by the time these bytes were first seen, regardless of the
+        // upstream's clock.
         Assert.Equal(6, await CallsAsync(world, seconds: 600));
     }
 
-    private static void Say(World world, int status, string body)
+    private static void Respond(World world, int status, string body)
     {
         world.Upstream.Faults.Clear();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = status, Body = body });
@@ -297,7 +306,7 @@ public sealed class WireFormTests
         return world.Upstream.Ledger.Total;
     }
 
-    /// <summary>An upstream that answers everything alike, in gzip.</summary>
+    /// <summary>An upstream that sends the same gzip-encoded answer to every request.</summary>
     private sealed class EncodingUpstream(WebApplication app) : IAsyncDisposable
     {
         public string Address => app.Urls.First();
@@ -305,7 +314,8 @@ public sealed class WireFormTests
         public static async Task<EncodingUpstream> StartAsync(int status, string body)
         {
             var compressed = new MemoryStream();
-            using (var gzip = new GZipStream(compressed, CompressionMode.Compress)) gzip.Write(Encoding.UTF8.GetBytes(body));
+            using (var gzip = new GZipStream(compressed, CompressionMode.Compress))
+                gzip.Write(Encoding.UTF8.GetBytes(body));
             var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
             builder.WebHost.UseKestrelCore().UseUrls("http://127.0.0.1:0");
             var app = builder.Build();

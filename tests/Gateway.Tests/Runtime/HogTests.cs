@@ -7,14 +7,14 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Runtime;
 
 /// <summary>
-/// Clients that never stop, on a connection for each I/O thread and more: others are answered all the same.
+/// Clients that send without pause, on at least one connection per I/O thread: other callers are still answered.
 /// </summary>
 [Collection(nameof(Alone))]
 public sealed class HogTests
 {
     private const string Job = "v0/workflows/survey-1/jobs/";
 
-    // A machine that others use as well is slow, but a caller behind a hog used to wait until the hog stopped.
+    // The bound allows for a shared machine; without fairness a caller behind a hog waits until the hog stops.
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(5);
 
     private static readonly int Hogs = 2 * Environment.ProcessorCount;
@@ -30,7 +30,7 @@ public sealed class HogTests
     [InlineData("large bodies")]
     [InlineData("large bodies, read slowly")]
     [InlineData("empty lines")]
-    public async Task A_client_that_pipelines_without_end_holds_up_nobody(string kind)
+    public async Task A_client_that_pipelines_endlessly_does_not_block_others(string kind)
     {
         await using var world = await QuietWorldAsync();
         await using var gateway = await GatewayProcess.StartAsync(world.Environment());
@@ -47,11 +47,12 @@ public sealed class HogTests
             _ => Same("\r\n"),
         };
         var pause = kind == "large bodies, read slowly" ? TimeSpan.FromMilliseconds(5) : default;
-        await AssertOthersAreAnsweredAsync(gateway, () => Hog.Start(gateway.Address, next, pause: pause), isAnswered: kind != "empty lines");
+        await AssertOthersAreAnsweredAsync(
+            gateway, () => Hog.Start(gateway.Address, next, pause: pause), isAnswered: kind != "empty lines");
     }
 
     [Fact]
-    public async Task A_client_that_connects_without_end_holds_up_nobody()
+    public async Task A_client_that_connects_endlessly_does_not_block_others()
     {
         await using var world = await QuietWorldAsync();
         await using var gateway = await GatewayProcess.StartAsync(world.Environment());
@@ -66,7 +67,7 @@ public sealed class HogTests
     [InlineData("frames of no known type")]
     [InlineData("streams")]
     [InlineData("streams that are reset")]
-    public async Task The_same_over_TLS_and_HTTP_2(string kind)
+    public async Task A_client_that_sends_endlessly_over_TLS_or_HTTP_2_does_not_block_others(string kind)
     {
         using var certificate = new Certificate();
         await using var world = await QuietWorldAsync();
@@ -74,7 +75,8 @@ public sealed class HogTests
         await EntityTagAsync(gateway, certificate);
         await AssertOthersAreAnsweredAsync(gateway, () => kind switch
         {
-            "pipelined" => Hog.StartTls(gateway.Address, certificate, SslApplicationProtocol.Http11, Same(Get("nothing", ""))),
+            "pipelined" => Hog.StartTls(
+                gateway.Address, certificate, SslApplicationProtocol.Http11, Same(Get("nothing", ""))),
             "pings" => OfFrames(Repeat(Frame(6, 0, 0, new byte[8]), 1000)),
             "settings" => OfFrames(Repeat(Frame(4, 0, 0, []), 1000)),
             "frames of no known type" => OfFrames(Repeat(Frame(0xbb, 0, 0, new byte[16 * 1024]), 8)),
@@ -82,7 +84,8 @@ public sealed class HogTests
             _ => OfStreams(areReset: true),
         }, isAnswered: true, certificate);
 
-        Hog OfFrames(byte[] frames) => Hog.StartTls(gateway.Address, certificate, SslApplicationProtocol.Http2, () => frames, Preface);
+        Hog OfFrames(byte[] frames) =>
+            Hog.StartTls(gateway.Address, certificate, SslApplicationProtocol.Http2, () => frames, Preface);
 
         Hog OfStreams(bool areReset)
         {
@@ -92,7 +95,7 @@ public sealed class HogTests
                 var frames = new List<byte>();
                 for (var i = 0; i < 20; i++, stream += 2)
                 {
-                    // It begins anew where the server has closed the connection, and numbers only ever grow.
+                    // Stream numbers only increase; a connection that the server closed is replaced by a new one.
                     frames.AddRange(Frame(1, 0x5, stream, Headers()));
                     if (areReset) frames.AddRange(Frame(3, 0, stream, [0, 0, 0, 8]));
                 }
@@ -101,11 +104,12 @@ public sealed class HogTests
         }
     }
 
-    // "GET https://localhost/nothing", each field a literal that is not to be remembered (RFC 7541, section 6.2.2).
+    // "GET https://localhost/nothing", each field a literal without indexing (RFC 7541, section 6.2.2).
     private static byte[] Headers()
     {
         var block = new List<byte>();
-        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "https"), (":authority", "localhost"), (":path", "/nothing") })
+        foreach (var (name, value) in new[] { (":method", "GET"), (":scheme", "https"), (":authority", "localhost"),
+            (":path", "/nothing") })
         {
             block.Add(0);
             block.Add((byte)name.Length);
@@ -116,10 +120,11 @@ public sealed class HogTests
         return [.. block];
     }
 
-    // RFC 9113, sections 3.4, 6.5 and 6.9: the server may send as much as it likes.
+    // RFC 9113, sections 3.4, 6.5 and 6.9: the preface gives the server the largest flow-control window.
     private static byte[] Preface =>
     [
-        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]), .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
+        .. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8, .. Frame(4, 0, 0, [0, 4, 0x7f, 0xff, 0xff, 0xff]),
+        .. Frame(8, 0, 0, [0x7f, 0, 0, 0]),
     ];
 
     private static byte[] Frame(byte type, byte flags, int stream, byte[] payload)
@@ -135,7 +140,7 @@ public sealed class HogTests
     private static async Task AssertOthersAreAnsweredAsync(
         GatewayProcess gateway, Func<Hog> start, bool isAnswered, Certificate? certificate = null)
     {
-        // Some were there before, and some come afterwards.
+        // Half of the callers are connected before the hogs start, the others after.
         var callers = Enumerable.Range(0, 8).Select(_ => Caller(gateway, certificate)).ToArray();
         foreach (var caller in callers[..4]) Assert.Equal(HttpStatusCode.OK, await caller.AskAsync("health/live"));
         var hogs = Enumerable.Range(0, Hogs).Select(_ => start()).ToArray();
@@ -144,7 +149,8 @@ public sealed class HogTests
             if (isAnswered) hogs[0].WaitUntilAnswered();
             for (var round = 0; round < 5; round++)
             {
-                var asked = callers.SelectMany((caller, i) => new[] { "health/live", Job + "finished-1" }.Select(path => AskAsync(caller, i, path)));
+                var asked = callers.SelectMany((caller, i) =>
+                    new[] { "health/live", Job + "finished-1" }.Select(path => AskAsync(caller, i, path)));
                 Assert.Empty((await Task.WhenAll(asked)).OfType<string>());
             }
         }
@@ -178,14 +184,16 @@ public sealed class HogTests
         return caller.EntityTag!;
     }
 
-    // What a hog is refused fills no log here.
+    // Refusals are not logged here.
     private static Task<World> QuietWorldAsync() => World.WithoutGatewayAsync(clock: null,
-        ("Quotas:plenty:Requests", "10000000"), ("Quotas:plenty:Burst", "10000000"), ("Logging:LogLevel:Default", "None"), ("Logging:LogLevel:Gateway", "None"),
+        ("Quotas:plenty:Requests", "10000000"), ("Quotas:plenty:Burst", "10000000"),
+        ("Logging:LogLevel:Default", "None"), ("Logging:LogLevel:Gateway", "None"),
         ("Logging:LogLevel:Microsoft.AspNetCore", "None"), ("Logging:LogLevel:Polly", "None"));
 
     private static string Key(string key) => $"X-Api-Key: {key}\r\n";
 
-    private static string Get(string path, string headers) => $"GET /{path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n";
+    private static string Get(string path, string headers) =>
+        $"GET /{path} HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n";
 
     private static Func<byte[]> Same(string request)
     {
@@ -193,7 +201,8 @@ public sealed class HogTests
         return () => many;
     }
 
-    private static byte[] Repeat(byte[] bytes, int times) => [.. Enumerable.Repeat(bytes, times).SelectMany(some => some)];
+    private static byte[] Repeat(byte[] bytes, int times) =>
+        [.. Enumerable.Repeat(bytes, times).SelectMany(some => some)];
 
     private sealed class Asking : IDisposable
     {

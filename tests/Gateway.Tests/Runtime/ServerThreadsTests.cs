@@ -7,10 +7,10 @@ public sealed class ServerThreadsTests
     [Theory]
     [InlineData(64 * 1024, true)]
     [InlineData(64 * 1024 + 1, false)]
-    public async Task What_takes_its_time_is_done_elsewhere(int bytes, bool stays)
+    public async Task Long_work_leaves_the_server_thread(int bytes, bool stays)
     {
         Task<bool>? staying = null;
-        // One that no pool has.
+        // This thread does not belong to the pool.
         var thread = new Thread(() => staying = StaysAsync(bytes));
         thread.Start();
         thread.Join();

@@ -9,7 +9,8 @@ public sealed class SteadyClockTests
 {
     private static readonly DateTimeOffset Start = new(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);
 
-    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1), Hour = TimeSpan.FromHours(1), Exact = TimeSpan.FromMicroseconds(10);
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1), Hour = TimeSpan.FromHours(1),
+        Exact = TimeSpan.FromMicroseconds(10);
 
     private readonly FakeTimeProvider _monotonic = new(Start);
     private readonly SteppedClock _wall;
@@ -18,7 +19,7 @@ public sealed class SteadyClockTests
     public SteadyClockTests() => _clock = new SteadyClock(_wall = new SteppedClock(_monotonic));
 
     [Fact]
-    public void It_is_the_wall_clock_as_long_as_nobody_sets_that()
+    public void The_steady_clock_equals_the_wall_clock_until_that_is_set()
     {
         Assert.Equal(Start, _clock.Now);
         for (var i = 0; i < 100; i++)
@@ -34,7 +35,7 @@ public sealed class SteadyClockTests
     [InlineData(20)]
     [InlineData(60)]
     [InlineData(3600)]
-    public void It_goes_on_evenly_when_the_wall_clock_is_set_back(int seconds)
+    public void The_steady_clock_advances_evenly_when_the_wall_clock_is_set_back(int seconds)
     {
         _wall.Step(-TimeSpan.FromSeconds(seconds));
         Assert.Equal(Start, _clock.Now);
@@ -50,7 +51,7 @@ public sealed class SteadyClockTests
     [InlineData(20)]
     [InlineData(60)]
     [InlineData(3600)]
-    public void It_goes_ahead_with_the_wall_clock_when_that_is_set_forwards(int seconds)
+    public void The_steady_clock_follows_a_wall_clock_that_is_set_forwards(int seconds)
     {
         _wall.Step(TimeSpan.FromSeconds(seconds));
         _monotonic.Advance(Second);
@@ -59,7 +60,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void A_step_forwards_is_seen_also_after_a_step_back()
+    public void A_step_forwards_is_followed_after_a_step_back()
     {
         for (var i = 0; i < 5; i++)
         {
@@ -73,7 +74,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void Small_steps_add_up()
+    public void Small_steps_forwards_add_up()
     {
         for (var i = 0; i < 100; i++)
         {
@@ -84,7 +85,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void It_follows_a_wall_clock_that_is_fast_and_not_one_that_is_slow()
+    public void The_steady_clock_follows_a_fast_wall_clock_and_not_a_slow_one()
     {
         for (var i = 0; i < 10_000; i++)
         {
@@ -104,7 +105,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void It_is_never_behind_what_has_passed_and_what_the_wall_clock_has_gained_whatever_happens_to_that() =>
+    public void The_steady_clock_is_never_behind_the_elapsed_time_plus_all_steps_forwards() =>
         Gen.Select(Gen.Int[-7200, 7200], Gen.Int[1, 100_000]).Array[1, 50].Sample(events =>
         {
             var monotonic = new FakeTimeProvider(Start);
@@ -124,7 +125,7 @@ public sealed class SteadyClockTests
         });
 
     [Fact]
-    public void Times_come_back_from_the_wall_clock_as_they_went_there()
+    public void A_time_round_trips_through_the_wall_clock()
     {
         Assert.Equal(Start, _clock.ToWall(Start));
         _wall.Step(-Hour);
@@ -136,7 +137,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public async Task No_reader_ever_sees_it_go_back()
+    public async Task No_reader_sees_the_steady_clock_go_back()
     {
         var wall = new SteppedClock(TimeProvider.System);
         var clock = new SteadyClock(wall);
@@ -146,18 +147,19 @@ public sealed class SteadyClockTests
         {
             while (!done.IsCancellationRequested)
             {
-                // What anybody has seen before is not ahead of what is seen now.
+                // A time that any reader has seen is never ahead of a later reading.
                 var seen = Interlocked.Read(ref latest);
                 var now = clock.Now.UtcTicks;
                 Assert.True(now >= seen, $"{seen - now} ticks back");
-                while (now > seen && Interlocked.CompareExchange(ref latest, now, seen) is var other && other != seen) seen = other;
+                while (now > seen && Interlocked.CompareExchange(ref latest, now, seen) is var other && other != seen)
+                    seen = other;
             }
         }, World.Cancellation)).ToArray();
         var started = clock.Now;
         for (var i = 0; i < 40; i++)
         {
             wall.Step(i % 2 == 0 ? -Hour : Hour);
-            // Longer than between two looks at the wall clock.
+            // Longer than the interval between two looks at the wall clock.
             await Task.Delay(25, World.Cancellation);
         }
         await done.CancelAsync();
@@ -166,7 +168,7 @@ public sealed class SteadyClockTests
     }
 
     [Fact]
-    public void Reading_it_allocates_nothing()
+    public void Reading_the_steady_clock_allocates_nothing()
     {
         var clock = new SteadyClock(TimeProvider.System);
         _ = clock.Now + clock.Lead;
@@ -175,7 +177,9 @@ public sealed class SteadyClockTests
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
-    private void AssertLead(TimeSpan expected, TimeSpan precision) => Assert.InRange(_clock.Lead, expected - precision, expected + precision);
+    private void AssertLead(TimeSpan expected, TimeSpan precision) =>
+        Assert.InRange(_clock.Lead, expected - precision, expected + precision);
 
-    private void AssertNear(DateTimeOffset expected, TimeSpan? precision = null) => Assert.Equal(expected, _clock.Now, precision ?? Exact);
+    private void AssertNear(DateTimeOffset expected, TimeSpan? precision = null) =>
+        Assert.Equal(expected, _clock.Now, precision ?? Exact);
 }

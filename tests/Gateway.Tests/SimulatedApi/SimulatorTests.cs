@@ -31,7 +31,7 @@ public sealed class SimulatorTests : IAsyncLifetime
     [InlineData("the-credential")]
     [InlineData("bearer the-credential")]
     [InlineData("Bearer the-credential-too")]
-    public async Task The_credential_is_demanded_verbatim(string? credential)
+    public async Task The_simulator_requires_the_exact_credential(string? credential)
     {
         using var client = new HttpClient { BaseAddress = _simulator.Address };
         if (credential is not null) client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", credential);
@@ -45,7 +45,7 @@ public sealed class SimulatorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_job_runs_through_queued_and_running_to_completed_with_tasks_in_order()
+    public async Task A_job_goes_from_queued_to_running_to_completed_with_its_tasks_in_order()
     {
         var statuses = new List<string>();
         var progress = new List<double>();
@@ -53,8 +53,9 @@ public sealed class SimulatorTests : IAsyncLifetime
         {
             var job = await JobAsync("run-20");
             statuses.Add(job.GetProperty("status").GetString()!);
-            progress.Add(double.Parse(job.GetProperty("progress").GetString()!, System.Globalization.CultureInfo.InvariantCulture));
-            AssertTasksWaitForWhatTheyDependOn(job);
+            progress.Add(double.Parse(
+                job.GetProperty("progress").GetString()!, System.Globalization.CultureInfo.InvariantCulture));
+            AssertTasksWaitForTheirDependencies(job);
             _clock.Advance(TimeSpan.FromSeconds(1));
         }
         Assert.Equal(["queued", "running", "completed"], statuses.Distinct());
@@ -77,7 +78,7 @@ public sealed class SimulatorTests : IAsyncLifetime
     [InlineData("raw-objects", JsonValueKind.Array)]
     [InlineData("raw-base64", JsonValueKind.String)]
     [InlineData("raw-null", JsonValueKind.Null)]
-    public async Task A_raw_field_comes_in_the_form_asked_for(string form, JsonValueKind kind) =>
+    public async Task A_raw_field_has_the_requested_format(string form, JsonValueKind kind) =>
         Assert.Equal(kind, (await JobAsync($"finished-1.{form}")).GetProperty("spec").ValueKind);
 
     [Theory]
@@ -85,17 +86,17 @@ public sealed class SimulatorTests : IAsyncLifetime
     [InlineData("time-offset", @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
     [InlineData("time-fraction", @"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z$")]
     [InlineData("time-space", @"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")]
-    public async Task Timestamps_come_in_the_form_asked_for(string form, string pattern) =>
+    public async Task Timestamps_have_the_requested_format(string form, string pattern) =>
         Assert.Matches(pattern, (await JobAsync($"finished-1.{form}")).GetProperty("created_at").GetString());
 
     [Theory]
     [InlineData("finished-1", 4_000, 9_000)]
     [InlineData("finished-1.large", 3_000_000, 6_000_000)]
-    public async Task Bodies_are_small_or_large(string job, int least, int most) =>
+    public async Task Bodies_have_the_requested_size(string job, int least, int most) =>
         Assert.InRange((await _client.GetByteArrayAsync(Path(job), World.Cancellation)).Length, least, most);
 
     [Fact]
-    public async Task Nothing_ends_a_stuck_job()
+    public async Task A_stuck_job_never_ends()
     {
         await JobAsync("stuck");
         _clock.Advance(TimeSpan.FromDays(400));
@@ -105,7 +106,7 @@ public sealed class SimulatorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nameless_jobs_name_neither_job_nor_workflow()
+    public async Task A_nameless_job_has_neither_id_nor_workflow_id()
     {
         var job = await JobAsync("finished-1.nameless");
         Assert.False(job.TryGetProperty("id", out _) || job.TryGetProperty("workflow_id", out _));
@@ -116,21 +117,25 @@ public sealed class SimulatorTests : IAsyncLifetime
     {
         using var answer = await _client.GetAsync(Path("finished-1.tiny"), World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
-        Assert.Contains("raw-base64", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+        Assert.Contains("raw-base64", await answer.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Faults_are_scripted_by_http_while_it_runs()
+    public async Task Faults_are_scripted_over_HTTP_at_run_time()
     {
-        using var scripted = await _client.PostAsJsonAsync("_simulator/faults", new { job = "finished-*", kind = "status", status = 418, times = 1 }, World.Cancellation);
+        using var scripted = await _client.PostAsJsonAsync(
+            "_simulator/faults", new { job = "finished-*", kind = "status", status = 418, times = 1 },
+            World.Cancellation);
         using var first = await _client.GetAsync(Path("finished-1"), World.Cancellation);
         using var second = await _client.GetAsync(Path("finished-1"), World.Cancellation);
-        using var nonsense = await _client.PostAsJsonAsync("_simulator/faults", new { kind = "confetti" }, World.Cancellation);
+        using var nonsense = await _client.PostAsJsonAsync(
+            "_simulator/faults", new { kind = "confetti" }, World.Cancellation);
         Assert.Equal((418, 200, 400), ((int)first.StatusCode, (int)second.StatusCode, (int)nonsense.StatusCode));
     }
 
     [Fact]
-    public async Task A_job_is_moved_through_its_life_by_http_while_it_runs()
+    public async Task A_job_is_moved_through_its_stages_over_HTTP_at_run_time()
     {
         await JobAsync("run-30");
         await SetAsync("completedEarly");
@@ -142,7 +147,8 @@ public sealed class SimulatorTests : IAsyncLifetime
         using var gone = await _client.GetAsync(Path("run-30"), World.Cancellation);
         await SetAsync("queued");
         Assert.Equal("queued", (await JobAsync("run-30")).GetProperty("status").GetString());
-        using var cleared = await _client.DeleteAsync(new Uri("_simulator/lives", UriKind.Relative), World.Cancellation);
+        using var cleared = await _client.DeleteAsync(
+            new Uri("_simulator/lives", UriKind.Relative), World.Cancellation);
 
         Assert.Equal("running", (await JobAsync("run-30")).GetProperty("status").GetString());
         Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
@@ -150,12 +156,14 @@ public sealed class SimulatorTests : IAsyncLifetime
         Assert.Equal(early.GetProperty("finished_at").GetString(), completed.GetProperty("finished_at").GetString());
         Assert.NotEqual(early.GetProperty("tasks").ToString(), completed.GetProperty("tasks").ToString());
 
-        using var nonsense = await _client.PutAsJsonAsync("_simulator/lives", new { job = "run-30", stage = "reborn" }, World.Cancellation);
+        using var nonsense = await _client.PutAsJsonAsync(
+            "_simulator/lives", new { job = "run-30", stage = "reborn" }, World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, nonsense.StatusCode);
 
         async Task SetAsync(string stage)
         {
-            using var set = await _client.PutAsJsonAsync("_simulator/lives", new { job = "run-30", stage }, World.Cancellation);
+            using var set = await _client.PutAsJsonAsync(
+                "_simulator/lives", new { job = "run-30", stage }, World.Cancellation);
             Assert.Equal(HttpStatusCode.NoContent, set.StatusCode);
         }
     }
@@ -165,34 +173,38 @@ public sealed class SimulatorTests : IAsyncLifetime
     [InlineData("finished-1.accepted", HttpStatusCode.OK)]
     [InlineData("run-30.retry-7", HttpStatusCode.OK)]
     [InlineData("finished-1.coded-gzip", HttpStatusCode.OK)]
-    public async Task Answers_are_accepted_paced_or_encoded_as_asked_for(string job, HttpStatusCode status)
+    public async Task Answers_have_the_requested_status_Retry_After_and_encoding(string job, HttpStatusCode status)
     {
         using var answer = await _client.GetAsync(Path(job), World.Cancellation);
         Assert.Equal(status, answer.StatusCode);
-        Assert.Equal(job.Contains("retry-7", StringComparison.Ordinal) ? TimeSpan.FromSeconds(7) : null, answer.Headers.RetryAfter?.Delta);
-        Assert.Equal(job.Contains("gzip", StringComparison.Ordinal) ? "gzip" : null, answer.Content.Headers.ContentEncoding.SingleOrDefault());
+        Assert.Equal(job.Contains("retry-7", StringComparison.Ordinal) ? TimeSpan.FromSeconds(7)
+            : null, answer.Headers.RetryAfter?.Delta);
+        Assert.Equal(job.Contains("gzip", StringComparison.Ordinal) ? "gzip"
+            : null, answer.Content.Headers.ContentEncoding.SingleOrDefault());
     }
 
     [Fact]
-    public async Task Requests_that_nobody_should_make_are_listed()
+    public async Task Unexpected_requests_are_listed()
     {
         using var path = await _client.GetAsync(new Uri("v1/other", UriKind.Relative), World.Cancellation);
         using var query = await _client.GetAsync(Path("finished-1?a=b"), World.Cancellation);
         Assert.Equal(2, _simulator.Ledger.Unexpected.Count);
     }
 
-    private async Task<JsonElement> JobAsync(string job) => await _client.GetFromJsonAsync<JsonElement>(Path(job), World.Cancellation);
+    private async Task<JsonElement> JobAsync(string job) =>
+        await _client.GetFromJsonAsync<JsonElement>(Path(job), World.Cancellation);
 
     private static Uri Path(string job) => new($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative);
 
-    private static void AssertTasksWaitForWhatTheyDependOn(JsonElement job)
+    private static void AssertTasksWaitForTheirDependencies(JsonElement job)
     {
         var progress = job.GetProperty("tasks").EnumerateArray().ToDictionary(
             task => task.GetProperty("name").GetString()!, task => task.GetProperty("progress").GetDouble());
         foreach (var task in job.GetProperty("tasks").EnumerateArray())
         {
             if (task.GetProperty("progress").GetDouble() == 0) continue;
-            Assert.All(task.GetProperty("depends_on").EnumerateArray(), name => Assert.Equal(100, progress[name.GetString()!]));
+            Assert.All(task.GetProperty("depends_on")
+                .EnumerateArray(), name => Assert.Equal(100, progress[name.GetString()!]));
         }
     }
 }

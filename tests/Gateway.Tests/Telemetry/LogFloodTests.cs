@@ -6,7 +6,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Telemetry;
 
-/// <summary>What callers can have a gateway write, and what becomes of it where nobody reads its log.</summary>
+/// <summary>How much callers can make a gateway log, and how it behaves if nobody reads its log.</summary>
 [Collection(nameof(Alone))]
 public sealed class LogFloodTests
 {
@@ -17,9 +17,10 @@ public sealed class LogFloodTests
     [Theory]
     [InlineData("Information", "wrong-key")]
     [InlineData("Debug", World.MappingKey)]
-    public async Task A_log_that_nobody_reads_stops_no_request(string level, string key)
+    public async Task A_log_that_nobody_reads_does_not_block_requests(string level, string key)
     {
-        await using var world = await World.WithoutGatewayAsync(clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", level)]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", level)]);
         var (environment, port) = Managed(world);
         await using var gateway = await GatewayProcess.StartAsync(environment, readsOutput: false);
 
@@ -32,9 +33,10 @@ public sealed class LogFloodTests
     }
 
     [Fact]
-    public async Task Dropped_lines_are_counted_and_told_of_once_the_log_is_read_again()
+    public async Task Dropped_lines_are_counted_and_reported_when_the_log_is_read_again()
     {
-        await using var world = await World.WithoutGatewayAsync(clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
+        await using var world = await World.WithoutGatewayAsync(
+            clock: null, [.. Shipped.Levels, ("Logging:LogLevel:Gateway", "Debug")]);
         var (environment, port) = Managed(world);
         await using var gateway = await GatewayProcess.StartAsync(environment, readsOutput: false);
         await AskAsync(gateway.Address, World.MappingKey, 6000).WaitAsync(Bound, World.Cancellation);
@@ -44,11 +46,12 @@ public sealed class LogFloodTests
         gateway.ReadOutput();
 
         await gateway.UntilPrintedAsync($"{dropped} log lines were dropped");
-        Assert.Equal(6000 - dropped, Lines(gateway).Count(line => Message(line).StartsWith("200 for job", StringComparison.Ordinal)));
+        Assert.Equal(6000 - dropped, Lines(gateway)
+            .Count(line => Message(line).StartsWith("200 for job", StringComparison.Ordinal)));
     }
 
     [Fact]
-    public async Task Refusals_without_end_are_two_lines_a_second_and_the_metric_is_exact()
+    public async Task Endless_refusals_are_two_lines_a_second_and_counted_exactly()
     {
         const int Requests = 5000;
         await using var world = await World.WithoutGatewayAsync(clock: null, Shipped.Levels);
@@ -59,8 +62,9 @@ public sealed class LogFloodTests
         await AskAsync(gateway.Address, key: null, Requests).WaitAsync(Bound, World.Cancellation);
         time.Stop();
 
-        // All that were not a line of their own are summed up within the next second.
-        await Purging.WithinAsync(Bound, () => Counts(gateway).Sum() == Requests, "each refusal is a line, or counted in one");
+        // Refusals without their own line are summed up within the next second.
+        await Purging.WithinAsync(
+            Bound, () => Counts(gateway).Sum() == Requests, "each refusal has a line or is counted in one");
         Assert.InRange(Counts(gateway).Count, 1, 2 * ((int)time.Elapsed.TotalSeconds + 2));
         Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_requests_total", "status=\"401\""));
         Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_refusals_total", "reason=\"Missing\""));
@@ -68,7 +72,7 @@ public sealed class LogFloodTests
     }
 
     [Fact]
-    public async Task Streams_that_are_reset_at_once_are_no_error_of_the_gateway()
+    public async Task Streams_that_are_reset_at_once_are_not_logged_as_errors()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Shipped.Levels);
         var environment = world.Environment();
@@ -86,7 +90,7 @@ public sealed class LogFloodTests
         client.DefaultRequestVersion = HttpVersion.Version20;
         client.DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact;
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(client, Job[1..]));
-        // A refusal of another kind is a line of its own, which comes after all others.
+        // A refusal of another kind has its own line, which comes after all others.
         Assert.Equal(HttpStatusCode.BadRequest, await StatusAsync(client, "v0/workflows/survey-1/jobs/a%20b"));
         await gateway.UntilPrintedAsync("400 for job");
         var lines = Lines(gateway);
@@ -105,8 +109,8 @@ public sealed class LogFloodTests
         return (environment, port);
     }
 
-    /// <summary>Asks for a job again and again on one connection, ahead of the answers.</summary>
-    /// <returns>How many answers there were.</returns>
+    /// <summary>Requests a job repeatedly on one connection, without waiting for the answers.</summary>
+    /// <returns>The number of answers.</returns>
     private static async Task<int> AskAsync(Uri address, string? key, int requests)
     {
         const int Ahead = 100;
@@ -130,18 +134,21 @@ public sealed class LogFloodTests
 
     private static string Message(JsonElement line) => line.GetProperty("Message").GetString() ?? "";
 
-    // How many refusals each line about 401 stands for.
+    // The number of refusals that each line about 401 stands for.
     private static List<int> Counts(GatewayProcess gateway) => [.. Lines(gateway)
         .Where(line => Message(line).Contains("401", StringComparison.Ordinal))
         .Select(line => line.GetProperty("State").TryGetProperty("Count", out var count) ? count.GetInt32() : 1)];
 
-    /// <summary>Opens streams and resets each at once (CVE-2023-44487), until the server has had enough.</summary>
+    /// <summary>
+    /// Opens streams and resets each at once (CVE-2023-44487), until the server closes the connection.
+    /// </summary>
     private static async Task ResetAsync(Uri address, string path, string key, int streams)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(address.Host, address.Port, World.Cancellation);
         var stream = client.GetStream();
-        byte[] headers = [0x82, 0x86, .. Literal(":path", path), .. Literal(":authority", "x"), .. Literal("x-api-key", key)];
+        byte[] headers = [0x82, 0x86, .. Literal(":path", path), .. Literal(":authority", "x"),
+            .. Literal("x-api-key", key)];
         try
         {
             await stream.WriteAsync(Encoding.ASCII.GetBytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), World.Cancellation);
@@ -151,7 +158,7 @@ public sealed class LogFloodTests
                 byte[] both = [.. Frame(0x1, 0x5, id, headers), .. Frame(0x3, 0, id, [0, 0, 0, 8])];
                 await stream.WriteAsync(both, World.Cancellation);
             }
-            // Until it closes, or has nothing more to say.
+            // Read until the server closes the connection, or sends nothing more.
             var buffer = new byte[64 * 1024];
             using var quiet = CancellationTokenSource.CreateLinkedTokenSource(World.Cancellation);
             do quiet.CancelAfter(TimeSpan.FromMilliseconds(500));
@@ -163,7 +170,7 @@ public sealed class LogFloodTests
         }
     }
 
-    // A field without Huffman coding, and without a place in the table (RFC 7541, section 6.2.2).
+    // A header field without Huffman coding and without indexing (RFC 7541, section 6.2.2).
     private static byte[] Literal(string name, string value) =>
         [0, (byte)name.Length, .. Encoding.ASCII.GetBytes(name), (byte)value.Length, .. Encoding.ASCII.GetBytes(value)];
 

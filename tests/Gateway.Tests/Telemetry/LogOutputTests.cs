@@ -18,12 +18,12 @@ public sealed partial class LogOutputTests : IDisposable
     private readonly SlowWriter _output = new();
 
     [Fact]
-    public async Task Lines_that_nobody_reads_are_dropped_and_told_of_in_one_line()
+    public async Task Lines_that_nobody_reads_are_dropped_and_reported_in_one_line()
     {
         using var output = New(("MaxQueueLength", $"{Waiting}"));
         var logger = output.CreateLogger("Test");
         Log.Line(logger, 0);
-        // The writer has it, so that from now on the queue is as long as it can be.
+        // The writer holds the first line, so the queue can now fill up to its maximum.
         await _output.Began.WaitAsync(Bound, World.Cancellation);
 
         for (var i = 0; i < Waiting + 25; i++) Log.Line(logger, i + 1);
@@ -31,14 +31,15 @@ public sealed partial class LogOutputTests : IDisposable
         Assert.Equal(25, output.Dropped);
         _output.Go();
         await Purging.WithinAsync(
-            Bound, () => _output.Text.Contains("25 log lines were dropped", StringComparison.Ordinal), "the loss is told");
+            Bound, () => _output.Text.Contains("25 log lines were dropped", StringComparison.Ordinal),
+            "the dropped lines are reported");
         var lines = _output.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(1 + Waiting + 1, lines.Length);
         Assert.All(lines, line => Assert.StartsWith("{\"", line, StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task A_log_that_stays_blocked_does_not_keep_the_process_from_ending()
+    public async Task A_blocked_log_does_not_keep_the_process_from_exiting()
     {
         var output = New();
         Log.Line(output.CreateLogger("Test"), 0);
@@ -48,7 +49,7 @@ public sealed partial class LogOutputTests : IDisposable
     }
 
     [Fact]
-    public async Task The_end_waits_for_what_has_yet_to_be_written()
+    public async Task Dispose_waits_until_queued_lines_are_written()
     {
         _output.Go();
         var output = New();
@@ -77,7 +78,7 @@ public sealed partial class LogOutputTests : IDisposable
         public static partial void Line(ILogger logger, int number);
     }
 
-    /// <summary>Takes a line, and does not return before it may.</summary>
+    /// <summary>Takes a line, and does not return until <see cref="Go"/> is called.</summary>
     private sealed class SlowWriter : StringWriter
     {
         private readonly ManualResetEventSlim _go = new();

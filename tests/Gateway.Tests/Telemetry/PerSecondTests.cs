@@ -9,7 +9,7 @@ public sealed class PerSecondTests
     private readonly List<(string Key, int Count)> _summed = [];
 
     [Fact]
-    public void The_first_of_a_second_are_told_whole_and_the_others_summed_up_after_it()
+    public void The_first_events_of_a_second_are_logged_and_the_others_summed_up_after_it()
     {
         using var perSecond = New(whole: 2, most: 10);
         Assert.Equal([true, true, false, false, false], Take(perSecond, "a", 5));
@@ -23,7 +23,7 @@ public sealed class PerSecondTests
     }
 
     [Fact]
-    public void Keys_beyond_the_bound_are_summed_up_together()
+    public void Keys_beyond_the_limit_are_summed_up_together()
     {
         using var perSecond = New(whole: 1, most: 3);
         var whole = Enumerable.Range(0, 1000).Count(key => perSecond.Take($"{key}"));
@@ -33,7 +33,7 @@ public sealed class PerSecondTests
     }
 
     [Fact]
-    public void Nothing_is_lost_at_the_end()
+    public void Dispose_reports_the_remaining_counts()
     {
         var perSecond = New(whole: 1, most: 3);
         Take(perSecond, "a", 4);

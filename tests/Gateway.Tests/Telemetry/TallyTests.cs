@@ -5,7 +5,7 @@ namespace Gateway.Tests.Telemetry;
 public sealed class TallyTests
 {
     [Fact]
-    public void Nothing_is_lost_however_many_count_at_once()
+    public void Concurrent_increments_are_all_counted()
     {
         var tally = new Tally();
         Assert.Equal(0, tally.Count);

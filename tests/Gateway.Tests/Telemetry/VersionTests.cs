@@ -5,7 +5,7 @@ namespace Gateway.Tests.Telemetry;
 public sealed class VersionTests
 {
     [Fact]
-    public async Task The_version_is_that_of_the_last_tag_on_the_command_line_and_in_the_metrics()
+    public async Task The_command_line_and_the_metrics_report_the_version_of_the_last_tag()
     {
         var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, "--version"]);
         Assert.Equal(0, exit);

@@ -1,6 +1,6 @@
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>Where a provider listens.</summary>
+/// <summary>The paths of the identity provider.</summary>
 internal static class Endpoint
 {
     public const string Discovery = "/.well-known/openid-configuration";

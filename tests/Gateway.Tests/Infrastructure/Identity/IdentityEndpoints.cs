@@ -11,13 +11,13 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 namespace Gateway.Tests.Infrastructure.Identity;
 
 /// <summary>
-/// What a provider decides itself: who somebody is, and what is said of them. OpenIddict has checked each request.
+/// The provider's own decisions: who the user is, and which claims are issued. OpenIddict has validated each request.
 /// </summary>
 internal sealed class IdentityEndpoints(IdentityProvider provider)
 {
     private const string Scheme = OpenIddictServerAspNetCoreDefaults.AuthenticationScheme;
 
-    // Cookies are for a host, whatever the port.
+    // Cookies are shared by all ports of a host, so the name contains the port.
     private string Cookie => string.Create(CultureInfo.InvariantCulture, $"login-{provider.Address.Port}");
 
     public void Map(WebApplication app)
@@ -42,11 +42,12 @@ internal sealed class IdentityEndpoints(IdentityProvider provider)
             await LoginPage.ShowAsync(context, Again(request), "");
     }
 
-    /// <summary>The same request, but that the user was asked for.</summary>
+    /// <summary>The same authorization request without its prompt.</summary>
     private static string Again(OpenIddictRequest request)
     {
         var parameters = request.GetParameters().Where(parameter => parameter.Key != Parameters.Prompt);
-        return QueryHelpers.AddQueryString(Endpoint.Authorization, parameters.Select(p => KeyValuePair.Create(p.Key, (string?)p.Value)));
+        return QueryHelpers.AddQueryString(
+            Endpoint.Authorization, parameters.Select(p => KeyValuePair.Create(p.Key, (string?)p.Value)));
     }
 
     private async Task SignInAsync(HttpContext context)
@@ -63,7 +64,8 @@ internal sealed class IdentityEndpoints(IdentityProvider provider)
         }
         else
         {
-            context.Response.Cookies.Append(Cookie, provider.Logins.Add(user), new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
+            context.Response.Cookies.Append(
+                Cookie, provider.Logins.Add(user), new() { HttpOnly = true, SameSite = SameSiteMode.Lax });
             context.Response.Redirect(back);
         }
     }

@@ -2,12 +2,13 @@ using System.Collections.Concurrent;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>What a provider was asked for and what it gave away, in order.</summary>
+/// <summary>Records the requests to a provider and the tokens it issued, in order.</summary>
 internal sealed class IdentityLedger
 {
     private readonly ConcurrentQueue<TokenCall> _tokenCalls = new();
     private readonly ConcurrentQueue<EndSessionCall> _endSessionCalls = new();
-    private readonly ConcurrentQueue<string> _idTokens = new(), _accessTokens = new(), _refreshTokens = new(), _codes = new();
+    private readonly ConcurrentQueue<string> _idTokens = new(), _accessTokens = new(), _refreshTokens = new(),
+        _codes = new();
     private readonly ConcurrentDictionary<string, bool> _spent = new();
     private readonly ConcurrentDictionary<string, int> _requests = new();
 
@@ -21,10 +22,10 @@ internal sealed class IdentityLedger
 
     public IReadOnlyList<string> RefreshTokens => [.. _refreshTokens];
 
-    /// <summary>Authorization codes. Browsers carry them, and they are good once.</summary>
+    /// <summary>Authorization codes. Browsers carry them, and each is valid once.</summary>
     public IReadOnlyList<string> Codes => [.. _codes];
 
-    /// <summary>All that no browser is to see.</summary>
+    /// <summary>All tokens, which no browser may see.</summary>
     public IReadOnlyList<string> Tokens => [.. _idTokens, .. _accessTokens, .. _refreshTokens];
 
     public int DiscoveryRequests => Requests(Endpoint.Discovery);
@@ -35,7 +36,7 @@ internal sealed class IdentityLedger
 
     public int AuthorizationRequests => Requests(Endpoint.Authorization);
 
-    /// <summary>How often a path was asked for, whatever came of it.</summary>
+    /// <summary>The number of requests for a path, with any result.</summary>
     public int Requests(string path) => _requests.GetValueOrDefault(path);
 
     public void AddRequest(string path) => _requests.AddOrUpdate(path, 1, (_, count) => count + 1);
@@ -52,12 +53,13 @@ internal sealed class IdentityLedger
 
     public void AddCode(string code) => _codes.Enqueue(code);
 
-    /// <returns>False: somebody had spent it before.</returns>
+    /// <returns>False if the code or token was spent before.</returns>
     public bool Spend(string codeOrRefreshToken) => _spent.TryAdd(codeOrRefreshToken, true);
 
-    /// <param name="Error">Null: it was answered with tokens.</param>
+    /// <param name="Error">The error code, or null if tokens were issued.</param>
     internal sealed record TokenCall(string? GrantType, string? ClientId, string? Error);
 
-    /// <param name="Session">Of the browser that came, else of the hint; null: neither was known.</param>
-    internal sealed record EndSessionCall(string? IdTokenHint, string? PostLogoutRedirectUri, string? State, string? Session);
+    /// <param name="Session">The session of the browser or else of the hint, or null if both are unknown.</param>
+    internal sealed record EndSessionCall(
+        string? IdTokenHint, string? PostLogoutRedirectUri, string? State, string? Session);
 }

@@ -6,17 +6,17 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Tests.Infrastructure.Identity;
 
 /// <summary>
-/// A real OpenID Connect provider in this process, on a real socket. Its address is known before it starts; it may be
-/// stopped and started again there, and then knows what it knew before.
+/// A real OpenID Connect provider in this process, on a real socket. Its address is known before it starts. It can be
+/// stopped and started again at the same address with the same state.
 /// </summary>
 internal sealed class IdentityProvider : IAsyncDisposable
 {
     public const string ClientId = "gateway", ClientSecret = "client-secret-0123456789";
 
-    /// <summary>A program that signs in with no user, by client_credentials.</summary>
+    /// <summary>A client that signs in without a user, by client_credentials.</summary>
     public const string ServiceId = "batch", ServiceSecret = "service-secret-0123456789";
 
-    /// <summary>Whom access tokens are for.</summary>
+    /// <summary>The audience of access tokens.</summary>
     public const string Audience = "gateway-api";
 
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
@@ -24,7 +24,7 @@ internal sealed class IdentityProvider : IAsyncDisposable
     private readonly ConcurrentDictionary<Uri, bool> _redirectUris = new(), _postLogoutRedirectUris = new();
     private WebApplication? _app;
 
-    /// <param name="clock">What its tokens go by; null for the system's.</param>
+    /// <param name="clock">The clock of the tokens, or null for the system clock.</param>
     public IdentityProvider(TimeProvider? clock = null)
     {
         Clock = clock ?? TimeProvider.System;
@@ -45,7 +45,7 @@ internal sealed class IdentityProvider : IAsyncDisposable
 
     public SigningKeys Keys { get; } = new();
 
-    /// <summary>Encrypts what only the provider reads: codes and refresh tokens.</summary>
+    /// <summary>Encrypts codes and refresh tokens, which only the provider reads.</summary>
     public SymmetricSecurityKey OwnKey { get; } = new(System.Security.Cryptography.RandomNumberGenerator.GetBytes(32));
 
     public IdentityLedger Ledger { get; } = new();
@@ -54,11 +54,11 @@ internal sealed class IdentityProvider : IAsyncDisposable
 
     public LogLines Log { get; } = new();
 
-    /// <summary>By the name they type. Groups that change here are in the next tokens.</summary>
+    /// <summary>Users by the name they type. A change of groups appears in the next tokens.</summary>
     public ConcurrentDictionary<string, User> Users { get; } =
         new(new[] { User.Alice, User.Bob, User.Carol, User.Dave }.ToDictionary(user => user.Name));
 
-    /// <summary>What the user info says of everybody, beside what tokens say or other than they do.</summary>
+    /// <summary>Claims of the user info endpoint that add to or replace those of the tokens.</summary>
     public ConcurrentDictionary<string, object> UserInfo { get; } = new();
 
     public ImmutableArray<string> ServiceGroups { get; set; } = ["survey"];
@@ -85,8 +85,8 @@ internal sealed class IdentityProvider : IAsyncDisposable
         _app = null;
     }
 
-    /// <summary>Lets a gateway send users here.</summary>
-    /// <param name="gateway">Such as <c>https://localhost:12345/</c>.</param>
+    /// <summary>Registers the redirect URIs of a gateway.</summary>
+    /// <param name="gateway">The address of the gateway, for example <c>https://localhost:12345/</c>.</param>
     public void Register(Uri gateway, string callback = "bff/callback", string loggedOut = "bff/logged-out")
     {
         _redirectUris[new Uri(gateway, callback)] = true;
@@ -95,17 +95,18 @@ internal sealed class IdentityProvider : IAsyncDisposable
 
     public bool IsRedirectUri(string? uri) => _redirectUris.Keys.Any(known => known.AbsoluteUri == uri);
 
-    public bool IsPostLogoutRedirectUri(string? uri) => _postLogoutRedirectUris.Keys.Any(known => known.AbsoluteUri == uri);
+    public bool IsPostLogoutRedirectUri(string? uri) =>
+        _postLogoutRedirectUris.Keys.Any(known => known.AbsoluteUri == uri);
 
-    /// <summary>Signs with a new key from now on.</summary>
-    /// <param name="keepOld">Whether the key set still has the old ones.</param>
+    /// <summary>Starts to sign with a new key.</summary>
+    /// <param name="keepOld">True to keep the old keys in the key set.</param>
     public void RotateSigningKey(bool keepOld = true)
     {
         Keys.Rotate(keepOld);
         if (_app is not null) IdentityServer.ReadKeysAgain(_app);
     }
 
-    /// <summary>An access token for an API, like those the provider gives away unless it is changed.</summary>
+    /// <summary>Creates an access token like those the provider issues, optionally changed.</summary>
     public string AccessToken(string user = "alice", Func<Jwt, Jwt>? change = null)
     {
         var jwt = NewJwt("at+jwt") with { Subject = Users[user].Subject, Audience = Audience };
@@ -113,11 +114,13 @@ internal sealed class IdentityProvider : IAsyncDisposable
         return (change?.Invoke(jwt) ?? jwt).Encode();
     }
 
-    /// <summary>A token that the provider sends to a client's back-channel logout endpoint.</summary>
+    /// <summary>Creates a token for a client's back-channel logout endpoint.</summary>
     public string LogoutToken(string? subject = null, string? session = null, Func<Jwt, Jwt>? change = null)
     {
         var jwt = NewJwt("logout+jwt") with { Subject = subject, Audience = ClientId, NotBefore = null };
-        jwt = jwt.With("events", new Dictionary<string, object> { ["http://schemas.openid.net/event/backchannel-logout"] = new { } });
+        jwt = jwt.With(
+            "events",
+            new Dictionary<string, object> { ["http://schemas.openid.net/event/backchannel-logout"] = new { } });
         if (session is not null) jwt = jwt.With("sid", session);
         return (change?.Invoke(jwt) ?? jwt).Encode();
     }

@@ -29,7 +29,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_provider_says_where_its_endpoints_are_and_what_it_can_do()
+    public async Task The_discovery_document_lists_endpoints_and_capabilities()
     {
         var document = await _client.JsonAsync(Endpoint.Discovery);
 
@@ -51,7 +51,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Keys_rotate_and_the_old_one_may_stay_published()
+    public async Task Keys_rotate_and_the_old_key_may_stay_published()
     {
         var first = _provider.Keys.Current.KeyId;
         Assert.Equal([first], await PublishedAsync());
@@ -66,7 +66,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_signed_after_a_rotation_is_signed_with_the_new_key_and_older_refresh_tokens_are_still_good()
+    public async Task A_rotation_changes_the_signing_key_and_keeps_older_refresh_tokens_valid()
     {
         var (_, tokens) = await _client.RedeemAsync(await _client.CodeAsync("alice"));
         _provider.RotateSigningKey(keepOld: false);
@@ -80,7 +80,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_login_gives_tokens_that_say_who_it_is()
+    public async Task A_login_issues_tokens_with_the_claims_of_the_user()
     {
         var (status, tokens) = await _client.RedeemAsync(await _client.CodeAsync("carol"));
 
@@ -101,14 +101,15 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         Assert.Equal("at+jwt", Read(tokens, "access_token").Typ);
         Assert.Equal(["survey", "mapping"], Groups(Claims(tokens, "access_token")));
 
-        Assert.Equal([Text(tokens, "id_token"), Text(tokens, "access_token"), Text(tokens, "refresh_token")], _provider.Ledger.Tokens);
+        Assert.Equal([Text(tokens, "id_token"), Text(tokens, "access_token"), Text(tokens, "refresh_token")],
+            _provider.Ledger.Tokens);
         Assert.Equal([new("authorization_code", IdentityProvider.ClientId, null)], _provider.Ledger.TokenCalls);
     }
 
     [Theory]
     [InlineData("alice", "mapping")]
     [InlineData("dave")]
-    public async Task Groups_are_an_array_however_many_they_are(string user, params string[] groups)
+    public async Task Groups_are_an_array_for_any_number_of_groups(string user, params string[] groups)
     {
         var (_, tokens) = await _client.RedeemAsync(await _client.CodeAsync(user));
         Assert.Equal(groups, Groups(Claims(tokens, "id_token")));
@@ -116,12 +117,13 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Access_tokens_open_the_user_info()
+    public async Task An_access_token_gives_access_to_the_user_info()
     {
         var (_, tokens) = await _client.RedeemAsync(await _client.CodeAsync("alice"));
         using var client = new HttpClient { BaseAddress = _provider.Address };
         client.DefaultRequestHeaders.Authorization = new("Bearer", Text(tokens, "access_token"));
-        var info = JsonElement.Parse(await client.GetStringAsync(new Uri(Endpoint.UserInfo, UriKind.Relative), World.Cancellation));
+        var info = JsonElement.Parse(
+            await client.GetStringAsync(new Uri(Endpoint.UserInfo, UriKind.Relative), World.Cancellation));
         Assert.Equal("subject-of-alice", Text(info, "sub"));
         Assert.Equal(["mapping"], Groups(info));
 
@@ -137,7 +139,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     [InlineData("redirect_uri", null)]
     [InlineData("client_id", "another")]
     [InlineData("response_type", "token")]
-    public async Task A_wrong_request_is_refused_on_the_spot(string parameter, string? value)
+    public async Task An_invalid_authorization_request_is_refused_without_a_redirect(string parameter, string? value)
     {
         var request = _client.Request();
         request[parameter] = value;
@@ -148,10 +150,11 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_code_is_good_once_and_for_whom_it_was_made()
+    public async Task A_code_is_valid_once_and_only_with_its_verifier()
     {
         var code = await _client.CodeAsync("alice");
-        Assert.Equal((HttpStatusCode.BadRequest, "invalid_grant"), Error(await _client.RedeemAsync(code, verifier: new string('x', 43))));
+        Assert.Equal((HttpStatusCode.BadRequest, "invalid_grant"),
+            Error(await _client.RedeemAsync(code, verifier: new string('x', 43))));
         Assert.Equal(HttpStatusCode.OK, (await _client.RedeemAsync(code)).Status);
         Assert.Equal((HttpStatusCode.BadRequest, "invalid_grant"), Error(await _client.RedeemAsync(code)));
         Assert.Equal([code], _provider.Ledger.Codes);
@@ -159,19 +162,25 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_client_must_have_its_secret()
+    public async Task A_client_must_present_its_secret()
     {
         var code = await _client.CodeAsync("alice");
-        Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"), Error(await _client.RedeemAsync(code, secret: "wrong")));
+        Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"),
+            Error(await _client.RedeemAsync(code, secret: "wrong")));
         Assert.Equal(HttpStatusCode.OK, (await _client.RedeemAsync(code)).Status);
     }
 
     [Theory]
     [InlineData(IdentityProvider.ServiceId, "wrong")]
     [InlineData(IdentityProvider.ClientId, IdentityProvider.ClientSecret)]
-    public async Task Only_a_service_signs_in_with_no_user(string id, string secret)
+    public async Task Only_a_service_may_use_client_credentials(string id, string secret)
     {
-        var form = new Dictionary<string, string> { ["grant_type"] = "client_credentials", ["client_id"] = id, ["client_secret"] = secret };
+        var form = new Dictionary<string, string>
+        {
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = id,
+            ["client_secret"] = secret
+        };
         Assert.Equal((HttpStatusCode.Unauthorized, "invalid_client"), Error(await _client.TokenAsync(form)));
     }
 
@@ -191,7 +200,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Refreshing_gives_new_tokens_of_the_same_session_with_the_groups_of_now()
+    public async Task A_refresh_issues_tokens_of_the_same_session_with_the_current_groups()
     {
         var (_, first) = await _client.RedeemAsync(await _client.CodeAsync("alice"));
         _provider.Users["alice"] = User.Alice with { Groups = ["survey"] };
@@ -205,7 +214,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Who_is_signed_in_is_not_asked_again_until_the_session_ends()
+    public async Task A_signed_in_user_is_not_asked_again_until_the_session_ends()
     {
         var (_, first) = await _client.RedeemAsync(await _client.CodeAsync("alice"));
         using var silent = await _client.GetAsync(RelyingParty.Url(_client.Request()));
@@ -216,7 +225,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         var hint = Text(second, "id_token");
         var back = $"{Gateway}bff/logged-out";
         using var ended = await _client.GetAsync(
-            $"{Endpoint.EndSession}?id_token_hint={hint}&post_logout_redirect_uri={Uri.EscapeDataString(back)}&state=s1");
+            $"{Endpoint.EndSession}?id_token_hint={hint}&post_logout_redirect_uri={Uri.EscapeDataString(back)}"
+            + $"&state=s1");
         Assert.Equal($"{back}?state=s1", ended.Headers.Location?.AbsoluteUri);
         Assert.Equal([new(hint, back, "s1", session)], _provider.Ledger.EndSessionCalls);
 
@@ -226,16 +236,17 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nobody_is_sent_to_an_unknown_address_after_a_logout()
+    public async Task A_logout_does_not_redirect_to_an_unregistered_address()
     {
-        using var answer = await _client.GetAsync($"{Endpoint.EndSession}?post_logout_redirect_uri=https%3A%2F%2Felsewhere.test%2F");
+        using var answer = await _client.GetAsync(
+            $"{Endpoint.EndSession}?post_logout_redirect_uri=https%3A%2F%2Felsewhere.test%2F");
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         using var bare = await _client.GetAsync(Endpoint.EndSession);
         Assert.Equal(HttpStatusCode.OK, bare.StatusCode);
     }
 
     [Fact]
-    public async Task A_user_may_be_asked_for_again_or_not_at_all()
+    public async Task The_prompt_parameter_forces_or_forbids_the_login_page()
     {
         var request = _client.Request();
         request["prompt"] = "none";
@@ -249,7 +260,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_provider_dies_and_comes_back_at_its_address_with_what_it_knew()
+    public async Task A_restarted_provider_keeps_its_address_and_state()
     {
         var (_, tokens) = await _client.RedeemAsync(await _client.CodeAsync("alice"));
         await _provider.StopAsync();
@@ -263,7 +274,7 @@ public sealed class IdentityProviderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Tokens_go_by_the_clock_of_the_test()
+    public async Task Tokens_use_the_clock_of_the_test()
     {
         var clock = new FakeTimeProvider(new DateTimeOffset(2031, 1, 1, 0, 0, 0, TimeSpan.Zero));
         await using var provider = await IdentityProvider.StartedAsync(clock);
@@ -273,7 +284,8 @@ public sealed class IdentityProviderTests : IAsyncLifetime
         var (_, tokens) = await client.RedeemAsync(await client.CodeAsync("alice"));
 
         Assert.Equal(clock.GetUtcNow().ToUnixTimeSeconds(), Claims(tokens, "id_token").GetProperty("iat").GetInt64());
-        Assert.Equal(clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), Claims(tokens, "access_token").GetProperty("exp").GetInt64());
+        Assert.Equal(clock.GetUtcNow().AddMinutes(5).ToUnixTimeSeconds(), Claims(tokens, "access_token")
+            .GetProperty("exp").GetInt64());
     }
 
     private async Task<string?[]> PublishedAsync()

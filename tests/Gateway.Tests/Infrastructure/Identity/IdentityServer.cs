@@ -14,7 +14,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 namespace Gateway.Tests.Infrastructure.Identity;
 
 /// <summary>
-/// OpenIddict with no store: it checks and makes what OpenID Connect is about, and what it would look up it asks here.
+/// OpenIddict without a store: it implements the protocol, and asks the provider for clients, users and keys.
 /// </summary>
 internal static class IdentityServer
 {
@@ -37,7 +37,7 @@ internal static class IdentityServer
         return app;
     }
 
-    /// <summary>Options are made anew where they are missing.</summary>
+    /// <summary>Clears the cached options, so that they are built again with the current keys.</summary>
     public static void ReadKeysAgain(WebApplication app) =>
         app.Services.GetRequiredService<IOptionsMonitorCache<OpenIddictServerOptions>>().Clear();
 
@@ -49,7 +49,8 @@ internal static class IdentityServer
             .SetAuthorizationEndpointUris(Endpoint.Authorization).SetTokenEndpointUris(Endpoint.Token)
             .SetUserInfoEndpointUris(Endpoint.UserInfo).SetEndSessionEndpointUris(Endpoint.EndSession);
         if (provider.TakesPushedRequests) server.SetPushedAuthorizationEndpointUris(Endpoint.PushedAuthorization);
-        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange().AllowRefreshTokenFlow().AllowClientCredentialsFlow();
+        server.AllowAuthorizationCodeFlow().RequireProofKeyForCodeExchange().AllowRefreshTokenFlow()
+            .AllowClientCredentialsFlow();
         server.RegisterScopes(Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess);
         server.RegisterClaims(Claims.Subject, Claims.Name, Claims.Email, Claims.PreferredUsername, "groups", "sid");
         server.SetAccessTokenLifetime(provider.AccessTokenLifetime).DisableAccessTokenEncryption();
@@ -58,7 +59,8 @@ internal static class IdentityServer
         {
             options.TimeProvider = provider.Clock;
             options.CodeChallengeMethods.Remove(CodeChallengeMethods.Plain);
-            foreach (var key in provider.Keys.All) options.SigningCredentials.Add(new(key, SecurityAlgorithms.RsaSha256));
+            foreach (var key in provider.Keys.All)
+                options.SigningCredentials.Add(new(key, SecurityAlgorithms.RsaSha256));
         });
         server.UseAspNetCore().DisableTransportSecurityRequirement()
             .EnableAuthorizationEndpointPassthrough().EnableTokenEndpointPassthrough()
@@ -72,16 +74,18 @@ internal static class IdentityServer
     {
         On<ValidateAuthorizationRequestContext>(server, context =>
         {
-            if (context.ClientId != IdentityProvider.ClientId) context.Reject(Errors.InvalidRequest, "Nobody knows this client.");
-            else if (!provider.IsRedirectUri(context.RedirectUri)) context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+            if (context.ClientId != IdentityProvider.ClientId)
+                context.Reject(Errors.InvalidRequest, "The client is unknown.");
+            else if (!provider.IsRedirectUri(context.RedirectUri))
+                context.Reject(Errors.InvalidRequest, "The redirect URI is not registered for this client.");
         });
         On<ValidatePushedAuthorizationRequestContext>(server, context =>
         {
             var client = (context.ClientId, context.Request.ClientSecret);
             if (client != (IdentityProvider.ClientId, IdentityProvider.ClientSecret))
-                context.Reject(Errors.InvalidClient, "Not a client, or not its secret.");
+                context.Reject(Errors.InvalidClient, "The client or its secret is wrong.");
             else if (!provider.IsRedirectUri(context.RedirectUri))
-                context.Reject(Errors.InvalidRequest, "This client has no such redirect URI.");
+                context.Reject(Errors.InvalidRequest, "The redirect URI is not registered for this client.");
         });
         On<ValidateTokenRequestContext>(server, context =>
         {
@@ -92,12 +96,14 @@ internal static class IdentityServer
                 (IdentityProvider.ServiceId, IdentityProvider.ServiceSecret) => grant is GrantTypes.ClientCredentials,
                 _ => false,
             };
-            if (!isKnown) context.Reject(Errors.InvalidClient, "Not a client, not its secret, or not for this.");
+            if (!isKnown)
+                context.Reject(Errors.InvalidClient,
+                    "The client or its secret is wrong, or the grant type is not allowed for it.");
         });
         On<ValidateEndSessionRequestContext>(server, context =>
         {
             if (context.PostLogoutRedirectUri is { Length: > 0 } uri && !provider.IsPostLogoutRedirectUri(uri))
-                context.Reject(Errors.InvalidRequest, "Not a post-logout redirect URI of any client.");
+                context.Reject(Errors.InvalidRequest, "The post-logout redirect URI is not registered.");
         });
     }
 
@@ -114,7 +120,7 @@ internal static class IdentityServer
 
     private static void Record(OpenIddictServerBuilder server, IdentityLedger ledger)
     {
-        // These are before the answers go.
+        // These handlers run before the response is sent.
         On<ApplyTokenResponseContext>(server, int.MinValue, context => ledger.Add(
             new(context.Request?.GrantType, context.Request?.ClientId, context.Error),
             context.Response.IdToken, context.Response.AccessToken, context.Response.RefreshToken));
@@ -124,7 +130,8 @@ internal static class IdentityServer
         });
     }
 
-    private static void On<T>(OpenIddictServerBuilder server, Action<T> handle) where T : BaseContext => On(server, 0, handle);
+    private static void On<T>(OpenIddictServerBuilder server, Action<T> handle) where T : BaseContext =>
+        On(server, 0, handle);
 
     private static void On<T>(OpenIddictServerBuilder server, int order, Action<T> handle) where T : BaseContext =>
         server.AddEventHandler<T>(handler => handler.SetOrder(order).UseInlineHandler(context =>
@@ -134,7 +141,7 @@ internal static class IdentityServer
         }));
 
     /// <summary>
-    /// What authentication brings along makes a key at its start, and would leave it at the user's home.
+    /// Keeps the key ring that authentication creates in memory, instead of in the user's home directory.
     /// </summary>
     private sealed class Memory : IXmlRepository
     {

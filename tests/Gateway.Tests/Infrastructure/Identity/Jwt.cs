@@ -7,15 +7,15 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>A token to be, in which a test may change anything before it is signed. What is null is left out.</summary>
+/// <summary>A token that a test can change before it is signed. Null values are left out.</summary>
 internal sealed record Jwt
 {
-    /// <summary>Null: it is not signed, and says so.</summary>
+    /// <summary>The signing key, or null for an unsigned token.</summary>
     public SecurityKey? Key { get; init; }
 
     public string Algorithm { get; init; } = SecurityAlgorithms.RsaSha256;
 
-    /// <summary>What it says about its key, whichever has signed it.</summary>
+    /// <summary>The key id in the header, regardless of the key that signs.</summary>
     public string? KeyId { get; init; }
 
     public string Type { get; init; } = "JWT";
@@ -24,7 +24,7 @@ internal sealed record Jwt
 
     public string? Subject { get; init; }
 
-    /// <summary>A string or several.</summary>
+    /// <summary>One string or several.</summary>
     public object? Audience { get; init; }
 
     public DateTimeOffset? IssuedAt { get; init; }
@@ -33,28 +33,32 @@ internal sealed record Jwt
 
     public DateTimeOffset? Expires { get; init; }
 
-    /// <summary>All others; they go before those above.</summary>
+    /// <summary>All other claims.</summary>
     public ImmutableDictionary<string, object> Claims { get; init; } = ImmutableDictionary<string, object>.Empty;
 
     public Jwt With(string claim, object value) => this with { Claims = Claims.SetItem(claim, value) };
 
     public Jwt Without(string claim) => this with { Claims = Claims.Remove(claim) };
 
-    /// <summary>Not signed. Some would look for another way of writing the algorithm than "none".</summary>
+    /// <summary>
+    /// An unsigned token. The spelling of "none" can vary, to test validators that compare it incorrectly.
+    /// </summary>
     public Jwt Unsigned(string algorithm = "none") => this with { Key = null, Algorithm = algorithm };
 
     public string Encode()
     {
         var payload = JsonSerializer.Serialize(Payload());
         var header = new Dictionary<string, object> { [JwtHeaderParameterNames.Typ] = Type };
-        if (Key is not null) return new JsonWebTokenHandler().CreateToken(payload, new SigningCredentials(Named(Key), Algorithm), header);
+        if (Key is not null)
+            return new JsonWebTokenHandler()
+                .CreateToken(payload, new SigningCredentials(Named(Key), Algorithm), header);
 
         header[JwtHeaderParameterNames.Alg] = Algorithm;
         if (KeyId is not null) header[JwtHeaderParameterNames.Kid] = KeyId;
         return $"{Encode(JsonSerializer.Serialize(header))}.{Encode(payload)}.";
     }
 
-    /// <summary>Another claim in a token that is signed already: the signature is not for it.</summary>
+    /// <summary>Replaces a claim in a signed token and keeps the signature, which is then invalid.</summary>
     public static string Tamper(string token, string claim, object value)
     {
         var parts = token.Split('.');
@@ -83,7 +87,7 @@ internal sealed record Jwt
         }
     }
 
-    /// <summary>The name is the key's where tokens are signed, and a key may be under many.</summary>
+    /// <summary>The handler takes the key id from the key, so the key is copied with the id of this token.</summary>
     private SecurityKey Named(SecurityKey key) => key switch
     {
         RsaSecurityKey rsa => new RsaSecurityKey(rsa.Parameters) { KeyId = KeyId },

@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>What a provider shows to users: <c>#user</c>, <c>#sign-in</c> and <c>#message</c>.</summary>
+/// <summary>The provider's login page, with the elements <c>#user</c>, <c>#sign-in</c> and <c>#message</c>.</summary>
 internal static class LoginPage
 {
-    /// <param name="back">Where to go once it is known who it is.</param>
+    /// <param name="back">The address to return to after the login.</param>
     public static Task ShowAsync(HttpContext context, string back, string message) => WriteAsync(context, $"""
         <form method="post" action="{Endpoint.SignIn}">
         <p id="message">{WebUtility.HtmlEncode(message)}</p>
@@ -22,7 +22,7 @@ internal static class LoginPage
     private static Task WriteAsync(HttpContext context, string body)
     {
         context.Response.ContentType = "text/html; charset=utf-8";
-        // A browser would ask for an icon otherwise.
+        // The icon link keeps the browser from requesting one.
         return context.Response.WriteAsync($"""
             <!doctype html><html lang="en"><head><title>Identity provider</title><link rel="icon" href="data:,"></head>
             <body>{body}</body></html>

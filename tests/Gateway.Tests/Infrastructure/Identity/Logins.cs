@@ -3,14 +3,14 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>Who is signed in at the provider, in which browser.</summary>
+/// <summary>The logins at the provider, by browser cookie.</summary>
 internal sealed class Logins
 {
     private readonly ConcurrentDictionary<string, Login> _byCookie = new();
 
     public string Add(string user)
     {
-        // Clients see the session's name, and must not be able to make a cookie of it.
+        // Clients see the session id, so it must not be usable as the cookie.
         var (cookie, session) = ($"{Guid.NewGuid():N}", $"{Guid.NewGuid():N}");
         _byCookie[cookie] = new Login(user, session);
         return cookie;

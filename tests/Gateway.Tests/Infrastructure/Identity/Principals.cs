@@ -7,13 +7,14 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>What is said of somebody, and in which tokens.</summary>
+/// <summary>Builds the claims of users and services, and assigns them to tokens.</summary>
 internal static class Principals
 {
     public static ClaimsPrincipal Of(User user, string session, ImmutableArray<string> scopes)
     {
         var identity = Identity(user.Subject, user.Groups, scopes)
-            .SetClaim(Claims.Name, user.FullName).SetClaim(Claims.PreferredUsername, user.Name).SetClaim(Claims.Email, user.Email)
+            .SetClaim(Claims.Name, user.FullName).SetClaim(Claims.PreferredUsername, user.Name)
+            .SetClaim(Claims.Email, user.Email)
             .SetClaim("sid", session);
         identity.SetDestinations(claim => claim.Type is Claims.Subject or "groups"
             ? [Destinations.AccessToken, Destinations.IdentityToken]
@@ -32,7 +33,7 @@ internal static class Principals
     {
         var identity = new ClaimsIdentity("provider")
             .SetClaim(Claims.Subject, subject).SetScopes(scopes).SetResources(IdentityProvider.Audience);
-        // As one claim: of one group it would be a string otherwise, and of none it would be nothing.
+        // One JSON claim: otherwise one group would be a string, and no group would be no claim.
         identity.AddClaim(new Claim("groups", JsonSerializer.Serialize(groups), JsonClaimValueTypes.JsonArray));
         return identity;
     }

@@ -7,14 +7,16 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>A client of a provider with a browser of its own, in which nothing is done but what a test says.</summary>
+/// <summary>A client of a provider with its own browser, which does only what a test requests.</summary>
 internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) : IDisposable
 {
     private const string Verifier = "a-verifier-of-forty-three-characters-or-more-0123456789";
 
-    private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = provider.Address };
+    private readonly HttpClient _client = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false })
+    { BaseAddress = provider.Address };
 
-    /// <summary>What an authorization request has where nothing is wrong.</summary>
+    /// <summary>The parameters of a valid authorization request.</summary>
     public Dictionary<string, string?> Request() => new()
     {
         ["client_id"] = IdentityProvider.ClientId,
@@ -27,9 +29,11 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
         ["code_challenge_method"] = "S256",
     };
 
-    public static string Url(Dictionary<string, string?> request) => QueryHelpers.AddQueryString(Endpoint.Authorization, request);
+    public static string Url(Dictionary<string, string?> request) =>
+        QueryHelpers.AddQueryString(Endpoint.Authorization, request);
 
-    public Task<HttpResponseMessage> GetAsync(string url) => _client.GetAsync(new Uri(url, UriKind.RelativeOrAbsolute), World.Cancellation);
+    public Task<HttpResponseMessage> GetAsync(string url) =>
+        _client.GetAsync(new Uri(url, UriKind.RelativeOrAbsolute), World.Cancellation);
 
     public async Task<HttpResponseMessage> PostAsync(string path, Dictionary<string, string> form)
     {
@@ -38,7 +42,7 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
     }
 
     /// <summary>
-    /// Types a name into the login page, and follows until the provider sends the browser back to the client.
+    /// Submits a user name on the login page, and follows redirects back to the client.
     /// </summary>
     public async Task<string> CodeAsync(string user)
     {
@@ -75,7 +79,7 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
     public Task<(HttpStatusCode Status, JsonElement Body)> RefreshAsync(string refreshToken) =>
         TokenAsync(new() { ["grant_type"] = "refresh_token", ["refresh_token"] = refreshToken });
 
-    /// <summary>Asks as the client, unless the form says who asks.</summary>
+    /// <summary>Sends a token request with the client's credentials, unless the form has others.</summary>
     public async Task<(HttpStatusCode Status, JsonElement Body)> TokenAsync(Dictionary<string, string> form)
     {
         form.TryAdd("client_id", IdentityProvider.ClientId);

@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>What a provider signs with, and what it says about that.</summary>
+/// <summary>The signing keys of a provider, and those it publishes.</summary>
 internal sealed class SigningKeys
 {
     private volatile ImmutableList<RsaSecurityKey> _all = [NewKey()];
@@ -16,11 +16,11 @@ internal sealed class SigningKeys
     public RsaSecurityKey Current => _all[0];
 
     /// <summary>
-    /// The current one first. It knows its own old ones: a refresh token outlives the key that signed it.
+    /// The current key is first. Old keys are kept, because a refresh token outlives the key that signed it.
     /// </summary>
     public IReadOnlyList<RsaSecurityKey> All => _all;
 
-    /// <summary>The names of those in the key set.</summary>
+    /// <summary>The ids of the keys in the key set.</summary>
     public IReadOnlyList<string> Published => _published;
 
     public void Rotate(bool keepOld)
@@ -30,21 +30,23 @@ internal sealed class SigningKeys
         _all = _all.Insert(0, key);
     }
 
-    /// <summary>A key that no provider has published, unless it is given the name of one that is.</summary>
+    /// <summary>Creates a key that no provider has published; the id may be that of a published key.</summary>
     public static RsaSecurityKey NewKey(string? keyId = null)
     {
         using var rsa = RSA.Create(2048);
-        return new RsaSecurityKey(rsa.ExportParameters(includePrivateParameters: true)) { KeyId = keyId ?? Guid.NewGuid().ToString("N") };
+        return new RsaSecurityKey(
+            rsa.ExportParameters(includePrivateParameters: true))
+        { KeyId = keyId ?? Guid.NewGuid().ToString("N") };
     }
 
-    /// <summary>The public key as text, for who would take it for a shared secret.</summary>
+    /// <summary>The public key as PEM text in the form of a shared secret, for algorithm confusion.</summary>
     public static SymmetricSecurityKey PublicPem(RsaSecurityKey key)
     {
         using var rsa = RSA.Create(key.Parameters);
         return new SymmetricSecurityKey(Encoding.ASCII.GetBytes(rsa.ExportSubjectPublicKeyInfoPem()));
     }
 
-    /// <summary>The same as bytes.</summary>
+    /// <summary>The public key as DER bytes in the form of a shared secret.</summary>
     public static SymmetricSecurityKey PublicDer(RsaSecurityKey key)
     {
         using var rsa = RSA.Create(key.Parameters);

@@ -1,7 +1,7 @@
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>Somebody the provider knows.</summary>
-/// <param name="Name">What is typed to sign in.</param>
+/// <summary>A user of the provider.</summary>
+/// <param name="Name">The name that the user types to sign in.</param>
 internal sealed record User(string Name, string FullName, params string[] Groups)
 {
     public static readonly User Alice = new("alice", "Alice Ampère", "mapping");
@@ -9,7 +9,7 @@ internal sealed record User(string Name, string FullName, params string[] Groups
     public static readonly User Carol = new("carol", "Carol Curie", "survey", "mapping");
     public static readonly User Dave = new("dave", "Dave Dalton");
 
-    /// <summary>Never the same as any other claim, so that whoever takes one for the other is noticed.</summary>
+    /// <summary>Differs from every other claim, so that a test notices if the two are mixed up.</summary>
     public string Subject => $"subject-of-{Name}";
 
     public string Email => $"{Name}@example.test";

@@ -1,14 +1,18 @@
 namespace Gateway.Tests.Infrastructure.Identity;
 
-/// <summary>A world whose callers a provider knows: users in teams by their groups.</summary>
+/// <summary>A world with users of an identity provider, who belong to teams by their groups.</summary>
 internal static class UserWorld
 {
-    /// <summary>Browser sessions and JWTs of this provider; groups are named like teams.</summary>
-    public static (string Key, string? Value)[] Settings(IdentityProvider provider, params (string Key, string? Value)[] others) =>
+    /// <summary>Settings for browser sessions and JWTs of this provider. Groups have the names of teams.</summary>
+    public static (string Key, string? Value)[] Settings(
+        IdentityProvider provider, params (string Key, string? Value)[] others) =>
     [
-        ("Authentication:Oidc:Authority", provider.Address.AbsoluteUri), ("Authentication:Oidc:ClientId", IdentityProvider.ClientId),
-        ("Authentication:Oidc:ClientSecret", IdentityProvider.ClientSecret), ("Authentication:Oidc:RequireHttpsMetadata", "false"),
-        ("Authentication:Jwt:Authority", provider.Address.AbsoluteUri), ("Authentication:Jwt:Audience", IdentityProvider.Audience),
+        ("Authentication:Oidc:Authority", provider.Address.AbsoluteUri),
+        ("Authentication:Oidc:ClientId", IdentityProvider.ClientId),
+        ("Authentication:Oidc:ClientSecret", IdentityProvider.ClientSecret),
+        ("Authentication:Oidc:RequireHttpsMetadata", "false"),
+        ("Authentication:Jwt:Authority", provider.Address.AbsoluteUri),
+        ("Authentication:Jwt:Audience", IdentityProvider.Audience),
         ("Authentication:Jwt:RequireHttpsMetadata", "false"),
         ("Teams:mapping:Claims:groups:0", "mapping"), ("Teams:survey:Claims:groups:0", "survey"), .. others,
     ];
@@ -20,7 +24,8 @@ internal static class UserWorld
         return world;
     }
 
-    public static async Task<World> StopClockAsync(IdentityProvider provider, params (string Key, string? Value)[] others)
+    public static async Task<World> StopClockAsync(
+        IdentityProvider provider, params (string Key, string? Value)[] others)
     {
         var world = await World.StopClockAsync(Settings(provider, others));
         provider.Register(world.Gateway.Address);

@@ -4,8 +4,7 @@ using System.Text.Json;
 namespace Gateway.Tests.Infrastructure.Identity;
 
 /// <summary>
-/// A browser's part in a login, in which a test may do anything else: it follows redirects and keeps cookies, but knows
-/// no rule about them.
+/// A browser in a login that a test controls: it follows redirects and keeps cookies, but applies no cookie rules.
 /// </summary>
 internal sealed class Visitor : IDisposable
 {
@@ -17,24 +16,30 @@ internal sealed class Visitor : IDisposable
     /// <summary>The <c>Set-Cookie</c> lines of all answers so far.</summary>
     public List<string> SetCookies { get; } = [];
 
-    /// <summary>What stands for the session at the gateways; one cookie for all of them, as for one host.</summary>
-    public string? Session { get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set => _cookies[("gateway", SessionCookie)] = value!; }
+    /// <summary>The session cookie, which all gateways share like one host.</summary>
+    public string? Session
+    {
+        get => _cookies.GetValueOrDefault(("gateway", SessionCookie)); set =>
+        _cookies[("gateway", SessionCookie)] = value!;
+    }
 
-    /// <summary>Logs in, and ends where the gateway sends the browser in the end.</summary>
+    /// <summary>Logs in, and returns the gateway's final answer.</summary>
     /// <param name="callback">
-    /// The gateway that the browser comes back to, as behind a load balancer; the same, if none.
+    /// The gateway that receives the callback, as behind a load balancer, or null for the same one.
     /// </param>
     public async Task<HttpResponseMessage> LogInAsync(
-        IdentityProvider provider, Uri gateway, string user = "alice", string query = "?returnUrl=/app", Uri? callback = null)
+        IdentityProvider provider, Uri gateway, string user = "alice", string query = "?returnUrl=/app",
+        Uri? callback = null)
     {
         using var sent = await GetAsync(new Uri(gateway, "bff/login" + query));
-        Assert.True(sent.StatusCode == HttpStatusCode.Redirect, await sent.Content.ReadAsStringAsync(World.Cancellation));
+        Assert.True(sent.StatusCode == HttpStatusCode.Redirect,
+            await sent.Content.ReadAsStringAsync(World.Cancellation));
         var back = await AuthorizeAsync(provider, sent.Headers.Location!, user);
         return await GetAsync(callback is null ? back : new Uri(callback, back.PathAndQuery));
     }
 
     /// <summary>Signs in at the provider.</summary>
-    /// <returns>Where it sends the browser.</returns>
+    /// <returns>The address that the provider redirects to.</returns>
     public async Task<Uri> AuthorizeAsync(IdentityProvider provider, Uri authorize, string user)
     {
         Assert.Equal(provider.Address.Authority, authorize.Authority);
@@ -46,7 +51,8 @@ internal sealed class Visitor : IDisposable
             ["user"] = user,
             ["return"] = WebUtility.HtmlDecode(html.Split("name=\"return\" value=\"")[1].Split('"')[0]),
         });
-        using var signedIn = await SendAsync(HttpMethod.Post, new Uri(provider.Address, Endpoint.SignIn.TrimStart('/')), form);
+        using var signedIn = await SendAsync(
+            HttpMethod.Post, new Uri(provider.Address, Endpoint.SignIn.TrimStart('/')), form);
         using var answer = await GetAsync(new Uri(provider.Address, signedIn.Headers.Location!));
         return answer.Headers.Location!;
     }
@@ -54,7 +60,7 @@ internal sealed class Visitor : IDisposable
     public Task<HttpResponseMessage> GetAsync(Uri address, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Get, address, null, headers);
 
-    /// <summary>Asks as a script of the page does.</summary>
+    /// <summary>Sends a request like a script of the page.</summary>
     public Task<HttpResponseMessage> FetchAsync(Uri gateway, string path, HttpMethod? method = null) =>
         SendAsync(method ?? HttpMethod.Get, new Uri(gateway, path), null, ("X-CSRF", "1"));
 
@@ -81,7 +87,8 @@ internal sealed class Visitor : IDisposable
         using var request = new HttpRequestMessage(method, address) { Content = content };
         foreach (var (name, value) in headers) request.Headers.TryAddWithoutValidation(name, value);
         var host = HostOf(address);
-        var cookies = string.Join("; ", _cookies.Where(cookie => cookie.Key.Host == host).Select(cookie => $"{cookie.Key.Name}={cookie.Value}"));
+        var cookies = string.Join("; ", _cookies.Where(cookie => cookie.Key.Host == host)
+            .Select(cookie => $"{cookie.Key.Name}={cookie.Value}"));
         if (cookies.Length > 0) request.Headers.Add("Cookie", cookies);
         var answer = await _client.SendAsync(request, World.Cancellation);
         foreach (var line in answer.Headers.TryGetValues("Set-Cookie", out var lines) ? lines : []) Keep(host, line);
@@ -103,7 +110,7 @@ internal sealed class Visitor : IDisposable
 
     private readonly HashSet<string> _providers = [];
 
-    /// <summary>Says which host is the provider's; all others are gateways.</summary>
+    /// <summary>Creates a visitor that treats every other host than the provider's as a gateway.</summary>
     public static Visitor Of(IdentityProvider provider)
     {
         var visitor = new Visitor();
