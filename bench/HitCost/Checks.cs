@@ -29,7 +29,8 @@ internal static class Checks
         using var host = new Host(Subject.Gateway);
         var identity = Repeat(() => host.Count(Kind.Identity));
         var added = (int)(Added * Least(identity));
-        return new Costs(host.Bytes, identity, Repeat(() => host.Count(Kind.Brotli)), Repeat(() => host.Count(Kind.Identity, added)));
+        return new Costs(host.Bytes, identity, Repeat(() => host.Count(Kind.Brotli)),
+            Repeat(() => host.Count(Kind.Identity, added)));
     }
 
     // Occasionally a request does shared work, such as starting a scan for expired entries, or finds it done. At least
@@ -39,20 +40,22 @@ internal static class Checks
         Instructions[] counts = [count(), count()];
         if (Verdict.OfRepeats("", counts) is null) return counts;
         counts = [.. counts.Append(count()).OrderBy(one => one.Counted)];
-        return counts[1].Counted - counts[0].Counted < counts[2].Counted - counts[1].Counted ? counts[..2] : counts[1..];
+        return counts[1].Counted - counts[0].Counted < counts[2].Counted - counts[1].Counted
+            ? counts[..2] : counts[1..];
     }
 
     private static List<string> Judge(Costs bare, Costs gateway)
     {
         var yardstick = Least(bare.Identity);
-        var (identity, brotli, dearer) = (Times(Least(gateway.Identity)), Times(Least(gateway.Brotli)), Times(Least(gateway.Dearer)));
+        var (identity, brotli, dearer) = (
+            Times(Least(gateway.Identity)), Times(Least(gateway.Brotli)), Times(Least(gateway.Dearer)));
         var bytes = Array.ConvertAll(Kinds, kind => gateway.Bytes[(int)kind] - bare.Bytes[(int)kind]);
         var added = dearer / identity - 1;
 
         Print($"{"",-16} {"instructions",12} {"of bare",8} {"recorded",9} {"bytes above",12} {"recorded",9}");
         Print($"{"bare",-16} {yardstick,12}");
-        Print($"{"hit, identity",-16} {Least(gateway.Identity),12} {identity,8:0.000} {Recorded.Identity,9:0.000} {bytes[0],12} {Recorded.BytesInIdentity,9}");
-        Print($"{"hit, Brotli",-16} {Least(gateway.Brotli),12} {brotli,8:0.000} {Recorded.Brotli,9:0.000} {bytes[1],12} {Recorded.BytesInBrotli,9}");
+        Row("hit, identity", gateway.Identity, Recorded.Identity, bytes[0], Recorded.BytesInIdentity);
+        Row("hit, Brotli", gateway.Brotli, Recorded.Brotli, bytes[1], Recorded.BytesInBrotli);
         Print($"{"made dearer",-16} {Least(gateway.Dearer),12} {dearer,8:0.000}");
 
         string?[] wrong =
@@ -68,12 +71,20 @@ internal static class Checks
             Verdict.OfBytes("Identity", bytes[0], Recorded.BytesInIdentity),
             Verdict.OfBytes("Brotli", bytes[1], Recorded.BytesInBrotli),
             // Proves that the measurement detects an added cost.
-            added is > LeastAdded and < MostAdded ? null : $"What was added is {added:P1} of a hit, and not {Added:P1}.",
-            Verdict.IsDearer(dearer, Recorded.Identity) ? null : $"A hit that is {added:P1} dearer than now would not be seen.",
+            added is > LeastAdded and < MostAdded
+                ? null : $"What was added is {added:P1} of a hit, and not {Added:P1}.",
+            Verdict.IsDearer(dearer, Recorded.Identity)
+                ? null : $"A hit that is {added:P1} dearer than now would not be seen.",
         ];
         return [.. wrong.OfType<string>()];
 
         double Times(long instructions) => (double)instructions / yardstick;
+
+        void Row(string kind, Instructions[] counts, double recorded, long bytes, long recordedBytes)
+        {
+            var least = Least(counts);
+            Print($"{kind,-16} {least,12} {Times(least),8:0.000} {recorded,9:0.000} {bytes,12} {recordedBytes,9}");
+        }
     }
 
     private static long Least(Instructions[] repeats) => repeats.Min(one => one.Counted);

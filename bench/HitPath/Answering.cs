@@ -8,7 +8,8 @@ namespace Gateway.HitPath;
 public class Answering
 {
     private readonly Parts _parts = new();
-    private readonly HttpContext _any = Parts.Request(), _brotli = Parts.Request(("Accept-Encoding", "gzip, deflate, br")), _revalidating;
+    private readonly HttpContext _any = Parts.Request(),
+        _brotli = Parts.Request(("Accept-Encoding", "gzip, deflate, br")), _revalidating;
     private readonly JobMemory _memory;
     private readonly JobSource _jobs;
     private readonly Pacing _pacing;
@@ -55,5 +56,7 @@ public class Answering
     [Benchmark]
     public TimeSpan NextPoll() => _pacing.NextPoll(_parts.RunningKey, _parts.Running, Parts.Now);
 
-    private ValueTask Write(HttpContext http) => new JobAnswer(_parts.Finished, _parts.Finished.Identity, "Gateway; hit; ttl=1", fromCache: true, Parts.Now).WriteAsync(http);
+    private ValueTask Write(HttpContext http) =>
+        new JobAnswer(_parts.Finished, _parts.Finished.Identity, "Gateway; hit; ttl=1", fromCache: true, Parts.Now)
+            .WriteAsync(http);
 }

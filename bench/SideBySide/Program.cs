@@ -49,7 +49,12 @@ internal static class Program
             if (arguments.Markdown is { } file) await Markdown.PutIntoAsync(file, markdown);
             if (arguments.Json is { } json) await Figures.WriteAsync(json, arguments, machine, tables);
             if (arguments.Plot is { } plot) Plot.Write(plot, tables);
-            var beyond = tables.SelectMany(table => table.Beyond.Select(row => $"{table.Title}: {row.Name} is beyond {table.MostOfReference} times {table.Reference}.")).ToList();
+            var beyond =
+                tables.SelectMany(
+                    table =>
+                        table.Beyond.Select(
+                            row => $"{table.Title}: {row.Name} is beyond {table.MostOfReference} times "
+                            + $"{table.Reference}.")).ToList();
             foreach (var line in beyond) await Console.Error.WriteLineAsync(line);
             return beyond.Count == 0 ? 0 : BeyondBound;
         }

@@ -1,5 +1,5 @@
--- Asks for one job after the other; takes the path up to the number, the first number, and how often each is asked for: it
--- goes over a thousand jobs as often before it goes on to the next thousand.
+-- Requests one job after the other. Arguments: the path up to the job's number, the first number, and how often each
+-- job is requested. A thousand jobs are requested that often before the next thousand.
 local before, after, first, times
 local stretch, asked = 1000, 0
 

@@ -1,4 +1,4 @@
--- One line for whoever started this: requests, microseconds, failures, p50 and p99 in microseconds, and the next number.
+-- Prints one line for the caller: requests, microseconds, failures, p50 and p99 in microseconds, and the next number.
 local threads = {}
 
 function setup(thread)

@@ -11,9 +11,9 @@ internal static class Plain
 {
     private const int Piece = 64 * 1024;
 
-    private static readonly byte[] Problem =
-        """{"type":"/problems/refused","title":"The request was refused","status":400,"detail":"Unknown path or key."}"""u8
-            .ToArray();
+    private static readonly byte[] Problem = """
+        {"type":"/problems/refused","title":"The request was refused","status":400,"detail":"Unknown path or key."}
+        """u8.ToArray();
 
     public static Task RunAsync(int port, int http2Port, Uri upstream, string credential, string key)
     {

@@ -7,7 +7,8 @@ namespace Gateway.Caching;
 
 /// <summary>
 /// The snapshots in this node's memory, bounded by <c>Jobs:MemoryBytes</c>. A snapshot is replaced only by one that
-/// outranks it, and a purged snapshot is never stored again. Memory also returns stale snapshots; callers check whether one is fresh.
+/// outranks it, and a purged snapshot is never stored again. Memory also returns stale snapshots; callers check whether
+/// one is fresh.
 /// </summary>
 internal sealed class JobMemory : IDisposable
 {

@@ -147,7 +147,8 @@ internal sealed partial class LiveConfiguration<T> : IDisposable
             "A defect of the gateway: one part did not apply the new configuration, which is in force")]
         public static partial void PartBroken(ILogger logger, Exception defect);
 
-        [LoggerMessage(LogLevel.Error, "{File} cannot be read, so the previous configuration stays in force: {Problem}")]
+        [LoggerMessage(LogLevel.Error,
+            "{File} cannot be read, so the previous configuration stays in force: {Problem}")]
         public static partial void Unreadable(ILogger logger, string? file, string problem);
     }
 }

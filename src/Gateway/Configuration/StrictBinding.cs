@@ -21,7 +21,8 @@ internal static class StrictBinding
         foreach (var setting in settings.ToList())
         {
             if (ErrorOf<T>([setting], out _) is not { } error) continue;
-            errors.Add(setting.Key, error.InnerException is null ? "is not an option that takes a value" : error.Message);
+            errors.Add(setting.Key, error.InnerException is null
+                ? "is not an option that takes a value" : error.Message);
             settings.Remove(setting);
         }
         if (ErrorOf<T>(settings, out options) is { } other) throw other;
@@ -40,7 +41,8 @@ internal static class StrictBinding
         ErrorOf<T>([new(key, "?")], out _) is null or { InnerException: not null };
 
     /// <returns>The innermost error of the binder; null: there is none.</returns>
-    private static InvalidOperationException? ErrorOf<T>(IEnumerable<KeyValuePair<string, string?>> settings, out T options)
+    private static InvalidOperationException? ErrorOf<T>(
+        IEnumerable<KeyValuePair<string, string?>> settings, out T options)
         where T : class, new()
     {
         options = new T();

@@ -24,9 +24,9 @@ internal static class ContractDocument
         .WithTags(JobsTag)
         .WithSummary("Get a job by workflow and job id")
         .WithDescription("""
-            The last known state of one job, byte for byte as the upstream sent it. Finished jobs come from cache; a running
-            one is at most seconds old. Send If-None-Match with the last ETag when polling: an unchanged job is a 304.
-            HEAD answers the same without the body.
+            The last known state of one job, byte for byte as the upstream sent it. Finished jobs come from the cache;
+            the state of a running job is at most seconds old. When you poll, send the last ETag as If-None-Match: the
+            answer for an unchanged job is 304. HEAD answers the same without the body.
             """)
         .Produces<Job>();
 
@@ -39,10 +39,12 @@ internal static class ContractDocument
             // Said here, for as answers of an operation, which have no body, they would make each problem one that may
             // be missing.
             Description = """
-                Processing jobs, cached. Callers authenticate with a gateway key, a token or a session, and need no other.
+                Processing jobs, cached. Callers authenticate with a gateway key, a token or a session. They need no
+                key of the upstream.
 
-                Every error has a body of `application/problem+json`, but for two that the server gives before it looks at a
-                request: 414, where the request line is over 8 KiB, and 431, where the headers are over 32 KiB or more than 100.
+                Every error has a body of `application/problem+json`, except two that the server gives before it looks
+                at a request: 414, if the request line is over 8 KiB, and 431, if the headers are over 32 KiB or more
+                than 100.
                 """,
         });
         options.SupportNonNullableReferenceTypes();
@@ -61,7 +63,9 @@ internal static class ContractDocument
             Scheme = "bearer",
             Description = "A gateway key, or a JWT of the gateway's identity provider, as a bearer token.",
         });
-        Scheme(options, "session", $"A browser's session, after a login at /bff/login; each request also carries '{CookieRule.Header}: {CookieRule.Value}'.",
+        Scheme(options, "session",
+            $"A browser's session, after a login at /bff/login; each request also carries '{CookieRule.Header}: "
+            + $"{CookieRule.Value}'.",
             SecuritySchemeType.ApiKey, SessionCookie.Name, ParameterLocation.Cookie);
         foreach (var name in (string[])["apiKey", "authorization", "bearer", "session"])
         {
@@ -70,7 +74,8 @@ internal static class ContractDocument
         }
     }
 
-    private static void Scheme(SwaggerGenOptions options, string name, string description, SecuritySchemeType type, string field,
+    private static void Scheme(SwaggerGenOptions options, string name, string description,
+        SecuritySchemeType type, string field,
         ParameterLocation place = ParameterLocation.Header) =>
         options.AddSecurityDefinition(name, new OpenApiSecurityScheme
         {

@@ -13,7 +13,8 @@ internal static class ContractEndpoints
 {
     public static void MapContract(this WebApplication app)
     {
-        var (contract, callers) = (app.Services.GetRequiredService<PublishedContract>(), app.Services.GetRequiredService<Identification>());
+        var (contract, callers) = (
+            app.Services.GetRequiredService<PublishedContract>(), app.Services.GetRequiredService<Identification>());
         var options = app.Services.GetRequiredService<IOptionsMonitor<ContractOptions>>();
         // Read now, and not at somebody's first request.
         _ = app.Services.GetRequiredService<UpstreamContract>();

@@ -26,9 +26,13 @@ internal sealed class ContractOptions
 
     public void Check(ConfigurationErrors errors)
     {
-        errors.Unless(ServerUrl.Length == 0 || (Uri.TryCreate(ServerUrl, UriKind.Absolute, out var server) && server.Scheme is "http" or "https" && ServerUrl[^1] != '/'),
+        errors.Unless(ServerUrl.Length == 0
+            || (Uri.TryCreate(ServerUrl, UriKind.Absolute, out var server) && server.Scheme is "http" or "https"
+            && ServerUrl[^1] != '/'),
             "Contract:ServerUrl", "must be an absolute http or https address, and not end with '/'");
-        errors.Unless(ContactUrl.Length == 0 || (Uri.TryCreate(ContactUrl, UriKind.Absolute, out var contact) && contact.Scheme is "http" or "https" or "mailto"),
+        errors.Unless(ContactUrl.Length == 0
+            || (Uri.TryCreate(ContactUrl, UriKind.Absolute, out var contact)
+            && contact.Scheme is "http" or "https" or "mailto"),
             "Contract:ContactUrl", "must be an http, https or mailto address");
         errors.Unless(ContactName.Length > 0, "Contract:ContactName", "must not be empty");
         errors.Range("Contract:DriftChecksPerSecond", DriftChecksPerSecond, 0, 1000);

@@ -21,15 +21,21 @@ internal static class ContractResponses
         ["WWW-Authenticate"] = "What credential is wanted (RFC 6750).",
     };
 
-    public static Dictionary<string, IOpenApiHeader> Headers(IEnumerable<string> names) => names.ToDictionary(name => name, IOpenApiHeader (name) =>
+    public static Dictionary<string, IOpenApiHeader> Headers(IEnumerable<string> names) =>
+        names.ToDictionary(name => name, IOpenApiHeader (name) =>
         new OpenApiHeader
         {
             Description = Descriptions[name],
-            Schema = new OpenApiSchema { Type = name is "Age" or "Retry-After" ? JsonSchemaType.Integer : JsonSchemaType.String },
+            Schema = new OpenApiSchema
+            {
+                Type = name is "Age" or "Retry-After"
+                ? JsonSchemaType.Integer : JsonSchemaType.String
+            },
         });
 
     /// <param name="withCache">Whether it may come from cache, and says so.</param>
-    public static void AddProblems(OpenApiResponses responses, ISchemaGenerator generator, SchemaRepository repository, IEnumerable<ProblemType> types, bool withCache)
+    public static void AddProblems(OpenApiResponses responses, ISchemaGenerator generator, SchemaRepository repository,
+        IEnumerable<ProblemType> types, bool withCache)
     {
         var body = generator.GenerateSchema(typeof(ProblemBody), repository);
         foreach (var status in types.GroupBy(type => type.Status).OrderBy(group => group.Key))
@@ -37,8 +43,18 @@ internal static class ContractResponses
             responses[status.Key.ToString(CultureInfo.InvariantCulture)] = new OpenApiResponse
             {
                 Description = string.Join("\n", status.Select(type => $"- `{type.Uri}`: {type.Title}. {type.Advice}")),
-                Headers = Headers(HeadersOf(status.Key).Where(name => withCache || name is not ("Cache-Status" or "Age"))),
-                Content = new Dictionary<string, IOpenApiMediaType> { ["application/problem+json"] = new OpenApiMediaType { Schema = body, Examples = ContractExamples.Of(status) } },
+                Headers = Headers(
+                    HeadersOf(status.Key).Where(name => withCache || name is not ("Cache-Status" or "Age"))),
+                Content =
+                    new Dictionary<string, IOpenApiMediaType>
+                    {
+                        [
+                        "application/problem+json"] = new OpenApiMediaType
+                        {
+                            Schema = body,
+                            Examples = ContractExamples.Of(status)
+                        }
+                    },
             };
         }
     }

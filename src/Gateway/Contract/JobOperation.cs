@@ -10,14 +10,18 @@ namespace Gateway.Contract;
 /// </summary>
 internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
 {
-    private static readonly string[] JobHeaders = ["ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy"];
+    private static readonly string[] JobHeaders = [
+        "ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy"];
 
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
         foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
         {
             parameter.Description = JobAddress.Form;
-            if (parameter.Schema is OpenApiSchema schema) (schema.MinLength, schema.MaxLength, schema.Pattern) = (1, JobAddress.MaxLength, "^[A-Za-z0-9._~-]+$");
+            if (parameter.Schema is OpenApiSchema schema)
+            {
+                (schema.MinLength, schema.MaxLength, schema.Pattern) = (1, JobAddress.MaxLength, "^[A-Za-z0-9._~-]+$");
+            }
         }
         (operation.Parameters ??= []).Add(new OpenApiParameter
         {
@@ -32,9 +36,16 @@ internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
         {
             ok.Description = "The job.";
             ok.Headers = ContractResponses.Headers(JobHeaders);
-            foreach (var content in ok.Content?.Values.OfType<OpenApiMediaType>() ?? []) content.Examples = ContractExamples.Jobs;
+            foreach (var content in ok.Content?.Values.OfType<OpenApiMediaType>() ?? [])
+            {
+                content.Examples = ContractExamples.Jobs;
+            }
         }
-        responses["304"] = new OpenApiResponse { Description = "The job is as the client has it.", Headers = ContractResponses.Headers(JobHeaders) };
+        responses["304"] = new OpenApiResponse
+        {
+            Description = "The job is as the client has it.",
+            Headers = ContractResponses.Headers(JobHeaders)
+        };
 
         ContractResponses.AddProblems(responses, context.SchemaGenerator, context.SchemaRepository,
             problems.Of(ProblemScope.Jobs), withCache: true);

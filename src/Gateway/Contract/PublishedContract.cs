@@ -15,8 +15,10 @@ internal sealed class PublishedContract
     // RFC 9512 is the one of YAML.
     private static readonly (string Path, OpenApiSpecVersion Version, bool IsYaml)[] Forms =
     [
-        ("/openapi/v0.json", OpenApiSpecVersion.OpenApi3_1, false), ("/openapi/v0.yaml", OpenApiSpecVersion.OpenApi3_1, true),
-        ("/openapi/3.0/v0.json", OpenApiSpecVersion.OpenApi3_0, false), ("/openapi/3.0/v0.yaml", OpenApiSpecVersion.OpenApi3_0, true),
+        ("/openapi/v0.json", OpenApiSpecVersion.OpenApi3_1, false),
+        ("/openapi/v0.yaml", OpenApiSpecVersion.OpenApi3_1, true),
+        ("/openapi/3.0/v0.json", OpenApiSpecVersion.OpenApi3_0, false),
+        ("/openapi/3.0/v0.yaml", OpenApiSpecVersion.OpenApi3_0, true),
     ];
 
     private readonly IServiceProvider _services;
@@ -33,12 +35,14 @@ internal sealed class PublishedContract
     public static IEnumerable<string> Paths => Forms.Select(form => form.Path);
 
     /// <summary>The rendering at one of these.</summary>
-    public async Task<ContractRendering> GetAsync(string path) => (await _renderings.Value).Single(rendering => rendering.Path == path);
+    public async Task<ContractRendering> GetAsync(string path) =>
+        (await _renderings.Value).Single(rendering => rendering.Path == path);
 
     private async Task<ContractRendering[]> RenderAsync()
     {
         // The generator reads all documentation when it is made: not before somebody asks.
-        var document = await _services.GetRequiredService<IAsyncSwaggerProvider>().GetSwaggerAsync(ContractDocument.Version);
+        var document = await _services.GetRequiredService<IAsyncSwaggerProvider>()
+            .GetSwaggerAsync(ContractDocument.Version);
         var renderings = new List<ContractRendering>();
         foreach (var (path, version, isYaml) in Forms)
         {

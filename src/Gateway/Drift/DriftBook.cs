@@ -4,7 +4,8 @@ namespace Gateway.Drift;
 
 /// <summary>A finding, and when and where it was met.</summary>
 /// <param name="Count">The jobs in which it was.</param>
-internal sealed record SeenFinding(Finding Finding, DateTimeOffset FirstSeen, DateTimeOffset LastSeen, long Count, JobAddress LastSeenIn);
+internal sealed record SeenFinding(
+    Finding Finding, DateTimeOffset FirstSeen, DateTimeOffset LastSeen, long Count, JobAddress LastSeenIn);
 
 /// <summary>What this node has found since it started.</summary>
 internal sealed class DriftBook
@@ -29,7 +30,8 @@ internal sealed class DriftBook
             lock (_lock)
             {
                 return [.. _seen.Values.OrderByDescending(seen => seen.FirstSeen)
-                    .ThenBy(seen => seen.Finding.Pointer, StringComparer.Ordinal).ThenBy(seen => seen.Finding.Kind, StringComparer.Ordinal)];
+                    .ThenBy(seen => seen.Finding.Pointer, StringComparer.Ordinal)
+                    .ThenBy(seen => seen.Finding.Kind, StringComparer.Ordinal)];
             }
         }
     }

@@ -23,11 +23,13 @@ internal sealed class DriftCheck
 
     /// <summary>Every way in which a body departs from its shape, once each; none where it is not JSON.</summary>
     /// <param name="isKnownStatus">Whether a status word is one that was seen before.</param>
-    public static IReadOnlyCollection<Finding> Run(ReadOnlySpan<byte> body, ExpectedShape shape, Func<string, bool> isKnownStatus)
+    public static IReadOnlyCollection<Finding> Run(
+        ReadOnlySpan<byte> body, ExpectedShape shape, Func<string, bool> isKnownStatus)
     {
         var check = new DriftCheck(isKnownStatus);
         var reader = new Utf8JsonReader(
-            body.StartsWith(Encoding.UTF8.Preamble) ? body[3..] : body, new JsonReaderOptions { MaxDepth = JobFacts.MaxDepth });
+            body.StartsWith(Encoding.UTF8.Preamble)
+                ? body[3..] : body, new JsonReaderOptions { MaxDepth = JobFacts.MaxDepth });
         try
         {
             reader.Read();
@@ -44,12 +46,19 @@ internal sealed class DriftCheck
     private void LookAt(ref Utf8JsonReader reader, string pointer, ExpectedShape shape)
     {
         if (reader.TokenType != JsonTokenType.Null && !IsOf(ref reader, shape.Type)) Add(pointer, Finding.WrongType);
-        else if (reader.TokenType == JsonTokenType.StartObject && shape.Fields is { } fields) LookIntoObject(ref reader, pointer, fields);
-        else if (reader.TokenType == JsonTokenType.StartArray && shape.Items is { } items) LookIntoArray(ref reader, pointer + "/*", items);
+        else if (reader.TokenType == JsonTokenType.StartObject && shape.Fields is { } fields)
+        {
+            LookIntoObject(ref reader, pointer, fields);
+        }
+        else if (reader.TokenType == JsonTokenType.StartArray && shape.Items is { } items)
+        {
+            LookIntoArray(ref reader, pointer + "/*", items);
+        }
         reader.Skip();
     }
 
-    private void LookIntoObject(ref Utf8JsonReader reader, string pointer, IReadOnlyDictionary<string, ExpectedField> fields)
+    private void LookIntoObject(
+        ref Utf8JsonReader reader, string pointer, IReadOnlyDictionary<string, ExpectedField> fields)
     {
         var seen = new HashSet<ExpectedField>(ReferenceEqualityComparer.Instance);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -99,7 +108,8 @@ internal sealed class DriftCheck
 
     private static bool IsWhole(ref Utf8JsonReader reader) =>
         reader.TryGetInt64(out _)
-        || (reader.TryGetDecimal(out var number) && decimal.IsInteger(number) && number is >= long.MinValue and <= long.MaxValue);
+        || (reader.TryGetDecimal(out var number) && decimal.IsInteger(number)
+        && number is >= long.MinValue and <= long.MaxValue);
 
     // A name may be anything, a value among others.
     private static string Shown(string? name) =>

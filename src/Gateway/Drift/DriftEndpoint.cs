@@ -12,7 +12,8 @@ internal sealed class DriftEndpoint(OperatorGate gate, DriftBook book)
         app.MapGet("/admin/drift", endpoint.AnswerAsync).ExcludeFromDescription();
     }
 
-    private Task AnswerAsync(HttpContext http) => gate.AnswerAsync(http, _ => Task.FromResult<IAnswer>(new DriftAnswer(book)));
+    private Task AnswerAsync(HttpContext http) =>
+        gate.AnswerAsync(http, _ => Task.FromResult<IAnswer>(new DriftAnswer(book)));
 
     private sealed class DriftAnswer(DriftBook book) : IAnswer
     {

@@ -11,7 +11,8 @@ namespace Gateway.Drift;
 /// on: what comes too fast, or is too large, is not checked.
 /// </summary>
 internal sealed partial class DriftWatch(
-    DriftBook book, IOptionsMonitor<ContractOptions> contract, IOptionsMonitor<JobsOptions> jobs, DriftMetrics metrics, TimeProvider clock, ILogger<DriftWatch> logger) : BackgroundService, IJobObserver
+    DriftBook book, IOptionsMonitor<ContractOptions> contract, IOptionsMonitor<JobsOptions> jobs, DriftMetrics metrics,
+    TimeProvider clock, ILogger<DriftWatch> logger) : BackgroundService, IJobObserver
 {
     private const int MaxBytes = 1024 * 1024, MaxWaiting = 16;
 

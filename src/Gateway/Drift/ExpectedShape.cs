@@ -12,7 +12,8 @@ namespace Gateway.Drift;
 /// <param name="Type">Its type; null is of any.</param>
 /// <param name="Items">What an array holds.</param>
 /// <param name="Fields">What an object has, by name.</param>
-internal sealed record ExpectedShape(ExpectedType Type, ExpectedShape? Items = null, IReadOnlyDictionary<string, ExpectedField>? Fields = null)
+internal sealed record ExpectedShape(
+    ExpectedType Type, ExpectedShape? Items = null, IReadOnlyDictionary<string, ExpectedField>? Fields = null)
 {
     public static readonly ExpectedShape OfJob = Of(typeof(Job));
 
@@ -24,9 +25,14 @@ internal sealed record ExpectedShape(ExpectedType Type, ExpectedShape? Items = n
         if (type == typeof(string)) return new(ExpectedType.Text);
         if (type == typeof(long)) return new(ExpectedType.Integer);
         if (type == typeof(double)) return new(ExpectedType.Number);
-        if (type.IsGenericType && type.IsAssignableTo(typeof(IList))) return new(ExpectedType.Array, Items: Of(type.GetGenericArguments()[0]));
+        if (type.IsGenericType && type.IsAssignableTo(typeof(IList)))
+        {
+            return new(ExpectedType.Array, Items: Of(type.GetGenericArguments()[0]));
+        }
         if (type.Namespace != typeof(Job).Namespace) throw new NotSupportedException($"There is no check for {type}.");
-        return new(ExpectedType.Object, Fields: type.GetProperties().Select(ExpectedField.Of).ToDictionary(field => field.Name, StringComparer.Ordinal));
+        return new(ExpectedType.Object,
+            Fields: type.GetProperties().Select(ExpectedField.Of)
+                .ToDictionary(field => field.Name, StringComparer.Ordinal));
     }
 }
 
@@ -38,7 +44,8 @@ internal sealed record ExpectedField(string Name, ExpectedShape Shape, bool IsAl
     public bool IsStatus => Name == "status";
 
     public static ExpectedField Of(PropertyInfo property) => new(
-        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name ?? throw new NotSupportedException($"{property} has no name in JSON."),
+        property.GetCustomAttribute<JsonPropertyNameAttribute>()?.Name
+            ?? throw new NotSupportedException($"{property} has no name in JSON."),
         ExpectedShape.Of(property.PropertyType), property.IsDefined(typeof(AlwaysSentAttribute)));
 }
 

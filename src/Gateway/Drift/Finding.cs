@@ -9,5 +9,6 @@ namespace Gateway.Drift;
 /// <param name="Kind">One of those below.</param>
 internal sealed record Finding(string Pointer, string Kind)
 {
-    public const string UnknownField = "unknown-field", WrongType = "wrong-type", MissingField = "missing-field", NewStatus = "new-status";
+    public const string UnknownField = "unknown-field", WrongType = "wrong-type", MissingField = "missing-field",
+        NewStatus = "new-status";
 }

@@ -9,14 +9,17 @@ internal sealed record ForwardedRoute(string Name, RouteTemplate Template, Forwa
     private readonly string[] _workflows = [.. Template.Parameters.Where(NamesWorkflow)];
 
     public static ForwardedRoute[] Of(Dictionary<string, ForwardedRouteOptions> routes) =>
-        [.. routes.OrderBy(route => route.Key, StringComparer.Ordinal).Select(route => new ForwardedRoute(route.Key, RouteTemplate.Parse(route.Value.Path), route.Value))];
+        [.. routes.OrderBy(route => route.Key, StringComparer.Ordinal)
+            .Select(route => new ForwardedRoute(route.Key, RouteTemplate.Parse(route.Value.Path), route.Value))];
 
     /// <summary>Whether a parameter is a workflow, however it is spelt: workflow_id, workflowId, wf-id.</summary>
     public static bool NamesWorkflow(string parameter) =>
-        string.Concat(parameter.Where(char.IsAsciiLetterOrDigit)).ToUpperInvariant() is "WORKFLOW" or "WORKFLOWS" or "WORKFLOWID" or "WORKFLOWIDS" or "WFID";
+        string.Concat(parameter.Where(char.IsAsciiLetterOrDigit)).ToUpperInvariant() is "WORKFLOW" or "WORKFLOWS"
+            or "WORKFLOWID" or "WORKFLOWIDS" or "WFID";
 
     /// <summary>The workflows that a request is about, each of which its team must be allowed, too.</summary>
-    public string[] WorkflowsOf(HttpContext http) => _workflows.Length == 0 ? [] : Array.ConvertAll(_workflows, name => Value(http, name));
+    public string[] WorkflowsOf(HttpContext http) =>
+        _workflows.Length == 0 ? [] : Array.ConvertAll(_workflows, name => Value(http, name));
 
     /// <summary>Response headers that go on to the caller.</summary>
     public IEnumerable<string> ResponseHeaders => OwnHeaders.Concat(Options.ResponseHeaders);

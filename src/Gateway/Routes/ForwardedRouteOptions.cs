@@ -11,9 +11,12 @@ internal sealed class ForwardedRouteOptions
     // They are about the connection, about who asks, or the gateway's own to say.
     private static readonly string[] Withheld =
     [
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Encoding", "Content-Length",
-        "Set-Cookie", "WWW-Authenticate", "Authorization", "Server", "Location", "Cache-Control", "Cache-Status", "Age", "Vary", "RateLimit", "RateLimit-Policy",
-        "Retry-After", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options", "Referrer-Policy", "Cross-Origin-Resource-Policy",
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
+        "Upgrade", "Content-Encoding", "Content-Length",
+        "Set-Cookie", "WWW-Authenticate", "Authorization", "Server", "Location", "Cache-Control", "Cache-Status", "Age",
+        "Vary", "RateLimit", "RateLimit-Policy",
+        "Retry-After", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options",
+        "Referrer-Policy", "Cross-Origin-Resource-Policy",
     ];
 
     /// <summary>
@@ -35,12 +38,19 @@ internal sealed class ForwardedRouteOptions
     /// <summary>Checks all routes together, for no two may be the same.</summary>
     public static void Check(ConfigurationErrors errors, Dictionary<string, ForwardedRouteOptions> routes)
     {
-        var nameOf = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase) { [RouteTemplate.Parse(JobAddress.Route).Shape] = "jobs, which the gateway has already" };
+        var nameOf =
+            new Dictionary<string, string>(
+                StringComparer.OrdinalIgnoreCase)
+            {
+                [RouteTemplate.Parse(JobAddress.Route).Shape] =
+                    "jobs, which the gateway has already"
+            };
         foreach (var (name, route) in routes)
         {
             errors.Name($"Routes:{name}", name, "a route's");
             route.Check(errors, $"Routes:{name}");
-            if (RouteTemplate.TryParse(route.Path, out var template, out _) && !nameOf.TryAdd(template.Shape, $"Routes:{name}"))
+            if (RouteTemplate.TryParse(route.Path, out var template, out _)
+                && !nameOf.TryAdd(template.Shape, $"Routes:{name}"))
             {
                 errors.Add($"Routes:{name}:Path", $"is the same as that of {nameOf[template.Shape]}");
             }
@@ -52,21 +62,29 @@ internal sealed class ForwardedRouteOptions
         if (!RouteTemplate.TryParse(Path, out var template, out var problem)) errors.Add($"{path}:Path", problem);
         else
         {
-            errors.Unless(template.Segments[0] is { IsParameter: false } first && !OwnPrefixes.Contains(first.Text, StringComparer.OrdinalIgnoreCase), $"{path}:Path",
-                $"must not begin with a parameter, nor with a path of the gateway's own ({string.Join(", ", OwnPrefixes)})");
+            errors.Unless(template.Segments[0] is { IsParameter: false } first
+                && !OwnPrefixes.Contains(first.Text, StringComparer.OrdinalIgnoreCase), $"{path}:Path",
+                $"must not begin with a parameter, nor with a path of the gateway's own "
+                + $"({string.Join(", ", OwnPrefixes)})");
         }
         for (var i = 0; i < Query.Count; i++)
         {
-            errors.Unless(Query[i].Length > 0 && Query[i].All(c => c is > ' ' and <= '~' and not ('&' or '=' or '#' or '%' or '+')), $"{path}:Query:{i}",
+            errors.Unless(Query[i].Length > 0
+                && Query[i].All(c => c is > ' ' and <= '~' and not ('&' or '=' or '#' or '%' or '+')),
+                $"{path}:Query:{i}",
                 "must name a query parameter");
-            errors.Unless(!ForwardedRoute.NamesWorkflow(Query[i]), $"{path}:Query:{i}", "names a workflow, which teams are allowed one by one: let it be in the path");
+            errors.Unless(!ForwardedRoute.NamesWorkflow(Query[i]), $"{path}:Query:{i}",
+                "names a workflow, which teams are allowed one by one: let it be in the path");
         }
         for (var i = 0; i < ResponseHeaders.Count; i++)
         {
             var header = ResponseHeaders[i];
-            errors.Unless(header.Length > 0 && header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), $"{path}:ResponseHeaders:{i}", "must name a header");
-            errors.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase) && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
-                $"{path}:ResponseHeaders:{i}", $"'{header}' cannot go on: it is about the connection, or the gateway's own to say");
+            errors.Unless(header.Length > 0 && header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'),
+                $"{path}:ResponseHeaders:{i}", "must name a header");
+            errors.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase)
+                && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
+                $"{path}:ResponseHeaders:{i}",
+                $"'{header}' cannot go on: it is about the connection, or the gateway's own to say");
         }
         errors.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
     }

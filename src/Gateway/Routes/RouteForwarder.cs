@@ -12,7 +12,8 @@ namespace Gateway.Routes;
 /// call belongs to one caller, and ends when the caller leaves.
 /// </summary>
 internal sealed partial class RouteForwarder(
-    IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots, IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock,
+    IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots,
+    IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock,
     ILogger<RouteForwarder> logger) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
@@ -35,7 +36,10 @@ internal sealed partial class RouteForwarder(
         if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
         // A caller who left made nothing fail, and gets no answer.
         if (answer.Fault == UpstreamFault.CallerGone) http.RequestAborted.ThrowIfCancellationRequested();
-        if (answer.Fault is not (UpstreamFault.None or UpstreamFault.JobRefused)) Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
+        if (answer.Fault is not (UpstreamFault.None or UpstreamFault.JobRefused))
+        {
+            Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
+        }
         if (http.Response.HasStarted) return null;
 
         // The forwarder may have taken all of them away, and left some of the upstream's.
@@ -44,7 +48,8 @@ internal sealed partial class RouteForwarder(
         return UpstreamProblems.Of(UpstreamVerdict.OfFailure(answer, jobs.CurrentValue), answer);
     }
 
-    private async Task<UpstreamAnswer> SendAsync(HttpContext http, ForwardedRoute route, Credential credential, Func<UpstreamAnswer, ValueTask> judge)
+    private async Task<UpstreamAnswer> SendAsync(
+        HttpContext http, ForwardedRoute route, Credential credential, Func<UpstreamAnswer, ValueTask> judge)
     {
         var options = upstream.CurrentValue;
         using var deadline = new CancellationTokenSource(options.Timeout, clock);
@@ -58,7 +63,8 @@ internal sealed partial class RouteForwarder(
         // The one before may have been refused.
         http.Response.StatusCode = StatusCodes.Status200OK;
         var error = await forwarder.SendAsync(
-            http, options.BaseAddress.AbsoluteUri, _client, new ForwarderRequestConfig { ActivityTimeout = route.Options.IdleTimeout }, transformer, either.Token);
+            http, options.BaseAddress.AbsoluteUri, _client,
+            new ForwarderRequestConfig { ActivityTimeout = route.Options.IdleTimeout }, transformer, either.Token);
         if (transformer.HasEcho) return UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, 200);
         var status = transformer.Answer.Status;
         return error switch

@@ -13,7 +13,8 @@ internal static class RouteServices
         services.AddHttpForwarder();
         // It logs what the upstream sent where that makes no sense, and that may be a credential.
         var forwarder = services.Last(service => service.ServiceType == typeof(IHttpForwarder)).ImplementationType!;
-        services.AddSingleton(typeof(ILogger<>).MakeGenericType(forwarder), typeof(NullLogger<>).MakeGenericType(forwarder));
+        services.AddSingleton(typeof(ILogger<>).MakeGenericType(forwarder),
+            typeof(NullLogger<>).MakeGenericType(forwarder));
         services.AddSingleton<StreamSlots>();
         services.AddSingleton<ForwardedRoutes>();
         services.AddSingleton<IExposesHeaders>(provider => provider.GetRequiredService<ForwardedRoutes>());

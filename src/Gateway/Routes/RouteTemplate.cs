@@ -9,16 +9,20 @@ namespace Gateway.Routes;
 /// </summary>
 internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segments)
 {
-    public const string Form = "must be a path such as /v0/workflows/{workflow_id}: literal segments, and parameters that are a whole segment";
+    public const string Form =
+        "must be a path such as /v0/workflows/{workflow_id}: literal segments, and parameters that are a whole segment";
 
     /// <summary>The same for templates that differ in the names of their parameters alone.</summary>
-    public string Shape { get; } = string.Concat(Segments.Select(segment => segment.IsParameter ? "/{}" : $"/{segment.Text}"));
+    public string Shape { get; } = string.Concat(
+        Segments.Select(segment => segment.IsParameter ? "/{}" : $"/{segment.Text}"));
 
-    public IEnumerable<string> Parameters => Segments.Where(segment => segment.IsParameter).Select(segment => segment.Text);
+    public IEnumerable<string> Parameters =>
+        Segments.Where(segment => segment.IsParameter).Select(segment => segment.Text);
 
     /// <exception cref="ArgumentException">It has not the form.</exception>
     public static RouteTemplate Parse(string text) =>
-        TryParse(text, out var template, out var problem) ? template : throw new ArgumentException(problem, nameof(text));
+        TryParse(text, out var template, out var problem)
+            ? template : throw new ArgumentException(problem, nameof(text));
 
     public static bool TryParse(string text, [NotNullWhen(true)] out RouteTemplate? template, out string problem)
     {
@@ -30,11 +34,16 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
         {
             var isParameter = part.Length > 2 && part[0] == '{' && part[^1] == '}';
             var name = isParameter ? part[1..^1] : part;
-            if (isParameter ? !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-') : !JobAddress.IsIdentifier(name)) return false;
+            if (isParameter ? !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-')
+                : !JobAddress.IsIdentifier(name))
+            {
+                return false;
+            }
             segments.Add(new Segment(name, isParameter));
         }
         template = new RouteTemplate(text, [.. segments]);
-        problem = template.Parameters.Count() == template.Parameters.Distinct(StringComparer.OrdinalIgnoreCase).Count() ? "" : "names a parameter twice";
+        problem = template.Parameters.Count() == template.Parameters.Distinct(StringComparer.OrdinalIgnoreCase).Count()
+            ? "" : "names a parameter twice";
         return problem.Length == 0;
     }
 
@@ -42,7 +51,10 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
     public string With(Func<string, string> valueOf)
     {
         var path = new StringBuilder();
-        foreach (var segment in Segments) path.Append('/').Append(segment.IsParameter ? valueOf(segment.Text) : segment.Text);
+        foreach (var segment in Segments)
+        {
+            path.Append('/').Append(segment.IsParameter ? valueOf(segment.Text) : segment.Text);
+        }
         return path.ToString();
     }
 

@@ -10,9 +10,11 @@ namespace Gateway.Routes;
 /// <summary>
 /// What of a request goes to the upstream, and what of its answer comes back: nothing but what is listed.
 /// </summary>
-internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock, Func<UpstreamAnswer, ValueTask> onHeaders) : HttpTransformer
+internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock,
+    Func<UpstreamAnswer, ValueTask> onHeaders) : HttpTransformer
 {
-    private static readonly string[] RequestHeaders = ["Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];
+    private static readonly string[] RequestHeaders = [
+        "Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];
 
     /// <summary>What the upstream said, where it was no success; else its status.</summary>
     public UpstreamAnswer Answer { get; private set; }
@@ -20,7 +22,8 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
     /// <summary>Whether the answer was ended because it held the credential.</summary>
     public bool HasEcho { get; private set; }
 
-    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+    public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest,
+        string destinationPrefix, CancellationToken cancellationToken)
     {
         proxyRequest.RequestUri = new Uri(baseAddress.AbsoluteUri.TrimEnd('/') + route.TargetOf(httpContext));
         foreach (var name in RequestHeaders)
@@ -35,7 +38,8 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         return default;
     }
 
-    public override async ValueTask<bool> TransformResponseAsync(HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+    public override async ValueTask<bool> TransformResponseAsync(
+        HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
         if (proxyResponse is null) return false;
         // The forwarder has taken over what the upstream calls its status, in its own words.
@@ -43,9 +47,13 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         var status = (int)proxyResponse.StatusCode;
         Answer = status switch
         {
-            304 or (>= 200 and < 300) when HasEchoIn(proxyResponse.Headers) || HasEchoIn(proxyResponse.Content.Headers) => UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, status),
+            304 or (>= 200 and < 300) when HasEchoIn(proxyResponse.Headers)
+                || HasEchoIn(proxyResponse.Content.Headers) =>
+                UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, status),
             304 => new UpstreamAnswer(status, [], null, UpstreamFault.None),
-            >= 200 and < 300 when proxyResponse.Content.Headers.ContentEncoding.Any(coding => !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            >= 200 and < 300
+                when proxyResponse.Content.Headers.ContentEncoding.Any(
+                    coding => !coding.Equals("identity", StringComparison.OrdinalIgnoreCase))
                 => UpstreamAnswer.Failed(UpstreamFault.Encoded, status),
             >= 200 and < 300 => new UpstreamAnswer(status, [], null, UpstreamFault.None),
             _ => await UpstreamErrors.ReadAsync(proxyResponse, credential, clock, cancellationToken),
@@ -56,23 +64,30 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         var response = httpContext.Response;
         foreach (var name in route.ResponseHeaders)
         {
-            if (proxyResponse.Headers.TryGetValues(name, out var values) || proxyResponse.Content.Headers.TryGetValues(name, out values)) response.Headers[name] = values.Where(IsPlain).ToArray();
+            if (proxyResponse.Headers.TryGetValues(name, out var values)
+                || proxyResponse.Content.Headers.TryGetValues(name, out values))
+            {
+                response.Headers[name] = values.Where(IsPlain).ToArray();
+            }
         }
         response.Headers.CacheControl = "no-store";
         response.Headers.Vary = Answers.Vary;
         if (status is 204 or 205 or 304)
         {
-            // These answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). Drop one that the upstream sends.
+            // These answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). Drop what the upstream sends.
             proxyResponse.Content.Dispose();
             proxyResponse.Content = new ByteArrayContent([]);
             return true;
         }
         response.ContentLength = proxyResponse.Content.Headers.ContentLength;
-        proxyResponse.Content = new StreamContent(new EchoGuard(await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), credential, () => HasEcho = true));
+        proxyResponse.Content =
+            new StreamContent(new EchoGuard(
+                await proxyResponse.Content.ReadAsStreamAsync(cancellationToken), credential, () => HasEcho = true));
         return true;
     }
 
-    public override ValueTask TransformResponseTrailersAsync(HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
+    public override ValueTask TransformResponseTrailersAsync(
+        HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
 
     // What a header field may hold on either side (RFC 9110, section 5.5).
     private static bool IsPlain(string value) => value.All(c => c is >= ' ' and <= '~' or '\t');

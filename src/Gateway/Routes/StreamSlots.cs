@@ -17,7 +17,9 @@ internal sealed class StreamSlots(IOptionsMonitor<UpstreamOptions> upstream, IOp
     /// <returns>What is to be given back; null: there is none.</returns>
     public IDisposable? Take(AccountCall call)
     {
-        var all = Math.Max(1, (upstream.CurrentValue.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2 / call.Gate.Nodes);
+        var all =
+            Math.Max(1, (upstream.CurrentValue.Accounts.GetValueOrDefault(call.Account)?.MaxConcurrentRequests ?? 1) / 2
+                / call.Gate.Nodes);
         var (account, team) = ((call.Account, (string?)null), (call.Account, call.Team));
         var teams = use.CurrentValue.TeamsOf(call.Account);
         lock (_lock)
@@ -26,7 +28,10 @@ internal sealed class StreamSlots(IOptionsMonitor<UpstreamOptions> upstream, IOp
             var held = _held.GetValueOrDefault(team);
             var mayTake = teams > 2 ? held + 1 <= free - 1 : held < all / 2;
             if (free <= 0 || (held > 0 && !mayTake)) return null;
-            foreach (var holder in (ReadOnlySpan<(string, string?)>)[account, team]) _held[holder] = _held.GetValueOrDefault(holder) + 1;
+            foreach (var holder in (ReadOnlySpan<(string, string?)>)[account, team])
+            {
+                _held[holder] = _held.GetValueOrDefault(holder) + 1;
+            }
         }
         return new Slot(() =>
         {

@@ -85,7 +85,10 @@ internal static class BoundedBody
         var body = GC.AllocateUninitializedArray<byte>(length);
         await stream.ReadExactlyAsync(body, cancellation);
         // Read to the end of the stream: an HTTP/2 stream that is disposed of before its end is reset.
-        if (await stream.ReadAsync(new byte[1], cancellation) > 0) throw new IOException("The body is longer than its Content-Length.");
+        if (await stream.ReadAsync(new byte[1], cancellation) > 0)
+        {
+            throw new IOException("The body is longer than its Content-Length.");
+        }
         return body;
     }
 

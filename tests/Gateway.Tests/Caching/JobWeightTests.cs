@@ -44,7 +44,8 @@ public sealed class JobWeightTests
     private static byte[] Body(int bytes) =>
         Encoding.ASCII.GetBytes(
             """
-            {"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z","finished_at":"2026-01-31T10:20:00Z"}
+            {"created_at":"2026-01-31T10:00:00Z","started_at":"2026-01-31T10:00:00Z",
+              "finished_at":"2026-01-31T10:20:00Z"}
             """.PadRight(bytes));
 
     private static long Heap()

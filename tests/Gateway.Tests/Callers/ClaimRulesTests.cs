@@ -7,9 +7,11 @@ public sealed class ClaimRulesTests
 {
     private static readonly ClaimSet Claims = new(JsonElement.Parse("""
         {
-          "sub": "u1", "groups": ["mapping", "survey", 7, null, {"x": 1}], "email": "a@b.example", "level": 3, "admin": true, "nothing": null,
+          "sub": "u1", "groups": ["mapping", "survey", 7, null, {"x": 1}], "email": "a@b.example", "level": 3,
+            "admin": true, "nothing": null,
           "scope": "jobs:read jobs:list", "scp": "one two", "name": "Ann Lee",
-          "realm_access": { "roles": ["reader"], "deep": { "er": "yes" } }, "a.b": "flat", "a": { "b": "nested" }, "c": { "d.e": "half" }
+          "realm_access": { "roles": ["reader"], "deep": { "er": "yes" } }, "a.b": "flat", "a": { "b": "nested" },
+            "c": { "d.e": "half" }
         }
         """));
 

@@ -21,17 +21,20 @@ public sealed class GatewayKeyTests
 
     [Fact]
     public void No_two_keys_are_alike() =>
-        Assert.Equal(1000, Enumerable.Range(0, 1000).Select(_ => GatewayKey.Create()).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal(
+            1000, Enumerable.Range(0, 1000).Select(_ => GatewayKey.Create()).Distinct(StringComparer.Ordinal).Count());
 
     [Fact]
     public void What_is_made_is_whole() =>
-        Assert.All(Enumerable.Range(0, 1000).Select(_ => GatewayKey.Create()), key => Assert.True(GatewayKey.IsWhole(key), key));
+        Assert.All(Enumerable.Range(0, 1000).Select(_ => GatewayKey.Create()),
+            key => Assert.True(GatewayKey.IsWhole(key), key));
 
     [Fact]
     public void One_wrong_character_is_noticed()
     {
         var key = GatewayKey.Create();
-        Gen.Select(Gen.Int[0, key.Length - 1], Gen.OneOf(Gen.Char[Alphabet], Gen.Char)).Where((i, wrong) => key[i] != wrong)
+        Gen.Select(Gen.Int[0, key.Length - 1], Gen.OneOf(Gen.Char[Alphabet], Gen.Char))
+            .Where((i, wrong) => key[i] != wrong)
             .Sample((i, wrong) => Assert.False(GatewayKey.IsWhole($"{key[..i]}{wrong}{key[(i + 1)..]}")), iter: 10_000);
     }
 

@@ -10,14 +10,17 @@ public sealed class KeyHashTests
     [Theory]
     [InlineData("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]
     [InlineData("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
-    [InlineData("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1")]
-    public void A_hash_is_the_sha_256_of_the_key(string key, string hex) => Assert.Equal(hex, KeyHash.Of(key).ToString());
+    [InlineData("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1")]
+    public void A_hash_is_the_sha_256_of_the_key(string key, string hex) =>
+        Assert.Equal(hex, KeyHash.Of(key).ToString());
 
     [Fact]
     public void A_key_of_the_greatest_length_is_hashed_in_utf_8()
     {
         var key = new string('€', KeyHash.MaxKeyLength);
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))), KeyHash.Of(key).ToString());
+        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
+            KeyHash.Of(key).ToString());
     }
 
     [Fact]
@@ -58,5 +61,6 @@ public sealed class KeyHashTests
         });
 
     private static KeyHash Parse(byte[] bytes) =>
-        KeyHash.TryParse(Convert.ToHexString(bytes), out var hash) ? hash.Value : throw new ArgumentException("No hash", nameof(bytes));
+        KeyHash.TryParse(Convert.ToHexString(bytes), out var hash)
+            ? hash.Value : throw new ArgumentException("No hash", nameof(bytes));
 }

@@ -21,7 +21,8 @@ public sealed class PresentedCredentialTests
     [InlineData("Cookie", "session=s1", "Session", "s1")]
     [InlineData("Cookie", "a=b; session=s1;c=d", "Session", "s1")]
     [InlineData("Cookie", "session=", "Session", "")]
-    public void A_credential_comes_in_one_of_several_forms(string header, string value, string kind, string credential) =>
+    public void A_credential_comes_in_one_of_several_forms(
+        string header, string value, string kind, string credential) =>
         Assert.Equal((Enum.Parse<Presented>(kind), credential), Find((header, value)));
 
     [Theory]
@@ -101,7 +102,8 @@ public sealed class PresentedCredentialTests
 
     [Fact]
     public void Whatever_is_sent_one_answer_is_given() =>
-        Gen.Select(Gen.String.Array[0, 3], Gen.String.Array[0, 3], Gen.String.Array[0, 3]).Sample((own, authorization, cookies) =>
+        Gen.Select(Gen.String.Array[0, 3], Gen.String.Array[0, 3], Gen.String.Array[0, 3])
+            .Sample((own, authorization, cookies) =>
         {
             var (kind, value) = Find(("X-Api-Key", own), ("Authorization", authorization), ("Cookie", cookies));
             Assert.True(value.Length == 0 || kind is Presented.Key or Presented.Bearer or Presented.Session);

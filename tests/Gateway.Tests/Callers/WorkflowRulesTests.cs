@@ -28,7 +28,8 @@ public sealed class WorkflowRulesTests
         var id = Gen.String[Gen.Char["ab"], 1, 3];
         var rule = Gen.Select(id, Gen.Bool, (text, prefix) => prefix ? text + "*" : text);
         Gen.Select(rule.Array[0, 4], id).Sample((rules, workflow) => Assert.Equal(
-            rules.Any(one => one == workflow || (one[^1] == '*' && workflow.StartsWith(one[..^1], StringComparison.Ordinal))),
+            rules.Any(one => one == workflow
+                || (one[^1] == '*' && workflow.StartsWith(one[..^1], StringComparison.Ordinal))),
             new WorkflowRules(rules).Allow(workflow)));
     }
 
@@ -43,5 +44,6 @@ public sealed class WorkflowRulesTests
     [InlineData("a b", false)]
     [InlineData("a/b", false)]
     [InlineData("..", false)]
-    public void A_wildcard_stands_only_at_the_end(string rule, bool isRule) => Assert.Equal(isRule, WorkflowRules.IsRule(rule));
+    public void A_wildcard_stands_only_at_the_end(string rule, bool isRule) =>
+        Assert.Equal(isRule, WorkflowRules.IsRule(rule));
 }

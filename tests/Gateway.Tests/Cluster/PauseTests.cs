@@ -171,7 +171,9 @@ public sealed class PauseTests(RedisServer redis)
         {
             while (!enough.IsCancellationRequested)
             {
-                await connection.GetDatabase().ScriptEvaluateAsync(Touch, [$"gateway:account:{account}:budget-2"], [Guid.NewGuid().ToString("N")]);
+                await connection.GetDatabase()
+                    .ScriptEvaluateAsync(Touch, [$"gateway:account:{account}:budget-2"],
+                    [Guid.NewGuid().ToString("N")]);
             }
         }));
     }

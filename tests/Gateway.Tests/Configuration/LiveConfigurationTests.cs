@@ -25,21 +25,33 @@ public sealed class LiveConfigurationTests
     [InlineData("Jobs:VerifyIds:Really", "true", "Jobs:VerifyIds:Really: is not an option that takes a value")]
     [InlineData("Upstream:BaseAddress", "ftp://x", "Upstream:BaseAddress: must be an absolute http or https address")]
     [InlineData("Upstream:BaseAddress", "https://user:secret@x", "Upstream:BaseAddress: must not hold")]
-    [InlineData("Upstream:Accounts:default:Credential", "", "Upstream:Accounts:default:Credential: no upstream credential is configured")]
-    [InlineData("Upstream:Accounts:default:Credential", "short", "Upstream:Accounts:default:Credential: a credential is")]
+    [InlineData("Upstream:Accounts:default:Credential", "",
+        "Upstream:Accounts:default:Credential: no upstream credential is configured")]
+    [InlineData("Upstream:Accounts:default:Credential", "short",
+        "Upstream:Accounts:default:Credential: a credential is")]
     [InlineData("Upstream:Accounts:default:CredentialFile", "/nowhere", "Upstream:Accounts:default: has both")]
-    [InlineData("Upstream:Accounts:other:CredentialFile", "/nowhere", "Upstream:Accounts:other:CredentialFile: the file cannot be read")]
-    [InlineData("Upstream:Accounts:default:NextCredential", "short", "Upstream:Accounts:default:NextCredential: a credential is")]
-    [InlineData("Upstream:Accounts:default:NextCredentialFile", "/nowhere", "Upstream:Accounts:default:NextCredentialFile: the file cannot be read")]
-    [InlineData("Upstream:Accounts:other:NextCredential", "a-credential", "Upstream:Accounts:other: has a next credential, but neither")]
-    [InlineData("Upstream:Accounts:default:RequestsPerSecond", "0", "Upstream:Accounts:default:RequestsPerSecond: must be from 0.01")]
-    [InlineData("Upstream:Accounts:default:RequestsPerSecond", "NaN", "Upstream:Accounts:default:RequestsPerSecond: must be from 0.01")]
-    [InlineData("Upstream:Accounts:default:RequestsPerSecond", "fast", "Upstream:Accounts:default:RequestsPerSecond: Failed to convert configuration value 'fast'")]
+    [InlineData("Upstream:Accounts:other:CredentialFile", "/nowhere",
+        "Upstream:Accounts:other:CredentialFile: the file cannot be read")]
+    [InlineData("Upstream:Accounts:default:NextCredential", "short",
+        "Upstream:Accounts:default:NextCredential: a credential is")]
+    [InlineData("Upstream:Accounts:default:NextCredentialFile", "/nowhere",
+        "Upstream:Accounts:default:NextCredentialFile: the file cannot be read")]
+    [InlineData("Upstream:Accounts:other:NextCredential", "a-credential",
+        "Upstream:Accounts:other: has a next credential, but neither")]
+    [InlineData("Upstream:Accounts:default:RequestsPerSecond", "0",
+        "Upstream:Accounts:default:RequestsPerSecond: must be from 0.01")]
+    [InlineData("Upstream:Accounts:default:RequestsPerSecond", "NaN",
+        "Upstream:Accounts:default:RequestsPerSecond: must be from 0.01")]
+    [InlineData("Upstream:Accounts:default:RequestsPerSecond", "fast",
+        "Upstream:Accounts:default:RequestsPerSecond: Failed to convert configuration value 'fast'")]
     [InlineData("Upstream:Accounts:default:Burst", "0", "Upstream:Accounts:default:Burst: must be from 1")]
-    [InlineData("Upstream:Accounts:default:MaxConcurrentRequests", "0", "Upstream:Accounts:default:MaxConcurrentRequests: must be from 1")]
-    [InlineData("Upstream:Accounts:default:QueueTimeout", "00:00:00", "Upstream:Accounts:default:QueueTimeout: must be from 00:00:00.1")]
+    [InlineData("Upstream:Accounts:default:MaxConcurrentRequests", "0",
+        "Upstream:Accounts:default:MaxConcurrentRequests: must be from 1")]
+    [InlineData("Upstream:Accounts:default:QueueTimeout", "00:00:00",
+        "Upstream:Accounts:default:QueueTimeout: must be from 00:00:00.1")]
     [InlineData("Contract:ServerUrl", "/gateway", "Contract:ServerUrl: must be an absolute http or https address")]
-    [InlineData("Contract:ServerUrl", "https://jobs.example.com/", "Contract:ServerUrl: must be an absolute http or https address")]
+    [InlineData("Contract:ServerUrl", "https://jobs.example.com/",
+        "Contract:ServerUrl: must be an absolute http or https address")]
     [InlineData("Contract:ContactUrl", "ask me", "Contract:ContactUrl: must be an http, https or mailto address")]
     [InlineData("Contract:ContactName", "", "Contract:ContactName: must not be empty")]
     [InlineData("Routes:r:Path", "v0/scenes", "Routes:r:Path: must be a path such as")]
@@ -53,13 +65,16 @@ public sealed class LiveConfigurationTests
     [InlineData("Routes:r:Path", "/v0/../admin", "Routes:r:Path: must be a path such as")]
     [InlineData("Routes:r:Path", "/v0/{a}/{A}", "Routes:r:Path: names a parameter twice")]
     [InlineData("Routes:r:Path", "/{first}/x", "Routes:r:Path: must not begin with a parameter")]
-    [InlineData("Routes:r:Path", "/Admin/cache", "Routes:r:Path: must not begin with a parameter, nor with a path of the gateway's own")]
-    [InlineData("Routes:r:Path", "/v0/workflows/{w}/jobs/{j}", "Routes:r:Path: is the same as that of jobs, which the gateway has already")]
+    [InlineData("Routes:r:Path", "/Admin/cache",
+        "Routes:r:Path: must not begin with a parameter, nor with a path of the gateway's own")]
+    [InlineData("Routes:r:Path", "/v0/workflows/{w}/jobs/{j}",
+        "Routes:r:Path: is the same as that of jobs, which the gateway has already")]
     [InlineData("Routes:s:Path", "/v0/scenes/{other}", "Routes:s:Path: is the same as that of Routes:r")]
     [InlineData("Routes:s:Path", "/V0/Scenes/{id}", "Routes:s:Path: is the same as that of Routes:r")]
     [InlineData("Routes:s p:Path", "/v0/x", "Routes:s p: a route's name is")]
     [InlineData("Routes:r:Query:0", "a&b", "Routes:r:Query:0: must name a query parameter")]
-    [InlineData("Routes:r:Query:0", "workflowId", "Routes:r:Query:0: names a workflow, which teams are allowed one by one")]
+    [InlineData("Routes:r:Query:0", "workflowId",
+        "Routes:r:Query:0: names a workflow, which teams are allowed one by one")]
     [InlineData("Routes:r:Query:0", "Workflow", "Routes:r:Query:0: names a workflow")]
     [InlineData("Routes:r:Query:0", "workflows", "Routes:r:Query:0: names a workflow")]
     [InlineData("Routes:r:Query:0", "workflow_ids", "Routes:r:Query:0: names a workflow")]
@@ -68,13 +83,15 @@ public sealed class LiveConfigurationTests
     [InlineData("Routes:r:ResponseHeaders:0", "", "Routes:r:ResponseHeaders:0: must name a header")]
     [InlineData("Routes:r:ResponseHeaders:0", "a b", "Routes:r:ResponseHeaders:0: must name a header")]
     [InlineData("Routes:r:ResponseHeaders:0", "set-cookie", "Routes:r:ResponseHeaders:0: 'set-cookie' cannot go on")]
-    [InlineData("Routes:r:ResponseHeaders:0", "Access-Control-Allow-Origin", "Routes:r:ResponseHeaders:0: 'Access-Control-Allow-Origin' cannot go on")]
+    [InlineData("Routes:r:ResponseHeaders:0", "Access-Control-Allow-Origin",
+        "Routes:r:ResponseHeaders:0: 'Access-Control-Allow-Origin' cannot go on")]
     [InlineData("Routes:r:IdleTimeout", "00:00:00", "Routes:r:IdleTimeout: must be from 00:00:01")]
     [InlineData("Routes:r:Method", "POST", "Routes:r:Method: is not an option")]
     [InlineData("Teams:a:Routes:0", "none", "Teams:a:Routes:0: there is no route 'none'")]
     [InlineData("Contract:DriftChecksPerSecond", "-1", "Contract:DriftChecksPerSecond: must be from 0 to 1000")]
     [InlineData("Contract:DriftChecksPerSecond", "1001", "Contract:DriftChecksPerSecond: must be from 0 to 1000")]
-    [InlineData("Jobs:RunningStatuses:0", "Completed", "Jobs:RunningStatuses: 'Completed' means success or failure already")]
+    [InlineData("Jobs:RunningStatuses:0", "Completed",
+        "Jobs:RunningStatuses: 'Completed' means success or failure already")]
     [InlineData("Jobs:RunningStatuses:0", "failed", "Jobs:RunningStatuses: 'failed' means success or failure already")]
     [InlineData("Jobs:MinPollInterval", "00:00:00", "Jobs:MinPollInterval: must be from 00:00:01")]
     [InlineData("Jobs:MinPollInterval", "00:00:31", "Jobs:MaxPollInterval: must not be less than Jobs:MinPollInterval")]
@@ -106,21 +123,29 @@ public sealed class LiveConfigurationTests
     [InlineData("Authentication:Jwt:ClockSkew", "01:00:00", "Authentication:Jwt:ClockSkew: must be from")]
     [InlineData("Authentication:Oidc:ClientId", "gateway", "Authentication:Oidc:Authority: is missing")]
     [InlineData("Authentication:Oidc:IdleLifetime", "00:00:10", "Authentication:Oidc:IdleLifetime: must be from")]
-    [InlineData("Authentication:Oidc:IdleLifetime", "09:00:00", "Authentication:Oidc:IdleLifetime: must not be longer than AbsoluteLifetime")]
-    [InlineData("Authentication:Oidc:AbsoluteLifetime", "40.00:00:00", "Authentication:Oidc:AbsoluteLifetime: must be from")]
+    [InlineData("Authentication:Oidc:IdleLifetime", "09:00:00",
+        "Authentication:Oidc:IdleLifetime: must not be longer than AbsoluteLifetime")]
+    [InlineData("Authentication:Oidc:AbsoluteLifetime", "40.00:00:00",
+        "Authentication:Oidc:AbsoluteLifetime: must be from")]
     [InlineData("Cors:AllowedOrigins:0", "*", "Cors:AllowedOrigins:0: '*' is no origin as browsers write it")]
-    [InlineData("Cors:AllowedOrigins:0", "https://app.example.com/", "Cors:AllowedOrigins:0: 'https://app.example.com/' is no origin")]
-    [InlineData("Cors:AllowedOrigins:0", "https://*.example.com", "Cors:AllowedOrigins:0: 'https://*.example.com' is no origin")]
-    [InlineData("Cors:AllowedOrigins:0", "https://App.example.com:443", "Cors:AllowedOrigins:0: 'https://App.example.com:443' is no origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://app.example.com/",
+        "Cors:AllowedOrigins:0: 'https://app.example.com/' is no origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://*.example.com",
+        "Cors:AllowedOrigins:0: 'https://*.example.com' is no origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://App.example.com:443",
+        "Cors:AllowedOrigins:0: 'https://App.example.com:443' is no origin")]
     [InlineData("Cors:AllowedOrigins:0", "null", "Cors:AllowedOrigins:0: 'null' is no origin")]
-    [InlineData("ForwardedHeaders:KnownProxies:0", "proxy", "ForwardedHeaders:KnownProxies:0: 'proxy' is no IP address")]
-    [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0", "ForwardedHeaders:KnownNetworks:0: '10.0.0.0' is no network")]
+    [InlineData("ForwardedHeaders:KnownProxies:0", "proxy",
+        "ForwardedHeaders:KnownProxies:0: 'proxy' is no IP address")]
+    [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0",
+        "ForwardedHeaders:KnownNetworks:0: '10.0.0.0' is no network")]
     [InlineData("ForwardedHeaders:ForwardLimit", "0", "ForwardedHeaders:ForwardLimit: must be from 1")]
     [InlineData("PathBase", "gateway", "PathBase: must begin with '/'")]
     [InlineData("PathBase", "/gateway/", "PathBase: must begin with '/'")]
     [InlineData("PathBase", "/gate way", "PathBase: must begin with '/'")]
     [InlineData("Https:HstsMaxAge", "-00:00:01", "Https:HstsMaxAge: must be from")]
-    [InlineData("ConnectionStrings:Redis", "host,nonsense=1", "ConnectionStrings:Redis: is not a StackExchange.Redis connection string")]
+    [InlineData("ConnectionStrings:Redis", "host,nonsense=1",
+        "ConnectionStrings:Redis: is not a StackExchange.Redis connection string")]
     public void A_mistake_is_a_line_that_begins_with_its_key(string key, string value, string line)
     {
         var settings = Right();
@@ -134,15 +159,18 @@ public sealed class LiveConfigurationTests
     [Theory]
     [InlineData("Authority", "provider.example", "Authentication:Oidc:Authority: must be the provider's issuer")]
     [InlineData("Authority", "http://provider.example", "Authentication:Oidc:Authority: must be https")]
-    [InlineData("Authority", "https://provider.example/?x=1", "Authentication:Oidc:Authority: must be the provider's issuer")]
+    [InlineData("Authority", "https://provider.example/?x=1",
+        "Authentication:Oidc:Authority: must be the provider's issuer")]
     [InlineData("ClientId", "", "Authentication:Oidc:ClientId: is missing")]
     [InlineData("ClientSecret", "", "Authentication:Oidc:ClientSecret: is missing")]
     [InlineData("ClientSecretFile", "/nowhere", "Authentication:Oidc: has both ClientSecret and ClientSecretFile")]
     [InlineData("Scopes:0", "profile", "Authentication:Oidc:Scopes: must contain openid")]
-    public void A_mistake_of_an_identity_provider_is_a_line_that_begins_with_its_key(string key, string value, string line)
+    public void A_mistake_of_an_identity_provider_is_a_line_that_begins_with_its_key(
+        string key, string value, string line)
     {
         var settings = Right();
-        (settings["Authentication:Oidc:Authority"], settings["Authentication:Oidc:ClientId"]) = ("https://provider.example", "gateway");
+        (settings["Authentication:Oidc:Authority"], settings["Authentication:Oidc:ClientId"]) = (
+            "https://provider.example", "gateway");
         settings["Authentication:Oidc:ClientSecret"] = "secret";
         Assert.Null(Record.Exception(() => Read(settings)));
         settings[$"Authentication:Oidc:{key}"] = value;
@@ -150,14 +178,16 @@ public sealed class LiveConfigurationTests
         var wrong = Assert.Throws<OptionsValidationException>(() => Read(settings));
 
         Assert.StartsWith(line, Assert.Single(wrong.Failures), StringComparison.Ordinal);
-        Assert.DoesNotContain("secret", wrong.Message.Replace("ClientSecret", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", wrong.Message.Replace("ClientSecret", "", StringComparison.Ordinal),
+            StringComparison.Ordinal);
     }
 
     [Fact]
     public void All_mistakes_are_told_at_once()
     {
         var settings = Right();
-        (settings["Jobs:StaleIfError"], settings["Upstream:Timeout"], settings["Teams:a:Quota"]) = ("9.00:00:00", "00:00:00", "none");
+        (settings["Jobs:StaleIfError"], settings["Upstream:Timeout"], settings["Teams:a:Quota"]) = (
+            "9.00:00:00", "00:00:00", "none");
         Assert.Equal(3, Assert.Throws<OptionsValidationException>(() => Read(settings)).Failures.Count());
     }
 
@@ -209,18 +239,21 @@ public sealed class LiveConfigurationTests
     {
         var settings = Right();
         (settings["Teams:b:ApiKeys:0:Id"], settings["Teams:b:ApiKeys:0:Sha256"]) = ("b", Hash.ToUpperInvariant());
-        Assert.Contains("is the same key as Teams:a:ApiKeys:0", Assert.Throws<OptionsValidationException>(() => Read(settings)).Message, StringComparison.Ordinal);
+        Assert.Contains("is the same key as Teams:a:ApiKeys:0",
+            Assert.Throws<OptionsValidationException>(() => Read(settings)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Appsettings_lists_every_option_with_its_default()
     {
         var path = Path.Combine(Repository.Root, "appsettings.json");
-        using var written = JsonDocument.Parse(File.ReadAllText(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
+        using var written = JsonDocument.Parse(
+            File.ReadAllText(path), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
         var bound = new ConfigurationBuilder().AddJsonFile(path).Build().Get<GatewayOptions>()!;
 
         AssertListed(written.RootElement, bound, new GatewayOptions());
-        AssertListed(written.RootElement.GetProperty("Quotas").GetProperty("standard"), bound.Quotas["standard"], new QuotaOptions());
+        AssertListed(written.RootElement.GetProperty("Quotas").GetProperty("standard"), bound.Quotas["standard"],
+            new QuotaOptions());
         AssertListed(written.RootElement.GetProperty("Upstream").GetProperty("Accounts").GetProperty("default"),
             bound.Upstream.Accounts["default"], new AccountOptions());
     }
@@ -229,7 +262,8 @@ public sealed class LiveConfigurationTests
     public void Appsettings_lacks_nothing_but_a_credential()
     {
         var file = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "appsettings.json")).Build();
-        var line = Assert.Single(Assert.Throws<OptionsValidationException>(() => LiveConfiguration<GatewayOptions>.Read(file)).Failures);
+        var line = Assert.Single(
+            Assert.Throws<OptionsValidationException>(() => LiveConfiguration<GatewayOptions>.Read(file)).Failures);
         Assert.StartsWith("Upstream:Accounts:default:Credential: ", line, StringComparison.Ordinal);
 
         file["Upstream:Accounts:default:Credential"] = "a-credential";
@@ -239,15 +273,24 @@ public sealed class LiveConfigurationTests
     public static TheoryData<string> Keys =>
     [
         "ConnectionStrings:Redis", "Upstream:BaseAddress", "Upstream:Timeout", "Upstream:Accounts:default:Credential",
-        "Upstream:Accounts:default:CredentialFile", "Teams:a:Account", "Teams:a:Quota", "Teams:a:Workflows", "Teams:a:Workflows:0",
-        "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256", "Teams:a:ApiKeys:0:NotBefore", "Teams:a:ApiKeys:0:ExpiresAt",
-        "Teams", "Teams:a", "Quotas", "Quotas:q", "Quotas:q:Requests", "Quotas:q:Window", "Quotas:q:Burst", "Jobs", "Jobs:FinishedStatuses",
-        "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:RunningStatuses:0", "Contract:DriftChecksPerSecond", "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
-        "Jobs:VerifyIds", "Routes", "Routes:r", "Routes:r:Path", "Routes:r:Query", "Routes:r:Query:0", "Routes:r:ResponseHeaders:0", "Routes:r:IdleTimeout", "Teams:a:Routes:0",
-        "Upstream:OpenApiDocument", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups", "Teams:a:Claims:groups:0", "Teams:a:Order",
-        "Authentication", "Authentication:Jwt", "Authentication:Jwt:Authority", "Authentication:Jwt:Audience", "Authentication:Jwt:ClockSkew",
-        "Authentication:Oidc:Authority", "Authentication:Oidc:ClientSecretFile", "Authentication:Oidc:Scopes:0", "Authentication:Oidc:IdleLifetime",
-        "Authentication:FailedAttempts", "Cors:AllowedOrigins", "Cors:AllowedOrigins:0", "ForwardedHeaders:KnownProxies:0",
+        "Upstream:Accounts:default:CredentialFile", "Teams:a:Account", "Teams:a:Quota", "Teams:a:Workflows",
+        "Teams:a:Workflows:0",
+        "Teams:a:ApiKeys", "Teams:a:ApiKeys:0", "Teams:a:ApiKeys:0:Id", "Teams:a:ApiKeys:0:Sha256",
+        "Teams:a:ApiKeys:0:NotBefore", "Teams:a:ApiKeys:0:ExpiresAt",
+        "Teams", "Teams:a", "Quotas", "Quotas:q", "Quotas:q:Requests", "Quotas:q:Window", "Quotas:q:Burst", "Jobs",
+        "Jobs:FinishedStatuses",
+        "Jobs:FinishedStatuses:0", "Jobs:FailedStatuses:0", "Jobs:RunningStatuses:0", "Contract:DriftChecksPerSecond",
+        "Jobs:FinishedLifetime", "Jobs:MaxBodyBytes", "Jobs:MemoryBytes",
+        "Jobs:VerifyIds", "Routes", "Routes:r", "Routes:r:Path", "Routes:r:Query", "Routes:r:Query:0",
+        "Routes:r:ResponseHeaders:0", "Routes:r:IdleTimeout", "Teams:a:Routes:0",
+        "Upstream:OpenApiDocument", "Management:Port", "Teams:a:Claims", "Teams:a:Claims:groups",
+        "Teams:a:Claims:groups:0", "Teams:a:Order",
+        "Authentication", "Authentication:Jwt", "Authentication:Jwt:Authority", "Authentication:Jwt:Audience",
+        "Authentication:Jwt:ClockSkew",
+        "Authentication:Oidc:Authority", "Authentication:Oidc:ClientSecretFile", "Authentication:Oidc:Scopes:0",
+        "Authentication:Oidc:IdleLifetime",
+        "Authentication:FailedAttempts", "Cors:AllowedOrigins", "Cors:AllowedOrigins:0",
+        "ForwardedHeaders:KnownProxies:0",
         "ForwardedHeaders:KnownNetworks:0", "PathBase", "Https:Redirect", "Https:HstsMaxAge",
     ];
 
@@ -330,7 +373,8 @@ public sealed class LiveConfigurationTests
     {
         var settings = Right();
         settings[key] = status;
-        Assert.Contains(status, Assert.Single(Assert.Throws<OptionsValidationException>(() => Read(settings)).Failures), StringComparison.OrdinalIgnoreCase);
+        Assert.Contains(status, Assert.Single(Assert.Throws<OptionsValidationException>(() => Read(settings)).Failures),
+            StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -339,7 +383,8 @@ public sealed class LiveConfigurationTests
         var settings = Right();
         (settings["Teams:a:Account"], settings["Upstream:Accounts:Other:Credential"]) = ("other", "");
         Assert.StartsWith("Upstream:Accounts:Other: a team uses this account",
-            Assert.Single(Assert.Throws<OptionsValidationException>(() => Read(settings)).Failures), StringComparison.Ordinal);
+            Assert.Single(Assert.Throws<OptionsValidationException>(() => Read(settings)).Failures),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -371,7 +416,8 @@ public sealed class LiveConfigurationTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var log = new LogLines();
         using var loggers = new LoggerFactory([log]);
-        using var live = new LiveConfiguration<GatewayOptions>(configuration, loggers.CreateLogger<LiveConfiguration<GatewayOptions>>());
+        using var live = new LiveConfiguration<GatewayOptions>(
+            configuration, loggers.CreateLogger<LiveConfiguration<GatewayOptions>>());
         var told = new List<GatewayOptions>();
         live.Changed += _ => throw new NotSupportedException("a defect of a listener");
         live.Changed += told.Add;
@@ -394,7 +440,8 @@ public sealed class LiveConfigurationTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var log = new LogLines();
         using var loggers = new LoggerFactory([log]);
-        using var live = new LiveConfiguration<GatewayOptions>(configuration, loggers.CreateLogger<LiveConfiguration<GatewayOptions>>());
+        using var live = new LiveConfiguration<GatewayOptions>(
+            configuration, loggers.CreateLogger<LiveConfiguration<GatewayOptions>>());
         var (before, inForce, isBroken) = (live.Current, new List<GatewayOptions>(), true);
         live.Changing += options => () => inForce.Add(options);
         live.Changing += _ => isBroken ? throw new NotSupportedException("a defect of a part") : () => { };
@@ -424,7 +471,8 @@ public sealed class LiveConfigurationTests
     [InlineData("Upstream:BaseAddress", "", "https://example.test")]
     [InlineData("Upstream:Accounts:default:Credential", "", "another-credential")]
     [InlineData("Teams:a:Quota", "none", "q")]
-    public void A_wrong_change_leaves_the_one_before_in_force_until_it_is_put_right(string key, string wrong, string right)
+    public void A_wrong_change_leaves_the_one_before_in_force_until_it_is_put_right(
+        string key, string wrong, string right)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         var lines = new Lines();
@@ -508,7 +556,8 @@ public sealed class LiveConfigurationTests
         (settings["Teams:a:ApiKeys:0:NotBefore"], settings["Teams:a:ApiKeys:0:ExpiresAt"]) = (notBefore, expiresAt);
         var wrong = (OptionsValidationException?)Record.Exception(() => Read(settings));
         if (fine) Assert.Null(wrong);
-        else Assert.StartsWith("Teams:a:ApiKeys:0:ExpiresAt: must be later than NotBefore", Assert.Single(wrong!.Failures), StringComparison.Ordinal);
+        else Assert.StartsWith("Teams:a:ApiKeys:0:ExpiresAt: must be later than NotBefore",
+            Assert.Single(wrong!.Failures), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -519,7 +568,8 @@ public sealed class LiveConfigurationTests
     {
         foreach (var property in defaults.GetType().GetProperties().Where(property => property.CanWrite))
         {
-            Assert.True(section.TryGetProperty(property.Name, out var listed), $"{property.DeclaringType!.Name}.{property.Name} is not listed");
+            Assert.True(section.TryGetProperty(property.Name, out var listed),
+                $"{property.DeclaringType!.Name}.{property.Name} is not listed");
             object? value = property.GetValue(bound), fallback = property.GetValue(defaults);
             if (fallback is IDictionary) continue;
             if (fallback is null or string or Uri or IEnumerable or ValueType) Assert.Equal(fallback, value);
@@ -550,7 +600,8 @@ public sealed class LiveConfigurationTests
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (logLevel == LogLevel.Error) Errors.Add(formatter(state, exception));
         }

@@ -14,14 +14,20 @@ public sealed class CSharpClientTests
     [Fact]
     public async Task It_compiles_without_a_warning_and_gets_typed_jobs_and_problems()
     {
-        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
+        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"),
+            ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
         using var http = world.Gateway.Client(("X-Api-Key", World.SurveyKey));
-        var document = await OpenApiDocument.FromJsonAsync(await http.GetStringAsync(new Uri("openapi/3.0/v0.json", UriKind.Relative), World.Cancellation), World.Cancellation);
-        var consumer = await File.ReadAllTextAsync(Path.Combine(NpmTools.Folder, "Consumer.cs.txt"), World.Cancellation);
+        var document =
+            await OpenApiDocument.FromJsonAsync(
+                await http.GetStringAsync(new Uri("openapi/3.0/v0.json", UriKind.Relative), World.Cancellation),
+                World.Cancellation);
+        var consumer = await File.ReadAllTextAsync(
+            Path.Combine(NpmTools.Folder, "Consumer.cs.txt"), World.Cancellation);
         var ask = Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
 
         var said = new List<string>();
-        foreach (var job in (string[])["survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden", "other/finished-1", "survey-1/missing", "survey-1/finished-2"])
+        foreach (var job in (string[])["survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden",
+            "other/finished-1", "survey-1/missing", "survey-1/finished-2"])
         {
             said.Add(await (Task<string>)ask.Invoke(null, [http, .. job.Split('/')])!);
         }
@@ -43,36 +49,45 @@ public sealed class CSharpClientTests
         using var upstream = new RepublishedWorld();
         await using var world = await upstream.StartAsync("3.1.0");
         using var http = world.Gateway.Client(("X-Api-Key", World.MappingKey));
-        var document = await OpenApiDocument.FromJsonAsync(await http.GetStringAsync(new Uri("openapi/3.0/v0.json", UriKind.Relative), World.Cancellation), World.Cancellation);
+        var document =
+            await OpenApiDocument.FromJsonAsync(
+                await http.GetStringAsync(new Uri("openapi/3.0/v0.json", UriKind.Relative), World.Cancellation),
+                World.Cancellation);
         var consumer = await File.ReadAllTextAsync(Path.Combine(NpmTools.Folder, "Routes.cs.txt"), World.Cancellation);
         var ask = Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
 
-        Assert.Equal("workflow w-1 note= depth=3; scenes s-1,s-2; jobs /problems/upstream-not-found E7", await (Task<string>)ask.Invoke(null, [http])!);
+        Assert.Equal("workflow w-1 note= depth=3; scenes s-1,s-2; jobs /problems/upstream-not-found E7",
+            await (Task<string>)ask.Invoke(null, [http])!);
     }
 
-    private static string Generate(OpenApiDocument document) => new CSharpClientGenerator(document, new CSharpClientGeneratorSettings
-    {
-        ClassName = "GatewayClient",
-        UseBaseUrl = false,
-        GenerateOptionalParameters = true,
-        CSharpGeneratorSettings =
+    private static string Generate(OpenApiDocument document) =>
+        new CSharpClientGenerator(document, new CSharpClientGeneratorSettings
+        {
+            ClassName = "GatewayClient",
+            UseBaseUrl = false,
+            GenerateOptionalParameters = true,
+            CSharpGeneratorSettings =
         {
             Namespace = "Generated",
             JsonLibrary = CSharpJsonLibrary.SystemTextJson,
             GenerateNullableReferenceTypes = true,
             GenerateOptionalPropertiesAsNullable = true,
         },
-    }).GenerateFile();
+        }).GenerateFile();
 
     private static Assembly Compile(params string[] sources)
     {
-        var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator).Select(path => MetadataReference.CreateFromFile(path));
-        var options = new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable,
+        var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Select(path => MetadataReference.CreateFromFile(path));
+        var options = new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary,
+            nullableContextOptions: NullableContextOptions.Enable,
             generalDiagnosticOption: ReportDiagnostic.Error, warningLevel: 9999);
-        var compilation = CSharpCompilation.Create("Consumer", sources.Select(source => CSharpSyntaxTree.ParseText(source)), references, options);
+        var compilation = CSharpCompilation.Create(
+            "Consumer", sources.Select(source => CSharpSyntaxTree.ParseText(source)), references, options);
         using var stream = new MemoryStream();
         var result = compilation.Emit(stream);
-        Assert.True(result.Success, string.Join('\n', result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)));
+        Assert.True(result.Success,
+            string.Join('\n', result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)));
         return Assembly.Load(stream.ToArray());
     }
 }

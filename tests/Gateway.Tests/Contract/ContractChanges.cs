@@ -20,7 +20,8 @@ internal sealed class ContractChanges
 
     // Of a schema, besides its properties, items and alternatives.
     private static readonly string[] Rules =
-        ["type", "format", "nullable", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum", "additionalProperties"];
+        ["type", "format", "nullable", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum",
+            "additionalProperties"];
 
     private readonly JsonNode _old, _new;
     private readonly List<ContractChange> _changes = [];
@@ -32,7 +33,8 @@ internal sealed class ContractChanges
     {
         var changes = new ContractChanges(old, @new);
         changes.Paths();
-        changes.Members("/components/securitySchemes", old["components"]?["securitySchemes"], @new["components"]?["securitySchemes"], "security scheme",
+        changes.Members("/components/securitySchemes", old["components"]?["securitySchemes"],
+            @new["components"]?["securitySchemes"], "security scheme",
             (pointer, before, after) => changes.Same(pointer, before, after, ["type", "scheme", "in", "name"]));
         return changes._changes;
     }
@@ -51,8 +53,10 @@ internal sealed class ContractChanges
     private void Operation(string pointer, JsonNode before, JsonNode after)
     {
         Same(pointer, before, after, ["operationId"]);
-        Parameters($"{pointer}/parameters", before["parameters"]?.AsArray() ?? [], after["parameters"]?.AsArray() ?? []);
-        Members($"{pointer}/responses", before["responses"], after["responses"], "status", Response, removalBreaks: status => status[0] == '2');
+        Parameters($"{pointer}/parameters", before["parameters"]?.AsArray() ?? [],
+            after["parameters"]?.AsArray() ?? []);
+        Members($"{pointer}/responses", before["responses"], after["responses"], "status", Response,
+            removalBreaks: status => status[0] == '2');
     }
 
     private void Parameters(string pointer, JsonArray before, JsonArray after)
@@ -60,7 +64,8 @@ internal sealed class ContractChanges
         static string Name(JsonNode? parameter) => $"{parameter!["in"]} {parameter["name"]}";
         foreach (var added in after.Where(parameter => !before.Any(known => Name(known) == Name(parameter))))
         {
-            Add($"{pointer}/{Name(added)}", "parameter added", isBreaking: added!["required"]?.GetValue<bool>() == true);
+            Add($"{pointer}/{Name(added)}", "parameter added",
+                isBreaking: added!["required"]?.GetValue<bool>() == true);
         }
         foreach (var known in before)
         {
@@ -72,8 +77,10 @@ internal sealed class ContractChanges
 
     private void Response(string pointer, JsonNode before, JsonNode after)
     {
-        Members($"{pointer}/headers", before["headers"], after["headers"], "header", (header, one, other) => Schema($"{header}/schema", one["schema"], other["schema"]));
-        Members($"{pointer}/content", before["content"], after["content"], "media type", (content, one, other) => Schema($"{content}/schema", one["schema"], other["schema"]));
+        Members($"{pointer}/headers", before["headers"], after["headers"], "header",
+            (header, one, other) => Schema($"{header}/schema", one["schema"], other["schema"]));
+        Members($"{pointer}/content", before["content"], after["content"], "media type",
+            (content, one, other) => Schema($"{content}/schema", one["schema"], other["schema"]));
     }
 
     private void Schema(string pointer, JsonNode? before, JsonNode? after)
@@ -81,13 +88,19 @@ internal sealed class ContractChanges
         (before, after) = (Resolve(_old, before), Resolve(_new, after));
         if (before is null || after is null)
         {
-            if (before is not null || after is not null) Add(pointer, before is null ? "schema added" : "schema removed", isBreaking: before is not null);
+            if (before is not null || after is not null)
+            {
+                Add(pointer, before is null ? "schema added" : "schema removed", isBreaking: before is not null);
+            }
             return;
         }
         if (!_compared.Add((before, after))) return;
         Same(pointer, before, after, Rules);
         Members($"{pointer}/properties", before["properties"], after["properties"], "property", Schema);
-        if (before["items"] is not null || after["items"] is not null) Schema($"{pointer}/items", before["items"], after["items"]);
+        if (before["items"] is not null || after["items"] is not null)
+        {
+            Schema($"{pointer}/items", before["items"], after["items"]);
+        }
         foreach (var alternatives in (string[])["allOf", "anyOf", "oneOf"])
         {
             var (one, other) = (before[alternatives]?.AsArray() ?? [], after[alternatives]?.AsArray() ?? []);
@@ -95,22 +108,36 @@ internal sealed class ContractChanges
             else for (var i = 0; i < one.Count; i++) Schema($"{pointer}/{alternatives}/{i}", one[i], other[i]);
         }
         var (required, still) = (Texts(before["required"]), Texts(after["required"]));
-        foreach (var name in required.Except(still)) Add($"{pointer}/properties/{name}", "is not always there any more", isBreaking: true);
-        foreach (var name in still.Except(required)) Add($"{pointer}/properties/{name}", "is always there now", isBreaking: false);
+        foreach (var name in required.Except(still))
+        {
+            Add($"{pointer}/properties/{name}", "is not always there any more", isBreaking: true);
+        }
+        foreach (var name in still.Except(required))
+        {
+            Add($"{pointer}/properties/{name}", "is always there now", isBreaking: false);
+        }
     }
 
-    private void Members(string pointer, JsonNode? before, JsonNode? after, string kind, Action<string, JsonNode, JsonNode> compare, Func<string, bool>? removalBreaks = null)
+    private void Members(string pointer, JsonNode? before, JsonNode? after, string kind,
+        Action<string, JsonNode, JsonNode> compare, Func<string, bool>? removalBreaks = null)
     {
         var (old, @new) = (before?.AsObject() ?? [], after?.AsObject() ?? []);
         foreach (var (name, value) in old)
         {
-            var at = $"{pointer}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+            var at =
+                $"{pointer}/"
+                + $"{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
             if (@new[name] is { } other) compare(at, value!, other);
             else Add(at, $"{kind} removed", removalBreaks?.Invoke(name) ?? true);
         }
         foreach (var (name, _) in @new)
         {
-            if (!old.ContainsKey(name)) Add($"{pointer}/{name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}", $"{kind} added", isBreaking: false);
+            if (!old.ContainsKey(name))
+            {
+                var escaped = name.Replace("~", "~0", StringComparison.Ordinal)
+                    .Replace("/", "~1", StringComparison.Ordinal);
+                Add($"{pointer}/{escaped}", $"{kind} added", isBreaking: false);
+            }
         }
     }
 
@@ -118,11 +145,15 @@ internal sealed class ContractChanges
     {
         foreach (var name in names)
         {
-            if (!JsonNode.DeepEquals(before[name], after[name])) Add($"{pointer}/{name}", $"changed from {Text(before[name])} to {Text(after[name])}", isBreaking: true);
+            if (!JsonNode.DeepEquals(before[name], after[name]))
+            {
+                Add($"{pointer}/{name}", $"changed from {Text(before[name])} to {Text(after[name])}", isBreaking: true);
+            }
         }
     }
 
-    private void Add(string pointer, string what, bool isBreaking) => _changes.Add(new ContractChange($"#{pointer}", what, isBreaking));
+    private void Add(string pointer, string what, bool isBreaking) =>
+        _changes.Add(new ContractChange($"#{pointer}", what, isBreaking));
 
     private static JsonNode? Resolve(JsonNode document, JsonNode? schema)
     {
@@ -131,7 +162,8 @@ internal sealed class ContractChanges
             schema = document;
             foreach (var step in reference.GetValue<string>().Split('/').Skip(1))
             {
-                schema = schema?[step.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)];
+                schema = schema?[
+                    step.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)];
             }
         }
         return schema;

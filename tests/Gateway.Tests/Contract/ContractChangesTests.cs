@@ -13,11 +13,14 @@ public sealed class ContractChangesTests
     [Fact]
     public void Since_the_last_release_nothing_breaks_a_client_that_is_not_declared()
     {
-        var declared = File.ReadAllLines(PathOf("openapi.breaking.txt")).Where(line => line.Length > 0 && line[0] != '/').ToHashSet();
-        var breaking = ContractChanges.Between(Read("openapi.released.json"), _new).Where(change => change.IsBreaking).Select(change => $"{change}").ToList();
+        var declared = File.ReadAllLines(PathOf("openapi.breaking.txt"))
+            .Where(line => line.Length > 0 && line[0] != '/').ToHashSet();
+        var breaking = ContractChanges.Between(Read("openapi.released.json"), _new).Where(change => change.IsBreaking)
+            .Select(change => $"{change}").ToList();
 
         Assert.True(breaking.TrueForAll(declared.Contains),
-            $"Clients of the last release break. Where it is meant, declare it in docs/openapi.breaking.txt, a line each:\n{string.Join('\n', breaking.Where(change => !declared.Contains(change)))}");
+            $"Clients of the last release break. Where it is meant, declare it in docs/openapi.breaking.txt, a line "
+            + $"each:\n{string.Join('\n', breaking.Where(change => !declared.Contains(change)))}");
         Assert.Equal(declared.Intersect(breaking).Order(), declared.Order());
     }
 
@@ -83,7 +86,10 @@ public sealed class ContractChangesTests
         else parent[name] = JsonNode.Parse(value);
     }
 
-    private JsonNode At(string place) => place.Split('|').Aggregate(_new, (node, step) => node[step] ?? throw new ArgumentException($"There is no {step} in {place}"));
+    private JsonNode At(string place) =>
+        place.Split('|')
+            .Aggregate(_new, (node, step) => node[step]
+            ?? throw new ArgumentException($"There is no {step} in {place}"));
 
     private static JsonNode Read(string file) => JsonNode.Parse(File.ReadAllText(PathOf(file)))!;
 

@@ -25,7 +25,9 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     public Task CloseDialogAsync() => Page.GetByRole(AriaRole.Button, new() { Name = "Close" }).First.PressEnterAsync();
 
     /// <summary>The part of the dialog about one scheme of the document.</summary>
-    public ILocator Scheme(string name) => Page.Locator(".auth-container").Filter(new() { Has = Page.Locator("h4", new() { HasTextRegex = new($"^{name}\\b") }) });
+    public ILocator Scheme(string name) =>
+        Page.Locator(".auth-container")
+            .Filter(new() { Has = Page.Locator("h4", new() { HasTextRegex = new($"^{name}\\b") }) });
 
     public async Task AuthoriseAsync(string scheme, string value)
     {
@@ -48,12 +50,16 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     public async Task<(string Status, JsonElement Body, string Headers)> ExecuteAsync()
     {
         // What it showed before would be taken for the answer.
-        if (await Operation.Locator(".btn-clear").IsVisibleAsync()) await Operation.Locator(".btn-clear").PressEnterAsync();
+        if (await Operation.Locator(".btn-clear").IsVisibleAsync())
+        {
+            await Operation.Locator(".btn-clear").PressEnterAsync();
+        }
         await Operation.Locator(".execute").PressEnterAsync();
         var answer = Operation.Locator(".live-responses-table .response");
         var status = await answer.Locator(".response-col_status").InnerTextAsync();
         var body = await answer.Locator(".highlight-code pre").InnerTextAsync();
-        var headers = await answer.Locator("pre.microlight", new() { Has = Page.Locator(".headerline") }).InnerTextAsync();
+        var headers = await answer.Locator("pre.microlight", new() { Has = Page.Locator(".headerline") })
+            .InnerTextAsync();
         return (status.Trim(), JsonElement.Parse(body), headers);
     }
 
@@ -66,15 +72,19 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     /// </summary>
     public async Task AssertQuietAsync(Uri? alsoAllowed = null, params (string Path, int Status)[] reported)
     {
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= reported.Length, "the browser reports them");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= reported.Length, "the browser reports them");
         Assert.NotEmpty(tab.Requests);
         Assert.All(tab.Requests, request => Assert.True(request.Scheme is "data"
-            || request.Authority == gateway.Authority || request.Authority == alsoAllowed?.Authority, request.AbsoluteUri));
+            || request.Authority == gateway.Authority
+            || request.Authority == alsoAllowed?.Authority, request.AbsoluteUri));
         Assert.Empty(tab.ConsoleWarnings);
         Assert.Equal(reported.Length, tab.ConsoleErrors.Count);
         foreach (var ((path, status), error) in reported.Zip(tab.ConsoleErrors))
         {
-            Assert.Matches($"^Failed to load resource: the server responded with a status of {status} \\(.*\\) \\({new Uri(gateway, path)}:", error);
+            Assert.Matches(
+                $"^Failed to load resource: the server responded with a status of {status} \\(.*\\) "
+                + $"\\({new Uri(gateway, path)}:", error);
         }
         // What is under way when a page is left is no failure of it.
         Assert.Equal(reported.Select(one => $"GET {new Uri(gateway, one.Path)}: {one.Status}"),
@@ -84,7 +94,8 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     /// <summary>That no script of a later page could find it.</summary>
     public async Task AssertNotKeptAsync(string secret)
     {
-        var kept = await Page.EvaluateAsync<string>("() => JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }])");
+        var kept = await Page.EvaluateAsync<string>(
+            "() => JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }])");
         Assert.Equal("[\"\",{},{}]", kept);
         Assert.DoesNotContain(secret, Page.Url, StringComparison.Ordinal);
     }

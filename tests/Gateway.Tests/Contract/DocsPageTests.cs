@@ -14,7 +14,8 @@ public sealed class DocsPageTests(Browser browser)
 
     /// <summary>As many requests, and no more within an hour.</summary>
     private static (string, string?)[] Few(int requests) =>
-        [("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", $"{requests}")];
+        [("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"),
+            ("Quotas:few:Burst", $"{requests}")];
 
     [Fact]
     public async Task Somebody_with_a_key_authorises_in_each_way_reads_a_job_and_at_last_that_the_quota_is_used_up()
@@ -22,7 +23,8 @@ public sealed class DocsPageTests(Browser browser)
         await using var world = await World.StartAsync(Few(4));
         await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
         await docs.FillAsync(Workflow, Job);
-        foreach (var (scheme, header) in ((string, string)[])[("apiKey", "X-Api-Key: "), ("authorization", "Authorization: "), ("bearer", "Authorization: Bearer ")])
+        foreach (var (scheme, header) in ((string, string)[])[("apiKey", "X-Api-Key: "),
+            ("authorization", "Authorization: "), ("bearer", "Authorization: Bearer ")])
         {
             // The one before is put away, for two credentials would be refused.
             await docs.AuthoriseAsync(scheme, World.MappingKey);
@@ -129,13 +131,16 @@ public sealed class DocsPageTests(Browser browser)
     [Fact]
     public async Task Below_a_path_base_it_asks_the_gateway_that_it_comes_from_whatever_consumers_are_told()
     {
-        await using var world = await World.StartAsync(("PathBase", "/gw"), ("Contract:ServerUrl", "https://jobs.example.com/api"));
-        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), new Uri(world.Gateway.Address, "gw/"));
+        await using var world = await World.StartAsync(
+            ("PathBase", "/gw"), ("Contract:ServerUrl", "https://jobs.example.com/api"));
+        await using var docs = await DocsPage.OpenAsync(
+            await browser.OpenAsync(), new Uri(world.Gateway.Address, "gw/"));
         await docs.AuthoriseAsync("apiKey", World.MappingKey);
         await docs.FillAsync(Workflow, Job);
 
         Assert.Equal("200", (await docs.ExecuteAsync()).Status);
-        Assert.All(docs.Tab.Requests.Where(request => request.Scheme != "data"), request => Assert.StartsWith("/gw/", request.AbsolutePath, StringComparison.Ordinal));
+        Assert.All(docs.Tab.Requests.Where(request => request.Scheme != "data"),
+            request => Assert.StartsWith("/gw/", request.AbsolutePath, StringComparison.Ordinal));
         await docs.AssertQuietAsync();
     }
 
@@ -145,7 +150,8 @@ public sealed class DocsPageTests(Browser browser)
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
         // The rules come into the page as a script, which its policy would not let run.
-        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(bypassPolicy: true), world.Gateway.Address);
+        await using var docs = await DocsPage.OpenAsync(
+            await browser.OpenAsync(bypassPolicy: true), world.Gateway.Address);
         // A colour that is on its way to another is none of the page's.
         await docs.Page.EmulateMediaAsync(new() { ReducedMotion = ReducedMotion.Reduce });
         await docs.Page.Locator("#operations-Jobs-getJobById").WaitForAsync();
@@ -196,7 +202,11 @@ public sealed class DocsPageTests(Browser browser)
         var found = await docs.Page.RunAxe();
         Assert.NotEmpty(found.Passes);
         var grave = found.Violations.Where(violation => violation.Impact is "serious" or "critical")
-            .SelectMany(violation => violation.Nodes.Select(node => $"{state}: {violation.Id} at {node.Target}: {violation.Help} {node.Html} {string.Join(' ', node.Any.Select(check => check.Message))}"));
+            .SelectMany(
+            violation =>
+                violation.Nodes.Select(
+                    node => $"{state}: {violation.Id} at {node.Target}: {violation.Help} {node.Html} "
+                    + $"{string.Join(' ', node.Any.Select(check => check.Message))}"));
         Assert.Equal([], grave);
     }
 }

@@ -31,7 +31,9 @@ public sealed class LinterTests : IDisposable
     {
         await NpmTools.NeedAsync();
         using var upstream = new RepublishedWorld();
-        await using var world = source is null ? await World.StartAsync(("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page")) : await upstream.StartAsync(source);
+        await using var world = source is null
+            ? await World.StartAsync(("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page"))
+            : await upstream.StartAsync(source);
         await AssertFlawlessAsync(await SaveAsync(world, path), hasHeirs: source is not null);
     }
 
@@ -40,7 +42,11 @@ public sealed class LinterTests : IDisposable
 
         var (spectral, said) = await SpectralAsync(file);
         // What only a discriminator leads to is unused in its eyes.
-        if (hasHeirs) Assert.True(said.Contains("2 problems (0 errors, 2 warnings", StringComparison.Ordinal) && said.Split("oas3-unused-component").Length == 3, said);
+        if (hasHeirs)
+        {
+            Assert.True(said.Contains("2 problems (0 errors, 2 warnings", StringComparison.Ordinal)
+                && said.Split("oas3-unused-component").Length == 3, said);
+        }
         else Assert.True(spectral == 0 && said.Contains("No results", StringComparison.Ordinal), said);
         var (redocly, told) = await RedoclyAsync(file);
         Assert.True(redocly == 0 && !told.Contains(FirstProblem, StringComparison.Ordinal), told);
@@ -53,7 +59,8 @@ public sealed class LinterTests : IDisposable
         await using var world = await World.StartAsync();
         var file = await SaveAsync(world, "openapi/v0.json");
         var document = JsonNode.Parse(await File.ReadAllTextAsync(file, World.Cancellation))!;
-        var content = document["paths"]!["/v0/workflows/{workflow_id}/jobs/{job_id}"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!;
+        var content = document["paths"]!["/v0/workflows/{workflow_id}/jobs/{job_id}"]!["get"]!["responses"]!["200"]![
+            "content"]!["application/json"]!;
         content["examples"]!["finished"]!["value"]!["cost"] = "much";
         await File.WriteAllTextAsync(file, document.ToJsonString(), World.Cancellation);
 
@@ -65,12 +72,15 @@ public sealed class LinterTests : IDisposable
     {
         using var client = world.Gateway.Client();
         var file = Path.Combine(_folder.FullName, path.Replace('/', '-'));
-        await File.WriteAllBytesAsync(file, await client.GetByteArrayAsync(new Uri(path, UriKind.Relative), World.Cancellation), World.Cancellation);
+        await File.WriteAllBytesAsync(file,
+            await client.GetByteArrayAsync(new Uri(path, UriKind.Relative), World.Cancellation), World.Cancellation);
         return file;
     }
 
-    private static Task<(int Exit, string Output)> SpectralAsync(string file) => NpmTools.RunAsync("spectral", "lint", file,
-        "--ruleset", Path.Combine(Repository.Root, "tests", "Gateway.Tests", "Contract", "Tools", "spectral.yaml"), "--fail-severity", "hint", "--verbose");
+    private static Task<(int Exit, string Output)> SpectralAsync(string file) =>
+        NpmTools.RunAsync("spectral", "lint", file,
+        "--ruleset", Path.Combine(Repository.Root, "tests", "Gateway.Tests", "Contract", "Tools", "spectral.yaml"),
+        "--fail-severity", "hint", "--verbose");
 
     private static Task<(int Exit, string Output)> RedoclyAsync(string file) =>
         NpmTools.RunAsync("redocly", "lint", file, "--extends", "recommended", "--max-problems", "20");

@@ -16,7 +16,8 @@ public sealed class PublishedContractTests
     [InlineData("openapi/v0.yaml", "application/yaml", "openapi: '3.1")]
     [InlineData("openapi/3.0/v0.json", "application/json", "{\n  \"openapi\": \"3.0")]
     [InlineData("openapi/3.0/v0.yaml", "application/yaml", "openapi: 3.0")]
-    public async Task It_comes_in_two_versions_and_two_forms_and_is_a_304_where_it_is_known(string path, string type, string beginning)
+    public async Task It_comes_in_two_versions_and_two_forms_and_is_a_304_where_it_is_known(
+        string path, string type, string beginning)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -27,7 +28,9 @@ public sealed class PublishedContractTests
 
         Assert.Equal([HttpStatusCode.OK, HttpStatusCode.NotModified], [first.StatusCode, second.StatusCode]);
         Assert.Equal(type, first.Content.Headers.ContentType!.MediaType);
-        Assert.StartsWith(beginning, (await first.Content.ReadAsStringAsync(World.Cancellation)).ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.StartsWith(beginning,
+            (await first.Content.ReadAsStringAsync(World.Cancellation)).ReplaceLineEndings("\n"),
+            StringComparison.Ordinal);
         Assert.False(first.Headers.ETag!.IsWeak);
         Assert.Equal("public, max-age=300", first.Headers.CacheControl!.ToString());
         Assert.Equal(first.Headers.ETag, second.Headers.ETag);
@@ -62,13 +65,16 @@ public sealed class PublishedContractTests
         using var client = world.Gateway.Client();
         var json = await client.GetStringAsync(new Uri(path + ".json", UriKind.Relative), World.Cancellation);
         var yaml = new YamlStream();
-        yaml.Load(new StringReader(await client.GetStringAsync(new Uri(path + ".yaml", UriKind.Relative), World.Cancellation)));
+        yaml.Load(new StringReader(
+            await client.GetStringAsync(new Uri(path + ".yaml", UriKind.Relative), World.Cancellation)));
         Assert.Equal(Leaves(JsonNode.Parse(json), "#"), Leaves(yaml.Documents[0].ToJsonNode(), "#"));
     }
 
     private static List<string> Leaves(JsonNode? node, string at) => node switch
     {
-        JsonObject holder => [.. holder.OrderBy(item => item.Key, StringComparer.Ordinal).SelectMany(item => Leaves(item.Value, $"{at}/{item.Key}"))],
+        JsonObject holder =>
+            [.. holder.OrderBy(item => item.Key, StringComparer.Ordinal)
+                .SelectMany(item => Leaves(item.Value, $"{at}/{item.Key}"))],
         JsonArray list => [.. list.SelectMany((item, i) => Leaves(item, $"{at}/{i}"))],
         // So the library reads a null.
         _ => [$"{at}: {(node.IsJsonNullSentinel() ? "" : node?.ToJsonString())}"],
@@ -80,10 +86,12 @@ public sealed class PublishedContractTests
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
         var published = await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
-        var committed = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs", "openapi.json"), World.Cancellation);
+        var committed = await File.ReadAllTextAsync(
+            Path.Combine(Repository.Root, "docs", "openapi.json"), World.Cancellation);
 
         Assert.True(published.ReplaceLineEndings("\n").Trim() == committed.ReplaceLineEndings("\n").Trim(),
-            "docs/openapi.json is not what the gateway publishes. To refresh it: dotnet run --project src/Gateway -- contract > docs/openapi.json");
+            "docs/openapi.json is not what the gateway publishes. To refresh it: dotnet run --project src/Gateway -- "
+            + "contract > docs/openapi.json");
     }
 
     [Fact]
@@ -91,9 +99,11 @@ public sealed class PublishedContractTests
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
-        var published = await client.GetStringAsync(new Uri("openapi/3.0/v0.yaml", UriKind.Relative), World.Cancellation);
+        var published = await client.GetStringAsync(
+            new Uri("openapi/3.0/v0.yaml", UriKind.Relative), World.Cancellation);
 
-        var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, "contract", "--path", "/openapi/3.0/v0.yaml"], []);
+        var (exit, output) = await ChildProcess.RunAsync(
+            "dotnet", [GatewayProcess.Executable, "contract", "--path", "/openapi/3.0/v0.yaml"], []);
 
         Assert.Equal(0, exit);
         Assert.Equal(published.ReplaceLineEndings("\n").Trim(), output.ReplaceLineEndings("\n").Trim());
@@ -122,11 +132,17 @@ public sealed class PublishedContractTests
         await using var world = await World.StartAsync(("PathBase", pathBase), ("Contract:ServerUrl", serverUrl),
             ("Contract:ContactName", "Jobs team"), ("Contract:ContactUrl", "https://jobs.example.com/help"));
         using var client = world.Gateway.Client();
-        var document = JsonElement.Parse(await client.GetStringAsync(new Uri($"{pathBase.TrimStart('/')}/openapi/v0.json".TrimStart('/'), UriKind.Relative), World.Cancellation));
+        var document =
+            JsonElement.Parse(
+                await client.GetStringAsync(
+                    new Uri($"{pathBase.TrimStart('/')}/openapi/v0.json".TrimStart('/'), UriKind.Relative),
+                    World.Cancellation));
 
-        Assert.Equal(expected, Assert.Single(document.GetProperty("servers").EnumerateArray()).GetProperty("url").GetString());
+        Assert.Equal(
+            expected, Assert.Single(document.GetProperty("servers").EnumerateArray()).GetProperty("url").GetString());
         Assert.Equal("Jobs team", document.GetProperty("info").GetProperty("contact").GetProperty("name").GetString());
-        Assert.Equal("https://jobs.example.com/help", document.GetProperty("info").GetProperty("contact").GetProperty("url").GetString());
+        Assert.Equal("https://jobs.example.com/help",
+            document.GetProperty("info").GetProperty("contact").GetProperty("url").GetString());
     }
 
     [Fact]
@@ -134,18 +150,23 @@ public sealed class PublishedContractTests
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
-        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation));
+        var document = JsonElement.Parse(
+            await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation));
         var operation = document.GetProperty("paths").EnumerateObject().Single().Value.GetProperty("get");
-        var things = document.GetProperty("components").GetProperty("schemas").EnumerateObject().SelectMany(schema => schema.Value.GetProperty("properties").EnumerateObject())
+        var things = document.GetProperty("components").GetProperty("schemas").EnumerateObject()
+            .SelectMany(schema => schema.Value.GetProperty("properties").EnumerateObject())
             .Concat(document.GetProperty("components").GetProperty("securitySchemes").EnumerateObject())
             .Concat(operation.GetProperty("responses").EnumerateObject())
-            .Concat(operation.GetProperty("responses").EnumerateObject().SelectMany(response => response.Value.GetProperty("headers").EnumerateObject()))
+            .Concat(operation.GetProperty("responses").EnumerateObject()
+            .SelectMany(response => response.Value.GetProperty("headers").EnumerateObject()))
             .Select(thing => (thing.Name, thing.Value))
-            .Concat(operation.GetProperty("parameters").EnumerateArray().Select(parameter => (Name: parameter.GetProperty("name").GetString()!, Value: parameter)))
+            .Concat(operation.GetProperty("parameters").EnumerateArray()
+            .Select(parameter => (Name: parameter.GetProperty("name").GetString()!, Value: parameter)))
             .ToList();
 
         Assert.True(things.Count > 100);
-        Assert.Equal([], things.Where(thing => !thing.Value.TryGetProperty("description", out var text) || text.GetString()!.Length < 8).Select(thing => thing.Name));
+        Assert.Equal([], things.Where(thing => !thing.Value.TryGetProperty("description", out var text)
+            || text.GetString()!.Length < 8).Select(thing => thing.Name));
     }
 
     [Fact]
@@ -153,21 +174,29 @@ public sealed class PublishedContractTests
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
-        var document = JsonElement.Parse(await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation));
-        var responses = document.GetProperty("paths").EnumerateObject().Single().Value.GetProperty("get").GetProperty("responses");
+        var document = JsonElement.Parse(
+            await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation));
+        var responses = document.GetProperty("paths").EnumerateObject().Single().Value.GetProperty("get")
+            .GetProperty("responses");
         var shown = new List<string>();
-        foreach (var response in responses.EnumerateObject().Where(response => response.Name.CompareTo("400", StringComparison.Ordinal) >= 0))
+        foreach (var response in responses.EnumerateObject()
+            .Where(response => response.Name.CompareTo("400", StringComparison.Ordinal) >= 0))
         {
-            foreach (var example in response.Value.GetProperty("content").GetProperty("application/problem+json").GetProperty("examples").EnumerateObject())
+            foreach (var example in response.Value.GetProperty("content").GetProperty("application/problem+json")
+                .GetProperty("examples").EnumerateObject())
             {
                 var value = example.Value.GetProperty("value");
                 Assert.Equal(response.Name, $"{value.GetProperty("status")}");
-                Assert.Equal(GatewayProblems.Catalog.All.Single(type => type.Slug == example.Name).Uri, value.GetProperty("type").GetString());
+                Assert.Equal(GatewayProblems.Catalog.All.Single(type => type.Slug == example.Name).Uri,
+                    value.GetProperty("type").GetString());
                 shown.Add(example.Name);
             }
         }
-        Assert.Equal(["bad-request", "content-too-large", "invalid-logout-token", "invalid-return-url", "login-failed", "method-not-allowed",
-            "not-found", "not-implemented", "operator-required", "purge-incomplete", "route-forbidden", "too-many-logins", "upstream-not-found"],
+        Assert.Equal(
+            ["bad-request", "content-too-large", "invalid-logout-token", "invalid-return-url", "login-failed",
+            "method-not-allowed",
+            "not-found", "not-implemented", "operator-required", "purge-incomplete", "route-forbidden",
+            "too-many-logins", "upstream-not-found"],
             GatewayProblems.Catalog.All.Select(type => type.Slug).Except(shown).Order());
     }
 }

@@ -19,22 +19,32 @@ public sealed class RepublishedTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     public static TheoryData<string, string, string> Forms =>
-        [.. from source in (string[])["3.0.3", "3.1.0"] from form in (string[])["json", "yaml"] from published in (string[])["openapi/v0.json", "openapi/3.0/v0.json"] select (source, form, published)];
+        [
+            .. from source in (string[])["3.0.3", "3.1.0"] from form in (string[])["json", "yaml"]
+            from published in (string[])["openapi/v0.json", "openapi/3.0/v0.json"] select (source, form, published)];
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Exactly_the_routes_and_the_schemas_that_they_reach_are_there(string source, string form, string published)
+    public async Task Exactly_the_routes_and_the_schemas_that_they_reach_are_there(
+        string source, string form, string published)
     {
         Assert.True(Operations(LargeUpstream.Document(source)) >= 50);
         var document = await PublishAsync(source, form, published);
 
-        Assert.Equal(["/v0/scenes", "/v0/workflows/{id}/jobs", "/v0/workflows/{workflow_id}", "/v0/workflows/{workflow_id}/jobs/{job_id}"], Names(document["paths"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["/v0/scenes", "/v0/workflows/{id}/jobs", "/v0/workflows/{workflow_id}",
+            "/v0/workflows/{workflow_id}/jobs/{job_id}"], Names(document["paths"]).Order(StringComparer.Ordinal));
         Assert.Equal(4, Operations(document));
         Assert.Equal(
-            ["Band", "Friend", "Label", "Node", "Optical", "Owner", "Radar", "Scene", "UpstreamJob", "Upstreamjobtask", "Workflow", "name"],
-            Names(document["components"]!["schemas"]).Except(Names((await PublishAsync(null, form, published))["components"]!["schemas"])).Order(StringComparer.Ordinal));
-        Assert.Equal(["getJobById", "getJobByIdOfUpstream", "getWorkflow", "listScenes"], document["paths"]!.AsObject().Select(path => $"{path.Value!["get"]!["operationId"]}").Order(StringComparer.Ordinal));
-        Assert.Equal(Names((await PublishAsync(null, form, published))["components"]!["securitySchemes"]), Names(document["components"]!["securitySchemes"]));
+            ["Band", "Friend", "Label", "Node", "Optical", "Owner", "Radar", "Scene", "UpstreamJob", "Upstreamjobtask",
+            "Workflow", "name"],
+            Names(document["components"]!["schemas"])
+                .Except(Names((await PublishAsync(null, form, published))["components"]!["schemas"]))
+                .Order(StringComparer.Ordinal));
+        Assert.Equal(["getJobById", "getJobByIdOfUpstream", "getWorkflow", "listScenes"],
+            document["paths"]!.AsObject().Select(path => $"{path.Value!["get"]!["operationId"]}")
+                .Order(StringComparer.Ordinal));
+        Assert.Equal(Names((await PublishAsync(null, form, published))["components"]!["securitySchemes"]),
+            Names(document["components"]!["securitySchemes"]));
         AssertReferencesLead(document, document, "#");
     }
 
@@ -43,7 +53,10 @@ public sealed class RepublishedTests : IDisposable
     {
         var document = await PublishAsync("3.1.0", "json", "openapi/v0.json");
         var text = document.ToJsonString();
-        foreach (var word in (string[])["upstream.example", "other.example", "third.example", "upstreamKey", "x-internal", "x-table", "externalDocs", "callbacks", "X-Debug", "X-Cost", "\"token\"", "\"deep\"", "\"Failure\"", "Internal."])
+        foreach (
+            var word in (string[])["upstream.example", "other.example", "third.example", "upstreamKey", "x-internal",
+            "x-table", "externalDocs", "callbacks", "X-Debug", "X-Cost", "\"token\"", "\"deep\"",
+            "\"Failure\"", "Internal."])
         {
             Assert.DoesNotContain(word, text, StringComparison.OrdinalIgnoreCase);
         }
@@ -60,61 +73,82 @@ public sealed class RepublishedTests : IDisposable
         Assert.Equal("Which workflow.", $"{workflow["parameters"]![0]!["description"]}");
         Assert.Equal(["page", "tag"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
         Assert.Equal("1", $"{scenes["parameters"]![0]!["schema"]!["minimum"]}");
-        Assert.Equal(["200", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"], Names(workflow["responses"]).Order(StringComparer.Ordinal));
-        Assert.Equal(["Cache-Control", "Link", "RateLimit", "RateLimit-Policy", "Vary"], Names(workflow["responses"]!["200"]!["headers"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["200", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"],
+            Names(workflow["responses"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["Cache-Control", "Link", "RateLimit", "RateLimit-Policy", "Vary"],
+            Names(workflow["responses"]!["200"]!["headers"]).Order(StringComparer.Ordinal));
         Assert.Equal("The workflow.", $"{workflow["responses"]!["200"]!["description"]}");
-        Assert.Contains("/problems/route-forbidden", workflow["responses"]!["403"]!.ToJsonString(), StringComparison.Ordinal);
-        Assert.Contains("/problems/upstream-not-found", workflow["responses"]!["404"]!.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("/problems/route-forbidden", workflow["responses"]!["403"]!.ToJsonString(),
+            StringComparison.Ordinal);
+        Assert.Contains("/problems/upstream-not-found", workflow["responses"]!["404"]!.ToJsonString(),
+            StringComparison.Ordinal);
         Assert.DoesNotContain("job-not-found", workflow.ToJsonString(), StringComparison.Ordinal);
-        Assert.Equal("0.5", $"{scenes["responses"]!["200"]!["content"]!["application/json"]!["examples"]!["one"]!["value"]![0]!["clouds"]}");
+        var example = scenes["responses"]!["200"]!["content"]!["application/json"]!["examples"]!["one"]!["value"]!;
+        Assert.Equal("0.5", $"{example[0]!["clouds"]}");
         // Tools take it for a reference.
         Assert.DoesNotContain("no/reference", document.ToJsonString(), StringComparison.Ordinal);
         Assert.DoesNotContain("is data here", document.ToJsonString(), StringComparison.Ordinal);
-        Assert.Equal(["Jobs", "Routes", "Workflows"], document["tags"]!.AsArray().Select(tag => $"{tag!["name"]}").Order(StringComparer.Ordinal));
+        Assert.Equal(["Jobs", "Routes", "Workflows"],
+            document["tags"]!.AsArray().Select(tag => $"{tag!["name"]}").Order(StringComparer.Ordinal));
 
-        Assert.Equal("What runs at /flows.", $"{document["tags"]!.AsArray().Single(tag => $"{tag!["name"]}" == "Workflows")!["description"]}");
+        Assert.Equal("What runs at /flows.",
+            $"{document["tags"]!.AsArray().Single(tag => $"{tag!["name"]}" == "Workflows")!["description"]}");
 
         // 3.0 says nullable, 3.1 lists null.
         var note = document["components"]!["schemas"]!["Workflow"]!["properties"]!["note"]!;
-        Assert.Equal(["null", "string"], note["type"]!.AsArray().Select(type => $"{type}").Order(StringComparer.Ordinal));
-        Assert.Equal(["Optical", "Radar"], Names(document["components"]!["schemas"]).Where(name => name is "Optical" or "Radar"));
+        Assert.Equal(["null", "string"],
+            note["type"]!.AsArray().Select(type => $"{type}").Order(StringComparer.Ordinal));
+        Assert.Equal(["Optical", "Radar"],
+            Names(document["components"]!["schemas"]).Where(name => name is "Optical" or "Radar"));
     }
 
     [Fact]
     public async Task Without_a_document_of_the_upstream_routes_are_there_as_far_as_they_are_known()
     {
-        await using var world = await World.StartAsync(("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page"));
+        await using var world = await World.StartAsync(
+            ("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page"));
         var document = await PublishedAsync(world, "openapi/v0.json");
         var scenes = Get(document, "/v0/scenes/{scene}");
         Assert.Equal(("scenes", "GET /v0/scenes/{scene}"), ($"{scenes["operationId"]}", $"{scenes["summary"]}"));
         Assert.Equal(["scene", "page"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
-        Assert.Equal([Gateway.Jobs.JobAddress.Form, ""], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["description"]}"));
+        Assert.Equal([Gateway.Jobs.JobAddress.Form, ""],
+            scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["description"]}"));
         Assert.Contains("429", Names(scenes["responses"]));
     }
 
     [Theory]
-    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/components/schemas/Nobody", "#/components/schemas/Friend/properties/of/$ref: there is no '#/components/schemas/Nobody'")]
-    [InlineData("/components/schemas/Node/properties/children/items/$ref", "other.json#/Node", "#/components/schemas/Node/properties/children/items/$ref: 'other.json#/Node' leads out of the document")]
-    [InlineData("/paths/~1v0~1workflows~1{wf}/get/responses/200/$ref", "#/components/responses/None", "#/paths/~1v0~1workflows~1{wf}/get/responses/200/$ref: there is no '#/components/responses/None'")]
-    [InlineData("/paths/~1v0~1workflows~1{wf}/parameters/0/$ref", "#/components/parameters/None", "#/paths/~1v0~1workflows~1{wf}/parameters/0/$ref: there is no '#/components/parameters/None'")]
-    [InlineData("/components/schemas/Label/$dynamicRef", "#x", "#/components/schemas/Label/$dynamicRef: such references cannot be followed")]
-    [InlineData("/components/responses/Workflow/headers/Link/$ref", "#/components/responses/Workflow/headers/Link", "#/components/responses/Workflow/headers/Link refers to itself")]
+    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/components/schemas/Nobody",
+        "#/components/schemas/Friend/properties/of/$ref: there is no '#/components/schemas/Nobody'")]
+    [InlineData("/components/schemas/Node/properties/children/items/$ref", "other.json#/Node",
+        "#/components/schemas/Node/properties/children/items/$ref: 'other.json#/Node' leads out of the document")]
+    [InlineData("/paths/~1v0~1workflows~1{wf}/get/responses/200/$ref", "#/components/responses/None",
+        "#/paths/~1v0~1workflows~1{wf}/get/responses/200/$ref: there is no '#/components/responses/None'")]
+    [InlineData("/paths/~1v0~1workflows~1{wf}/parameters/0/$ref", "#/components/parameters/None",
+        "#/paths/~1v0~1workflows~1{wf}/parameters/0/$ref: there is no '#/components/parameters/None'")]
+    [InlineData("/components/schemas/Label/$dynamicRef", "#x",
+        "#/components/schemas/Label/$dynamicRef: such references cannot be followed")]
+    [InlineData("/components/responses/Workflow/headers/Link/$ref", "#/components/responses/Workflow/headers/Link",
+        "#/components/responses/Workflow/headers/Link refers to itself")]
     [InlineData("/openapi", "2.0", "it is written in OpenAPI 2.0; 3.0 and 3.1 can be read")]
     [InlineData("/paths", "none", "it describes no paths")]
     [InlineData("/paths/~1v0~1scenes", "none", "#/paths/~1v0~1scenes is no object")]
     [InlineData("/paths/~1v0~1scenes/get", "none", "it describes no GET /v0/scenes, of Routes:scenes")]
     [InlineData("/components/schemas/Label", "none", "#/components/schemas/Label is no schema")]
     [InlineData("/components/schemas/Friend/properties/of/$ref", "#/info/title", "#/info/title is no schema")]
-    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/tags/3/name", "#/components/schemas/Friend/properties/of/$ref: there is no '#/tags/3/name'")]
+    [InlineData("/components/schemas/Friend/properties/of/$ref", "#/tags/3/name",
+        "#/components/schemas/Friend/properties/of/$ref: there is no '#/tags/3/name'")]
     [InlineData("/components/schemas/Label/maximum", "none", "it holds what cannot be written as JSON: ")]
     [InlineData("/components/schemas/Label/type", "none", "#/components/schemas/Label/type: ")]
     [InlineData("/components/schemas/Label/maxLength", "none", "it holds what cannot be read: ")]
-    [InlineData("/components/schemas/Label/<<", "none", "#/components/schemas/Label/<<: such references cannot be followed")]
-    public void A_document_that_cannot_be_republished_stops_the_start_and_says_where(string place, string value, string expected)
+    [InlineData("/components/schemas/Label/<<", "none",
+        "#/components/schemas/Label/<<: such references cannot be followed")]
+    public void A_document_that_cannot_be_republished_stops_the_start_and_says_where(
+        string place, string value, string expected)
     {
         var document = LargeUpstream.Document("3.1.0");
         Set(document, place, value);
-        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(document.ToJsonString())), StringComparison.Ordinal);
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(document.ToJsonString())),
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -144,26 +178,37 @@ public sealed class RepublishedTests : IDisposable
         { """{"const":5}""", """{"enum":[5]}""" },
         { """{"oneOf":[{"type":"string"},{"const":null}]}""", """{"oneOf":[{"type":"string"},{"enum":[null]}]}""" },
         { """{"type":"array","prefixItems":[{"type":"string"}],"items":false}""", """{"type":"array"}""" },
-        { """{"type":"object","properties":{"a":true,"b":false}}""", """{"type":"object","properties":{"a":{},"b":{"not":{}}}}""" },
+        { """{"type":"object","properties":{"a":true,"b":false}}""",
+        """{"type":"object","properties":{"a":{},"b":{"not":{}}}}""" },
         { """{"anyOf":[{"type":"string"},true]}""", """{"anyOf":[{"type":"string"},{}]}""" },
         { """{"type":"object","additionalProperties":false}""", """{"type":"object","additionalProperties":false}""" },
-        { """{"type":"string","nullable":true,"contentEncoding":"base64","if":{"$ref":"#/nowhere"}}""", """{"type":"string"}""" },
+        { """{"type":"string","nullable":true,"contentEncoding":"base64","if":{"$ref":"#/nowhere"}}""",
+        """{"type":"string"}""" },
         { """{"not":{"type":"string","x-internal":1}}""", """{"not":{"type":"string"}}""" },
-        { """{"type":"object","patternProperties":{"^a":{"type":"string","x-internal":1}}}""", """{"patternProperties":{"^a":{"type":"string"}},"type":"object"}""" },
+        { """{"type":"object","patternProperties":{"^a":{"type":"string","x-internal":1}}}""",
+        """{"patternProperties":{"^a":{"type":"string"}},"type":"object"}""" },
         { """{"type":"object","default":{"a":{"$ref":"no"}},"example":[{"$ref":"no"}]}""", """{"type":"object"}""" },
-        { """{"type":"string","title":"At HTTP://API/x","default":"http://api/a","example":"http://api/b","examples":["http://api/c"]}""",
+        { """{"type":"string","title":"At """
+            + """HTTP://API/x","default":"http://api/a","example":"http://api/b","examples":["http://api/c"]}""",
             """{"examples":["/c"],"title":"At /x","type":"string","default":"/a","example":"/b"}""" },
-        { """{"type":"object","properties":{"title":{"enum":["http://api/x"]}}}""", """{"type":"object","properties":{"title":{"enum":["http://api/x"]}}}""" },
-        { """{"type":"string","pattern":"^api$","enum":["api","see http://api/x"],"description":"At http://api/x, an api."}""",
-            """{"pattern":"^api$","enum":["api","see http://api/x"],"type":"string","description":"At /x, an api."}""" },
+        { """{"type":"object","properties":{"title":{"enum":["http://api/x"]}}}""",
+        """{"type":"object","properties":{"title":{"enum":["http://api/x"]}}}""" },
+        {
+            """{"type":"string","pattern":"^api$","enum":["api","http://api/x"],"description":"At http://api/x."}""",
+            """{"pattern":"^api$","enum":["api","http://api/x"],"type":"string","description":"At /x."}"""
+        },
     };
 
     [Theory]
     [MemberData(nameof(Schemas))]
     public async Task A_schema_is_published_as_every_tool_reads_it_and_allows_no_less(string schema, string published)
     {
-        var made = await MakeAsync($$"""{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":{{schema}} } } } } } } } }""");
-        Assert.Equal(published, made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!.ToJsonString());
+        var made = await MakeAsync($$"""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x",
+            "content":{"application/json":{"schema":{{schema}} } } } } } } } }
+            """);
+        var media = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!;
+        Assert.Equal(published, media["schema"]!.ToJsonString());
     }
 
     [Fact]
@@ -171,32 +216,51 @@ public sealed class RepublishedTests : IDisposable
     {
         var made = await MakeAsync("""
             openapi: 3.1.0
-            paths: { /a: { get: { responses: { 200: { description: x, content: { application/json: { schema: { enum: [ null, "null", ~ ] }, example: { a: null, b: 2026-01-31, c: 1.50 } } } } } } } }
+            paths:
+              /a:
+                get:
+                  responses:
+                    200:
+                      description: x
+                      content:
+                        application/json:
+                          schema: { enum: [ null, "null", ~ ] }
+                          example: { a: null, b: 2026-01-31, c: 1.50 }
             """);
         var media = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!;
-        Assert.Equal("""{"schema":{"enum":[null,"null",null]},"example":{"a":null,"b":"2026-01-31","c":1.50}}""", media.ToJsonString());
+        Assert.Equal("""{"schema":{"enum":[null,"null",null]},"example":{"a":null,"b":"2026-01-31","c":1.50}}""",
+            media.ToJsonString());
     }
 
     [Fact]
     public async Task Alternatives_keep_the_words_that_tell_them_apart_where_they_are_renamed()
     {
         var made = await MakeAsync("""
-            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"default":{"description":"Either.","content":{"application/json":{"schema":
-              {"oneOf":[{"$ref":"#/components/schemas/Job"},{"$ref":"#/components/schemas/Cat"}],"discriminator":{"propertyName":"kind"}}}}}}}}},
-             "components":{"schemas":{"Job":{"type":"object","properties":{"kind":{"type":"string"}}},"Cat":{"type":"object"}}}}
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"default":{"description":"Either.","content":{
+              "application/json":{"schema":
+              {"oneOf":[{"$ref":"#/components/schemas/Job"},{"$ref":"#/components/schemas/Cat"}],"discriminator":{
+                "propertyName":"kind"}}}}}}}}},
+             "components":{"schemas":{"Job":{"type":"object","properties":{"kind":{"type":"string"}}},"Cat":{
+               "type":"object"}}}}
             """);
         // Where no success is described, the default is one.
         var schema = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!;
-        Assert.Equal("""{"Job":"#/components/schemas/UpstreamJob","Cat":"#/components/schemas/Cat"}""", schema["discriminator"]!["mapping"]!.ToJsonString());
+        Assert.Equal("""{"Job":"#/components/schemas/UpstreamJob","Cat":"#/components/schemas/Cat"}""",
+            schema["discriminator"]!["mapping"]!.ToJsonString());
     }
 
     [Theory]
-    [InlineData("""{"propertyName":"kind","mapping":{"cat":"Cat","job":"#/components/schemas/Job"}}""", """{"propertyName":"kind","mapping":{"cat":"#/components/schemas/Cat","job":"#/components/schemas/UpstreamJob"}}""")]
+    [
+        InlineData("""{"propertyName":"kind","mapping":{"cat":"Cat","job":"#/components/schemas/Job"}}""",
+        """{"propertyName":"kind","mapping":"""
+        + """{"cat":"#/components/schemas/Cat","job":"#/components/schemas/UpstreamJob"}}""")]
     [InlineData("""{"propertyName":"kind"}""", """{"propertyName":"kind"}""")]
-    public async Task The_words_that_tell_alternatives_apart_are_the_upstreams_or_as_they_were(string discriminator, string published)
+    public async Task The_words_that_tell_alternatives_apart_are_the_upstreams_or_as_they_were(
+        string discriminator, string published)
     {
         var made = await MakeAsync($$"""
-            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{
+              "application/json":{"schema":
               {"oneOf":[{"$ref":"#/components/schemas/Cat"}],"discriminator":{{discriminator}} } } } } } } } },
              "components":{"schemas":{"Job":{"type":"object"},"Cat":{"type":"object"} } } }
             """);
@@ -208,11 +272,15 @@ public sealed class RepublishedTests : IDisposable
     public async Task A_schema_whose_name_is_none_or_taken_has_another()
     {
         var made = await MakeAsync("""
-            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":{"oneOf":[
-              {"$ref":"#/components/schemas/Page%3CJob~1Task%3E"},{"$ref":"#/components/schemas/UpstreamJob"},{"$ref":"#/components/schemas/job"},{"$ref":"#/components/schemas/All~01"}]}}}}}}}},
-             "components":{"schemas":{"Page<Job/Task>":{"type":"object"},"UpstreamJob":{"type":"object"},"job":{"type":"object"},"All~1":{"type":"object"}}}}
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{
+              "application/json":{"schema":{"oneOf":[
+              {"$ref":"#/components/schemas/Page%3CJob~1Task%3E"},{"$ref":"#/components/schemas/UpstreamJob"},{
+                "$ref":"#/components/schemas/job"},{"$ref":"#/components/schemas/All~01"}]}}}}}}}},
+             "components":{"schemas":{"Page<Job/Task>":{"type":"object"},"UpstreamJob":{"type":"object"},"job":{
+               "type":"object"},"All~1":{"type":"object"}}}}
             """);
-        Assert.Equal(["All_1", "Page_Job_Task_", "UpstreamJob", "Upstreamjob2"], Names(made["components"]!["schemas"]).Order(StringComparer.Ordinal));
+        Assert.Equal(["All_1", "Page_Job_Task_", "UpstreamJob", "Upstreamjob2"],
+            Names(made["components"]!["schemas"]).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -220,21 +288,29 @@ public sealed class RepublishedTests : IDisposable
     {
         var made = await MakeAsync("""
             {"openapi":"3.1.0","paths":{"/a/{id}":{
-              "parameters":[{"name":"id","in":"path","schema":{"type":"string"}},{"name":"page","in":"query","description":"Of the path."},{"name":"sort","in":"query","description":"Of the path."}],
+              "parameters":[{"name":"id","in":"path","schema":{"type":"string"}},{"name":"page","in":"query",
+                "description":"Of the path."},{"name":"sort","in":"query","description":"Of the path."}],
               "get":{"operationId":"GETJOBBYID","tags":[],"summary":"See http://api/docs.",
-                "parameters":[{"name":"page","in":"query","description":"Of the operation.","example":{"$ref":"no"},"content":{"application/json":{"schema":{"type":"integer"}}},"examples":{"second":{"value":2},"odd":{"summary":"x","value":{"$ref":"no"}}}}],
+                "parameters":[{"name":"page","in":"query","description":"Of the operation.","example":{"$ref":"no"},
+                  "content":{"application/json":{"schema":{"type":"integer"}}},"examples":{"second":{"value":2},"odd":{
+                  "summary":"x","value":{"$ref":"no"}}}}],
                 "responses":{"304":{"description":"As it was."},"404":{"description":"None."}}}}}}
             """, "http://api/", "/a/{id}", "page", "sort");
         var operation = Get(made, "/a/{id}");
 
-        Assert.Equal(("GETJOBBYIDOfUpstream", "See /docs.", "Passed on to the upstream, and its answer back. Nothing is cached."),
+        Assert.Equal(
+            ("GETJOBBYIDOfUpstream", "See /docs.",
+            "Passed on to the upstream, and its answer back. Nothing is cached."),
             ($"{operation["operationId"]}", $"{operation["summary"]}", $"{operation["description"]}"));
         Assert.Equal(["Routes"], operation["tags"]!.AsArray().Select(tag => $"{tag}"));
         Assert.Equal(
             """
-            [{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"name":"page","in":"query","description":"Of the operation.","examples":{"second":{"value":2}},"content":{"application/json":{"schema":{"type":"integer"}}}},{"name":"sort","in":"query","description":"Of the path."}]
+            [{"name":"id","in":"path","required":true,"schema":{"type":"string"}},{"name":"page","in":"query",
+              "description":"Of the operation.","examples":{"second":{"value":2}},"content":{"application/json":{
+              "schema":{"type":"integer"}}}},{"name":"sort","in":"query","description":"Of the path."}]
             """.Trim(), operation["parameters"]!.ToJsonString());
-        Assert.Equal("""{"304":{"description":"As it was."},"200":{"description":"What the upstream answered."}}""", operation["responses"]!.ToJsonString());
+        Assert.Equal("""{"304":{"description":"As it was."},"200":{"description":"What the upstream answered."}}""",
+            operation["responses"]!.ToJsonString());
     }
 
     [Theory]
@@ -244,14 +320,20 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("https://up.example/base/v0", "/things", "http://api/base/", "/v0/things")]
     public async Task A_path_may_be_below_that_of_the_server(string server, string path, string address, string route)
     {
-        var made = await MakeAsync($$"""{"openapi":"3.0.0","servers":[{"url":"{{server}}"}],"paths":{"{{path}}":{"get":{"operationId":"it","responses":{} } } } }""", address, route);
+        var made =
+            await MakeAsync(
+                $$"""{"openapi":"3.0.0","servers":[{"url":"{{server}}"}]"""
+                + $$""","paths":{"{{path}}":{"get":{"operationId":"it","responses":{} } } } }""", address, route);
         Assert.Equal("it", $"{made["paths"]![route]!["get"]!["operationId"]}");
     }
 
     [Fact]
     public async Task The_servers_of_a_path_count_before_those_of_the_document()
     {
-        var made = await MakeAsync("""{"openapi":"3.0.0","servers":[{"url":"/v1"}],"paths":{"/things":{"servers":[{"url":"/v0"}],"get":{"operationId":"it","responses":{}}}}}""", route: "/v0/things");
+        var made =
+            await MakeAsync(
+                """{"openapi":"3.0.0","servers":[{"url":"/v1"}],"paths":{"/things":{"servers":[{"url":"/v0"}],"get":"""
+                + """{"operationId":"it","responses":{}}}}}""", route: "/v0/things");
         Assert.Equal("it", $"{Get(made, "/v0/things")["operationId"]}");
     }
 
@@ -260,7 +342,8 @@ public sealed class RepublishedTests : IDisposable
     {
         var made = await MakeAsync("""
             {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"$ref":"#/components/responses/One"}}}}},
-             "components":{"responses":{"One":{"$ref":"#/components/responses/Two"},"Two":{"$ref":"#/components/responses/Three"},"Three":{"description":"It."}}}}
+             "components":{"responses":{"One":{"$ref":"#/components/responses/Two"},"Two":{
+               "$ref":"#/components/responses/Three"},"Three":{"description":"It."}}}}
             """);
         Assert.Equal("It.", $"{Get(made, "/a")["responses"]!["200"]!["description"]}");
     }
@@ -271,7 +354,12 @@ public sealed class RepublishedTests : IDisposable
         var schemas = string.Join(',', Enumerable.Range(0, 20_000).Select(i => $$"""
             "S{{i}}":{"type":"object","properties":{"next":{"$ref":"#/components/schemas/S{{(i + 1) % 20_000}}"} } }
             """));
-        var made = await MakeAsync($$"""{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"application/json":{"schema":{"$ref":"#/components/schemas/S0"} } } } } } } },"components":{"schemas":{ {{schemas}} } } }""");
+        var made =
+            await MakeAsync(
+                $$"""{"openapi":"3.1.0","paths":{"/"""
+                + $$"""a":{"get":{"responses":{"200":{"description":"x","content":{"application/"""
+                + $$"""json":{"schema":{"$ref":"#/components/schemas/"""
+                + $$"""S0"} } } } } } } },"components":{"schemas":{ {{schemas}} } } }""");
         Assert.Equal(20_000, made["components"]!["schemas"]!.AsObject().Count);
     }
 
@@ -293,26 +381,39 @@ public sealed class RepublishedTests : IDisposable
     [Fact]
     public async Task A_start_that_it_stops_says_why()
     {
-        var (exit, said) = await ChildProcess.RunAsync("dotnet", [typeof(Program).Assembly.Location, "--urls", "http://127.0.0.1:0",
-            "--Upstream:Accounts:default:Credential=a-credential", "--Upstream:OpenApiDocument=/nowhere.json", "--Routes:r:Path=/v0/x"]);
+        var (exit, said) = await ChildProcess.RunAsync("dotnet",
+            [typeof(Program).Assembly.Location, "--urls", "http://127.0.0.1:0",
+            "--Upstream:Accounts:default:Credential=a-credential", "--Upstream:OpenApiDocument=/nowhere.json",
+            "--Routes:r:Path=/v0/x"]);
         Assert.NotEqual(0, exit);
-        Assert.Contains("Upstream:OpenApiDocument: the file cannot be read (FileNotFoundException)", said, StringComparison.Ordinal);
+        Assert.Contains("Upstream:OpenApiDocument: the file cannot be read (FileNotFoundException)", said,
+            StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", said, StringComparison.Ordinal);
     }
 
-    private async Task<JsonObject> MakeAsync(string document, string address = "http://api/", string route = "/a", params List<string> query)
+    private async Task<JsonObject> MakeAsync(
+        string document, string address = "http://api/", string route = "/a", params List<string> query)
     {
         var file = Path.Combine(_folder.FullName, "upstream");
         await File.WriteAllTextAsync(file, document, World.Cancellation);
-        var options = new GatewayOptions { Upstream = { OpenApiDocument = file, BaseAddress = new Uri(address) }, Routes = { ["r"] = new() { Path = route, Query = query } } };
-        var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)), ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
-        return (JsonObject)JsonNode.Parse(await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation))!;
+        var options = new GatewayOptions
+        {
+            Upstream = { OpenApiDocument = file, BaseAddress = new Uri(address) },
+            Routes = { ["r"] = new() { Path = route, Query = query } }
+        };
+        var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)),
+            ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
+        return (JsonObject)JsonNode.Parse(
+            await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation))!;
     }
 
     private async Task<JsonObject> PublishAsync(string? source, string form, string published)
     {
         var file = Path.Combine(_folder.FullName, $"upstream.{form}");
-        if (source is not null) await File.WriteAllTextAsync(file, Text(LargeUpstream.Document(source), form), World.Cancellation);
+        if (source is not null)
+        {
+            await File.WriteAllTextAsync(file, Text(LargeUpstream.Document(source), form), World.Cancellation);
+        }
         await using var world = await World.StartAsync(source is null ? [] : LargeUpstream.Routes(file));
         return await PublishedAsync(world, published);
     }
@@ -320,14 +421,16 @@ public sealed class RepublishedTests : IDisposable
     private static async Task<JsonObject> PublishedAsync(World world, string path)
     {
         using var client = world.Gateway.Client();
-        return (JsonObject)JsonNode.Parse(await client.GetStringAsync(new Uri(path, UriKind.Relative), World.Cancellation))!;
+        return (JsonObject)JsonNode.Parse(
+            await client.GetStringAsync(new Uri(path, UriKind.Relative), World.Cancellation))!;
     }
 
     private static string Text(JsonObject document, string form)
     {
         if (form == "json") return document.ToJsonString();
         using var yaml = new StringWriter();
-        new SharpYaml.Serialization.YamlStream(new SharpYaml.Serialization.YamlDocument(document.ToYamlNode())).Save(yaml);
+        new SharpYaml.Serialization.YamlStream(new SharpYaml.Serialization.YamlDocument(document.ToYamlNode()))
+            .Save(yaml);
         return yaml.ToString();
     }
 
@@ -335,30 +438,38 @@ public sealed class RepublishedTests : IDisposable
     {
         var file = Path.Combine(_folder.FullName, "upstream");
         if (text is not null) File.WriteAllText(file, text);
-        var settings = new Dictionary<string, string?>(LargeUpstream.Routes(file).Select(setting => KeyValuePair.Create(setting.Item1, setting.Item2)))
+        var settings = new Dictionary<string, string?>(
+            LargeUpstream.Routes(file).Select(setting => KeyValuePair.Create(setting.Item1, setting.Item2)))
         {
             ["Upstream:Accounts:default:Credential"] = Canary.Credential,
             ["Quotas:standard:Requests"] = "600",
         };
         settings.Remove("Teams:mapping:Routes:0");
-        var options = LiveConfiguration<GatewayOptions>.Read(new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
-        var thrown = Record.Exception(() => RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)));
+        var options = LiveConfiguration<GatewayOptions>.Read(
+            new ConfigurationBuilder().AddInMemoryCollection(settings).Build());
+        var thrown = Record.Exception(
+            () => RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)));
         Assert.True(thrown is null or OptionsValidationException, $"{thrown}");
         return [.. (thrown as OptionsValidationException)?.Failures ?? []];
     }
 
     private static void Set(JsonObject document, string place, string value)
     {
-        var tokens = place[1..].Split('/').Select(token => token.Replace("~1", "/", StringComparison.Ordinal)).ToArray();
+        var tokens = place[1..].Split('/')
+            .Select(token => token.Replace("~1", "/", StringComparison.Ordinal)).ToArray();
         JsonNode node = document;
-        foreach (var token in tokens[..^1]) node = node is JsonArray list ? list[int.Parse(token, null)]! : node[token]!;
+        foreach (var token in tokens[..^1])
+        {
+            node = node is JsonArray list ? list[int.Parse(token, null)]! : node[token]!;
+        }
         node[tokens[^1]] = value;
     }
 
     private static JsonObject Get(JsonObject document, string path) => (JsonObject)document["paths"]![path]!["get"]!;
 
     private static int Operations(JsonObject document) => document["paths"]!.AsObject()
-        .Sum(path => path.Value!.AsObject().Count(operation => operation.Key is "get" or "put" or "post" or "delete" or "head"));
+        .Sum(path => path.Value!.AsObject()
+        .Count(operation => operation.Key is "get" or "put" or "post" or "delete" or "head"));
 
     private static IEnumerable<string> Names(JsonNode? node) => node?.AsObject().Select(item => item.Key) ?? [];
 
@@ -368,7 +479,8 @@ public sealed class RepublishedTests : IDisposable
         {
             if (name == "$ref" && value!.GetValueKind() == JsonValueKind.String)
             {
-                Assert.True(root["components"]!["schemas"]![$"{value}"["#/components/schemas/".Length..]] is not null, $"{at}: {value}");
+                Assert.True(root["components"]!["schemas"]![$"{value}"["#/components/schemas/".Length..]] is not null,
+                    $"{at}: {value}");
             }
             AssertReferencesLead(value, root, $"{at}/{name}");
         }

@@ -16,9 +16,13 @@ internal sealed class RepublishedWorld : IDisposable
     public async Task<World> StartAsync(string source)
     {
         await File.WriteAllTextAsync(_file, LargeUpstream.Document(source).ToJsonString(), World.Cancellation);
-        var world = await World.StartAsync([.. LargeUpstream.Routes(_file).Where(setting => setting.Item1 != "Upstream:BaseAddress")]);
-        Answer("/v0/workflows/w-1", 200, """{"id":"w-1","note":null,"root":{"name":"a","children":[{"name":"b","children":[{"name":"c"}]},{"name":"d"}]},"labels":{"area":"north"}}""");
-        Answer("/v0/scenes", 200, """[{"kind":"Optical","id":"s-1","clouds":0.5},{"kind":"Radar","id":"s-2","band":"X"}]""");
+        var world = await World.StartAsync(
+            [.. LargeUpstream.Routes(_file).Where(setting => setting.Item1 != "Upstream:BaseAddress")]);
+        Answer("/v0/workflows/w-1", 200,
+            """{"id":"w-1","note":null,"root":{"name":"a","children":[{"name":"b","children":[{"name":"c"}]},"""
+            + """{"name":"d"}]},"labels":{"area":"north"}}""");
+        Answer("/v0/scenes", 200,
+            """[{"kind":"Optical","id":"s-1","clouds":0.5},{"kind":"Radar","id":"s-2","band":"X"}]""");
         Answer("/v0/workflows/gone/jobs", 404, """{"error":{"code":"E7","message":"gone"}}""");
         return world;
 

@@ -6,7 +6,8 @@ namespace Gateway.Tests.Contract;
 public sealed class TypeScriptClientTests : IDisposable
 {
     // Within the tools' folder, for there a program finds its packages.
-    private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(NpmTools.Folder, "generated", $"{Guid.NewGuid():N}"));
+    private readonly DirectoryInfo _folder = Directory.CreateDirectory(
+        Path.Combine(NpmTools.Folder, "generated", $"{Guid.NewGuid():N}"));
 
     public void Dispose() => _folder.Delete(recursive: true);
 
@@ -14,11 +15,15 @@ public sealed class TypeScriptClientTests : IDisposable
     public async Task It_compiles_under_strict_settings_and_gets_typed_jobs_and_problems()
     {
         await NpmTools.NeedAsync();
-        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
+        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"),
+            ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "4"));
         await CompileAsync(world, "openapi/v0.yaml", "consumer.ts");
 
-        var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "consumer.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.SurveyKey,
-            "survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden", "other/finished-1", "survey-1/missing", "survey-1/finished-2"]);
+        var (exit, said) = await ChildProcess.RunAsync("node",
+            [Path.Combine(_folder.FullName, "consumer.js"), world.Gateway.Address.ToString().TrimEnd('/'),
+            World.SurveyKey,
+            "survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden", "other/finished-1", "survey-1/missing",
+            "survey-1/finished-2"]);
 
         Assert.True(exit == 0, said);
         Assert.Equal("""
@@ -39,7 +44,9 @@ public sealed class TypeScriptClientTests : IDisposable
         await using var world = await upstream.StartAsync("3.0.3");
         await CompileAsync(world, "openapi/3.0/v0.json", "routes.ts");
 
-        var (exit, said) = await ChildProcess.RunAsync("node", [Path.Combine(_folder.FullName, "routes.js"), world.Gateway.Address.ToString().TrimEnd('/'), World.MappingKey]);
+        var (exit, said) = await ChildProcess.RunAsync("node",
+            [Path.Combine(_folder.FullName, "routes.js"), world.Gateway.Address.ToString().TrimEnd('/'),
+            World.MappingKey]);
 
         Assert.True(exit == 0, said);
         Assert.Equal("""
@@ -53,8 +60,12 @@ public sealed class TypeScriptClientTests : IDisposable
     {
         var schema = Path.Combine(_folder.FullName, "schema.d.ts");
         await RunAsync("openapi-typescript", $"{world.Gateway.Address}{contract}", "--output", schema);
-        foreach (var file in (string[])[consumer, "tsconfig.json"]) File.Copy(Path.Combine(NpmTools.Folder, file), Path.Combine(_folder.FullName, file));
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "package.json"), """{"type":"module"}""", World.Cancellation);
+        foreach (var file in (string[])[consumer, "tsconfig.json"])
+        {
+            File.Copy(Path.Combine(NpmTools.Folder, file), Path.Combine(_folder.FullName, file));
+        }
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder.FullName, "package.json"), """{"type":"module"}""", World.Cancellation);
         await RunAsync("tsc", "--project", _folder.FullName);
     }
 

@@ -22,7 +22,8 @@ public sealed class ValidatingProxyTests : IDisposable
     public async Task Every_answer_is_as_the_contract_says(string contract)
     {
         await NpmTools.NeedAsync();
-        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "1"));
+        await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"),
+            ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "1"));
         await using var prism = await StartAsync(world, contract);
         using var client = new HttpClient { BaseAddress = prism.Address };
         Script(world);
@@ -31,7 +32,8 @@ public sealed class ValidatingProxyTests : IDisposable
         foreach (var (job, key, expected) in Scenarios)
         {
             using var answer = await AskAsync(client, job, key, etag: "");
-            Assert.True((int)answer.StatusCode == expected, $"{job}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
+            Assert.True((int)answer.StatusCode == expected,
+                $"{job}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
             Assert.False(answer.Headers.Contains("sl-violations"), $"{job}: {string.Join('\n', answer.Headers)}");
             if (etag.Length == 0) etag = answer.Headers.ETag!.ToString();
         }
@@ -57,8 +59,10 @@ public sealed class ValidatingProxyTests : IDisposable
 
         foreach (var (path, key, expected) in ((string, string?, int)[])
         [
-            ("v0/workflows/w-1", World.MappingKey, 200), ("v0/scenes?page=2", World.MappingKey, 200), ("v0/workflows/gone/jobs", World.MappingKey, 404),
-            ("v0/scenes", World.SurveyKey, 403), ("v0/scenes", null, 401), ("v0/scenes", "two, keys", 400), ("v0/workflows/down/jobs", World.MappingKey, 503),
+            ("v0/workflows/w-1", World.MappingKey, 200), ("v0/scenes?page=2", World.MappingKey, 200),
+            ("v0/workflows/gone/jobs", World.MappingKey, 404),
+            ("v0/scenes", World.SurveyKey, 403), ("v0/scenes", null, 401), ("v0/scenes", "two, keys", 400),
+            ("v0/workflows/down/jobs", World.MappingKey, 503),
             // It would see one that is not.
             ("v0/workflows/broken", World.MappingKey, 500),
         ])
@@ -66,7 +70,8 @@ public sealed class ValidatingProxyTests : IDisposable
             using var question = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
             if (key is not null) question.Headers.Add("X-Api-Key", key);
             using var answer = await client.SendAsync(question, World.Cancellation);
-            Assert.True((int)answer.StatusCode == expected, $"{path}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
+            Assert.True((int)answer.StatusCode == expected,
+                $"{path}: {(int)answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
             Assert.Equal(path == "v0/workflows/broken", answer.Headers.Contains("sl-violations"));
         }
     }
@@ -78,27 +83,41 @@ public sealed class ValidatingProxyTests : IDisposable
         await using var world = await World.StartAsync();
         await using var prism = await StartAsync(world, "openapi/v0.json");
         using var client = new HttpClient { BaseAddress = prism.Address };
-        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 200, Body = """{"id":"odd","workflow_id":"survey-1","status":"running","cost":"much"}""" });
+        world.Upstream.Faults.Add(
+            new Fault
+            {
+                Kind = FaultKind.Status,
+                Status = 200,
+                Body = """{"id":"odd","workflow_id":"survey-1","status":"running","cost":"much"}"""
+            });
 
         using var answer = await AskAsync(client, "survey-1/odd", World.MappingKey, etag: "");
 
         Assert.Equal(HttpStatusCode.InternalServerError, answer.StatusCode);
-        Assert.Contains("VIOLATIONS", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+        Assert.Contains("VIOLATIONS", await answer.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
     }
 
     // Which job, with which key, and the status.
     private static IEnumerable<(string Job, string? Key, int Status)> Scenarios =>
     [
         ("survey-1/finished-1", World.MappingKey, 200), ("survey-1/finished-1", World.MappingKey, 200),
-        ("survey-1/run-300", World.MappingKey, 200), ("survey-1/fail-0", World.MappingKey, 200), ("survey-1/cancel-0", World.MappingKey, 200),
+        ("survey-1/run-300", World.MappingKey, 200), ("survey-1/fail-0", World.MappingKey, 200),
+        ("survey-1/cancel-0", World.MappingKey, 200),
         ("survey-1/stuck-1", World.MappingKey, 200),
-        .. ((string[])["raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset", "time-fraction", "time-space",
-            "progress-percent", "progress-decimal", "nameless", "unfinished", "signed-60"]).Select(modifier => ($"survey-1/finished-2.{modifier}", (string?)World.MappingKey, 200)),
-        ("survey-1/nulls", World.MappingKey, 200), ("survey-1/missing", World.MappingKey, 404), ("survey-1/bad", World.MappingKey, 400), ("survey-1/forbidden", World.MappingKey, 403),
-        ("survey-1/a%20b", World.MappingKey, 400), ("survey-1/finished-1", null, 401), ("survey-1/finished-1", "wrong-key", 401),
+        .. (
+        (string[])["raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",
+        "time-fraction", "time-space",
+            "progress-percent", "progress-decimal", "nameless", "unfinished", "signed-60"])
+                .Select(modifier => ($"survey-1/finished-2.{modifier}", (string?)World.MappingKey, 200)),
+        ("survey-1/nulls", World.MappingKey, 200), ("survey-1/missing", World.MappingKey, 404),
+        ("survey-1/bad", World.MappingKey, 400), ("survey-1/forbidden", World.MappingKey, 403),
+        ("survey-1/a%20b", World.MappingKey, 400), ("survey-1/finished-1", null, 401),
+        ("survey-1/finished-1", "wrong-key", 401),
         ("survey-1/finished-1", "two, keys", 400), ("other/finished-1", World.SurveyKey, 403),
         ("survey-1/finished-1", World.SurveyKey, 200), ("survey-1/finished-1", World.SurveyKey, 429),
-        ("survey-1/html", World.MappingKey, 502), ("survey-1/busy", World.MappingKey, 503), ("survey-1/down", World.MappingKey, 503),
+        ("survey-1/html", World.MappingKey, 502), ("survey-1/busy", World.MappingKey, 503),
+        ("survey-1/down", World.MappingKey, 503),
     ];
 
     private static void Script(World world)
@@ -113,10 +132,13 @@ public sealed class ValidatingProxyTests : IDisposable
     {
         get
         {
-            static Dictionary<string, object?> All(Type type) => type.GetProperties().ToDictionary(property => property.GetCustomAttribute<JsonPropertyNameAttribute>()!.Name, _ => (object?)null);
+            static Dictionary<string, object?> All(Type type) =>
+                type.GetProperties().ToDictionary(
+                    property => property.GetCustomAttribute<JsonPropertyNameAttribute>()!.Name, _ => (object?)null);
             var (job, task) = (All(typeof(Job)), All(typeof(JobTask)));
             (job["id"], job["workflow_id"], task["block_info"]) = ("nulls", "survey-1", All(typeof(BlockInfo)));
-            (job["tasks"], job["val_errors"]) = (new[] { All(typeof(JobTask)), task }, new[] { All(typeof(ValidationError)) });
+            (job["tasks"], job["val_errors"]) = (
+                new[] { All(typeof(JobTask)), task }, new[] { All(typeof(ValidationError)) });
             return JsonSerializer.Serialize(job);
         }
     }
@@ -124,7 +146,8 @@ public sealed class ValidatingProxyTests : IDisposable
     private static async Task<HttpResponseMessage> AskAsync(HttpClient client, string job, string? key, string etag)
     {
         var ids = job.Split('/');
-        using var question = new HttpRequestMessage(HttpMethod.Get, new Uri($"v0/workflows/{ids[0]}/jobs/{ids[1]}", UriKind.Relative));
+        using var question = new HttpRequestMessage(
+            HttpMethod.Get, new Uri($"v0/workflows/{ids[0]}/jobs/{ids[1]}", UriKind.Relative));
         if (key is not null) question.Headers.Add("X-Api-Key", key);
         if (etag.Length > 0) question.Headers.TryAddWithoutValidation("If-None-Match", etag);
         return await client.SendAsync(question, World.Cancellation);
@@ -134,12 +157,16 @@ public sealed class ValidatingProxyTests : IDisposable
     {
         using var client = world.Gateway.Client();
         var file = Path.Combine(_folder.FullName, "contract.json");
-        await File.WriteAllBytesAsync(file, await client.GetByteArrayAsync(new Uri(contract, UriKind.Relative), World.Cancellation), World.Cancellation);
+        await File.WriteAllBytesAsync(file,
+            await client.GetByteArrayAsync(new Uri(contract, UriKind.Relative), World.Cancellation),
+            World.Cancellation);
         var port = ChildProcess.FreePort();
         // Questions are looked at by the gateway.
         var process = new ChildProcess(NpmTools.PathOf("prism"),
-            ["proxy", file, world.Gateway.Address.ToString().TrimEnd('/'), "--errors", "--validate-request", "false", "--host", "127.0.0.1", "--port", $"{port}"]);
-        await process.UntilAsync(() => Task.FromResult(process.Output.Contains("Prism is listening", StringComparison.Ordinal)));
+            ["proxy", file, world.Gateway.Address.ToString().TrimEnd('/'), "--errors", "--validate-request", "false",
+            "--host", "127.0.0.1", "--port", $"{port}"]);
+        await process.UntilAsync(
+            () => Task.FromResult(process.Output.Contains("Prism is listening", StringComparison.Ordinal)));
         return new Prism(process, new Uri($"http://127.0.0.1:{port}/"));
     }
 

@@ -10,18 +10,22 @@ namespace Gateway.Tests.Drift;
 public sealed class DriftCheckTests
 {
     // Nothing is missing from either.
-    private const string Job = """ "id":"j","workflow_id":"w","status":"running","progress":"1","created_at":"t","updated_at":"t" """,
+    private const string Job =
+        """ "id":"j","workflow_id":"w","status":"running","progress":"1","created_at":"t","updated_at":"t" """,
         Task = """ "id":"t","name":"n","status":"created","progress":1 """;
 
     private static readonly DateTimeOffset Start = new(2026, 1, 31, 10, 0, 0, TimeSpan.Zero);
 
-    private static readonly string[] Fields = [.. ExpectedShape.OfJob.Fields!.Keys, .. ExpectedShape.OfJob.Fields["tasks"].Shape.Items!.Fields!.Keys, "more"];
+    private static readonly string[] Fields = [
+        .. ExpectedShape.OfJob.Fields!.Keys, .. ExpectedShape.OfJob.Fields["tasks"].Shape.Items!.Fields!.Keys, "more"];
 
-    private static readonly Gen<string> Scalar = Gen.OneOf("null", "true", "\"\"", "\"running\"", "\"\\ud800\"", "0", "-1", "12.0", "1.5e300", "1e999", "\"é\\n\"");
+    private static readonly Gen<string> Scalar = Gen.OneOf(
+        "null", "true", "\"\"", "\"running\"", "\"\\ud800\"", "0", "-1", "12.0", "1.5e300", "1e999", "\"é\\n\"");
 
     private static readonly Gen<string> Value = Gen.Recursive<string>((depth, inner) => depth >= 5 ? Scalar : Gen.OneOf(
         Scalar, inner.Array[0, 3].Select(items => $"[{string.Join(",", items)}]"),
-        Gen.Select(Gen.OneOf(Gen.OneOf(Fields), Gen.OneOf("", "~/", "é", "\\ud800", "a b")), inner, (name, item) => $"\"{name}\":{item}")
+        Gen.Select(Gen.OneOf(Gen.OneOf(Fields), Gen.OneOf("", "~/", "é", "\\ud800", "a b")), inner,
+            (name, item) => $"\"{name}\":{item}")
             .Array[0, 4].Select(members => $"{{{string.Join(",", members)}}}")));
 
     [Theory]
@@ -29,7 +33,8 @@ public sealed class DriftCheckTests
     [InlineData("""{"Cost":1}""", "/Cost unknown-field")]
     [InlineData("""{"colour":{"red":{"deep":1}}}""", "/colour unknown-field")]
     [InlineData("""{"colour":1,"colour":2}""", "/colour unknown-field")]
-    [InlineData("""{"val_errors":[{"from":"a","line":1},{"line":2,"err":3}]}""", "/val_errors/*/err wrong-type", "/val_errors/*/line unknown-field")]
+    [InlineData("""{"val_errors":[{"from":"a","line":1},{"line":2,"err":3}]}""", "/val_errors/*/err wrong-type",
+        "/val_errors/*/line unknown-field")]
     [InlineData("""{"cost":"12"}""", "/cost wrong-type")]
     [InlineData("""{"cost":12.5}""", "/cost wrong-type")]
     [InlineData("""{"cost":1e-1}""", "/cost wrong-type")]
@@ -44,7 +49,9 @@ public sealed class DriftCheckTests
     [InlineData("""{"time_taken":true}""", "/time_taken wrong-type")]
     [InlineData("""{"time_taken":{"cost":"x","colour":1}}""", "/time_taken wrong-type")]
     [InlineData("""{"tasks":{}}""", "/tasks wrong-type")]
-    [InlineData("""{"tasks":[[1],"x",{}]}""", "/tasks/* wrong-type", "/tasks/*/id missing-field", "/tasks/*/name missing-field",
+    [
+        InlineData("""{"tasks":[[1],"x",{}]}""", "/tasks/* wrong-type", "/tasks/*/id missing-field",
+        "/tasks/*/name missing-field",
         "/tasks/*/progress missing-field", "/tasks/*/status missing-field")]
     [InlineData("""{"tasks":[null]}""")]
     [InlineData("""{"spec":{"colour":1}}""")]
@@ -53,7 +60,8 @@ public sealed class DriftCheckTests
     [InlineData("""{"tasks":[{TASK,"depends_on":["a",null,1]}]}""", "/tasks/*/depends_on/* wrong-type")]
     [InlineData("""{"tasks":[{TASK,"progress":"50"},{TASK,"progress":12.5}]}""", "/tasks/*/progress wrong-type")]
     [InlineData("""{"tasks":[{TASK,"result":{"x":1},"inputs":"x","info_logs":7}]}""")]
-    [InlineData("""{"tasks":[{TASK,"block_info":{"licence":"x","version":2}}]}""", "/tasks/*/block_info/licence unknown-field", "/tasks/*/block_info/version wrong-type")]
+    [InlineData("""{"tasks":[{TASK,"block_info":{"licence":"x","version":2}}]}""",
+        "/tasks/*/block_info/licence unknown-field", "/tasks/*/block_info/version wrong-type")]
     [InlineData("""{"tasks":[{TASK},{TASK,"status":"Skipped"}]}""", "/tasks/*/status new-status")]
     [InlineData("""{"status":"archived"}""", "/status new-status")]
     [InlineData("""{"status":"\ud800"}""", "/status new-status")]
@@ -69,7 +77,8 @@ public sealed class DriftCheckTests
     [InlineData("""{"https://example.com/signed?sig=1":1}""", "/? unknown-field")]
     [InlineData("""{"a_B-9.z":1}""", "/a_B-9.z unknown-field")]
     public void A_departure_is_found_once_with_its_place_and_kind(string more, params string[] expected) =>
-        Assert.Equal(expected, Find($"{{{Job},\"tasks\":[],{more.Replace("TASK", Task, StringComparison.Ordinal)[1..]}"));
+        Assert.Equal(
+            expected, Find($"{{{Job},\"tasks\":[],{more.Replace("TASK", Task, StringComparison.Ordinal)[1..]}"));
 
     [Theory]
     [InlineData(64, true)]
@@ -82,7 +91,8 @@ public sealed class DriftCheckTests
 
     [Fact]
     public void What_readers_rely_on_is_missed() => Assert.Equal(
-        ["/created_at missing-field", "/id missing-field", "/progress missing-field", "/status missing-field", "/tasks missing-field",
+        ["/created_at missing-field", "/id missing-field", "/progress missing-field", "/status missing-field",
+            "/tasks missing-field",
             "/updated_at missing-field", "/workflow_id missing-field"], Find("{}"));
 
     [Theory]
@@ -91,7 +101,8 @@ public sealed class DriftCheckTests
     [InlineData("""{"colour":1""", 0)]
     [InlineData("""[{"colour":1}]""", 1)]
     [InlineData("7", 1)]
-    public void What_is_not_a_job_is_nothing_to_fail_at(string body, int findings) => Assert.Equal(findings, Find(body).Length);
+    public void What_is_not_a_job_is_nothing_to_fail_at(string body, int findings) =>
+        Assert.Equal(findings, Find(body).Length);
 
     [Fact]
     public void A_byte_order_mark_is_passed_over() =>
@@ -99,25 +110,37 @@ public sealed class DriftCheckTests
 
     [Fact]
     public void What_is_taken_for_a_job_is_not_too_deep_for_the_check() =>
-        Assert.Equal(["/colour unknown-field"], Find($"{{{Job},\"tasks\":[],\"spec\":{new string('[', 500)}{new string(']', 500)},\"colour\":1}}"));
+        Assert.Equal(["/colour unknown-field"],
+            Find($"{{{Job},\"tasks\":[],\"spec\":{new string('[', 500)}{new string(']', 500)},\"colour\":1}}"));
 
     [Fact]
     public void There_is_an_end_to_what_is_found_in_one_body() =>
-        Assert.Equal(1000, Find($"{{{string.Join(",", Enumerable.Range(0, 5000).Select(n => $"\"n{n}\":1"))}}}").Length);
+        Assert.Equal(
+            1000, Find($"{{{string.Join(",", Enumerable.Range(0, 5000).Select(n => $"\"n{n}\":1"))}}}").Length);
 
     [Fact]
     public void Status_words_that_are_configured_are_known()
     {
-        var options = new JobsOptions { RunningStatuses = ["paused"], FinishedStatuses = ["fertig"], FailedStatuses = ["kaputt"] };
+        var options = new JobsOptions
+        {
+            RunningStatuses = ["paused"],
+            FinishedStatuses = ["fertig"],
+            FailedStatuses = ["kaputt"]
+        };
         foreach (var known in (string[])["Paused", "FERTIG", "kaputt"]) Assert.True(options.IsKnown(known), known);
-        foreach (var replaced in (string[])["running", "completed", "failed"]) Assert.False(options.IsKnown(replaced), replaced);
+        foreach (var replaced in (string[])["running", "completed", "failed"])
+        {
+            Assert.False(options.IsKnown(replaced), replaced);
+        }
     }
 
     public static TheoryData<string> SimulatedJobs()
     {
         string[] kinds = ["finished-1", "run-30", "fail", "fail-30", "cancel", "cancel-30", "stuck-30", "late-30"];
-        var shapes = JobShape.Known.Where(modifier => modifier != "nameless" && !modifier.StartsWith("drift-", StringComparison.Ordinal))
-            .Select(modifier => modifier.Replace("-N", "-30", StringComparison.Ordinal).Replace("WORD", "FULFILLED", StringComparison.Ordinal));
+        var shapes = JobShape.Known.Where(modifier => modifier != "nameless"
+            && !modifier.StartsWith("drift-", StringComparison.Ordinal))
+            .Select(modifier => modifier.Replace("-N", "-30", StringComparison.Ordinal)
+            .Replace("WORD", "FULFILLED", StringComparison.Ordinal));
         return [.. kinds, .. from kind in kinds from shape in shapes select $"{kind}.{shape}"];
     }
 
@@ -143,31 +166,40 @@ public sealed class DriftCheckTests
     [InlineData("finished.drift-status", "/tasks/*/status new-status")]
     [InlineData("finished.status-DONE", "/status new-status")]
     [InlineData("finished.nameless", "/id missing-field", "/workflow_id missing-field")]
-    [InlineData("finished.drift-field.drift-type.drift-missing", "/cost wrong-type", "/progress missing-field", "/tasks/*/node_pool unknown-field")]
+    [InlineData("finished.drift-field.drift-type.drift-missing", "/cost wrong-type", "/progress missing-field",
+        "/tasks/*/node_pool unknown-field")]
     public void The_simulator_departs_as_its_modifiers_say(string job, params string[] expected) =>
         Assert.Equal(expected, Find(JobJson.Render(JobView.At("survey-1", job, Start, Start)).Span));
 
     [Fact]
     public void Whatever_comes_no_check_fails_and_every_pointer_is_one() => Value.Sample(json =>
     {
-        foreach (var finding in Find(json)) Assert.Matches(@"\A(/([A-Za-z0-9_.-]{1,64}|\*|\?))* (unknown-field|wrong-type|missing-field|new-status)\z", finding);
+        foreach (var finding in Find(json))
+        {
+            Assert.Matches(
+                @"\A(/([A-Za-z0-9_.-]{1,64}|\*|\?))* (unknown-field|wrong-type|missing-field|new-status)\z", finding);
+        }
     }, iter: 5_000);
 
     [Fact]
-    public void A_body_that_is_cut_anywhere_is_no_failure() => Gen.Select(Value, Gen.Double[0, 1]).Sample((json, share) =>
+    public void A_body_that_is_cut_anywhere_is_no_failure() =>
+        Gen.Select(Value, Gen.Double[0, 1]).Sample((json, share) =>
     {
         var body = Encoding.UTF8.GetBytes(json);
         Find(body.AsSpan(0, (int)(body.Length * share)));
     }, iter: 2_000);
 
     [Fact]
-    public void What_a_raw_field_holds_is_nobodys_business() => Gen.Select(Gen.OneOf("spec", "inputs", "result", "info_logs"), Value).Sample((field, value) =>
-        Assert.Equal([], Find(field == "spec" ? $"{{{Job},\"tasks\":[],\"spec\":{value}}}" : $"{{{Job},\"tasks\":[{{{Task},\"{field}\":{value}}}]}}")));
+    public void What_a_raw_field_holds_is_nobodys_business() =>
+        Gen.Select(Gen.OneOf("spec", "inputs", "result", "info_logs"), Value).Sample((field, value) =>
+        Assert.Equal([], Find(field == "spec"
+            ? $"{{{Job},\"tasks\":[],\"spec\":{value}}}" : $"{{{Job},\"tasks\":[{{{Task},\"{field}\":{value}}}]}}")));
 
     private static string[] Find(string body) => Find(Encoding.UTF8.GetBytes(body));
 
     private static string[] Find(ReadOnlySpan<byte> body) =>
     [
-        .. DriftCheck.Run(body, ExpectedShape.OfJob, new JobsOptions().IsKnown).Select(finding => $"{finding.Pointer} {finding.Kind}").Order(StringComparer.Ordinal),
+        .. DriftCheck.Run(body, ExpectedShape.OfJob, new JobsOptions().IsKnown)
+        .Select(finding => $"{finding.Pointer} {finding.Kind}").Order(StringComparer.Ordinal),
     ];
 }

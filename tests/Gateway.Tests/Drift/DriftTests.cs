@@ -15,7 +15,8 @@ public sealed class DriftTests
     [InlineData("drift-type", "/cost", "wrong-type", "1250 credits")]
     [InlineData("drift-missing", "/progress", "missing-field", "analyst@survey.example")]
     [InlineData("drift-status", "/tasks/*/status", "new-status", "archived")]
-    public async Task Each_kind_is_reported_once_without_a_value_and_no_request_notices(string modifier, string at, string kind, string value)
+    public async Task Each_kind_is_reported_once_without_a_value_and_no_request_notices(
+        string modifier, string at, string kind, string value)
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
         using var measured = new Operating.Measured(world.Gateway);
@@ -24,7 +25,8 @@ public sealed class DriftTests
         {
             using var answer = await world.GetAsync($"finished-{n}.{modifier}");
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
-            Assert.Equal(await world.UpstreamBytesAsync($"finished-{n}.{modifier}"), await answer.Content.ReadAsByteArrayAsync(World.Cancellation));
+            Assert.Equal(await world.UpstreamBytesAsync($"finished-{n}.{modifier}"),
+                await answer.Content.ReadAsByteArrayAsync(World.Cancellation));
             await Operating.CheckedAsync(world.Gateway, n);
             world.Clock.Advance(TimeSpan.FromMinutes(1));
         }
@@ -32,13 +34,18 @@ public sealed class DriftTests
         var report = await Operating.ReportAsync(world.Gateway);
         Assert.Equal([$"{at} {kind} 3"], Operating.Findings(report));
         var seen = report.GetProperty("findings")[0];
-        Assert.Equal((start, start.AddMinutes(2)), (seen.GetProperty("first_seen").GetDateTimeOffset(), seen.GetProperty("last_seen").GetDateTimeOffset()));
-        Assert.Equal($$"""{"workflow":"survey-1","job":"finished-3.{{modifier}}"}""", seen.GetProperty("last_seen_in").GetRawText());
+        Assert.Equal((start, start.AddMinutes(2)),
+            (seen.GetProperty("first_seen").GetDateTimeOffset(), seen.GetProperty("last_seen").GetDateTimeOffset()));
+        Assert.Equal($$"""{"workflow":"survey-1","job":"finished-3.{{modifier}}"}""",
+            seen.GetProperty("last_seen_in").GetRawText());
         Assert.Equal([new($"pointer={at} kind={kind}", 3)], measured.Counts);
-        Assert.Equal($"Warning Gateway.Drift.DriftWatch: The upstream's jobs are not what the contract says: {kind} at {at}",
-            Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Drift", StringComparison.Ordinal)).TrimEnd());
+        Assert.Equal(
+            $"Warning Gateway.Drift.DriftWatch: The upstream's jobs are not what the contract says: {kind} at {at}",
+            Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Drift", StringComparison.Ordinal))
+                .TrimEnd());
 
-        Assert.Contains(value, Encoding.UTF8.GetString(await world.UpstreamBytesAsync($"finished-1.{modifier}")), StringComparison.Ordinal);
+        Assert.Contains(value, Encoding.UTF8.GetString(await world.UpstreamBytesAsync($"finished-1.{modifier}")),
+            StringComparison.Ordinal);
         foreach (var line in (string[])[.. world.Gateway.Log.All, report.GetRawText(), .. measured.Counts.Keys])
         {
             Assert.DoesNotContain(value, line, StringComparison.OrdinalIgnoreCase);
@@ -48,8 +55,10 @@ public sealed class DriftTests
     [Fact]
     public async Task In_jobs_as_they_are_documented_nothing_is_found()
     {
-        await using var world = await World.StartAsync([.. Purging.Operator, ("Contract:DriftChecksPerSecond", "1000")]);
-        string[] jobs = ["finished-1", "run-30", "fail", "cancel", "stuck", "finished-1.raw-ints", "finished-1.escaped.time-space", "missing", "forbidden", "bad"];
+        await using var world = await World.StartAsync(
+            [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "1000")]);
+        string[] jobs = ["finished-1", "run-30", "fail", "cancel", "stuck", "finished-1.raw-ints",
+            "finished-1.escaped.time-space", "missing", "forbidden", "bad"];
         foreach (var job in jobs) (await world.GetAsync(job)).Dispose();
 
         var report = await Operating.CheckedAsync(world.Gateway, jobs.Length - 3);
@@ -72,7 +81,8 @@ public sealed class DriftTests
     [Fact]
     public async Task No_more_are_checked_in_a_second_than_configured()
     {
-        await using var world = await World.StopClockAsync([.. Purging.Operator, ("Contract:DriftChecksPerSecond", "3")]);
+        await using var world = await World.StopClockAsync(
+            [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "3")]);
         for (var n = 0; n < 10; n++) Assert.False(await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
         var report = await Operating.CheckedAsync(world.Gateway, 3);
         Assert.Equal(7, Operating.Skipped(report, "sampled_out"));
@@ -86,7 +96,8 @@ public sealed class DriftTests
     [Fact]
     public async Task It_can_be_turned_off_and_on_while_the_gateway_runs()
     {
-        await using var world = await World.StopClockAsync([.. Purging.Operator, ("Contract:DriftChecksPerSecond", "0")]);
+        await using var world = await World.StopClockAsync(
+            [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "0")]);
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-1.drift-field"));
         world.Gateway.Reconfigure(("Contract:DriftChecksPerSecond", "10"));
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-2.drift-type"));
@@ -94,7 +105,8 @@ public sealed class DriftTests
         var report = await Operating.CheckedAsync(world.Gateway, 1);
 
         Assert.Equal(["/cost wrong-type 1"], Operating.Findings(report));
-        Assert.All(report.GetProperty("skipped").EnumerateObject(), skipped => Assert.Equal(0, skipped.Value.GetInt32()));
+        Assert.All(report.GetProperty("skipped").EnumerateObject(),
+            skipped => Assert.Equal(0, skipped.Value.GetInt32()));
     }
 
     [Fact]
@@ -126,7 +138,8 @@ public sealed class DriftTests
         Assert.Equal(10, findings.Count(finding => finding.EndsWith(" unknown-field 2", StringComparison.Ordinal)));
         Assert.Equal(25, report.GetProperty("more").GetInt32());
         Assert.Equal(100, measured.Counts.Count);
-        Assert.Equal(100, world.Gateway.Log.All.Count(line => line.Contains("not what the contract says", StringComparison.Ordinal)));
+        Assert.Equal(100,
+            world.Gateway.Log.All.Count(line => line.Contains("not what the contract says", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -150,9 +163,11 @@ public sealed class DriftTests
         await using var world = await World.StopClockAsync(Purging.Operator);
         using (new Operating.Measured(world.Gateway, () => throw new InvalidOperationException("A listener failed.")))
         {
-            for (var n = 0; n < 3; n++) Assert.False(await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
+            for (var n = 0; n < 3; n++) Assert.False(
+                await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
             await Purging.WithinAsync(TimeSpan.FromSeconds(20),
-                async () => Operating.Skipped(await Operating.ReportAsync(world.Gateway), "failed") == 3, "3 checks fail");
+                async () =>
+                    Operating.Skipped(await Operating.ReportAsync(world.Gateway), "failed") == 3, "3 checks fail");
         }
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-4.drift-type"));
 
@@ -164,7 +179,8 @@ public sealed class DriftTests
     [Fact]
     public async Task While_a_check_takes_its_time_a_few_jobs_wait_for_theirs_and_no_request_does()
     {
-        await using var world = await World.StopClockAsync([.. Purging.Operator, ("Contract:DriftChecksPerSecond", "1000")]);
+        await using var world = await World.StopClockAsync(
+            [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "1000")]);
         using ManualResetEventSlim entered = new(), go = new();
         using var measured = new Operating.Measured(world.Gateway, () =>
         {
@@ -174,7 +190,8 @@ public sealed class DriftTests
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-0.drift-type"));
         await Purging.WithinAsync(TimeSpan.FromSeconds(20), () => entered.IsSet, "a check is under way");
 
-        for (var n = 1; n <= 16 + 3; n++) Assert.False(await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
+        for (var n = 1; n <= 16 + 3; n++) Assert.False(
+            await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
         Assert.Equal(3, Operating.Skipped(await Operating.ReportAsync(world.Gateway), "busy"));
         go.Set();
 
@@ -202,7 +219,8 @@ public sealed class DriftTests
         using var client = world.Gateway.Client(("X-Api-Key", Purging.OperatorKey));
         using var answer = await client.GetAsync(Operating.Path, World.Cancellation);
         Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
-        Assert.Equal("""{"checked":0,"skipped":{"sampled_out":0,"too_large":0,"busy":0,"failed":0},"findings":[],"more":0}""",
+        Assert.Equal(
+            """{"checked":0,"skipped":{"sampled_out":0,"too_large":0,"busy":0,"failed":0},"findings":[],"more":0}""",
             await answer.Content.ReadAsStringAsync(World.Cancellation));
     }
 
@@ -215,7 +233,8 @@ public sealed class DriftTests
         environment["Management__Port"] = $"{port}";
         await using var gateway = await GatewayProcess.StartAsync(environment);
         using var caller = gateway.Client();
-        (await caller.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1.drift-type", UriKind.Relative), World.Cancellation)).Dispose();
+        (await caller.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1.drift-type", UriKind.Relative),
+            World.Cancellation)).Dispose();
         using var outside = gateway.Client(Purging.OperatorKey);
         using var inside = gateway.Client(Purging.OperatorKey);
         inside.BaseAddress = new Uri($"http://127.0.0.1:{port}/");
@@ -236,7 +255,8 @@ public sealed class DriftTests
         Kind = FaultKind.Status,
         Status = 200,
         Body = $$"""
-            {"id":"{{job}}","workflow_id":"survey-1","status":"running","progress":"1","tasks":[],"created_at":"","updated_at":"",
+            {"id":"{{job}}","workflow_id":"survey-1","status":"running","progress":"1","tasks":[],"created_at":"",
+              "updated_at":"",
             {{string.Join(",", fields.Select(n => $"\"field_{n}\":1"))}}}
             """,
     });

@@ -10,7 +10,8 @@ public sealed class ExpectedShapeTests
     [Fact]
     public void What_is_expected_is_what_is_published()
     {
-        using var document = JsonDocument.Parse(File.ReadAllText(Path.Combine(Repository.Root, "docs", "openapi.json")));
+        using var document = JsonDocument.Parse(
+            File.ReadAllText(Path.Combine(Repository.Root, "docs", "openapi.json")));
         var schemas = document.RootElement.GetProperty("components").GetProperty("schemas");
         var compared = 0;
         Compare("Job", ExpectedShape.OfJob, schemas.GetProperty("Job"));
@@ -19,11 +20,15 @@ public sealed class ExpectedShapeTests
         void Compare(string path, ExpectedShape expected, JsonElement schema)
         {
             compared++;
-            if (schema.TryGetProperty("$ref", out var reference)) schema = schemas.GetProperty(reference.GetString()!.Split('/')[^1]);
+            if (schema.TryGetProperty("$ref", out var reference))
+            {
+                schema = schemas.GetProperty(reference.GetString()!.Split('/')[^1]);
+            }
             Assert.True(TypeOf(expected.Type) == TypeOf(schema), path);
             if (expected.Items is not null) Compare(path + "/*", expected.Items, schema.GetProperty("items"));
             if (expected.Fields is null) return;
-            var properties = schema.GetProperty("properties").EnumerateObject().ToDictionary(property => property.Name, property => property.Value);
+            var properties = schema.GetProperty("properties").EnumerateObject()
+                .ToDictionary(property => property.Name, property => property.Value);
             Assert.Equal(properties.Keys.Order(), expected.Fields.Keys.Order());
             foreach (var (name, field) in expected.Fields) Compare($"{path}/{name}", field.Shape, properties[name]);
         }

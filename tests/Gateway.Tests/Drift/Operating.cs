@@ -22,16 +22,20 @@ internal static class Operating
     {
         var report = default(JsonElement);
         await Purging.WithinAsync(TimeSpan.FromSeconds(20),
-            async () => (report = await ReportAsync(node)).GetProperty("checked").GetInt32() >= jobs, $"{jobs} jobs are checked");
+            async () =>
+                (report = await ReportAsync(node)).GetProperty("checked").GetInt32() >= jobs,
+                $"{jobs} jobs are checked");
         Assert.Equal(jobs, report.GetProperty("checked").GetInt32());
         return report;
     }
 
-    public static int Skipped(JsonElement report, string reason) => report.GetProperty("skipped").GetProperty(reason).GetInt32();
+    public static int Skipped(JsonElement report, string reason) =>
+        report.GetProperty("skipped").GetProperty(reason).GetInt32();
 
     /// <summary>As <c>pointer kind count</c>, in the order told.</summary>
     public static string[] Findings(JsonElement report) =>
-        [.. report.GetProperty("findings").EnumerateArray().Select(seen => $"{seen.GetProperty("pointer")} {seen.GetProperty("kind")} {seen.GetProperty("count")}")];
+        [.. report.GetProperty("findings").EnumerateArray()
+            .Select(seen => $"{seen.GetProperty("pointer")} {seen.GetProperty("kind")} {seen.GetProperty("count")}")];
 
     /// <summary>Counts what a counter of one node is told, by its tags.</summary>
     public sealed class Measured : IDisposable
@@ -45,12 +49,16 @@ internal static class Operating
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Name == counter && instrument.Meter.Scope == factory) listener.EnableMeasurementEvents(instrument);
+                if (instrument.Name == counter && instrument.Meter.Scope == factory)
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
             };
             _listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
             {
                 first?.Invoke();
-                _counts.AddOrUpdate(string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")), value, (_, count) => instrument.IsObservable ? value : count + value);
+                _counts.AddOrUpdate(string.Join(' ', tags.ToArray().Select(tag => $"{tag.Key}={tag.Value}")), value,
+                    (_, count) => instrument.IsObservable ? value : count + value);
             });
             _listener.Start();
         }

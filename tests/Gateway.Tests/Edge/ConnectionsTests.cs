@@ -66,9 +66,11 @@ public sealed class ConnectionsTests
         // The gateway has recovered: it serves callers and reaches the upstream, which also needs handles.
         using var client = gateway.Client();
         await Purging.WithinAsync(Bound,
-            async () => await GatewayProcess.StatusOf(client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
+            async () =>
+                await GatewayProcess.StatusOf(client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
             "callers are let in again");
-        Assert.Single(gateway.Output.Split('\n'), line => line.Contains("further connections are closed", StringComparison.Ordinal));
+        Assert.Single(gateway.Output.Split('\n'),
+            line => line.Contains("further connections are closed", StringComparison.Ordinal));
         Assert.DoesNotContain("\"LogLevel\":\"Critical\"", gateway.Output, StringComparison.Ordinal);
     }
 

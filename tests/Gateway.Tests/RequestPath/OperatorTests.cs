@@ -138,7 +138,8 @@ public sealed class OperatorTests
             setting => KeyValuePair.Create(setting.Key, setting.Key.EndsWith("Sha256", StringComparison.Ordinal)
                 ? World.Sha256(World.MappingKey).ToUpperInvariant() : setting.Value))).Build();
 
-        var wrong = Assert.Throws<OptionsValidationException>(() => LiveConfiguration<GatewayOptions>.Read(configuration));
+        var wrong = Assert.Throws<OptionsValidationException>(
+            () => LiveConfiguration<GatewayOptions>.Read(configuration));
 
         Assert.Contains("Operators:ApiKeys:0:Sha256: is the same key as Teams:mapping:ApiKeys:0", wrong.Message,
             StringComparison.Ordinal);

@@ -157,7 +157,8 @@ public sealed class UpstreamTests
         var encoded = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{{\"token\":\"{Canary.Secret}\"}}"));
         string[] echoes =
         [
-            Canary.Secret, escaped, encoded, Uri.EscapeDataString(Canary.Secret), "\\ud800" + escaped, escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
+            Canary.Secret, escaped, encoded, Uri.EscapeDataString(Canary.Secret), "\\ud800" + escaped,
+            escaped.Replace("\\", "\\\\", StringComparison.Ordinal),
         ];
         foreach (var (i, echo) in echoes.Index())
         {

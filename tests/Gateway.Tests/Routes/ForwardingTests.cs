@@ -14,7 +14,8 @@ public sealed class ForwardingTests
 {
     private static readonly (string, string?)[] Routes =
     [
-        ("Routes:workflows:Path", "/v0/workflows"), ("Routes:workflows:Query:0", "page"), ("Routes:workflows:Query:1", "tag"),
+        ("Routes:workflows:Path", "/v0/workflows"), ("Routes:workflows:Query:0", "page"),
+        ("Routes:workflows:Query:1", "tag"),
         ("Routes:workflows:ResponseHeaders:0", "Link"),
         ("Routes:workflow:Path", "/v0/workflows/{workflow_id}"),
         ("Routes:events:Path", "/v0/workflows/{workflow_id}/events"), ("Routes:events:IdleTimeout", "00:00:02"),
@@ -27,10 +28,12 @@ public sealed class ForwardingTests
         await using var world = await World.StartAsync(Routes);
         var seen = Script(world, "/v0/scenes");
 
-        foreach (var path in (string[])["v0/scenes", "v0/workflows/survey-1/other", "v0/workflows/survey-1/events/1", "v0", "v1/workflows"])
+        foreach (var path in (string[])["v0/scenes", "v0/workflows/survey-1/other", "v0/workflows/survey-1/events/1",
+            "v0", "v1/workflows"])
         {
             using var answer = await GetAsync(world, path);
-            Assert.Equal((HttpStatusCode.NotFound, "/problems/not-found"), (answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
+            Assert.Equal((HttpStatusCode.NotFound, "/problems/not-found"),
+                (answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
         }
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
         using var posted = await client.PostAsync(new Uri("v0/workflows", UriKind.Relative), null, World.Cancellation);
@@ -42,7 +45,8 @@ public sealed class ForwardingTests
     [Fact]
     public async Task One_that_is_narrower_than_a_jobs_path_goes_before_it()
     {
-        await using var world = await World.StartAsync([.. Routes, ("Routes:latest:Path", "/v0/Workflows/{workflow_id}/jobs/latest")]);
+        await using var world = await World.StartAsync(
+            [.. Routes, ("Routes:latest:Path", "/v0/Workflows/{workflow_id}/jobs/latest")]);
         var seen = Script(world, "/v0/Workflows/survey-1/jobs/latest");
 
         Assert.Equal("200", await SayAsync(world, "v0/workflows/survey-1/jobs/latest", World.MappingKey));
@@ -69,10 +73,15 @@ public sealed class ForwardingTests
         // They are counted when the answer has gone out.
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => requests.Counts.Count >= 4, "they are counted");
         Assert.Equal(
-            ["team= operation=workflow status=400: 1", "team=mapping operation=getJobById status=200: 1", "team=survey operation=workflow status=200: 1", "team=survey operation=workflow status=403: 1"],
+            ["team= operation=workflow status=400: 1", "team=mapping operation=getJobById status=200: 1",
+            "team=survey operation=workflow status=200: 1", "team=survey operation=workflow status=403: 1"],
             requests.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
-        Assert.Equal(["reason=identifier: 1", "reason=route: 1"], refusals.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(line => line.Contains("403 for route workflow, workflow other, team survey, caller survey-test", StringComparison.Ordinal)), "it is logged");
+        Assert.Equal(["reason=identifier: 1", "reason=route: 1"],
+            refusals.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+            () => world.Gateway.Log.All.Any(
+                line => line.Contains("403 for route workflow, workflow other, team survey, caller survey-test",
+                StringComparison.Ordinal)), "it is logged");
     }
 
     [Fact]
@@ -91,16 +100,21 @@ public sealed class ForwardingTests
         await using var world = await World.StartAsync(Routes);
         var seen = Script(world, "/v0/workflows");
 
-        using var answer = await GetAsync(world, "V0/Workflows/?page=2&secret=1&tag=a%20b&tag=c%26d&Page=3", World.MappingKey,
-            ("Accept", "application/json"), ("Accept-Language", "de"), ("If-None-Match", "\"x\""), ("If-Modified-Since", "Sun, 01 Feb 2026 00:00:00 GMT"), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"), ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("baggage", "a=1"));
+        using var answer = await GetAsync(world, "V0/Workflows/?page=2&secret=1&tag=a%20b&tag=c%26d&Page=3",
+            World.MappingKey,
+            ("Accept", "application/json"), ("Accept-Language", "de"), ("If-None-Match", "\"x\""),
+            ("If-Modified-Since", "Sun, 01 Feb 2026 00:00:00 GMT"), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"),
+            ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("baggage", "a=1"));
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var (target, headers) = Assert.Single(seen);
         Assert.Equal("/v0/workflows?page=2&page=3&tag=a%20b&tag=c%26d", target);
         Assert.Equal(Canary.Credential, headers["Authorization"]);
         headers.Remove("traceparent");
-        Assert.Equal(["Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Host", "If-Modified-Since", "If-None-Match", "User-Agent"], headers.Keys.Order());
-        Assert.Equal(("identity", "Gateway", world.Upstream.Address.Authority), (headers["Accept-Encoding"], headers["User-Agent"], headers["Host"]));
+        Assert.Equal(["Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Host", "If-Modified-Since",
+            "If-None-Match", "User-Agent"], headers.Keys.Order());
+        Assert.Equal(("identity", "Gateway", world.Upstream.Address.Authority),
+            (headers["Accept-Encoding"], headers["User-Agent"], headers["Host"]));
     }
 
     [Fact]
@@ -131,7 +145,8 @@ public sealed class ForwardingTests
         Assert.Equal("OK", first.ReasonPhrase);
         Assert.Equal("no-store", first.Headers.CacheControl!.ToString());
         Assert.Equal(
-            ["Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "Date", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Referrer-Policy", "Transfer-Encoding", "Vary", "X-Content-Type-Options"],
+            ["Cache-Control", "Content-Security-Policy", "Cross-Origin-Resource-Policy", "Date", "ETag", "Link",
+            "RateLimit", "RateLimit-Policy", "Referrer-Policy", "Transfer-Encoding", "Vary", "X-Content-Type-Options"],
             first.Headers.Select(header => header.Key).Order());
     }
 
@@ -153,7 +168,10 @@ public sealed class ForwardingTests
     public async Task Only_teams_that_may_use_the_route_and_read_the_workflow_do()
     {
         await using var world = await World.StartAsync(Routes);
-        foreach (var path in (string[])["/v0/workflows", "/v0/workflows/survey-1", "/v0/workflows/other"]) Script(world, path);
+        foreach (var path in (string[])["/v0/workflows", "/v0/workflows/survey-1", "/v0/workflows/other"])
+        {
+            Script(world, path);
+        }
 
         Assert.Equal("200", await SayAsync(world, "v0/workflows/survey-1", World.SurveyKey));
         Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/other", World.SurveyKey));
@@ -172,14 +190,20 @@ public sealed class ForwardingTests
     [Fact]
     public async Task It_counts_towards_the_teams_quota_and_the_accounts_budget()
     {
-        await using var world = await World.StartAsync([.. Routes, ("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "2"),
-            ("Teams:mapping:Account", "small"), ("Upstream:Accounts:small:Credential", Canary.Credential), ("Upstream:Accounts:small:RequestsPerSecond", "0.01"),
+        await using var world =
+            await World.StartAsync(
+                [.. Routes, ("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"),
+                ("Quotas:few:Window", "01:00:00"), ("Quotas:few:Burst", "2"),
+            ("Teams:mapping:Account", "small"), ("Upstream:Accounts:small:Credential", Canary.Credential),
+            ("Upstream:Accounts:small:RequestsPerSecond", "0.01"),
             ("Upstream:Accounts:small:Burst", "1"), ("Upstream:Accounts:small:QueueTimeout", "00:00:00.2")]);
         var seen = Script(world, "/v0/workflows");
 
         Assert.Equal("200", await SayAsync(world, "v0/workflows", World.MappingKey));
-        Assert.Equal("503 /problems/upstream-budget-exhausted", await SayAsync(world, "v0/workflows", World.MappingKey));
-        Assert.Equal("429 https://iana.org/assignments/http-problem-types#quota-exceeded", await SayAsync(world, "v0/workflows", World.MappingKey));
+        Assert.Equal("503 /problems/upstream-budget-exhausted",
+            await SayAsync(world, "v0/workflows", World.MappingKey));
+        Assert.Equal("429 https://iana.org/assignments/http-problem-types#quota-exceeded",
+            await SayAsync(world, "v0/workflows", World.MappingKey));
         Assert.Single(seen);
     }
 
@@ -213,7 +237,8 @@ public sealed class ForwardingTests
     public async Task An_upstream_that_is_not_there_or_says_nothing_is_502_and_504()
     {
         await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
-        Script(world, "/v0/workflows", http => Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default));
+        Script(world, "/v0/workflows",
+            http => Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default));
         Script(world, "/v0/workflows/cut", http =>
         {
             http.Abort();
@@ -227,8 +252,10 @@ public sealed class ForwardingTests
     public async Task So_it_is_504_where_a_route_waits_for_less()
     {
         await using var world = await World.StartAsync(Routes);
-        Script(world, "/v0/workflows/survey-1/events", http => Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default));
-        Assert.Equal("504 /problems/upstream-timeout", await SayAsync(world, "v0/workflows/survey-1/events", World.MappingKey));
+        Script(world, "/v0/workflows/survey-1/events",
+            http => Task.Delay(Timeout.Infinite, http.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default));
+        Assert.Equal("504 /problems/upstream-timeout",
+            await SayAsync(world, "v0/workflows/survey-1/events", World.MappingKey));
     }
 
     [Fact]
@@ -256,7 +283,8 @@ public sealed class ForwardingTests
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
         {
             stream?.Dispose();
-            stream = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+            stream = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative),
+                HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
             return stream.IsSuccessStatusCode;
         }, "it is tried again");
 
@@ -279,18 +307,27 @@ public sealed class ForwardingTests
         foreach (var rest in rests)
         {
             using var tcp = new TcpClient(world.Gateway.Address.Host, world.Gateway.Address.Port);
-            await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{rest}"), World.Cancellation);
+            await tcp.GetStream()
+                .WriteAsync(
+                Encoding.ASCII.GetBytes(
+                    $"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{rest}"),
+                    World.Cancellation);
             using var reader = new StreamReader(tcp.GetStream());
-            Assert.Equal("HTTP/1.1 200 OK", await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation));
+            Assert.Equal("HTTP/1.1 200 OK",
+                await reader.ReadLineAsync(World.Cancellation).AsTask()
+                    .WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation));
         }
         Assert.Equal(2, seen.Count);
-        Assert.DoesNotContain(seen, call => call.Headers.Keys.Any(name => name is "Upgrade" or "Connection" or "Content-Length" or "Transfer-Encoding"));
+        Assert.DoesNotContain(seen,
+            call => call.Headers.Keys.Any(
+                name => name is "Upgrade" or "Connection" or "Content-Length" or "Transfer-Encoding"));
     }
 
     [Fact]
     public async Task The_next_credential_takes_over_here_too()
     {
-        await using var world = await World.StartAsync([.. Routes, ("Upstream:Accounts:default:NextCredential", Canary.Next)]);
+        await using var world = await World.StartAsync(
+            [.. Routes, ("Upstream:Accounts:default:NextCredential", Canary.Next)]);
         world.Upstream.Credentials.Replace([Canary.Next]);
         Script(world, "/v0/workflows");
         Assert.Equal("200", await SayAsync(world, "v0/workflows", World.MappingKey));
@@ -314,7 +351,8 @@ public sealed class ForwardingTests
         });
         using var client = new HttpClient { BaseAddress = world.Gateway.Address };
         client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
-        using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+        using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative),
+            HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
         using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(World.Cancellation));
 
         for (var i = 0; i < 5; i++)
@@ -325,13 +363,15 @@ public sealed class ForwardingTests
             await Task.Delay(300, World.Cancellation);
             go.Release();
         }
-        await Assert.ThrowsAnyAsync<IOException>(async () => await reader.ReadLineAsync(World.Cancellation).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation));
+        await Assert.ThrowsAnyAsync<IOException>(async () => await reader.ReadLineAsync(World.Cancellation).AsTask()
+            .WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation));
     }
 
     [Fact]
     public async Task Whoever_leaves_ends_the_call_and_gives_its_place_back()
     {
-        await using var world = await World.StartAsync([.. Routes, ("Upstream:Accounts:default:MaxConcurrentRequests", "1")]);
+        await using var world = await World.StartAsync(
+            [.. Routes, ("Upstream:Accounts:default:MaxConcurrentRequests", "1")]);
         var left = new TaskCompletionSource();
         Script(world, "/v0/workflows", async http =>
         {
@@ -342,7 +382,8 @@ public sealed class ForwardingTests
         {
             leaving.CancelAfter(300);
             using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => client.GetAsync(new Uri("v0/workflows", UriKind.Relative), leaving.Token));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => client.GetAsync(new Uri("v0/workflows", UriKind.Relative), leaving.Token));
         }
         await left.Task.WaitAsync(TimeSpan.FromSeconds(5), World.Cancellation);
 
@@ -376,7 +417,10 @@ public sealed class ForwardingTests
             // Where the connection was reset, what came before may be lost.
             Assert.True(read.Length is 0 or >= 1000);
         }
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(line => line.Contains("An answer of route workflows was cut short: EchoedCredential", StringComparison.Ordinal)), "it is logged");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+            () => world.Gateway.Log.All.Any(
+                line => line.Contains("An answer of route workflows was cut short: EchoedCredential",
+                StringComparison.Ordinal)), "it is logged");
         Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal));
     }
 
@@ -445,12 +489,17 @@ public sealed class ForwardingTests
         });
         using var client = new HttpClient { BaseAddress = world.Gateway.Address };
         client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
-        using var answer = await client.GetAsync(new Uri("v0/workflows", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows", UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
         await using var stream = await answer.Content.ReadAsStreamAsync(World.Cancellation);
         var (read, buffer) = ("", new byte[100]);
-        foreach (var sofar in (string[])["[1, 2, 99, ", "[1, 2, 99, data: 5", "[1, 2, 99, data: 5%canary\n", "[1, 2, 99, data: 5%canary\n\"", "[1, 2, 99, data: 5%canary\n\"\\u00e9\"\n"])
+        foreach (var sofar in (string[])["[1, 2, 99, ", "[1, 2, 99, data: 5", "[1, 2, 99, data: 5%canary\n",
+            "[1, 2, 99, data: 5%canary\n\"", "[1, 2, 99, data: 5%canary\n\"\\u00e9\"\n"])
         {
-            while (read.Length < sofar.Length) read += Encoding.UTF8.GetString(buffer, 0, await stream.ReadAsync(buffer, World.Cancellation));
+            while (read.Length < sofar.Length)
+            {
+                read += Encoding.UTF8.GetString(buffer, 0, await stream.ReadAsync(buffer, World.Cancellation));
+            }
             Assert.Equal(sofar, read);
             go.Release();
         }
@@ -480,7 +529,8 @@ public sealed class ForwardingTests
         var streams = new List<HttpResponseMessage>();
         async Task<HttpStatusCode> OpenAsync(string key)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri("v0/workflows/survey-1/events", UriKind.Relative));
+            using var request = new HttpRequestMessage(
+                HttpMethod.Get, new Uri("v0/workflows/survey-1/events", UriKind.Relative));
             request.Headers.Add("X-Api-Key", key);
             streams.Add(await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, World.Cancellation));
             return streams[^1].StatusCode;
@@ -498,28 +548,35 @@ public sealed class ForwardingTests
         Assert.Equal(HttpStatusCode.OK, job.StatusCode);
 
         foreach (var stream in streams) stream.Dispose();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () => await OpenAsync(World.MappingKey) == HttpStatusCode.OK, "places are given back");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5),
+            async () => await OpenAsync(World.MappingKey) == HttpStatusCode.OK, "places are given back");
         streams[^1].Dispose();
     }
 
     [Fact]
     public async Task Each_workflow_that_a_path_names_must_be_allowed()
     {
-        await using var world = await World.StartAsync(("Routes:compare:Path", "/v0/workflows/{workflow_id}/compare/{workflowId}"), ("Teams:survey:Routes:0", "compare"));
+        await using var world =
+            await World.StartAsync(("Routes:compare:Path", "/v0/workflows/{workflow_id}/compare/{workflowId}"),
+            ("Teams:survey:Routes:0", "compare"));
         Script(world, "/v0/workflows/survey-1/compare/survey-2");
         var other = Script(world, "/v0/workflows/survey-1/compare/other");
         Assert.Equal("200", await SayAsync(world, "v0/workflows/survey-1/compare/survey-2", World.SurveyKey));
-        Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/survey-1/compare/other", World.SurveyKey));
+        Assert.Equal("403 /problems/route-forbidden",
+            await SayAsync(world, "v0/workflows/survey-1/compare/other", World.SurveyKey));
         Assert.Empty(other);
     }
 
     [Fact]
     public async Task Pages_of_allowed_origins_may_read_its_headers()
     {
-        await using var world = await World.StartAsync([.. Routes, ("Cors:AllowedOrigins:0", "https://app.example.com")]);
+        await using var world = await World.StartAsync(
+            [.. Routes, ("Cors:AllowedOrigins:0", "https://app.example.com")]);
         Script(world, "/v0/workflows");
-        using var answer = await GetAsync(world, "v0/workflows", World.MappingKey, ("Origin", "https://app.example.com"));
-        var exposed = string.Join(',', answer.Headers.GetValues("Access-Control-Expose-Headers")).Split(',').Select(name => name.Trim());
+        using var answer = await GetAsync(
+            world, "v0/workflows", World.MappingKey, ("Origin", "https://app.example.com"));
+        var exposed = string.Join(',', answer.Headers.GetValues("Access-Control-Expose-Headers")).Split(',')
+            .Select(name => name.Trim());
         Assert.Equal([], ((string[])["Link", "ETag", "Last-Modified", "Retry-After"]).Except(exposed));
     }
 
@@ -578,18 +635,21 @@ public sealed class ForwardingTests
         Assert.Equal(body, await answer.Content.ReadAsStringAsync(World.Cancellation));
     }
 
-    private static List<(string Target, Dictionary<string, string> Headers)> Script(World world, string path, RequestDelegate? answer = null)
+    private static List<(string Target, Dictionary<string, string> Headers)> Script(
+        World world, string path, RequestDelegate? answer = null)
     {
         var seen = new List<(string, Dictionary<string, string>)>();
         world.Upstream.Others[path] = async http =>
         {
-            lock (seen) seen.Add((http.Request.Path + http.Request.QueryString.Value, http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString())));
+            lock (seen) seen.Add((http.Request.Path + http.Request.QueryString.Value,
+                http.Request.Headers.ToDictionary(header => header.Key, header => header.Value.ToString())));
             await (answer?.Invoke(http) ?? http.Response.WriteAsync("{}"));
         };
         return seen;
     }
 
-    private static async Task<HttpResponseMessage> GetAsync(World world, string path, string key = World.MappingKey, params (string, string)[] headers)
+    private static async Task<HttpResponseMessage> GetAsync(
+        World world, string path, string key = World.MappingKey, params (string, string)[] headers)
     {
         using var client = world.Gateway.Client([("X-Api-Key", key), .. headers]);
         return await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
@@ -601,7 +661,9 @@ public sealed class ForwardingTests
         Canary.AssertAbsent("the status line", answer.ReasonPhrase ?? "");
         if (answer.IsSuccessStatusCode) return $"{(int)answer.StatusCode}";
         var text = await answer.Content.ReadAsStringAsync(World.Cancellation);
-        return $"{(int)answer.StatusCode} {await BoundTests.ProblemTypeAsync(answer)}{(text.Contains("\"E7\"", StringComparison.Ordinal) ? " E7" : "")}";
+        return $"{(int)answer.StatusCode} "
+            + $"{await BoundTests.ProblemTypeAsync(answer)}"
+            + $"{(text.Contains("\"E7\"", StringComparison.Ordinal) ? " E7" : "")}";
     }
 
     private static async Task<string> ReadAsFarAsItGoesAsync(World world, string path)
@@ -612,9 +674,11 @@ public sealed class ForwardingTests
         var buffer = new byte[4096];
         try
         {
-            using var answer = await client.GetAsync(new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+            using var answer = await client.GetAsync(
+                new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
             await using var stream = await answer.Content.ReadAsStreamAsync(World.Cancellation);
-            for (int count; (count = await stream.ReadAsync(buffer, World.Cancellation)) > 0;) read.Write(buffer, 0, count);
+            for (int count; (count = await stream.ReadAsync(buffer, World.Cancellation)) > 0;) read.Write(
+                buffer, 0, count);
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {

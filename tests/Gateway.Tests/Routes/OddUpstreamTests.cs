@@ -10,7 +10,8 @@ namespace Gateway.Tests.Routes;
 public sealed class OddUpstreamTests
 {
     private static readonly (string, string?)[] Routes =
-        [("Routes:workflows:Path", "/v0/workflows"), ("Routes:workflows:ResponseHeaders:0", "Link"), ("Teams:mapping:Routes:0", "*"), ("Teams:survey:Routes:0", "*")];
+        [("Routes:workflows:Path", "/v0/workflows"), ("Routes:workflows:ResponseHeaders:0", "Link"),
+            ("Teams:mapping:Routes:0", "*"), ("Teams:survey:Routes:0", "*")];
 
     [Theory]
     [InlineData("HTTP/1.1 200 OK\r\n$ bad\r\n\r\n")]
@@ -26,9 +27,13 @@ public sealed class OddUpstreamTests
 
         await ReadAsync(world);
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(line => line.StartsWith("Warning", StringComparison.Ordinal) && line.Contains("An answer of route workflows was", StringComparison.Ordinal)), "it is logged");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+            () => world.Gateway.Log.All.Any(line => line.StartsWith("Warning", StringComparison.Ordinal)
+                && line.Contains("An answer of route workflows was", StringComparison.Ordinal)), "it is logged");
         var hexadecimal = Convert.ToHexString(Encoding.ASCII.GetBytes(Canary.Secret))[8..24];
-        Assert.DoesNotContain(world.Gateway.Log.All, line => line.Replace("-", "", StringComparison.Ordinal).Contains(hexadecimal, StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(world.Gateway.Log.All,
+            line => line.Replace("-", "", StringComparison.Ordinal)
+                .Contains(hexadecimal, StringComparison.OrdinalIgnoreCase));
     }
 
     [Theory]
@@ -53,7 +58,8 @@ public sealed class OddUpstreamTests
 
         Assert.Equal(status, (int)told.StatusCode);
         if (status >= 400) Assert.Equal("/problems/upstream-invalid", await BoundTests.ProblemTypeAsync(told));
-        foreach (var header in (string[])["Content-Security-Policy", "X-Content-Type-Options", "RateLimit", "RateLimit-Policy", "Cache-Control", "Vary"])
+        foreach (var header in (string[])["Content-Security-Policy", "X-Content-Type-Options", "RateLimit",
+            "RateLimit-Policy", "Cache-Control", "Vary"])
         {
             Assert.True(told.Headers.Contains(header), header);
         }
@@ -66,7 +72,10 @@ public sealed class OddUpstreamTests
         await using var upstream = new RawUpstream("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
         await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
         await ReadAsync(world);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(line => line.Contains("An answer of route workflows was cut short: CutShort", StringComparison.Ordinal)), "it is logged");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+            () => world.Gateway.Log.All.Any(
+                line => line.Contains("An answer of route workflows was cut short: CutShort",
+                StringComparison.Ordinal)), "it is logged");
     }
 
     [Theory]
@@ -80,7 +89,11 @@ public sealed class OddUpstreamTests
         for (var i = 0; i < 12; i++)
         {
             using var tcp = new TcpClient(world.Gateway.Address.Host, world.Gateway.Address.Port);
-            await tcp.GetStream().WriteAsync(Encoding.UTF8.GetBytes($"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{header}\r\n\r\n"), World.Cancellation);
+            await tcp.GetStream()
+                .WriteAsync(
+                Encoding.UTF8.GetBytes(
+                    $"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n{header}\r\n\r\n"),
+                    World.Cancellation);
             using var reader = new StreamReader(tcp.GetStream());
             Assert.Equal("HTTP/1.1 200 OK", await reader.ReadLineAsync(World.Cancellation));
         }

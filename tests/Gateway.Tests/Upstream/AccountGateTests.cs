@@ -42,7 +42,8 @@ public sealed class AccountGateTests
     public async Task What_the_beginning_of_a_call_tells_counts_at_once_and_its_place_is_held_to_the_end()
     {
         var gate = Open(perSecond: 1000, burst: 1000, calls: 2).Gate;
-        for (var i = 0; i < 20; i++) if ((await Enter(gate)).Permit is { } failed) await EndAsync(failed, CallOutcome.Failed);
+        for (var i = 0; i < 20; i++) if ((await Enter(gate)).Permit is { } failed) await EndAsync(
+            failed, CallOutcome.Failed);
         await AdvanceAsync(TimeSpan.FromSeconds(1), 5);
         var probe = (await Enter(gate)).Permit!;
 
@@ -113,7 +114,8 @@ public sealed class AccountGateTests
 
         var told = entering.Select(task => task.Result).ToList();
         Assert.All(told, entry => Assert.Equal((null, UpstreamFault.OverBudget), (entry.Permit, entry.Fault)));
-        Assert.Equal([10, 20, 30, 40, 50, 60, 60, 60, 60], told.Select(entry => Math.Round(entry.RetryAfter.TotalSeconds)).Order());
+        Assert.Equal([10, 20, 30, 40, 50, 60, 60, 60, 60],
+            told.Select(entry => Math.Round(entry.RetryAfter.TotalSeconds)).Order());
     }
 
     [Fact]
@@ -158,7 +160,8 @@ public sealed class AccountGateTests
     {
         var gate = Open(perSecond: 1, burst: 1, queue: 59).Gate;
         Assert.NotNull((await Enter(gate)).Permit);
-        var before = Enumerable.Range(0, 10).Select(_ => Enter(gate, "many", patience: TimeSpan.FromSeconds(60))).ToList();
+        var before = Enumerable.Range(0, 10)
+            .Select(_ => Enter(gate, "many", patience: TimeSpan.FromSeconds(60))).ToList();
         var shared = Job();
         var joined = Enter(gate, "many", job: shared, patience: TimeSpan.FromSeconds(60));
         gate.Join(shared, "few");
@@ -173,7 +176,8 @@ public sealed class AccountGateTests
         var gate = Open(perSecond: 1000, burst: 1000).Gate;
         await EndAsync((await Enter(gate)).Permit!, CallOutcome.Busy, TimeSpan.FromSeconds(30));
         var entry = await Enter(gate);
-        Assert.Equal((null, UpstreamFault.Paused, TimeSpan.FromSeconds(30)), (entry.Permit, entry.Fault, entry.RetryAfter));
+        Assert.Equal((null, UpstreamFault.Paused, TimeSpan.FromSeconds(30)),
+            (entry.Permit, entry.Fault, entry.RetryAfter));
         _clock.Advance(TimeSpan.FromSeconds(29.5));
         var last = Enter(gate);
         Assert.False(last.IsCompleted);
@@ -186,10 +190,12 @@ public sealed class AccountGateTests
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
-        AccountGate[] gates = [Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate, Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate];
+        AccountGate[] gates = [Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate,
+            Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate];
         foreach (var gate in gates)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => (await Enter(gate)).Permit is { } permit && await EndAsync(permit), "it is let in");
+            await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => (await Enter(gate)).Permit is { } permit
+                && await EndAsync(permit), "it is let in");
             await Task.Delay(200, World.Cancellation);
         }
 
@@ -204,7 +210,8 @@ public sealed class AccountGateTests
 
     [Fact]
     public async Task Nobody_is_left_hanging_whatever_happens_and_never_do_more_calls_go_out_than_allowed() =>
-        await Gen.Select(Gen.Double[0.5, 300], Gen.Int[1, 20], Gen.Int[1, 5], Gen.Int[0, int.MaxValue]).SampleAsync(async (perSecond, burst, calls, seed) =>
+        await Gen.Select(Gen.Double[0.5, 300], Gen.Int[1, 20], Gen.Int[1, 5], Gen.Int[0, int.MaxValue])
+            .SampleAsync(async (perSecond, burst, calls, seed) =>
         {
             var (gate, settings) = Open(perSecond, burst, calls, queue: 1);
             var random = new Random(seed);
@@ -218,7 +225,8 @@ public sealed class AccountGateTests
                 {
                     case <= 3:
                         var job = Job();
-                        entering.Add(Enter(gate, $"{random.Next(3)}", (CallRank)random.Next(3), TimeSpan.FromMilliseconds(random.Next(1000)), job));
+                        entering.Add(Enter(gate, $"{random.Next(3)}", (CallRank)random.Next(3),
+                            TimeSpan.FromMilliseconds(random.Next(1000)), job));
                         if (random.Next(3) == 0) gate.Join(job, $"{random.Next(3)}");
                         break;
                     case <= 5 when open.Count > 0:
@@ -228,7 +236,8 @@ public sealed class AccountGateTests
                         await EndAsync(permit, end, TimeSpan.FromSeconds(random.Next(3)));
                         break;
                     case 6 when random.Next(5) == 0:
-                        Set(settings, (Account + "MaxConcurrentRequests", $"{calls = random.Next(1, 6)}"), (Account + "Burst", $"{random.Next(1, 20)}"));
+                        Set(settings, (Account + "MaxConcurrentRequests", $"{calls = random.Next(1, 6)}"),
+                            (Account + "Burst", $"{random.Next(1, 20)}"));
                         most = Math.Max(most, calls);
                         break;
                     default:
@@ -250,12 +259,16 @@ public sealed class AccountGateTests
         }, iter: 40, threads: 1);
 
     private Task<QueueResult> Enter(
-        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? patience = null, JobAddress? job = null) =>
-        gate.AcquireAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask().WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
+        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? patience = null,
+        JobAddress? job = null) =>
+        gate.AcquireAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask()
+            .WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
 
-    private static async Task<bool> EndAsync(CallPermit permit, CallOutcome end = CallOutcome.Accepted, TimeSpan? retryAfter = null)
+    private static async Task<bool> EndAsync(
+        CallPermit permit, CallOutcome end = CallOutcome.Accepted, TimeSpan? retryAfter = null)
     {
-        await permit.ReportAsync(end, permit.Credential, retryAfter).AsTask().WaitAsync(TimeSpan.FromSeconds(20), World.Cancellation);
+        await permit.ReportAsync(end, permit.Credential, retryAfter).AsTask()
+            .WaitAsync(TimeSpan.FromSeconds(20), World.Cancellation);
         return true;
     }
 
@@ -286,7 +299,8 @@ public sealed class AccountGateTests
         return address;
     }
 
-    private (AccountGate Gate, IConfigurationRoot Settings) Open(double perSecond, int burst, int calls = 1000, int queue = 2, int redis = 0)
+    private (AccountGate Gate, IConfigurationRoot Settings) Open(
+        double perSecond, int burst, int calls = 1000, int queue = 2, int redis = 0)
     {
         var settings = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
         {
@@ -298,15 +312,19 @@ public sealed class AccountGateTests
             [Account + "MaxConcurrentRequests"] = $"{calls}",
             [Account + "QueueTimeout"] = $"00:00:{queue}",
         }).Build();
-        var live = new LiveConfiguration<GatewayOptions>(settings, NullLogger<LiveConfiguration<GatewayOptions>>.Instance);
+        var live = new LiveConfiguration<GatewayOptions>(
+            settings, NullLogger<LiveConfiguration<GatewayOptions>>.Instance);
         var upstream = new LiveOptions<GatewayOptions, UpstreamOptions>(live, all => all.Upstream);
         var connection = Fixed.Redis(redis == 0 ? "" : $"127.0.0.1:{redis}");
         if (redis > 0) connection.Found();
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var metrics = new UpstreamMetrics(meters);
-        var chain = new OutboundChain(metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
-        var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance), connection, new SharedQuotas(connection),
-            new TrialClient(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock, new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
+        var chain = new OutboundChain(
+            metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
+        var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance),
+            connection, new SharedQuotas(connection),
+            new TrialClient(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock,
+            new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");
         return (gate, settings);
     }

@@ -32,7 +32,8 @@ public sealed class AccountHealthTests
     [Fact]
     public void Whose_clock_may_be_behind_ends_no_pause_for_the_others_before_its_time()
     {
-        _health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(5)), ["key"], _now - 0.2 * Second, uncertainty: 0.25 * Second);
+        _health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(5)), ["key"],
+            _now - 0.2 * Second, uncertainty: 0.25 * Second);
 
         Assert.Equal(UpstreamFault.Paused, _health.ClosedFor("key", _now + 4.99 * Second)?.Reason);
         Assert.Null(_health.ClosedFor("key", _now + 5.06 * Second));
@@ -46,7 +47,8 @@ public sealed class AccountHealthTests
             foreach (var (asked, later) in pauses)
             {
                 now += later * Second;
-                health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(asked)), ["key"], now);
+                health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(asked)),
+                    ["key"], now);
                 last = Math.Max(last, now + Math.Clamp(asked, 1, 300) * Second);
             }
             Assert.Equal(last, health.PausedUntil, 1.0);
@@ -87,7 +89,8 @@ public sealed class AccountHealthTests
         {
             now += later;
             // Every fifth call is of a job that is well.
-            health.Record(new EndedCall(job % 5 == 0 ? CallOutcome.Accepted : CallOutcome.Failed, "key", job), ["key"], now);
+            health.Record(new EndedCall(job % 5 == 0 ? CallOutcome.Accepted : CallOutcome.Failed, "key", job),
+                ["key"], now);
             for (var one = 1; one <= 4; one++)
             {
                 health.Record(new EndedCall(CallOutcome.Failed, "key", 100 + one), ["key"], now);
@@ -362,7 +365,8 @@ public sealed class AccountHealthTests
             else
             {
                 _health.StartProbe("key", _now);
-                Note(((CallOutcome[])[CallOutcome.Refused, CallOutcome.Failed, CallOutcome.Unknown])[i % 3], isProbe: true);
+                Note(((CallOutcome[])[CallOutcome.Refused, CallOutcome.Failed, CallOutcome.Unknown])[i % 3],
+                    isProbe: true);
                 probes += 'c';
             }
         }
@@ -573,7 +577,8 @@ public sealed class AccountHealthTests
         _health.Credentials[credential].Jobs.Select(job => job.Address);
 
     private void Busy(double? seconds) => _health.Record(
-        new EndedCall(CallOutcome.Busy, "key", RetryAfter: seconds is { } asked ? TimeSpan.FromSeconds(asked) : null), ["key"], _now);
+        new EndedCall(CallOutcome.Busy, "key", RetryAfter: seconds is { } asked ? TimeSpan.FromSeconds(asked) : null),
+        ["key"], _now);
 
     private void Note(
         CallOutcome end, int times = 1, bool isProbe = false, int job = 0, string credential = "key",
@@ -621,5 +626,6 @@ public sealed class AccountHealthTests
             IsTrial = true,
         }, ["key"], _now);
 
-    private void AssertNextTrial(double? expected) => Assert.Equal(expected, _health.NextProbe("key", hasOther: false, _now));
+    private void AssertNextTrial(double? expected) =>
+        Assert.Equal(expected, _health.NextProbe("key", hasOther: false, _now));
 }

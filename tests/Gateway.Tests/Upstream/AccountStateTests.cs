@@ -11,8 +11,10 @@ public sealed class AccountStateTests
 
     private static readonly string[] Teams = ["a", "b", "c"];
 
-    private static readonly Gen<AccountLimits> AnyLimits = Gen.Select(Gen.Double[0.1, 3000], Gen.Int[1, 60], Gen.Int[1, 20], Gen.Int[2, 20])
-        .Select((perSecond, burst, calls, seconds) => new AccountLimits(new Gcra(1e6 / perSecond, burst), calls, TimeSpan.FromSeconds(seconds)));
+    private static readonly Gen<AccountLimits> AnyLimits = Gen.Select(
+        Gen.Double[0.1, 3000], Gen.Int[1, 60], Gen.Int[1, 20], Gen.Int[2, 20])
+        .Select((perSecond, burst, calls, seconds) => new AccountLimits(
+        new Gcra(1e6 / perSecond, burst), calls, TimeSpan.FromSeconds(seconds)));
 
     private static readonly Gen<WaitingCalls[]> AnyWaiting = Gen.Select(Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[1, 40])
         .Select((rank, team, count) => new WaitingCalls((CallRank)rank, Teams[team], count)).Array[0, 5]
@@ -22,7 +24,8 @@ public sealed class AccountStateTests
 
     // What a node does next: how much later, which one, whether it dies first, how many of its calls end, and how.
     private static readonly Gen<Step> AnyStep = Gen.Select(
-        Gen.OneOf(Gen.Double[0, 20_000], Gen.Double[0, 3 * Second]), Gen.Int[0, 2], Gen.Int[0, 9], Gen.Int[0, 20], AnyEnd, AnyWaiting)
+        Gen.OneOf(Gen.Double[0, 20_000], Gen.Double[0, 3 * Second]), Gen.Int[0, 2], Gen.Int[0, 9], Gen.Int[0, 20],
+        AnyEnd, AnyWaiting)
         .Select((later, node, fate, ended, end, waiting) => new Step(later, node, fate == 0, ended, end, waiting));
 
     [Theory]
@@ -34,13 +37,15 @@ public sealed class AccountStateTests
         var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
         var state = new AccountState();
         Assert.Equal(5, state.Exchange(Asking(5), limits, Start).Granted.Count);
-        state.Exchange(Asking(0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(3))), limits, Start);
+        state.Exchange(Asking(0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(3))),
+            limits, Start);
 
         var now = Start - seconds * Second;
         var paused = state.Exchange(Asking(1), limits, now);
         var open = state.Exchange(Asking(5), limits, now + 3 * Second);
 
-        Assert.Equal((UpstreamFault.Paused, now + 3 * Second), (paused.Closed!.Value.Reason, paused.Closed.Value.Until));
+        Assert.Equal((UpstreamFault.Paused, now + 3 * Second),
+            (paused.Closed!.Value.Reason, paused.Closed.Value.Until));
         Assert.Equal(3, open.Granted.Count);
         Assert.Equal(["one"], state.Nodes.Keys);
     }
@@ -50,7 +55,8 @@ public sealed class AccountStateTests
     {
         var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
         var state = new AccountState();
-        state.Exchange(Asking(0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(30))), limits, Start);
+        state.Exchange(Asking(0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(30))),
+            limits, Start);
         var paused = state.Exchange(Asking(1), limits, Start - 2 * Second);
         Assert.Equal(Start + 30 * Second, paused.Closed!.Value.Until);
     }
@@ -68,7 +74,8 @@ public sealed class AccountStateTests
                 for (var to = from; to < granted.Count; to++)
                 {
                     sum += granted[to].Count;
-                    Assert.True(sum <= limits.Budget.Burst + (granted[to].At - granted[from].At) / limits.Budget.Interval + 0.01, $"{sum} in {from}..{to}");
+                    Assert.True(sum <= limits.Budget.Burst + (granted[to].At - granted[from].At)
+                        / limits.Budget.Interval + 0.01, $"{sum} in {from}..{to}");
                 }
             }
         });
@@ -87,22 +94,27 @@ public sealed class AccountStateTests
             Run(limits, steps, (_, reply, _) =>
             {
                 var asked = steps[step++].Waiting.ToDictionary(calls => (calls.Rank, calls.Team), calls => calls.Count);
-                Assert.All(reply.Granted.CountBy(call => call), group => Assert.InRange(group.Value, 1, asked.GetValueOrDefault(group.Key)));
-                Assert.All(state.Nodes.Values, node => Assert.InRange(node.UnderWay.Values.Sum(), 0, limits.MaxConcurrentRequests));
-                Assert.All(state.Nodes.Values.SelectMany(node => node.Waiting), waiting => Assert.InRange(waiting.Count, 0, 40));
+                Assert.All(reply.Granted.CountBy(call => call),
+                    group => Assert.InRange(group.Value, 1, asked.GetValueOrDefault(group.Key)));
+                Assert.All(state.Nodes.Values,
+                    node => Assert.InRange(node.UnderWay.Values.Sum(), 0, limits.MaxConcurrentRequests));
+                Assert.All(state.Nodes.Values.SelectMany(node => node.Waiting),
+                    waiting => Assert.InRange(waiting.Count, 0, 40));
                 Assert.InRange(reply.Wait, TimeSpan.Zero, AccountHealth.LongestPause);
             }, state);
         });
 
     [Fact]
     public void A_node_that_waits_alone_gets_all_that_there_is() =>
-        Gen.Select(AnyLimits, AnyWaiting, Gen.Int[0, 70], Gen.Int[0, 25], Gen.Int[0, 25]).Sample((limits, waiting, spent, underWay, elsewhere) =>
+        Gen.Select(AnyLimits, AnyWaiting, Gen.Int[0, 70], Gen.Int[0, 25], Gen.Int[0, 25])
+            .Sample((limits, waiting, spent, underWay, elsewhere) =>
         {
             var state = new AccountState();
             state.Exchange(Report("other", elsewhere), limits, Start);
             state.Exchange(Report("one", underWay, spentAlone: spent), limits, Start);
             var now = Start + Second;
-            var expected = Math.Min(limits.Budget.Available(state.FullAt, now), Math.Max(0, limits.MaxConcurrentRequests - underWay - elsewhere));
+            var expected = Math.Min(limits.Budget.Available(state.FullAt, now),
+                Math.Max(0, limits.MaxConcurrentRequests - underWay - elsewhere));
 
             var reply = state.Exchange(Report("one", underWay, waiting), limits, now);
 
@@ -245,14 +257,19 @@ public sealed class AccountStateTests
 
     [Fact]
     public void A_clock_that_steps_back_never_stops_an_account_for_long() =>
-        Gen.Select(AnyLimits, AnyStep.Array[1, 60], Gen.OneOf(Gen.Double[0, 60 * Second], Gen.Double[0, 1e13])).Sample((limits, steps, back) =>
+        Gen.Select(AnyLimits, AnyStep.Array[1, 60], Gen.OneOf(Gen.Double[0, 60 * Second], Gen.Double[0, 1e13]))
+            .Sample((limits, steps, back) =>
         {
             var state = new AccountState();
             var from = Run(limits, steps, (_, _, _) => { }, state) - back;
             var longest = Math.Max(AccountHealth.LongestPause.TotalMicroseconds, 2 * limits.CallTime.TotalMicroseconds);
             var until = from + longest + limits.Budget.Interval + Second;
             var now = from;
-            while (state.Exchange(Report("new", waiting: Reads("z", 1)), limits, now) is { Granted.Count: 0, Wait: var wait })
+            while (state.Exchange(Report("new", waiting: Reads("z", 1)), limits, now) is
+                {
+                    Granted.Count: 0,
+                    Wait: var wait
+                })
             {
                 Assert.True(now < until, $"Nothing is granted after {(now - from) / Second:0} s");
                 now += Math.Max(1000, wait.TotalMicroseconds);
@@ -261,7 +278,8 @@ public sealed class AccountStateTests
 
     /// <summary>Nodes do what they do; what a dead one had under way goes on until it must be over.</summary>
     /// <returns>What time it is then.</returns>
-    private static double Run(AccountLimits limits, Step[] steps, Action<double, NodeReply, int> check, AccountState? state = null)
+    private static double Run(
+        AccountLimits limits, Step[] steps, Action<double, NodeReply, int> check, AccountState? state = null)
     {
         state ??= new AccountState();
         var now = Start;
@@ -291,7 +309,8 @@ public sealed class AccountStateTests
                     Age = now - call.At,
                 })];
 
-            var reply = state.Exchange(Report($"{step.Node}-{lives[step.Node]}", own.Count, step.Waiting) with { Ended = ended }, limits, now);
+            var reply = state.Exchange(
+                Report($"{step.Node}-{lives[step.Node]}", own.Count, step.Waiting) with { Ended = ended }, limits, now);
 
             own.AddRange(reply.Granted.Select(_ => (now, reply.IsProbe, false)));
             if (reply.TrialJob is not null) own.Add((now, true, true));
@@ -305,7 +324,8 @@ public sealed class AccountStateTests
 
     private static WaitingCalls[] Reads(string team, int count) => [new WaitingCalls(CallRank.FirstRead, team, count)];
 
-    private static NodeReport Report(string node, int underWay = 0, WaitingCalls[]? waiting = null, int spentAlone = 0) =>
+    private static NodeReport Report(
+        string node, int underWay = 0, WaitingCalls[]? waiting = null, int spentAlone = 0) =>
         new(node, UnderWay(underWay), waiting ?? [], [], ["key"], spentAlone);
 
     private static Dictionary<string, int> UnderWay(int count) => count == 0 ? [] : new() { ["other"] = count };

@@ -16,7 +16,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
 {
     private const int PerSecond = 200, Burst = 50;
 
-    private static readonly AccountLimits Limits = new(new Gcra(1e6 / PerSecond, Burst), 100_000, TimeSpan.FromSeconds(11));
+    private static readonly AccountLimits Limits = new(
+        new Gcra(1e6 / PerSecond, Burst), 100_000, TimeSpan.FromSeconds(11));
 
     // Of these none comes back while a test runs.
     private static readonly AccountLimits Slow = Limits with { Budget = new Gcra(3600e6, Burst) };
@@ -54,7 +55,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
         await late.ExchangeAsync(Report("one", 0), Limits);
         var from = await TimeAsync();
 
-        await late.ExchangeAsync(Report("one", 0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2))), Limits);
+        await late.ExchangeAsync(
+            Report("one", 0, new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2))), Limits);
         await ChangeAsync(_other, "other", 0, Limits);
 
         Assert.InRange(_other.Last!.Health.PausedUntil, from + 120e6, from + 122e6);
@@ -72,7 +74,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
             for (var i = 0; i < Times;)
             {
                 // A job of its own each time, that all will know of.
-                var reply = await ChangeAsync(store, $"{node}", 5, Limits, new EndedCall(CallOutcome.Accepted, $"key-{node}"));
+                var reply = await ChangeAsync(
+                    store, $"{node}", 5, Limits, new EndedCall(CallOutcome.Accepted, $"key-{node}"));
                 Interlocked.Add(ref granted, reply.Granted.Count);
                 if (reply != NodeReply.NotHeard) i++;
             }
@@ -90,7 +93,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     public async Task Nodes_that_take_turns_get_the_burst_and_not_one_more()
     {
         var granted = 0;
-        for (var i = 0; i < 40; i++) granted += (await ChangeAsync(i % 2 == 0 ? _store : _other, $"{i % 2}", 3, Slow)).Granted.Count;
+        for (var i = 0; i < 40; i++) granted += (
+            await ChangeAsync(i % 2 == 0 ? _store : _other, $"{i % 2}", 3, Slow)).Granted.Count;
         Assert.Equal(Burst, granted);
     }
 
@@ -225,7 +229,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     public async Task What_is_known_outlives_a_weekend_on_which_nobody_asks()
     {
         await ChangeAsync(_store, "one", 0, Slow, new EndedCall(CallOutcome.Accepted, "key", Supersedes: "dead"));
-        Assert.InRange(Assert.NotNull(await _database.KeyTimeToLiveAsync(Key)), TimeSpan.FromDays(4), TimeSpan.FromDays(60));
+        Assert.InRange(Assert.NotNull(await _database.KeyTimeToLiveAsync(Key)), TimeSpan.FromDays(4),
+            TimeSpan.FromDays(60));
     }
 
     [Fact]
@@ -249,7 +254,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
         Assert.Equal(Burst - 3, Slow.Budget.Available((await ReadAsync()).FullAt, await TimeAsync()));
     }
 
-    private static async Task<NodeReply> ChangeAsync(AccountStore store, string node, int waiting, AccountLimits limits, params EndedCall[] ended)
+    private static async Task<NodeReply> ChangeAsync(
+        AccountStore store, string node, int waiting, AccountLimits limits, params EndedCall[] ended)
     {
         var reply = await store.SwapAsync((state, now) => state.Exchange(Report(node, waiting, ended), limits, now));
         Assert.NotNull(reply);
@@ -257,7 +263,8 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     private static NodeReport Report(string node, int waiting, params EndedCall[] ended) =>
-        new(node, new Dictionary<string, int>(), waiting == 0 ? [] : [new WaitingCalls(CallRank.FirstRead, "mapping", waiting)], ended, ["key"]);
+        new(node, new Dictionary<string, int>(), waiting == 0
+            ? [] : [new WaitingCalls(CallRank.FirstRead, "mapping", waiting)], ended, ["key"]);
 
     private async Task<AccountState> ReadAsync()
     {

@@ -24,7 +24,8 @@ public sealed class BoundedBodyTests
     [InlineData("identity, gzip")]
     public async Task A_body_is_decoded_whatever_codings_it_came_in(string codings)
     {
-        var (body, fault) = await ReadAsync(Encoded(Job, codings), codings.Replace("raw ", "", StringComparison.Ordinal));
+        var (body, fault) = await ReadAsync(
+            Encoded(Job, codings), codings.Replace("raw ", "", StringComparison.Ordinal));
         Assert.Equal(UpstreamFault.None, fault);
         Assert.Equal(Job, body);
     }
@@ -75,7 +76,10 @@ public sealed class BoundedBodyTests
     private static async Task<(byte[]?, UpstreamFault)> ReadAsync(byte[] bytes, string codings)
     {
         using var content = new ByteArrayContent(bytes);
-        foreach (var coding in codings.Split(", ", StringSplitOptions.RemoveEmptyEntries)) content.Headers.ContentEncoding.Add(coding);
+        foreach (var coding in codings.Split(", ", StringSplitOptions.RemoveEmptyEntries))
+        {
+            content.Headers.ContentEncoding.Add(coding);
+        }
         return await BoundedBody.ReadDecodedAsync(content, Limit, share: null, World.Cancellation);
     }
 

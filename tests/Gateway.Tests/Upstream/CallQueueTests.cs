@@ -57,11 +57,14 @@ public sealed class CallQueueTests
                         break;
                 }
                 Assert.Equal(model.Count, line.Count);
-                Assert.Equal(model.Select(entry => entry.Waiter.Job.Job).Order(), line.All.Select(waiter => waiter.Job.Job).Order());
+                Assert.Equal(model.Select(entry => entry.Waiter.Job.Job).Order(),
+                    line.All.Select(waiter => waiter.Job.Job).Order());
                 Assert.Equal(model.SelectMany(entry => entry.Teams).Distinct().Count(), line.Teams);
                 Assert.Equal(
-                    model.SelectMany(entry => entry.Teams.Select(name => (entry.Waiter.Rank, name))).CountBy(key => key).OrderBy(group => group.Key),
-                    line.Report().Select(calls => KeyValuePair.Create((calls.Rank, calls.Team), calls.Count)).OrderBy(group => group.Key));
+                    model.SelectMany(entry => entry.Teams.Select(name => (entry.Waiter.Rank, name))).CountBy(key => key)
+                        .OrderBy(group => group.Key),
+                    line.Report().Select(calls => KeyValuePair.Create((calls.Rank, calls.Team), calls.Count))
+                        .OrderBy(group => group.Key));
 
                 bool IsTheirs((CallQueue.Waiter Waiter, List<string> Teams) entry) =>
                     entry.Waiter.Rank == (CallRank)rank && entry.Teams.Contains(Teams[team]);
@@ -74,7 +77,8 @@ public sealed class CallQueueTests
         CallQueue.Waiter[] reads = [.. Enumerable.Range(0, 5).Select(_ => Add("a"))];
         var other = Add("b");
         _line.Remove(reads[2]);
-        Assert.Equal([reads[0], reads[1], reads[3], reads[4], null], Enumerable.Range(0, 5).Select(_ => _line.Take(CallRank.FirstRead, "a")));
+        Assert.Equal([reads[0], reads[1], reads[3], reads[4], null],
+            Enumerable.Range(0, 5).Select(_ => _line.Take(CallRank.FirstRead, "a")));
         Assert.Equal(other, _line.Take(CallRank.FirstRead, "b"));
     }
 

@@ -21,12 +21,15 @@ public sealed class CredentialFileTests : IDisposable
         await using var world = await World.WithoutGatewayAsync(clock: null,
             ("Upstream:Accounts:default:Credential", ""), ("Upstream:Accounts:default:CredentialFile", file));
         await using var gateway = await GatewayProcess.StartAsync(world.Environment());
-        using (var first = gateway.Client()) Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(first, "v0/workflows/survey-1/jobs/finished-0"));
+        using (var first = gateway.Client()) Assert.Equal(
+            HttpStatusCode.OK, await GatewayProcess.StatusOf(first, "v0/workflows/survey-1/jobs/finished-0"));
 
         await ReplaceByPipeAsync(file);
         // Readiness looks for the credential, a miss needs it, and the others do not.
-        string[] paths = ["health/ready", "v0/workflows/survey-1/jobs/finished-{0}", "health/live", "v0/workflows/survey-1/jobs/finished-0"];
-        var asking = paths.SelectMany(path => Enumerable.Range(1, 8).Select(n => AskAsync(string.Format(null, path, n))));
+        string[] paths = ["health/ready", "v0/workflows/survey-1/jobs/finished-{0}", "health/live",
+            "v0/workflows/survey-1/jobs/finished-0"];
+        var asking = paths.SelectMany(
+            path => Enumerable.Range(1, 8).Select(n => AskAsync(string.Format(null, path, n))));
         Assert.Empty((await Task.WhenAll(asking)).OfType<string>());
         await gateway.UntilPrintedAsync("does not answer");
 

@@ -11,7 +11,8 @@ public sealed class CredentialTests
 {
     private const string Secret = "s3cret/key+with&odd\"chars\\";
 
-    private static readonly JsonSerializerOptions Relaxed = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Relaxed =
+        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     [Theory]
     [InlineData("")]
@@ -20,7 +21,8 @@ public sealed class CredentialTests
     [InlineData("with\nnewline")]
     [InlineData(" leading-space")]
     [InlineData("nön-ascii-credential")]
-    public void What_cannot_be_sent_or_recognised_is_no_credential(string value) => Assert.False(Credential.TryParse(value, out _));
+    public void What_cannot_be_sent_or_recognised_is_no_credential(string value) =>
+        Assert.False(Credential.TryParse(value, out _));
 
     [Fact]
     public void A_stream_cut_anywhere_holds_back_the_start_of_the_secret_and_little_else()
@@ -54,12 +56,14 @@ public sealed class CredentialTests
     public void The_secret_is_found_however_JSON_or_base64_writes_it()
     {
         Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
-        Gen.Select(Gen.Bool.Array[Secret.Length], Gen.String[Gen.Char['a', 'z'], 0, 40], Gen.Bool).Sample((escape, before, encode) =>
+        Gen.Select(Gen.Bool.Array[Secret.Length], Gen.String[Gen.Char['a', 'z'], 0, 40], Gen.Bool)
+            .Sample((escape, before, encode) =>
         {
             var plain = $"{before}{Secret}{before}";
             var written = encode
                 ? Convert.ToBase64String(Encoding.UTF8.GetBytes(plain))
-                : before + string.Concat(Secret.Select((c, i) => escape[i] || c is '"' or '\\' ? $"\\u{(int)c:X4}" : $"{c}"));
+                : before + string.Concat(
+                Secret.Select((c, i) => escape[i] || c is '"' or '\\' ? $"\\u{(int)c:X4}" : $"{c}"));
             Assert.True(credential.IsIn(Encoding.UTF8.GetBytes($"{{\"a\":[\"{written}\"]}}")), written);
         });
     }
@@ -99,7 +103,8 @@ public sealed class CredentialTests
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         var escaped = string.Concat(Secret.Select(c => $"\\u{(int)c:x4}"));
-        Assert.True(credential.IsIn([0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes($"{{\"a\":\"\\ud800\",\"b\":\"{escaped}\"}}")]));
+        Assert.True(credential.IsIn(
+            [0xEF, 0xBB, 0xBF, .. Encoding.UTF8.GetBytes($"{{\"a\":\"\\ud800\",\"b\":\"{escaped}\"}}")]));
     }
 
     [Fact]
@@ -107,7 +112,8 @@ public sealed class CredentialTests
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         Gen.String[Gen.Char['!', '~'], 0, 200].Sample(text =>
-            Assert.Equal(text.Contains(Secret, StringComparison.Ordinal), credential.IsIn(Encoding.UTF8.GetBytes(text))));
+            Assert.Equal(text.Contains(Secret, StringComparison.Ordinal),
+            credential.IsIn(Encoding.UTF8.GetBytes(text))));
         Assert.False(credential.IsIn(Encoding.UTF8.GetBytes(Secret[1..])));
     }
 
@@ -143,7 +149,8 @@ public sealed class CredentialTests
     });
 
     [Fact]
-    public void A_file_that_cannot_be_read_is_told() => Assert.All([Path.GetTempPath(), "/nowhere/at/all", "a\0b"], path =>
+    public void A_file_that_cannot_be_read_is_told() =>
+        Assert.All([Path.GetTempPath(), "/nowhere/at/all", "a\0b"], path =>
     {
         Assert.False(Credential.TryReadFile(path, out _, out var problem));
         Assert.NotEmpty(problem);
@@ -162,7 +169,8 @@ public sealed class CredentialTests
 
     [Fact]
     public void Any_secret_is_found_in_base64_whatever_is_around_it() =>
-        Gen.Select(Gen.String[Gen.Char['!', '~'], 8, 40], Gen.String[Gen.Char[' ', '~'], 0, 10], Gen.String[Gen.Char[' ', '~'], 0, 10])
+        Gen.Select(Gen.String[Gen.Char['!', '~'], 8, 40], Gen.String[Gen.Char[' ', '~'], 0, 10],
+            Gen.String[Gen.Char[' ', '~'], 0, 10])
             .Sample((secret, before, after) =>
             {
                 Assert.True(Credential.TryParse(secret, out var credential));

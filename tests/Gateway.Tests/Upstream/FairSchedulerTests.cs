@@ -54,7 +54,8 @@ public sealed class FairSchedulerTests
     public void Each_fifth_call_is_a_refresh_where_both_wait_and_none_is_lost_where_one_kind_waits()
     {
         var order = new FairScheduler();
-        List<FairScheduler.Claim> claims = [Reads("a", 80), new(CallRank.Refresh, "a", true, 10), new(CallRank.Refresh, "b", true, 20)];
+        List<FairScheduler.Claim> claims = [
+            Reads("a", 80), new(CallRank.Refresh, "a", true, 10), new(CallRank.Refresh, "b", true, 20)];
         var ranks = new List<CallRank>();
         while (ServeNext(order, claims) is { } served) ranks.Add(served.Rank);
         Assert.Equal(110, ranks.Count);
@@ -77,7 +78,8 @@ public sealed class FairSchedulerTests
     public void Another_credential_is_tried_before_anything_else()
     {
         var order = new FairScheduler { ReadsInRow = 9 };
-        List<FairScheduler.Claim> claims = [Reads("a", 5), new(CallRank.Refresh, "b", true, 5), new(CallRank.OtherCredential, "c", true, 3)];
+        List<FairScheduler.Claim> claims = [
+            Reads("a", 5), new(CallRank.Refresh, "b", true, 5), new(CallRank.OtherCredential, "c", true, 3)];
         for (var i = 0; i < 3; i++) Assert.Equal(CallRank.OtherCredential, ServeNext(order, claims)!.Rank);
         Assert.NotEqual(CallRank.OtherCredential, ServeNext(order, claims)!.Rank);
     }
@@ -94,17 +96,20 @@ public sealed class FairSchedulerTests
 
     [Fact]
     public void Teams_on_several_nodes_that_ask_as_they_like_get_the_same() =>
-        Gen.Select(Gen.Int[1, 7].Array[2, 4], Gen.Double[10, 3000], Gen.Int[1, 50], Gen.Double[0, 25_000].Array[3], Gen.Double[1000, 25_000].Array[3])
+        Gen.Select(Gen.Int[1, 7].Array[2, 4], Gen.Double[10, 3000], Gen.Int[1, 50], Gen.Double[0, 25_000].Array[3],
+            Gen.Double[1000, 25_000].Array[3])
             .Sample((places, perSecond, burst, phases, pauses) =>
             {
                 var served = Serve(places, perSecond, burst, phases, pauses, out var atOnce);
-                Assert.True(served.Max() - served.Min() <= atOnce + 2 * 3, $"{string.Join(' ', served)}, {atOnce} at once");
+                Assert.True(served.Max() - served.Min() <= atOnce + 2 * 3,
+                    $"{string.Join(' ', served)}, {atOnce} at once");
             }, iter: 200);
 
     [Fact]
     public void Who_always_asks_first_gets_no_more_for_it()
     {
-        var served = Serve([1, 2], perSecond: 1000, burst: 20, phases: [0, 100, 0], pauses: [10_000, 10_000, 10_000], out _);
+        var served = Serve([1, 2], perSecond: 1000, burst: 20, phases: [0, 100, 0],
+            pauses: [10_000, 10_000, 10_000], out _);
         Assert.InRange((double)served[0] / served.Sum(), 0.48, 0.52);
     }
 
@@ -114,13 +119,18 @@ public sealed class FairSchedulerTests
         {
             var limits = new AccountLimits(new Gcra(1e5, 20), 10_000, TimeSpan.FromSeconds(11));
             var state = new AccountState();
-            WaitingCalls[] many = [.. Names[..teams].Select(team => new WaitingCalls(CallRank.FirstRead, team, backlog))];
+            WaitingCalls[] many = [
+                .. Names[..teams].Select(team => new WaitingCalls(CallRank.FirstRead, team, backlog))];
             var now = Start;
-            for (; now < Start + later; now += 25_000) state.Exchange(new NodeReport("one", new Dictionary<string, int>(), many, [], ["key"]), limits, now);
+            for (; now < Start + later; now += 25_000) state.Exchange(
+                new NodeReport("one", new Dictionary<string, int>(), many, [], ["key"]), limits, now);
             var others = 0;
-            while (state.Exchange(new NodeReport("two", new Dictionary<string, int>(), [new(CallRank.FirstRead, "new", 1)], [], ["key"]), limits, now).Granted.Count == 0)
+            while (
+                state.Exchange(new NodeReport("two", new Dictionary<string, int>(), [new(CallRank.FirstRead, "new", 1)],
+                [], ["key"]), limits, now).Granted.Count == 0)
             {
-                others += state.Exchange(new NodeReport("one", new Dictionary<string, int>(), many, [], ["key"]), limits, now).Granted.Count;
+                others += state.Exchange(
+                    new NodeReport("one", new Dictionary<string, int>(), many, [], ["key"]), limits, now).Granted.Count;
                 Assert.InRange(others, 0, teams);
                 now += 10_000;
             }
@@ -129,7 +139,8 @@ public sealed class FairSchedulerTests
     /// <summary>Three nodes ask, each at a pace of its own, for teams that never run out of calls.</summary>
     /// <param name="places">For each team, a bit for each node where its calls wait.</param>
     /// <param name="atOnce">The most that one node got at once.</param>
-    private static int[] Serve(int[] places, double perSecond, int burst, double[] phases, double[] pauses, out int atOnce)
+    private static int[] Serve(
+        int[] places, double perSecond, int burst, double[] phases, double[] pauses, out int atOnce)
     {
         var limits = new AccountLimits(new Gcra(1e6 / perSecond, burst), 1_000_000, TimeSpan.FromSeconds(11));
         var state = new AccountState();
@@ -152,7 +163,8 @@ public sealed class FairSchedulerTests
         {
             WaitingCalls[] waiting = [.. places.Index().Where(team => (team.Item >> node & 1) == 1)
                 .Select(team => new WaitingCalls(CallRank.FirstRead, Names[team.Index], 10_000))];
-            return state.Exchange(new NodeReport($"{node}", new Dictionary<string, int>(), waiting, [], ["key"], spentAlone), limits, spentAlone > 0 ? Start : next[node]);
+            return state.Exchange(new NodeReport($"{node}", new Dictionary<string, int>(), waiting, [], ["key"],
+                spentAlone), limits, spentAlone > 0 ? Start : next[node]);
         }
     }
 
@@ -164,5 +176,6 @@ public sealed class FairSchedulerTests
         return best;
     }
 
-    private static FairScheduler.Claim Reads(string team, int count) => new(CallRank.FirstRead, team, IsOurs: true, count);
+    private static FairScheduler.Claim Reads(string team, int count) =>
+        new(CallRank.FirstRead, team, IsOurs: true, count);
 }

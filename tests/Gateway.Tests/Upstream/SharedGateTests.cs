@@ -16,11 +16,13 @@ public sealed class SharedGateTests(RedisServer redis)
     [Fact]
     public async Task Who_waits_for_less_than_a_timer_can_tell_leaves_the_processor_to_others()
     {
-        await using var world = await World.StopClockAsync((Account + "RequestsPerSecond", "2000"), (Account + "Burst", "1"));
+        await using var world = await World.StopClockAsync(
+            (Account + "RequestsPerSecond", "2000"), (Account + "Burst", "1"));
         var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
         Assert.NotNull((await EnterAsync(gate)).Permit);
 
-        var entering = Task.Factory.StartNew(() => EnterAsync(gate), World.Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var entering = Task.Factory.StartNew(
+            () => EnterAsync(gate), World.Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         var isFree = await Task.WhenAny(entering, Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation)) == entering;
         world.Clock!.Advance(TimeSpan.FromMilliseconds(1));
 
@@ -107,7 +109,8 @@ public sealed class SharedGateTests(RedisServer redis)
     public async Task Word_that_stops_the_others_has_reached_them_before_the_call_is_over()
     {
         await using var proxy = new RedisProxy(redis.Port);
-        await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", proxy.ConnectionString), ("Redis:Timeout", "00:00:05"));
         var other = await GateOfAsync(world, world.AddGateway(("ConnectionStrings:Redis", redis.ConnectionString)));
         var gate = await GateOfAsync(world, world.Gateway);
         var permit = (await EnterAsync(gate)).Permit!;
@@ -139,7 +142,8 @@ public sealed class SharedGateTests(RedisServer redis)
     public async Task Who_is_turned_away_may_come_back_the_later_the_more_nodes_and_teams_there_are()
     {
         await using var world = await World.StartAsync(
-            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "RequestsPerSecond", "0.1"), (Account + "Burst", "1"));
+            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "RequestsPerSecond", "0.1"),
+            (Account + "Burst", "1"));
         AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
         Assert.NotNull((await EnterAsync(gates[0])).Permit);
         Task<QueueResult>[] waiting = [EnterAsync(gates[1], 5000), EnterAsync(gates[1], 5000, "few")];
@@ -158,7 +162,8 @@ public sealed class SharedGateTests(RedisServer redis)
         var permits = new List<CallPermit>();
         for (var i = 0; i < 5; i++) permits.Add((await EnterAsync(gate)).Permit!);
         foreach (var permit in permits) await permit.ReportAsync(CallOutcome.Refused, permit.Credential);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => gate.Standing == CredentialStanding.Suspect, "it is suspect");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(5), () => gate.Standing == CredentialStanding.Suspect, "it is suspect");
 
         var refused = await Task.WhenAll(EnterAsync(gate, 100), EnterAsync(gate, 100, rank: CallRank.Refresh));
 
@@ -190,7 +195,8 @@ public sealed class SharedGateTests(RedisServer redis)
         return node.Services.GetRequiredService<AccountGates>().Of(world.Account);
     }
 
-    private static Task<QueueResult> EnterAsync(AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
+    private static Task<QueueResult> EnterAsync(
+        AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
     {
         Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
         return gate.AcquireAsync(rank, team, job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();

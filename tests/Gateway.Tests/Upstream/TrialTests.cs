@@ -66,7 +66,8 @@ public sealed class TrialTests
         for (var i = 0; i < 4; i++)
         {
             _now += 1.1 * Second;
-            tried.AddRange(Ask(FirstReads("refused", 9), new WaitingCalls(CallRank.Refresh, "mapping", 1)).Granted.Select(call => call.Team));
+            tried.AddRange(Ask(FirstReads("refused", 9),
+                new WaitingCalls(CallRank.Refresh, "mapping", 1)).Granted.Select(call => call.Team));
             Tell(new EndedCall(CallOutcome.Refused, "one", i, IsProbe: true));
         }
 
@@ -94,7 +95,8 @@ public sealed class TrialTests
         _now += Second;
         var full = new NodeReport("a", UnderWay(100), [], [new EndedCall(CallOutcome.Refused, "one", 7)], ["one"]);
         Assert.Null(_state.Exchange(full, Plenty, _now).TrialJob);
-        Assert.Null(_state.Exchange(full with { UnderWay = UnderWay(0), Ended = [], SpentAlone = 1000 }, Plenty, _now).TrialJob);
+        Assert.Null(_state.Exchange(
+            full with { UnderWay = UnderWay(0), Ended = [], SpentAlone = 1000 }, Plenty, _now).TrialJob);
         _now += Second;
         Assert.Equal("survey/one", Ask().TrialJob);
         Assert.Equal(1, _state.Nodes["a"].UnderWay.Values.Sum());
@@ -164,7 +166,9 @@ public sealed class TrialTests
     {
         var limits = new AccountLimits(new Gcra(100_000, 20), 100, TimeSpan.FromSeconds(11));
         NodeReply Report(double late) => _state.Exchange(
-            new NodeReport("a", UnderWay(0), [FirstReads("mapping", 30)], [], ["one"]) { Late = TimeSpan.FromSeconds(late) }, limits, _now);
+            new NodeReport("a", UnderWay(0), [FirstReads("mapping", 30)], [],
+            ["one"])
+            { Late = TimeSpan.FromSeconds(late) }, limits, _now);
         Assert.Equal(20, Report(0).Granted.Count);
         _now += 0.25 * Second;
 
@@ -193,6 +197,7 @@ public sealed class TrialTests
 
     private void Tell(params EndedCall[] ended) => Exchange([], ended, ["one"]);
 
-    private NodeReply Exchange(WaitingCalls[] waiting, EndedCall[] ended, string[] credentials, int underWay = 0, string node = "a") =>
+    private NodeReply Exchange(
+        WaitingCalls[] waiting, EndedCall[] ended, string[] credentials, int underWay = 0, string node = "a") =>
         _state.Exchange(new NodeReport(node, UnderWay(underWay), waiting, ended, credentials), Plenty, _now);
 }

@@ -9,17 +9,20 @@ namespace Gateway.Contract.Republished;
 /// <param name="authority">Of its address.</param>
 internal sealed class HostRemover(string authority)
 {
-    private static readonly string[] Prose = ["description", "summary", "title"], Examples = ["example", "examples", "default"];
+    private static readonly string[] Prose = ["description", "summary", "title"],
+        Examples = ["example", "examples", "default"];
 
     // A host of one word is a word like any other, but for where an address begins with it.
     private readonly Regex _host = new(
-        $"https?://{Regex.Escape(authority)}(?![A-Za-z0-9.-])" + (authority.AsSpan().ContainsAny('.', ':') ? $"|(?<![A-Za-z0-9.-]){Regex.Escape(authority)}(?![A-Za-z0-9.-])" : ""),
+        $"https?://{Regex.Escape(authority)}(?![A-Za-z0-9.-])" + (authority.AsSpan().ContainsAny('.', ':')
+            ? $"|(?<![A-Za-z0-9.-]){Regex.Escape(authority)}(?![A-Za-z0-9.-])" : ""),
         RegexOptions.IgnoreCase, TimeSpan.FromSeconds(1));
 
     public JsonNode? Remove(JsonNode? node, bool isExample = false) => node switch
     {
         JsonObject holder => new JsonObject(holder.Select(item => KeyValuePair.Create(item.Key,
-            Prose.Contains(item.Key) && item.Value is JsonValue ? Remove(item.Value, isExample: true) : Remove(item.Value, isExample || Examples.Contains(item.Key))))),
+            Prose.Contains(item.Key) && item.Value is JsonValue
+                ? Remove(item.Value, isExample: true) : Remove(item.Value, isExample || Examples.Contains(item.Key))))),
         JsonArray list => new JsonArray([.. list.Select(item => Remove(item, isExample))]),
         JsonValue value when isExample && value.TryGetValue<string>(out var text) => _host.Replace(text, ""),
         _ => node?.DeepClone(),

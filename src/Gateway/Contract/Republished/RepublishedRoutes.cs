@@ -53,7 +53,8 @@ internal static class RepublishedRoutes
     // What the library lets in, and then cannot write.
     private static void Try(OpenApiDocument document)
     {
-        foreach (var version in (ReadOnlySpan<OpenApiSpecVersion>)[OpenApiSpecVersion.OpenApi3_0, OpenApiSpecVersion.OpenApi3_1])
+        foreach (var version in (ReadOnlySpan<OpenApiSpecVersion>)[OpenApiSpecVersion.OpenApi3_0,
+            OpenApiSpecVersion.OpenApi3_1])
         {
             using var text = new StringWriter(CultureInfo.InvariantCulture);
             document.SerializeAs(version, new OpenApiJsonWriter(text));
@@ -70,12 +71,15 @@ internal static class RepublishedRoutes
 
     /// <param name="document">The upstream's; null: there is none.</param>
     /// <param name="taken">Names of schemas that there are already.</param>
-    public static OpenApiDocument Make(UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress) =>
+    public static OpenApiDocument Make(
+        UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress) =>
         Parse(Compose(document, routes, taken, baseAddress));
 
-    private static JsonObject Compose(UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress)
+    private static JsonObject Compose(
+        UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress)
     {
-        var (paths, schemas, used) = (new JsonObject(), new JsonObject(), new SortedSet<string>(StringComparer.Ordinal));
+        var (paths, schemas, used) = (
+            new JsonObject(), new JsonObject(), new SortedSet<string>(StringComparer.Ordinal));
         if (document is null)
         {
             foreach (var route in routes) paths[route.Template.Text] = new JsonObject { ["get"] = Bare(route) };
@@ -101,7 +105,8 @@ internal static class RepublishedRoutes
             ["tags"] = new JsonArray([.. used.Select(tag => new JsonObject
             {
                 ["name"] = tag,
-                ["description"] = document?.Tags.GetValueOrDefault(tag) is { Length: > 0 } said ? said : "Other operations of the upstream, which are let through.",
+                ["description"] = document?.Tags.GetValueOrDefault(tag) is { Length: > 0 } said
+                    ? said : "Other operations of the upstream, which are let through.",
             })]),
             ["paths"] = paths,
             ["components"] = new JsonObject { ["schemas"] = schemas },
@@ -111,12 +116,22 @@ internal static class RepublishedRoutes
 
     private static JsonObject Bare(ForwardedRoute route)
     {
-        JsonObject Parameter(string name, string place) => new() { ["name"] = name, ["in"] = place, ["required"] = place == "path", ["schema"] = new JsonObject { ["type"] = "string" } };
+        JsonObject Parameter(string name, string place) =>
+            new()
+            {
+                ["name"] = name,
+                ["in"] = place,
+                ["required"] = place == "path",
+                ["schema"] = new JsonObject { ["type"] = "string" }
+            };
         return new JsonObject
         {
             ["operationId"] = route.Name,
-            ["parameters"] = new JsonArray([.. route.Template.Parameters.Select(name => Parameter(name, "path")), .. route.Options.Query.Select(name => Parameter(name, "query"))]),
-            ["responses"] = new JsonObject { ["200"] = new JsonObject { ["description"] = "What the upstream answered." } },
+            ["parameters"] =
+                new JsonArray([.. route.Template.Parameters.Select(name => Parameter(name, "path")),
+                .. route.Options.Query.Select(name => Parameter(name, "query"))]),
+            ["responses"] =
+                new JsonObject { ["200"] = new JsonObject { ["description"] = "What the upstream answered." } },
         };
     }
 
@@ -125,11 +140,14 @@ internal static class RepublishedRoutes
         try
         {
             // What is not as it should be, but does no harm, is the upstream's.
-            var read = OpenApiDocument.Parse(composed.ToJsonString(), "json", new OpenApiReaderSettings { RuleSet = ValidationRuleSet.GetEmptyRuleSet() });
+            var read = OpenApiDocument.Parse(composed.ToJsonString(), "json",
+                new OpenApiReaderSettings { RuleSet = ValidationRuleSet.GetEmptyRuleSet() });
             if (read.Diagnostic?.Errors is not { Count: > 0 } errors) return read.Document!;
-            throw new RepublishingException(string.Join("; ", errors.Select(error => $"{error.Pointer}: {error.Message}")));
+            throw new RepublishingException(
+                string.Join("; ", errors.Select(error => $"{error.Pointer}: {error.Message}")));
         }
-        catch (Exception e) when (e is OpenApiException or InvalidOperationException or ArgumentException or FormatException)
+        catch (Exception e)
+            when (e is OpenApiException or InvalidOperationException or ArgumentException or FormatException)
         {
             throw new RepublishingException($"it holds what cannot be read: {e.Message}");
         }

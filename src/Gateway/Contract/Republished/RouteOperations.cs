@@ -8,7 +8,8 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace Gateway.Contract.Republished;
 
 /// <summary>Adds the routes to the published document, with what the gateway itself answers to each.</summary>
-internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, ForwardedRoutes routes, UpstreamContract upstream,
+internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, ForwardedRoutes routes,
+    UpstreamContract upstream,
     ProblemCatalog problems) : IDocumentFilter
 {
     private static readonly string[] OwnHeaders = ["Cache-Control", "Vary", "RateLimit", "RateLimit-Policy"];
@@ -16,9 +17,14 @@ internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, 
     public void Apply(OpenApiDocument swaggerDoc, DocumentFilterContext context)
     {
         if (routes.All.Length == 0) return;
-        var schemas = (swaggerDoc.Components ??= new OpenApiComponents()).Schemas ??= new Dictionary<string, IOpenApiSchema>();
-        var made = RepublishedRoutes.Make(upstream.Document, routes.All, schemas.Keys, options.CurrentValue.BaseAddress);
-        foreach (var (name, schema) in made.Components?.Schemas ?? new Dictionary<string, IOpenApiSchema>()) schemas.Add(name, schema);
+        var schemas =
+            (swaggerDoc.Components ??= new OpenApiComponents()).Schemas ??= new Dictionary<string, IOpenApiSchema>();
+        var made = RepublishedRoutes.Make(
+            upstream.Document, routes.All, schemas.Keys, options.CurrentValue.BaseAddress);
+        foreach (var (name, schema) in made.Components?.Schemas ?? new Dictionary<string, IOpenApiSchema>())
+        {
+            schemas.Add(name, schema);
+        }
         foreach (var tag in made.Tags ?? new HashSet<OpenApiTag>())
         {
             if (swaggerDoc.Tags!.All(known => known.Name != tag.Name)) swaggerDoc.Tags!.Add(tag);
@@ -32,7 +38,8 @@ internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, 
 
     private void Describe(OpenApiOperation operation, DocumentFilterContext context)
     {
-        foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>().Where(parameter => parameter.In == ParameterLocation.Path))
+        foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>()
+            .Where(parameter => parameter.In == ParameterLocation.Path))
         {
             parameter.Description ??= Jobs.JobAddress.Form;
         }

@@ -12,18 +12,22 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
 {
     private const string Components = "#/components/schemas/";
 
-    private static readonly string[] OneSchema = ["items", "additionalProperties", "not"], ListOfSchemas = ["allOf", "anyOf", "oneOf"], MapOfSchemas = ["properties", "patternProperties"];
+    private static readonly string[] OneSchema = ["items", "additionalProperties", "not"],
+        ListOfSchemas = ["allOf", "anyOf", "oneOf"], MapOfSchemas = ["properties", "patternProperties"];
 
     private static readonly string[] Data = ["default", "example", "examples", "enum"];
 
     private static readonly string[] Plain =
     [
-        "title", "description", "type", "format", "multipleOf", "maximum", "exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength",
-        "pattern", "maxItems", "minItems", "uniqueItems", "maxProperties", "minProperties", "required", "readOnly", "writeOnly", "deprecated", "xml",
+        "title", "description", "type", "format", "multipleOf", "maximum", "exclusiveMaximum", "minimum",
+        "exclusiveMinimum", "maxLength", "minLength",
+        "pattern", "maxItems", "minItems", "uniqueItems", "maxProperties", "minProperties", "required", "readOnly",
+        "writeOnly", "deprecated", "xml",
     ];
 
     // They would give a reference another meaning; and the last is YAML's, which the reader leaves as it is.
-    private static readonly string[] Refused = ["$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "<<"];
+    private static readonly string[] Refused = [
+        "$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "<<"];
 
     // Names that differ in case alone are one to many a generator.
     private readonly HashSet<string> _taken = new(taken, StringComparer.OrdinalIgnoreCase);
@@ -43,15 +47,24 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
     /// <exception cref="RepublishingException">A reference within it leads nowhere.</exception>
     public JsonNode Copy(JsonNode? schema, string at)
     {
-        if (schema is JsonValue value && value.TryGetValue<bool>(out var isAnything)) return isAnything ? new JsonObject() : new JsonObject { ["not"] = new JsonObject() };
+        if (schema is JsonValue value && value.TryGetValue<bool>(out var isAnything))
+        {
+            return isAnything ? new JsonObject() : new JsonObject { ["not"] = new JsonObject() };
+        }
         if (schema is not JsonObject from) throw new RepublishingException($"{at} is no schema");
         foreach (var key in Refused)
         {
-            if (from.ContainsKey(key)) throw new RepublishingException($"{at}/{key}: such references cannot be followed; use $ref");
+            if (from.ContainsKey(key))
+            {
+                throw new RepublishingException($"{at}/{key}: such references cannot be followed; use $ref");
+            }
         }
         var to = new JsonObject().Take(from, Plain);
         if (from.Text("$ref") is { } reference) to["$ref"] = Components + NameOf(reference, at);
-        if (from["nullable"] is { } nullable && document.Version.StartsWith("3.0", StringComparison.Ordinal)) to["nullable"] = nullable.DeepClone();
+        if (from["nullable"] is { } nullable && document.Version.StartsWith("3.0", StringComparison.Ordinal))
+        {
+            to["nullable"] = nullable.DeepClone();
+        }
         foreach (var key in Data)
         {
             if (from[key] is { } data && !data.LooksLikeReference()) to[key] = data.DeepClone();
@@ -62,17 +75,30 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
         {
             // Behind a list of first ones, it is about the rest.
             if (from[key] is not { } inner || (key == "items" && from.ContainsKey("prefixItems"))) continue;
-            to[key] = key == "additionalProperties" && inner is JsonValue ? inner.DeepClone() : Copy(inner, $"{at}/{key}");
+            to[key] = key == "additionalProperties" && inner is JsonValue
+                ? inner.DeepClone() : Copy(inner, $"{at}/{key}");
         }
         foreach (var key in ListOfSchemas)
         {
-            if (from[key] is JsonArray list) to[key] = new JsonArray([.. list.Select((item, i) => Copy(item, $"{at}/{key}/{i}"))]);
+            if (from[key] is JsonArray list)
+            {
+                to[key] = new JsonArray([.. list.Select((item, i) => Copy(item, $"{at}/{key}/{i}"))]);
+            }
         }
         foreach (var key in MapOfSchemas)
         {
-            if (from[key] is JsonObject map) to[key] = new JsonObject(map.Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Copy(item.Value, $"{at}/{key}/{UpstreamDocument.Escape(item.Key)}"))));
+            if (from[key] is JsonObject map)
+            {
+                to[key] =
+                    new JsonObject(
+                        map.Select(item => KeyValuePair.Create<string, JsonNode?>(
+                            item.Key, Copy(item.Value, $"{at}/{key}/{UpstreamDocument.Escape(item.Key)}"))));
+            }
         }
-        if (from["discriminator"] is JsonObject discriminator) to["discriminator"] = Discriminator(from, discriminator, at);
+        if (from["discriminator"] is JsonObject discriminator)
+        {
+            to["discriminator"] = Discriminator(from, discriminator, at);
+        }
         return to;
     }
 
@@ -99,23 +125,33 @@ internal sealed partial class SchemaCollector(UpstreamDocument document, IEnumer
         var to = new JsonObject().Take(from, "propertyName");
         if (from["mapping"] is JsonObject mapping)
         {
-            to["mapping"] = new JsonObject(mapping.Select(item => KeyValuePair.Create<string, JsonNode?>(item.Key, Components + NameOf(Reference($"{item.Value}"), $"{at}/discriminator/mapping"))));
+            to["mapping"] =
+                new JsonObject(
+                    mapping.Select(item => KeyValuePair.Create<string, JsonNode?>(
+                        item.Key, Components + NameOf(Reference($"{item.Value}"), $"{at}/discriminator/mapping"))));
             return to;
         }
         // Without a mapping, the names are those of the alternatives, or of the schemas that extend this one.
         var implied = new JsonObject();
-        var alternatives = ListOfSchemas.SelectMany(key => owner[key] as JsonArray ?? []).OfType<JsonObject>().Select(one => one.Text("$ref")).OfType<string>();
-        var heirs = document.Schemas.Where(schema => (schema.Value as JsonObject)?["allOf"] is JsonArray parents && parents.OfType<JsonObject>().Any(parent => ReferenceEquals(TargetOf(parent), owner)))
+        var alternatives = ListOfSchemas.SelectMany(key => owner[key] as JsonArray ?? []).OfType<JsonObject>()
+            .Select(one => one.Text("$ref")).OfType<string>();
+        var heirs = document.Schemas.Where(schema => (schema.Value as JsonObject)?["allOf"] is JsonArray parents
+            && parents.OfType<JsonObject>().Any(parent => ReferenceEquals(TargetOf(parent), owner)))
             .Select(schema => Components + UpstreamDocument.Escape(schema.Key));
-        foreach (var reference in alternatives.Concat(heirs)) implied[UpstreamDocument.NameIn(reference)] = Components + NameOf(reference, at);
+        foreach (var reference in alternatives.Concat(heirs))
+        {
+            implied[UpstreamDocument.NameIn(reference)] = Components + NameOf(reference, at);
+        }
         if (implied.Any(item => $"{item.Value}" != Components + item.Key)) to["mapping"] = implied;
         return to;
     }
 
-    private JsonNode? TargetOf(JsonObject node) => node.Text("$ref") is { } reference && reference.StartsWith(Components, StringComparison.Ordinal)
+    private JsonNode? TargetOf(JsonObject node) =>
+        node.Text("$ref") is { } reference && reference.StartsWith(Components, StringComparison.Ordinal)
         ? document.Schemas[UpstreamDocument.NameIn(reference)] : null;
 
-    private string Reference(string mapped) => document.Schemas.ContainsKey(mapped) ? Components + UpstreamDocument.Escape(mapped) : mapped;
+    private string Reference(string mapped) =>
+        document.Schemas.ContainsKey(mapped) ? Components + UpstreamDocument.Escape(mapped) : mapped;
 
     [GeneratedRegex("[^A-Za-z0-9._-]")]
     private static partial Regex NoName();

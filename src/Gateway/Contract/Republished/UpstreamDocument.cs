@@ -19,7 +19,8 @@ internal sealed class UpstreamDocument
 
     /// <summary>The tags that it explains, by name.</summary>
     public IReadOnlyDictionary<string, string> Tags => (_root["tags"] as JsonArray ?? []).OfType<JsonObject>()
-        .Where(tag => tag.Text("name") is not null).GroupBy(tag => tag.Text("name")!).ToDictionary(tag => tag.Key, tag => tag.First().Text("description") ?? "");
+        .Where(tag => tag.Text("name") is not null).GroupBy(tag => tag.Text("name")!)
+        .ToDictionary(tag => tag.Key, tag => tag.First().Text("description") ?? "");
 
     /// <summary>Its named schemas.</summary>
     public JsonObject Schemas => (_root["components"] as JsonObject)?["schemas"] as JsonObject ?? [];
@@ -32,13 +33,18 @@ internal sealed class UpstreamDocument
         {
             text = File.ReadAllText(file);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        catch (Exception e)
+            when (e is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             throw new RepublishingException($"the file cannot be read ({e.GetType().Name})");
         }
         var root = text.AsSpan().TrimStart().StartsWith('{') && TryReadJson(text, out var json) ? json : ReadYaml(text);
-        if (root is not JsonObject document || document.Text("openapi") is not { } version) throw new RepublishingException("the file is no OpenAPI document: it lacks 'openapi', its version");
-        if (!version.StartsWith("3.0.", StringComparison.Ordinal) && !version.StartsWith("3.1.", StringComparison.Ordinal))
+        if (root is not JsonObject document || document.Text("openapi") is not { } version)
+        {
+            throw new RepublishingException("the file is no OpenAPI document: it lacks 'openapi', its version");
+        }
+        if (!version.StartsWith("3.0.", StringComparison.Ordinal)
+            && !version.StartsWith("3.1.", StringComparison.Ordinal))
         {
             throw new RepublishingException($"it is written in OpenAPI {version}; 3.0 and 3.1 can be read");
         }
@@ -57,7 +63,8 @@ internal sealed class UpstreamDocument
         {
             var below = BasePathOf(item as JsonObject) ?? BasePathOf(_root) ?? "";
             var isIt = RouteTemplate.TryParse(path, out var candidate, out _) && candidate.Shape == wanted.Shape;
-            isIt |= RouteTemplate.TryParse(below + path, out var whole, out _) && whole.Shape == basePath.TrimEnd('/') + wanted.Shape;
+            isIt |= RouteTemplate.TryParse(below + path, out var whole, out _)
+                && whole.Shape == basePath.TrimEnd('/') + wanted.Shape;
             if (!isIt || candidate is null) continue;
             (pointer, template) = ($"#/paths/{Escape(path)}", candidate);
             return Follow(item, ref pointer);
@@ -68,7 +75,8 @@ internal sealed class UpstreamDocument
 
     private static string? BasePathOf(JsonObject? holder) =>
         (holder?["servers"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault()?.Text("url") is { } url
-            ? (Uri.TryCreate(url, UriKind.Absolute, out var address) && !url.StartsWith('/') ? address.AbsolutePath : url).TrimEnd('/') : null;
+            ? (Uri.TryCreate(url, UriKind.Absolute, out var address) && !url.StartsWith('/')
+            ? address.AbsolutePath : url).TrimEnd('/') : null;
 
     /// <summary>What a node stands for: itself, or what it refers to.</summary>
     /// <param name="pointer">Where it stands, and then where what it stands for does.</param>
@@ -90,7 +98,11 @@ internal sealed class UpstreamDocument
     /// <exception cref="RepublishingException">It leads nowhere, or out of the document.</exception>
     public JsonNode Find(string reference, string at)
     {
-        if (!reference.StartsWith("#/", StringComparison.Ordinal)) throw new RepublishingException($"{at}/$ref: '{reference}' leads out of the document; bundle it into one file");
+        if (!reference.StartsWith("#/", StringComparison.Ordinal))
+        {
+            throw new RepublishingException(
+                $"{at}/$ref: '{reference}' leads out of the document; bundle it into one file");
+        }
         JsonNode? node = _root;
         foreach (var token in reference[2..].Split('/'))
         {
@@ -98,7 +110,8 @@ internal sealed class UpstreamDocument
             node = node switch
             {
                 JsonObject holder => holder[name],
-                JsonArray list when int.TryParse(name, out var index) && index >= 0 && index < list.Count => list[index],
+                JsonArray list when int.TryParse(name, out var index) && index >= 0 && index < list.Count =>
+                    list[index],
                 _ => null,
             };
         }
@@ -106,13 +119,15 @@ internal sealed class UpstreamDocument
     }
 
     /// <summary>A name as a token of a JSON pointer (RFC 6901, section 3).</summary>
-    public static string Escape(string name) => name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
+    public static string Escape(string name) =>
+        name.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal);
 
     /// <summary>The last name in a reference.</summary>
     public static string NameIn(string reference) => Unescape(reference[(reference.LastIndexOf('/') + 1)..]);
 
     private static string Unescape(string token) =>
-        Uri.UnescapeDataString(token).Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal);
+        Uri.UnescapeDataString(token).Replace("~1", "/", StringComparison.Ordinal)
+            .Replace("~0", "~", StringComparison.Ordinal);
 
     private static bool TryReadJson(string text, out JsonNode? json)
     {
@@ -132,7 +147,8 @@ internal sealed class UpstreamDocument
     // The library has a value of its own that stands for null.
     private static JsonNode? WithNulls(JsonNode? node) => node switch
     {
-        JsonObject holder => new JsonObject(holder.Select(item => KeyValuePair.Create(item.Key, WithNulls(item.Value)))),
+        JsonObject holder =>
+            new JsonObject(holder.Select(item => KeyValuePair.Create(item.Key, WithNulls(item.Value)))),
         JsonArray list => new JsonArray([.. list.Select(WithNulls)]),
         _ when node.IsJsonNullSentinel() => null,
         _ => node?.DeepClone(),
@@ -146,7 +162,9 @@ internal sealed class UpstreamDocument
             yaml.Load(new StringReader(text));
             return yaml.Documents.Count == 0 ? null : WithNulls(yaml.Documents[0].ToJsonNode());
         }
-        catch (Exception e) when (e is SharpYaml.YamlException or OpenApiReaderException or InvalidOperationException or ArgumentException or FormatException or NotSupportedException)
+        catch (Exception e)
+            when (e is SharpYaml.YamlException or OpenApiReaderException or InvalidOperationException
+                or ArgumentException or FormatException or NotSupportedException)
         {
             throw new RepublishingException($"the file is neither JSON nor YAML that can be read: {e.Message}");
         }

@@ -31,16 +31,20 @@ public sealed class BackChannelLogoutTests
             ["an access token"] = provider.AccessToken(),
             ["with a nonce"] = provider.LogoutToken(subject, change: jwt => jwt.With("nonce", "n")),
             ["without events"] = provider.LogoutToken(subject, change: jwt => jwt.Without("events")),
-            ["of another event"] = provider.LogoutToken(subject, change: jwt => jwt.With("events", new Dictionary<string, object> { ["x"] = new { } })),
-            ["of an event that is no object"] = provider.LogoutToken(subject, change: jwt => jwt.With("events", new Dictionary<string, object> { [Event] = 1 })),
+            ["of another event"] = provider.LogoutToken(
+                subject, change: jwt => jwt.With("events", new Dictionary<string, object> { ["x"] = new { } })),
+            ["of an event that is no object"] = provider.LogoutToken(
+                subject, change: jwt => jwt.With("events", new Dictionary<string, object> { [Event] = 1 })),
             ["without a time"] = provider.LogoutToken(subject, change: jwt => jwt with { IssuedAt = null }),
             ["without a name"] = provider.LogoutToken(subject, change: jwt => jwt.Without("jti")),
             ["of nobody"] = provider.LogoutToken(),
             ["for another client"] = provider.LogoutToken(subject, change: jwt => jwt with { Audience = "another" }),
-            ["of another issuer"] = provider.LogoutToken(subject, change: jwt => jwt with { Issuer = "http://127.0.0.1:1/" }),
+            ["of another issuer"] = provider.LogoutToken(
+                subject, change: jwt => jwt with { Issuer = "http://127.0.0.1:1/" }),
             ["expired"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = now.AddMinutes(-5) }),
             ["that never expires"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = null }),
-            ["by a foreign key"] = provider.LogoutToken(subject, change: jwt => jwt with { Key = SigningKeys.NewKey() }),
+            ["by a foreign key"] = provider.LogoutToken(
+                subject, change: jwt => jwt with { Key = SigningKeys.NewKey() }),
             ["unsigned"] = provider.LogoutToken(subject, change: jwt => jwt.Unsigned()),
             ["of an access token's type"] = provider.LogoutToken(subject, change: jwt => jwt with { Type = "at+jwt" }),
         };
@@ -50,8 +54,10 @@ public sealed class BackChannelLogoutTests
             Assert.Equal((what, HttpStatusCode.OK), (what, await visitor.StatusAsync(world.Gateway.Address)));
         }
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken("somebody-else")));
-        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: "another-login")));
-        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject, "another-login")));
+        Assert.Equal(
+            200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: "another-login")));
+        Assert.Equal(
+            200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject, "another-login")));
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
 
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject)));
@@ -72,7 +78,8 @@ public sealed class BackChannelLogoutTests
         await using var world = await UserWorld.StartAsync(provider);
         using var client = world.Gateway.Client();
         using var content = new StringContent(body, System.Net.Http.Headers.MediaTypeHeaderValue.Parse(type));
-        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), content, World.Cancellation);
+        using var answer = await client.PostAsync(
+            new Uri("bff/backchannel-logout", UriKind.Relative), content, World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
@@ -81,7 +88,8 @@ public sealed class BackChannelLogoutTests
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
-        var (sessions, order) = (world.Gateway.Services.GetRequiredService<SessionStore>(), world.Gateway.Services.GetRequiredService<FetchOrder>());
+        var (sessions, order) = (world.Gateway.Services.GetRequiredService<SessionStore>(),
+            world.Gateway.Services.GetRequiredService<FetchOrder>());
         var began = order.NextFetch(0);
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(User.Alice.Subject)));
 
@@ -91,7 +99,8 @@ public sealed class BackChannelLogoutTests
         string NewId() => world.Gateway.Services.GetRequiredService<SessionIds>().New();
 
         Task<Refusal> StartAsync(long at) => sessions.StartAsync(NewId(), new Session(provider.Address.AbsoluteUri,
-            JsonSerializer.SerializeToElement(new { sub = User.Alice.Subject }), at, DateTimeOffset.UtcNow.AddHours(1)));
+            JsonSerializer.SerializeToElement(new { sub = User.Alice.Subject }), at,
+            DateTimeOffset.UtcNow.AddHours(1)));
     }
 
     [Fact]
@@ -101,8 +110,10 @@ public sealed class BackChannelLogoutTests
         await using var world = await UserWorld.StartAsync(provider);
         var token = provider.LogoutToken(User.Alice.Subject);
         using var client = world.Gateway.Client();
-        using var form = new FormUrlEncodedContent([KeyValuePair.Create("logout_token", token), KeyValuePair.Create("logout_token", token)]);
-        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
+        using var form = new FormUrlEncodedContent(
+            [KeyValuePair.Create("logout_token", token), KeyValuePair.Create("logout_token", token)]);
+        using var answer = await client.PostAsync(
+            new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
@@ -119,7 +130,8 @@ public sealed class BackChannelLogoutTests
             ["padding"] = new string('x', 20_000),
             ["logout_token"] = provider.LogoutToken(User.Alice.Subject),
         });
-        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
+        using var answer = await client.PostAsync(
+            new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
@@ -130,10 +142,12 @@ public sealed class BackChannelLogoutTests
         await using var world = await UserWorld.StartAsync(provider);
         using var visitor = Visitor.Of(provider);
         using var _ = await visitor.LogInAsync(provider, world.Gateway.Address);
-        Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: LoginOf(provider))));
+        Assert.Equal(
+            200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(session: LoginOf(provider))));
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
     }
 
     private static string LoginOf(IdentityProvider provider) =>
-        new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(provider.Ledger.IdTokens[0]).GetPayloadValue<string>("sid");
+        new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(provider.Ledger.IdTokens[0])
+            .GetPayloadValue<string>("sid");
 }

@@ -47,7 +47,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         // balancer.
         var balancer = _one.Address;
         using var visitor = Visitor.Of(_provider);
-        using var sent = await visitor.SendAsync(HttpMethod.Get, new Uri(_two.Address, "bff/login?returnUrl=/app"), null, ("Host", balancer.Authority));
+        using var sent = await visitor.SendAsync(
+            HttpMethod.Get, new Uri(_two.Address, "bff/login?returnUrl=/app"), null, ("Host", balancer.Authority));
         var back = await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice");
         Assert.Equal(balancer.Authority, back.Authority);
         using var landed = await visitor.GetAsync(back);
@@ -60,7 +61,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     {
         await using var own = new OwnRedis();
         await own.StartAsync();
-        await using var world = await UserWorld.StartAsync(_provider, ("ConnectionStrings:Redis", own.ConnectionString));
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("ConnectionStrings:Redis", own.ConnectionString));
         using var before = Visitor.Of(_provider);
         using var landed = await before.LogInAsync(_provider, world.Gateway.Address);
         Assert.Equal(HttpStatusCode.Redirect, landed.StatusCode);
@@ -70,14 +72,17 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         foreach (var (from, to) in ((GatewayNode, GatewayNode)[])[(world.Gateway, newer), (newer, world.Gateway)])
         {
             _provider.Register(to.Address);
-            await Purging.WithinAsync(Promised, async () => await CanLogInAsync(from, to), "a login begins on one and ends on the other");
+            await Purging.WithinAsync(
+                Promised, async () => await CanLogInAsync(from, to), "a login begins on one and ends on the other");
         }
 
         async Task<bool> CanLogInAsync(GatewayNode from, GatewayNode to)
         {
             using var visitor = Visitor.Of(_provider);
-            using var sent = await visitor.SendAsync(HttpMethod.Get, new Uri(from.Address, "bff/login"), null, ("Host", to.Address.Authority));
-            using var end = await visitor.GetAsync(await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice"));
+            using var sent = await visitor.SendAsync(
+                HttpMethod.Get, new Uri(from.Address, "bff/login"), null, ("Host", to.Address.Authority));
+            using var end = await visitor.GetAsync(
+                await visitor.AuthorizeAsync(_provider, sent.Headers.Location!, "alice"));
             return end.StatusCode == HttpStatusCode.Redirect;
         }
     }
@@ -107,7 +112,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         await visitor.LogOutAsync(_one.Address);
         visitor.Session = stolen;
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
-        await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "it ends on the other");
+        await Purging.WithinAsync(Promised,
+            async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "it ends on the other");
     }
 
     [Fact]
@@ -179,7 +185,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         }
 
         async Task<List<RedisKey>> MarksAsync() =>
-            await connection.GetServers()[0].KeysAsync(pattern: "gateway:session-mark:*").ToListAsync(World.Cancellation);
+            await connection.GetServers()[0].KeysAsync(pattern: "gateway:session-mark:*")
+                .ToListAsync(World.Cancellation);
     }
 
     [Fact]
@@ -195,7 +202,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
             var value = (string)(await database.StringGetAsync(key))!;
             if (value is null) continue;
             seen++;
-            foreach (var secret in (string[])[visitor.Session!, IdentityProvider.ClientSecret, .. _provider.Ledger.Tokens])
+            foreach (
+                var secret in (string[])[visitor.Session!, IdentityProvider.ClientSecret, .. _provider.Ledger.Tokens])
             {
                 Assert.DoesNotContain(secret, key.ToString() + value, StringComparison.Ordinal);
             }
@@ -222,16 +230,23 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task The_provider_can_end_one_login_or_all_of_a_users_on_all_nodes()
     {
-        using Visitor first = await LoggedInAsync("alice"), second = await LoggedInAsync("alice"), other = await LoggedInAsync("bob");
-        foreach (var visitor in (Visitor[])[first, second, other]) Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
-        var session = new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(_provider.Ledger.IdTokens[0]).GetPayloadValue<string>("sid");
+        using Visitor first = await LoggedInAsync("alice"), second = await LoggedInAsync("alice"),
+            other = await LoggedInAsync("bob");
+        foreach (var visitor in (Visitor[])[first, second, other])
+        {
+            Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
+        }
+        var session = new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(_provider.Ledger.IdTokens[0])
+            .GetPayloadValue<string>("sid");
 
         Assert.Equal(200, await EndAsync(_one, _provider.LogoutToken(User.Alice.Subject, session)));
-        await Purging.WithinAsync(Promised, async () => await first.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the login has ended");
+        await Purging.WithinAsync(Promised,
+            async () => await first.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the login has ended");
         Assert.Equal(HttpStatusCode.OK, await second.StatusAsync(_two.Address));
 
         Assert.Equal(200, await EndAsync(_two, _provider.LogoutToken(User.Alice.Subject)));
-        await Purging.WithinAsync(Promised, async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized, "all have ended");
+        await Purging.WithinAsync(Promised,
+            async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized, "all have ended");
         Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(_two.Address));
     }
 
@@ -251,7 +266,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     {
         using var client = node.Client();
         using var form = new FormUrlEncodedContent(new Dictionary<string, string> { ["logout_token"] = token });
-        using var answer = await client.PostAsync(new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
+        using var answer = await client.PostAsync(
+            new Uri("bff/backchannel-logout", UriKind.Relative), form, World.Cancellation);
         Assert.True(answer.Headers.CacheControl?.NoStore);
         if (!answer.IsSuccessStatusCode) await BoundTests.ProblemTypeAsync(answer);
         return (int)answer.StatusCode;

@@ -34,7 +34,9 @@ public sealed class CookieRuleTests
 
     [Fact]
     public void Two_origins_are_none_of_ours_even_when_both_are() =>
-        Assert.Equal(Refusal.ForeignOrigin, Check("https", "gateway.example", new StringValues(["https://gateway.example", "https://gateway.example"])));
+        Assert.Equal(Refusal.ForeignOrigin,
+            Check("https", "gateway.example",
+            new StringValues(["https://gateway.example", "https://gateway.example"])));
 
     private static Refusal Check(string scheme, string host, StringValues origin)
     {

@@ -6,7 +6,8 @@ namespace Gateway.Tests.Callers.Sessions;
 
 public sealed class ReturnUrlTests
 {
-    private static readonly OriginOptions Cors = new() { AllowedOrigins = ["https://app.example.com", "http://localhost:3000"] };
+    private static readonly OriginOptions Cors =
+        new() { AllowedOrigins = ["https://app.example.com", "http://localhost:3000"] };
 
     [Theory]
     [InlineData(null, "/gw/")]
@@ -53,15 +54,18 @@ public sealed class ReturnUrlTests
     public void Anything_else_is_not(string text) => Assert.Null(ReturnUrl.Check(text, "/", Cors));
 
     [Fact]
-    public void An_address_of_absurd_length_is_not() => Assert.Null(ReturnUrl.Check("/" + new string('a', ReturnUrl.MaxLength), "/", Cors));
+    public void An_address_of_absurd_length_is_not() =>
+        Assert.Null(ReturnUrl.Check("/" + new string('a', ReturnUrl.MaxLength), "/", Cors));
 
     [Fact]
     public void Whatever_is_asked_for_a_browser_goes_nowhere_else() =>
-        Gen.OneOf(Gen.String["/\\:@.?#%ahtpsevil-0 \t"], Gen.String, Gen.String["/\\"].Select(start => start + "evil.example")).Sample(text =>
+        Gen.OneOf(Gen.String["/\\:@.?#%ahtpsevil-0 \t"], Gen.String,
+            Gen.String["/\\"].Select(start => start + "evil.example")).Sample(text =>
         {
             if (ReturnUrl.Check(text, "/", Cors) is not { } url) return;
             // As a browser at this host would understand it.
             var target = new Uri(new Uri("https://gateway.example/bff/callback"), url);
-            Assert.True(target.GetLeftPart(UriPartial.Authority) is "https://gateway.example" || Cors.Allow(OriginOptions.OriginOf(target)), $"{text} -> {target}");
+            Assert.True(target.GetLeftPart(UriPartial.Authority) is "https://gateway.example"
+                || Cors.Allow(OriginOptions.OriginOf(target)), $"{text} -> {target}");
         }, iter: 20_000);
 }

@@ -16,7 +16,8 @@ public sealed class SessionOutageTests
         await using var redis = new OwnRedis();
         await redis.StartAsync(persistent: true);
         await using var provider = await IdentityProvider.StartedAsync();
-        await using var world = await UserWorld.StartAsync(provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
+        await using var world = await UserWorld.StartAsync(
+            provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
         var (one, two) = (world.Gateway.Address, world.AddGateway().Address);
         using var visitor = Visitor.Of(provider);
         using var landed = await visitor.LogInAsync(provider, one);
@@ -24,7 +25,10 @@ public sealed class SessionOutageTests
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
 
         await redis.KillAsync();
-        await Purging.WithinAsync(Promised, async () => await IsAsync(visitor.JobAsync(two), "/problems/identity-unavailable"), "the other node says that it does not know");
+        await Purging.WithinAsync(Promised,
+            async () =>
+                await IsAsync(visitor.JobAsync(two), "/problems/identity-unavailable"),
+                "the other node says that it does not know");
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
         await Purging.WithinAsync(Promised, async () =>
         {
@@ -39,7 +43,8 @@ public sealed class SessionOutageTests
         Assert.Equal(503, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(User.Alice.Subject)));
 
         await redis.StartAsync(persistent: true);
-        await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(two) == HttpStatusCode.Unauthorized, "it has ended everywhere");
+        await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(two) == HttpStatusCode.Unauthorized,
+            "it has ended everywhere");
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(one));
     }
 
@@ -49,9 +54,11 @@ public sealed class SessionOutageTests
         await using var redis = new OwnRedis();
         await redis.StartAsync();
         await using var provider = await IdentityProvider.StartedAsync();
-        await using var world = await UserWorld.StopClockAsync(provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
+        await using var world = await UserWorld.StopClockAsync(
+            provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
         using Visitor idle = Visitor.Of(provider), busy = Visitor.Of(provider);
-        foreach (var visitor in (Visitor[])[idle, busy]) using (await visitor.LogInAsync(provider, world.Gateway.Address)) { }
+        foreach (var visitor in (Visitor[])[idle, busy]) using (
+            await visitor.LogInAsync(provider, world.Gateway.Address)) { }
         await redis.KillAsync();
         for (var minutes = 0; minutes < 20; minutes += 2)
         {
@@ -67,7 +74,8 @@ public sealed class SessionOutageTests
         await using var redis = new OwnRedis();
         await redis.StartAsync();
         await using var provider = await IdentityProvider.StartedAsync();
-        await using var world = await UserWorld.StopClockAsync(provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
+        await using var world = await UserWorld.StopClockAsync(
+            provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
         using var visitor = Visitor.Of(provider);
         using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
         await redis.KillAsync();
@@ -83,7 +91,8 @@ public sealed class SessionOutageTests
         await using var redis = new OwnRedis();
         await redis.StartAsync();
         await using var provider = await IdentityProvider.StartedAsync();
-        await using var world = await UserWorld.StartAsync(provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
+        await using var world = await UserWorld.StartAsync(
+            provider, ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:00.5"));
         using var visitor = Visitor.Of(provider);
         using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
         var back = await visitor.AuthorizeAsync(provider, sent.Headers.Location!, "alice");

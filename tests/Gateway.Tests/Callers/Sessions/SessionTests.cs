@@ -22,7 +22,8 @@ public sealed class SessionTests : IAsyncLifetime
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
 
-        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address, "bob", "?returnUrl=%2Fapp%3Fx%3D1");
+        using var landed = await visitor.LogInAsync(
+            _provider, world.Gateway.Address, "bob", "?returnUrl=%2Fapp%3Fx%3D1");
 
         Assert.Equal((HttpStatusCode.Redirect, "/app?x=1"), (landed.StatusCode, landed.Headers.Location!.ToString()));
         Assert.True(landed.Headers.CacheControl?.NoStore);
@@ -38,28 +39,34 @@ public sealed class SessionTests : IAsyncLifetime
         using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
         var query = QueryHelpers.ParseQuery(sent.Headers.Location!.Query);
         Assert.Equal(("code", "S256", "openid", "gateway"),
-            (query["response_type"].ToString(), query["code_challenge_method"].ToString(), query["scope"].ToString(), query["client_id"].ToString()));
+            (query["response_type"].ToString(), query["code_challenge_method"].ToString(), query["scope"].ToString(),
+            query["client_id"].ToString()));
         Assert.Equal(new Uri(world.Gateway.Address, "bff/callback").AbsoluteUri, query["redirect_uri"]);
         Assert.All((string[])["state", "nonce", "code_challenge"], name => Assert.NotEmpty(query[name].ToString()));
-        Assert.DoesNotContain(IdentityProvider.ClientSecret, sent.Headers.Location!.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(IdentityProvider.ClientSecret, sent.Headers.Location!.ToString(),
+            StringComparison.Ordinal);
         AssertStrict(visitor.SetCookies, "lax");
     }
 
     [Fact]
     public async Task Behind_a_proxy_and_a_path_base_a_login_and_a_logout_lead_back_to_where_the_browser_was()
     {
-        await using var world = await UserWorld.StartAsync(_provider, ("PathBase", "/gw"), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("PathBase", "/gw"), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
         var gateway = new Uri(world.Gateway.Address, "gw/");
         _provider.Register(gateway);
         using var visitor = Visitor.Of(_provider);
-        using var sent = await visitor.GetAsync(new Uri(gateway, "bff/login"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example"));
-        Assert.Equal("https://gateway.example/gw/bff/callback", QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"]);
+        using var sent = await visitor.GetAsync(
+            new Uri(gateway, "bff/login"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "gateway.example"));
+        Assert.Equal("https://gateway.example/gw/bff/callback",
+            QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"]);
 
         using var landed = await visitor.LogInAsync(_provider, gateway, query: "");
         Assert.Equal("/gw/", landed.Headers.Location?.ToString());
 
         var next = new Uri((await visitor.LogOutAsync(gateway)).GetProperty("logoutUrl").GetString()!);
-        Assert.Equal(new Uri(gateway, "bff/logged-out").AbsoluteUri, QueryHelpers.ParseQuery(next.Query)["post_logout_redirect_uri"]);
+        Assert.Equal(new Uri(gateway, "bff/logged-out").AbsoluteUri,
+            QueryHelpers.ParseQuery(next.Query)["post_logout_redirect_uri"]);
     }
 
     [Fact]
@@ -77,7 +84,8 @@ public sealed class SessionTests : IAsyncLifetime
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
         using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address);
-        var lines = landed.Headers.GetValues("Set-Cookie").Where(line => line.StartsWith("__Host-Http-gateway=", StringComparison.Ordinal)).ToList();
+        var lines = landed.Headers.GetValues("Set-Cookie")
+            .Where(line => line.StartsWith("__Host-Http-gateway=", StringComparison.Ordinal)).ToList();
         AssertStrict(lines, "strict");
         Assert.Matches("^[A-Za-z0-9_-]{176}$", visitor.Session);
         Assert.DoesNotContain("expires", Assert.Single(lines), StringComparison.OrdinalIgnoreCase);
@@ -95,11 +103,15 @@ public sealed class SessionTests : IAsyncLifetime
         var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
         Assert.DoesNotContain(_provider.Ledger.Tokens, token => body.Contains(token, StringComparison.Ordinal));
         var user = JsonElement.Parse(body);
-        Assert.Equal(["sub", "name", "preferred_username", "email"], user.GetProperty("claims").EnumerateObject().Select(claim => claim.Name));
+        Assert.Equal(["sub", "name", "preferred_username", "email"],
+            user.GetProperty("claims").EnumerateObject().Select(claim => claim.Name));
         Assert.Equal("Carol Curie", user.GetProperty("claims").GetProperty("name").GetString());
-        Assert.Equal(["mapping", "survey"], user.GetProperty("teams").EnumerateArray().Select(team => team.GetString()));
-        Assert.Equal(world.Clock!.GetUtcNow() + TimeSpan.FromHours(8), user.GetProperty("expiresAt").GetDateTimeOffset());
-        Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(30), user.GetProperty("idleExpiresAt").GetDateTimeOffset());
+        Assert.Equal(["mapping", "survey"],
+            user.GetProperty("teams").EnumerateArray().Select(team => team.GetString()));
+        Assert.Equal(world.Clock!.GetUtcNow() + TimeSpan.FromHours(8),
+            user.GetProperty("expiresAt").GetDateTimeOffset());
+        Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(30),
+            user.GetProperty("idleExpiresAt").GetDateTimeOffset());
         Assert.True(answer.Headers.CacheControl?.NoStore);
         Assert.Contains("Cookie", answer.Headers.Vary);
     }
@@ -107,7 +119,8 @@ public sealed class SessionTests : IAsyncLifetime
     [Fact]
     public async Task The_claims_that_a_page_may_see_can_be_named()
     {
-        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"), ("Authentication:Oidc:UserClaims:1", "none"),
+        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"),
+            ("Authentication:Oidc:UserClaims:1", "none"),
             ("Authentication:Oidc:UserClaims:2", "groups"));
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
@@ -141,7 +154,8 @@ public sealed class SessionTests : IAsyncLifetime
         {
             if (session is not null) visitor.Session = session;
             using var answer = await visitor.FetchAsync(world.Gateway.Address, path, new HttpMethod(method));
-            Assert.Equal((401, "/problems/unauthenticated"), ((int)answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
+            Assert.Equal((401, "/problems/unauthenticated"),
+                ((int)answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
             Assert.Equal("Bearer realm=\"gateway\"", answer.Headers.WwwAuthenticate.ToString());
         }
     }
@@ -153,7 +167,8 @@ public sealed class SessionTests : IAsyncLifetime
     [InlineData("v0/workflows/survey-1/jobs/finished-1", "HEAD")]
     public async Task A_cookie_counts_only_beside_the_header_and_not_from_foreign_pages(string path, string method)
     {
-        await using var world = await UserWorld.StartAsync(_provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
         var own = world.Gateway.Address.GetLeftPart(UriPartial.Authority);
@@ -165,7 +180,8 @@ public sealed class SessionTests : IAsyncLifetime
         await AssertAsync(403, "/problems/csrf-header-required", ("X-CSRF", "1, 1"));
         await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", "https://evil.example"));
         await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", "null"));
-        await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", own.Replace("http:", "https:", StringComparison.Ordinal)));
+        await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"),
+            ("Origin", own.Replace("http:", "https:", StringComparison.Ordinal)));
         await AssertAsync(403, "/problems/foreign-origin", ("X-CSRF", "1"), ("Origin", own + "0"));
         Assert.Equal(0, world.Upstream.Ledger.Total);
         await AssertAsync(200, null, ("X-CSRF", "1"), ("Origin", "https://app.example.com"));
@@ -173,7 +189,8 @@ public sealed class SessionTests : IAsyncLifetime
 
         async Task AssertAsync(int status, string? type, params (string, string)[] headers)
         {
-            using var answer = await visitor.SendAsync(new HttpMethod(method), new Uri(world.Gateway.Address, path), null, headers);
+            using var answer = await visitor.SendAsync(
+                new HttpMethod(method), new Uri(world.Gateway.Address, path), null, headers);
             Assert.Equal(status, (int)answer.StatusCode);
             if (type is not null && method != "HEAD") Assert.Equal(type, await BoundTests.ProblemTypeAsync(answer));
         }
@@ -186,7 +203,8 @@ public sealed class SessionTests : IAsyncLifetime
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
         using var answer = await visitor.GetAsync(
-            new Uri(world.Gateway.Address, "v0/workflows/survey-1/jobs/finished-1"), ("X-CSRF", "1"), ("X-Api-Key", World.MappingKey));
+            new Uri(world.Gateway.Address, "v0/workflows/survey-1/jobs/finished-1"), ("X-CSRF", "1"),
+            ("X-Api-Key", World.MappingKey));
         Assert.Equal("/problems/ambiguous-credentials", await BoundTests.ProblemTypeAsync(answer));
     }
 
@@ -200,7 +218,8 @@ public sealed class SessionTests : IAsyncLifetime
 
         using var user = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
         Assert.Equal(HttpStatusCode.OK, user.StatusCode);
-        var next = new Uri((await visitor.LogOutAsync(world.Gateway.Address, "?returnUrl=%2Fbye")).GetProperty("logoutUrl").GetString()!);
+        var next = new Uri((await visitor.LogOutAsync(world.Gateway.Address, "?returnUrl=%2Fbye"))
+            .GetProperty("logoutUrl").GetString()!);
 
         Assert.Null(visitor.Session);
         visitor.Session = stolen;
@@ -208,7 +227,8 @@ public sealed class SessionTests : IAsyncLifetime
 
         using var ended = await visitor.GetAsync(next);
         Assert.Null(Assert.Single(_provider.Ledger.EndSessionCalls).IdTokenHint);
-        Assert.Equal(new Uri(world.Gateway.Address, "bff/logged-out").AbsoluteUri, ended.Headers.Location!.GetLeftPart(UriPartial.Path));
+        Assert.Equal(new Uri(world.Gateway.Address, "bff/logged-out").AbsoluteUri,
+            ended.Headers.Location!.GetLeftPart(UriPartial.Path));
         using var back = await visitor.GetAsync(ended.Headers.Location!);
         Assert.Equal("/bye", back.Headers.Location?.ToString());
     }
@@ -244,7 +264,8 @@ public sealed class SessionTests : IAsyncLifetime
     [Fact]
     public async Task A_session_ends_at_its_time_however_much_it_is_used()
     {
-        await using var world = await UserWorld.StopClockAsync(_provider, ("Authentication:Oidc:AbsoluteLifetime", "01:00:00"));
+        await using var world = await UserWorld.StopClockAsync(
+            _provider, ("Authentication:Oidc:AbsoluteLifetime", "01:00:00"));
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
         foreach (var minutes in (int[])[20, 20, 19])
@@ -260,13 +281,15 @@ public sealed class SessionTests : IAsyncLifetime
     public async Task A_page_is_told_of_no_idle_time_beyond_the_end()
     {
         await using var world = await UserWorld.StopClockAsync(
-            _provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"), ("Authentication:Oidc:AbsoluteLifetime", "00:15:00"));
+            _provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"),
+            ("Authentication:Oidc:AbsoluteLifetime", "00:15:00"));
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
         world.Clock!.Advance(TimeSpan.FromMinutes(9));
         using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
         var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
-        Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(6), user.GetProperty("idleExpiresAt").GetDateTimeOffset());
+        Assert.Equal(world.Clock.GetUtcNow() + TimeSpan.FromMinutes(6),
+            user.GetProperty("idleExpiresAt").GetDateTimeOffset());
     }
 
     [Fact]
@@ -301,9 +324,11 @@ public sealed class SessionTests : IAsyncLifetime
     [Fact]
     public async Task A_login_leads_back_to_an_allowed_origin()
     {
-        await using var world = await UserWorld.StartAsync(_provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
         using var visitor = Visitor.Of(_provider);
-        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address, query: "?returnUrl=https%3A%2F%2Fapp.example.com%2Fjobs");
+        using var landed = await visitor.LogInAsync(
+            _provider, world.Gateway.Address, query: "?returnUrl=https%3A%2F%2Fapp.example.com%2Fjobs");
         Assert.Equal("https://app.example.com/jobs", landed.Headers.Location!.AbsoluteUri);
     }
 
@@ -343,11 +368,15 @@ public sealed class SessionTests : IAsyncLifetime
         using var visitor = Visitor.Of(_provider);
         using var sent = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
         var state = QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["state"].ToString();
-        var callback = new Uri(world.Gateway.Address, "bff/callback?error=access_denied&error_description=from-outside");
-        using var answer = await visitor.GetAsync(With(With(callback, "state", state), "iss", _provider.Address.AbsoluteUri));
+        var callback = new Uri(world.Gateway.Address,
+            "bff/callback?error=access_denied&error_description=from-outside");
+        using var answer = await visitor.GetAsync(
+            With(With(callback, "state", state), "iss", _provider.Address.AbsoluteUri));
         Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
-        Assert.DoesNotContain("from-outside", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("A login failed", StringComparison.Ordinal) && line.Contains("from-outside", StringComparison.Ordinal));
+        Assert.DoesNotContain("from-outside", await answer.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("A login failed", StringComparison.Ordinal)
+            && line.Contains("from-outside", StringComparison.Ordinal));
     }
 
     [Theory]
@@ -361,7 +390,8 @@ public sealed class SessionTests : IAsyncLifetime
         using var visitor = Visitor.Of(_provider);
         using var answer = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/callback" + query));
         Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
-        Assert.DoesNotContain("script", await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+        Assert.DoesNotContain("script", await answer.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -393,7 +423,8 @@ public sealed class SessionTests : IAsyncLifetime
     {
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, "wrong-secret", World.Cancellation);
-        await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:ClientSecret", ""), ("Authentication:Oidc:ClientSecretFile", file));
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("Authentication:Oidc:ClientSecret", ""), ("Authentication:Oidc:ClientSecretFile", file));
         using var visitor = Visitor.Of(_provider);
         using var wrong = await visitor.LogInAsync(_provider, world.Gateway.Address);
         await File.WriteAllTextAsync(file, IdentityProvider.ClientSecret + "\n", World.Cancellation);
@@ -425,9 +456,11 @@ public sealed class SessionTests : IAsyncLifetime
         Assert.Equal(_provider.Address.AbsoluteUri, query["iss"]);
         foreach (var issuer in (string?[])[null, "https://another.example/"])
         {
-            var said = query.Where(pair => pair.Key != "iss").Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value.ToString()));
+            var said = query.Where(pair => pair.Key != "iss")
+                .Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value.ToString()));
             if (issuer is not null) said = said.Append(KeyValuePair.Create("iss", (string?)issuer));
-            using var answer = await visitor.GetAsync(new Uri(QueryHelpers.AddQueryString(back.GetLeftPart(UriPartial.Path), said)));
+            using var answer = await visitor.GetAsync(
+                new Uri(QueryHelpers.AddQueryString(back.GetLeftPart(UriPartial.Path), said)));
             Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
         }
         Assert.Null(visitor.Session);
@@ -453,7 +486,8 @@ public sealed class SessionTests : IAsyncLifetime
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
         using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
-        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey), ("Cookie", $"__host-http-gateway={visitor.Session}"));
+        using var client = world.Gateway.Client(
+            ("X-Api-Key", World.MappingKey), ("Cookie", $"__host-http-gateway={visitor.Session}"));
         using var user = await client.GetAsync(new Uri("bff/user", UriKind.Relative), World.Cancellation);
         using var logout = await client.PostAsync(new Uri("bff/logout", UriKind.Relative), null, World.Cancellation);
         Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized), (user.StatusCode, logout.StatusCode));
@@ -495,9 +529,11 @@ public sealed class SessionTests : IAsyncLifetime
         await visitor.StatusAsync(world.Gateway.Address);
         await visitor.LogOutAsync(world.Gateway.Address);
         // .NET logs addresses, where it is told to log all requests, and so the code, which is spent.
-        foreach (var line in world.Gateway.Log.All.Where(line => !line.Contains(" Microsoft.AspNetCore.Hosting.Diagnostics: ", StringComparison.Ordinal)))
+        foreach (var line in world.Gateway.Log.All.Where(
+            line => !line.Contains(" Microsoft.AspNetCore.Hosting.Diagnostics: ", StringComparison.Ordinal)))
         {
-            foreach (var secret in (string[])[session, IdentityProvider.ClientSecret, .. _provider.Ledger.Tokens, .. _provider.Ledger.Codes])
+            foreach (var secret in (string[])[session, IdentityProvider.ClientSecret, .. _provider.Ledger.Tokens,
+                .. _provider.Ledger.Codes])
             {
                 Assert.DoesNotContain(secret, line, StringComparison.Ordinal);
             }
@@ -506,7 +542,8 @@ public sealed class SessionTests : IAsyncLifetime
 
     private static Uri With(Uri address, string name, string value)
     {
-        var query = QueryHelpers.ParseQuery(address.Query).ToDictionary(pair => pair.Key, pair => (string?)pair.Value.ToString());
+        var query = QueryHelpers.ParseQuery(address.Query)
+            .ToDictionary(pair => pair.Key, pair => (string?)pair.Value.ToString());
         query[name] = value;
         return new Uri(QueryHelpers.AddQueryString(address.GetLeftPart(UriPartial.Path), query));
     }

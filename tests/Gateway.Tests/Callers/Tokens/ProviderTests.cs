@@ -24,7 +24,8 @@ public sealed class ProviderTests
         Assert.Equal(TimeSpan.FromSeconds(1), byToken.Headers.RetryAfter?.Delta);
 
         await provider.StartAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () => await StatusAsync(world, provider.AccessToken()) == 200, "tokens are known");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(5),
+            async () => await StatusAsync(world, provider.AccessToken()) == 200, "tokens are known");
     }
 
     [Fact]
@@ -33,7 +34,8 @@ public sealed class ProviderTests
         await using var provider = new IdentityProvider();
         await using var world = await UserWorld.StopClockAsync(provider);
         var watch = Stopwatch.StartNew();
-        var statuses = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => StatusAsync(world, provider.AccessToken())));
+        var statuses = await Task.WhenAll(
+            Enumerable.Range(0, 200).Select(_ => StatusAsync(world, provider.AccessToken())));
         Assert.Equal([503], statuses.Distinct());
         Assert.True(watch.Elapsed < TimeSpan.FromSeconds(10), $"{watch.Elapsed}");
         Assert.Equal(1, Asked());
@@ -42,7 +44,10 @@ public sealed class ProviderTests
         Assert.Equal(503, await StatusAsync(world, provider.AccessToken()));
         Assert.Equal(2, Asked());
 
-        int Asked() => world.Gateway.Log.All.Count(line => line.StartsWith("Warning Gateway.Callers.Tokens.ProviderConfiguration", StringComparison.Ordinal));
+        int Asked() =>
+            world.Gateway.Log.All.Count(
+                line => line.StartsWith(
+                    "Warning Gateway.Callers.Tokens.ProviderConfiguration", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -63,7 +68,8 @@ public sealed class ProviderTests
         async Task<(int[], TimeSpan)> AskAsync()
         {
             var watch = Stopwatch.StartNew();
-            return (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => StatusAsync(world, provider.AccessToken()))), watch.Elapsed);
+            return (await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => StatusAsync(world, provider.AccessToken()))),
+                watch.Elapsed);
         }
     }
 
@@ -90,7 +96,8 @@ public sealed class ProviderTests
             world.Clock!.Advance(TimeSpan.FromMinutes(21));
             Assert.Equal(200, await StatusAsync(world, token));
         }
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("cannot be asked for its keys", StringComparison.Ordinal));
+        Assert.Contains(world.Gateway.Log.All,
+            line => line.Contains("cannot be asked for its keys", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -115,7 +122,8 @@ public sealed class ProviderTests
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
-        var statuses = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => StatusAsync(world, provider.AccessToken())));
+        var statuses = await Task.WhenAll(
+            Enumerable.Range(0, 50).Select(_ => StatusAsync(world, provider.AccessToken())));
         Assert.Equal([200], statuses.Distinct());
         Assert.Equal((1, 1), (provider.Ledger.DiscoveryRequests, provider.Ledger.KeyRequests));
     }
@@ -130,7 +138,8 @@ public sealed class ProviderTests
         world.Clock!.Advance(TimeSpan.FromSeconds(6));
         provider.RotateSigningKey();
 
-        var statuses = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => StatusAsync(world, provider.AccessToken())));
+        var statuses = await Task.WhenAll(
+            Enumerable.Range(0, 20).Select(_ => StatusAsync(world, provider.AccessToken())));
 
         Assert.Equal([200], statuses.Distinct());
         Assert.Equal(200, await StatusAsync(world, old));
@@ -207,9 +216,11 @@ public sealed class ProviderTests
     {
         await using var provider = await IdentityProvider.StartedAsync();
         var byName = new UriBuilder(provider.Address) { Host = "localhost" }.Uri;
-        await using var world = await UserWorld.StartAsync(provider, ("Authentication:Jwt:Authority", byName.AbsoluteUri));
+        await using var world = await UserWorld.StartAsync(
+            provider, ("Authentication:Jwt:Authority", byName.AbsoluteUri));
         Assert.Equal(503, await StatusAsync(world, provider.AccessToken()));
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("the authority must be its issuer", StringComparison.Ordinal));
+        Assert.Contains(world.Gateway.Log.All,
+            line => line.Contains("the authority must be its issuer", StringComparison.Ordinal));
     }
 
     private static string Foreign(IdentityProvider provider)
@@ -227,6 +238,7 @@ public sealed class ProviderTests
     private static async Task<HttpResponseMessage> GetAsync(World world, string token)
     {
         using var client = world.Gateway.Client(("Authorization", $"Bearer {token}"));
-        return await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        return await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
     }
 }

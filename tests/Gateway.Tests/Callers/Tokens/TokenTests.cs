@@ -44,12 +44,15 @@ public sealed class TokenTests : IAsyncLifetime
             Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Type = type })));
         }
         string[] audiences = ["another-api", IdentityProvider.Audience];
-        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Audience = audiences })));
-        Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = null, IssuedAt = null })));
+        Assert.Equal((200, ""),
+            await AskAsync(_provider.AccessToken(change: jwt => jwt with { Audience = audiences })));
+        Assert.Equal((200, ""),
+            await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = null, IssuedAt = null })));
         Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { KeyId = null })));
         foreach (var algorithm in (string[])["RS384", "RS512", "PS256", "PS384", "PS512"])
         {
-            Assert.Equal((200, ""), await AskAsync(_provider.AccessToken(change: jwt => jwt with { Algorithm = algorithm })));
+            Assert.Equal((200, ""),
+                await AskAsync(_provider.AccessToken(change: jwt => jwt with { Algorithm = algorithm })));
         }
     }
 
@@ -99,10 +102,18 @@ public sealed class TokenTests : IAsyncLifetime
     public async Task A_clock_may_be_off_by_a_little_and_not_by_more()
     {
         var now = DateTimeOffset.UtcNow;
-        Assert.Equal(200, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(20) }))).Status);
-        Assert.Equal(401, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(60) }))).Status);
-        Assert.Equal(200, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-15) }))).Status);
-        Assert.Equal(401, (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-45) }))).Status);
+        Assert.Equal(200,
+            (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(20) }))).Status);
+        Assert.Equal(401,
+            (await AskAsync(_provider.AccessToken(change: jwt => jwt with { NotBefore = now.AddSeconds(60) }))).Status);
+        Assert.Equal(200,
+            (
+                await AskAsync(_provider.AccessToken(
+                    change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-15) }))).Status);
+        Assert.Equal(401,
+            (
+                await AskAsync(_provider.AccessToken(
+                    change: jwt => jwt with { NotBefore = now.AddHours(-1), Expires = now.AddSeconds(-45) }))).Status);
     }
 
     [Theory]
@@ -112,7 +123,8 @@ public sealed class TokenTests : IAsyncLifetime
     {
         await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Jwt:ClockSkew", skew));
         using var client = world.Gateway.Client(("Authorization", $"Bearer {_provider.AccessToken(change: Ahead)}"));
-        using var answer = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var answer = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
         Assert.Equal(status, (int)answer.StatusCode);
 
         static Jwt Ahead(Jwt jwt) => jwt with { NotBefore = DateTimeOffset.UtcNow.AddSeconds(60) };
@@ -122,7 +134,10 @@ public sealed class TokenTests : IAsyncLifetime
     public async Task A_token_that_nobody_signed_is_a_guess_and_one_that_has_expired_is_not()
     {
         _world.Gateway.Reconfigure(("Authentication:FailedAttempts", "2"));
-        foreach (var what in (string[])["expired", "wrong audience", "wrong issuer", "not yet valid"]) Assert.Equal(401, (await AskAsync(Make(what))).Status);
+        foreach (var what in (string[])["expired", "wrong audience", "wrong issuer", "not yet valid"])
+        {
+            Assert.Equal(401, (await AskAsync(Make(what))).Status);
+        }
         Assert.Equal(401, (await AskAsync(Make("alg none"))).Status);
         Assert.Equal(401, (await AskAsync(Make("a foreign key under a known name"))).Status);
         Assert.Equal((429, "/problems/too-many-attempts"), await AskAsync(Make("no JSON")));
@@ -141,7 +156,8 @@ public sealed class TokenTests : IAsyncLifetime
     [Fact]
     public async Task A_token_that_is_beyond_what_the_server_reads_is_431()
     {
-        using var answer = await GetAsync(_provider.AccessToken(change: jwt => jwt.With("padding", new string('x', 30_000))));
+        using var answer = await GetAsync(
+            _provider.AccessToken(change: jwt => jwt.With("padding", new string('x', 30_000))));
         Assert.Equal(HttpStatusCode.RequestHeaderFieldsTooLarge, answer.StatusCode);
     }
 
@@ -151,7 +167,8 @@ public sealed class TokenTests : IAsyncLifetime
         using var own = await _world.GetAsync("finished-1", key: _provider.AccessToken());
         Assert.Equal(HttpStatusCode.Unauthorized, own.StatusCode);
         using var client = _world.Gateway.Client(("Authorization", _provider.AccessToken()));
-        using var bare = await client.GetAsync(new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        using var bare = await client.GetAsync(
+            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
         Assert.Equal(HttpStatusCode.Unauthorized, bare.StatusCode);
     }
 
@@ -159,7 +176,8 @@ public sealed class TokenTests : IAsyncLifetime
     public async Task A_key_made_elsewhere_may_look_like_a_token()
     {
         var key = _provider.AccessToken("dave").Split('.')[1] + ".x.y";
-        _world.Gateway.Reconfigure(("Teams:mapping:ApiKeys:1:Id", "elsewhere"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256(key)));
+        _world.Gateway.Reconfigure(
+            ("Teams:mapping:ApiKeys:1:Id", "elsewhere"), ("Teams:mapping:ApiKeys:1:Sha256", World.Sha256(key)));
         Assert.Equal((200, ""), await AskAsync(key));
     }
 
@@ -178,12 +196,15 @@ public sealed class TokenTests : IAsyncLifetime
             "no issuer" => jwt => jwt with { Issuer = null },
             "alg none" => jwt => jwt.Unsigned(),
             "alg nOnE" => jwt => jwt.Unsigned("nOnE"),
-            "HMAC with the public key as PEM" => jwt => jwt with { Key = SigningKeys.PublicPem(_provider.Keys.Current), Algorithm = "HS256" },
-            "HMAC with the public key as DER" => jwt => jwt with { Key = SigningKeys.PublicDer(_provider.Keys.Current), Algorithm = "HS256" },
+            "HMAC with the public key as PEM" => jwt =>
+                jwt with { Key = SigningKeys.PublicPem(_provider.Keys.Current), Algorithm = "HS256" },
+            "HMAC with the public key as DER" => jwt =>
+                jwt with { Key = SigningKeys.PublicDer(_provider.Keys.Current), Algorithm = "HS256" },
             "a foreign key under a known name" => jwt => jwt with { Key = SigningKeys.NewKey() },
             "a foreign key under an unknown name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
             "a foreign key under no name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
-            "another kind of key under a known name" => jwt => jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" },
+            "another kind of key under a known name" => jwt =>
+                jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" },
             "bound to a key of the sender's" => jwt => jwt.With("cnf", new { jkt = "x" }),
             "for an audience that looks like it" => jwt => jwt with { Audience = IdentityProvider.Audience + "/" },
             "a logout token" => jwt => jwt with { Type = "logout+jwt" },
@@ -202,7 +223,8 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     private static string WithHeader(string header, string token) =>
-        $"{System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(header))}.{token.Split('.', 2)[1]}";
+        $"{System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(header))}"
+            + $".{token.Split('.', 2)[1]}";
 
     private async Task<(int Status, string Type)> AskAsync(string token, string workflow = "survey-1")
     {
@@ -213,6 +235,7 @@ public sealed class TokenTests : IAsyncLifetime
     private async Task<HttpResponseMessage> GetAsync(string token, string workflow = "survey-1")
     {
         using var client = _world.Gateway.Client(("Authorization", $"Bearer {token}"));
-        return await client.GetAsync(new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        return await client.GetAsync(
+            new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
     }
 }
