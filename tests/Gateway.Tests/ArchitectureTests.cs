@@ -3,6 +3,7 @@ using NetArchTest.Rules;
 namespace Gateway.Tests;
 
 /// <summary>Checks the layers of <c>docs/architecture.md</c>: a folder uses only folders of lower layers.</summary>
+[Trait("Kind", "Unit")]
 public sealed class ArchitectureTests
 {
     // From the lowest layer up. The root of the project and its commands are above all layers.

@@ -4,6 +4,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class CacheStatusTests
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);

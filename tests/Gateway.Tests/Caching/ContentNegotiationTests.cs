@@ -4,6 +4,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class ContentNegotiationTests
 {
     [Theory]

@@ -5,6 +5,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class HitFieldsTests
 {
     private static readonly DateTimeOffset Start = new(2026, 6, 1, 0, 0, 0, TimeSpan.Zero);

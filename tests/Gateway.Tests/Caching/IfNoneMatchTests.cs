@@ -5,6 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class IfNoneMatchTests
 {
     // Has the length and alphabet of a job's entity tag, and contains text that looks like a proxy's suffix.

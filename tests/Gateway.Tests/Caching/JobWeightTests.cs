@@ -9,6 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gateway.Tests.Caching;
 
 [Collection(nameof(Alone))]
+[Trait("Kind", "Unit")]
 public sealed class JobWeightTests
 {
     private const int Jobs = 20_000;

@@ -3,6 +3,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class PurgeScopeTests
 {
     [Theory]

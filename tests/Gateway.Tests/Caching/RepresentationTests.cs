@@ -4,6 +4,7 @@ using Gateway.Caching;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class RepresentationTests
 {
     [Fact]

@@ -2,6 +2,7 @@ using Gateway.Caching;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class SingleFlightTests
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);

@@ -6,6 +6,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Caching;
 
+[Trait("Kind", "Unit")]
 public sealed class SnapshotEnvelopeTests
 {
     private const string Name = "{default/w/j}";

@@ -3,6 +3,7 @@ using Gateway.Callers;
 
 namespace Gateway.Tests.Callers;
 
+[Trait("Kind", "Unit")]
 public sealed class ClaimRulesTests
 {
     private static readonly ClaimSet Claims = new(JsonElement.Parse("""

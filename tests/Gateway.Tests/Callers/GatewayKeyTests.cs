@@ -5,6 +5,7 @@ using Gateway.Callers;
 
 namespace Gateway.Tests.Callers;
 
+[Trait("Kind", "Unit")]
 public sealed class GatewayKeyTests
 {
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

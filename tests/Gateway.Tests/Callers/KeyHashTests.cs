@@ -5,6 +5,7 @@ using Gateway.Callers;
 
 namespace Gateway.Tests.Callers;
 
+[Trait("Kind", "Unit")]
 public sealed class KeyHashTests
 {
     [Theory]

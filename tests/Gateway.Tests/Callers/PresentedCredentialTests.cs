@@ -5,6 +5,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Tests.Callers;
 
+[Trait("Kind", "Unit")]
 public sealed class PresentedCredentialTests
 {
     [Theory]

@@ -12,6 +12,7 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Tests.Configuration;
 
+[Trait("Kind", "Unit")]
 public sealed class LiveConfigurationTests
 {
     private static readonly string Hash = new('a', 64);

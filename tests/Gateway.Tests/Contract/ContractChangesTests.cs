@@ -4,6 +4,7 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Contract;
 
 /// <summary>No change that breaks a client comes unnoticed.</summary>
+[Trait("Kind", "Unit")]
 public sealed class ContractChangesTests
 {
     private const string Operation = "paths|/v0/workflows/{workflow_id}/jobs/{job_id}|get";

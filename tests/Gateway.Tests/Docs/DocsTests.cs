@@ -4,6 +4,7 @@ using Gateway.Tests.Infrastructure;
 namespace Gateway.Tests.Docs;
 
 /// <summary>Checks that files, headings, tests, commands and scripts that the documentation names exist.</summary>
+[Trait("Kind", "Unit")]
 public sealed partial class DocsTests
 {
     private static readonly string[] Folders = ["", "docs", "docs/decisions", "deploy"];

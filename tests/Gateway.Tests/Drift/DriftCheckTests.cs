@@ -7,6 +7,7 @@ using Simulator.Jobs;
 namespace Gateway.Tests.Drift;
 
 /// <summary>What is found in which body.</summary>
+[Trait("Kind", "Unit")]
 public sealed class DriftCheckTests
 {
     // Nothing is missing from either.

@@ -5,6 +5,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Drift;
 
+[Trait("Kind", "Unit")]
 public sealed class ExpectedShapeTests
 {
     [Fact]

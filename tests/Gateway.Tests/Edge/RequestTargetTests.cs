@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.Tests.Edge;
 
+[Trait("Kind", "Unit")]
 public sealed class RequestTargetTests
 {
     [Theory]

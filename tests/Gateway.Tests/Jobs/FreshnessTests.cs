@@ -6,6 +6,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Jobs;
 
+[Trait("Kind", "Unit")]
 public sealed class FreshnessTests
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);

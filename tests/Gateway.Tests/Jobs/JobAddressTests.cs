@@ -4,6 +4,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Jobs;
 
+[Trait("Kind", "Unit")]
 public sealed class JobAddressTests
 {
     private static readonly Gen<string> Text = Gen.OneOf(

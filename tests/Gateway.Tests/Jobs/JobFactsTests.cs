@@ -4,6 +4,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Jobs;
 
+[Trait("Kind", "Unit")]
 public sealed class JobFactsTests
 {
     private static readonly DateTimeOffset Now = new(2026, 6, 1, 12, 0, 0, TimeSpan.Zero);

@@ -3,6 +3,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Jobs;
 
+[Trait("Kind", "Unit")]
 public sealed class JobTimesTests
 {
     private static readonly DateTimeOffset Noon = new(2026, 5, 4, 12, 0, 0, TimeSpan.Zero);

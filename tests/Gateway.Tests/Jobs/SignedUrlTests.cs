@@ -5,6 +5,7 @@ using Gateway.Jobs;
 
 namespace Gateway.Tests.Jobs;
 
+[Trait("Kind", "Unit")]
 public sealed class SignedUrlTests
 {
     private static readonly DateTimeOffset Expiry = new(2026, 6, 1, 12, 1, 0, TimeSpan.Zero);

@@ -4,6 +4,7 @@ using Gateway.Limits;
 namespace Gateway.Tests.Limits;
 
 /// <summary>The quota arithmetic; <see cref="SharedQuotaTests"/> compares the Redis script with it.</summary>
+[Trait("Kind", "Unit")]
 public sealed class GcraTests
 {
     private const double Start = 1.8e15;

@@ -3,6 +3,7 @@ using Gateway.Limits;
 
 namespace Gateway.Tests.Limits;
 
+[Trait("Kind", "Unit")]
 public sealed class QuotaOptionsTests
 {
     [Theory]

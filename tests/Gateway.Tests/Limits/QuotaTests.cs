@@ -9,6 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace Gateway.Tests.Limits;
 
 /// <summary>Quotas of a node that has no Redis.</summary>
+[Trait("Kind", "Unit")]
 public sealed class QuotaTests
 {
     private static readonly QuotaOptions Minutely =

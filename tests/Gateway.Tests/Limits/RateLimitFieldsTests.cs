@@ -2,6 +2,7 @@ using Gateway.Limits;
 
 namespace Gateway.Tests.Limits;
 
+[Trait("Kind", "Unit")]
 public sealed class RateLimitFieldsTests
 {
     [Fact]

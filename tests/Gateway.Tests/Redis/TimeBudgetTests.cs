@@ -4,6 +4,7 @@ using Gateway.Redis;
 
 namespace Gateway.Tests.Redis;
 
+[Trait("Kind", "Unit")]
 public sealed class TimeBudgetTests
 {
     private static readonly TimeSpan Total = TimeSpan.FromMilliseconds(200);

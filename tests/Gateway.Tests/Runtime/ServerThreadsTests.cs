@@ -2,6 +2,7 @@ using Gateway.Runtime;
 
 namespace Gateway.Tests.Runtime;
 
+[Trait("Kind", "Unit")]
 public sealed class ServerThreadsTests
 {
     [Theory]

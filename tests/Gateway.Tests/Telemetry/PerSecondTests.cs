@@ -3,6 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Gateway.Tests.Telemetry;
 
+[Trait("Kind", "Unit")]
 public sealed class PerSecondTests
 {
     private readonly FakeTimeProvider _clock = new();

@@ -2,6 +2,7 @@ using Gateway.Telemetry;
 
 namespace Gateway.Tests.Telemetry;
 
+[Trait("Kind", "Unit")]
 public sealed class TallyTests
 {
     [Fact]

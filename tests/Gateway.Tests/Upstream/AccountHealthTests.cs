@@ -4,6 +4,7 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>Pauses, the circuit, and which credentials the upstream takes.</summary>
+[Trait("Kind", "Unit")]
 public sealed class AccountHealthTests
 {
     private const double Start = 1.8e15, Second = 1e6;

@@ -5,6 +5,7 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>What all nodes together are granted, whatever they report and in whatever order.</summary>
+[Trait("Kind", "Unit")]
 public sealed class AccountStateTests
 {
     private const double Start = 1.8e15, Second = 1e6;

@@ -5,6 +5,7 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>Who waits, and for which teams; held against a plain list.</summary>
+[Trait("Kind", "Unit")]
 public sealed class CallQueueTests
 {
     private static readonly string[] Teams = ["a", "b", "c"];

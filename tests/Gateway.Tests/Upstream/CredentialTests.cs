@@ -7,6 +7,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
+[Trait("Kind", "Unit")]
 public sealed class CredentialTests
 {
     private const string Secret = "s3cret/key+with&odd\"chars\\";

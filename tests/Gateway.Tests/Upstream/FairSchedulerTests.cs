@@ -5,6 +5,7 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>Teams take turns, on one node and on several.</summary>
+[Trait("Kind", "Unit")]
 public sealed class FairSchedulerTests
 {
     private const double Start = 1.8e15;

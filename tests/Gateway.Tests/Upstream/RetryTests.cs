@@ -4,6 +4,7 @@ using Polly;
 
 namespace Gateway.Tests.Upstream;
 
+[Trait("Kind", "Unit")]
 public sealed class RetryTests
 {
     private readonly FakeTimeProvider _clock = new();

@@ -4,6 +4,7 @@ using Gateway.Upstream;
 namespace Gateway.Tests.Upstream;
 
 /// <summary>What an account lets through, by a clock that is moved here.</summary>
+[Trait("Kind", "Unit")]
 public sealed class TrialTests
 {
     private const double Start = 1.8e15, Second = 1e6;

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Tests.Callers.Sessions;
 
+[Trait("Kind", "Unit")]
 public sealed class CookieRuleTests
 {
     private static readonly OriginOptions Cors = new() { AllowedOrigins = ["https://app.example.com"] };

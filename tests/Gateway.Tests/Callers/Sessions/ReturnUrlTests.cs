@@ -4,6 +4,7 @@ using Gateway.Callers.Sessions;
 
 namespace Gateway.Tests.Callers.Sessions;
 
+[Trait("Kind", "Unit")]
 public sealed class ReturnUrlTests
 {
     private static readonly OriginOptions Cors =
