@@ -22,7 +22,7 @@ namespace Gateway;
 /// The path of a request, from top to bottom: first the order of the middleware and the routes, then the steps for a
 /// job. <c>docs/architecture.md</c> describes the steps.
 /// </summary>
-internal sealed partial class RequestPath(
+internal sealed class RequestPath(
     Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies,
     RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
     ILogger<RequestPath> logger)
@@ -106,7 +106,7 @@ internal sealed partial class RequestPath(
         lookups.Hit();
         var writing = answer.WriteAsync(http);
         var request = !isLogged ? null
-            : new Request
+            : new RequestState
             {
                 Started = started,
                 Address = address,
@@ -114,17 +114,18 @@ internal sealed partial class RequestPath(
                 Team = team,
                 TraceId = RequestTraces.TraceIdOf(http),
             };
-        if (writing.IsCompletedSuccessfully) Ended(http, team.Name, Request.Job, answer, answer.Status, request);
+        if (writing.IsCompletedSuccessfully) Ended(http, team.Name, RequestState.Job, answer, answer.Status, request);
         else answering = WaitAsync(http, writing, team, answer, request);
         return true;
     }
 
-    private async Task WaitAsync(HttpContext http, ValueTask writing, Team team, JobAnswer answer, Request? request)
+    private async Task WaitAsync(
+        HttpContext http, ValueTask writing, Team team, JobAnswer answer, RequestState? request)
     {
         try
         {
             await writing;
-            Ended(http, team.Name, Request.Job, answer, answer.Status, request);
+            Ended(http, team.Name, RequestState.Job, answer, answer.Status, request);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -134,7 +135,7 @@ internal sealed partial class RequestPath(
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
     {
-        var request = new Request();
+        var request = new RequestState();
         try
         {
             var answer = await DecideAsync(http, workflowId, jobId, request);
@@ -155,7 +156,7 @@ internal sealed partial class RequestPath(
     /// <summary>The steps for another operation of the upstream, which is forwarded without a cache.</summary>
     private async Task ForwardAsync(HttpContext http, ForwardedRoute route)
     {
-        var request = new Request { Route = route };
+        var request = new RequestState { Route = route };
         try
         {
             var problem = await DecideAsync(http, route, request);
@@ -171,7 +172,8 @@ internal sealed partial class RequestPath(
     /// <summary>Counts and logs an answered request. A request whose caller left was not answered.</summary>
     /// <param name="answer">Null if the upstream's answer was forwarded.</param>
     /// <param name="request">Null if the request is not logged.</param>
-    private void Ended(HttpContext http, string team, string operation, IAnswer? answer, int status, Request? request)
+    private void Ended(
+        HttpContext http, string team, string operation, IAnswer? answer, int status, RequestState? request)
     {
         if (answer is JobAnswer { CallerLeft: true }) return;
         requests.Answered(team, operation, status);
@@ -182,10 +184,11 @@ internal sealed partial class RequestPath(
             var source = request.Caller?.Id ?? FailedAttemptLimiter.NetworkOf(http);
             if (!refusals.IsLine(status, problem?.Type.Slug ?? "", source)) return;
         }
-        Log.Answered(logger, request, status, problem?.Detail);
+        RequestLog.Answered(logger, request, status, problem?.Detail);
     }
 
-    private async ValueTask<IAnswer> DecideAsync(HttpContext http, string workflowId, string jobId, Request request)
+    private async ValueTask<IAnswer> DecideAsync(
+        HttpContext http, string workflowId, string jobId, RequestState request)
     {
         // 1. Bound: the server has limited sizes, and routing has limited methods. Identifiers are checked here.
         if (!JobAddress.TryCreate(workflowId, jobId, out var address))
@@ -216,7 +219,7 @@ internal sealed partial class RequestPath(
     }
 
     /// <returns>Null if the upstream's answer was forwarded.</returns>
-    private async ValueTask<Problem?> DecideAsync(HttpContext http, ForwardedRoute route, Request request)
+    private async ValueTask<Problem?> DecideAsync(HttpContext http, ForwardedRoute route, RequestState request)
     {
         if (!route.Template.Parameters.All(name => JobAddress.IsIdentifier(ForwardedRoute.Value(http, name))))
         {
@@ -228,8 +231,8 @@ internal sealed partial class RequestPath(
         return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name);
     }
 
-    /// <returns>Null if the request may go on, on behalf of <see cref="Request.Team"/>.</returns>
-    private async ValueTask<Problem?> AdmitAsync(HttpContext http, Request request)
+    /// <returns>Null if the request may go on, on behalf of <see cref="RequestState.Team"/>.</returns>
+    private async ValueTask<Problem?> AdmitAsync(HttpContext http, RequestState request)
     {
         // 2. Identify the caller by the one credential that the request carries.
         var identity = await callers.IdentifyAsync(http);
@@ -303,84 +306,4 @@ internal sealed partial class RequestPath(
         };
 
     private static TimeSpan Later(TimeSpan time, TimeSpan? asked) => asked > time ? asked.Value : time;
-
-    /// <summary>The state of a request.</summary>
-    private sealed class Request
-    {
-        public const string Job = "getJobById";
-
-        public long Started { get; init; } = Stopwatch.GetTimestamp();
-
-        public ActivityTraceId? TraceId { get; init; } = Activity.Current?.TraceId;
-
-        /// <summary>The job, unless <see cref="Route"/> is set.</summary>
-        public JobAddress Address { get; set; }
-
-        public ForwardedRoute? Route { get; init; }
-
-        /// <summary>The workflows that a request to a route names.</summary>
-        public string[] Workflows { get; set; } = [];
-
-        public string WorkflowNames => string.Join(' ', Workflows);
-
-        public Caller? Caller { get; set; }
-
-        /// <summary>The team that is charged.</summary>
-        public Team? Team { get; set; }
-
-        // If the caller may not read the workflow, logs and metrics name its first team.
-        public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
-
-        /// <summary>The operation: <c>getJobById</c>, or the route's name in the configuration.</summary>
-        public string Operation => Route?.Name ?? Job;
-
-        public Team? TeamOf(Caller caller) =>
-            Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route.Name, Workflows);
-
-        public Problem Forbidden(Caller caller)
-        {
-            var (type, what) = Route is null
-                ? (CallerProblems.WorkflowForbidden, "read this workflow")
-                : (CallerProblems.RouteForbidden, "use this route");
-            return caller.Teams switch
-            {
-                [] => new Problem(CallerProblems.NoTeam, "No team has any of your claims."),
-                [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
-                var teams => new Problem(
-                    type, $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may {what}."),
-            };
-        }
-    }
-
-    private static partial class Log
-    {
-        public static void Answered(ILogger logger, Request request, int status, string? detail = null)
-        {
-            var level = RefusalLog.LevelOf(status);
-            var (team, caller, traceId) = (request.TeamName, request.Caller?.Id, request.TraceId);
-            var milliseconds = Stopwatch.GetElapsedTime(request.Started).TotalMilliseconds;
-            if (request.Route is { } route)
-            {
-                Forwarded(logger, level, status, route.Name, request.WorkflowNames, team, caller, detail, milliseconds,
-                    traceId);
-                return;
-            }
-            var (workflow, job) = (request.Address.Workflow, request.Address.Job);
-            Answered(logger, level, status, workflow, job, team, caller, detail, milliseconds, traceId);
-        }
-
-        [LoggerMessage(Message =
-            "{Status} for job {Workflow}/{Job}, team {Team}, caller {Caller}, {Detail} in {Milliseconds:0.0} ms, "
-            + "trace {TraceId}")]
-        private static partial void Answered(
-            ILogger logger, LogLevel level, int status, string? workflow, string? job, string? team,
-            string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
-
-        [LoggerMessage(Message =
-            "{Status} for route {Route}, workflow {Workflow}, team {Team}, caller {Caller}, {Detail} in "
-            + "{Milliseconds:0.0} ms, trace {TraceId}")]
-        private static partial void Forwarded(
-            ILogger logger, LogLevel level, int status, string route, string? workflow, string? team,
-            string? caller, string? detail, double milliseconds, ActivityTraceId? traceId);
-    }
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.Json;
 using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Runtime;
@@ -7,22 +5,6 @@ using Microsoft.Extensions.Caching.Distributed;
 using StackExchange.Redis;
 
 namespace Gateway.Caching;
-
-/// <summary>The reply to a node that wants to fetch a job for the whole cluster.</summary>
-internal abstract record FetchLock
-{
-    /// <summary>This node holds the lock until its lease ends.</summary>
-    public sealed record Acquired(long Order, string Lock) : FetchLock;
-
-    /// <summary>Another fetch is under way; <paramref name="Order"/> is its order.</summary>
-    public sealed record HeldElsewhere(long Order, TimeSpan Left) : FetchLock;
-
-    /// <summary>The last fetch failed, and the next may begin after its back-off.</summary>
-    public sealed record FailedBefore(FailedFill Failure) : FetchLock;
-
-    /// <summary>A newer snapshot than the caller knows was stored meanwhile.</summary>
-    public sealed record NewerStored : FetchLock;
-}
 
 /// <summary>
 /// The jobs that all nodes share, in Redis. A finished job is an entry of the <see cref="IDistributedCache"/>, under a
@@ -36,16 +18,7 @@ internal sealed class SharedJobs(
 {
     private const string LockSuffix = ":lock", FinishedSuffix = ":finished";
 
-    // The prefixes of a lock's value. acquire-lock.lua describes the three forms.
-    private const string Owned = "o:", FailedBefore = "f:", Refused = "r:";
-
     private static readonly ReadOnlyMemory<byte> AnyPrefix = "*"u8.ToArray();
-
-    // The shortest time for which a result stays in Redis, so that waiting nodes can read it even if its lifetime is 0.
-    private static readonly TimeSpan HandOver = TimeSpan.FromSeconds(1);
-
-    // The rest of a lock's lifetime may be rounded up by this much.
-    private static readonly TimeSpan Rounding = TimeSpan.FromSeconds(1);
 
     private static readonly string Acquire = ScriptFile.Read("acquire-lock");
 
@@ -155,7 +128,7 @@ internal sealed class SharedJobs(
             null => default,
             "job" => (Read(key, isFinished: false, (byte[])reply.Result[1]!), null),
             "elsewhere" => (await FindAsync(key, budget), null),
-            _ => (default, LockOf(reply)),
+            _ => (default, FetchLock.Read(reply.Result, reply.Fetch)),
         };
     }
 
@@ -174,7 +147,7 @@ internal sealed class SharedJobs(
     {
         if (!redis.IsAvailable) return null;
         var reply = await AskForLockAsync(key, known, awaited, unusable, lease, budget, above);
-        return reply.Result is null ? null : LockOf(reply);
+        return reply.Result is null ? null : FetchLock.Read(reply.Result, reply.Fetch);
     }
 
     /// <summary>Stores a snapshot if nothing outranks it, and releases the fetch lock.</summary>
@@ -185,7 +158,7 @@ internal sealed class SharedJobs(
         var isFinished = snapshot.Kind == VerdictKind.Finished;
         var kind = isFinished ? 1 : snapshot.IsAbsent ? 2 : 0;
         var data = SnapshotEnvelope.Write(snapshot.Moved(-clock.Lead), key.Name);
-        if (retention < HandOver) retention = HandOver;
+        if (retention < FetchLock.HandOver) retention = FetchLock.HandOver;
         var held = fetchLock?.Lock ?? "";
         var reply = await RunAsync(Store,
             held, snapshot.Order, kind, isFinished ? RedisValue.EmptyString : data, (long)retention.TotalMilliseconds,
@@ -213,12 +186,11 @@ internal sealed class SharedJobs(
     /// <summary>Releases the lock of a fetch that brought no job, and leaves the failure for other nodes.</summary>
     public async ValueTask ReleaseAsync(JobKey key, FetchLock.Acquired fetchLock, FailedFill failure, TimeBudget budget)
     {
-        var backsOff = failure.BackOff > TimeSpan.Zero;
-        var value = $"{(backsOff ? FailedBefore : Refused)}{fetchLock.Order}:{JsonSerializer.Serialize(failure)}";
-        var lifetime = (long)(backsOff ? failure.BackOff : HandOver).TotalMilliseconds;
+        var (value, lifetime) = FetchLock.Failed(fetchLock.Order, failure);
         var reply = await redis.TryAsync<RedisResult>(
             database => database.ScriptEvaluateAsync(
-                Release, [Lock(key)], [fetchLock.Lock, value, lifetime, JobChannel.Name, key.Name])!,
+                Release, [Lock(key)],
+                [fetchLock.Lock, value, (long)lifetime.TotalMilliseconds, JobChannel.Name, key.Name])!,
             budget);
         if (reply is null) orphanedLocks.Add(Lock(key), fetchLock.Lock);
     }
@@ -229,12 +201,12 @@ internal sealed class SharedJobs(
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
         var result = await AskAsync(overdue: RedisValue.EmptyString);
         // If Redis's clock was set back, the lock lasts longer by that time, and its owner may have died.
-        if (result is not null && (string?)result[0] == "held" && IsOverdue(result, lease))
+        if (result is not null && (string?)result[0] == "held" && FetchLock.IsOverdue(result, lease))
         {
             result = await AskAsync(overdue: (RedisValue)result[1]);
         }
         // After a lost reply, Redis may have set the lock. After a refusal, Redis stays available and has set no lock.
-        if (result is null && !redis.IsAvailable) orphanedLocks.Add(Lock(key), $"{Owned}{fetch}:");
+        if (result is null && !redis.IsAvailable) orphanedLocks.Add(Lock(key), FetchLock.Owner(fetch));
         return (result, fetch);
 
         ValueTask<RedisResult?> AskAsync(RedisValue overdue) => redis.TryAsync<RedisResult>(
@@ -244,35 +216,6 @@ internal sealed class SharedJobs(
                 overdue, unusable.Finished,
             ])!,
             budget);
-    }
-
-    /// <summary>Whether the rest of a lock's lifetime exceeds the whole lifetime of such a lock.</summary>
-    private static bool IsOverdue(RedisResult reply, TimeSpan lease)
-    {
-        var (held, left) = ((string)reply[1]!, TimeSpan.FromMilliseconds((long)reply[2]));
-        if (held.StartsWith(Owned, StringComparison.Ordinal)) return left > lease + Rounding;
-        var given = held.StartsWith(FailedBefore, StringComparison.Ordinal) ? Parse(held)?.BackOff : HandOver;
-        return left > given + Rounding;
-    }
-
-    private static FetchLock LockOf((RedisResult? Result, string Fetch) reply)
-    {
-        var result = reply.Result!;
-        switch ((string?)result[0])
-        {
-            case "mine":
-                return new FetchLock.Acquired(Number((string)result[1]!), $"{Owned}{reply.Fetch}:{(string)result[1]!}");
-            case "look":
-                return new FetchLock.NewerStored();
-        }
-        var held = (string)result[1]!;
-        var lasts = TimeSpan.FromMilliseconds(Math.Max(0, (long)result[2]) + 1);
-        if (held.StartsWith(Owned, StringComparison.Ordinal))
-        {
-            return new FetchLock.HeldElsewhere(Number(held[(held.LastIndexOf(':') + 1)..]), lasts);
-        }
-        return Failure(held, lasts) is { } failure
-            ? new FetchLock.FailedBefore(failure) : new FetchLock.HeldElsewhere(long.MaxValue, lasts);
     }
 
     private Found Read(JobKey key, bool isFinished, byte[] data)
@@ -295,29 +238,6 @@ internal sealed class SharedJobs(
     }
 
     private static RedisKey Lock(JobKey key) => RedisConnection.Prefix + key.Name + LockSuffix;
-
-    private static long Number(string digits) =>
-        long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : long.MaxValue;
-
-    private static FailedFill? Failure(string held, TimeSpan left)
-    {
-        if (Parse(held) is not { } failure) return null;
-        var isBackOff = held.StartsWith(FailedBefore, StringComparison.Ordinal);
-        return isBackOff ? failure.Later(left) with { BackOff = left } : failure with { BackOff = TimeSpan.Zero };
-    }
-
-    private static FailedFill? Parse(string held)
-    {
-        var json = held.IndexOf(':', FailedBefore.Length) + 1;
-        try
-        {
-            return JsonSerializer.Deserialize<FailedFill>(held.AsSpan(json));
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 
     private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> prefix)
     {

@@ -171,21 +171,38 @@ public sealed class SharedGateTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_call_that_goes_on_for_longer_than_any_should_still_holds_its_place()
+    public async Task A_call_that_lasts_longer_than_the_timeout_keeps_its_place()
     {
-        await using var world = await World.StartAsync(
-            ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"),
-            ("Upstream:Timeout", "00:00:03"), ("Redis:Timeout", "00:00:05"));
-        AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, world.AddGateway())];
-        var permit = (await EnterAsync(gates[0])).Permit!;
-        await permit.ReportAsync(CallOutcome.Accepted, permit.Credential, isOver: false);
+        const int MaxTries = 3;
+        for (var tries = 1; ; tries++)
+        {
+            await using var world = await World.StartAsync(
+                ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "MaxConcurrentRequests", "1"),
+                ("Upstream:Timeout", "00:00:03"), ("Redis:Timeout", "00:00:05"));
+            var other = world.AddGateway();
+            AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, other)];
+            var permit = (await EnterAsync(gates[0])).Permit!;
+            await permit.ReportAsync(CallOutcome.Accepted, permit.Credential, isOver: false);
 
-        // A node that is silent for timeout and a second has died.
-        for (var i = 0; i < 12; i++) Assert.Equal(UpstreamFault.OverBudget, (await EnterAsync(gates[1], 400)).Fault);
+            // A node that does not report for the timeout and a second has died.
+            var fault = UpstreamFault.OverBudget;
+            for (var i = 0; i < 12 && fault == UpstreamFault.OverBudget; i++)
+            {
+                fault = (await EnterAsync(gates[1], 400)).Fault;
+            }
 
-        await permit.ReportAsync(CallOutcome.Accepted, permit.Credential);
-        Assert.NotNull((await EnterAsync(gates[1])).Permit);
+            // On a busy machine a node may lose Redis. It then decides alone, and the scenario starts again.
+            if (tries < MaxTries && (HasLostRedis(world.Gateway) || HasLostRedis(other))) continue;
+            Assert.Equal(UpstreamFault.OverBudget, fault);
+            await permit.ReportAsync(CallOutcome.Accepted, permit.Credential);
+            Assert.NotNull((await EnterAsync(gates[1])).Permit);
+            return;
+        }
     }
+
+    private static bool HasLostRedis(GatewayNode node) =>
+        node.Log.All.Any(line => line.Contains("Gateway.Redis.RedisConnection", StringComparison.Ordinal)
+            && line.StartsWith("Warning", StringComparison.Ordinal));
 
     // On a busy machine, a node may start before Redis answers.
     private static async Task<AccountGate> GateOfAsync(World world, GatewayNode node)
