@@ -11,7 +11,7 @@ internal abstract record FetchLock
     private const string OwnedPrefix = "o:", FailedPrefix = "f:", RefusedPrefix = "r:";
 
     /// <summary>
-    /// The shortest time for which a result stays in Redis, so that waiting nodes can read it even if its lifetime is 0.
+    /// The shortest time for which a result stays in Redis. Waiting nodes can then read it even with a lifetime of 0.
     /// </summary>
     public static readonly TimeSpan HandOver = TimeSpan.FromSeconds(1);
 

@@ -2,12 +2,12 @@ using Gateway.Jobs;
 
 namespace Gateway.Drift;
 
-/// <summary>A finding, and when and where it was met.</summary>
-/// <param name="Count">The jobs in which it was.</param>
+/// <summary>A finding, with the times and the last job in which it was seen.</summary>
+/// <param name="Count">The number of jobs in which it was seen.</param>
 internal sealed record SeenFinding(
     Finding Finding, DateTimeOffset FirstSeen, DateTimeOffset LastSeen, long Count, JobAddress LastSeenIn);
 
-/// <summary>What this node has found since it started.</summary>
+/// <summary>The findings of this node since it started.</summary>
 internal sealed class DriftBook
 {
     private const int MaxFindings = 100;
@@ -19,10 +19,10 @@ internal sealed class DriftBook
 
     public DriftBook(DriftMetrics metrics) => metrics.ObserveChecks(CountOf);
 
-    /// <summary>How often something was found for which there was no room.</summary>
+    /// <summary>How often a finding was dropped because the list was full.</summary>
     public long More => Interlocked.Read(ref _more);
 
-    /// <summary>The newest first.</summary>
+    /// <summary>The findings, newest first.</summary>
     public IReadOnlyList<SeenFinding> Seen
     {
         get
@@ -38,10 +38,10 @@ internal sealed class DriftBook
 
     public long CountOf(CheckOutcome outcome) => Interlocked.Read(ref _checks[(int)outcome]);
 
-    /// <returns>How often it came to this so far.</returns>
+    /// <returns>The number of checks with this outcome so far.</returns>
     public long Count(CheckOutcome outcome) => Interlocked.Increment(ref _checks[(int)outcome]);
 
-    /// <returns>In how many jobs it was so far; 0: there is no room for it.</returns>
+    /// <returns>The number of jobs with this finding so far; 0 if the list is full.</returns>
     public long Note(Finding finding, JobAddress seenIn, DateTimeOffset now)
     {
         lock (_lock)
@@ -61,20 +61,20 @@ internal sealed class DriftBook
     }
 }
 
-/// <summary>What became of a job that the upstream sent.</summary>
+/// <summary>The outcome of checking a job that the upstream sent.</summary>
 internal enum CheckOutcome
 {
     Checked,
 
-    /// <summary>There were enough in this second.</summary>
+    /// <summary>The limit of checks per second was reached.</summary>
     SampledOut,
 
-    /// <summary>It is larger than what is checked.</summary>
+    /// <summary>The body is too large to be checked.</summary>
     TooLarge,
 
-    /// <summary>Others were waiting already.</summary>
+    /// <summary>Too many jobs were waiting for a check.</summary>
     Busy,
 
-    /// <summary>The check ended in an error of its own.</summary>
+    /// <summary>The check itself failed.</summary>
     Failed,
 }

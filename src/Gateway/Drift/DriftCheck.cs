@@ -5,10 +5,10 @@ using Gateway.Jobs;
 
 namespace Gateway.Drift;
 
-/// <summary>Compares a body with what is expected of it: a pure function, in one pass.</summary>
+/// <summary>Compares a body with its expected shape, in one pass. A pure function.</summary>
 internal sealed class DriftCheck
 {
-    // A body with more is another thing altogether; the first ones say so.
+    // More findings would only repeat that the body is no job.
     private const int MaxFindings = 1000;
 
     private const int MaxNameLength = 64;
@@ -21,8 +21,8 @@ internal sealed class DriftCheck
 
     private DriftCheck(Func<string, bool> isKnownStatus) => _isKnownStatus = isKnownStatus;
 
-    /// <summary>Every way in which a body departs from its shape, once each; none where it is not JSON.</summary>
-    /// <param name="isKnownStatus">Whether a status word is one that was seen before.</param>
+    /// <summary>Returns each difference between a body and its shape once. A body that is not JSON has none.</summary>
+    /// <param name="isKnownStatus">Returns whether a status word is known.</param>
     public static IReadOnlyCollection<Finding> Run(
         ReadOnlySpan<byte> body, ExpectedShape shape, Func<string, bool> isKnownStatus)
     {
@@ -42,7 +42,7 @@ internal sealed class DriftCheck
         }
     }
 
-    // The reader is at the first token of a value, and is left at its last.
+    // Expects the reader at the first token of a value, and leaves it at the last one.
     private void LookAt(ref Utf8JsonReader reader, string pointer, ExpectedShape shape)
     {
         if (reader.TokenType != JsonTokenType.Null && !IsOf(ref reader, shape.Type)) Add(pointer, Finding.WrongType);
@@ -86,7 +86,7 @@ internal sealed class DriftCheck
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray) LookAt(ref reader, pointer, items);
     }
 
-    // One that is empty says nothing, as null does.
+    // An empty value says nothing, like null.
     private bool IsNewStatus(ref Utf8JsonReader reader) =>
         reader.TokenType == JsonTokenType.String
         && (JobFacts.TextOf(ref reader) is not { } word || (!string.IsNullOrWhiteSpace(word) && !_isKnownStatus(word)));
@@ -111,7 +111,7 @@ internal sealed class DriftCheck
         || (reader.TryGetDecimal(out var number) && decimal.IsInteger(number)
         && number is >= long.MinValue and <= long.MaxValue);
 
-    // A name may be anything, a value among others.
+    // A name is data of the upstream, and could hold a secret.
     private static string Shown(string? name) =>
         name?.Length is > 0 and <= MaxNameLength && !name.AsSpan().ContainsAnyExcept(NameCharacters) ? name : "?";
 }

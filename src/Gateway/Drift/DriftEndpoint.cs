@@ -3,7 +3,7 @@ using Gateway.Problems;
 
 namespace Gateway.Drift;
 
-/// <summary><c>GET /admin/drift</c>: what this node has found since it started, for operators.</summary>
+/// <summary><c>GET /admin/drift</c>: the findings of this node since it started, for operators.</summary>
 internal sealed class DriftEndpoint(OperatorGate gate, DriftBook book)
 {
     public static void Map(WebApplication app)

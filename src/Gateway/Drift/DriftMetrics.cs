@@ -3,9 +3,7 @@ using Gateway.Telemetry;
 
 namespace Gateway.Drift;
 
-/// <summary>
-/// What is counted of drift. Names of fields that the upstream made up are bounded in number and form.
-/// </summary>
+/// <summary>Counts drift. The names of unknown fields are bounded in number and form.</summary>
 internal sealed class DriftMetrics
 {
     private readonly Meter _meter;
@@ -15,7 +13,7 @@ internal sealed class DriftMetrics
     {
         _meter = meters.CreateGateway();
         _drift = _meter.CreateCounter<long>(
-            "gateway.drift", "{job}", "Jobs that are not what the contract says, by pointer and kind");
+            "gateway.drift", "{job}", "Jobs that differ from the contract, by pointer and kind");
     }
 
     public void Drifted(string pointer, string kind) => _drift.Add(1, new("pointer", pointer), new("kind", kind));
@@ -23,5 +21,5 @@ internal sealed class DriftMetrics
     public void ObserveChecks(Func<CheckOutcome, long> count) => _meter.CreateObservableCounter("gateway.drift.checks",
         () => Enum.GetValues<CheckOutcome>().Select(outcome => new Measurement<long>(
             count(outcome), new KeyValuePair<string, object?>("outcome", outcome.ToString()))),
-        "{job}", "Jobs of the upstream that were checked for drift, or were not, by outcome");
+        "{job}", "Jobs of the upstream offered for a drift check, by outcome");
 }

@@ -2,7 +2,7 @@ using Gateway.Caching;
 
 namespace Gateway.Drift;
 
-/// <summary>Whether the upstream still sends what the contract says.</summary>
+/// <summary>Checks whether the upstream still sends what the contract says.</summary>
 internal static class DriftServices
 {
     public static void AddDrift(this IServiceCollection services)

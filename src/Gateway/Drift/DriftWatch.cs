@@ -7,8 +7,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Drift;
 
 /// <summary>
-/// Checks some of what the upstream sends, in the background and one job at a time. A fill hands its job over and goes
-/// on: what comes too fast, or is too large, is not checked.
+/// Checks a sample of the upstream's jobs in the background, one at a time. A fill hands its job over and does not
+/// wait. A job that comes too fast or is too large is not checked.
 /// </summary>
 internal sealed partial class DriftWatch(
     DriftBook book, IOptionsMonitor<ContractOptions> contract, IOptionsMonitor<JobsOptions> jobs, DriftMetrics metrics,
@@ -21,7 +21,7 @@ internal sealed partial class DriftWatch(
 
     private readonly Sampling _sampling = new(clock);
 
-    /// <summary>A job that the upstream just sent. Never waits.</summary>
+    /// <summary>Offers a job that the upstream just sent. Never waits.</summary>
     public void Offer(JobAddress address, byte[] body)
     {
         var perSecond = contract.CurrentValue.DriftChecksPerSecond;
@@ -41,7 +41,7 @@ internal sealed partial class DriftWatch(
             }
             catch (Exception e)
             {
-                // Drift is not worth a failure. A message might hold what the body does; a stack does not.
+                // A failed check must not stop the watch. Do not log the message: it may hold parts of the body.
                 if (book.Count(CheckOutcome.Failed) == 1) Log.Failed(logger, e.GetType().Name, e.StackTrace);
             }
         }
@@ -62,11 +62,11 @@ internal sealed partial class DriftWatch(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "The upstream's jobs are not what the contract says: {Kind} at {Pointer}")]
+        [LoggerMessage(LogLevel.Warning, "The upstream's jobs differ from the contract: {Kind} at {Pointer}")]
         public static partial void Found(ILogger logger, string kind, string pointer);
 
         [LoggerMessage(LogLevel.Error,
-            "A job could not be checked for drift; told once, and counted from now on: {Problem} {Stack}")]
+            "A drift check failed; further failures are only counted: {Problem} {Stack}")]
         public static partial void Failed(ILogger logger, string problem, string? stack);
     }
 }

@@ -7,17 +7,17 @@ using Gateway.Contract;
 namespace Gateway.Drift;
 
 /// <summary>
-/// What the contract says of a value, out of the very records that the published document is made from.
+/// The shape of a value in the contract. It is derived from the records from which the contract is published.
 /// </summary>
-/// <param name="Type">Its type; null is of any.</param>
-/// <param name="Items">What an array holds.</param>
-/// <param name="Fields">What an object has, by name.</param>
+/// <param name="Type">The type; null allows any.</param>
+/// <param name="Items">The shape of an array's items.</param>
+/// <param name="Fields">The fields of an object, by name.</param>
 internal sealed record ExpectedShape(
     ExpectedType Type, ExpectedShape? Items = null, IReadOnlyDictionary<string, ExpectedField>? Fields = null)
 {
     public static readonly ExpectedShape OfJob = Of(typeof(Job));
 
-    /// <exception cref="NotSupportedException">A type that no record of the contract has used yet.</exception>
+    /// <exception cref="NotSupportedException">No check is written for the type yet.</exception>
     public static ExpectedShape Of(Type type)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
@@ -37,10 +37,10 @@ internal sealed record ExpectedShape(
 }
 
 /// <summary>One field of an object.</summary>
-/// <param name="IsAlwaysSent">Whether an object without it has changed.</param>
+/// <param name="IsAlwaysSent">Whether an object without the field is a difference.</param>
 internal sealed record ExpectedField(string Name, ExpectedShape Shape, bool IsAlwaysSent)
 {
-    /// <summary>Whether it holds a status word, of a job or a task.</summary>
+    /// <summary>Whether the field holds the status word of a job or a task.</summary>
     public bool IsStatus => Name == "status";
 
     public static ExpectedField Of(PropertyInfo property) => new(
@@ -56,7 +56,7 @@ internal enum ExpectedType
     Text,
 
     /// <summary>
-    /// A whole number of 64 bits, also where it is written 12.0 (JSON Schema Validation 2020-12, section 6.1.1).
+    /// A whole number of 64 bits, also if it is written 12.0 (JSON Schema Validation 2020-12, section 6.1.1).
     /// </summary>
     Integer,
     Number,

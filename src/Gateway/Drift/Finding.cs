@@ -1,12 +1,11 @@
 namespace Gateway.Drift;
 
-/// <summary>One way in which a job is not what the contract says; it holds no value.</summary>
+/// <summary>One difference between a job and the contract. It holds no value of the job.</summary>
 /// <param name="Pointer">
-/// A JSON pointer (RFC 6901) with <c>*</c> for any index of an array. A name that is not 1 to 64 letters, digits,
-/// <c>_</c>,
-/// <c>.</c> and <c>-</c> is <c>?</c>.
+/// A JSON pointer (RFC 6901) with <c>*</c> for the index of an array. A name appears as <c>?</c> unless it consists of
+/// 1 to 64 letters, digits, <c>_</c>, <c>.</c> and <c>-</c>.
 /// </param>
-/// <param name="Kind">One of those below.</param>
+/// <param name="Kind">One of the constants below.</param>
 internal sealed record Finding(string Pointer, string Kind)
 {
     public const string UnknownField = "unknown-field", WrongType = "wrong-type", MissingField = "missing-field",

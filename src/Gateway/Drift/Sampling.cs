@@ -1,6 +1,6 @@
 namespace Gateway.Drift;
 
-/// <summary>Admits so many in each second, the first ones.</summary>
+/// <summary>Admits the first jobs of each second, up to a limit.</summary>
 internal sealed class Sampling(TimeProvider clock)
 {
     private readonly Lock _lock = new();

@@ -1,7 +1,7 @@
 namespace Gateway.Routes;
 
-/// <summary>One operation of the upstream that is let through.</summary>
-/// <param name="Name">As the configuration calls it, and as teams are allowed it.</param>
+/// <summary>One further operation of the upstream that callers may use.</summary>
+/// <param name="Name">The name in the configuration, by which teams are allowed the route.</param>
 internal sealed record ForwardedRoute(string Name, RouteTemplate Template, ForwardedRouteOptions Options)
 {
     private static readonly string[] OwnHeaders = ["Content-Type", "ETag", "Last-Modified"];
@@ -12,23 +12,23 @@ internal sealed record ForwardedRoute(string Name, RouteTemplate Template, Forwa
         [.. routes.OrderBy(route => route.Key, StringComparer.Ordinal)
             .Select(route => new ForwardedRoute(route.Key, RouteTemplate.Parse(route.Value.Path), route.Value))];
 
-    /// <summary>Whether a parameter is a workflow, however it is spelt: workflow_id, workflowId, wf-id.</summary>
+    /// <summary>Whether a parameter names a workflow, in any common spelling: workflow_id, workflowId, wf-id.</summary>
     public static bool NamesWorkflow(string parameter) =>
         string.Concat(parameter.Where(char.IsAsciiLetterOrDigit)).ToUpperInvariant() is "WORKFLOW" or "WORKFLOWS"
             or "WORKFLOWID" or "WORKFLOWIDS" or "WFID";
 
-    /// <summary>The workflows that a request is about, each of which its team must be allowed, too.</summary>
+    /// <summary>The workflows that a request names. The team must be allowed each of them.</summary>
     public string[] WorkflowsOf(HttpContext http) =>
         _workflows.Length == 0 ? [] : Array.ConvertAll(_workflows, name => Value(http, name));
 
-    /// <summary>Response headers that go on to the caller.</summary>
+    /// <summary>The response headers that are passed to the caller.</summary>
     public IEnumerable<string> ResponseHeaders => OwnHeaders.Concat(Options.ResponseHeaders);
 
-    /// <summary>Whether a response header goes on to the caller.</summary>
+    /// <summary>Whether a response header is passed to the caller.</summary>
     public bool Returns(string header) => ResponseHeaders.Contains(header, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
-    /// The path to ask for, with the values of a request, and those of its query parameters that go on.
+    /// The upstream's path with the values of a request, and the query parameters that are passed on.
     /// </summary>
     public string TargetOf(HttpContext http)
     {

@@ -3,12 +3,12 @@ using Gateway.Jobs;
 
 namespace Gateway.Routes;
 
-/// <summary>One more operation of the upstream that is let through: a GET, uncached.</summary>
+/// <summary>One further operation of the upstream that callers may use: a GET, not cached.</summary>
 internal sealed class ForwardedRouteOptions
 {
     private static readonly string[] OwnPrefixes = ["admin", "bff", "docs", "health", "metrics", "openapi", "problems"];
 
-    // They are about the connection, about who asks, or the gateway's own to say.
+    // These describe the connection or the caller, or the gateway sets them itself.
     private static readonly string[] Withheld =
     [
         "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
@@ -24,18 +24,18 @@ internal sealed class ForwardedRouteOptions
     /// </summary>
     public string Path { get; set; } = "";
 
-    /// <summary>Query parameters that go on to the upstream; no other does.</summary>
+    /// <summary>The query parameters that are passed to the upstream. No others are.</summary>
     public List<string> Query { get; set; } = [];
 
     /// <summary>
-    /// Response headers that go on to the caller, beside Content-Type, ETag and Last-Modified; no other does.
+    /// The response headers that are passed to the caller, beside Content-Type, ETag and Last-Modified. No others are.
     /// </summary>
     public List<string> ResponseHeaders { get; set; } = [];
 
-    /// <summary>How long the upstream may be silent within an answer. Default 100 s; 1 s to 1 h.</summary>
+    /// <summary>The longest silence of the upstream within an answer. Default 100 s; 1 s to 1 h.</summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
 
-    /// <summary>Checks all routes together, for no two may be the same.</summary>
+    /// <summary>Checks all routes together, because no two may have the same path.</summary>
     public static void Check(ConfigurationErrors errors, Dictionary<string, ForwardedRouteOptions> routes)
     {
         var nameOf =

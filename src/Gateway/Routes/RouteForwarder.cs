@@ -9,7 +9,7 @@ namespace Gateway.Routes;
 
 /// <summary>
 /// Forwards a request of a route, with an account's credential and within its budget, and streams the answer. The
-/// call belongs to one caller, and ends when the caller leaves.
+/// call belongs to one caller, and is cancelled when the caller leaves.
 /// </summary>
 internal sealed partial class RouteForwarder(
     IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots,
@@ -20,11 +20,11 @@ internal sealed partial class RouteForwarder(
 
     public void Dispose() => _client.Dispose();
 
-    /// <returns>What to answer instead; null: the upstream's answer went out, whole or cut short.</returns>
+    /// <returns>The answer to send instead; null if the upstream's answer was sent, whole or cut short.</returns>
     public async Task<Problem?> ForwardAsync(HttpContext http, ForwardedRoute route, string account, string team)
     {
         var headers = http.Response.Headers.ToArray();
-        // Not a refresh: there is nothing else to answer with.
+        // Not a refresh, because no snapshot can answer instead.
         var call = calls.Begin(account, default, team, CallRank.FirstRead);
         UpstreamAnswer answer;
         using (var slot = slots.Take(call))
@@ -34,15 +34,15 @@ internal sealed partial class RouteForwarder(
             answer = await calls.MakeAsync(call, (credential, judge) => SendAsync(http, route, credential, judge));
         }
         if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
-        // A caller who left made nothing fail, and gets no answer.
+        // A caller that left is no failure, and gets no answer.
         if (answer.Fault == UpstreamFault.CallerGone) http.RequestAborted.ThrowIfCancellationRequested();
         if (answer.Fault is not (UpstreamFault.None or UpstreamFault.JobRefused))
         {
-            Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "not given");
+            Log.Failed(logger, route.Name, answer.Fault, http.Response.HasStarted ? "cut short" : "replaced");
         }
         if (http.Response.HasStarted) return null;
 
-        // The forwarder may have taken all of them away, and left some of the upstream's.
+        // The forwarder may have removed the gateway's headers and added some of the upstream's.
         http.Response.Headers.Clear();
         foreach (var (name, values) in headers) http.Response.Headers[name] = values;
         return UpstreamProblems.Of(UpstreamVerdict.OfFailure(answer, jobs.CurrentValue), answer);
@@ -57,10 +57,10 @@ internal sealed partial class RouteForwarder(
         var transformer = new RouteTransformer(route, options.BaseAddress, credential, clock, onHeaders: answer =>
         {
             deadline.CancelAfter(Timeout.InfiniteTimeSpan);
-            // A stream may go on for hours, and others wait to know that the upstream is well.
+            // A stream may last for hours. Report the outcome now: other calls may wait for it.
             return judge(answer);
         });
-        // The one before may have been refused.
+        // An earlier call with another credential may have set a refusal.
         http.Response.StatusCode = StatusCodes.Status200OK;
         var error = await forwarder.SendAsync(
             http, options.BaseAddress.AbsoluteUri, _client,
@@ -71,7 +71,7 @@ internal sealed partial class RouteForwarder(
         {
             ForwarderError.None => transformer.Answer,
             _ when deadline.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
-            // The forwarder has then broken off the caller's connection itself, and the caller may look gone.
+            // The forwarder has aborted the caller's connection itself, so the caller may seem to have left.
             ForwarderError.ResponseBodyDestination => UpstreamAnswer.Failed(UpstreamFault.CutShort, status),
             _ when http.RequestAborted.IsCancellationRequested => UpstreamAnswer.Failed(UpstreamFault.CallerGone),
             ForwarderError.RequestTimedOut => UpstreamAnswer.Failed(UpstreamFault.TimedOut),
@@ -82,7 +82,7 @@ internal sealed partial class RouteForwarder(
         };
     }
 
-    // A body does not go on, nor does a connection become something else.
+    // Forward neither a body nor an upgrade of the connection.
     private static void AskOnly(HttpContext http)
     {
         http.Features.Set<IHttpUpgradeFeature>(null);
@@ -96,7 +96,7 @@ internal sealed partial class RouteForwarder(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Warning, "An answer of route {Route} was {How}: {Fault}")]
+        [LoggerMessage(LogLevel.Warning, "A call of route {Route} failed, and its answer was {How}: {Fault}")]
         public static partial void Failed(ILogger logger, string route, UpstreamFault fault, string how);
     }
 }

@@ -5,13 +5,13 @@ using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Routes;
 
-/// <summary>What is let through beside jobs.</summary>
+/// <summary>Registers the forwarding of other operations than jobs.</summary>
 internal static class RouteServices
 {
     public static void AddRoutes(this IServiceCollection services)
     {
         services.AddHttpForwarder();
-        // It logs what the upstream sent where that makes no sense, and that may be a credential.
+        // The forwarder logs malformed data of the upstream, which may hold a credential.
         var forwarder = services.Last(service => service.ServiceType == typeof(IHttpForwarder)).ImplementationType!;
         services.AddSingleton(typeof(ILogger<>).MakeGenericType(forwarder),
             typeof(NullLogger<>).MakeGenericType(forwarder));
@@ -22,7 +22,7 @@ internal static class RouteServices
     }
 }
 
-/// <summary>The routes of the configuration, as it was at the start.</summary>
+/// <summary>The routes in the configuration at the start.</summary>
 internal sealed class ForwardedRoutes(IOptionsMonitor<RoutesOptions> options) : IExposesHeaders
 {
     public ForwardedRoute[] All { get; } = ForwardedRoute.Of(options.CurrentValue.All);

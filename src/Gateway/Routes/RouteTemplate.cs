@@ -5,21 +5,21 @@ using Gateway.Jobs;
 namespace Gateway.Routes;
 
 /// <summary>
-/// A path of literal segments and of parameters in braces, each a whole segment, as OpenAPI has them.
+/// A path of literal segments and parameters in braces, as in OpenAPI. A parameter is a whole segment.
 /// </summary>
 internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segments)
 {
     public const string Form =
         "must be a path such as /v0/workflows/{workflow_id}: literal segments, and parameters that are a whole segment";
 
-    /// <summary>The same for templates that differ in the names of their parameters alone.</summary>
+    /// <summary>The template without parameter names. Templates that match the same paths have the same shape.</summary>
     public string Shape { get; } = string.Concat(
         Segments.Select(segment => segment.IsParameter ? "/{}" : $"/{segment.Text}"));
 
     public IEnumerable<string> Parameters =>
         Segments.Where(segment => segment.IsParameter).Select(segment => segment.Text);
 
-    /// <exception cref="ArgumentException">It has not the form.</exception>
+    /// <exception cref="ArgumentException">The text is not a path template.</exception>
     public static RouteTemplate Parse(string text) =>
         TryParse(text, out var template, out var problem)
             ? template : throw new ArgumentException(problem, nameof(text));
@@ -47,7 +47,7 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
         return problem.Length == 0;
     }
 
-    /// <summary>The path with values in place of the parameters.</summary>
+    /// <summary>Returns the path with values in place of the parameters.</summary>
     public string With(Func<string, string> valueOf)
     {
         var path = new StringBuilder();
@@ -58,6 +58,6 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
         return path.ToString();
     }
 
-    /// <param name="Text">The literal, or the parameter's name.</param>
+    /// <param name="Text">The literal text, or the name of the parameter.</param>
     public readonly record struct Segment(string Text, bool IsParameter);
 }

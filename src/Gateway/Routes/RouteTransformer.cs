@@ -8,7 +8,7 @@ using Yarp.ReverseProxy.Forwarder;
 namespace Gateway.Routes;
 
 /// <summary>
-/// What of a request goes to the upstream, and what of its answer comes back: nothing but what is listed.
+/// Copies the listed parts of a request to the upstream, and the listed parts of its answer to the caller.
 /// </summary>
 internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock,
     Func<UpstreamAnswer, ValueTask> onHeaders) : HttpTransformer
@@ -16,10 +16,10 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
     private static readonly string[] RequestHeaders = [
         "Accept", "Accept-Language", "If-None-Match", "If-Modified-Since"];
 
-    /// <summary>What the upstream said, where it was no success; else its status.</summary>
+    /// <summary>The upstream's answer: only the status of a success, and the details of a failure.</summary>
     public UpstreamAnswer Answer { get; private set; }
 
-    /// <summary>Whether the answer was ended because it held the credential.</summary>
+    /// <summary>Whether the answer was cut short because it held the credential.</summary>
     public bool HasEcho { get; private set; }
 
     public override ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest,
@@ -28,7 +28,7 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         proxyRequest.RequestUri = new Uri(baseAddress.AbsoluteUri.TrimEnd('/') + route.TargetOf(httpContext));
         foreach (var name in RequestHeaders)
         {
-            // What the client could not send would seem to be the upstream's failure.
+            // The HTTP client fails on other values, which would count as a failure of the upstream.
             foreach (var value in httpContext.Request.Headers[name])
             {
                 if (value is not null && IsPlain(value)) proxyRequest.Headers.TryAddWithoutValidation(name, value);
@@ -42,7 +42,7 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
         HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
     {
         if (proxyResponse is null) return false;
-        // The forwarder has taken over what the upstream calls its status, in its own words.
+        // The forwarder has copied the upstream's reason phrase.
         httpContext.Features.GetRequiredFeature<IHttpResponseFeature>().ReasonPhrase = null;
         var status = (int)proxyResponse.StatusCode;
         Answer = status switch
@@ -89,10 +89,10 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
     public override ValueTask TransformResponseTrailersAsync(
         HttpContext httpContext, HttpResponseMessage proxyResponse, CancellationToken cancellationToken) => default;
 
-    // What a header field may hold on either side (RFC 9110, section 5.5).
+    // The characters that both sides accept in a header (RFC 9110, section 5.5).
     private static bool IsPlain(string value) => value.All(c => c is >= ' ' and <= '~' or '\t');
 
-    // Those that do not go on do not matter.
+    // A header that is not passed on cannot leak the credential.
     private bool HasEchoIn(HttpHeaders headers)
     {
         foreach (var (name, values) in headers.NonValidated)

@@ -4,17 +4,17 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Routes;
 
 /// <summary>
-/// How many calls of routes are under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for
-/// hours, so that all of them together may hold this node's share of one half: the rest is for jobs. A team may hold
-/// half of those; where more than two teams use the account, no more than it leaves to others, so that a team that
-/// comes later finds some.
+/// Limits the calls of routes under way. Each holds one of its account's <c>MaxConcurrentRequests</c>, perhaps for
+/// hours. All of them together may hold half of this node's share; the rest is for jobs. A team may hold half of these
+/// slots. If more than two teams use the account, a team may hold at most as many slots as it leaves free, so that
+/// another team finds some later.
 /// </summary>
 internal sealed class StreamSlots(IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<AccountUse> use)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Account, string? Team), int> _held = [];
 
-    /// <returns>What is to be given back; null: there is none.</returns>
+    /// <returns>The slot, to be disposed after the call; null if none is free.</returns>
     public IDisposable? Take(AccountCall call)
     {
         var all =

@@ -40,7 +40,7 @@ public sealed class DriftTests
             seen.GetProperty("last_seen_in").GetRawText());
         Assert.Equal([new($"pointer={at} kind={kind}", 3)], measured.Counts);
         Assert.Equal(
-            $"Warning Gateway.Drift.DriftWatch: The upstream's jobs are not what the contract says: {kind} at {at}",
+            $"Warning Gateway.Drift.DriftWatch: The upstream's jobs differ from the contract: {kind} at {at}",
             Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Drift", StringComparison.Ordinal))
                 .TrimEnd());
 
@@ -139,7 +139,7 @@ public sealed class DriftTests
         Assert.Equal(25, report.GetProperty("more").GetInt32());
         Assert.Equal(100, measured.Counts.Count);
         Assert.Equal(100,
-            world.Gateway.Log.All.Count(line => line.Contains("not what the contract says", StringComparison.Ordinal)));
+            world.Gateway.Log.All.Count(line => line.Contains("differ from the contract", StringComparison.Ordinal)));
     }
 
     [Fact]

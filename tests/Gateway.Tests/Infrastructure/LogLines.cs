@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging;
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// Records every log line of a gateway at every level. Warnings also go to the output of the test, which is shown if the
-/// test fails.
+/// Records every log line of a gateway at every level. Warnings also go to the output of the test, which is shown if
+/// the test fails.
 /// </summary>
 internal sealed class LogLines : ILoggerProvider
 {

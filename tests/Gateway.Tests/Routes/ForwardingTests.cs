@@ -419,7 +419,8 @@ public sealed class ForwardingTests
         }
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
-                line => line.Contains("An answer of route workflows was cut short: EchoedCredential",
+                line => line.Contains(
+                    "A call of route workflows failed, and its answer was cut short: EchoedCredential",
                 StringComparison.Ordinal)), "it is logged");
         Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal));
     }

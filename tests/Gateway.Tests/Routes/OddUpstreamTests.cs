@@ -29,7 +29,7 @@ public sealed class OddUpstreamTests
 
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(line => line.StartsWith("Warning", StringComparison.Ordinal)
-                && line.Contains("An answer of route workflows was", StringComparison.Ordinal)), "it is logged");
+                && line.Contains("A call of route workflows failed", StringComparison.Ordinal)), "it is logged");
         var hexadecimal = Convert.ToHexString(Encoding.ASCII.GetBytes(Canary.Secret))[8..24];
         Assert.DoesNotContain(world.Gateway.Log.All,
             line => line.Replace("-", "", StringComparison.Ordinal)
@@ -74,7 +74,7 @@ public sealed class OddUpstreamTests
         await ReadAsync(world);
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
-                line => line.Contains("An answer of route workflows was cut short: CutShort",
+                line => line.Contains("A call of route workflows failed, and its answer was cut short: CutShort",
                 StringComparison.Ordinal)), "it is logged");
     }
 

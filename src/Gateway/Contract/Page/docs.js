@@ -1,11 +1,12 @@
-// The page of the contract: Swagger UI, asking as whoever reads the page. Keys stay in this page and are gone with it.
+// The page of the contract: Swagger UI, which sends requests as the reader of the page. The page keeps a key until it is
+// closed, and stores it nowhere.
 'use strict';
 
-// Wherever the gateway is below its host.
+// The path of the gateway on its host.
 const root = new URL('..', location.href).pathname;
 const find = id => document.getElementById(id);
 
-// What the gateway says of itself and of the reader, and who that is: null without a session.
+// What the gateway accepts, and the claims of the reader: null without a session.
 let gateway, reader = null;
 
 const ask = (path, init) =>
@@ -23,10 +24,11 @@ async function begin() {
   else askForKey();
 }
 
-// Where the contract is not public, it is for callers only.
+// If the contract is not public, only callers may read it.
 function askForKey() {
   find('how').textContent = 'This gateway shows its contract to its callers only. '
-    + (gateway.sessions ? 'Log in, or enter a gateway key or a token.' : gateway.tokens ? 'Enter a gateway key or a token.' : 'Enter a gateway key.');
+    + (gateway.sessions ? 'Log in, or enter a gateway key or a token.'
+      : gateway.tokens ? 'Enter a gateway key or a token.' : 'Enter a gateway key.');
   find('closed').hidden = false;
   find('closed').addEventListener('submit', event => {
     event.preventDefault();
@@ -34,19 +36,21 @@ function askForKey() {
   });
 }
 
-// With a key, the contract is read with it, and tried with it until another one is authorised.
+// Reads the contract with the key, if there is one. "Try it out" uses the key until the reader authorises another.
 async function show(key) {
-  const answer = await ask('openapi/v0.json', key ? { credentials: 'omit', headers: { Authorization: `Bearer ${key}` } } : {});
+  const withKey = key ? { credentials: 'omit', headers: { Authorization: `Bearer ${key}` } } : {};
+  const answer = await ask('openapi/v0.json', withKey);
   const contract = await answer.json();
   if (!answer.ok) throw new Error(contract.detail ?? contract.title);
-  // Swagger UI has a main of its own.
+  // Swagger UI brings its own main element.
   find('first').hidden = true;
   find('trouble').textContent = '';
-  new MutationObserver(nameTheNameless).observe(find('contract'), { childList: true, characterData: true, subtree: true });
+  const changes = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(nameElements).observe(find('contract'), changes);
   const ui = SwaggerUIBundle({
     domNode: find('contract'),
     spec: ofThisGateway(contract),
-    // A job's logs are arrays of thousands of numbers, and each would be an element.
+    // A job's logs are arrays of thousands of numbers. Highlighting would make an element of each.
     syntaxHighlight: false,
     tryItOutEnabled: true,
     persistAuthorization: false,
@@ -57,7 +61,7 @@ async function show(key) {
   });
 }
 
-// The document says what any gateway may accept, and where consumers reach it; the page says what this one does, here.
+// The document describes what a gateway can accept. The page shows what this gateway accepts, at this address.
 function ofThisGateway(contract) {
   const schemes = contract.components.securitySchemes;
   contract.servers = [{ url: root.replace(/(.)\/$/, '$1'), description: 'This gateway.' }];
@@ -69,9 +73,9 @@ function ofThisGateway(contract) {
   return contract;
 }
 
-// The gateway refuses a request with two credentials, so the session stays behind where a key goes.
+// The gateway refuses a request with two credentials, so a request with a key carries no session.
 function withOneCredential(request) {
-  // Whoever executes wants the gateway's answer, and not the browser's.
+  // The reader wants the gateway's answer and not one from the browser's cache.
   request.cache = 'no-store';
   if (!gateway.sessions) return request;
   if (request.headers.Authorization || request.headers['X-Api-Key']) request.credentials = 'omit';
@@ -79,7 +83,7 @@ function withOneCredential(request) {
   return request;
 }
 
-// Likewise, authorising one key puts away another.
+// For the same reason, authorising one key logs out the others.
 const oneAtATime = () => ({
   statePlugins: {
     auth: {
@@ -94,7 +98,7 @@ const oneAtATime = () => ({
   },
 });
 
-// A session is nothing to type: its part of the dialog leads to the login.
+// A session cannot be typed in, so its part of the dialog links to the login.
 const sessionIsALogin = ({ React }) => ({
   wrapComponents: {
     auths: Original => props => !props.definitions.has('session') ? React.createElement(Original, props)
@@ -105,8 +109,8 @@ const sessionIsALogin = ({ React }) => ({
   },
 });
 
-// What Swagger UI leaves without a name, or out of reach of a keyboard.
-function nameTheNameless() {
+// Names the elements that Swagger UI leaves without a name, and makes bodies reachable by keyboard.
+function nameElements() {
   const each = (selector, change) => find('contract').querySelectorAll(selector).forEach(change);
   each('#servers', servers => servers.ariaLabel = 'Server');
   each('.examples-select-element', examples => examples.ariaLabel = 'Example');
@@ -119,7 +123,7 @@ function nameTheNameless() {
   each('.microlight', body => body.tabIndex = 0);
 }
 
-// Who is logged in, and a way out; or a way in.
+// The name of the reader and a button to log out, or a link to log in.
 function session() {
   if (!reader) {
     const link = document.createElement('a');
@@ -132,7 +136,8 @@ function session() {
   button.type = 'button';
   button.textContent = 'Log out';
   button.addEventListener('click', () => logOut().catch(report));
-  return [`Logged in as ${name ?? email ?? sub ?? 'somebody'}, ${reader.teams.length > 0 ? `team ${reader.teams.join(', ')}` : 'of no team'}. `, button];
+  const teams = reader.teams.length > 0 ? `team ${reader.teams.join(', ')}` : 'of no team';
+  return [`Logged in as ${name ?? email ?? sub ?? 'somebody'}, ${teams}. `, button];
 }
 
 async function logOut() {
