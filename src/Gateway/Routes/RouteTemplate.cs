@@ -12,7 +12,7 @@ internal sealed record RouteTemplate(string Text, RouteTemplate.Segment[] Segmen
     public const string Form =
         "must be a path such as /v0/workflows/{workflow_id}: literal segments, and parameters that are a whole segment";
 
-    /// <summary>The template without parameter names. Templates that match the same paths have the same shape.</summary>
+    /// <summary>The template without parameter names. Templates for the same paths have the same shape.</summary>
     public string Shape { get; } = string.Concat(
         Segments.Select(segment => segment.IsParameter ? "/{}" : $"/{segment.Text}"));
 
