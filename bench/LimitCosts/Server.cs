@@ -35,7 +35,7 @@ internal static class Server
 
         var connection = app.Services.GetRequiredService<RedisConnection>();
         await connection.MultiplexerAsync();
-        connection.Found();
+        connection.MarkAvailable();
         var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(),
             app.Services.GetRequiredService<SharedQuotas>());
         var leased = new ConcurrentDictionary<string, Quota>();

@@ -184,7 +184,8 @@ internal sealed class RequestPath(
             var source = request.Caller?.Id ?? FailedAttemptLimiter.NetworkOf(http);
             if (!refusals.IsLine(status, problem?.Type.Slug ?? "", source)) return;
         }
-        RequestLog.Answered(logger, request, status, problem?.Detail);
+        var cacheStatus = problem is null ? (answer as JobAnswer)?.CacheStatus.ToString() : problem.CacheStatus;
+        RequestLog.Answered(logger, request, status, cacheStatus, problem?.Detail);
     }
 
     private async ValueTask<IAnswer> DecideAsync(

@@ -7,7 +7,7 @@ namespace Gateway.Caching;
 /// <summary>The metrics of the job cache. No label holds an identifier of a job or a workflow.</summary>
 internal sealed class CacheMetrics
 {
-    private readonly Tally _hits = new(), _misses = new(), _collapsed = new(), _stale = new();
+    private readonly Tally _hits = new(), _misses = new(), _collapsed = new(), _staleIfError = new(), _failed = new();
     private readonly Meter _meter;
     private readonly Histogram<double> _fills;
 
@@ -15,7 +15,8 @@ internal sealed class CacheMetrics
     {
         _meter = meters.CreateGateway();
         _meter.CreateObservableCounter(
-            "gateway.cache.lookups", Lookups, "{lookup}", "Look-ups of jobs: hit, miss, collapsed or stale");
+            "gateway.cache.lookups", Lookups, "{lookup}",
+            "Look-ups of jobs: hit, miss, collapsed, stale-if-error or failed");
         _fills = _meter.CreateHistogram<double>(
             "gateway.fill.duration", "s", "Time from the start of an upstream fetch to its classified result",
             advice: new() { HistogramBucketBoundaries = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10] });
@@ -30,7 +31,8 @@ internal sealed class CacheMetrics
     public void LookedUp(Lookup lookup, bool isShared) => (lookup switch
     {
         Lookup.Hit => _hits,
-        Lookup.Stale => _stale,
+        Lookup.Stale => _staleIfError,
+        Lookup.Failed => _failed,
         _ => isShared ? _collapsed : _misses,
     }).Increment();
 
@@ -39,7 +41,11 @@ internal sealed class CacheMetrics
 
     private IEnumerable<Measurement<long>> Lookups()
     {
-        var tallies = new[] { ("hit", _hits), ("miss", _misses), ("collapsed", _collapsed), ("stale", _stale) };
+        var tallies = new[]
+        {
+            ("hit", _hits), ("miss", _misses), ("collapsed", _collapsed), ("stale-if-error", _staleIfError),
+            ("failed", _failed),
+        };
         foreach (var (outcome, tally) in tallies)
         {
             yield return new Measurement<long>(tally.Count, new KeyValuePair<string, object?>("outcome", outcome));

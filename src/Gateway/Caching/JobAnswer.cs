@@ -24,6 +24,9 @@ internal sealed class JobAnswer(
 
     public JobSnapshot Snapshot => snapshot;
 
+    /// <summary>The value of <c>Cache-Status</c>.</summary>
+    public StringValues CacheStatus => cacheStatus;
+
     /// <summary>
     /// Whether the body is written in pieces. Such a body stays in memory until its caller has read it.
     /// </summary>

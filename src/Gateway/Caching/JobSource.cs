@@ -97,7 +97,7 @@ internal sealed partial class JobSource(
     private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
     {
         using var listener = channel.Listen(key.Name);
-        await redis.CatchUpAsync();
+        await redis.WaitAfterPauseAsync();
         // Another fill of this node may just have ended. Check memory only once: later it may hold this fill's own late
         // result.
         if (memory.FindFailure(key) is null && FindFresh(key, steady.Now) is { } kept) return new Lookup.Hit(kept);
@@ -106,7 +106,7 @@ internal sealed partial class JobSource(
         var fetches = 0;
         for (var looks = 1; ; looks++)
         {
-            await redis.CatchUpAsync();
+            await redis.WaitAfterPauseAsync();
             var budget = redis.NewTimeBudget();
             if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure);
 

@@ -93,7 +93,7 @@ internal sealed partial class RedisConnection : IDisposable
         }
         catch (Exception e) when (IsFailure(e))
         {
-            Lose(e);
+            MarkUnavailable(e);
         }
         catch (Exception e)
         {
@@ -128,7 +128,7 @@ internal sealed partial class RedisConnection : IDisposable
     public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connection.Value;
 
     /// <summary>Marks Redis as available.</summary>
-    public void Found()
+    public void MarkAvailable()
     {
         if (_available) return;
         _available = true;
@@ -137,7 +137,7 @@ internal sealed partial class RedisConnection : IDisposable
     }
 
     /// <summary>Marks Redis as unavailable.</summary>
-    public void Lose(Exception why)
+    public void MarkUnavailable(Exception why)
     {
         var wasAvailable = _available;
         _available = false;
@@ -149,7 +149,7 @@ internal sealed partial class RedisConnection : IDisposable
     /// Notes that the watch has looked at Redis. After a pause of this process, a look may fail only because of the
     /// pause, so a failed look does not count until <see cref="LongestCatchUp"/> has passed.
     /// </summary>
-    public void Looked()
+    public void NoteLook()
     {
         var now = Environment.TickCount64;
         if (WasPaused() && _resumedAt < _lastLook) _resumedAt = now;
@@ -163,7 +163,7 @@ internal sealed partial class RedisConnection : IDisposable
     /// After a pause of this process, waits until the watch has found Redis healthy, for at most
     /// <see cref="LongestCatchUp"/>. The state of this node is old then, and late replies do not mean that Redis fails.
     /// </summary>
-    public Task CatchUpAsync() => IsConfigured && WasPaused() ? WaitForLookAsync() : Task.CompletedTask;
+    public Task WaitAfterPauseAsync() => IsConfigured && WasPaused() ? WaitForLookAsync() : Task.CompletedTask;
 
     /// <summary>
     /// Whether an exception means that Redis or the connection to it fails. Any other exception is a defect of the

@@ -64,18 +64,18 @@ internal sealed class RedisWatch : BackgroundService
             foreach (var participant in _participants) await participant.SubscribeAsync();
             var isPrompt = !wasAway || await _redis.IsPromptAsync();
             foreach (var participant in _participants) await participant.SyncAsync(wasAway);
-            if (isPrompt) _redis.Found();
+            if (isPrompt) _redis.MarkAvailable();
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
-            _redis.Lose(e);
+            _redis.MarkUnavailable(e);
         }
         catch (Exception e)
         {
             // Redis keeps its state, and the next look tries again.
             _redis.ReportDefect(e);
         }
-        _redis.Looked();
+        _redis.NoteLook();
     }
 
     private async Task CatchUpAsync()

@@ -51,7 +51,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await _redis.CommandAsync("CONFIG", "SET", "maxmemory", "1mb");
         await _redis.CommandAsync("DEL", "gateway:purges");
 
-        Redis(world.Gateway).Lose(new TimeoutException("a blip"));
+        Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
 
         await Purging.WithinAsync(
             TimeSpan.FromSeconds(7), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
@@ -226,7 +226,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         var left = world.Gateway.Services.GetRequiredService<OrphanedLocks>();
         await _redis.CommandAsync("SET", $"gateway:{{default/survey-1/{_job}-1999}}:lock", "o:me:1");
         for (var i = 0; i < 2000; i++) left.Add($"gateway:{{default/survey-1/{_job}-{i}}}:lock", "o:me:");
-        Redis(world.Gateway).Lose(new TimeoutException("a blip"));
+        Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
 
         await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "Redis is found");
         await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () =>
@@ -253,7 +253,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         Assert.True(Redis(world.Gateway).IsAvailable);
-        Redis(world.Gateway).Lose(new TimeoutException("a blip"));
+        Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
         await Purging.WithinAsync(
             TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }

@@ -123,7 +123,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
     {
         _services = new ServiceCollection().AddMetrics().BuildServiceProvider();
         _metrics = new RedisMetrics(_services.GetRequiredService<System.Diagnostics.Metrics.IMeterFactory>());
-        _redis.Found();
+        _redis.MarkAvailable();
         return ValueTask.CompletedTask;
     }
 

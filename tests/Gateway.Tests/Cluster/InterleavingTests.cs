@@ -121,7 +121,7 @@ public sealed class InterleavingTests(RedisServer redis)
         {
             var node = new Node(connectionString, services);
             await node.Redis.AskAsync<object>(async database => await database.PingAsync(), node.Redis.NewTimeBudget());
-            node.Redis.Found();
+            node.Redis.MarkAvailable();
             return node;
         }
 

@@ -41,7 +41,8 @@ public sealed partial class DocsTests
     {
         var tests = Directory.GetFiles(
             Path.Combine(Repository.Root, "tests", "Gateway.Tests"), "*Tests.cs", SearchOption.AllDirectories);
-        var named = TestName().Matches(Read(page).Text).Select(match => $"/{match.Groups[1].Value}.cs");
+        var named = TestName().Matches(Read(page).Text)
+            .Select(match => $"/{match.Groups[1].Value.Replace('.', '/')}.cs");
         string[] missing = [.. named.Where(
             name => !tests.Any(test => test.Replace('\\', '/').EndsWith(name, StringComparison.Ordinal)))];
         Assert.Empty(missing);
@@ -98,7 +99,7 @@ public sealed partial class DocsTests
     [GeneratedRegex("`([^`\n]+)`")]
     private static partial Regex CodeSpan();
 
-    [GeneratedRegex("`([A-Z][A-Za-z/]*Tests)`")]
+    [GeneratedRegex("`([A-Z][A-Za-z/.]*Tests)`")]
     private static partial Regex TestName();
 
     [GeneratedRegex(@"--project src/Gateway -- ([a-z]+)")]

@@ -32,8 +32,8 @@ public sealed class RedisConnectionTests : IDisposable
         var watch = Stopwatch.StartNew();
         while (watch.Elapsed < TimeSpan.FromSeconds(2.5) || _log.All.Count < 2)
         {
-            _redis.Found();
-            _redis.Lose(new TimeoutException("away"));
+            _redis.MarkAvailable();
+            _redis.MarkUnavailable(new TimeoutException("away"));
             await Task.Delay(5, TestContext.Current.CancellationToken);
         }
         Assert.InRange(_log.All.Count, 2, 1 + (int)watch.Elapsed.TotalSeconds);
@@ -44,10 +44,10 @@ public sealed class RedisConnectionTests : IDisposable
     {
         var raised = 0;
         _redis.Lost += () => raised++;
-        _redis.Lose(new TimeoutException());
-        _redis.Found();
-        _redis.Lose(new TimeoutException());
-        _redis.Lose(new TimeoutException());
+        _redis.MarkUnavailable(new TimeoutException());
+        _redis.MarkAvailable();
+        _redis.MarkUnavailable(new TimeoutException());
+        _redis.MarkUnavailable(new TimeoutException());
         Assert.Equal(1, raised);
 
         // Failures during the outage do not raise the event again.
@@ -58,7 +58,7 @@ public sealed class RedisConnectionTests : IDisposable
     [Fact]
     public async Task An_unexpected_exception_is_logged_with_its_stack_and_keeps_Redis_available()
     {
-        _redis.Found();
+        _redis.MarkAvailable();
         var budget = new TimeBudget(TimeSpan.FromSeconds(30));
         for (var i = 0; i < 20; i++) Assert.Null(await _redis.TryAsync<string>(_ => Defective(), budget));
 
@@ -83,7 +83,7 @@ public sealed class RedisConnectionTests : IDisposable
     [MemberData(nameof(Failures), DisableDiscoveryEnumeration = true)]
     public async Task A_failure_of_Redis_marks_it_unavailable(Exception failure)
     {
-        _redis.Found();
+        _redis.MarkAvailable();
         Assert.Null(await _redis.TryAsync<string>(_ => throw failure, new TimeBudget(TimeSpan.FromSeconds(30))));
         Assert.False(_redis.IsAvailable);
     }
@@ -100,27 +100,27 @@ public sealed class RedisConnectionTests : IDisposable
     private async Task<bool> WaitedAsync()
     {
         var cancellation = TestContext.Current.CancellationToken;
-        _redis.Found();
-        _redis.Looked();
-        if (!_redis.CatchUpAsync().IsCompletedSuccessfully) return false;
+        _redis.MarkAvailable();
+        _redis.NoteLook();
+        if (!_redis.WaitAfterPauseAsync().IsCompletedSuccessfully) return false;
         // The watch does not look at Redis for this long if the process is paused.
         await Task.Delay(TimeSpan.FromSeconds(2.2), cancellation);
 
         var began = Stopwatch.GetTimestamp();
-        var waiting = _redis.CatchUpAsync();
+        var waiting = _redis.WaitAfterPauseAsync();
         await Task.Delay(100, cancellation);
         var hasWaited = !waiting.IsCompleted;
-        _redis.Lose(new TimeoutException("late replies"));
-        _redis.Looked();
+        _redis.MarkUnavailable(new TimeoutException("late replies"));
+        _redis.NoteLook();
         await Task.Delay(100, cancellation);
         hasWaited &= !waiting.IsCompleted;
         if (Stopwatch.GetElapsedTime(began) > TimeSpan.FromSeconds(1.5)) return false;
         Assert.True(hasWaited);
-        _redis.Found();
-        _redis.Looked();
+        _redis.MarkAvailable();
+        _redis.NoteLook();
 
         await waiting.WaitAsync(TimeSpan.FromSeconds(1), cancellation);
-        Assert.True(_redis.CatchUpAsync().IsCompletedSuccessfully);
+        Assert.True(_redis.WaitAfterPauseAsync().IsCompletedSuccessfully);
         return true;
     }
 
@@ -128,6 +128,6 @@ public sealed class RedisConnectionTests : IDisposable
     public async Task Requests_wait_only_briefly_for_an_unavailable_Redis_after_a_pause()
     {
         await Task.Delay(TimeSpan.FromSeconds(2.2), TestContext.Current.CancellationToken);
-        await _redis.CatchUpAsync().WaitAsync(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
+        await _redis.WaitAfterPauseAsync().WaitAsync(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
     }
 }

@@ -316,7 +316,7 @@ public sealed class AccountGateTests
             settings, NullLogger<LiveConfiguration<GatewayOptions>>.Instance);
         var upstream = new LiveOptions<GatewayOptions, UpstreamOptions>(live, all => all.Upstream);
         var connection = Fixed.Redis(redis == 0 ? "" : $"127.0.0.1:{redis}");
-        if (redis > 0) connection.Found();
+        if (redis > 0) connection.MarkAvailable();
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var metrics = new UpstreamMetrics(meters);
         var chain = new OutboundChain(

@@ -33,7 +33,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     {
         _connection = Connect(redis.ConnectionString);
         _database = (await _connection.MultiplexerAsync()).GetDatabase();
-        _connection.Found();
+        _connection.MarkAvailable();
         (_store, _other) = (NewStore(_connection), NewStore(_connection));
     }
 
@@ -50,7 +50,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
         using var connection = Connect(line.ConnectionString);
         var late = NewStore(connection);
         await connection.MultiplexerAsync();
-        connection.Found();
+        connection.MarkAvailable();
         line.SlowDown();
         await late.ExchangeAsync(Report("one", 0), Limits);
         var from = await TimeAsync();
