@@ -4,7 +4,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>Who waits, and for which teams; held against a plain list.</summary>
+/// <summary>Compares the queue of waiting calls with a plain list.</summary>
 [Trait("Kind", "Unit")]
 public sealed class CallQueueTests
 {
@@ -14,7 +14,7 @@ public sealed class CallQueueTests
     private int _jobs;
 
     [Fact]
-    public void Whatever_happens_the_counts_are_those_of_a_plain_list() =>
+    public void The_counts_equal_those_of_a_plain_list_after_any_operations() =>
         Gen.Select(Gen.Int[0, 6], Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[0, 50]).Array[1, 150].Sample(steps =>
         {
             var (line, model, jobs) = (new CallQueue(), new List<(CallQueue.Waiter Waiter, List<string> Teams)>(), 0);
@@ -73,7 +73,7 @@ public sealed class CallQueueTests
         });
 
     [Fact]
-    public void Who_waits_longest_is_taken_first_in_each_line()
+    public void The_oldest_call_of_a_rank_and_team_is_taken_first()
     {
         CallQueue.Waiter[] reads = [.. Enumerable.Range(0, 5).Select(_ => Add("a"))];
         var other = Add("b");
@@ -86,7 +86,7 @@ public sealed class CallQueueTests
     [Theory]
     [InlineData("a", "b")]
     [InlineData("b", "a")]
-    public void Who_waits_for_two_teams_is_taken_once(string first, string then)
+    public void A_call_that_waits_for_two_teams_is_taken_once(string first, string then)
     {
         var waiter = Add("a");
         Assert.True(_line.Join(waiter, "b"));
@@ -98,7 +98,7 @@ public sealed class CallQueueTests
     }
 
     [Fact]
-    public void A_job_that_waits_is_found()
+    public void A_waiting_call_is_found_by_its_job()
     {
         var waiter = Add("a");
         Assert.Equal(waiter, _line.Find(waiter.Job));
@@ -106,7 +106,7 @@ public sealed class CallQueueTests
     }
 
     [Fact]
-    public void The_newest_of_whoever_has_most_makes_room_and_a_refresh_before_a_first_read()
+    public void Surplus_is_the_newest_call_of_the_largest_team_and_a_refresh_before_a_first_read()
     {
         for (var i = 0; i < 3; i++) Add("b");
         var read = Add("a");
