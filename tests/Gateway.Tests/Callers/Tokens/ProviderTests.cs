@@ -196,7 +196,8 @@ public sealed class ProviderTests
         Assert.Equal(200, await StatusAsync(world, token));
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
         Assert.Equal(200, await StatusAsync(world, token));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => provider.Ledger.KeyRequests == 2, "the keys are fetched again");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(5), () => provider.Ledger.KeyRequests == 2, "the keys are fetched again");
     }
 
     [Fact]

@@ -146,7 +146,8 @@ public sealed class TokenTests : IAsyncLifetime
     [Theory]
     [InlineData(3_000, 200, "")]
     [InlineData(9_000, 400, "/problems/malformed-credential")]
-    public async Task A_large_token_is_accepted_and_a_huge_one_is_400_without_validation(int size, int status, string type)
+    public async Task A_large_token_is_accepted_and_a_huge_one_is_400_without_validation(
+        int size, int status, string type)
     {
         var token = _provider.AccessToken(change: jwt => jwt.With("padding", new string('x', size)));
         Assert.Equal((status, type), await AskAsync(token));
