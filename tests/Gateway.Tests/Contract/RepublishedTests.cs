@@ -147,7 +147,7 @@ public sealed class RepublishedTests : IDisposable
     {
         var document = LargeUpstream.Document("3.1.0");
         Set(document, place, value);
-        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(document.ToJsonString())),
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Errors(document.ToJsonString())),
             StringComparison.Ordinal);
     }
 
@@ -163,14 +163,14 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("{}", "the file is no OpenAPI document")]
     [InlineData(null, "the file cannot be read (FileNotFoundException)")]
     public void A_file_that_is_not_an_OpenAPI_document_is_a_startup_error(string? text, string expected) =>
-        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Mistakes(text)[0], StringComparison.Ordinal);
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Errors(text)[0], StringComparison.Ordinal);
 
     [Fact]
     public void A_broken_reference_that_no_route_reaches_is_ignored()
     {
         var document = LargeUpstream.Document("3.1.0");
         Set(document, "/components/schemas/Thing3/properties/next/$ref", "#/components/schemas/Nobody");
-        Assert.Empty(Mistakes(document.ToJsonString()));
+        Assert.Empty(Errors(document.ToJsonString()));
     }
 
     public static TheoryData<string, string> Schemas => new()
@@ -435,7 +435,7 @@ public sealed class RepublishedTests : IDisposable
         return yaml.ToString();
     }
 
-    private IReadOnlyList<string> Mistakes(string? text)
+    private IReadOnlyList<string> Errors(string? text)
     {
         var file = Path.Combine(_folder.FullName, "upstream");
         if (text is not null) File.WriteAllText(file, text);

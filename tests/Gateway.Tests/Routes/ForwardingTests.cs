@@ -537,7 +537,8 @@ public sealed class ForwardingTests
             return streams[^1].StatusCode;
         }
 
-        // All streams together take at most half of the places, and those of one team at most half of that.
+        // All streams together take at most half of the places, and those of one team at most half of that. Each
+        // team finds a place.
         foreach (var (key, expected) in ((string, string)[])[(World.MappingKey, mapping), (World.SurveyKey, survey),
             (ThirdKey, third)])
         {

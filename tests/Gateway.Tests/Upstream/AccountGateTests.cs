@@ -18,7 +18,7 @@ public sealed class AccountGateTests
 {
     private const string Account = "Upstream:Accounts:mapping:";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2), Tick = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2), Tick = TimeSpan.FromMilliseconds(10);
 
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
     private int _jobs;
@@ -80,7 +80,7 @@ public sealed class AccountGateTests
     {
         var gate = Open(perSecond, burst: 2, queue: 59).Gate;
         var started = _clock.GetUtcNow();
-        var entering = Enumerable.Range(0, 8).Select(_ => Enter(gate, patience: TimeSpan.FromSeconds(60))).ToList();
+        var entering = Enumerable.Range(0, 8).Select(_ => Enter(gate, maxWait: TimeSpan.FromSeconds(60))).ToList();
         await UntilAsync(() => entering.TrueForAll(task => task.IsCompleted), TimeSpan.FromMilliseconds(1));
         Assert.InRange((_clock.GetUtcNow() - started).TotalSeconds, 6 / perSecond - 0.001, 6 / perSecond + 0.1);
     }
@@ -161,9 +161,9 @@ public sealed class AccountGateTests
         var gate = Open(perSecond: 1, burst: 1, queue: 59).Gate;
         Assert.NotNull((await Enter(gate)).Permit);
         var before = Enumerable.Range(0, 10)
-            .Select(_ => Enter(gate, "many", patience: TimeSpan.FromSeconds(60))).ToList();
+            .Select(_ => Enter(gate, "many", maxWait: TimeSpan.FromSeconds(60))).ToList();
         var shared = Job();
-        var joined = Enter(gate, "many", job: shared, patience: TimeSpan.FromSeconds(60));
+        var joined = Enter(gate, "many", job: shared, maxWait: TimeSpan.FromSeconds(60));
         gate.Join(shared, "few");
         await UntilAsync(() => joined.IsCompleted);
         Assert.NotNull((await joined).Permit);
@@ -200,12 +200,12 @@ public sealed class AccountGateTests
         }
 
         redis.Freeze();
-        var gone = await Enter(gates[0], patience: TimeSpan.FromMilliseconds(50));
+        var gone = await Enter(gates[0], maxWait: TimeSpan.FromMilliseconds(50));
         redis.Thaw();
         await Task.Delay(300, World.Cancellation);
 
         Assert.Equal(UpstreamFault.OverBudget, gone.Fault);
-        Assert.NotNull((await Enter(gates[1], patience: TimeSpan.FromSeconds(5))).Permit);
+        Assert.NotNull((await Enter(gates[1], maxWait: TimeSpan.FromSeconds(5))).Permit);
     }
 
     [Fact]
@@ -259,9 +259,9 @@ public sealed class AccountGateTests
         }, iter: 40, threads: 1);
 
     private Task<QueueResult> Enter(
-        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? patience = null,
+        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? maxWait = null,
         JobAddress? job = null) =>
-        gate.AcquireAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask()
+        gate.AcquireAsync(rank, team, job ?? Job(), maxWait ?? MaxWait).AsTask()
             .WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
 
     private static async Task<bool> EndAsync(

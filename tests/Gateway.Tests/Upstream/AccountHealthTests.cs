@@ -89,7 +89,7 @@ public sealed class AccountHealthTests
         foreach (var (job, later) in calls)
         {
             now += later;
-            // A fifth of these jobs succeeds.
+            // Jobs whose number is a multiple of five succeed.
             health.Record(new EndedCall(job % 5 == 0 ? CallOutcome.Accepted : CallOutcome.Failed, "key", job),
                 ["key"], now);
             for (var one = 1; one <= 4; one++)

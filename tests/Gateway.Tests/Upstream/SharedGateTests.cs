@@ -68,21 +68,21 @@ public sealed class SharedGateTests(RedisServer redis)
     [Fact]
     public void A_lookup_by_job_in_a_long_queue_allocates_at_most_100_bytes()
     {
-        var line = new CallQueue();
+        var queue = new CallQueue();
         for (var i = 0; i < 10_000; i++)
         {
             Assert.True(JobAddress.TryCreate("survey-1", $"{i}", out var job));
-            line.Add(new CallQueue.Waiter(CallRank.FirstRead, "mapping", job));
+            queue.Add(new CallQueue.Waiter(CallRank.FirstRead, "mapping", job));
         }
         Assert.True(JobAddress.TryCreate("survey-1", "7000", out var sought));
-        Assert.Equal(sought, line.Find(sought)?.Job);
+        Assert.Equal(sought, queue.Find(sought)?.Job);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        for (var i = 0; i < 100; i++) line.Find(sought);
+        for (var i = 0; i < 100; i++) queue.Find(sought);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
-        Assert.True(line.Remove(line.Find(sought)!));
-        Assert.Null(line.Find(sought));
+        Assert.True(queue.Remove(queue.Find(sought)!));
+        Assert.Null(queue.Find(sought));
     }
 
     [Fact]

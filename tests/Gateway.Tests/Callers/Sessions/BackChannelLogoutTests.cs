@@ -25,28 +25,28 @@ public sealed class BackChannelLogoutTests
         var now = DateTimeOffset.UtcNow;
         Dictionary<string, string> wrong = new()
         {
-            ["nothing"] = "",
-            ["no token"] = "a.b.c",
+            ["an empty token"] = "",
+            ["not a JWT"] = "a.b.c",
             ["an ID token"] = provider.Ledger.IdTokens[0],
             ["an access token"] = provider.AccessToken(),
             ["with a nonce"] = provider.LogoutToken(subject, change: jwt => jwt.With("nonce", "n")),
             ["without events"] = provider.LogoutToken(subject, change: jwt => jwt.Without("events")),
-            ["of another event"] = provider.LogoutToken(
+            ["with another event"] = provider.LogoutToken(
                 subject, change: jwt => jwt.With("events", new Dictionary<string, object> { ["x"] = new { } })),
-            ["of an event that is no object"] = provider.LogoutToken(
+            ["with an event that is not an object"] = provider.LogoutToken(
                 subject, change: jwt => jwt.With("events", new Dictionary<string, object> { [Event] = 1 })),
-            ["without a time"] = provider.LogoutToken(subject, change: jwt => jwt with { IssuedAt = null }),
-            ["without a name"] = provider.LogoutToken(subject, change: jwt => jwt.Without("jti")),
-            ["of nobody"] = provider.LogoutToken(),
+            ["without an issue time"] = provider.LogoutToken(subject, change: jwt => jwt with { IssuedAt = null }),
+            ["without a jti"] = provider.LogoutToken(subject, change: jwt => jwt.Without("jti")),
+            ["without a subject and a session"] = provider.LogoutToken(),
             ["for another client"] = provider.LogoutToken(subject, change: jwt => jwt with { Audience = "another" }),
             ["of another issuer"] = provider.LogoutToken(
                 subject, change: jwt => jwt with { Issuer = "http://127.0.0.1:1/" }),
             ["expired"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = now.AddMinutes(-5) }),
-            ["that never expires"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = null }),
-            ["by a foreign key"] = provider.LogoutToken(
+            ["without an expiry"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = null }),
+            ["signed by a foreign key"] = provider.LogoutToken(
                 subject, change: jwt => jwt with { Key = SigningKeys.NewKey() }),
             ["unsigned"] = provider.LogoutToken(subject, change: jwt => jwt.Unsigned()),
-            ["of an access token's type"] = provider.LogoutToken(subject, change: jwt => jwt with { Type = "at+jwt" }),
+            ["an access token's type"] = provider.LogoutToken(subject, change: jwt => jwt with { Type = "at+jwt" }),
         };
         foreach (var (what, token) in wrong)
         {

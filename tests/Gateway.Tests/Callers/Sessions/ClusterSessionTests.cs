@@ -73,7 +73,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         {
             _provider.Register(to.Address);
             await Purging.WithinAsync(
-                Promised, async () => await CanLogInAsync(from, to), "a login starts on one node and finishes on the other");
+                Promised, async () => await CanLogInAsync(from, to),
+                "a login starts on one node and finishes on the other");
         }
 
         async Task<bool> CanLogInAsync(GatewayNode from, GatewayNode to)
@@ -113,7 +114,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         visitor.Session = stolen;
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
         await Purging.WithinAsync(Promised,
-            async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the session ends on the other node");
+            async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized,
+            "the session ends on the other node");
     }
 
     [Fact]
@@ -246,7 +248,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
 
         Assert.Equal(200, await EndAsync(_two, _provider.LogoutToken(User.Alice.Subject)));
         await Purging.WithinAsync(Promised,
-            async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized, "all sessions of the user have ended");
+            async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized,
+            "all sessions of the user have ended");
         Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(_two.Address));
     }
 

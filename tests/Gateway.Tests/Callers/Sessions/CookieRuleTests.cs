@@ -17,7 +17,8 @@ public sealed class CookieRuleTests
     [InlineData("https", "gateway.example:8443", "https://gateway.example:8443")]
     [InlineData("http", "localhost:80", "http://localhost")]
     [InlineData("https", "gateway.example", "https://app.example.com")]
-    public void Pages_of_the_same_origin_and_of_allowed_origins_are_accepted(string scheme, string host, string origin) =>
+    public void Pages_of_the_same_origin_and_of_allowed_origins_are_accepted(
+        string scheme, string host, string origin) =>
         Assert.Equal(Refusal.None, Check(scheme, host, origin));
 
     [Theory]

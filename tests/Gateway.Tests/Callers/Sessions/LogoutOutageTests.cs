@@ -94,7 +94,8 @@ public sealed class LogoutOutageTests : IAsyncLifetime
     private async Task GoBackAsync(Action goBack)
     {
         await _redis.KillAsync();
-        await Purging.WithinAsync(Promised, async () => await HealthAsync() == "Degraded", "the node reports the outage");
+        await Purging.WithinAsync(
+            Promised, async () => await HealthAsync() == "Degraded", "the node reports the outage");
         goBack();
         await _redis.StartAsync(persistent: true);
         await Purging.WithinAsync(Promised, async () => await HealthAsync() == "Healthy", "the node uses Redis again");

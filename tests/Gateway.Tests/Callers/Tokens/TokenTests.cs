@@ -60,7 +60,7 @@ public sealed class TokenTests : IAsyncLifetime
     {
         { "expired", "The token has expired" },
         { "not yet valid", "The token is not valid yet" },
-        { "never expires", "The token is for another purpose" },
+        { "without an expiry", "The token is for another purpose" },
         { "wrong audience", "The token is for another audience" },
         { "no audience", "The token is for another audience" },
         { "wrong issuer", "The token is another provider's" },
@@ -69,17 +69,17 @@ public sealed class TokenTests : IAsyncLifetime
         { "alg nOnE", "The token is not signed by an asymmetric algorithm" },
         { "HMAC with the public key as PEM", "The token is not signed by an asymmetric algorithm" },
         { "HMAC with the public key as DER", "The token is not signed by an asymmetric algorithm" },
-        { "a foreign key under a known name", "The token is not signed by a key of its provider" },
-        { "a foreign key under an unknown name", "The token is not signed by a key of its provider" },
-        { "a foreign key under no name", "The token is not signed by a key of its provider" },
-        { "another kind of key under a known name", "The token is not signed by a key of its provider" },
+        { "a foreign key with a known key ID", "The token is not signed by a key of its provider" },
+        { "a foreign key with an unknown key ID", "The token is not signed by a key of its provider" },
+        { "a foreign key without a key ID", "The token is not signed by a key of its provider" },
+        { "another type of key with a known key ID", "The token is not signed by a key of its provider" },
         { "tampered with", "The token is not signed by a key of its provider" },
         { "without its signature", "The token is not signed by a key of its provider" },
         { "a logout token", "The token is for another purpose" },
-        { "bound to a key of the sender's", "The token is for another purpose" },
-        { "for an audience that looks like it", "The token is for another audience" },
+        { "bound to a key of the sender", "The token is for another purpose" },
+        { "for a similar audience", "The token is for another audience" },
         { "critical extension", "The token is not a JWT that can be used here" },
-        { "no JSON", "The token is not a JWT that can be used here" },
+        { "not JSON", "The token is not a JWT that can be used here" },
         { "encrypted", "The token is not a JWT that can be used here" },
     };
 
@@ -139,8 +139,8 @@ public sealed class TokenTests : IAsyncLifetime
             Assert.Equal(401, (await AskAsync(Make(what))).Status);
         }
         Assert.Equal(401, (await AskAsync(Make("alg none"))).Status);
-        Assert.Equal(401, (await AskAsync(Make("a foreign key under a known name"))).Status);
-        Assert.Equal((429, "/problems/too-many-attempts"), await AskAsync(Make("no JSON")));
+        Assert.Equal(401, (await AskAsync(Make("a foreign key with a known key ID"))).Status);
+        Assert.Equal((429, "/problems/too-many-attempts"), await AskAsync(Make("not JSON")));
     }
 
     [Theory]
@@ -190,7 +190,7 @@ public sealed class TokenTests : IAsyncLifetime
         {
             "expired" => jwt => jwt with { NotBefore = now.AddHours(-2), Expires = now.AddHours(-1) },
             "not yet valid" => jwt => jwt with { NotBefore = now.AddHours(1), Expires = now.AddHours(2) },
-            "never expires" => jwt => jwt with { Expires = null },
+            "without an expiry" => jwt => jwt with { Expires = null },
             "wrong audience" => jwt => jwt with { Audience = "another-api" },
             "no audience" => jwt => jwt with { Audience = null },
             "wrong issuer" => jwt => jwt with { Issuer = "http://127.0.0.1:1/" },
@@ -201,13 +201,13 @@ public sealed class TokenTests : IAsyncLifetime
                 jwt with { Key = SigningKeys.PublicPem(_provider.Keys.Current), Algorithm = "HS256" },
             "HMAC with the public key as DER" => jwt =>
                 jwt with { Key = SigningKeys.PublicDer(_provider.Keys.Current), Algorithm = "HS256" },
-            "a foreign key under a known name" => jwt => jwt with { Key = SigningKeys.NewKey() },
-            "a foreign key under an unknown name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
-            "a foreign key under no name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
-            "another kind of key under a known name" => jwt =>
+            "a foreign key with a known key ID" => jwt => jwt with { Key = SigningKeys.NewKey() },
+            "a foreign key with an unknown key ID" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
+            "a foreign key without a key ID" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
+            "another type of key with a known key ID" => jwt =>
                 jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" },
-            "bound to a key of the sender's" => jwt => jwt.With("cnf", new { jkt = "x" }),
-            "for an audience that looks like it" => jwt => jwt with { Audience = IdentityProvider.Audience + "/" },
+            "bound to a key of the sender" => jwt => jwt.With("cnf", new { jkt = "x" }),
+            "for a similar audience" => jwt => jwt with { Audience = IdentityProvider.Audience + "/" },
             "a logout token" => jwt => jwt with { Type = "logout+jwt" },
             _ => jwt => jwt,
         };
@@ -217,7 +217,7 @@ public sealed class TokenTests : IAsyncLifetime
             "tampered with" => Jwt.Tamper(token, "groups", User.Bob.Groups),
             "without its signature" => token[..(token.LastIndexOf('.') + 1)],
             "critical extension" => WithHeader("""{"alg":"RS256","typ":"JWT","crit":["exp"]}""", token),
-            "no JSON" => "a.b.c",
+            "not JSON" => "a.b.c",
             "encrypted" => "a.b.c.d.e",
             _ => token,
         };
