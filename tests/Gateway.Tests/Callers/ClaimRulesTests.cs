@@ -39,7 +39,7 @@ public sealed class ClaimRulesTests
         Assert.Equal(values, string.Join(' ', Claims.Values(name)));
 
     [Fact]
-    public void Only_scopes_are_lists_of_words() => Assert.Equal(["Ann Lee"], Claims.Values("name"));
+    public void Only_scope_claims_are_split_at_spaces() => Assert.Equal(["Ann Lee"], Claims.Values("name"));
 
     [Theory]
     [InlineData("groups", "mapping", true)]
@@ -49,7 +49,7 @@ public sealed class ClaimRulesTests
     [InlineData("groups", "mapping survey", false)]
     [InlineData("scope", "jobs:read", true)]
     [InlineData("missing", "mapping", false)]
-    public void Any_listed_value_of_any_listed_claim_makes_a_member(string claim, string value, bool member)
+    public void A_caller_with_any_listed_value_of_any_listed_claim_is_a_member(string claim, string value, bool member)
     {
         var rules = new Dictionary<string, List<string>> { ["other"] = ["x"], [claim] = ["y", value] };
         Assert.Equal(member, new ClaimRules(rules).Match(Claims));

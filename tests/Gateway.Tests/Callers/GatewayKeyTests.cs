@@ -11,7 +11,7 @@ public sealed class GatewayKeyTests
     private const string Alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
     [Fact]
-    public void A_key_is_a_known_prefix_and_256_bits_and_the_beginning_of_their_hash()
+    public void A_key_consists_of_a_prefix_256_random_bits_and_a_checksum()
     {
         var key = GatewayKey.Create();
         Assert.StartsWith("gwk_", key, StringComparison.Ordinal);
@@ -21,17 +21,17 @@ public sealed class GatewayKeyTests
     }
 
     [Fact]
-    public void No_two_keys_are_alike() =>
+    public void Generated_keys_are_distinct() =>
         Assert.Equal(
             1000, Enumerable.Range(0, 1000).Select(_ => GatewayKey.Create()).Distinct(StringComparer.Ordinal).Count());
 
     [Fact]
-    public void What_is_made_is_whole() =>
+    public void A_generated_key_has_a_valid_checksum() =>
         Assert.All(Enumerable.Range(0, 1000).Select(_ => GatewayKey.Create()),
             key => Assert.True(GatewayKey.IsWhole(key), key));
 
     [Fact]
-    public void One_wrong_character_is_noticed()
+    public void A_single_wrong_character_is_detected()
     {
         var key = GatewayKey.Create();
         Gen.Select(Gen.Int[0, key.Length - 1], Gen.OneOf(Gen.Char[Alphabet], Gen.Char))
@@ -40,7 +40,7 @@ public sealed class GatewayKeyTests
     }
 
     [Fact]
-    public void Every_cut_and_whatever_is_added_is_noticed()
+    public void Truncation_and_appended_characters_are_detected()
     {
         var key = GatewayKey.Create();
         for (var length = 0; length < key.Length; length++)
@@ -57,7 +57,7 @@ public sealed class GatewayKeyTests
     [InlineData("GWK_anything", false)]
     [InlineData("a-key-of-ours", false)]
     [InlineData("", false)]
-    public void Who_begins_like_one_of_ours_means_one_of_ours(string key, bool isMeant)
+    public void A_key_with_the_gateways_prefix_is_taken_for_a_gateway_key(string key, bool isMeant)
     {
         Assert.Equal(isMeant, GatewayKey.IsMeant(key));
         Assert.False(GatewayKey.IsWhole(key));

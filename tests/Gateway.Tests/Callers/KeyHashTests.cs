@@ -17,7 +17,7 @@ public sealed class KeyHashTests
         Assert.Equal(hex, KeyHash.Of(key).ToString());
 
     [Fact]
-    public void A_key_of_the_greatest_length_is_hashed_in_utf_8()
+    public void A_key_of_the_maximum_length_is_hashed_as_UTF_8()
     {
         var key = new string('€', KeyHash.MaxKeyLength);
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key))),
@@ -25,7 +25,7 @@ public sealed class KeyHashTests
     }
 
     [Fact]
-    public void A_hash_is_read_in_either_case() =>
+    public void A_hash_is_parsed_in_upper_and_lower_case() =>
         Gen.Select(Gen.Byte.Array[32], Gen.Bool.Array[64]).Sample((bytes, upper) =>
         {
             var hex = Convert.ToHexStringLower(bytes);
@@ -43,14 +43,14 @@ public sealed class KeyHashTests
     [InlineData("ga7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
     [InlineData("0xba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015")]
     [InlineData(" a7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")]
-    public void Anything_but_64_hexadecimal_digits_is_no_hash(string? hex)
+    public void Text_other_than_64_hexadecimal_digits_is_not_a_hash(string? hex)
     {
         Assert.False(KeyHash.TryParse(hex, out var hash));
         Assert.Null(hash);
     }
 
     [Fact]
-    public void Hashes_are_equal_only_in_all_their_bits() =>
+    public void Hashes_are_equal_only_if_all_bits_are_equal() =>
         Gen.Select(Gen.Byte.Array[32], Gen.Int[0, 255]).Sample((bytes, bit) =>
         {
             var one = Parse(bytes);

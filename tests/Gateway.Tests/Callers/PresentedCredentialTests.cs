@@ -22,7 +22,7 @@ public sealed class PresentedCredentialTests
     [InlineData("Cookie", "session=s1", "Session", "s1")]
     [InlineData("Cookie", "a=b; session=s1;c=d", "Session", "s1")]
     [InlineData("Cookie", "session=", "Session", "")]
-    public void A_credential_comes_in_one_of_several_forms(
+    public void A_credential_is_read_from_each_supported_header(
         string header, string value, string kind, string credential) =>
         Assert.Equal((Enum.Parse<Presented>(kind), credential), Find((header, value)));
 
@@ -35,30 +35,30 @@ public sealed class PresentedCredentialTests
     [InlineData("X-Other", "k1")]
     [InlineData("Cookie", "sessions=s1; Session=s2; asession=s3; session")]
     [InlineData("Cookie", "")]
-    public void A_header_that_says_nothing_presents_nothing(string header, string value) =>
+    public void A_header_without_a_credential_presents_nothing(string header, string value) =>
         Assert.Equal((Presented.Nothing, ""), Find((header, value)));
 
     [Fact]
-    public void No_header_presents_nothing() => Assert.Equal((Presented.Nothing, ""), Find());
+    public void A_request_without_headers_presents_nothing() => Assert.Equal((Presented.Nothing, ""), Find());
 
     [Theory]
     [InlineData("X-Api-Key")]
     [InlineData("Authorization")]
-    public void One_header_twice_is_ambiguous_even_when_both_agree(string header) =>
+    public void A_repeated_header_is_ambiguous_even_with_equal_values(string header) =>
         Assert.Equal((Presented.Ambiguous, ""), Find((header, new StringValues(["k1", "k1"]))));
 
     [Theory]
     [InlineData("k1", "Bearer k1")]
     [InlineData("k1", "")]
     [InlineData("", "k1")]
-    public void Both_headers_are_ambiguous_even_when_they_agree(string own, string authorization) =>
+    public void Two_headers_are_ambiguous_even_with_equal_credentials(string own, string authorization) =>
         Assert.Equal((Presented.Ambiguous, ""), Find(("X-Api-Key", own), ("Authorization", authorization)));
 
     [Theory]
     [InlineData("X-Api-Key", "k1")]
     [InlineData("Authorization", "Bearer k1")]
     [InlineData("Authorization", "")]
-    public void A_session_beside_a_key_is_ambiguous(string header, string value) =>
+    public void A_session_together_with_a_key_is_ambiguous(string header, string value) =>
         Assert.Equal((Presented.Ambiguous, ""), Find((header, value), ("Cookie", "session=s1")));
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class PresentedCredentialTests
     [InlineData("X-Api-Key", "k1, k1")]
     [InlineData("Authorization", "Bearer k1, Bearer k2")]
     [InlineData("Authorization", "k1,")]
-    public void Values_that_somebody_joined_are_ambiguous(string header, string value) =>
+    public void Comma_separated_values_are_ambiguous(string header, string value) =>
         Assert.Equal((Presented.Ambiguous, ""), Find((header, value)));
 
     [Theory]
@@ -82,7 +82,7 @@ public sealed class PresentedCredentialTests
     [InlineData("k1\u007f")]
     [InlineData("k\u00e9")]
     [InlineData("k\ud83d")]
-    public void A_value_with_other_than_visible_characters_is_malformed(string value)
+    public void A_value_with_a_control_or_non_ASCII_character_is_malformed(string value)
     {
         Assert.Equal((Presented.Malformed, ""), Find(("X-Api-Key", value)));
         Assert.Equal((Presented.Malformed, ""), Find(("Authorization", "Bearer " + value)));
@@ -91,18 +91,18 @@ public sealed class PresentedCredentialTests
     [Theory]
     [InlineData(PresentedCredential.MaxLength, "Key")]
     [InlineData(PresentedCredential.MaxLength + 1, "Malformed")]
-    public void A_value_of_absurd_size_is_malformed(int length, string kind) =>
+    public void A_value_above_the_maximum_length_is_malformed(int length, string kind) =>
         Assert.Equal(Enum.Parse<Presented>(kind), Find(("X-Api-Key", new string('k', length))).Item1);
 
     [Fact]
-    public void Where_there_are_no_sessions_their_cookie_is_none_of_ours()
+    public void The_session_cookie_is_ignored_if_sessions_are_not_configured()
     {
         var headers = new HeaderDictionary { ["Cookie"] = "session=s1", ["X-Api-Key"] = "k1" };
         Assert.Equal(Presented.Key, PresentedCredential.Find(headers, cookie: null, out _));
     }
 
     [Fact]
-    public void Whatever_is_sent_one_answer_is_given() =>
+    public void Any_combination_of_headers_is_classified_consistently() =>
         Gen.Select(Gen.String.Array[0, 3], Gen.String.Array[0, 3], Gen.String.Array[0, 3])
             .Sample((own, authorization, cookies) =>
         {

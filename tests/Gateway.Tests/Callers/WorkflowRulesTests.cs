@@ -24,7 +24,7 @@ public sealed class WorkflowRulesTests
     public void Without_rules_nothing_is_allowed() => Assert.False(new WorkflowRules([]).Allow("survey-1"));
 
     [Fact]
-    public void A_workflow_is_allowed_iff_some_rule_allows_it()
+    public void A_workflow_is_allowed_exactly_if_a_rule_matches_it()
     {
         var id = Gen.String[Gen.Char["ab"], 1, 3];
         var rule = Gen.Select(id, Gen.Bool, (text, prefix) => prefix ? text + "*" : text);
@@ -45,6 +45,6 @@ public sealed class WorkflowRulesTests
     [InlineData("a b", false)]
     [InlineData("a/b", false)]
     [InlineData("..", false)]
-    public void A_wildcard_stands_only_at_the_end(string rule, bool isRule) =>
+    public void A_wildcard_is_valid_only_at_the_end_of_a_rule(string rule, bool isRule) =>
         Assert.Equal(isRule, WorkflowRules.IsRule(rule));
 }

@@ -147,7 +147,7 @@ public sealed class LiveConfigurationTests
     [InlineData("Https:HstsMaxAge", "-00:00:01", "Https:HstsMaxAge: must be from")]
     [InlineData("ConnectionStrings:Redis", "host,nonsense=1",
         "ConnectionStrings:Redis: is not a StackExchange.Redis connection string")]
-    public void A_mistake_is_a_line_that_begins_with_its_key(string key, string value, string line)
+    public void A_configuration_error_is_one_line_that_starts_with_its_key(string key, string value, string line)
     {
         var settings = Right();
         settings[key] = value;
@@ -166,7 +166,7 @@ public sealed class LiveConfigurationTests
     [InlineData("ClientSecret", "", "Authentication:Oidc:ClientSecret: is missing")]
     [InlineData("ClientSecretFile", "/nowhere", "Authentication:Oidc: has both ClientSecret and ClientSecretFile")]
     [InlineData("Scopes:0", "profile", "Authentication:Oidc:Scopes: must contain openid")]
-    public void A_mistake_of_an_identity_provider_is_a_line_that_begins_with_its_key(
+    public void An_error_in_the_identity_provider_settings_is_one_line_that_starts_with_its_key(
         string key, string value, string line)
     {
         var settings = Right();
@@ -184,7 +184,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void All_mistakes_are_told_at_once()
+    public void All_configuration_errors_are_reported_at_once()
     {
         var settings = Right();
         (settings["Jobs:StaleIfError"], settings["Upstream:Timeout"], settings["Teams:a:Quota"]) = (
@@ -209,7 +209,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_connection_string_of_another_part_is_no_error()
+    public void An_unrelated_connection_string_is_not_an_error()
     {
         var settings = Right();
         settings["ConnectionStrings:Other"] = "x";
@@ -236,7 +236,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void One_key_cannot_be_two_teams()
+    public void Two_teams_cannot_have_the_same_key()
     {
         var settings = Right();
         (settings["Teams:b:ApiKeys:0:Id"], settings["Teams:b:ApiKeys:0:Sha256"]) = ("b", Hash.ToUpperInvariant());
@@ -260,7 +260,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void Appsettings_lacks_nothing_but_a_credential()
+    public void Appsettings_is_complete_except_for_a_credential()
     {
         var file = new ConfigurationBuilder().AddJsonFile(Path.Combine(Repository.Root, "appsettings.json")).Build();
         var line = Assert.Single(
@@ -297,7 +297,7 @@ public sealed class LiveConfigurationTests
 
     [Theory]
     [MemberData(nameof(Keys))]
-    public void Whatever_a_value_is_it_is_right_or_a_line(string key) =>
+    public void Any_value_is_either_valid_or_a_validation_error(string key) =>
         Gen.OneOf(Gen.String, Gen.String["0123456789:.-"], Gen.String["ab,=:[]/.0"], Gen.OneOf("", " ")).Sample(value =>
         {
             var settings = Right();
@@ -345,7 +345,7 @@ public sealed class LiveConfigurationTests
     [InlineData("""{"Cors":{"AllowedOrigins":[null]}}""")]
     [InlineData("""{"ForwardedHeaders":{"KnownProxies":[null]}}""")]
     [InlineData("""{"PathBase":null}""")]
-    public void A_null_in_a_file_is_right_or_a_line(string json)
+    public void A_null_in_a_file_is_either_valid_or_a_validation_error(string json)
     {
         using var file = new MemoryStream(Encoding.UTF8.GetBytes(json));
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).AddJsonStream(file).Build();
@@ -356,7 +356,7 @@ public sealed class LiveConfigurationTests
     [Theory]
     [InlineData("a-password,nonsense=1")]
     [InlineData("a-password,ssl=perhaps")]
-    public void A_wrong_connection_string_does_not_give_its_password_away(string rest)
+    public void An_invalid_connection_string_is_reported_without_its_password(string rest)
     {
         var settings = Right();
         settings["ConnectionStrings:Redis"] = "host:6379,password=" + rest;
@@ -379,7 +379,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void An_account_that_a_team_uses_has_a_credential()
+    public void An_account_that_a_team_uses_must_have_a_credential()
     {
         var settings = Right();
         (settings["Teams:a:Account"], settings["Upstream:Accounts:Other:Credential"]) = ("other", "");
@@ -397,7 +397,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_change_is_in_force_at_once_and_told()
+    public void A_change_takes_effect_at_once_and_listeners_are_notified()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var live = new LiveConfiguration<GatewayOptions>(configuration, new Lines());
@@ -412,7 +412,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_listener_that_throws_is_logged_with_its_stack_and_the_others_go_on_with_the_new_configuration()
+    public void A_listener_that_throws_is_logged_with_its_stack_and_the_others_get_the_new_configuration()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var log = new LogLines();
@@ -436,7 +436,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_part_that_cannot_prepare_for_a_change_leaves_the_one_before_in_force_in_all_of_them()
+    public void A_component_that_cannot_prepare_for_a_change_keeps_the_old_configuration_everywhere()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         using var log = new LogLines();
@@ -472,7 +472,7 @@ public sealed class LiveConfigurationTests
     [InlineData("Upstream:BaseAddress", "", "https://example.test")]
     [InlineData("Upstream:Accounts:default:Credential", "", "another-credential")]
     [InlineData("Teams:a:Quota", "none", "q")]
-    public void A_wrong_change_leaves_the_one_before_in_force_until_it_is_put_right(
+    public void An_invalid_change_keeps_the_old_configuration_until_it_is_corrected(
         string key, string wrong, string right)
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
@@ -497,7 +497,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_wrong_change_is_logged_a_line_for_each_mistake()
+    public void An_invalid_change_is_logged_with_one_line_per_error()
     {
         var configuration = new ConfigurationBuilder().AddInMemoryCollection(Right()).Build();
         var lines = new Lines();
@@ -510,7 +510,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_file_that_cannot_be_read_any_more_takes_nothing_away()
+    public void A_file_that_becomes_invalid_keeps_the_old_configuration()
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("gateway").FullName, "settings.json");
         File.WriteAllText(path, """{"Jobs":{"RunningLifetime":"00:00:07"}}""");
@@ -540,7 +540,7 @@ public sealed class LiveConfigurationTests
     [InlineData("1/2/2027", false)]
     [InlineData("31 January", false)]
     [InlineData("10:00", false)]
-    public void A_key_expires_at_a_time_that_can_be_read_in_one_way(string time, bool fine)
+    public void The_expiry_of_a_key_must_be_an_unambiguous_time(string time, bool fine)
     {
         var settings = Right();
         settings["Teams:a:ApiKeys:0:ExpiresAt"] = time;
@@ -551,7 +551,7 @@ public sealed class LiveConfigurationTests
     [InlineData("2027-01-31", "2027-02-01", true)]
     [InlineData("2027-01-31", "2027-01-31", false)]
     [InlineData("2027-02-01", "2027-01-31", false)]
-    public void A_key_counts_before_it_expires(string notBefore, string expiresAt, bool fine)
+    public void The_expiry_of_a_key_must_be_later_than_its_start(string notBefore, string expiresAt, bool fine)
     {
         var settings = Right();
         (settings["Teams:a:ApiKeys:0:NotBefore"], settings["Teams:a:ApiKeys:0:ExpiresAt"]) = (notBefore, expiresAt);
@@ -562,7 +562,7 @@ public sealed class LiveConfigurationTests
     }
 
     [Fact]
-    public void A_wrong_configuration_stops_the_start() => Assert.Throws<OptionsValidationException>(
+    public void An_invalid_configuration_prevents_the_start() => Assert.Throws<OptionsValidationException>(
         () => new LiveConfiguration<GatewayOptions>(new ConfigurationBuilder().Build(), new Lines()));
 
     private static void AssertListed(JsonElement section, object bound, object defaults)

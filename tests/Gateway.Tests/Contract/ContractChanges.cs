@@ -3,22 +3,22 @@ using System.Text.Json.Nodes;
 namespace Gateway.Tests.Contract;
 
 /// <summary>A difference between two contracts.</summary>
-/// <param name="Pointer">Where, as a JSON pointer (RFC 6901) into the document that has it.</param>
-/// <param name="IsBreaking">Whether a client of the older one may fail with the newer.</param>
+/// <param name="Pointer">The position as a JSON pointer (RFC 6901) into the document that has it.</param>
+/// <param name="IsBreaking">Whether a client of the older contract may fail with the newer one.</param>
 internal sealed record ContractChange(string Pointer, string What, bool IsBreaking)
 {
     public override string ToString() => $"{Pointer} {What}";
 }
 
 /// <summary>
-/// What has changed from one contract to another, for those who only read: what is answered may become more, and what
-/// is asked of them may become less. Descriptions and examples are no change.
+/// Compares two contracts for clients that only read: responses may gain content, and requests may need less.
+/// Descriptions and examples are ignored.
 /// </summary>
 internal sealed class ContractChanges
 {
     private static readonly string[] Methods = ["get", "head", "post", "put", "patch", "delete", "options"];
 
-    // Of a schema, besides its properties, items and alternatives.
+    // The compared keywords of a schema, in addition to properties, items and alternatives.
     private static readonly string[] Rules =
         ["type", "format", "nullable", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum",
             "additionalProperties"];
@@ -110,11 +110,11 @@ internal sealed class ContractChanges
         var (required, still) = (Texts(before["required"]), Texts(after["required"]));
         foreach (var name in required.Except(still))
         {
-            Add($"{pointer}/properties/{name}", "is not always there any more", isBreaking: true);
+            Add($"{pointer}/properties/{name}", "is no longer required", isBreaking: true);
         }
         foreach (var name in still.Except(required))
         {
-            Add($"{pointer}/properties/{name}", "is always there now", isBreaking: false);
+            Add($"{pointer}/properties/{name}", "is required now", isBreaking: false);
         }
     }
 

@@ -3,7 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>No change that breaks a client comes unnoticed.</summary>
+/// <summary>Tests that every change that breaks a client is detected.</summary>
 [Trait("Kind", "Unit")]
 public sealed class ContractChangesTests
 {
@@ -12,7 +12,7 @@ public sealed class ContractChangesTests
     private readonly JsonNode _old = Read("openapi.json"), _new = Read("openapi.json");
 
     [Fact]
-    public void Since_the_last_release_nothing_breaks_a_client_that_is_not_declared()
+    public void Every_breaking_change_since_the_last_release_is_declared()
     {
         var declared = File.ReadAllLines(PathOf("openapi.breaking.txt"))
             .Where(line => line.Length > 0 && line[0] != '/').ToHashSet();
@@ -20,13 +20,13 @@ public sealed class ContractChangesTests
             .Select(change => $"{change}").ToList();
 
         Assert.True(breaking.TrueForAll(declared.Contains),
-            $"Clients of the last release break. Where it is meant, declare it in docs/openapi.breaking.txt, a line "
+            $"Changes break clients of the last release. Declare intended ones in docs/openapi.breaking.txt, a line "
             + $"each:\n{string.Join('\n', breaking.Where(change => !declared.Contains(change)))}");
         Assert.Equal(declared.Intersect(breaking).Order(), declared.Order());
     }
 
     [Fact]
-    public void A_contract_has_not_changed_from_itself() => Assert.Empty(ContractChanges.Between(_old, _new));
+    public void A_contract_has_no_changes_from_itself() => Assert.Empty(ContractChanges.Between(_old, _new));
 
     [Theory]
     [InlineData(Operation, null, true)]
@@ -48,7 +48,7 @@ public sealed class ContractChangesTests
     [InlineData("components|securitySchemes|bearer", null, true)]
     [InlineData("components|securitySchemes|mtls", "{\"type\":\"mutualTLS\"}", false)]
     [InlineData("components|securitySchemes|apiKey|name", "\"X-Key\"", true)]
-    public void A_change_is_told_and_whether_it_breaks_a_client(string place, string? value, bool isBreaking)
+    public void A_change_is_reported_and_classified_as_breaking_or_not(string place, string? value, bool isBreaking)
     {
         Set(place, value);
 
@@ -61,7 +61,7 @@ public sealed class ContractChangesTests
     [Theory]
     [InlineData("{\"name\":\"since\",\"in\":\"query\",\"required\":true,\"schema\":{}}", true)]
     [InlineData("{\"name\":\"since\",\"in\":\"query\",\"schema\":{}}", false)]
-    public void A_new_parameter_breaks_a_client_where_it_is_required(string parameter, bool isBreaking)
+    public void A_new_parameter_is_breaking_only_if_it_is_required(string parameter, bool isBreaking)
     {
         At(Operation)["parameters"]!.AsArray().Add(JsonNode.Parse(parameter));
 
@@ -72,7 +72,7 @@ public sealed class ContractChangesTests
     [InlineData(Operation + "|description", "\"Other words.\"")]
     [InlineData("components|schemas|Job|properties|status|description", "\"Other words.\"")]
     [InlineData(Operation + "|responses|200|content|application/json|examples", "{}")]
-    public void Words_and_examples_are_no_change(string place, string value)
+    public void Changed_descriptions_and_examples_are_not_reported(string place, string value)
     {
         Set(place, value);
 

@@ -4,7 +4,7 @@ using Microsoft.Playwright;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>Swagger UI at <c>/docs</c> in a tab, used as a person does.</summary>
+/// <summary>Swagger UI at <c>/docs</c> in a browser tab, operated like a user does.</summary>
 internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
 {
     public BrowserTab Tab => tab;
@@ -13,7 +13,7 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
 
     private ILocator Operation => Page.Locator("#operations-Jobs-getJobById");
 
-    /// <param name="gateway">Its root, below which <c>docs</c> is.</param>
+    /// <param name="gateway">The base address of the gateway, which has the page at <c>docs</c>.</param>
     public static async Task<DocsPage> OpenAsync(BrowserTab tab, Uri gateway)
     {
         await tab.Page.GotoAsync(new Uri(gateway, "docs").AbsoluteUri);
@@ -24,7 +24,7 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
 
     public Task CloseDialogAsync() => Page.GetByRole(AriaRole.Button, new() { Name = "Close" }).First.PressEnterAsync();
 
-    /// <summary>The part of the dialog about one scheme of the document.</summary>
+    /// <summary>The part of the dialog for one security scheme.</summary>
     public ILocator Scheme(string name) =>
         Page.Locator(".auth-container")
             .Filter(new() { Has = Page.Locator("h4", new() { HasTextRegex = new($"^{name}\\b") }) });
@@ -38,7 +38,7 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
         await CloseDialogAsync();
     }
 
-    /// <summary>Opens the operation, and says which job it is to be executed for.</summary>
+    /// <summary>Opens the operation and enters the address of a job.</summary>
     public async Task FillAsync(string workflow, string job)
     {
         await Operation.Locator(".opblock-summary-control").PressEnterAsync();
@@ -46,10 +46,10 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
         await Operation.Locator("[data-param-name=job_id] input").FillAsync(job);
     }
 
-    /// <summary>Executes it, and reads what the page then shows.</summary>
+    /// <summary>Executes the operation and reads the response from the page.</summary>
     public async Task<(string Status, JsonElement Body, string Headers)> ExecuteAsync()
     {
-        // What it showed before would be taken for the answer.
+        // Clear the previous response, so that it is not mistaken for the new one.
         if (await Operation.Locator(".btn-clear").IsVisibleAsync())
         {
             await Operation.Locator(".btn-clear").PressEnterAsync();
@@ -63,17 +63,18 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
         return (status.Trim(), JsonElement.Parse(body), headers);
     }
 
-    /// <summary>The command line that the page shows beside the answer.</summary>
+    /// <summary>The command line that the page shows next to the response.</summary>
     public Task<string> CommandAsync() => Operation.Locator(".curl").InnerTextAsync();
 
     /// <summary>
-    /// That nothing was asked of anybody else, and that the console is empty but for the browser's reports of these
-    /// answers.
+    /// Asserts that the page called no other server, and that the console has only the browser's reports of these
+    /// responses.
     /// </summary>
     public async Task AssertQuietAsync(Uri? alsoAllowed = null, params (string Path, int Status)[] reported)
     {
         await Purging.WithinAsync(
-            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= reported.Length, "the browser reports them");
+            TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= reported.Length,
+            "the browser reports the failed requests");
         Assert.NotEmpty(tab.Requests);
         Assert.All(tab.Requests, request => Assert.True(request.Scheme is "data"
             || request.Authority == gateway.Authority
@@ -86,12 +87,12 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
                 $"^Failed to load resource: the server responded with a status of {status} \\(.*\\) "
                 + $"\\({new Uri(gateway, path)}:", error);
         }
-        // What is under way when a page is left is no failure of it.
+        // Requests that the browser aborts on navigation are not failures.
         Assert.Equal(reported.Select(one => $"GET {new Uri(gateway, one.Path)}: {one.Status}"),
             tab.FailedRequests.Where(failure => !failure.EndsWith(": net::ERR_ABORTED", StringComparison.Ordinal)));
     }
 
-    /// <summary>That no script of a later page could find it.</summary>
+    /// <summary>Asserts that no script of a later page could read the secret.</summary>
     public async Task AssertNotKeptAsync(string secret)
     {
         var kept = await Page.EvaluateAsync<string>(

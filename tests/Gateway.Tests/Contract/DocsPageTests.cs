@@ -7,18 +7,18 @@ using Microsoft.Playwright;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>Swagger UI in a real browser: every way of authorising, and nothing from anywhere else.</summary>
+/// <summary>Tests Swagger UI in a real browser: every security scheme, and no request to another server.</summary>
 public sealed class DocsPageTests(Browser browser)
 {
     private const string Workflow = "survey-1", Job = "finished-1", JobPath = $"v0/workflows/{Workflow}/jobs/{Job}";
 
-    /// <summary>As many requests, and no more within an hour.</summary>
+    /// <summary>A quota of this many requests an hour.</summary>
     private static (string, string?)[] Few(int requests) =>
         [("Teams:mapping:Quota", "few"), ("Quotas:few:Requests", "1"), ("Quotas:few:Window", "01:00:00"),
             ("Quotas:few:Burst", $"{requests}")];
 
     [Fact]
-    public async Task Somebody_with_a_key_authorises_in_each_way_reads_a_job_and_at_last_that_the_quota_is_used_up()
+    public async Task A_user_authorises_with_each_key_scheme_reads_a_job_and_sees_the_exhausted_quota()
     {
         await using var world = await World.StartAsync(Few(4));
         await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
@@ -26,13 +26,13 @@ public sealed class DocsPageTests(Browser browser)
         foreach (var (scheme, header) in ((string, string)[])[("apiKey", "X-Api-Key: "),
             ("authorization", "Authorization: "), ("bearer", "Authorization: Bearer ")])
         {
-            // The one before is put away, for two credentials would be refused.
+            // The page removes the previous credential, because two credentials would be refused.
             await docs.AuthoriseAsync(scheme, World.MappingKey);
             var (status, job, _) = await docs.ExecuteAsync();
             Assert.Equal(("200", Job), (status, job.GetProperty("id").GetString()));
             Assert.Contains($"'{header}{World.MappingKey}'", await docs.CommandAsync(), StringComparison.Ordinal);
         }
-        // The browser may reuse it, but whoever executes wants the gateway's answer.
+        // The browser may cache the job, but Execute must show a response of the gateway.
         Assert.Contains("hit", (await docs.ExecuteAsync()).Headers, StringComparison.Ordinal);
 
         var (refused, problem, headers) = await docs.ExecuteAsync();
@@ -47,7 +47,7 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     [Fact]
-    public async Task Whoever_logs_in_by_the_dialog_reads_a_job_with_the_session_until_they_log_out()
+    public async Task A_user_who_logs_in_from_the_dialog_reads_a_job_with_the_session_until_logout()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider, Few(2));
@@ -61,7 +61,7 @@ public sealed class DocsPageTests(Browser browser)
         var (status, job, _) = await docs.ExecuteAsync();
         Assert.Equal(("200", Job), (status, job.GetProperty("id").GetString()));
 
-        // A token goes alone, for two credentials would be refused.
+        // The page sends the token without the session, because two credentials would be refused.
         await docs.AuthoriseAsync("bearer", provider.AccessToken("carol"));
         Assert.Equal("200", (await docs.ExecuteAsync()).Status);
         Assert.Equal("429", (await docs.ExecuteAsync()).Status);
@@ -79,7 +79,7 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     [Fact]
-    public async Task Where_nobody_can_log_in_and_no_tokens_count_the_page_does_not_speak_of_it()
+    public async Task Without_login_and_tokens_the_page_does_not_mention_them()
     {
         await using var world = await World.StartAsync();
         await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
@@ -92,7 +92,7 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     [Fact]
-    public async Task A_contract_that_is_not_public_is_shown_to_whoever_enters_a_key_and_tried_with_it()
+    public async Task A_private_contract_is_shown_and_can_be_tried_after_a_valid_key_is_entered()
     {
         await using var world = await World.StartAsync(("Contract:Public", "false"));
         await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
@@ -112,7 +112,7 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     [Fact]
-    public async Task Or_to_whoever_logs_in_and_only_as_long()
+    public async Task A_private_contract_is_shown_while_the_user_is_logged_in()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider, ("Contract:Public", "false"));
@@ -129,7 +129,7 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     [Fact]
-    public async Task Below_a_path_base_it_asks_the_gateway_that_it_comes_from_whatever_consumers_are_told()
+    public async Task The_page_calls_its_own_gateway_below_a_path_base_despite_a_configured_server_URL()
     {
         await using var world = await World.StartAsync(
             ("PathBase", "/gw"), ("Contract:ServerUrl", "https://jobs.example.com/api"));
@@ -145,14 +145,14 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     [Fact]
-    public async Task Nothing_on_it_keeps_anybody_from_using_it()
+    public async Task The_page_has_no_serious_accessibility_violations()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
-        // The rules come into the page as a script, which its policy would not let run.
+        // axe injects a script, which the page's Content-Security-Policy would block.
         await using var docs = await DocsPage.OpenAsync(
             await browser.OpenAsync(bypassPolicy: true), world.Gateway.Address);
-        // A colour that is on its way to another is none of the page's.
+        // Colours in the middle of a transition are not the page's real colours.
         await docs.Page.EmulateMediaAsync(new() { ReducedMotion = ReducedMotion.Reduce });
         await docs.Page.Locator("#operations-Jobs-getJobById").WaitForAsync();
         await AssertAccessibleAsync(docs, "as it opens");
@@ -177,7 +177,7 @@ public sealed class DocsPageTests(Browser browser)
     [InlineData("docs/index.html", "no-cache")]
     [InlineData("docs/docs.js", "no-cache")]
     [InlineData("docs/swagger-ui-bundle.js", "max-age=0, private")]
-    public async Task A_browser_that_has_a_file_of_it_is_told_whether_it_is_still_that_one(string path, string caching)
+    public async Task A_file_of_the_page_is_revalidated_by_its_entity_tag(string path, string caching)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();

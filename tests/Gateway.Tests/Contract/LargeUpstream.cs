@@ -3,12 +3,12 @@ using System.Text.Json.Nodes;
 namespace Gateway.Tests.Contract;
 
 /// <summary>
-/// An upstream's own document, as such are: fifty operations and more, schemas that lead to each other in circles,
-/// names that the gateway has, too, and things that are no consumer's business.
+/// A realistic OpenAPI document of an upstream: more than fifty operations, circular schemas, names that the gateway
+/// uses as well, and internal details.
 /// </summary>
 internal static class LargeUpstream
 {
-    /// <summary>The routes that are republished of it.</summary>
+    /// <summary>The routes of the document that the gateway republishes.</summary>
     public static (string, string?)[] Routes(string file) =>
     [
         ("Upstream:BaseAddress", "http://upstream.example:8443/base"), ("Upstream:OpenApiDocument", file),
@@ -18,7 +18,7 @@ internal static class LargeUpstream
         ("Teams:mapping:Routes:0", "*"),
     ];
 
-    /// <param name="version">Of OpenAPI, 3.0.x or 3.1.x, which write some schemas in another way.</param>
+    /// <param name="version">The OpenAPI version, 3.0.x or 3.1.x. They differ in some schemas.</param>
     public static JsonObject Document(string version)
     {
         var root = (JsonObject)JsonNode.Parse(

@@ -3,10 +3,10 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>What linters make of the contract, its examples included: nothing.</summary>
+/// <summary>Tests that linters find no problem in the contract, including its examples.</summary>
 public sealed class LinterTests : IDisposable
 {
-    // It counts them, warnings included, which do not show in its exit code.
+    // Redocly numbers all problems. Warnings do not affect its exit code.
     private const string FirstProblem = "[1] ";
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-contract-");
@@ -16,33 +16,32 @@ public sealed class LinterTests : IDisposable
     [Theory]
     [InlineData("openapi/v0.json")]
     [InlineData("openapi/3.0/v0.json")]
-    public async Task Neither_of_them_finds_an_error_or_a_warning(string path)
+    public async Task The_linters_find_no_problem_in_the_contract(string path)
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync();
-        await AssertFlawlessAsync(await SaveAsync(world, path));
+        await AssertNoProblemAsync(await SaveAsync(world, path));
     }
 
     [Theory]
     [InlineData("3.0.3", "openapi/v0.json")]
     [InlineData("3.1.0", "openapi/3.0/v0.json")]
     [InlineData(null, "openapi/v0.json")]
-    public async Task Nor_where_routes_are_republished(string? source, string path)
+    public async Task The_linters_find_no_problem_in_republished_routes(string? source, string path)
     {
         await NpmTools.NeedAsync();
         using var upstream = new RepublishedWorld();
         await using var world = source is null
             ? await World.StartAsync(("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page"))
             : await upstream.StartAsync(source);
-        await AssertFlawlessAsync(await SaveAsync(world, path), hasHeirs: source is not null);
+        await AssertNoProblemAsync(await SaveAsync(world, path), hasUnusedSchemas: source is not null);
     }
 
-    private static async Task AssertFlawlessAsync(string file, bool hasHeirs = false)
+    private static async Task AssertNoProblemAsync(string file, bool hasUnusedSchemas = false)
     {
-
         var (spectral, said) = await SpectralAsync(file);
-        // What only a discriminator leads to is unused in its eyes.
-        if (hasHeirs)
+        // Spectral reports schemas as unused if only a discriminator refers to them.
+        if (hasUnusedSchemas)
         {
             Assert.True(said.Contains("2 problems (0 errors, 2 warnings", StringComparison.Ordinal)
                 && said.Split("oas3-unused-component").Length == 3, said);
@@ -53,7 +52,7 @@ public sealed class LinterTests : IDisposable
     }
 
     [Fact]
-    public async Task Both_would_find_an_example_that_is_not_what_it_should_be()
+    public async Task Both_linters_report_an_example_that_violates_its_schema()
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync();

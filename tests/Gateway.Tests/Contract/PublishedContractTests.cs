@@ -8,7 +8,7 @@ using SharpYaml.Serialization;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>The document that consumers build against.</summary>
+/// <summary>Tests the OpenAPI document that the gateway publishes.</summary>
 public sealed class PublishedContractTests
 {
     [Theory]
@@ -16,7 +16,7 @@ public sealed class PublishedContractTests
     [InlineData("openapi/v0.yaml", "application/yaml", "openapi: '3.1")]
     [InlineData("openapi/3.0/v0.json", "application/json", "{\n  \"openapi\": \"3.0")]
     [InlineData("openapi/3.0/v0.yaml", "application/yaml", "openapi: 3.0")]
-    public async Task It_comes_in_two_versions_and_two_forms_and_is_a_304_where_it_is_known(
+    public async Task The_contract_is_served_in_two_versions_and_formats_with_entity_tags(
         string path, string type, string beginning)
     {
         await using var world = await World.StartAsync();
@@ -40,7 +40,7 @@ public sealed class PublishedContractTests
     [InlineData("W/\"{0}\"", "GET")]
     [InlineData("W/\"{0}\"", "HEAD")]
     [InlineData("\"other\", \"{0}-gzip\"", "GET")]
-    public async Task A_validator_that_a_proxy_has_changed_matches(string form, string method)
+    public async Task An_entity_tag_that_a_proxy_changed_matches(string form, string method)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -59,7 +59,7 @@ public sealed class PublishedContractTests
     [Theory]
     [InlineData("openapi/v0")]
     [InlineData("openapi/3.0/v0")]
-    public async Task Both_forms_say_the_same(string path)
+    public async Task JSON_and_YAML_have_the_same_content(string path)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -76,12 +76,12 @@ public sealed class PublishedContractTests
             [.. holder.OrderBy(item => item.Key, StringComparer.Ordinal)
                 .SelectMany(item => Leaves(item.Value, $"{at}/{item.Key}"))],
         JsonArray list => [.. list.SelectMany((item, i) => Leaves(item, $"{at}/{i}"))],
-        // So the library reads a null.
+        // The library represents null as a sentinel.
         _ => [$"{at}: {(node.IsJsonNullSentinel() ? "" : node?.ToJsonString())}"],
     };
 
     [Fact]
-    public async Task The_committed_document_is_the_published_one()
+    public async Task The_committed_contract_equals_the_published_one()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -95,7 +95,7 @@ public sealed class PublishedContractTests
     }
 
     [Fact]
-    public async Task The_command_prints_what_is_published_and_nothing_else()
+    public async Task The_contract_command_prints_exactly_the_published_contract()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -110,7 +110,7 @@ public sealed class PublishedContractTests
     }
 
     [Fact]
-    public async Task Where_it_is_not_public_it_wants_a_callers_credential()
+    public async Task A_private_contract_requires_a_credential()
     {
         await using var world = await World.StartAsync(("Contract:Public", "false"));
         using var stranger = world.Gateway.Client();
@@ -127,7 +127,8 @@ public sealed class PublishedContractTests
     [InlineData("", "", "/")]
     [InlineData("/gw", "", "/gw")]
     [InlineData("/gw", "https://jobs.example.com/api", "https://jobs.example.com/api")]
-    public async Task It_says_where_the_gateway_is_and_whom_to_ask(string pathBase, string serverUrl, string expected)
+    public async Task The_contract_names_the_server_URL_and_the_contact(
+        string pathBase, string serverUrl, string expected)
     {
         await using var world = await World.StartAsync(("PathBase", pathBase), ("Contract:ServerUrl", serverUrl),
             ("Contract:ContactName", "Jobs team"), ("Contract:ContactUrl", "https://jobs.example.com/help"));
@@ -146,7 +147,7 @@ public sealed class PublishedContractTests
     }
 
     [Fact]
-    public async Task Everything_that_a_consumer_reads_or_sends_is_described()
+    public async Task Every_property_header_parameter_and_response_has_a_description()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();
@@ -170,7 +171,7 @@ public sealed class PublishedContractTests
     }
 
     [Fact]
-    public async Task Every_problem_that_a_consumer_can_meet_has_an_example_with_its_status()
+    public async Task Every_problem_of_the_job_operation_has_an_example_with_its_status()
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client();

@@ -11,7 +11,7 @@ using Microsoft.OpenApi.YamlReader;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>Routes in the published document, as the upstream's own describes them.</summary>
+/// <summary>Tests that routes are published as the upstream's own document describes them.</summary>
 public sealed class RepublishedTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-republished-");
@@ -25,7 +25,7 @@ public sealed class RepublishedTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Exactly_the_routes_and_the_schemas_that_they_reach_are_there(
+    public async Task The_contract_contains_exactly_the_configured_routes_and_the_schemas_they_reach(
         string source, string form, string published)
     {
         Assert.True(Operations(LargeUpstream.Document(source)) >= 50);
@@ -49,7 +49,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_is_there_that_is_no_consumers_business()
+    public async Task Internal_details_of_the_upstreams_document_are_not_published()
     {
         var document = await PublishAsync("3.1.0", "json", "openapi/v0.json");
         var text = document.ToJsonString();
@@ -64,7 +64,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_said_of_an_operation_is_what_the_gateway_lets_through_of_it()
+    public async Task A_published_operation_describes_what_the_gateway_forwards()
     {
         var document = await PublishAsync("3.0.3", "json", "openapi/v0.json");
         var (workflow, scenes) = (Get(document, "/v0/workflows/{workflow_id}"), Get(document, "/v0/scenes"));
@@ -85,7 +85,7 @@ public sealed class RepublishedTests : IDisposable
         Assert.DoesNotContain("job-not-found", workflow.ToJsonString(), StringComparison.Ordinal);
         var example = scenes["responses"]!["200"]!["content"]!["application/json"]!["examples"]!["one"]!["value"]!;
         Assert.Equal("0.5", $"{example[0]!["clouds"]}");
-        // Tools take it for a reference.
+        // Tools would treat a "$ref" in an example as a reference.
         Assert.DoesNotContain("no/reference", document.ToJsonString(), StringComparison.Ordinal);
         Assert.DoesNotContain("is data here", document.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal(["Jobs", "Routes", "Workflows"],
@@ -94,7 +94,7 @@ public sealed class RepublishedTests : IDisposable
         Assert.Equal("What runs at /flows.",
             $"{document["tags"]!.AsArray().Single(tag => $"{tag!["name"]}" == "Workflows")!["description"]}");
 
-        // 3.0 says nullable, 3.1 lists null.
+        // OpenAPI 3.0 has "nullable"; 3.1 lists "null" as a type.
         var note = document["components"]!["schemas"]!["Workflow"]!["properties"]!["note"]!;
         Assert.Equal(["null", "string"],
             note["type"]!.AsArray().Select(type => $"{type}").Order(StringComparer.Ordinal));
@@ -103,7 +103,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_a_document_of_the_upstream_routes_are_there_as_far_as_they_are_known()
+    public async Task Without_an_upstream_document_routes_are_described_from_the_configuration()
     {
         await using var world = await World.StartAsync(
             ("Routes:scenes:Path", "/v0/scenes/{scene}"), ("Routes:scenes:Query:0", "page"));
@@ -142,12 +142,12 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("/components/schemas/Label/maxLength", "none", "it holds what cannot be read: ")]
     [InlineData("/components/schemas/Label/<<", "none",
         "#/components/schemas/Label/<<: such references cannot be followed")]
-    public void A_document_that_cannot_be_republished_stops_the_start_and_says_where(
+    public void A_document_that_cannot_be_republished_is_a_startup_error_with_its_position(
         string place, string value, string expected)
     {
         var document = LargeUpstream.Document("3.1.0");
         Set(document, place, value);
-        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Mistakes(document.ToJsonString())),
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Assert.Single(Errors(document.ToJsonString())),
             StringComparison.Ordinal);
     }
 
@@ -162,15 +162,15 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("{openapi: 3.1.0, paths: {}, components: []}", "it describes no GET")]
     [InlineData("{}", "the file is no OpenAPI document")]
     [InlineData(null, "the file cannot be read (FileNotFoundException)")]
-    public void So_does_a_file_that_is_none(string? text, string expected) =>
-        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Mistakes(text)[0], StringComparison.Ordinal);
+    public void A_file_that_is_not_an_OpenAPI_document_is_a_startup_error(string? text, string expected) =>
+        Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Errors(text)[0], StringComparison.Ordinal);
 
     [Fact]
-    public void A_broken_reference_that_no_route_reaches_is_no_matter()
+    public void A_broken_reference_that_no_route_reaches_is_ignored()
     {
         var document = LargeUpstream.Document("3.1.0");
         Set(document, "/components/schemas/Thing3/properties/next/$ref", "#/components/schemas/Nobody");
-        Assert.Empty(Mistakes(document.ToJsonString()));
+        Assert.Empty(Errors(document.ToJsonString()));
     }
 
     public static TheoryData<string, string> Schemas => new()
@@ -201,7 +201,7 @@ public sealed class RepublishedTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Schemas))]
-    public async Task A_schema_is_published_as_every_tool_reads_it_and_allows_no_less(string schema, string published)
+    public async Task A_schema_is_published_in_a_portable_form_that_allows_no_less(string schema, string published)
     {
         var made = await MakeAsync($$"""
             {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x",
@@ -212,7 +212,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task A_null_in_yaml_is_one()
+    public async Task A_null_in_YAML_is_published_as_null()
     {
         var made = await MakeAsync("""
             openapi: 3.1.0
@@ -233,7 +233,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task Alternatives_keep_the_words_that_tell_them_apart_where_they_are_renamed()
+    public async Task A_renamed_alternative_keeps_its_discriminator_value()
     {
         var made = await MakeAsync("""
             {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"default":{"description":"Either.","content":{
@@ -243,7 +243,7 @@ public sealed class RepublishedTests : IDisposable
              "components":{"schemas":{"Job":{"type":"object","properties":{"kind":{"type":"string"}}},"Cat":{
                "type":"object"}}}}
             """);
-        // Where no success is described, the default is one.
+        // If no success response is described, the default response becomes the 200.
         var schema = made["paths"]!["/a"]!["get"]!["responses"]!["200"]!["content"]!["application/json"]!["schema"]!;
         Assert.Equal("""{"Job":"#/components/schemas/UpstreamJob","Cat":"#/components/schemas/Cat"}""",
             schema["discriminator"]!["mapping"]!.ToJsonString());
@@ -255,7 +255,7 @@ public sealed class RepublishedTests : IDisposable
         """{"propertyName":"kind","mapping":"""
         + """{"cat":"#/components/schemas/Cat","job":"#/components/schemas/UpstreamJob"}}""")]
     [InlineData("""{"propertyName":"kind"}""", """{"propertyName":"kind"}""")]
-    public async Task The_words_that_tell_alternatives_apart_are_the_upstreams_or_as_they_were(
+    public async Task An_explicit_discriminator_mapping_is_kept_and_none_is_added_without_a_rename(
         string discriminator, string published)
     {
         var made = await MakeAsync($$"""
@@ -269,7 +269,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task A_schema_whose_name_is_none_or_taken_has_another()
+    public async Task A_schema_with_an_invalid_or_taken_name_is_renamed()
     {
         var made = await MakeAsync("""
             {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{
@@ -284,7 +284,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_an_operation_comes_all_that_a_consumer_needs()
+    public async Task An_operation_is_published_with_its_parameters_examples_and_responses()
     {
         var made = await MakeAsync("""
             {"openapi":"3.1.0","paths":{"/a/{id}":{
@@ -318,7 +318,8 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("/v0/", "/things", "http://api/", "/v0/things")]
     [InlineData("https://up.example/v0", "/things", "http://api/v0", "/things")]
     [InlineData("https://up.example/base/v0", "/things", "http://api/base/", "/v0/things")]
-    public async Task A_path_may_be_below_that_of_the_server(string server, string path, string address, string route)
+    public async Task A_path_is_resolved_against_the_path_of_the_server_URL(
+        string server, string path, string address, string route)
     {
         var made =
             await MakeAsync(
@@ -328,7 +329,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task The_servers_of_a_path_count_before_those_of_the_document()
+    public async Task The_servers_of_a_path_override_those_of_the_document()
     {
         var made =
             await MakeAsync(
@@ -338,7 +339,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task What_a_reference_leads_to_may_be_one_again()
+    public async Task A_reference_to_a_reference_is_resolved()
     {
         var made = await MakeAsync("""
             {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"$ref":"#/components/responses/One"}}}}},
@@ -349,7 +350,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task However_long_a_chain_of_schemas_is_it_is_followed()
+    public async Task A_chain_of_20_000_schemas_is_followed()
     {
         var schemas = string.Join(',', Enumerable.Range(0, 20_000).Select(i => $$"""
             "S{{i}}":{"type":"object","properties":{"next":{"$ref":"#/components/schemas/S{{(i + 1) % 20_000}}"} } }
@@ -364,7 +365,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task A_document_that_breaks_while_the_gateway_runs_keeps_no_other_change_from_counting()
+    public async Task A_document_that_becomes_invalid_at_run_time_does_not_block_other_changes()
     {
         var file = Path.Combine(_folder.FullName, "upstream.json");
         await File.WriteAllTextAsync(file, LargeUpstream.Document("3.1.0").ToJsonString(), World.Cancellation);
@@ -379,7 +380,7 @@ public sealed class RepublishedTests : IDisposable
     }
 
     [Fact]
-    public async Task A_start_that_it_stops_says_why()
+    public async Task The_process_reports_an_unreadable_document_and_exits()
     {
         var (exit, said) = await ChildProcess.RunAsync("dotnet",
             [typeof(Program).Assembly.Location, "--urls", "http://127.0.0.1:0",
@@ -434,7 +435,7 @@ public sealed class RepublishedTests : IDisposable
         return yaml.ToString();
     }
 
-    private IReadOnlyList<string> Mistakes(string? text)
+    private IReadOnlyList<string> Errors(string? text)
     {
         var file = Path.Combine(_folder.FullName, "upstream");
         if (text is not null) File.WriteAllText(file, text);

@@ -2,17 +2,17 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>A client in TypeScript, its types generated from what a running gateway publishes.</summary>
+/// <summary>Tests a TypeScript client with types generated from the published contract of a running gateway.</summary>
 public sealed class TypeScriptClientTests : IDisposable
 {
-    // Within the tools' folder, for there a program finds its packages.
+    // The folder is below the tools' folder, so that Node.js finds the packages.
     private readonly DirectoryInfo _folder = Directory.CreateDirectory(
         Path.Combine(NpmTools.Folder, "generated", $"{Guid.NewGuid():N}"));
 
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task It_compiles_under_strict_settings_and_gets_typed_jobs_and_problems()
+    public async Task The_generated_types_compile_under_strict_settings_and_cover_jobs_and_problems()
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"),
@@ -37,7 +37,7 @@ public sealed class TypeScriptClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Routes_that_are_republished_are_typed_too()
+    public async Task Republished_routes_are_typed_in_the_client()
     {
         await NpmTools.NeedAsync();
         using var upstream = new RepublishedWorld();

@@ -9,7 +9,7 @@ using Simulator;
 
 namespace Gateway.Tests.Contract;
 
-/// <summary>Prism between clients and a gateway: it looks at each answer, and none is against the contract.</summary>
+/// <summary>Tests with Prism between client and gateway that every response conforms to the contract.</summary>
 public sealed class ValidatingProxyTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-contract-");
@@ -19,7 +19,7 @@ public sealed class ValidatingProxyTests : IDisposable
     [Theory]
     [InlineData("openapi/v0.json")]
     [InlineData("openapi/3.0/v0.json")]
-    public async Task Every_answer_is_as_the_contract_says(string contract)
+    public async Task Every_response_conforms_to_the_contract(string contract)
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync(("Teams:survey:Quota", "few"), ("Quotas:few:Requests", "1"),
@@ -43,7 +43,7 @@ public sealed class ValidatingProxyTests : IDisposable
     }
 
     [Fact]
-    public async Task So_are_those_of_routes_that_are_republished()
+    public async Task Every_response_of_a_republished_route_conforms_to_the_contract()
     {
         await NpmTools.NeedAsync();
         using var upstream = new RepublishedWorld();
@@ -63,7 +63,7 @@ public sealed class ValidatingProxyTests : IDisposable
             ("v0/workflows/gone/jobs", World.MappingKey, 404),
             ("v0/scenes", World.SurveyKey, 403), ("v0/scenes", null, 401), ("v0/scenes", "two, keys", 400),
             ("v0/workflows/down/jobs", World.MappingKey, 503),
-            // It would see one that is not.
+            // Prism detects this response, which violates the contract.
             ("v0/workflows/broken", World.MappingKey, 500),
         ])
         {
@@ -77,7 +77,7 @@ public sealed class ValidatingProxyTests : IDisposable
     }
 
     [Fact]
-    public async Task It_would_see_an_answer_that_is_not()
+    public async Task The_proxy_detects_a_response_that_violates_the_contract()
     {
         await NpmTools.NeedAsync();
         await using var world = await World.StartAsync();
@@ -98,7 +98,7 @@ public sealed class ValidatingProxyTests : IDisposable
             StringComparison.Ordinal);
     }
 
-    // Which job, with which key, and the status.
+    // The job, the key, and the expected status.
     private static IEnumerable<(string Job, string? Key, int Status)> Scenarios =>
     [
         ("survey-1/finished-1", World.MappingKey, 200), ("survey-1/finished-1", World.MappingKey, 200),
@@ -127,7 +127,7 @@ public sealed class ValidatingProxyTests : IDisposable
         world.Upstream.Faults.Add(new Fault { Job = "busy", Kind = FaultKind.Status, Status = 429, RetryAfter = "60" });
     }
 
-    // Whatever may be null is.
+    // A job in which every nullable field is null.
     private static string Nulls
     {
         get
@@ -161,7 +161,7 @@ public sealed class ValidatingProxyTests : IDisposable
             await client.GetByteArrayAsync(new Uri(contract, UriKind.Relative), World.Cancellation),
             World.Cancellation);
         var port = ChildProcess.FreePort();
-        // Questions are looked at by the gateway.
+        // The gateway validates requests itself.
         var process = new ChildProcess(NpmTools.PathOf("prism"),
             ["proxy", file, world.Gateway.Address.ToString().TrimEnd('/'), "--errors", "--validate-request", "false",
             "--host", "127.0.0.1", "--port", $"{port}"]);

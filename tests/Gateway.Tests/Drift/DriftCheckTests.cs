@@ -6,11 +6,11 @@ using Simulator.Jobs;
 
 namespace Gateway.Tests.Drift;
 
-/// <summary>What is found in which body.</summary>
+/// <summary>Tests which findings the drift check reports for a body.</summary>
 [Trait("Kind", "Unit")]
 public sealed class DriftCheckTests
 {
-    // Nothing is missing from either.
+    // Both have all required fields.
     private const string Job =
         """ "id":"j","workflow_id":"w","status":"running","progress":"1","created_at":"t","updated_at":"t" """,
         Task = """ "id":"t","name":"n","status":"created","progress":1 """;
@@ -72,26 +72,26 @@ public sealed class DriftCheckTests
     [InlineData("""{"status":null}""")]
     [InlineData("""{"status":" RUNNING "}""")]
     [InlineData("""{"st\u0061tus":"Queued"}""")]
-    // A name may be anything.
+    // A field name may contain any characters.
     [InlineData("""{"a b":1}""", "/? unknown-field")]
     [InlineData("""{"":1,"~1":1,"é":1,"a/b":1,"\ud800":1,"*":1,"a\nb":1}""", "/? unknown-field")]
     [InlineData("""{"https://example.com/signed?sig=1":1}""", "/? unknown-field")]
     [InlineData("""{"a_B-9.z":1}""", "/a_B-9.z unknown-field")]
-    public void A_departure_is_found_once_with_its_place_and_kind(string more, params string[] expected) =>
+    public void A_deviation_is_reported_once_with_its_pointer_and_kind(string more, params string[] expected) =>
         Assert.Equal(
             expected, Find($"{{{Job},\"tasks\":[],{more.Replace("TASK", Task, StringComparison.Ordinal)[1..]}"));
 
     [Theory]
     [InlineData(64, true)]
     [InlineData(65, false)]
-    public void A_name_that_is_too_long_is_not_shown(int length, bool shown)
+    public void A_field_name_above_the_maximum_length_is_not_shown(int length, bool shown)
     {
         var name = new string('n', length);
         Assert.Equal([$"/{(shown ? name : "?")} unknown-field"], Find($"{{{Job},\"tasks\":[],\"{name}\":1}}"));
     }
 
     [Fact]
-    public void What_readers_rely_on_is_missed() => Assert.Equal(
+    public void Missing_required_fields_are_reported() => Assert.Equal(
         ["/created_at missing-field", "/id missing-field", "/progress missing-field", "/status missing-field",
             "/tasks missing-field",
             "/updated_at missing-field", "/workflow_id missing-field"], Find("{}"));
@@ -102,25 +102,25 @@ public sealed class DriftCheckTests
     [InlineData("""{"colour":1""", 0)]
     [InlineData("""[{"colour":1}]""", 1)]
     [InlineData("7", 1)]
-    public void What_is_not_a_job_is_nothing_to_fail_at(string body, int findings) =>
+    public void A_body_that_is_not_a_job_does_not_fail_the_check(string body, int findings) =>
         Assert.Equal(findings, Find(body).Length);
 
     [Fact]
-    public void A_byte_order_mark_is_passed_over() =>
+    public void A_byte_order_mark_is_skipped() =>
         Assert.Equal(["/colour unknown-field"], Find($"\ufeff{{{Job},\"tasks\":[],\"colour\":1}}"));
 
     [Fact]
-    public void What_is_taken_for_a_job_is_not_too_deep_for_the_check() =>
+    public void A_deeply_nested_job_is_checked_to_its_end() =>
         Assert.Equal(["/colour unknown-field"],
             Find($"{{{Job},\"tasks\":[],\"spec\":{new string('[', 500)}{new string(']', 500)},\"colour\":1}}"));
 
     [Fact]
-    public void There_is_an_end_to_what_is_found_in_one_body() =>
+    public void The_findings_of_one_body_are_limited_to_1000() =>
         Assert.Equal(
             1000, Find($"{{{string.Join(",", Enumerable.Range(0, 5000).Select(n => $"\"n{n}\":1"))}}}").Length);
 
     [Fact]
-    public void Status_words_that_are_configured_are_known()
+    public void Configured_statuses_replace_the_known_ones()
     {
         var options = new JobsOptions
         {
@@ -147,7 +147,7 @@ public sealed class DriftCheckTests
 
     [Theory]
     [MemberData(nameof(SimulatedJobs))]
-    public void In_a_job_as_it_is_documented_nothing_is_found(string job)
+    public void A_documented_job_has_no_findings(string job)
     {
         var looks = 0;
         foreach (var seconds in (int[])[0, 1, 15, 29, 30, 61])
@@ -169,11 +169,11 @@ public sealed class DriftCheckTests
     [InlineData("finished.nameless", "/id missing-field", "/workflow_id missing-field")]
     [InlineData("finished.drift-field.drift-type.drift-missing", "/cost wrong-type", "/progress missing-field",
         "/tasks/*/node_pool unknown-field")]
-    public void The_simulator_departs_as_its_modifiers_say(string job, params string[] expected) =>
+    public void The_simulators_drift_modifiers_cause_the_expected_findings(string job, params string[] expected) =>
         Assert.Equal(expected, Find(JobJson.Render(JobView.At("survey-1", job, Start, Start)).Span));
 
     [Fact]
-    public void Whatever_comes_no_check_fails_and_every_pointer_is_one() => Value.Sample(json =>
+    public void Any_JSON_is_checked_without_failure_and_every_pointer_is_valid() => Value.Sample(json =>
     {
         foreach (var finding in Find(json))
         {
@@ -183,7 +183,7 @@ public sealed class DriftCheckTests
     }, iter: 5_000);
 
     [Fact]
-    public void A_body_that_is_cut_anywhere_is_no_failure() =>
+    public void A_truncated_body_does_not_fail_the_check() =>
         Gen.Select(Value, Gen.Double[0, 1]).Sample((json, share) =>
     {
         var body = Encoding.UTF8.GetBytes(json);
@@ -191,7 +191,7 @@ public sealed class DriftCheckTests
     }, iter: 2_000);
 
     [Fact]
-    public void What_a_raw_field_holds_is_nobodys_business() =>
+    public void The_content_of_a_raw_field_is_not_checked() =>
         Gen.Select(Gen.OneOf("spec", "inputs", "result", "info_logs"), Value).Sample((field, value) =>
         Assert.Equal([], Find(field == "spec"
             ? $"{{{Job},\"tasks\":[],\"spec\":{value}}}" : $"{{{Job},\"tasks\":[{{{Task},\"{field}\":{value}}}]}}")));

@@ -7,7 +7,7 @@ using Simulator;
 
 namespace Gateway.Tests.Drift;
 
-/// <summary>What a gateway makes of an upstream that departs from the contract.</summary>
+/// <summary>Tests a gateway whose upstream deviates from the contract.</summary>
 public sealed class DriftTests
 {
     [Theory]
@@ -15,7 +15,7 @@ public sealed class DriftTests
     [InlineData("drift-type", "/cost", "wrong-type", "1250 credits")]
     [InlineData("drift-missing", "/progress", "missing-field", "analyst@survey.example")]
     [InlineData("drift-status", "/tasks/*/status", "new-status", "archived")]
-    public async Task Each_kind_is_reported_once_without_a_value_and_no_request_notices(
+    public async Task Each_kind_of_drift_is_logged_once_without_values_and_does_not_affect_requests(
         string modifier, string at, string kind, string value)
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
@@ -53,7 +53,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task In_jobs_as_they_are_documented_nothing_is_found()
+    public async Task Documented_jobs_cause_no_findings()
     {
         await using var world = await World.StartAsync(
             [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "1000")]);
@@ -68,7 +68,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task A_hit_is_not_checked()
+    public async Task A_cache_hit_is_not_checked()
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-1.drift-type"));
@@ -79,7 +79,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task No_more_are_checked_in_a_second_than_configured()
+    public async Task The_number_of_checks_per_second_is_limited()
     {
         await using var world = await World.StopClockAsync(
             [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "3")]);
@@ -94,7 +94,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task It_can_be_turned_off_and_on_while_the_gateway_runs()
+    public async Task Checks_that_are_turned_off_can_be_turned_on_at_run_time()
     {
         await using var world = await World.StopClockAsync(
             [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "0")]);
@@ -110,7 +110,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task A_large_job_is_not_checked_and_counted()
+    public async Task A_large_job_is_not_checked_and_is_counted_as_skipped()
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-1.drift-field.large"));
@@ -123,7 +123,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task Only_so_many_findings_are_kept_and_what_is_beyond_is_one_number()
+    public async Task At_most_100_findings_are_kept_and_further_ones_are_only_counted()
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
         using var measured = new Operating.Measured(world.Gateway);
@@ -143,7 +143,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task What_is_new_is_told_first()
+    public async Task Findings_are_listed_by_first_occurrence_newest_first()
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
         string[] jobs = ["finished-1.drift-field", "finished-1.drift-type", "finished-2.drift-field.drift-missing"];
@@ -158,7 +158,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task A_check_that_fails_is_counted_and_neither_a_request_nor_the_next_check_notices()
+    public async Task A_failed_check_is_counted_and_does_not_affect_requests_or_later_checks()
     {
         await using var world = await World.StopClockAsync(Purging.Operator);
         using (new Operating.Measured(world.Gateway, () => throw new InvalidOperationException("A listener failed.")))
@@ -177,7 +177,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task While_a_check_takes_its_time_a_few_jobs_wait_for_theirs_and_no_request_does()
+    public async Task During_a_slow_check_16_jobs_are_queued_and_further_ones_skipped_without_delaying_requests()
     {
         await using var world = await World.StopClockAsync(
             [.. Purging.Operator, ("Contract:DriftChecksPerSecond", "1000")]);
@@ -202,7 +202,7 @@ public sealed class DriftTests
     [InlineData(null, 401, "/problems/unauthenticated")]
     [InlineData("wrong", 401, "/problems/unauthenticated")]
     [InlineData(World.MappingKey, 403, "/problems/operator-required")]
-    public async Task It_is_told_to_operators_only(string? key, int status, string type)
+    public async Task The_drift_report_is_available_only_to_operators(string? key, int status, string type)
     {
         await using var world = await World.StartAsync(Purging.Operator);
         using var client = key is null ? world.Gateway.Client() : world.Gateway.Client(("X-Api-Key", key));
@@ -213,7 +213,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task It_is_never_stored()
+    public async Task The_drift_report_is_not_cacheable()
     {
         await using var world = await World.StartAsync(Purging.Operator);
         using var client = world.Gateway.Client(("X-Api-Key", Purging.OperatorKey));
@@ -225,7 +225,7 @@ public sealed class DriftTests
     }
 
     [Fact]
-    public async Task With_a_management_port_it_is_there_and_so_are_its_metrics_and_nowhere_else()
+    public async Task With_a_management_port_the_drift_report_is_served_only_there_along_with_its_metrics()
     {
         await using var world = await World.WithoutGatewayAsync(clock: null, Purging.Operator);
         var port = ChildProcess.FreePort();
@@ -246,7 +246,7 @@ public sealed class DriftTests
             var metrics = await inside.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
             return Regex.IsMatch(metrics, """gateway_drift_total\{[^}]*kind="wrong-type",pointer="/cost"\} 1\b""")
                 && Regex.IsMatch(metrics, """gateway_drift_checks_total\{[^}]*outcome="Checked"\} 1\b""");
-        }, "its metrics are there");
+        }, "the drift metrics are exported");
     }
 
     private static void Script(World world, string job, IEnumerable<int> fields) => world.Upstream.Faults.Add(new Fault

@@ -9,7 +9,7 @@ namespace Gateway.Tests.Drift;
 public sealed class ExpectedShapeTests
 {
     [Fact]
-    public void What_is_expected_is_what_is_published()
+    public void The_expected_shape_equals_the_published_schema()
     {
         using var document = JsonDocument.Parse(
             File.ReadAllText(Path.Combine(Repository.Root, "docs", "openapi.json")));
@@ -36,7 +36,7 @@ public sealed class ExpectedShapeTests
     }
 
     [Fact]
-    public void A_record_of_a_kind_that_no_check_knows_is_refused_at_the_start()
+    public void A_shape_of_an_unsupported_type_throws()
     {
         Assert.Throws<NotSupportedException>(() => ExpectedShape.Of(typeof(bool)));
         Assert.Throws<NotSupportedException>(() => ExpectedShape.Of(typeof(Dictionary<string, string>)));

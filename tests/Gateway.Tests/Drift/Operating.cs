@@ -6,7 +6,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Drift;
 
-/// <summary>What operators see of drift.</summary>
+/// <summary>Reads the drift report and the metrics as an operator does.</summary>
 internal static class Operating
 {
     public static readonly Uri Path = new("admin/drift", UriKind.Relative);
@@ -17,7 +17,7 @@ internal static class Operating
         return JsonElement.Parse(await client.GetStringAsync(Path, World.Cancellation));
     }
 
-    /// <summary>Waits until just so many jobs were checked, and no more.</summary>
+    /// <summary>Waits until exactly this many jobs were checked.</summary>
     public static async Task<JsonElement> CheckedAsync(GatewayNode node, int jobs)
     {
         var report = default(JsonElement);
@@ -32,18 +32,18 @@ internal static class Operating
     public static int Skipped(JsonElement report, string reason) =>
         report.GetProperty("skipped").GetProperty(reason).GetInt32();
 
-    /// <summary>As <c>pointer kind count</c>, in the order told.</summary>
+    /// <summary>The findings as <c>pointer kind count</c>, in the order of the report.</summary>
     public static string[] Findings(JsonElement report) =>
         [.. report.GetProperty("findings").EnumerateArray()
             .Select(seen => $"{seen.GetProperty("pointer")} {seen.GetProperty("kind")} {seen.GetProperty("count")}")];
 
-    /// <summary>Counts what a counter of one node is told, by its tags.</summary>
+    /// <summary>Sums the measurements of a counter of one node by tags.</summary>
     public sealed class Measured : IDisposable
     {
         private readonly MeterListener _listener = new();
         private readonly ConcurrentDictionary<string, long> _counts = new();
 
-        /// <param name="first">Done before each count, in the midst of a check.</param>
+        /// <param name="first">Runs before each measurement, during a check.</param>
         public Measured(GatewayNode node, Action? first = null, string counter = "gateway.drift")
         {
             var factory = node.Services.GetRequiredService<IMeterFactory>();

@@ -72,7 +72,7 @@ public sealed class FreshnessTests
     // The upstream's clock is ahead.
     [InlineData("completed", -20, nameof(VerdictKind.Settling), 2)]
     [InlineData("failed", -300, nameof(VerdictKind.Failed), 2)]
-    // The word is not a final status.
+    // The status is not a final one.
     [InlineData("completed", -301, nameof(VerdictKind.Running), 2)]
     [InlineData("failed", -301, nameof(VerdictKind.Running), 2)]
     public void The_lifetime_of_an_ended_job_equals_the_time_since_its_end(

@@ -34,7 +34,7 @@ public sealed class QuotaKeeperTests
         {
             empty.RemoveWhere(quota => quota.TryTake());
             return empty.Count == 0;
-        }, "all are renewed");
+        }, "all leases are renewed");
 
         // All quotas hold permits that other nodes could use.
         watch.Restart();

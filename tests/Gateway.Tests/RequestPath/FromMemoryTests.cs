@@ -42,7 +42,8 @@ public sealed class FromMemoryTests
             $"{(header == "If-None-Match" && value == "*" ? 304 : 200)} for job survey-1/{job}, team "
             + $"{(header == "Authorization" ? "survey" : "mapping")}, caller";
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
-            world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3, "all are logged");
+            world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3,
+            "all requests are logged");
     }
 
     [Theory]
@@ -81,7 +82,7 @@ public sealed class FromMemoryTests
         using var durations = new Durations(world.Gateway);
         using var hit = await world.GetAsync("finished-1");
         await Purging.WithinAsync(
-            TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "it is measured");
+            TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "the hit is measured");
     }
 
     /// <summary>
@@ -116,7 +117,7 @@ public sealed class FromMemoryTests
                 told.Add($"{Header(answer, "RateLimit")} {Header(answer, "RateLimit-Policy")}");
                 told.Add(await measured.ReadAsync());
                 await Purging.WithinAsync(
-                    TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "it is logged");
+                    TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "the request is logged");
                 told.Add(Untimed(world.Gateway.Log.All[lines]));
             }
         }

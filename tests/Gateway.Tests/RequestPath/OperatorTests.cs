@@ -115,7 +115,7 @@ public sealed class OperatorTests
         var answer = await DeleteAsync(world, target);
 
         Assert.Matches("^HTTP/1.1 40[04] ", answer);
-        Assert.True(await Purging.IsHitAsync(world.Gateway, "finished-1"), "It was purged.");
+        Assert.True(await Purging.IsHitAsync(world.Gateway, "finished-1"), "The job was purged.");
     }
 
     [Theory]

@@ -9,7 +9,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.Tests.Routes;
 
-/// <summary>Other operations of the upstream that are let through by configuration.</summary>
+/// <summary>Tests configured routes to other operations of the upstream.</summary>
 public sealed class ForwardingTests
 {
     private static readonly (string, string?)[] Routes =
@@ -23,7 +23,7 @@ public sealed class ForwardingTests
     ];
 
     [Fact]
-    public async Task What_is_in_no_route_is_404_and_reaches_no_upstream()
+    public async Task A_request_that_matches_no_route_is_not_forwarded()
     {
         await using var world = await World.StartAsync(Routes);
         var seen = Script(world, "/v0/scenes");
@@ -43,7 +43,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task One_that_is_narrower_than_a_jobs_path_goes_before_it()
+    public async Task A_route_that_is_more_specific_than_the_job_path_takes_precedence()
     {
         await using var world = await World.StartAsync(
             [.. Routes, ("Routes:latest:Path", "/v0/Workflows/{workflow_id}/jobs/latest")]);
@@ -58,7 +58,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task Operators_see_how_often_each_is_asked_for_and_by_whom()
+    public async Task Metrics_and_the_log_show_requests_by_route_and_team()
     {
         await using var world = await World.StartAsync(Routes);
         using var requests = new Operating.Measured(world.Gateway, counter: "gateway.requests");
@@ -70,8 +70,9 @@ public sealed class ForwardingTests
         await SayAsync(world, "v0/workflows/a%20b", World.SurveyKey);
         using var job = await world.GetAsync("finished-1");
 
-        // They are counted when the answer has gone out.
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => requests.Counts.Count >= 4, "they are counted");
+        // Requests are counted after the response was sent.
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => requests.Counts.Count >= 4, "the requests are counted");
         Assert.Equal(
             ["team= operation=workflow status=400: 1", "team=mapping operation=getJobById status=200: 1",
             "team=survey operation=workflow status=200: 1", "team=survey operation=workflow status=403: 1"],
@@ -81,11 +82,11 @@ public sealed class ForwardingTests
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
                 line => line.Contains("403 for route workflow, workflow other, team survey, caller survey-test",
-                StringComparison.Ordinal)), "it is logged");
+                StringComparison.Ordinal)), "the log has the line");
     }
 
     [Fact]
-    public async Task By_default_there_is_none()
+    public async Task No_route_exists_by_default()
     {
         await using var world = await World.StartAsync();
         var seen = Script(world, "/v0/workflows");
@@ -95,7 +96,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task It_is_asked_with_the_servers_credential_and_nothing_of_the_callers_but_what_is_listed()
+    public async Task A_forwarded_request_has_the_servers_credential_and_only_listed_headers_and_parameters()
     {
         await using var world = await World.StartAsync(Routes);
         var seen = Script(world, "/v0/workflows");
@@ -118,7 +119,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task Of_the_answer_the_body_comes_back_and_no_header_but_what_is_listed_and_nothing_is_kept()
+    public async Task A_forwarded_response_has_its_body_and_only_listed_headers_and_is_not_cached()
     {
         await using var world = await World.StartAsync(Routes);
         var seen = Script(world, "/v0/workflows", http =>
@@ -151,7 +152,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task A_304_of_the_upstream_is_one_here()
+    public async Task A_304_of_the_upstream_is_passed_on()
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows", http =>
@@ -165,7 +166,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task Only_teams_that_may_use_the_route_and_read_the_workflow_do()
+    public async Task A_request_requires_permission_for_both_the_route_and_the_workflow()
     {
         await using var world = await World.StartAsync(Routes);
         foreach (var path in (string[])["/v0/workflows", "/v0/workflows/survey-1", "/v0/workflows/other"])
@@ -181,14 +182,14 @@ public sealed class ForwardingTests
         Assert.Equal("400 /problems/invalid-identifier", await SayAsync(world, "v0/workflows/a%2Fb", World.MappingKey));
         Assert.Equal("400 /problems/invalid-identifier", await SayAsync(world, "v0/workflows/a%20b", World.MappingKey));
 
-        // A team's list is read again while running.
+        // A change of a team's routes takes effect at run time.
         world.Gateway.Reconfigure(("Teams:survey:Routes:0", "Workflows"));
         Assert.Equal("200", await SayAsync(world, "v0/workflows", World.SurveyKey));
         Assert.Equal("403 /problems/route-forbidden", await SayAsync(world, "v0/workflows/survey-1", World.SurveyKey));
     }
 
     [Fact]
-    public async Task It_counts_towards_the_teams_quota_and_the_accounts_budget()
+    public async Task A_forwarded_request_counts_against_the_teams_quota_and_the_accounts_budget()
     {
         await using var world =
             await World.StartAsync(
@@ -220,7 +221,7 @@ public sealed class ForwardingTests
     [InlineData(500, "502 /problems/upstream-failed")]
     [InlineData(503, "503 /problems/upstream-unavailable")]
     [InlineData(504, "504 /problems/upstream-timeout")]
-    public async Task What_is_no_success_is_a_problem_as_of_jobs(int status, string expected)
+    public async Task An_unsuccessful_response_becomes_the_same_problem_as_for_a_job(int status, string expected)
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows", http =>
@@ -234,7 +235,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task An_upstream_that_is_not_there_or_says_nothing_is_502_and_504()
+    public async Task A_dropped_connection_is_502_and_an_upstream_that_never_responds_is_504()
     {
         await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
         Script(world, "/v0/workflows",
@@ -249,7 +250,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task So_it_is_504_where_a_route_waits_for_less()
+    public async Task A_route_with_a_short_idle_timeout_is_504_if_the_upstream_never_responds()
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows/survey-1/events",
@@ -259,7 +260,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task A_stream_that_begins_well_tells_that_the_upstream_is_well_again()
+    public async Task A_stream_that_starts_successfully_closes_the_circuit()
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows", http =>
@@ -286,7 +287,7 @@ public sealed class ForwardingTests
             stream = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative),
                 HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
             return stream.IsSuccessStatusCode;
-        }, "it is tried again");
+        }, "a probe succeeds");
 
         using var job = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.OK, job.StatusCode);
@@ -294,7 +295,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task A_body_does_not_go_on_and_a_connection_becomes_no_other()
+    public async Task Request_bodies_and_connection_upgrades_are_not_forwarded()
     {
         await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
         var seen = Script(world, "/v0/workflows");
@@ -324,7 +325,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task The_next_credential_takes_over_here_too()
+    public async Task A_route_uses_the_next_credential_if_the_current_one_is_refused()
     {
         await using var world = await World.StartAsync(
             [.. Routes, ("Upstream:Accounts:default:NextCredential", Canary.Next)]);
@@ -334,7 +335,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task An_answer_streams_for_as_long_as_it_goes_on_and_is_cut_where_it_falls_silent()
+    public async Task A_response_streams_beyond_the_timeout_and_is_aborted_when_it_stalls()
     {
         await using var world = await World.StartAsync([.. Routes, ("Upstream:Timeout", "00:00:01")]);
         var go = new SemaphoreSlim(0);
@@ -357,7 +358,7 @@ public sealed class ForwardingTests
 
         for (var i = 0; i < 5; i++)
         {
-            // What has come is here before the next is sent, and longer than a job may take.
+            // Each event arrives before the next one is sent, and the stream outlasts the timeout of a job.
             Assert.Equal($"data: {i}", await reader.ReadLineAsync(World.Cancellation));
             Assert.Equal("", await reader.ReadLineAsync(World.Cancellation));
             await Task.Delay(300, World.Cancellation);
@@ -368,7 +369,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task Whoever_leaves_ends_the_call_and_gives_its_place_back()
+    public async Task A_caller_that_disconnects_cancels_the_call_and_frees_its_place()
     {
         await using var world = await World.StartAsync(
             [.. Routes, ("Upstream:Accounts:default:MaxConcurrentRequests", "1")]);
@@ -394,10 +395,10 @@ public sealed class ForwardingTests
     [Theory]
     [InlineData("""{"note":"{0}"}""")]
     [InlineData("{0}")]
-    public async Task The_credential_never_comes_back_in_a_stream(string body)
+    public async Task A_credential_in_a_streamed_response_never_reaches_the_caller(string body)
     {
         await using var world = await World.StartAsync(Routes);
-        // In two pieces, at each place where that can be, and after what has gone out already.
+        // The credential comes in two pieces, split at each position, after bytes that were already sent.
         var cut = 0;
         Script(world, "/v0/workflows", async http =>
         {
@@ -414,19 +415,19 @@ public sealed class ForwardingTests
         {
             var read = await ReadAsFarAsItGoesAsync(world, "v0/workflows");
             Assert.DoesNotContain("canary-5e1f", read, StringComparison.Ordinal);
-            // Where the connection was reset, what came before may be lost.
+            // If the connection was reset, bytes that were already sent may be lost.
             Assert.True(read.Length is 0 or >= 1000);
         }
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
                 line => line.Contains(
                     "A call of route workflows failed, and its answer was cut short: EchoedCredential",
-                StringComparison.Ordinal)), "it is logged");
+                StringComparison.Ordinal)), "the log has the line");
         Assert.DoesNotContain(world.Gateway.Log.All, line => line.StartsWith("Error", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task Nor_does_the_call_go_on_that_brought_it()
+    public async Task The_upstream_call_ends_when_its_response_contains_the_credential()
     {
         await using var world = await World.StartAsync(Routes);
         var over = new TaskCompletionSource();
@@ -456,7 +457,7 @@ public sealed class ForwardingTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public async Task Nor_in_another_form_piece_by_piece(string form)
+    public async Task An_encoded_credential_in_small_chunks_never_reaches_the_caller(string form)
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows", async http =>
@@ -469,12 +470,12 @@ public sealed class ForwardingTests
             }
         });
         var read = await ReadAsFarAsItGoesAsync(world, "v0/workflows");
-        // Of base64, the characters at either end hang on their neighbours.
+        // In base64, the first and last characters depend on the adjacent bytes.
         Assert.InRange(read.Length, 0, "[0] <".Length + 5);
     }
 
     [Fact]
-    public async Task What_is_no_credential_is_not_held_back()
+    public async Task Bytes_that_cannot_start_the_credential_are_sent_immediately()
     {
         await using var world = await World.StartAsync(Routes);
         var go = new SemaphoreSlim(0);
@@ -509,7 +510,7 @@ public sealed class ForwardingTests
     [Theory]
     [InlineData(false, "200 200 503", "200 200 503", "401")]
     [InlineData(true, "200 200 200 200 503", "200 200 503", "200 503")]
-    public async Task Streams_of_one_team_leave_room_for_others_and_for_jobs(bool withThird, string mapping,
+    public async Task Streams_of_one_team_leave_places_for_other_teams_and_for_jobs(bool withThird, string mapping,
         string survey, string third)
     {
         const string ThirdKey = "third-key-0123456789";
@@ -537,7 +538,8 @@ public sealed class ForwardingTests
             return streams[^1].StatusCode;
         }
 
-        // Half of half of them for a team, and half for all; of three teams each finds a place.
+        // All streams together take at most half of the places, and those of one team at most half of that. Each
+        // team finds a place.
         foreach (var (key, expected) in ((string, string)[])[(World.MappingKey, mapping), (World.SurveyKey, survey),
             (ThirdKey, third)])
         {
@@ -550,12 +552,12 @@ public sealed class ForwardingTests
 
         foreach (var stream in streams) stream.Dispose();
         await Purging.WithinAsync(TimeSpan.FromSeconds(5),
-            async () => await OpenAsync(World.MappingKey) == HttpStatusCode.OK, "places are given back");
+            async () => await OpenAsync(World.MappingKey) == HttpStatusCode.OK, "places are free again");
         streams[^1].Dispose();
     }
 
     [Fact]
-    public async Task Each_workflow_that_a_path_names_must_be_allowed()
+    public async Task Every_workflow_in_a_path_must_be_allowed()
     {
         await using var world =
             await World.StartAsync(("Routes:compare:Path", "/v0/workflows/{workflow_id}/compare/{workflowId}"),
@@ -569,7 +571,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task Pages_of_allowed_origins_may_read_its_headers()
+    public async Task Pages_of_allowed_origins_may_read_the_headers_of_a_route()
     {
         await using var world = await World.StartAsync(
             [.. Routes, ("Cors:AllowedOrigins:0", "https://app.example.com")]);
@@ -585,7 +587,7 @@ public sealed class ForwardingTests
     [InlineData("ETag")]
     [InlineData("Link")]
     [InlineData("Last-Modified")]
-    public async Task Nor_in_a_header(string header)
+    public async Task A_credential_in_a_response_header_is_502(string header)
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows", http =>
@@ -597,7 +599,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task A_body_in_a_coding_that_nobody_asked_for_is_502_for_nobody_could_look_into_it()
+    public async Task A_body_in_an_unrequested_coding_is_502_because_it_cannot_be_scanned()
     {
         await using var world = await World.StartAsync(Routes);
         Script(world, "/v0/workflows", http =>
@@ -609,11 +611,11 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task Large_answers_come_whole()
+    public async Task A_large_response_is_complete()
     {
         await using var world = await World.StartAsync(Routes);
         var body = new byte[5_000_000];
-        // Beginnings of the secret are everywhere.
+        // The body consists of prefixes of the secret.
         for (var i = 0; i < body.Length; i++) body[i] = (byte)"canary-5e"[i % 9];
         Script(world, "/v0/workflows", http =>
         {
@@ -626,7 +628,7 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task So_do_those_that_are_full_of_beginnings_in_the_longest_forms()
+    public async Task A_response_full_of_escaped_prefixes_of_the_credential_is_complete()
     {
         await using var world = await World.StartAsync(Routes);
         var beginning = string.Concat(Canary.Secret[..^1].Select(c => $"\\\\\\u{(int)c:x4}"));
@@ -685,6 +687,6 @@ public sealed class ForwardingTests
         {
             return Encoding.UTF8.GetString(read.ToArray());
         }
-        throw new InvalidOperationException("The answer came to its end.");
+        throw new InvalidOperationException("The response was complete.");
     }
 }

@@ -6,7 +6,7 @@ using Gateway.Tests.RequestPath;
 
 namespace Gateway.Tests.Routes;
 
-/// <summary>Routes to an upstream that does not keep to HTTP, or whose callers do not.</summary>
+/// <summary>Tests routes with an upstream or callers that violate HTTP.</summary>
 public sealed class OddUpstreamTests
 {
     private static readonly (string, string?)[] Routes =
@@ -20,7 +20,7 @@ public sealed class OddUpstreamTests
     [InlineData("$\r\n\r\n")]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n$\r\n")]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n$\r\n")]
-    public async Task Its_credential_gets_into_no_log_where_what_it_sends_makes_no_sense(string answer)
+    public async Task A_credential_in_a_malformed_response_is_not_logged(string answer)
     {
         await using var upstream = new RawUpstream(answer.Replace("$", Canary.Secret, StringComparison.Ordinal));
         await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
@@ -29,7 +29,7 @@ public sealed class OddUpstreamTests
 
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(line => line.StartsWith("Warning", StringComparison.Ordinal)
-                && line.Contains("A call of route workflows failed", StringComparison.Ordinal)), "it is logged");
+                && line.Contains("A call of route workflows failed", StringComparison.Ordinal)), "the log has the line");
         var hexadecimal = Convert.ToHexString(Encoding.ASCII.GetBytes(Canary.Secret))[8..24];
         Assert.DoesNotContain(world.Gateway.Log.All,
             line => line.Replace("-", "", StringComparison.Ordinal)
@@ -48,7 +48,8 @@ public sealed class OddUpstreamTests
     [InlineData("HTTP/1.1 103 Early\r\nLink: $\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 200)]
     [InlineData("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", 502)]
     [InlineData("HTTP/1.1 206 Partial\r\nContent-Length: 2\r\n\r\n{}", 206)]
-    public async Task What_it_answers_is_one_or_a_problem_with_the_headers_that_all_have(string answer, int status)
+    public async Task An_unusual_response_is_passed_on_or_becomes_a_problem_with_the_common_headers(
+        string answer, int status)
     {
         await using var upstream = new RawUpstream(answer.Replace("$", Canary.Secret, StringComparison.Ordinal));
         await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
@@ -67,7 +68,7 @@ public sealed class OddUpstreamTests
     }
 
     [Fact]
-    public async Task An_answer_that_ends_early_is_logged_as_cut_short()
+    public async Task A_response_that_ends_early_is_logged_as_CutShort()
     {
         await using var upstream = new RawUpstream("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
         await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
@@ -75,14 +76,14 @@ public sealed class OddUpstreamTests
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
                 line => line.Contains("A call of route workflows failed, and its answer was cut short: CutShort",
-                StringComparison.Ordinal)), "it is logged");
+                StringComparison.Ordinal)), "the log has the line");
     }
 
     [Theory]
     [InlineData("Accept-Language: \u00e9")]
     [InlineData("Accept: \u00e9")]
     [InlineData("If-None-Match: \"\u00e9\"")]
-    public async Task What_a_caller_sends_is_not_taken_for_a_failure_of_the_upstream(string header)
+    public async Task Invalid_request_headers_do_not_count_as_upstream_failures(string header)
     {
         await using var world = await World.StartAsync(Routes);
         world.Upstream.Others["/v0/workflows"] = _ => Task.CompletedTask;
@@ -110,11 +111,11 @@ public sealed class OddUpstreamTests
         }
         catch (HttpRequestException)
         {
-            // It was cut short.
+            // The response was aborted.
         }
     }
 
-    /// <summary>Answers whatever it is asked with the same bytes, and closes.</summary>
+    /// <summary>Answers every request with the same bytes, then closes the connection.</summary>
     private sealed class RawUpstream : IAsyncDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -150,7 +151,7 @@ public sealed class OddUpstreamTests
             }
             catch (Exception e) when (e is SocketException or InvalidOperationException or IOException)
             {
-                // It is over.
+                // The listener was stopped.
             }
         }
     }

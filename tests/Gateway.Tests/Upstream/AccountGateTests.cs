@@ -13,18 +13,18 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>An account's calls on one node, mostly without Redis and by a clock that the test moves.</summary>
+/// <summary>Tests the gate of an account on one node, mostly without Redis and with a fake clock.</summary>
 public sealed class AccountGateTests
 {
     private const string Account = "Upstream:Accounts:mapping:";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2), Tick = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2), Tick = TimeSpan.FromMilliseconds(10);
 
     private readonly FakeTimeProvider _clock = new(DateTimeOffset.UtcNow);
     private int _jobs;
 
     [Fact]
-    public async Task So_many_calls_go_out_at_once_and_each_that_ends_lets_one_more_through()
+    public async Task At_the_concurrency_limit_each_call_that_ends_lets_one_waiting_call_through()
     {
         var gate = Open(perSecond: 1000, burst: 1000, calls: 3).Gate;
         var entering = Enumerable.Range(0, 10).Select(_ => Enter(gate)).ToList();
@@ -39,7 +39,7 @@ public sealed class AccountGateTests
     }
 
     [Fact]
-    public async Task What_the_beginning_of_a_call_tells_counts_at_once_and_its_place_is_held_to_the_end()
+    public async Task An_early_outcome_counts_at_once_and_the_call_holds_its_place_until_it_ends()
     {
         var gate = Open(perSecond: 1000, burst: 1000, calls: 2).Gate;
         for (var i = 0; i < 20; i++) if ((await Enter(gate)).Permit is { } failed) await EndAsync(
@@ -49,19 +49,19 @@ public sealed class AccountGateTests
 
         await probe.ReportAsync(CallOutcome.Accepted, probe.Credential, isOver: false);
 
-        // The circuit is closed, and there is one more place.
+        // The circuit is closed, and one place is free.
         var next = (await Enter(gate)).Permit;
         Assert.NotNull(next);
         var waiting = Enter(gate);
         await AdvanceAsync(Tick, 5);
         Assert.False(waiting.IsCompleted);
-        // What it says at the end comes too late.
+        // The outcome at the end is ignored, because the first one counts.
         await EndAsync(probe, CallOutcome.Failed);
         Assert.NotNull((await waiting).Permit);
     }
 
     [Fact]
-    public async Task However_calls_end_whose_beginning_was_told_the_upstream_is_well()
+    public async Task A_failure_after_an_accepted_start_does_not_open_the_circuit()
     {
         var gate = Open(perSecond: 1000, burst: 1000).Gate;
         for (var i = 0; i < 20; i++)
@@ -76,17 +76,17 @@ public sealed class AccountGateTests
     [Theory]
     [InlineData(3.0)]
     [InlineData(70.0)]
-    public async Task The_burst_goes_out_and_then_as_many_as_the_rate_brings(double perSecond)
+    public async Task The_burst_goes_out_at_once_and_further_calls_at_the_rate(double perSecond)
     {
         var gate = Open(perSecond, burst: 2, queue: 59).Gate;
         var started = _clock.GetUtcNow();
-        var entering = Enumerable.Range(0, 8).Select(_ => Enter(gate, patience: TimeSpan.FromSeconds(60))).ToList();
+        var entering = Enumerable.Range(0, 8).Select(_ => Enter(gate, maxWait: TimeSpan.FromSeconds(60))).ToList();
         await UntilAsync(() => entering.TrueForAll(task => task.IsCompleted), TimeSpan.FromMilliseconds(1));
         Assert.InRange((_clock.GetUtcNow() - started).TotalSeconds, 6 / perSecond - 0.001, 6 / perSecond + 0.1);
     }
 
     [Fact]
-    public async Task A_call_that_goes_out_late_counts_from_then()
+    public async Task A_call_that_goes_out_late_is_charged_from_that_time()
     {
         var gate = Open(perSecond: 10, burst: 5).Gate;
         var permits = new List<CallPermit>();
@@ -96,14 +96,14 @@ public sealed class AccountGateTests
 
         var next = Enter(gate);
 
-        // Two would have come back by now.
+        // Counted from the permit, two tokens would have been refilled by now.
         Assert.False(next.IsCompleted);
         await UntilAsync(() => next.IsCompleted);
         Assert.NotNull((await next).Permit);
     }
 
     [Fact]
-    public async Task Who_waits_in_vain_is_told_to_come_back_one_after_the_other_and_within_a_minute()
+    public async Task Calls_that_time_out_get_staggered_Retry_After_values_of_at_most_a_minute()
     {
         var gate = Open(perSecond: 0.1, burst: 10).Gate;
         for (var i = 0; i < 10; i++) Assert.NotNull((await Enter(gate)).Permit);
@@ -119,9 +119,9 @@ public sealed class AccountGateTests
     }
 
     [Fact]
-    public async Task A_full_line_drops_the_newest_of_whoever_has_most_and_refreshes_first()
+    public async Task A_full_queue_drops_the_newest_call_of_the_largest_team_and_refreshes_first()
     {
-        // Twice what would be served in time: 2 × (1 + 1 × 2).
+        // The queue holds twice what can be served within the timeout: 2 × (1 + 1 × 2).
         var gate = Open(perSecond: 1, burst: 1).Gate;
         Assert.NotNull((await Enter(gate)).Permit);
         var few = Enter(gate, "few");
@@ -134,7 +134,7 @@ public sealed class AccountGateTests
         Assert.False(refreshes[0].IsCompleted);
         var another = Enter(gate, "few");
         Assert.Equal(UpstreamFault.OverBudget, (await refreshes[0]).Fault);
-        // It goes out before all of them, and drops none.
+        // A call with another credential goes out first and drops no other call.
         var other = Enter(gate, "late", CallRank.OtherCredential);
         Assert.Equal(7, gate.Waiting);
         Assert.All([few, .. reads, late, another, other], task => Assert.False(task.IsCompleted));
@@ -144,7 +144,7 @@ public sealed class AccountGateTests
     }
 
     [Fact]
-    public async Task An_account_that_is_removed_lets_nobody_in_and_keeps_nobody()
+    public async Task Removing_the_credential_rejects_new_and_waiting_calls()
     {
         var (gate, settings) = Open(perSecond: 1, burst: 1);
         Assert.NotNull((await Enter(gate)).Permit);
@@ -156,14 +156,14 @@ public sealed class AccountGateTests
     }
 
     [Fact]
-    public async Task A_call_that_was_begun_by_one_team_goes_out_at_anothers_turn()
+    public async Task A_call_started_by_one_team_can_use_the_turn_of_a_team_that_joined_it()
     {
         var gate = Open(perSecond: 1, burst: 1, queue: 59).Gate;
         Assert.NotNull((await Enter(gate)).Permit);
         var before = Enumerable.Range(0, 10)
-            .Select(_ => Enter(gate, "many", patience: TimeSpan.FromSeconds(60))).ToList();
+            .Select(_ => Enter(gate, "many", maxWait: TimeSpan.FromSeconds(60))).ToList();
         var shared = Job();
-        var joined = Enter(gate, "many", job: shared, patience: TimeSpan.FromSeconds(60));
+        var joined = Enter(gate, "many", job: shared, maxWait: TimeSpan.FromSeconds(60));
         gate.Join(shared, "few");
         await UntilAsync(() => joined.IsCompleted);
         Assert.NotNull((await joined).Permit);
@@ -171,7 +171,7 @@ public sealed class AccountGateTests
     }
 
     [Fact]
-    public async Task Of_a_pause_everybody_is_told_who_could_not_wait_for_its_end()
+    public async Task A_call_fails_as_Paused_unless_it_can_wait_for_the_end_of_the_pause()
     {
         var gate = Open(perSecond: 1000, burst: 1000).Gate;
         await EndAsync((await Enter(gate)).Permit!, CallOutcome.Busy, TimeSpan.FromSeconds(30));
@@ -186,7 +186,7 @@ public sealed class AccountGateTests
     }
 
     [Fact]
-    public async Task A_call_that_was_granted_when_its_caller_had_gone_keeps_no_other_node_waiting()
+    public async Task A_permit_granted_after_its_caller_left_does_not_block_another_node()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
@@ -195,21 +195,21 @@ public sealed class AccountGateTests
         foreach (var gate in gates)
         {
             await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => (await Enter(gate)).Permit is { } permit
-                && await EndAsync(permit), "it is let in");
+                && await EndAsync(permit), "the gate grants a call");
             await Task.Delay(200, World.Cancellation);
         }
 
         redis.Freeze();
-        var gone = await Enter(gates[0], patience: TimeSpan.FromMilliseconds(50));
+        var gone = await Enter(gates[0], maxWait: TimeSpan.FromMilliseconds(50));
         redis.Thaw();
         await Task.Delay(300, World.Cancellation);
 
         Assert.Equal(UpstreamFault.OverBudget, gone.Fault);
-        Assert.NotNull((await Enter(gates[1], patience: TimeSpan.FromSeconds(5))).Permit);
+        Assert.NotNull((await Enter(gates[1], maxWait: TimeSpan.FromSeconds(5))).Permit);
     }
 
     [Fact]
-    public async Task Nobody_is_left_hanging_whatever_happens_and_never_do_more_calls_go_out_than_allowed() =>
+    public async Task Every_call_is_answered_and_concurrency_stays_within_the_limit_in_any_sequence() =>
         await Gen.Select(Gen.Double[0.5, 300], Gen.Int[1, 20], Gen.Int[1, 5], Gen.Int[0, int.MaxValue])
             .SampleAsync(async (perSecond, burst, calls, seed) =>
         {
@@ -259,9 +259,9 @@ public sealed class AccountGateTests
         }, iter: 40, threads: 1);
 
     private Task<QueueResult> Enter(
-        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? patience = null,
+        AccountGate gate, string team = "mapping", CallRank rank = CallRank.FirstRead, TimeSpan? maxWait = null,
         JobAddress? job = null) =>
-        gate.AcquireAsync(rank, team, job ?? Job(), patience ?? Patience).AsTask()
+        gate.AcquireAsync(rank, team, job ?? Job(), maxWait ?? MaxWait).AsTask()
             .WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
 
     private static async Task<bool> EndAsync(
@@ -281,12 +281,12 @@ public sealed class AccountGateTests
         }
     }
 
-    // Moves the clock on, and leaves those who waited for it some time of the machine's.
+    // Advances the clock, and yields so that calls waiting for it can continue.
     private async Task UntilAsync(Func<bool> holds, TimeSpan? step = null)
     {
         for (var i = 0; !holds(); i++)
         {
-            Assert.True(i < 50_000, "Somebody is left hanging");
+            Assert.True(i < 50_000, "A call still waits");
             _clock.Advance(step ?? Tick);
             if (i % 20 == 19) await Task.Delay(1, World.Cancellation);
             else await Task.Yield();

@@ -3,7 +3,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>Pauses, the circuit, and which credentials the upstream takes.</summary>
+/// <summary>Tests pauses, the circuit breaker, and the standing of credentials.</summary>
 [Trait("Kind", "Unit")]
 public sealed class AccountHealthTests
 {
@@ -22,7 +22,7 @@ public sealed class AccountHealthTests
     [InlineData(42.5, 42.5)]
     [InlineData(300.0, 300)]
     [InlineData(1e9, 300)]
-    public void A_pause_is_as_long_as_was_asked_for_within_reason(double? asked, double seconds)
+    public void A_pause_lasts_as_long_as_Retry_After_says_between_1_and_300_seconds(double? asked, double seconds)
     {
         Busy(asked);
         Assert.Equal(new Closed(UpstreamFault.Paused, _now + seconds * Second), _health.ClosedFor("key", _now));
@@ -31,7 +31,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Whose_clock_may_be_behind_ends_no_pause_for_the_others_before_its_time()
+    public void A_pause_is_extended_by_the_uncertainty_of_the_reporting_nodes_clock()
     {
         _health.Record(new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromSeconds(5)), ["key"],
             _now - 0.2 * Second, uncertainty: 0.25 * Second);
@@ -41,7 +41,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Of_several_pauses_the_one_that_ends_last_counts() =>
+    public void The_latest_end_of_several_pauses_counts() =>
         Gen.Select(Gen.Double[-10, 400], Gen.Double[0, 60]).Array[1, 20].Sample(pauses =>
         {
             var (health, now, last) = (new AccountHealth(), Start, 0.0);
@@ -63,7 +63,7 @@ public sealed class AccountHealthTests
     [InlineData(10, 10, true)]
     [InlineData(50, 49, false)]
     [InlineData(50, 50, true)]
-    public void The_circuit_opens_when_half_of_the_calls_have_failed_of_ten_jobs_in_a_row(int good, int bad, bool opens)
+    public void The_circuit_opens_if_ten_jobs_in_a_row_and_half_of_all_calls_failed(int good, int bad, bool opens)
     {
         Note(CallOutcome.Accepted, good);
         Fail(bad);
@@ -71,7 +71,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void One_broken_job_never_opens_it_however_often_it_is_asked_for()
+    public void One_failing_job_never_opens_the_circuit()
     {
         for (var i = 0; i < 500; i++)
         {
@@ -82,14 +82,14 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void While_other_jobs_are_accepted_it_does_not_open() =>
+    public void The_circuit_stays_closed_while_other_jobs_are_accepted() =>
         Gen.Select(Gen.Int[0, 30], Gen.Double[0, Second]).Array[1, 300].Sample(calls =>
     {
         var (health, now) = (new AccountHealth(), Start);
         foreach (var (job, later) in calls)
         {
             now += later;
-            // Every fifth call is of a job that is well.
+            // Jobs whose number is a multiple of five succeed.
             health.Record(new EndedCall(job % 5 == 0 ? CallOutcome.Accepted : CallOutcome.Failed, "key", job),
                 ["key"], now);
             for (var one = 1; one <= 4; one++)
@@ -106,7 +106,7 @@ public sealed class AccountHealthTests
     [InlineData(nameof(CallOutcome.Accepted), false)]
     [InlineData(nameof(CallOutcome.Missing), false)]
     [InlineData(nameof(CallOutcome.Busy), false)]
-    public void Where_a_job_is_known_that_worked_a_trial_with_it_decides_also_where_few_jobs_are_asked_for(string end,
+    public void A_trial_with_a_known_job_decides_about_the_circuit_when_few_jobs_are_requested(string end,
         bool opens)
     {
         Accept("survey/one");
@@ -120,7 +120,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Jobs_that_failed_while_a_trial_was_answered_cost_no_further_trial_for_ten_seconds()
+    public void Failing_jobs_cause_no_further_trial_for_ten_seconds_after_an_accepted_trial()
     {
         Accept("survey/one");
         for (var i = 0; i < 20; i++) Note(CallOutcome.Failed, job: i % 5);
@@ -138,7 +138,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_job_that_fails_itself_is_no_trial()
+    public void A_failing_known_job_is_not_used_as_a_trial()
     {
         Accept("survey/one");
         var itself = CredentialState.NumberOf("survey/one");
@@ -149,7 +149,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void An_open_circuit_is_probed_by_callers_calls_and_by_jobs_that_worked_in_turn()
+    public void An_open_circuit_is_probed_alternately_by_a_caller_and_a_known_job()
     {
         Accept("survey/one");
         for (var i = 0; i < 10; i++) Note(CallOutcome.Failed, job: i);
@@ -180,7 +180,7 @@ public sealed class AccountHealthTests
     [InlineData(4.9, true)]
     [InlineData(10.1, false)]
     [InlineData(1e6, false)]
-    public void Failures_of_long_ago_do_not_count(double later, bool opens)
+    public void Failures_older_than_ten_seconds_do_not_count(double later, bool opens)
     {
         Fail(9);
         _now += later * Second;
@@ -190,7 +190,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Refusals_and_pauses_never_open_it() =>
+    public void Outcomes_other_than_failures_never_open_the_circuit() =>
         Gen.Int[0, Answers.Length - 1].Select(i => Answers[i]).Array[1, 200].Sample(ends =>
         {
             var health = new AccountHealth();
@@ -199,7 +199,7 @@ public sealed class AccountHealthTests
         });
 
     [Fact]
-    public void An_open_circuit_lets_one_call_through_each_half_second_until_one_is_answered()
+    public void An_open_circuit_permits_one_probe_every_half_second_until_one_is_answered()
     {
         Fail(10);
         Assert.Equal(UpstreamFault.CircuitOpen, _health.ClosedFor("key", _now)?.Reason);
@@ -209,19 +209,19 @@ public sealed class AccountHealthTests
             _now += 0.5 * Second;
             _health.StartProbe("key", _now);
             AssertNextTrial(_now + 0.5 * Second);
-            // What was sent before the circuit opened says nothing.
+            // A call that was sent before the circuit opened does not close it.
             Note(CallOutcome.Accepted, 20);
             Assert.True(_health.Circuit.IsOpen);
             Note(end, isProbe: true);
         }
         _now += 0.5 * Second;
         _health.StartProbe("key", _now);
-        // Any answer will do.
+        // Any answer to the probe closes the circuit.
         Note(CallOutcome.Answered, isProbe: true);
 
         AssertNextTrial(null);
         Assert.Null(_health.ClosedFor("key", _now));
-        // It begins anew.
+        // The failure count starts again at zero.
         Fail(9, from: 20);
         Assert.False(_health.Circuit.IsOpen);
         Fail(1, from: 29);
@@ -229,7 +229,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_trial_that_nobody_hears_of_again_is_not_waited_for_for_ever()
+    public void A_probe_without_an_outcome_delays_the_next_probe_for_a_bounded_time()
     {
         Fail(10);
         _now += Second;
@@ -240,12 +240,12 @@ public sealed class AccountHealthTests
         Assert.Equal(0, fresh.NextProbe("new", hasOther: true, _now));
         fresh.StartProbe("new", _now);
         Assert.Equal(_now + Second, fresh.NextProbe("new", hasOther: true, _now));
-        // Then the upstream is slow, and all go.
+        // After a second the upstream is merely slow, so that all calls may go out.
         Assert.Null(fresh.NextProbe("new", hasOther: true, _now + Second));
     }
 
     [Fact]
-    public void A_new_credential_is_tried_by_one_call_where_there_is_another_until_it_was_accepted()
+    public void A_new_credential_is_probed_until_it_is_accepted_if_there_is_another_one()
     {
         Assert.Null(_health.NextProbe("key", hasOther: false, _now));
         Assert.NotNull(_health.NextProbe("key", hasOther: true, _now));
@@ -254,7 +254,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_refusal_stops_nobody_and_a_job_that_worked_before_is_tried_once()
+    public void A_refusal_blocks_no_calls_and_starts_one_trial_with_a_known_job()
     {
         Accept("survey/one");
         _now += Second;
@@ -263,7 +263,7 @@ public sealed class AccountHealthTests
         Assert.Null(_health.ClosedFor("key", _now));
         AssertNextTrial(null);
         Assert.Equal("survey/one", TryKnown());
-        // One at a time.
+        // Only one trial is under way at a time.
         Assert.Null(TryKnown());
 
         NoteTrial(CallOutcome.Accepted, "survey/one");
@@ -273,7 +273,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_call_that_was_sent_later_and_accepted_clears_the_credential_and_one_that_was_sent_before_does_not()
+    public void Only_an_accepted_call_sent_after_the_refusal_clears_the_credential()
     {
         Accept("survey/one");
         _now += 10 * Second;
@@ -287,7 +287,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Two_jobs_that_worked_before_must_be_refused_before_a_credential_is_dead()
+    public void A_credential_is_dead_after_two_known_jobs_were_refused()
     {
         foreach (var job in (string[])["survey/one", "survey/two", "other/three"]) Accept(job);
         _now += Second;
@@ -295,7 +295,7 @@ public sealed class AccountHealthTests
         var first = TryKnown()!;
         NoteTrial(CallOutcome.Refused, first);
         Assert.Equal(RefusalCause.Pending, _health.CauseOf("key", _now));
-        // The second one goes at once.
+        // The second trial starts at once.
         var second = TryKnown()!;
         Assert.NotEqual(first, second);
         NoteTrial(CallOutcome.Refused, second);
@@ -307,7 +307,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_refused_trial_kills_no_credential_that_was_accepted_since()
+    public void A_refused_trial_does_not_mark_a_credential_dead_that_was_accepted_since()
     {
         foreach (var job in (string[])["survey/one", "other/two"]) Accept(job);
         _now += Second;
@@ -323,7 +323,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void However_many_jobs_are_refused_there_is_one_trial_a_second_and_for_the_same_jobs_one_in_ten()
+    public void Refused_jobs_cause_at_most_one_trial_a_second_and_the_same_jobs_one_in_ten_seconds()
     {
         var trials = 0;
         Accept("survey/one");
@@ -348,7 +348,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_dead_credential_is_tried_each_ten_seconds_by_callers_calls_and_by_jobs_that_worked_in_turn()
+    public void A_dead_credential_is_probed_every_ten_seconds_alternately_by_a_caller_and_a_known_job()
     {
         Kill("key");
         var probes = "";
@@ -372,11 +372,11 @@ public sealed class AccountHealthTests
             }
         }
         Assert.Equal("ckck", probes);
-        // Where nobody waits, a job that worked is tried.
+        // If no caller waits, a known job is tried.
         _now += 10 * Second;
         var known = TryKnown();
         Assert.NotNull(known);
-        // Word of calls that were made before comes late.
+        // An outcome of a call that was sent before the credential died arrives late.
         _health.Record(new EndedCall(CallOutcome.Accepted, "key") { Age = 60 * Second }, ["key"], _now);
         Assert.Equal(["key"], Dead(_health));
         NoteTrial(CallOutcome.Accepted, known);
@@ -386,7 +386,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_call_that_was_sent_after_the_trial_and_accepted_revives_a_credential()
+    public void An_accepted_call_sent_after_the_trial_revives_a_credential()
     {
         Kill("key");
         _now += Second;
@@ -395,7 +395,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Where_no_job_is_known_to_work_five_refused_in_a_row_make_a_credential_half_open_until_one_is_accepted()
+    public void Without_a_known_job_a_credential_is_half_open_from_five_refused_jobs_to_the_next_acceptance()
     {
         for (var i = 0; i < 20; i++) Note(CallOutcome.Refused, job: i % 4);
         Assert.False(_health.IsHalfOpen("key"));
@@ -422,7 +422,7 @@ public sealed class AccountHealthTests
     [InlineData(true, 9.9, false)]
     [InlineData(true, 10, true)]
     [InlineData(false, 100, false)]
-    public void One_job_that_is_401_for_ten_seconds_is_reported_where_no_other_is_accepted(bool isUnauthorized,
+    public void A_credential_is_reported_as_refused_after_ten_seconds_of_401_for_one_job(bool isUnauthorized,
         double later, bool isReported)
     {
         Note(CallOutcome.Refused, job: 1, isUnauthorized: isUnauthorized);
@@ -436,7 +436,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Suspicion_is_of_one_credential_and_passes_where_nobody_asks()
+    public void A_half_open_credential_affects_no_other_and_recovers_after_ten_minutes_without_calls()
     {
         for (var job = 0; job < 5; job++) Note(CallOutcome.Refused, job: job);
         Assert.False(_health.IsHalfOpen("other"));
@@ -449,7 +449,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Of_known_jobs_the_last_ones_of_several_workflows_are_remembered()
+    public void The_four_latest_known_jobs_are_remembered_from_several_workflows()
     {
         Accept("rare/one");
         for (var i = 0; i < 50; i++) Accept($"busy/{i}");
@@ -459,7 +459,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_job_that_worked_before_and_is_refused_now_is_no_trial_of_itself_and_counts_as_one_of_two()
+    public void A_refused_known_job_is_not_its_own_trial_and_counts_as_one_of_the_two_refusals()
     {
         Accept("survey/one");
         _now += Second;
@@ -478,7 +478,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_known_job_that_is_gone_shows_that_the_credential_is_accepted_and_is_forgotten()
+    public void A_missing_known_job_clears_the_credential_and_is_forgotten()
     {
         Accept("survey/one");
         Accept("survey/two");
@@ -491,7 +491,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void While_its_successor_is_tried_calls_wait_for_two_seconds_at_most()
+    public void Calls_wait_at_most_two_seconds_while_a_successor_credential_is_tried()
     {
         Note(CallOutcome.Refused);
         Assert.False(_health.IsInDoubt("key", _now));
@@ -502,7 +502,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void Once_both_were_refused_it_is_the_job_and_for_ten_seconds_nobody_doubts()
+    public void After_both_credentials_were_refused_no_refusal_makes_calls_wait_for_ten_seconds()
     {
         string[] both = ["key", "next"];
         _health.Record(new EndedCall(CallOutcome.Refused, "key", 1), both, _now);
@@ -517,7 +517,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void A_credential_whose_successor_was_accepted_is_dead_and_no_late_word_revives_it()
+    public void A_credential_is_dead_once_its_successor_was_accepted_and_a_late_acceptance_does_not_revive_it()
     {
         Note(CallOutcome.Accepted);
         _now += Second;
@@ -527,13 +527,13 @@ public sealed class AccountHealthTests
         Assert.Equal(["key"], Dead(_health));
         Assert.Equal(["next"], Accepted(_health));
         Assert.False(_health.IsInDoubt("key", _now));
-        // Nor is it doubted for the sake of a dead one.
+        // A refused credential is not in doubt if the only other one is dead.
         _health.Record(new EndedCall(CallOutcome.Refused, "next"), ["key", "next"], _now);
         Assert.False(_health.IsInDoubt("next", _now));
     }
 
     [Fact]
-    public void What_another_knew_is_added_and_nothing_is_forgotten()
+    public void A_merge_adds_the_facts_of_the_other_copy_and_removes_none()
     {
         var other = new AccountHealth
         {
@@ -555,7 +555,7 @@ public sealed class AccountHealthTests
     }
 
     [Fact]
-    public void However_many_credentials_come_and_go_only_the_last_are_remembered()
+    public void Only_the_eight_latest_credentials_are_remembered()
     {
         for (var i = 0; i < 100; i++)
         {

@@ -4,7 +4,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>What all nodes together are granted, whatever they report and in whatever order.</summary>
+/// <summary>Tests what all nodes together are granted for any reports in any order.</summary>
 [Trait("Kind", "Unit")]
 public sealed class AccountStateTests
 {
@@ -23,7 +23,7 @@ public sealed class AccountStateTests
 
     private static readonly Gen<CallOutcome> AnyEnd = Gen.Int[0, 7].Select(end => (CallOutcome)end);
 
-    // What a node does next: how much later, which one, whether it dies first, how many of its calls end, and how.
+    // A step of one node: its delay, whether the node dies first, how many of its calls end, and their outcome.
     private static readonly Gen<Step> AnyStep = Gen.Select(
         Gen.OneOf(Gen.Double[0, 20_000], Gen.Double[0, 3 * Second]), Gen.Int[0, 2], Gen.Int[0, 9], Gen.Int[0, 20],
         AnyEnd, AnyWaiting)
@@ -33,7 +33,7 @@ public sealed class AccountStateTests
     [InlineData(20)]
     [InlineData(60)]
     [InlineData(3600)]
-    public void What_lies_ahead_comes_as_soon_as_it_was_to_when_the_clock_is_set_back(int seconds)
+    public void A_clock_set_back_neither_prolongs_nor_shortens_pauses_and_refills(int seconds)
     {
         var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
         var state = new AccountState();
@@ -52,7 +52,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void What_a_node_hears_late_is_no_step_of_the_clock()
+    public void A_report_with_a_slightly_older_time_is_not_treated_as_a_clock_step()
     {
         var limits = new AccountLimits(new Gcra(Second, 5), 10, TimeSpan.FromSeconds(10));
         var state = new AccountState();
@@ -63,7 +63,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void In_any_window_no_more_is_granted_than_the_burst_and_what_the_window_brings() =>
+    public void In_any_window_grants_do_not_exceed_the_burst_plus_the_rate() =>
         Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
         {
             var granted = new List<(double At, int Count)>();
@@ -82,12 +82,12 @@ public sealed class AccountStateTests
         });
 
     [Fact]
-    public void Calls_under_way_are_never_more_than_allowed_though_nodes_die_and_come_back() =>
+    public void Concurrent_calls_never_exceed_the_limit_even_if_nodes_die_and_restart() =>
         Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
             Run(limits, steps, (_, _, underWay) => Assert.InRange(underWay, 0, limits.MaxConcurrentRequests)));
 
     [Fact]
-    public void Nobody_is_granted_more_than_it_asked_for_and_no_count_is_negative() =>
+    public void No_node_is_granted_more_calls_than_it_reported_and_no_count_is_negative() =>
         Gen.Select(AnyLimits, AnyStep.Array[1, 120]).Sample((limits, steps) =>
         {
             var step = 0;
@@ -106,7 +106,7 @@ public sealed class AccountStateTests
         });
 
     [Fact]
-    public void A_node_that_waits_alone_gets_all_that_there_is() =>
+    public void The_only_node_with_waiting_calls_is_granted_everything_that_is_available() =>
         Gen.Select(AnyLimits, AnyWaiting, Gen.Int[0, 70], Gen.Int[0, 25], Gen.Int[0, 25])
             .Sample((limits, waiting, spent, underWay, elsewhere) =>
         {
@@ -123,7 +123,7 @@ public sealed class AccountStateTests
         });
 
     [Fact]
-    public void What_a_node_spent_while_it_was_alone_is_taken_of_the_budget()
+    public void Calls_made_without_Redis_are_charged_to_the_shared_budget()
     {
         var limits = Limits(perSecond: 1, burst: 10);
         var state = new AccountState();
@@ -132,7 +132,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void A_dead_nodes_calls_count_until_they_must_be_over()
+    public void The_calls_of_a_dead_node_count_until_the_longest_call_time_has_passed()
     {
         var limits = Limits(perSecond: 1000, burst: 100, calls: 4);
         var state = new AccountState();
@@ -143,7 +143,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void What_is_another_nodes_turn_is_left_for_it_until_it_is_no_longer_heard_of()
+    public void The_turn_of_another_node_is_reserved_until_its_last_report_expires()
     {
         var limits = Limits(perSecond: 1, burst: 10);
         var state = new AccountState();
@@ -151,7 +151,7 @@ public sealed class AccountStateTests
         state.Exchange(Report("two", waiting: Reads("b", 9)), limits, Start);
         var now = Start + 4 * Second;
 
-        // Two permits came back since, and the other one is still waiting.
+        // Two permits have been refilled since, and the other node still waits.
         state.FullAt = limits.Budget.With(2, now);
         state.Exchange(Report("two", underWay: limits.MaxConcurrentRequests, waiting: Reads("b", 9)), limits, now);
         state.Nodes["two"] = state.Nodes["two"] with { UnderWay = [] };
@@ -161,7 +161,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void For_what_a_node_was_granted_it_waits_no_longer()
+    public void Granted_calls_no_longer_count_as_waiting()
     {
         var limits = Limits(perSecond: 0.1, burst: 10);
         var state = new AccountState();
@@ -170,7 +170,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void A_node_that_has_nothing_to_do_is_no_longer_counted()
+    public void An_idle_node_is_removed_when_another_node_reports()
     {
         var state = new AccountState();
         state.Exchange(Report("idle"), Limits(perSecond: 1, burst: 1), Start);
@@ -180,7 +180,7 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void One_trial_is_under_way_at_a_time_and_no_more_than_one_a_second_unless_the_last_was_refused() =>
+    public void Trials_start_at_least_one_second_apart_unless_the_last_was_refused() =>
         Gen.Select(AnyLimits, AnyStep.Array[1, 200]).Sample((limits, steps) =>
         {
             var trials = new List<double>();
@@ -201,7 +201,7 @@ public sealed class AccountStateTests
     [InlineData(4, 3)]
     [InlineData(2, 1)]
     [InlineData(1, 1)]
-    public void A_team_leaves_places_to_others_where_there_are_any(int calls, int most)
+    public void A_team_leaves_free_places_for_other_teams_if_there_are_any(int calls, int most)
     {
         var limits = Limits(perSecond: 1000, burst: 1000, calls) with { Teams = 2 };
         var state = new AccountState();
@@ -213,14 +213,14 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void Teams_that_want_more_than_their_share_hold_the_same_and_a_new_one_finds_a_place() =>
+    public void Teams_over_their_share_hold_equally_many_places_and_leave_one_for_a_new_team() =>
         Gen.Select(Gen.Int[8, 64], Gen.Int[2, 4], Gen.Int[0, 1000]).Sample((calls, teams, seed) =>
         {
             var limits = Limits(perSecond: 1e5, burst: 10_000, calls) with { Teams = teams + 1 };
             var (state, random, now) = (new AccountState(), new Random(seed), Start);
             string[] all = [.. Enumerable.Range(0, teams).Select(team => $"{team}")];
             var held = all.ToDictionary(team => team, _ => 0);
-            // The first one comes alone.
+            // The first team starts alone.
             for (var i = 0; i < 2000; i++)
             {
                 now += 1000;
@@ -230,8 +230,8 @@ public sealed class AccountStateTests
                 var report = new NodeReport("one", held.Where(team => team.Value > 0).ToDictionary(),
                     [.. asking.Select(team => new WaitingCalls(CallRank.FirstRead, team, 100))], [], ["key"]);
                 foreach (var (_, team) in state.Exchange(report, limits, now).Granted) held[team]++;
-                // The last place is only for a team that has none.
-                Assert.True(held.Values.Sum() < calls || held.ContainsValue(1), "No place is left");
+                // Only a team without a place may take the last place.
+                Assert.True(held.Values.Sum() < calls || held.ContainsValue(1), "No place is left for a new team");
             }
             // One free place more or less moves the bound of a team by three.
             Assert.InRange(held.Values.Max() - held.Values.Min(), 0, Math.Max(3, 1 + calls / 8));
@@ -251,13 +251,13 @@ public sealed class AccountStateTests
     }
 
     [Fact]
-    public void A_clock_that_steps_back_grants_no_more_than_a_burst_at_once() =>
+    public void A_clock_step_back_never_grants_more_than_the_burst_at_once() =>
         Gen.Select(AnyLimits, Gen.Select(AnyStep, Gen.Double[-1e13, 1e13]).Array[1, 60]).Sample((limits, steps) =>
             Run(limits, [.. steps.Select(step => step.Item1 with { Later = step.Item2 })],
                 (_, reply, _) => Assert.InRange(reply.Granted.Count, 0, (int)limits.Budget.Burst)));
 
     [Fact]
-    public void A_clock_that_steps_back_never_stops_an_account_for_long() =>
+    public void A_clock_step_back_blocks_an_account_for_a_bounded_time() =>
         Gen.Select(AnyLimits, AnyStep.Array[1, 60], Gen.OneOf(Gen.Double[0, 60 * Second], Gen.Double[0, 1e13]))
             .Sample((limits, steps, back) =>
         {
@@ -277,8 +277,8 @@ public sealed class AccountStateTests
             }
         }, iter: 300);
 
-    /// <summary>Nodes do what they do; what a dead one had under way goes on until it must be over.</summary>
-    /// <returns>What time it is then.</returns>
+    /// <summary>Runs the steps. Calls of a dead node stay under way for the longest call time.</summary>
+    /// <returns>The time after the last step.</returns>
     private static double Run(
         AccountLimits limits, Step[] steps, Action<double, NodeReply, int> check, AccountState? state = null)
     {

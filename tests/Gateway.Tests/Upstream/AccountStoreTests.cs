@@ -10,7 +10,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>Accounts that several nodes change in a real Redis.</summary>
+/// <summary>Tests accounts that several nodes update in a real Redis.</summary>
 [Trait("Redis", "any")]
 public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
 {
@@ -19,7 +19,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     private static readonly AccountLimits Limits = new(
         new Gcra(1e6 / PerSecond, Burst), 100_000, TimeSpan.FromSeconds(11));
 
-    // Of these none comes back while a test runs.
+    // No permit is refilled during a test.
     private static readonly AccountLimits Slow = Limits with { Budget = new Gcra(3600e6, Burst) };
 
     private readonly string _account = Purging.NewAccount();
@@ -44,7 +44,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_pause_does_not_end_early_for_others_where_who_was_told_hears_from_Redis_late()
+    public async Task A_pause_does_not_end_early_for_other_nodes_if_the_reporting_node_has_a_slow_Redis()
     {
         await using var line = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(300) };
         using var connection = Connect(line.ConnectionString);
@@ -63,7 +63,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Nodes_that_change_an_account_at_once_lose_nothing_and_get_no_more_than_there_is()
+    public async Task Concurrent_updates_of_an_account_lose_nothing_and_grant_no_more_than_the_budget()
     {
         const int Nodes = 6, Times = 60;
         var from = await TimeAsync();
@@ -73,7 +73,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
             var store = NewStore(_connection);
             for (var i = 0; i < Times;)
             {
-                // A job of its own each time, that all will know of.
+                // Each node reports its own credential, so that lost updates are detected.
                 var reply = await ChangeAsync(
                     store, $"{node}", 5, Limits, new EndedCall(CallOutcome.Accepted, $"key-{node}"));
                 Interlocked.Add(ref granted, reply.Granted.Count);
@@ -81,16 +81,16 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
             }
         });
         var most = Burst + PerSecond * (await TimeAsync() - from) / 1e6;
-        // At least the burst: how much more depends on how fast the machine is.
+        // At least the burst is granted; more depends on the speed of the machine.
         Assert.InRange(granted, Burst, most + 1);
         var state = await ReadAsync();
-        // Each has counted one call each time, in one window or the next.
+        // Each update counted one call, in the current or the previous window.
         Assert.Equal(Nodes * Times, state.Health.Circuit.Good + state.Health.Circuit.GoodBefore);
         Assert.Equal(Nodes, state.Health.Credentials.Count(one => one.Value.IsAccepted));
     }
 
     [Fact]
-    public async Task Nodes_that_take_turns_get_the_burst_and_not_one_more()
+    public async Task Two_nodes_that_alternate_are_granted_exactly_the_burst()
     {
         var granted = 0;
         for (var i = 0; i < 40; i++) granted += (
@@ -116,17 +116,17 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     [InlineData("v\n{\"Nodes\":{\"x\":{\"UnderWay\":{\"a\":1},\"Until\":9e18,\"Waiting\":null}}}")]
     [InlineData("v\n{\"Turns\":{\"Served\":null}}")]
     [InlineData("\u0000\u0001\n\u0000")]
-    public async Task What_is_no_account_is_replaced(string text) => await AssertReplacedAsync(text);
+    public async Task A_value_that_is_not_an_account_is_replaced(string text) => await AssertReplacedAsync(text);
 
     [Fact]
-    public async Task What_is_no_text_at_all_is_replaced()
+    public async Task A_value_that_is_not_valid_UTF_8_is_replaced()
     {
         await AssertReplacedAsync(new byte[] { 0xFF, 0xFE, 0x80, (byte)'\n', 0xC3 });
         await AssertReplacedAsync(new byte[] { 0xFF, 0xFE, 0x80 });
     }
 
     [Fact]
-    public async Task An_account_that_an_older_node_has_stored_goes_on()
+    public async Task An_account_stored_by_an_older_version_is_continued()
     {
         var older = """
             {"Origin":"o","FullAt":%R,"Turns":{"VirtualTime":3,"Served":{},"ReadsInRow":0,"Gone":1},
@@ -156,7 +156,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_value_that_is_cut_off_anywhere_is_replaced()
+    public async Task A_truncated_value_is_replaced()
     {
         await ChangeAsync(_store, "one", 3, Slow, new EndedCall(CallOutcome.Accepted, "key"));
         var whole = (string)(await _database.StringGetAsync(Key))!;
@@ -164,14 +164,14 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_redis_has_lost_is_there_again_once_a_node_that_knows_it_has_asked()
+    public async Task State_that_Redis_lost_is_restored_when_a_node_that_knows_it_reports()
     {
         Assert.Equal(Burst, (await ChangeAsync(_store, "one", Burst, Slow)).Granted.Count);
         await ChangeAsync(_store, "one", 0, Slow, new EndedCall(CallOutcome.Accepted, "key", Supersedes: "dead"),
             new EndedCall(CallOutcome.Busy, "key", RetryAfter: TimeSpan.FromMinutes(2)));
         var before = await ReadAsync();
         await _database.KeyDeleteAsync(Key);
-        // One that comes new knows nothing of it, and can be granted the burst again.
+        // A node without a copy of the state starts a new one with a full burst.
         await ChangeAsync(_other, "two", 0, Slow);
         Assert.NotEqual(before.Origin, (await ReadAsync()).Origin);
 
@@ -188,7 +188,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_what_was_lost_the_node_that_begins_anew_grants_nothing_twice()
+    public async Task A_node_that_recreates_a_lost_account_grants_nothing_twice()
     {
         Assert.Equal(Burst, (await ChangeAsync(_store, "one", Burst + 5, Slow)).Granted.Count);
         await _database.KeyDeleteAsync(Key);
@@ -196,7 +196,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_time_it_is_is_never_put_together_of_two_answers_of_Redis()
+    public async Task The_Redis_time_never_mixes_the_values_of_two_replies()
     {
         var time = new AccountStore.RedisTime();
         long now() => Stopwatch.GetTimestamp();
@@ -210,7 +210,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
             while (!over.IsCancellationRequested)
             {
                 var read = time.Now;
-                // A reader may be held up after it has read: it is then behind, and never ahead.
+                // A reader that is delayed after its read is behind, and never ahead.
                 worst = Math.Max(worst, read - Time());
             }
         }, World.Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -226,7 +226,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_known_outlives_a_weekend_on_which_nobody_asks()
+    public async Task An_account_is_kept_in_Redis_for_at_least_four_days_without_calls()
     {
         await ChangeAsync(_store, "one", 0, Slow, new EndedCall(CallOutcome.Accepted, "key", Supersedes: "dead"));
         Assert.InRange(Assert.NotNull(await _database.KeyTimeToLiveAsync(Key)), TimeSpan.FromDays(4),
@@ -234,7 +234,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_node_that_never_gets_its_turn_is_told_that_nobody_heard_it()
+    public async Task An_update_that_loses_every_race_returns_NotHeard()
     {
         var reply = await _store.SwapAsync((state, now) =>
         {

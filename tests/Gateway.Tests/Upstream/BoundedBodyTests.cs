@@ -22,7 +22,7 @@ public sealed class BoundedBodyTests
     [InlineData("br")]
     [InlineData("gzip, br")]
     [InlineData("identity, gzip")]
-    public async Task A_body_is_decoded_whatever_codings_it_came_in(string codings)
+    public async Task A_body_in_any_supported_coding_is_decoded(string codings)
     {
         var (body, fault) = await ReadAsync(
             Encoded(Job, codings), codings.Replace("raw ", "", StringComparison.Ordinal));
@@ -35,9 +35,9 @@ public sealed class BoundedBodyTests
     [InlineData("deflate")]
     [InlineData("br")]
     [InlineData("gzip, gzip")]
-    public async Task A_body_that_decodes_to_too_much_is_too_large(string codings)
+    public async Task A_body_that_exceeds_the_limit_once_decoded_is_TooLarge(string codings)
     {
-        // 64 MiB of nothing take some kilobytes, and twice encoded some hundred bytes.
+        // 64 MiB of zeros compress to some kilobytes, and twice encoded to some hundred bytes.
         var encoded = Encoded(new byte[codings.Contains(',', StringComparison.Ordinal) ? 64 << 20 : 1 << 20], codings);
         Assert.True(encoded.Length < Limit);
         Assert.Equal((null, UpstreamFault.TooLarge), await ReadAsync(encoded, codings));
@@ -49,14 +49,14 @@ public sealed class BoundedBodyTests
     [InlineData("aws-chunked")]
     [InlineData("gzip, zstd")]
     [InlineData("gzip, gzip, gzip")]
-    public async Task An_unknown_coding_is_a_fault(string codings) =>
+    public async Task An_unsupported_coding_is_a_fault(string codings) =>
         Assert.Equal((null, UpstreamFault.Encoded), await ReadAsync(Encoded(Job, "gzip"), codings));
 
     [Theory]
     [InlineData("gzip")]
     [InlineData("deflate")]
     [InlineData("br")]
-    public async Task A_broken_body_is_a_fault_and_never_an_exception(string coding)
+    public async Task A_damaged_body_never_throws_and_gives_either_a_body_or_a_fault(string coding)
     {
         var encoded = Encoded(Job, coding);
         for (var at = 0; at < encoded.Length; at++)
@@ -65,8 +65,7 @@ public sealed class BoundedBodyTests
             damaged[at] ^= 0x55;
             var (body, fault) = await ReadAsync(damaged, coding);
             Assert.True(body is null == (fault != UpstreamFault.None));
-            // Gzip and zlib have a checksum at the end. A body whose end is lost is cut off, and so is no complete
-            // JSON.
+            // Gzip and zlib end with a checksum. Without its end, a body is truncated and is not complete JSON.
             if (body is null || coding == "br") continue;
             Assert.True(body.AsSpan().SequenceEqual(Job) || !JobFacts.TryRead(body, now: null, out _), $"{at}");
         }

@@ -3,7 +3,7 @@ using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>A credential file on a file system that does not answer any more.</summary>
+/// <summary>Tests a credential file on a file system that no longer responds.</summary>
 [Collection(nameof(Alone))]
 public sealed class CredentialFileTests : IDisposable
 {
@@ -14,7 +14,7 @@ public sealed class CredentialFileTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task A_credential_file_that_cannot_be_read_to_its_end_holds_up_nobody()
+    public async Task A_credential_file_that_blocks_its_reader_does_not_block_requests()
     {
         var file = Path.Combine(_folder.FullName, "credential");
         await File.WriteAllTextAsync(file, Canary.Credential, World.Cancellation);
@@ -25,7 +25,7 @@ public sealed class CredentialFileTests : IDisposable
             HttpStatusCode.OK, await GatewayProcess.StatusOf(first, "v0/workflows/survey-1/jobs/finished-0"));
 
         await ReplaceByPipeAsync(file);
-        // Readiness looks for the credential, a miss needs it, and the others do not.
+        // Readiness and a cache miss need the credential; liveness and a hit do not.
         string[] paths = ["health/ready", "v0/workflows/survey-1/jobs/finished-{0}", "health/live",
             "v0/workflows/survey-1/jobs/finished-0"];
         var asking = paths.SelectMany(
@@ -35,7 +35,7 @@ public sealed class CredentialFileTests : IDisposable
 
         async Task<string?> AskAsync(string path)
         {
-            // Each on a connection of its own, and so on all I/O threads.
+            // A separate connection for each request spreads the requests over all I/O threads.
             using var client = gateway.Client();
             client.Timeout = Bound;
             try
@@ -50,7 +50,7 @@ public sealed class CredentialFileTests : IDisposable
         }
     }
 
-    // Nobody writes to it, so whoever opens it to read waits.
+    // Nothing writes to the pipe, so that opening it for reading blocks.
     private static async Task ReplaceByPipeAsync(string file)
     {
         var (exit, output) = await ChildProcess.RunAsync("mkfifo", [file + ".pipe"]);

@@ -22,11 +22,11 @@ public sealed class CredentialTests
     [InlineData("with\nnewline")]
     [InlineData(" leading-space")]
     [InlineData("nön-ascii-credential")]
-    public void What_cannot_be_sent_or_recognised_is_no_credential(string value) =>
+    public void A_value_that_cannot_be_sent_or_detected_is_not_a_credential(string value) =>
         Assert.False(Credential.TryParse(value, out _));
 
     [Fact]
-    public void A_stream_cut_anywhere_holds_back_the_start_of_the_secret_and_little_else()
+    public void A_stream_cut_anywhere_never_reveals_the_start_of_the_secret()
     {
         Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
         Func<char, string>[] ways =
@@ -54,7 +54,7 @@ public sealed class CredentialTests
     }
 
     [Fact]
-    public void The_secret_is_found_however_JSON_or_base64_writes_it()
+    public void The_secret_is_found_in_any_JSON_escaping_and_in_base64()
     {
         Assert.True(Credential.TryParse($"Bearer {Secret}", out var credential));
         Gen.Select(Gen.Bool.Array[Secret.Length], Gen.String[Gen.Char['a', 'z'], 0, 40], Gen.Bool)
@@ -73,7 +73,7 @@ public sealed class CredentialTests
     [InlineData(Secret)]
     [InlineData("secret+/cred&abc??>>>~~~x")]
     [InlineData("a%2Bb%25c\\u0041\\\"d/e")]
-    public void The_secret_is_found_as_writers_of_JSON_and_URLs_write_it(string secret)
+    public void The_secret_is_found_in_the_output_of_JSON_and_URL_encoders(string secret)
     {
         Assert.True(Credential.TryParse(secret, out var credential));
         Gen.String[Gen.Char['a', 'z'], 0, 9].Sample(before =>
@@ -100,7 +100,7 @@ public sealed class CredentialTests
     }
 
     [Fact]
-    public void A_byte_order_mark_or_half_a_surrogate_pair_hides_nothing()
+    public void A_byte_order_mark_or_a_lone_surrogate_does_not_hide_the_secret()
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         var escaped = string.Concat(Secret.Select(c => $"\\u{(int)c:x4}"));
@@ -109,7 +109,7 @@ public sealed class CredentialTests
     }
 
     [Fact]
-    public void Nothing_else_is_taken_for_it()
+    public void Text_without_the_secret_is_not_mistaken_for_it()
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         Gen.String[Gen.Char['!', '~'], 0, 200].Sample(text =>
@@ -119,7 +119,7 @@ public sealed class CredentialTests
     }
 
     [Fact]
-    public void It_never_prints_itself()
+    public void A_credential_does_not_print_its_secret()
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         Assert.DoesNotContain(Secret, $"{credential}", StringComparison.Ordinal);
@@ -129,7 +129,8 @@ public sealed class CredentialTests
     [InlineData("a-credential", "a-credential")]
     [InlineData("  a-credential\r\n\n", "a-credential")]
     [InlineData("\uFEFFBearer a-credential\n", "Bearer a-credential")]
-    public void A_file_holds_a_credential_and_space_around_it(string text, string value) => WithFile(text, path =>
+    public void White_space_and_a_byte_order_mark_around_a_credential_in_a_file_are_ignored(
+        string text, string value) => WithFile(text, path =>
     {
         Assert.True(Credential.TryReadFile(path, out var credential, out var problem), problem);
         Assert.Equal((value, ""), (credential.HeaderValue, problem));
@@ -141,7 +142,7 @@ public sealed class CredentialTests
     [InlineData("short")]
     [InlineData("first-line\nsecond-line")]
     [InlineData("a-secret-with-\0")]
-    public void A_file_with_anything_else_is_told_without_its_content(string text) => WithFile(text, path =>
+    public void An_invalid_credential_file_is_reported_without_its_content(string text) => WithFile(text, path =>
     {
         Assert.False(Credential.TryReadFile(path, out var credential, out var problem));
         Assert.Null(credential);
@@ -150,7 +151,7 @@ public sealed class CredentialTests
     });
 
     [Fact]
-    public void A_file_that_cannot_be_read_is_told() =>
+    public void A_file_that_cannot_be_read_is_reported() =>
         Assert.All([Path.GetTempPath(), "/nowhere/at/all", "a\0b"], path =>
     {
         Assert.False(Credential.TryReadFile(path, out _, out var problem));
@@ -161,7 +162,7 @@ public sealed class CredentialTests
     [InlineData("12345678", "12345678")]
     [InlineData("Bearer 12345678", "12345678")]
     [InlineData("Token scheme 12345678", "12345678")]
-    public void The_last_word_is_the_secret(string value, string secret)
+    public void The_text_after_the_last_space_is_the_secret(string value, string secret)
     {
         Assert.True(Credential.TryParse(value, out var credential));
         Assert.Equal(value, credential.HeaderValue);
@@ -169,7 +170,7 @@ public sealed class CredentialTests
     }
 
     [Fact]
-    public void Any_secret_is_found_in_base64_whatever_is_around_it() =>
+    public void Any_secret_is_found_in_base64_with_any_text_around_it() =>
         Gen.Select(Gen.String[Gen.Char['!', '~'], 8, 40], Gen.String[Gen.Char[' ', '~'], 0, 10],
             Gen.String[Gen.Char[' ', '~'], 0, 10])
             .Sample((secret, before, after) =>
@@ -182,7 +183,7 @@ public sealed class CredentialTests
     [Theory]
     [InlineData("spec")]
     [InlineData("\\ud800")]
-    public void The_secret_is_found_in_a_name_as_well(string before)
+    public void The_secret_is_found_in_a_property_name(string before)
     {
         Assert.True(Credential.TryParse(Secret, out var credential));
         var name = string.Concat(Secret.Select(c => $"\\u{(int)c:X4}"));

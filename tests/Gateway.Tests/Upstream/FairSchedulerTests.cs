@@ -4,7 +4,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>Teams take turns, on one node and on several.</summary>
+/// <summary>Tests that teams take turns, on one node and on several.</summary>
 [Trait("Kind", "Unit")]
 public sealed class FairSchedulerTests
 {
@@ -13,7 +13,7 @@ public sealed class FairSchedulerTests
     private static readonly string[] Names = ["a", "b", "c", "d", "e"];
 
     [Fact]
-    public void Teams_that_wait_are_served_within_one_call_of_each_other() =>
+    public void Waiting_teams_are_served_equally_to_within_one_call() =>
         Gen.Int[1, 500].Array[2, 5].Sample(backlogs =>
         {
             var claims = backlogs.Select((count, team) => Reads(Names[team], count)).ToList();
@@ -27,7 +27,7 @@ public sealed class FairSchedulerTests
         });
 
     [Fact]
-    public void A_team_that_comes_with_one_call_waits_for_one_call_of_each_other_team_at_most() =>
+    public void A_new_team_waits_for_at_most_one_call_of_each_other_team() =>
         Gen.Select(Gen.Int[100, 100_000].Array[1, 4], Gen.Int[0, 90]).Sample((backlogs, before) =>
         {
             var claims = backlogs.Select((count, team) => Reads(Names[team], count)).ToList();
@@ -41,7 +41,7 @@ public sealed class FairSchedulerTests
         });
 
     [Fact]
-    public void A_team_that_was_away_has_saved_up_nothing()
+    public void An_absent_team_accumulates_no_priority()
     {
         var order = new FairScheduler();
         List<FairScheduler.Claim> claims = [Reads("a", 1000)];
@@ -52,7 +52,7 @@ public sealed class FairSchedulerTests
     }
 
     [Fact]
-    public void Each_fifth_call_is_a_refresh_where_both_wait_and_none_is_lost_where_one_kind_waits()
+    public void Every_fifth_call_is_a_refresh_while_first_reads_wait_and_no_call_is_lost()
     {
         var order = new FairScheduler();
         List<FairScheduler.Claim> claims = [
@@ -65,7 +65,7 @@ public sealed class FairSchedulerTests
     }
 
     [Fact]
-    public void First_reads_that_met_no_refresh_do_not_hasten_the_next_one()
+    public void First_reads_served_before_a_refresh_waits_do_not_bring_it_forward()
     {
         var order = new FairScheduler();
         List<FairScheduler.Claim> claims = [Reads("a", 100)];
@@ -76,7 +76,7 @@ public sealed class FairSchedulerTests
     }
 
     [Fact]
-    public void Another_credential_is_tried_before_anything_else()
+    public void A_call_with_another_credential_is_served_before_all_others()
     {
         var order = new FairScheduler { ReadsInRow = 9 };
         List<FairScheduler.Claim> claims = [
@@ -86,7 +86,7 @@ public sealed class FairSchedulerTests
     }
 
     [Fact]
-    public void Only_who_is_ahead_of_the_others_is_remembered()
+    public void Only_teams_ahead_of_the_virtual_time_are_remembered()
     {
         var order = new FairScheduler();
         List<FairScheduler.Claim> claims = [Reads("a", 2), Reads("b", 2), Reads("c", 1)];
@@ -96,7 +96,7 @@ public sealed class FairSchedulerTests
     }
 
     [Fact]
-    public void Teams_on_several_nodes_that_ask_as_they_like_get_the_same() =>
+    public void Teams_on_several_nodes_are_served_equally_at_any_report_intervals() =>
         Gen.Select(Gen.Int[1, 7].Array[2, 4], Gen.Double[10, 3000], Gen.Int[1, 50], Gen.Double[0, 25_000].Array[3],
             Gen.Double[1000, 25_000].Array[3])
             .Sample((places, perSecond, burst, phases, pauses) =>
@@ -107,7 +107,7 @@ public sealed class FairSchedulerTests
             }, iter: 200);
 
     [Fact]
-    public void Who_always_asks_first_gets_no_more_for_it()
+    public void A_team_whose_node_always_reports_first_gets_no_larger_share()
     {
         var served = Serve([1, 2], perSecond: 1000, burst: 20, phases: [0, 100, 0],
             pauses: [10_000, 10_000, 10_000], out _);
@@ -115,7 +115,7 @@ public sealed class FairSchedulerTests
     }
 
     [Fact]
-    public void A_team_that_comes_with_one_call_to_a_node_of_its_own_is_served_among_the_next() =>
+    public void A_new_team_on_its_own_node_waits_for_at_most_one_call_of_each_other_team() =>
         Gen.Select(Gen.Int[1, 3], Gen.Int[1, 10_000], Gen.Double[0, 5e6]).Sample((teams, backlog, later) =>
         {
             var limits = new AccountLimits(new Gcra(1e5, 20), 10_000, TimeSpan.FromSeconds(11));
@@ -137,9 +137,9 @@ public sealed class FairSchedulerTests
             }
         });
 
-    /// <summary>Three nodes ask, each at a pace of its own, for teams that never run out of calls.</summary>
+    /// <summary>Three nodes report, each at its own interval, for teams that always have waiting calls.</summary>
     /// <param name="places">For each team, a bit for each node where its calls wait.</param>
-    /// <param name="atOnce">The most that one node got at once.</param>
+    /// <param name="atOnce">The most calls that one report was granted.</param>
     private static int[] Serve(
         int[] places, double perSecond, int burst, double[] phases, double[] pauses, out int atOnce)
     {
@@ -148,7 +148,7 @@ public sealed class FairSchedulerTests
         var served = new int[places.Length];
         var next = phases.Select(phase => Start + phase).ToArray();
         atOnce = 0;
-        // At first they only say so.
+        // The first reports only announce waiting calls, with an empty budget.
         for (var node = 0; node < next.Length; node++) Ask(node, spentAlone: burst);
         while (next.Min() < Start + 3e6)
         {

@@ -23,7 +23,7 @@ public sealed class RetryTests
     [InlineData(408, 1)]
     [InlineData(429, 1)]
     [InlineData(500, 1)]
-    public async Task Only_the_errors_of_a_gateway_are_retried_and_twice_at_most(int status, int attempts)
+    public async Task Only_502_503_and_504_are_retried_and_at_most_twice(int status, int attempts)
     {
         Assert.Equal(status, (await CallAsync(() => new UpstreamAnswer(status, [], null, UpstreamFault.None))).Status);
         Assert.Equal(attempts, _attempts);
@@ -33,7 +33,7 @@ public sealed class RetryTests
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(429)]
-    public async Task Who_says_when_to_come_back_is_not_asked_before(int status)
+    public async Task A_response_with_Retry_After_is_not_retried(int status)
     {
         await CallAsync(() => new UpstreamAnswer(status, [], TimeSpan.Zero, UpstreamFault.None));
         Assert.Equal(1, _attempts);
@@ -53,14 +53,14 @@ public sealed class RetryTests
     [InlineData(nameof(UpstreamFault.OverBudget), 1)]
     [InlineData(nameof(UpstreamFault.Paused), 1)]
     [InlineData(nameof(UpstreamFault.CredentialDead), 1)]
-    public async Task Of_faults_only_a_failed_connection_is_retried(string fault, int attempts)
+    public async Task Only_connection_faults_are_retried(string fault, int attempts)
     {
         await CallAsync(() => UpstreamAnswer.Failed(Enum.Parse<UpstreamFault>(fault)));
         Assert.Equal(attempts, _attempts);
     }
 
     [Fact]
-    public async Task The_first_good_answer_ends_the_retries()
+    public async Task The_first_successful_response_ends_the_retries()
     {
         var answer = await CallAsync(() => _attempts == 1
             ? UpstreamAnswer.Failed(UpstreamFault.Unreachable) : new UpstreamAnswer(200, [], null, UpstreamFault.None));

@@ -7,14 +7,14 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>Calls that wait on one node, with a Redis.</summary>
+/// <summary>Tests the gate of an account with Redis.</summary>
 [Trait("Redis", "any")]
 public sealed class SharedGateTests(RedisServer redis)
 {
     private const string Account = "Upstream:Accounts:default:";
 
     [Fact]
-    public async Task Who_waits_for_less_than_a_timer_can_tell_leaves_the_processor_to_others()
+    public async Task A_wait_shorter_than_a_timer_tick_does_not_block_the_thread()
     {
         await using var world = await World.StopClockAsync(
             (Account + "RequestsPerSecond", "2000"), (Account + "Burst", "1"));
@@ -38,7 +38,7 @@ public sealed class SharedGateTests(RedisServer redis)
     [InlineData("v\n{\"Turns\":{\"Served\":null}}")]
     [InlineData("v\n{\"Nodes\":{\"n\":null}}")]
     [InlineData("v\n{\"Nodes\":{\"n\":{\"UnderWay\":{},\"Until\":1e18,\"WaitingUntil\":1e18,\"Waiting\":null}}}")]
-    public async Task Whatever_somebody_else_has_put_in_the_place_of_an_account_it_goes_on(string held)
+    public async Task The_gate_grants_calls_if_Redis_holds_an_invalid_account(string held)
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
@@ -48,7 +48,7 @@ public sealed class SharedGateTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Where_Redis_has_lost_its_data_calls_of_others_are_still_under_way()
+    public async Task Calls_of_other_nodes_still_count_after_Redis_has_lost_its_data()
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString),
             (Account + "MaxConcurrentRequests", "4"));
@@ -66,27 +66,27 @@ public sealed class SharedGateTests(RedisServer redis)
     }
 
     [Fact]
-    public void To_join_a_call_that_waits_costs_the_same_however_many_wait()
+    public void A_lookup_by_job_in_a_long_queue_allocates_at_most_100_bytes()
     {
-        var line = new CallQueue();
+        var queue = new CallQueue();
         for (var i = 0; i < 10_000; i++)
         {
             Assert.True(JobAddress.TryCreate("survey-1", $"{i}", out var job));
-            line.Add(new CallQueue.Waiter(CallRank.FirstRead, "mapping", job));
+            queue.Add(new CallQueue.Waiter(CallRank.FirstRead, "mapping", job));
         }
         Assert.True(JobAddress.TryCreate("survey-1", "7000", out var sought));
-        Assert.Equal(sought, line.Find(sought)?.Job);
+        Assert.Equal(sought, queue.Find(sought)?.Job);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        for (var i = 0; i < 100; i++) line.Find(sought);
+        for (var i = 0; i < 100; i++) queue.Find(sought);
 
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10_000);
-        Assert.True(line.Remove(line.Find(sought)!));
-        Assert.Null(line.Find(sought));
+        Assert.True(queue.Remove(queue.Find(sought)!));
+        Assert.Null(queue.Find(sought));
     }
 
     [Fact]
-    public async Task A_trial_that_is_granted_to_nobody_any_more_keeps_no_other_back()
+    public async Task A_probe_granted_after_its_caller_left_does_not_block_the_next_probe()
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
@@ -106,7 +106,7 @@ public sealed class SharedGateTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Word_that_stops_the_others_has_reached_them_before_the_call_is_over()
+    public async Task A_pause_reaches_other_nodes_before_the_report_of_the_call_returns()
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(
@@ -115,7 +115,7 @@ public sealed class SharedGateTests(RedisServer redis)
         var gate = await GateOfAsync(world, world.Gateway);
         var permit = (await EnterAsync(gate)).Permit!;
         Assert.NotNull((await EnterAsync(other)).Permit);
-        // It is asking for another call meanwhile.
+        // The node requests another permit at the same time, over a slow connection.
         proxy.SlowDown();
         var entering = EnterAsync(gate);
 
@@ -127,7 +127,7 @@ public sealed class SharedGateTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task A_pause_outlasts_the_loss_of_Redis()
+    public async Task A_pause_continues_after_the_connection_to_Redis_is_lost()
     {
         await using var proxy = new RedisProxy(redis.Port);
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", proxy.ConnectionString));
@@ -139,7 +139,7 @@ public sealed class SharedGateTests(RedisServer redis)
     }
 
     [Fact]
-    public async Task Who_is_turned_away_may_come_back_the_later_the_more_nodes_and_teams_there_are()
+    public async Task Retry_After_of_a_rejected_call_grows_with_the_number_of_nodes_and_teams()
     {
         await using var world = await World.StartAsync(
             ("ConnectionStrings:Redis", redis.ConnectionString), (Account + "RequestsPerSecond", "0.1"),
@@ -148,14 +148,14 @@ public sealed class SharedGateTests(RedisServer redis)
         Assert.NotNull((await EnterAsync(gates[0])).Permit);
         Task<QueueResult>[] waiting = [EnterAsync(gates[1], 5000), EnterAsync(gates[1], 5000, "few")];
 
-        // Ten seconds a call, of two nodes and two teams.
+        // Ten seconds a call, times two nodes and two teams.
         Assert.Equal(40, (await EnterAsync(gates[1], 500)).RetryAfter.TotalSeconds, 0.1);
 
         Assert.All(await Task.WhenAll(waiting), entry => Assert.Equal(UpstreamFault.OverBudget, entry.Fault));
     }
 
     [Fact]
-    public async Task While_a_credential_is_suspect_it_is_a_refresh_that_a_snapshot_may_answer()
+    public async Task With_a_suspect_credential_a_first_read_fails_as_CredentialDead_and_a_refresh_as_OverBudget()
     {
         await using var world = await World.StartAsync(("ConnectionStrings:Redis", redis.ConnectionString));
         var gate = await GateOfAsync(world, world.Gateway);
@@ -163,7 +163,7 @@ public sealed class SharedGateTests(RedisServer redis)
         for (var i = 0; i < 5; i++) permits.Add((await EnterAsync(gate)).Permit!);
         foreach (var permit in permits) await permit.ReportAsync(CallOutcome.Refused, permit.Credential);
         await Purging.WithinAsync(
-            TimeSpan.FromSeconds(5), () => gate.Standing == CredentialStanding.Suspect, "it is suspect");
+            TimeSpan.FromSeconds(5), () => gate.Standing == CredentialStanding.Suspect, "the credential is suspect");
 
         var refused = await Task.WhenAll(EnterAsync(gate, 100), EnterAsync(gate, 100, rank: CallRank.Refresh));
 
@@ -208,7 +208,7 @@ public sealed class SharedGateTests(RedisServer redis)
     private static async Task<AccountGate> GateOfAsync(World world, GatewayNode node)
     {
         var shared = node.Services.GetRequiredService<RedisConnection>();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () => shared.IsAvailable, "the node shares Redis");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () => shared.IsAvailable, "the node uses Redis");
         return node.Services.GetRequiredService<AccountGates>().Of(world.Account);
     }
 

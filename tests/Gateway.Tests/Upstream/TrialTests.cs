@@ -3,7 +3,7 @@ using Gateway.Upstream;
 
 namespace Gateway.Tests.Upstream;
 
-/// <summary>What an account lets through, by a clock that is moved here.</summary>
+/// <summary>Tests which calls, probes and trials an account grants, with a fake clock.</summary>
 [Trait("Kind", "Unit")]
 public sealed class TrialTests
 {
@@ -16,7 +16,7 @@ public sealed class TrialTests
     private double _now = Start;
 
     [Fact]
-    public void A_probe_that_hangs_keeps_no_other_back_and_its_late_end_opens_nothing()
+    public void A_hanging_probe_delays_no_other_and_its_late_failure_does_not_open_the_circuit()
     {
         Break();
         for (var i = 0; i < 10; i++)
@@ -30,7 +30,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void A_new_credential_is_tried_by_one_call_but_where_the_upstream_is_slow_all_go()
+    public void A_new_credential_is_probed_by_one_call_and_used_by_all_calls_after_one_second()
     {
         Assert.Single(AskWithTwo(FirstReads("mapping", 9)).Granted);
         _now += 0.9 * Second;
@@ -40,7 +40,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void Who_waits_for_the_trial_of_another_node_soon_asks_how_it_went()
+    public void A_node_that_waits_for_the_probe_of_another_node_reports_again_within_50_ms()
     {
         Assert.Single(AskWithTwo(FirstReads("mapping", 1)).Granted);
         var reply = Exchange([FirstReads("mapping", 1)], [], ["one", "two"], node: "b");
@@ -49,7 +49,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void A_clock_that_is_set_back_keeps_no_circuit_open()
+    public void A_clock_that_is_set_back_does_not_delay_the_probe_of_an_open_circuit()
     {
         Break();
         _now -= 3600 * Second;
@@ -60,7 +60,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void A_team_that_asks_for_refused_jobs_alone_does_not_keep_the_others_from_being_tried()
+    public void Teams_take_turns_at_probes_even_if_one_team_requests_only_refused_jobs()
     {
         for (var job = 0; job < 5; job++) Tell(new EndedCall(CallOutcome.Refused, "one", job));
         var tried = new List<string>();
@@ -77,7 +77,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void A_trial_goes_before_callers_calls_within_the_budget_and_holds_nobody_back()
+    public void A_trial_is_granted_before_callers_calls_and_does_not_block_them()
     {
         Tell(new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" });
         _now += Second;
@@ -85,12 +85,12 @@ public sealed class TrialTests
         Assert.Equal([RefusalCause.Pending], Ask().Causes);
         var reply = Ask(FirstReads("mapping", 5));
         Assert.Equal((null, 5), (reply.TrialJob, reply.Granted.Count));
-        // On whichever node it is made.
+        // The outcome counts on every node, whichever node made the trial.
         Assert.Equal([RefusalCause.Job], Exchange([], [KnownEnd(CallOutcome.Accepted)], ["one"], node: "b").Causes);
     }
 
     [Fact]
-    public void Without_budget_or_place_there_is_no_trial()
+    public void A_trial_needs_budget_and_a_free_place()
     {
         Tell(new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" });
         _now += Second;
@@ -104,7 +104,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void A_trial_that_nobody_hears_of_again_is_made_once_more()
+    public void A_trial_without_an_outcome_is_repeated_after_three_seconds()
     {
         Tell(new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" });
         _now += Second;
@@ -116,17 +116,17 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void While_a_successor_is_being_tried_there_is_no_trial()
+    public void No_trial_starts_while_a_successor_credential_is_tried()
     {
         Exchange([], [new EndedCall(CallOutcome.Accepted, "one") { Address = "survey/one" }], ["one", "two"]);
         _now += Second;
         Assert.Null(Exchange([], [new EndedCall(CallOutcome.Refused, "one", 7)], ["one", "two"]).TrialJob);
-        // Both were refused: it may be the job.
+        // Both credentials were refused, so that the job may be the cause.
         Assert.NotNull(Exchange([], [new EndedCall(CallOutcome.RefusedTwice, "two", 7)], ["one", "two"]).TrialJob);
     }
 
     [Fact]
-    public void After_a_clock_was_set_back_nothing_lies_further_ahead_than_it_could()
+    public void Bound_limits_every_time_that_another_clock_wrote()
     {
         const double Ahead = 1e18;
         var health = new AccountHealth
@@ -163,7 +163,7 @@ public sealed class TrialTests
     }
 
     [Fact]
-    public void What_went_out_late_counts_from_then()
+    public void Calls_that_went_out_late_are_charged_from_that_time()
     {
         var limits = new AccountLimits(new Gcra(100_000, 20), 100, TimeSpan.FromSeconds(11));
         NodeReply Report(double late) => _state.Exchange(

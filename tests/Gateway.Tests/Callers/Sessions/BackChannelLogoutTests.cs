@@ -9,13 +9,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>What the provider, and whoever pretends to be it, may end.</summary>
+/// <summary>Tests back-channel logouts by the provider, and forged ones.</summary>
 public sealed class BackChannelLogoutTests
 {
     private const string Event = "http://schemas.openid.net/event/backchannel-logout";
 
     [Fact]
-    public async Task A_wrong_logout_token_ends_nothing()
+    public async Task An_invalid_logout_token_ends_no_session()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -25,28 +25,28 @@ public sealed class BackChannelLogoutTests
         var now = DateTimeOffset.UtcNow;
         Dictionary<string, string> wrong = new()
         {
-            ["nothing"] = "",
-            ["no token"] = "a.b.c",
+            ["an empty token"] = "",
+            ["not a JWT"] = "a.b.c",
             ["an ID token"] = provider.Ledger.IdTokens[0],
             ["an access token"] = provider.AccessToken(),
             ["with a nonce"] = provider.LogoutToken(subject, change: jwt => jwt.With("nonce", "n")),
             ["without events"] = provider.LogoutToken(subject, change: jwt => jwt.Without("events")),
-            ["of another event"] = provider.LogoutToken(
+            ["with another event"] = provider.LogoutToken(
                 subject, change: jwt => jwt.With("events", new Dictionary<string, object> { ["x"] = new { } })),
-            ["of an event that is no object"] = provider.LogoutToken(
+            ["with an event that is not an object"] = provider.LogoutToken(
                 subject, change: jwt => jwt.With("events", new Dictionary<string, object> { [Event] = 1 })),
-            ["without a time"] = provider.LogoutToken(subject, change: jwt => jwt with { IssuedAt = null }),
-            ["without a name"] = provider.LogoutToken(subject, change: jwt => jwt.Without("jti")),
-            ["of nobody"] = provider.LogoutToken(),
+            ["without an issue time"] = provider.LogoutToken(subject, change: jwt => jwt with { IssuedAt = null }),
+            ["without a jti"] = provider.LogoutToken(subject, change: jwt => jwt.Without("jti")),
+            ["without a subject and a session"] = provider.LogoutToken(),
             ["for another client"] = provider.LogoutToken(subject, change: jwt => jwt with { Audience = "another" }),
             ["of another issuer"] = provider.LogoutToken(
                 subject, change: jwt => jwt with { Issuer = "http://127.0.0.1:1/" }),
             ["expired"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = now.AddMinutes(-5) }),
-            ["that never expires"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = null }),
-            ["by a foreign key"] = provider.LogoutToken(
+            ["without an expiry"] = provider.LogoutToken(subject, change: jwt => jwt with { Expires = null }),
+            ["signed by a foreign key"] = provider.LogoutToken(
                 subject, change: jwt => jwt with { Key = SigningKeys.NewKey() }),
             ["unsigned"] = provider.LogoutToken(subject, change: jwt => jwt.Unsigned()),
-            ["of an access token's type"] = provider.LogoutToken(subject, change: jwt => jwt with { Type = "at+jwt" }),
+            ["an access token's type"] = provider.LogoutToken(subject, change: jwt => jwt with { Type = "at+jwt" }),
         };
         foreach (var (what, token) in wrong)
         {
@@ -62,7 +62,7 @@ public sealed class BackChannelLogoutTests
 
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject)));
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
-        // The provider may repeat itself.
+        // The provider may repeat a logout.
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(subject)));
     }
 
@@ -72,7 +72,7 @@ public sealed class BackChannelLogoutTests
     [InlineData("application/x-www-form-urlencoded", "other=a")]
     [InlineData("multipart/form-data", "x")]
     [InlineData("application/x-www-form-urlencoded; charset=utf-7", "logout_token=a")]
-    public async Task What_is_no_such_form_is_400(string type, string body)
+    public async Task A_request_without_a_valid_logout_form_is_400(string type, string body)
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -84,7 +84,7 @@ public sealed class BackChannelLogoutTests
     }
 
     [Fact]
-    public async Task A_login_that_the_provider_ends_while_it_ends_is_no_session()
+    public async Task A_login_that_started_before_a_logout_of_its_user_creates_no_session()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -104,7 +104,7 @@ public sealed class BackChannelLogoutTests
     }
 
     [Fact]
-    public async Task Of_two_tokens_neither_counts()
+    public async Task A_form_with_two_logout_tokens_is_400()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -118,7 +118,7 @@ public sealed class BackChannelLogoutTests
     }
 
     [Fact]
-    public async Task A_body_beyond_any_token_is_not_read()
+    public async Task A_logout_body_above_the_maximum_size_is_400()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -136,7 +136,7 @@ public sealed class BackChannelLogoutTests
     }
 
     [Fact]
-    public async Task A_login_is_ended_by_its_name_alone()
+    public async Task A_logout_token_with_only_a_session_ID_ends_that_session()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);

@@ -7,8 +7,8 @@ using Microsoft.Playwright;
 namespace Gateway.Tests.Callers.Sessions;
 
 /// <summary>
-/// A real browser, a real provider and two gateways of their own with one Redis: what a page can do, and what it cannot
-/// see.
+/// Tests what a page can do and what it cannot read, with a real browser, an identity provider and two gateway
+/// processes with one Redis.
 /// </summary>
 [Trait("Redis", "one")]
 public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLifetime
@@ -16,7 +16,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
     private const string Job = "v0/workflows/survey-1/jobs/finished-1";
 
     /// <summary>
-    /// Asks as a page does: the status and the body, or "blocked" where the browser keeps them from the page.
+    /// Fetches as a page does. Returns the status and the body, or "blocked" if the browser hides them from the page.
     /// </summary>
     private const string Fetch = """
         async ([url, method, csrf]) => {
@@ -30,7 +30,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         }
         """;
 
-    /// <summary>All that a script of this page can get hold of without asking a server.</summary>
+    /// <summary>Everything that a script of the page can read without a request.</summary>
     private const string Readable = """
         () => JSON.stringify([
             document.cookie, { ...localStorage }, { ...sessionStorage }, document.documentElement.outerHTML,
@@ -51,7 +51,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         _world = await World.WithoutGatewayAsync(clock: null, UserWorld.Settings(_provider,
             ("ConnectionStrings:Redis", redis.ConnectionString), ("Cors:AllowedOrigins:0", Origin(_page.Address)),
             ("Logging:LogLevel:Default", "Information"),
-            // A log of all requests would have the code of the login.
+            // A log of all requests would contain the authorization code.
             ("Logging:LogLevel:Microsoft.AspNetCore", "Warning")));
         _one = await StartAsync();
         _two = await StartAsync();
@@ -85,7 +85,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         Assert.Contains("csrf-header-required", await FetchAsync(tab, _one, Job, csrf: false),
             StringComparison.Ordinal);
 
-        // Another node, and then all of them anew.
+        // The session works on the other node, and after a restart of all nodes.
         Assert.StartsWith("200 ", await FetchAsync(tab, _two, Job), StringComparison.Ordinal);
         var (onePort, twoPort) = (_one.Address.Port, _two.Address.Port);
         await _one.DisposeAsync();
@@ -94,7 +94,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         Assert.StartsWith("200 ", await FetchAsync(tab, _two, Job), StringComparison.Ordinal);
         Assert.StartsWith("200 ", await FetchAsync(tab, _one, Job), StringComparison.Ordinal);
 
-        // A page of the gateway's own needs no CORS.
+        // A page of the gateway itself needs no CORS.
         await tab.Page.GotoAsync(new Uri(_one.Address, "docs/index.html").AbsoluteUri);
         Assert.StartsWith("200 ", await FetchAsync(tab, _one, Job), StringComparison.Ordinal);
         await AssertNothingToSeeAsync(tab);
@@ -116,7 +116,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
     }
 
     [Fact]
-    public async Task The_cookie_is_one_that_no_script_reads_and_no_other_site_sends()
+    public async Task The_session_cookie_is_hidden_from_scripts_and_not_sent_by_other_sites()
     {
         await using var tab = await browser.OpenAsync();
         await LogInAsync(tab, "alice");
@@ -135,7 +135,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
             Assert.Equal("blocked", await FetchAsync(tab, _one, Job));
             Assert.Equal("blocked", await FetchAsync(tab, _one, Job, csrf: false));
             Assert.Equal("blocked", await FetchAsync(tab, _one, "bff/logout", "POST"));
-            // Without asking whether it may: a link, a form, a picture.
+            // These requests have no CORS preflight: a form and an image here, and a navigation below.
             await tab.Page.SetContentAsync($"""
                 <form method="post" action="{new Uri(_one.Address, "bff/logout")}"><button id="post">x</button></form>
                 <img src="{new Uri(_one.Address, Job)}">
@@ -147,13 +147,13 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         Assert.Equal(403, address!.Status);
         Assert.Equal(before, _world.Upstream.Ledger.Total);
 
-        // And after all that the session is as it was.
+        // The session is still valid after all these attempts.
         await tab.Page.GotoAsync(_page.Address.AbsoluteUri);
         Assert.StartsWith("200 ", await FetchAsync(tab, _one, Job), StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task No_other_site_frames_a_page_of_the_gateways()
+    public async Task Another_site_cannot_frame_a_page_of_the_gateway()
     {
         await using var tab = await browser.OpenAsync();
         await using var foreign = await TestPage.StartAsync(
@@ -162,7 +162,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => tab.ConsoleErrors.Any(error => error.Contains("frame-ancestors", StringComparison.Ordinal)
             || error.Contains("refused to connect", StringComparison.OrdinalIgnoreCase)
-            || error.Contains("Framing", StringComparison.Ordinal)), "the browser refuses");
+            || error.Contains("Framing", StringComparison.Ordinal)), "the browser blocks the frame");
     }
 
     private Task<GatewayProcess> StartAsync(int? port = null) => StartRegisteredAsync(port);
@@ -188,7 +188,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         BrowserTab tab, GatewayProcess node, string path, string method = "GET", bool csrf = true) =>
         tab.Page.EvaluateAsync<string>(Fetch, new object[] { new Uri(node.Address, path).AbsoluteUri, method, csrf });
 
-    // Whatever a script could see of an answer: its address, its headers but cookies, its body.
+    // Records what a script could read of a response: its URL, its headers except cookies, and its body.
     private void Watch(IPage page) => page.Response += (_, response) => _seen.Enqueue(Task.Run(async () =>
     {
         var headers = (await response.HeadersArrayAsync())
@@ -213,7 +213,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
             }
             catch (PlaywrightException)
             {
-                // The page went on before the browser gave the body of what it left.
+                // The page navigated away before the browser provided the body.
             }
         }
         Assert.All(

@@ -8,7 +8,7 @@ using StackExchange.Redis;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>Sessions of several nodes with one Redis.</summary>
+/// <summary>Tests sessions on several nodes with one Redis.</summary>
 [Trait("Redis", "any")]
 public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
 {
@@ -33,7 +33,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_login_on_one_node_is_a_session_on_each()
+    public async Task A_login_on_one_node_creates_a_session_on_every_node()
     {
         using var visitor = await LoggedInAsync();
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
@@ -41,10 +41,10 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_login_may_begin_on_one_node_and_end_on_another()
+    public async Task A_login_may_start_on_one_node_and_finish_on_another()
     {
-        // The address that the provider was told must be the one that the code is redeemed for, as behind a load
-        // balancer.
+        // Behind a load balancer, both nodes have one callback address. The provider redeems a code only for the
+        // address that the login started with.
         var balancer = _one.Address;
         using var visitor = Visitor.Of(_provider);
         using var sent = await visitor.SendAsync(
@@ -57,7 +57,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Logins_go_on_when_redis_has_lost_the_keys_that_protect_them()
+    public async Task Logins_work_across_nodes_after_Redis_has_lost_the_data_protection_keys()
     {
         await using var own = new OwnRedis();
         await own.StartAsync();
@@ -73,7 +73,8 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         {
             _provider.Register(to.Address);
             await Purging.WithinAsync(
-                Promised, async () => await CanLogInAsync(from, to), "a login begins on one and ends on the other");
+                Promised, async () => await CanLogInAsync(from, to),
+                "a login starts on one node and finishes on the other");
         }
 
         async Task<bool> CanLogInAsync(GatewayNode from, GatewayNode to)
@@ -88,7 +89,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_protects_logins_is_in_redis_once()
+    public async Task Each_data_protection_key_is_stored_in_Redis_once()
     {
         await using var own = new OwnRedis();
         await own.StartAsync();
@@ -104,7 +105,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_logout_on_one_node_ends_the_session_on_all()
+    public async Task A_logout_on_one_node_ends_the_session_on_all_nodes()
     {
         using var visitor = await LoggedInAsync();
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
@@ -113,11 +114,12 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         visitor.Session = stolen;
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
         await Purging.WithinAsync(Promised,
-            async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "it ends on the other");
+            async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized,
+            "the session ends on the other node");
     }
 
     [Fact]
-    public async Task A_restart_of_all_nodes_logs_nobody_out()
+    public async Task A_restart_of_all_nodes_ends_no_session()
     {
         using var visitor = await LoggedInAsync();
         await _one.DisposeAsync();
@@ -127,7 +129,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_that_is_in_use_on_one_node_is_idle_on_none()
+    public async Task Use_on_one_node_extends_a_session_on_all_nodes()
     {
         using var visitor = await LoggedInAsync();
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
@@ -141,7 +143,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_ends_at_its_time_on_each_node_however_much_it_is_used()
+    public async Task A_session_ends_on_all_nodes_at_its_absolute_lifetime_even_if_it_is_in_use()
     {
         await using var world = await StopClockAsync(("Authentication:Oidc:AbsoluteLifetime", "01:00:00"));
         var two = world.AddGateway().Address;
@@ -155,7 +157,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_logout_whose_message_was_lost_counts_after_five_seconds()
+    public async Task A_logout_whose_message_was_lost_takes_effect_after_five_seconds()
     {
         await using var world = await StopClockAsync();
         using var visitor = Visitor.Of(_provider);
@@ -169,7 +171,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_the_provider_has_ended_is_marked_under_hashes_for_as_long_as_sessions_last()
+    public async Task Logout_marks_have_hashed_names_and_last_as_long_as_sessions()
     {
         var (subject, login) = ($"{Guid.NewGuid():N}", $"{Guid.NewGuid():N}");
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
@@ -190,7 +192,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Redis_has_neither_the_name_of_a_session_nor_a_token()
+    public async Task Redis_contains_neither_session_IDs_nor_tokens()
     {
         using var visitor = await LoggedInAsync();
         await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
@@ -218,7 +220,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     [InlineData("""{"Issuer":"x","Claims":[]}""")]
     [InlineData("""{"Issuer":"x","Claims":[],"Order":9000000000000000000,"EndsAt":"2099-01-01T00:00:00Z"}""")]
     [InlineData("""{"Claims":{"groups":["mapping"]},"Order":9000000000000000000,"EndsAt":"2099-01-01T00:00:00Z"}""")]
-    public async Task What_is_no_session_in_redis_is_none(string planted)
+    public async Task An_invalid_session_in_Redis_is_401(string planted)
     {
         using var visitor = Visitor.Of(_provider);
         visitor.Session = _one.Services.GetRequiredService<SessionIds>().New();
@@ -228,7 +230,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_provider_can_end_one_login_or_all_of_a_users_on_all_nodes()
+    public async Task The_provider_can_end_one_session_or_all_sessions_of_a_user_on_all_nodes()
     {
         using Visitor first = await LoggedInAsync("alice"), second = await LoggedInAsync("alice"),
             other = await LoggedInAsync("bob");
@@ -241,12 +243,13 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
 
         Assert.Equal(200, await EndAsync(_one, _provider.LogoutToken(User.Alice.Subject, session)));
         await Purging.WithinAsync(Promised,
-            async () => await first.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the login has ended");
+            async () => await first.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the session has ended");
         Assert.Equal(HttpStatusCode.OK, await second.StatusAsync(_two.Address));
 
         Assert.Equal(200, await EndAsync(_two, _provider.LogoutToken(User.Alice.Subject)));
         await Purging.WithinAsync(Promised,
-            async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized, "all have ended");
+            async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized,
+            "all sessions of the user have ended");
         Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(_two.Address));
     }
 

@@ -17,7 +17,8 @@ public sealed class CookieRuleTests
     [InlineData("https", "gateway.example:8443", "https://gateway.example:8443")]
     [InlineData("http", "localhost:80", "http://localhost")]
     [InlineData("https", "gateway.example", "https://app.example.com")]
-    public void Pages_of_this_origin_and_of_the_allowed_ones_may(string scheme, string host, string origin) =>
+    public void Pages_of_the_same_origin_and_of_allowed_origins_are_accepted(
+        string scheme, string host, string origin) =>
         Assert.Equal(Refusal.None, Check(scheme, host, origin));
 
     [Theory]
@@ -30,11 +31,11 @@ public sealed class CookieRuleTests
     [InlineData("https", "gateway.example", "https://APP.example.com")]
     [InlineData("https", "gateway.example", "null")]
     [InlineData("https", "gateway.example", "")]
-    public void Pages_of_other_origins_may_not(string scheme, string host, string origin) =>
+    public void Pages_of_other_origins_are_refused(string scheme, string host, string origin) =>
         Assert.Equal(Refusal.ForeignOrigin, Check(scheme, host, origin));
 
     [Fact]
-    public void Two_origins_are_none_of_ours_even_when_both_are() =>
+    public void Two_Origin_values_are_refused_even_if_both_are_allowed() =>
         Assert.Equal(Refusal.ForeignOrigin,
             Check("https", "gateway.example",
             new StringValues(["https://gateway.example", "https://gateway.example"])));

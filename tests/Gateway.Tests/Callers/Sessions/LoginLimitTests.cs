@@ -5,7 +5,7 @@ using Gateway.Tests.RequestPath;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>What anybody can make the identity provider do.</summary>
+/// <summary>Tests how many requests anonymous callers can cause at the identity provider.</summary>
 public sealed class LoginLimitTests : IAsyncLifetime
 {
     private const int Many = 300;
@@ -17,7 +17,7 @@ public sealed class LoginLimitTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _provider.DisposeAsync();
 
     [Fact]
-    public async Task Pushed_logins_of_one_source_are_bounded_before_the_provider_is_asked()
+    public async Task Pushed_logins_from_one_source_are_limited_before_the_provider_is_requested()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         var answers = new List<(HttpStatusCode Status, string? Type)>();
@@ -41,10 +41,10 @@ public sealed class LoginLimitTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Callbacks_of_one_source_are_bounded_before_the_provider_is_asked()
+    public async Task Callbacks_from_one_source_are_limited_before_the_provider_is_requested()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
-        // One login that is begun yields a state and cookies, with which any code can be sent any number of times.
+        // One started login yields a state and cookies that allow any number of callbacks with any code.
         using var stranger = Visitor.Of(_provider);
         using var begun = await stranger.GetAsync(new Uri(world.Gateway.Address, "bff/login"));
         var back = await stranger.AuthorizeAsync(_provider, begun.Headers.Location!, "alice");
@@ -65,7 +65,7 @@ public sealed class LoginLimitTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Wrong_logout_tokens_of_one_source_are_bounded_and_those_of_the_provider_go_on()
+    public async Task Invalid_logout_tokens_from_one_source_are_limited_and_the_providers_are_still_accepted()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, _provider.LogoutToken("somebody")));
@@ -77,7 +77,7 @@ public sealed class LoginLimitTests : IAsyncLifetime
 
         Assert.Equal(20, answers.Count(status => status == HttpStatusCode.BadRequest));
         Assert.Equal(HttpStatusCode.TooManyRequests, answers[^1]);
-        // A wrong token from where the provider's own come from does not stop these.
+        // Invalid tokens from the address of the provider do not block its valid ones.
         for (var i = 0; i < 50; i++) await ClusterSessionTests.EndAsync(world.Gateway, forged);
         Assert.Equal(200, await ClusterSessionTests.EndAsync(world.Gateway, _provider.LogoutToken(User.Alice.Subject)));
 
@@ -91,7 +91,7 @@ public sealed class LoginLimitTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task All_sources_together_are_bounded_on_each_node()
+    public async Task All_sources_together_are_limited_on_each_node()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         var sent = 0;

@@ -4,7 +4,7 @@ using Gateway.Tests.Infrastructure.Identity;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>Logouts that Redis did not hear of, or has forgotten.</summary>
+/// <summary>Tests logouts that did not reach Redis, or that Redis has lost.</summary>
 public sealed class LogoutOutageTests : IAsyncLifetime
 {
     private static readonly TimeSpan Promised = TimeSpan.FromSeconds(5) + Promptness.Grace;
@@ -31,7 +31,7 @@ public sealed class LogoutOutageTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_back_channel_logout_while_redis_is_away_counts_on_all_nodes_when_redis_is_back()
+    public async Task A_back_channel_logout_without_Redis_takes_effect_on_all_nodes_once_Redis_is_back()
     {
         using var visitor = await LoggedInAsync();
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
@@ -42,29 +42,29 @@ public sealed class LogoutOutageTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
 
         await _redis.StartAsync(persistent: true);
-        await Purging.WithinAsync(Promised, () => HasEndedAsync(visitor), "it has ended on the other node");
+        await Purging.WithinAsync(Promised, () => HasEndedAsync(visitor), "the session has ended on the other node");
         var three = _world.AddGateway();
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(three.Address));
     }
 
     [Fact]
-    public async Task A_back_channel_logout_survives_a_redis_that_goes_back_to_older_data()
+    public async Task A_back_channel_logout_survives_a_restore_of_older_Redis_data()
     {
         using var visitor = await LoggedInAsync();
         var goBack = _redis.Backup();
         Assert.Equal(200, await ClusterSessionTests.EndAsync(_one, _provider.LogoutToken(User.Alice.Subject)));
-        await Purging.WithinAsync(Promised, () => HasEndedAsync(visitor), "it has ended on the other node");
+        await Purging.WithinAsync(Promised, () => HasEndedAsync(visitor), "the session has ended on the other node");
 
         await GoBackAsync(goBack);
 
         await Purging.WithinAsync(Promised, async () => await KeysAsync("gateway:session-mark:*") is { Length: > 0 },
-            "the mark is put back");
+            "the logout mark is restored");
         var three = _world.AddGateway();
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(three.Address));
     }
 
     [Fact]
-    public async Task A_logout_survives_a_redis_that_goes_back_to_older_data()
+    public async Task A_logout_survives_a_restore_of_older_Redis_data()
     {
         using var visitor = await LoggedInAsync();
         var (goBack, session) = (_redis.Backup(), visitor.Session!);
@@ -90,14 +90,15 @@ public sealed class LogoutOutageTests : IAsyncLifetime
         return visitor;
     }
 
-    // To the data of a replica or a backup that had seen the login, but not the logout.
+    // Restores the data of a replica or a backup that contains the login but not the logout.
     private async Task GoBackAsync(Action goBack)
     {
         await _redis.KillAsync();
-        await Purging.WithinAsync(Promised, async () => await HealthAsync() == "Degraded", "the nodes notice");
+        await Purging.WithinAsync(
+            Promised, async () => await HealthAsync() == "Degraded", "the node reports the outage");
         goBack();
         await _redis.StartAsync(persistent: true);
-        await Purging.WithinAsync(Promised, async () => await HealthAsync() == "Healthy", "Redis is back");
+        await Purging.WithinAsync(Promised, async () => await HealthAsync() == "Healthy", "the node uses Redis again");
     }
 
     private async Task<string> HealthAsync()

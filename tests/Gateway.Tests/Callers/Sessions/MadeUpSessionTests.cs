@@ -7,7 +7,7 @@ using Gateway.Tests.RequestPath;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>Cookies that no gateway made, and what they cost.</summary>
+/// <summary>Tests the cost of invented cookies and of ended sessions.</summary>
 public sealed class MadeUpSessionTests : IAsyncLifetime
 {
     private const int Many = 200;
@@ -28,7 +28,7 @@ public sealed class MadeUpSessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Made_up_cookies_cost_no_redis_command_and_end_in_429_while_users_of_the_same_address_go_on()
+    public async Task Invented_cookies_cost_no_Redis_command_and_get_429_while_sessions_at_the_same_address_work()
     {
         await using var world = await StartAsync();
         var two = world.AddGateway();
@@ -40,7 +40,7 @@ public sealed class MadeUpSessionTests : IAsyncLifetime
         for (var i = 0; i < Many; i++)
         {
             using var stranger = Visitor.Of(_provider);
-            // As long as a cookie of this gateway, and as long as one of an earlier version.
+            // These are the lengths of a cookie of this version and of an earlier one.
             stranger.Session = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(i % 2 == 0 ? 132 : 32));
             using var answer = await stranger.JobAsync(two.Address);
             answers.Add((answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
@@ -49,7 +49,7 @@ public sealed class MadeUpSessionTests : IAsyncLifetime
 
         Assert.Equal((HttpStatusCode.Unauthorized, "/problems/unauthenticated"), answers[0]);
         Assert.Equal((HttpStatusCode.TooManyRequests, "/problems/too-many-attempts"), answers[^1]);
-        // A busy machine needs its time, in which the source may try again now and then.
+        // On a slow machine, the limiter permits further attempts during the test.
         Assert.InRange(answers.Count(answer => answer.Item1 == HttpStatusCode.Unauthorized), 20, 60);
         Assert.Equal(0, await CommandStatistics.CountAsync(_redis, "getex"));
 
@@ -59,7 +59,7 @@ public sealed class MadeUpSessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_that_has_ended_is_not_looked_up_each_time()
+    public async Task An_ended_session_is_looked_up_in_Redis_at_most_once_per_node()
     {
         await using var world = await StartAsync();
         var two = world.AddGateway();
@@ -68,7 +68,7 @@ public sealed class MadeUpSessionTests : IAsyncLifetime
         var session = user.Session!;
         await user.LogOutAsync(world.Gateway.Address);
         await _redis.CommandAsync("FLUSHALL");
-        // A node that has not heard of the logout.
+        // This node did not receive the logout message.
         var three = world.AddGateway();
         await CommandStatistics.ResetAsync(_redis);
         user.Session = session;

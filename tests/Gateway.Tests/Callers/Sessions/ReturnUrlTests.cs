@@ -21,7 +21,7 @@ public sealed class ReturnUrlTests
     [InlineData("https://app.example.com/jobs?x=1", "https://app.example.com/jobs?x=1")]
     [InlineData("https://APP.example.com:443/", "https://app.example.com/")]
     [InlineData("http://localhost:3000/x", "http://localhost:3000/x")]
-    public void A_path_of_this_host_or_an_allowed_origin_is_returned_to(string? text, string url) =>
+    public void A_path_of_this_host_or_a_URL_of_an_allowed_origin_is_accepted(string? text, string url) =>
         Assert.Equal(url, ReturnUrl.Check(text, "/gw/", Cors));
 
     [Theory]
@@ -52,19 +52,19 @@ public sealed class ReturnUrlTests
     [InlineData("javascript:alert(1)")]
     [InlineData("data:text/html,x")]
     [InlineData("file:///etc/passwd")]
-    public void Anything_else_is_not(string text) => Assert.Null(ReturnUrl.Check(text, "/", Cors));
+    public void Any_other_return_URL_is_rejected(string text) => Assert.Null(ReturnUrl.Check(text, "/", Cors));
 
     [Fact]
-    public void An_address_of_absurd_length_is_not() =>
+    public void A_return_URL_above_the_maximum_length_is_rejected() =>
         Assert.Null(ReturnUrl.Check("/" + new string('a', ReturnUrl.MaxLength), "/", Cors));
 
     [Fact]
-    public void Whatever_is_asked_for_a_browser_goes_nowhere_else() =>
+    public void An_accepted_return_URL_never_leads_to_another_origin() =>
         Gen.OneOf(Gen.String["/\\:@.?#%ahtpsevil-0 \t"], Gen.String,
             Gen.String["/\\"].Select(start => start + "evil.example")).Sample(text =>
         {
             if (ReturnUrl.Check(text, "/", Cors) is not { } url) return;
-            // As a browser at this host would understand it.
+            // Resolve the URL as a browser at this host does.
             var target = new Uri(new Uri("https://gateway.example/bff/callback"), url);
             Assert.True(target.GetLeftPart(UriPartial.Authority) is "https://gateway.example"
                 || Cors.Allow(OriginOptions.OriginOf(target)), $"{text} -> {target}");

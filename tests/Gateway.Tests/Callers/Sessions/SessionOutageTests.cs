@@ -5,13 +5,13 @@ using Gateway.Tests.RequestPath;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>What becomes of sessions while their Redis is away.</summary>
+/// <summary>Tests sessions while Redis is unavailable.</summary>
 public sealed class SessionOutageTests
 {
     private static readonly TimeSpan Promised = TimeSpan.FromSeconds(3) + Promptness.Grace;
 
     [Fact]
-    public async Task Sessions_that_a_node_has_seen_go_on_others_wait_and_a_logout_counts_everywhere_in_the_end()
+    public async Task Without_Redis_known_sessions_work_others_are_refused_and_a_logout_reaches_all_nodes_later()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync(persistent: true);
@@ -28,14 +28,14 @@ public sealed class SessionOutageTests
         await Purging.WithinAsync(Promised,
             async () =>
                 await IsAsync(visitor.JobAsync(two), "/problems/identity-unavailable"),
-                "the other node says that it does not know");
+                "the other node cannot look up the session");
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
         await Purging.WithinAsync(Promised, async () =>
         {
-            // Each login that is begun leaves cookies in the browser, and this one begins many.
+            // Each attempt uses a new browser, because a started login leaves cookies.
             using var another = Visitor.Of(provider);
             return await IsAsync(another.GetAsync(new Uri(one, "bff/login")), "/problems/identity-unavailable");
-        }, "nobody logs in");
+        }, "a login is refused");
 
         await visitor.LogOutAsync(one);
         visitor.Session = session;
@@ -44,12 +44,12 @@ public sealed class SessionOutageTests
 
         await redis.StartAsync(persistent: true);
         await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(two) == HttpStatusCode.Unauthorized,
-            "it has ended everywhere");
+            "the session has ended on the other node");
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(one));
     }
 
     [Fact]
-    public async Task A_session_that_a_node_has_seen_is_not_forgotten_while_it_is_idle()
+    public async Task An_idle_session_remains_known_to_its_node_without_Redis()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
@@ -69,7 +69,7 @@ public sealed class SessionOutageTests
     }
 
     [Fact]
-    public async Task A_session_that_is_idle_ends_also_while_redis_is_away()
+    public async Task An_idle_session_is_503_after_its_idle_lifetime_without_Redis()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
@@ -86,7 +86,7 @@ public sealed class SessionOutageTests
     }
 
     [Fact]
-    public async Task A_login_that_redis_does_not_take_is_none()
+    public async Task A_login_that_cannot_be_stored_in_Redis_creates_no_session()
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();

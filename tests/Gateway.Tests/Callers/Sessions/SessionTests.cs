@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.WebUtilities;
 
 namespace Gateway.Tests.Callers.Sessions;
 
-/// <summary>A login, the session that comes of it, and its end, with a browser that does what a test says.</summary>
+/// <summary>Tests logins, sessions and logouts with a simulated browser.</summary>
 public sealed class SessionTests : IAsyncLifetime
 {
     private IdentityProvider _provider = null!;
@@ -17,7 +17,7 @@ public sealed class SessionTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _provider.DisposeAsync();
 
     [Fact]
-    public async Task A_login_leads_back_to_the_page_and_to_a_session_that_reads_what_its_teams_may()
+    public async Task A_login_redirects_to_the_return_URL_and_gives_the_permissions_of_the_users_teams()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -32,7 +32,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_request_to_the_provider_is_code_with_pkce_state_and_nonce()
+    public async Task The_authorization_request_uses_the_code_flow_with_PKCE_state_and_nonce()
     {
         await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:Scopes:0", "openid"));
         using var visitor = Visitor.Of(_provider);
@@ -49,7 +49,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Behind_a_proxy_and_a_path_base_a_login_and_a_logout_lead_back_to_where_the_browser_was()
+    public async Task Login_and_logout_use_the_external_address_behind_a_proxy_and_below_a_path_base()
     {
         await using var world = await UserWorld.StartAsync(
             _provider, ("PathBase", "/gw"), ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
@@ -70,7 +70,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Unless_something_else_is_asked_for_it_is_who_the_user_is()
+    public async Task The_default_scopes_are_openid_profile_and_email()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -79,7 +79,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_cookie_is_an_authenticated_random_value_and_as_strict_as_can_be()
+    public async Task The_session_cookie_has_an_opaque_value_and_the_strictest_attributes()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -92,7 +92,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_page_is_told_who_the_user_is_and_nothing_that_it_may_not_see()
+    public async Task The_user_endpoint_returns_only_the_default_claims_teams_and_expiry_times()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -117,7 +117,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_claims_that_a_page_may_see_can_be_named()
+    public async Task The_claims_of_the_user_endpoint_are_configurable()
     {
         await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"),
             ("Authentication:Oidc:UserClaims:1", "none"),
@@ -130,7 +130,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_user_info_adds_to_what_the_id_token_says_and_changes_nothing_of_it()
+    public async Task User_info_claims_supplement_the_ID_token_and_never_override_it()
     {
         (_provider.UserInfo["department"], _provider.UserInfo["groups"]) = ("maps", new[] { "survey" });
         await using var world = await UserWorld.StartAsync(_provider,
@@ -146,7 +146,7 @@ public sealed class SessionTests : IAsyncLifetime
     [InlineData("bff/user", "GET")]
     [InlineData("bff/logout", "POST")]
     [InlineData("v0/workflows/survey-1/jobs/finished-1", "GET")]
-    public async Task Without_a_session_it_is_401(string path, string method)
+    public async Task A_request_without_a_valid_session_is_401(string path, string method)
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -165,7 +165,7 @@ public sealed class SessionTests : IAsyncLifetime
     [InlineData("bff/logout", "POST")]
     [InlineData("v0/workflows/survey-1/jobs/finished-1", "GET")]
     [InlineData("v0/workflows/survey-1/jobs/finished-1", "HEAD")]
-    public async Task A_cookie_counts_only_beside_the_header_and_not_from_foreign_pages(string path, string method)
+    public async Task A_session_cookie_requires_the_CSRF_header_and_an_allowed_origin(string path, string method)
     {
         await using var world = await UserWorld.StartAsync(
             _provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
@@ -197,7 +197,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_beside_a_key_is_400()
+    public async Task A_session_together_with_a_key_is_400()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -209,7 +209,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_logout_ends_the_session_here_and_leads_to_the_providers_and_back()
+    public async Task A_logout_ends_the_session_and_leads_through_the_provider_to_the_return_URL()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -234,7 +234,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_logout_while_the_provider_is_away_ends_the_session_here()
+    public async Task A_logout_while_the_provider_is_unavailable_ends_the_session()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -247,7 +247,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_that_is_in_use_goes_on_and_one_that_is_idle_ends()
+    public async Task Use_extends_a_session_and_an_idle_session_ends()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -262,7 +262,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_ends_at_its_time_however_much_it_is_used()
+    public async Task A_session_ends_at_its_absolute_lifetime_even_if_it_is_in_use()
     {
         await using var world = await UserWorld.StopClockAsync(
             _provider, ("Authentication:Oidc:AbsoluteLifetime", "01:00:00"));
@@ -278,7 +278,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_page_is_told_of_no_idle_time_beyond_the_end()
+    public async Task The_reported_idle_expiry_is_never_later_than_the_absolute_expiry()
     {
         await using var world = await UserWorld.StopClockAsync(
             _provider, ("Authentication:Oidc:IdleLifetime", "00:10:00"),
@@ -293,7 +293,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_login_of_one_ends_no_session_of_another()
+    public async Task The_login_of_one_user_does_not_end_the_session_of_another()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         using Visitor first = Visitor.Of(_provider), second = Visitor.Of(_provider);
@@ -307,7 +307,7 @@ public sealed class SessionTests : IAsyncLifetime
     [InlineData("//evil.example")]
     [InlineData("https://evil.example/")]
     [InlineData("/\\evil.example")]
-    public async Task A_login_and_a_logout_lead_nowhere_else(string returnUrl)
+    public async Task A_foreign_return_URL_is_rejected_at_login_and_logout(string returnUrl)
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -322,7 +322,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_login_leads_back_to_an_allowed_origin()
+    public async Task A_login_redirects_to_an_allowed_origin()
     {
         await using var world = await UserWorld.StartAsync(
             _provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
@@ -333,7 +333,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_was_not_begun_in_this_browser_logs_nobody_in()
+    public async Task A_callback_of_a_login_that_another_browser_started_creates_no_session()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using Visitor attacker = Visitor.Of(_provider), victim = Visitor.Of(_provider);
@@ -347,7 +347,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_is_good_once_and_for_the_login_that_it_is_of()
+    public async Task A_code_with_the_state_of_another_login_creates_no_session()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -362,7 +362,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_provider_says_of_a_failure_is_not_repeated()
+    public async Task The_error_description_of_the_provider_is_logged_and_not_returned()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -384,7 +384,7 @@ public sealed class SessionTests : IAsyncLifetime
     [InlineData("?code=x&state=x")]
     [InlineData("?code=x")]
     [InlineData("")]
-    public async Task Whatever_else_comes_back_is_a_failed_login_that_repeats_nothing(string query)
+    public async Task An_invalid_callback_is_a_failed_login_and_its_query_is_not_returned(string query)
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -395,7 +395,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task While_the_provider_is_away_a_login_is_503()
+    public async Task A_login_while_the_provider_is_unavailable_is_refused_with_Retry_After()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         await _provider.StopAsync();
@@ -406,7 +406,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_provider_that_dies_within_a_login_is_503_and_no_session()
+    public async Task A_login_during_which_the_provider_fails_creates_no_session()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -419,7 +419,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_clients_secret_is_read_again_at_each_login()
+    public async Task The_client_secret_file_is_read_at_every_login()
     {
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(file, "wrong-secret", World.Cancellation);
@@ -434,7 +434,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_first_login_after_the_provider_has_new_keys_is_a_login()
+    public async Task The_first_login_after_a_key_rotation_succeeds()
     {
         await using var world = await UserWorld.StopClockAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -446,7 +446,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_that_does_not_say_whose_it_is_is_none_where_the_provider_says_it_would()
+    public async Task A_callback_without_the_issuer_of_the_provider_is_a_failed_login()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -467,7 +467,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Logins_that_nobody_ends_do_not_fill_the_browsers_headers()
+    public async Task Unfinished_logins_do_not_overfill_the_cookie_header()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -481,7 +481,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_does_not_make_a_session_of_a_cookie_that_looks_like_ours()
+    public async Task A_cookie_whose_name_differs_only_in_case_is_not_a_session_even_with_a_key()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -495,7 +495,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_login_is_a_session_of_its_own_and_a_new_name()
+    public async Task Each_login_creates_a_separate_session_with_a_new_ID()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -509,7 +509,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_change_of_claims_in_the_configuration_counts_for_sessions_that_there_are()
+    public async Task A_change_of_a_teams_claims_applies_to_existing_sessions()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -520,7 +520,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task No_log_line_holds_a_session_a_token_or_the_clients_secret()
+    public async Task No_log_line_contains_a_session_ID_a_token_or_the_client_secret()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -528,7 +528,7 @@ public sealed class SessionTests : IAsyncLifetime
         var session = visitor.Session!;
         await visitor.StatusAsync(world.Gateway.Address);
         await visitor.LogOutAsync(world.Gateway.Address);
-        // .NET logs addresses, where it is told to log all requests, and so the code, which is spent.
+        // ASP.NET Core's request log contains URLs, and with them the code, which is already used.
         foreach (var line in world.Gateway.Log.All.Where(
             line => !line.Contains(" Microsoft.AspNetCore.Hosting.Diagnostics: ", StringComparison.Ordinal)))
         {

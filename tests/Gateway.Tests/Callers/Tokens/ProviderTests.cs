@@ -7,11 +7,11 @@ using Gateway.Tests.RequestPath;
 
 namespace Gateway.Tests.Callers.Tokens;
 
-/// <summary>What becomes of tokens, and of everything else, while the provider is away or changes its keys.</summary>
+/// <summary>Tests tokens and keys while the identity provider is unavailable or changes its signing keys.</summary>
 public sealed class ProviderTests
 {
     [Fact]
-    public async Task A_dead_provider_keeps_neither_the_gateway_from_starting_nor_keys_from_working()
+    public async Task The_gateway_starts_and_accepts_keys_while_the_provider_is_unavailable()
     {
         await using var provider = new IdentityProvider();
         await using var world = await UserWorld.StartAsync(provider);
@@ -25,11 +25,11 @@ public sealed class ProviderTests
 
         await provider.StartAsync();
         await Purging.WithinAsync(TimeSpan.FromSeconds(5),
-            async () => await StatusAsync(world, provider.AccessToken()) == 200, "tokens are known");
+            async () => await StatusAsync(world, provider.AccessToken()) == 200, "tokens are accepted");
     }
 
     [Fact]
-    public async Task A_dead_provider_is_asked_once_a_second_and_nobody_waits_for_it_in_line()
+    public async Task An_unavailable_provider_is_requested_once_a_second_and_callers_do_not_queue_for_it()
     {
         await using var provider = new IdentityProvider();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -51,7 +51,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_provider_that_never_answers_holds_nobody_up_for_long_and_those_who_come_later_not_at_all()
+    public async Task A_provider_that_never_responds_delays_only_the_first_requests_by_its_timeout()
     {
         await using var provider = new IdentityProvider();
         using var silent = new TcpListener(IPAddress.Loopback, provider.Address.Port);
@@ -74,7 +74,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task What_a_provider_said_goes_on_while_it_is_away()
+    public async Task Known_signing_keys_remain_valid_while_the_provider_is_unavailable()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -84,7 +84,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task What_a_provider_said_goes_on_also_when_it_was_asked_again_in_vain()
+    public async Task Known_signing_keys_remain_valid_after_a_failed_refresh()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -101,7 +101,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_provider_that_stops_answering_holds_up_no_token_that_a_known_key_signed()
+    public async Task A_provider_that_stops_responding_does_not_delay_tokens_signed_by_known_keys()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -118,7 +118,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task It_is_asked_once_for_many_tokens()
+    public async Task The_provider_is_requested_once_for_many_concurrent_tokens()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(provider);
@@ -129,7 +129,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_new_key_is_known_with_the_first_token_that_it_signed()
+    public async Task A_new_signing_key_is_fetched_for_the_first_tokens_that_it_signed()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -147,7 +147,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_roll_over_right_after_the_keys_were_read_makes_tokens_wait_and_is_no_guess()
+    public async Task A_key_rotation_right_after_a_fetch_is_503_and_does_not_count_as_a_failed_attempt()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider, ("Authentication:FailedAttempts", "2"));
@@ -161,7 +161,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_token_by_a_key_that_was_withdrawn_is_401_each_time()
+    public async Task A_token_signed_by_an_unknown_key_is_401_each_time_after_one_key_refresh()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -173,7 +173,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task Tokens_with_made_up_keys_do_not_make_the_gateway_ask_again_and_again()
+    public async Task Tokens_with_invented_keys_cause_at_most_one_key_refresh_per_interval()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider, ("Authentication:FailedAttempts", "0"));
@@ -188,7 +188,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task What_a_provider_said_is_asked_for_again_in_time_and_nobody_waits_for_it()
+    public async Task Signing_keys_are_refreshed_after_ten_minutes_while_tokens_remain_valid()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -196,11 +196,12 @@ public sealed class ProviderTests
         Assert.Equal(200, await StatusAsync(world, token));
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
         Assert.Equal(200, await StatusAsync(world, token));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => provider.Ledger.KeyRequests == 2, "it is asked again");
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(5), () => provider.Ledger.KeyRequests == 2, "the keys are fetched again");
     }
 
     [Fact]
-    public async Task Keys_that_were_withdrawn_are_forgotten()
+    public async Task A_token_of_a_withdrawn_key_is_401_after_the_refresh()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StopClockAsync(provider);
@@ -212,7 +213,7 @@ public sealed class ProviderTests
     }
 
     [Fact]
-    public async Task A_provider_that_calls_itself_otherwise_is_not_believed()
+    public async Task A_provider_whose_issuer_differs_from_the_authority_is_rejected()
     {
         await using var provider = await IdentityProvider.StartedAsync();
         var byName = new UriBuilder(provider.Address) { Host = "localhost" }.Uri;

@@ -7,7 +7,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Tests.Callers.Tokens;
 
-/// <summary>What a JWT is answered, over real sockets, with a real provider's keys.</summary>
+/// <summary>Tests JWTs over real sockets, signed with the keys of an identity provider.</summary>
 public sealed class TokenTests : IAsyncLifetime
 {
     private const string Challenge = "Bearer realm=\"gateway\", error=\"invalid_token\", error_description=";
@@ -28,7 +28,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_valid_token_reads_what_its_claims_team_may()
+    public async Task A_valid_token_has_the_permissions_of_the_team_in_its_claims()
     {
         Assert.Equal((200, ""), await AskAsync(_provider.AccessToken()));
         Assert.Equal((200, ""), await AskAsync(_provider.AccessToken("bob")));
@@ -37,7 +37,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_may_be_of_each_form_that_providers_give_it()
+    public async Task Every_common_form_of_token_is_accepted()
     {
         foreach (var type in (string[])["JWT", "jwt", "at+jwt", "application/at+jwt", ""])
         {
@@ -60,7 +60,7 @@ public sealed class TokenTests : IAsyncLifetime
     {
         { "expired", "The token has expired" },
         { "not yet valid", "The token is not valid yet" },
-        { "never expires", "The token is for another purpose" },
+        { "without an expiry", "The token is for another purpose" },
         { "wrong audience", "The token is for another audience" },
         { "no audience", "The token is for another audience" },
         { "wrong issuer", "The token is another provider's" },
@@ -69,26 +69,26 @@ public sealed class TokenTests : IAsyncLifetime
         { "alg nOnE", "The token is not signed by an asymmetric algorithm" },
         { "HMAC with the public key as PEM", "The token is not signed by an asymmetric algorithm" },
         { "HMAC with the public key as DER", "The token is not signed by an asymmetric algorithm" },
-        { "a foreign key under a known name", "The token is not signed by a key of its provider" },
-        { "a foreign key under an unknown name", "The token is not signed by a key of its provider" },
-        { "a foreign key under no name", "The token is not signed by a key of its provider" },
-        { "another kind of key under a known name", "The token is not signed by a key of its provider" },
+        { "a foreign key with a known key ID", "The token is not signed by a key of its provider" },
+        { "a foreign key with an unknown key ID", "The token is not signed by a key of its provider" },
+        { "a foreign key without a key ID", "The token is not signed by a key of its provider" },
+        { "another type of key with a known key ID", "The token is not signed by a key of its provider" },
         { "tampered with", "The token is not signed by a key of its provider" },
         { "without its signature", "The token is not signed by a key of its provider" },
         { "a logout token", "The token is for another purpose" },
-        { "bound to a key of the sender's", "The token is for another purpose" },
-        { "for an audience that looks like it", "The token is for another audience" },
+        { "bound to a key of the sender", "The token is for another purpose" },
+        { "for a similar audience", "The token is for another audience" },
         { "critical extension", "The token is not a JWT that can be used here" },
-        { "no JSON", "The token is not a JWT that can be used here" },
+        { "not JSON", "The token is not a JWT that can be used here" },
         { "encrypted", "The token is not a JWT that can be used here" },
     };
 
     [Fact]
-    public async Task A_wrong_token_is_401_and_says_why()
+    public async Task An_invalid_token_is_401_and_the_challenge_says_why()
     {
         foreach (var (what, description) in Wrong)
         {
-            // The provider may be asked again for a key that is not known.
+            // Advance past the minimum interval between key refreshes, so that an unknown key is looked up.
             _world.Clock!.Advance(TimeSpan.FromSeconds(6));
             using var answer = await GetAsync(Make(what));
             Assert.Equal((what, HttpStatusCode.Unauthorized), (what, answer.StatusCode));
@@ -99,7 +99,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_clock_may_be_off_by_a_little_and_not_by_more()
+    public async Task A_small_clock_skew_is_tolerated_and_a_large_one_is_not()
     {
         var now = DateTimeOffset.UtcNow;
         Assert.Equal(200,
@@ -119,7 +119,7 @@ public sealed class TokenTests : IAsyncLifetime
     [Theory]
     [InlineData("00:00:00", 401)]
     [InlineData("00:02:00", 200)]
-    public async Task How_far_a_clock_may_be_off_can_be_said(string skew, int status)
+    public async Task The_tolerated_clock_skew_is_configurable(string skew, int status)
     {
         await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Jwt:ClockSkew", skew));
         using var client = world.Gateway.Client(("Authorization", $"Bearer {_provider.AccessToken(change: Ahead)}"));
@@ -131,7 +131,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_nobody_signed_is_a_guess_and_one_that_has_expired_is_not()
+    public async Task A_forged_token_counts_as_a_failed_attempt_and_an_expired_one_does_not()
     {
         _world.Gateway.Reconfigure(("Authentication:FailedAttempts", "2"));
         foreach (var what in (string[])["expired", "wrong audience", "wrong issuer", "not yet valid"])
@@ -139,14 +139,15 @@ public sealed class TokenTests : IAsyncLifetime
             Assert.Equal(401, (await AskAsync(Make(what))).Status);
         }
         Assert.Equal(401, (await AskAsync(Make("alg none"))).Status);
-        Assert.Equal(401, (await AskAsync(Make("a foreign key under a known name"))).Status);
-        Assert.Equal((429, "/problems/too-many-attempts"), await AskAsync(Make("no JSON")));
+        Assert.Equal(401, (await AskAsync(Make("a foreign key with a known key ID"))).Status);
+        Assert.Equal((429, "/problems/too-many-attempts"), await AskAsync(Make("not JSON")));
     }
 
     [Theory]
     [InlineData(3_000, 200, "")]
     [InlineData(9_000, 400, "/problems/malformed-credential")]
-    public async Task A_large_token_is_taken_and_a_huge_one_is_refused_unread(int size, int status, string type)
+    public async Task A_large_token_is_accepted_and_a_huge_one_is_400_without_validation(
+        int size, int status, string type)
     {
         var token = _provider.AccessToken(change: jwt => jwt.With("padding", new string('x', size)));
         Assert.Equal((status, type), await AskAsync(token));
@@ -154,7 +155,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_is_beyond_what_the_server_reads_is_431()
+    public async Task A_token_above_the_header_limit_of_the_server_is_431()
     {
         using var answer = await GetAsync(
             _provider.AccessToken(change: jwt => jwt.With("padding", new string('x', 30_000))));
@@ -162,7 +163,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_is_a_bearer_token_and_nothing_else()
+    public async Task A_token_is_accepted_only_with_the_Bearer_scheme()
     {
         using var own = await _world.GetAsync("finished-1", key: _provider.AccessToken());
         Assert.Equal(HttpStatusCode.Unauthorized, own.StatusCode);
@@ -173,7 +174,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_made_elsewhere_may_look_like_a_token()
+    public async Task An_imported_key_may_look_like_a_token()
     {
         var key = _provider.AccessToken("dave").Split('.')[1] + ".x.y";
         _world.Gateway.Reconfigure(
@@ -189,7 +190,7 @@ public sealed class TokenTests : IAsyncLifetime
         {
             "expired" => jwt => jwt with { NotBefore = now.AddHours(-2), Expires = now.AddHours(-1) },
             "not yet valid" => jwt => jwt with { NotBefore = now.AddHours(1), Expires = now.AddHours(2) },
-            "never expires" => jwt => jwt with { Expires = null },
+            "without an expiry" => jwt => jwt with { Expires = null },
             "wrong audience" => jwt => jwt with { Audience = "another-api" },
             "no audience" => jwt => jwt with { Audience = null },
             "wrong issuer" => jwt => jwt with { Issuer = "http://127.0.0.1:1/" },
@@ -200,13 +201,13 @@ public sealed class TokenTests : IAsyncLifetime
                 jwt with { Key = SigningKeys.PublicPem(_provider.Keys.Current), Algorithm = "HS256" },
             "HMAC with the public key as DER" => jwt =>
                 jwt with { Key = SigningKeys.PublicDer(_provider.Keys.Current), Algorithm = "HS256" },
-            "a foreign key under a known name" => jwt => jwt with { Key = SigningKeys.NewKey() },
-            "a foreign key under an unknown name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
-            "a foreign key under no name" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
-            "another kind of key under a known name" => jwt =>
+            "a foreign key with a known key ID" => jwt => jwt with { Key = SigningKeys.NewKey() },
+            "a foreign key with an unknown key ID" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = "nobodys" },
+            "a foreign key without a key ID" => jwt => jwt with { Key = SigningKeys.NewKey(), KeyId = null },
+            "another type of key with a known key ID" => jwt =>
                 jwt with { Key = new ECDsaSecurityKey(curve), Algorithm = "ES256" },
-            "bound to a key of the sender's" => jwt => jwt.With("cnf", new { jkt = "x" }),
-            "for an audience that looks like it" => jwt => jwt with { Audience = IdentityProvider.Audience + "/" },
+            "bound to a key of the sender" => jwt => jwt.With("cnf", new { jkt = "x" }),
+            "for a similar audience" => jwt => jwt with { Audience = IdentityProvider.Audience + "/" },
             "a logout token" => jwt => jwt with { Type = "logout+jwt" },
             _ => jwt => jwt,
         };
@@ -216,7 +217,7 @@ public sealed class TokenTests : IAsyncLifetime
             "tampered with" => Jwt.Tamper(token, "groups", User.Bob.Groups),
             "without its signature" => token[..(token.LastIndexOf('.') + 1)],
             "critical extension" => WithHeader("""{"alg":"RS256","typ":"JWT","crit":["exp"]}""", token),
-            "no JSON" => "a.b.c",
+            "not JSON" => "a.b.c",
             "encrypted" => "a.b.c.d.e",
             _ => token,
         };

@@ -1,4 +1,4 @@
-// A consumer of the contract: it compiles under the strictest settings, and says what it was told.
+// A consumer of the contract. It compiles under the strictest settings and prints each response.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
@@ -15,7 +15,7 @@ const client = createClient<paths>({ baseUrl, headers: { "X-Api-Key": key } });
 function sayJob(job: Job, retryAfter: string | null): string {
   const status: string | null | undefined = job.status;
   const tasks: number = job.tasks?.length ?? 0;
-  // A raw field is of no type that is known.
+  // A raw field has an unknown type.
   const spec: unknown = job.spec;
   return `${status} tasks=${tasks > 0} spec=${typeof spec} retryAfter=${retryAfter !== null}`;
 }

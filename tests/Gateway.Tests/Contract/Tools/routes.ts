@@ -1,4 +1,4 @@
-// A consumer of routes that the gateway republishes: schemas lead to each other in circles, and are typed all the same.
+// A consumer of republished routes. Their schemas are circular and still typed.
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
 
