@@ -46,22 +46,27 @@ internal sealed record Arguments(
                 + $"{string.Join(',', HogScenario.KindNames)}",
             CustomParser = List,
         };
-        var rounds = new Option<int>(
-            "--rounds")
-        { Description = "Timed runs of each peer", DefaultValueFactory = _ => 7 };
-        var seconds = new Option<int>(
-            "--seconds")
-        { Description = "How long each takes", DefaultValueFactory = _ => 2 };
-        var gateway = new Option<string>(
-            "--gateway")
-        { Description = "The folder of a published gateway", Required = true };
-        var lockFile = new Option<string?>(
-            "--lock")
-        { Description = "A file to lock during each timed run, as flock(1) does" };
+        var rounds = new Option<int>("--rounds")
+        {
+            Description = "Timed runs of each peer", DefaultValueFactory = _ => 7,
+        };
+        var seconds = new Option<int>("--seconds")
+        {
+            Description = "How long each takes", DefaultValueFactory = _ => 2,
+        };
+        var gateway = new Option<string>("--gateway")
+        {
+            Description = "The folder of a published gateway", Required = true,
+        };
+        var lockFile = new Option<string?>("--lock")
+        {
+            Description = "A file to lock during each timed run, as flock(1) does",
+        };
         var json = new Option<string?>("--json") { Description = "A file for all figures" };
-        var markdown = new Option<string?>(
-            "--markdown")
-        { Description = "A file for the tables; where it has the two markers, they go between them" };
+        var markdown = new Option<string?>("--markdown")
+        {
+            Description = "A file for the tables; if it has the two markers, the tables go between them",
+        };
         var plot = new Option<string?>("--plot") { Description = "A file for the picture, SVG" };
         var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, hogs, rounds,
             seconds, gateway, lockFile, json, markdown, plot };

@@ -11,9 +11,10 @@ internal sealed class Connection : IDisposable
 {
     private const int InChunks = -1;
 
-    private readonly Socket _socket = new(
-        AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
-    { NoDelay = true };
+    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp)
+    {
+        NoDelay = true,
+    };
     private readonly byte[] _buffer = new byte[16 * 1024];
 
     private Connection()

@@ -16,9 +16,10 @@ internal static class Paced
     /// <summary>Requests a new job each time.</summary>
     public static async Task<Found> CountingAsync(
         Peer peer, string workflow, long first, double perSecond, int seconds, CancellationToken stop) =>
-        await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds,
-            stop) with
-        { Next = first + (int)(perSecond * seconds) };
+        await RunAsync(peer, i => Jobs.PathOf(workflow, first + i), perSecond, seconds, stop) with
+        {
+            Next = first + (int)(perSecond * seconds),
+        };
 
     /// <param name="pathOf">The path of each request.</param>
     /// <param name="newEvery">

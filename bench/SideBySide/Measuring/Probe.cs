@@ -16,9 +16,10 @@ internal sealed class Probe(Peer peer, string path, Func<byte[], bool> isRight, 
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    private readonly HttpClient _client = new(
-        new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
-    { Timeout = TimeSpan.FromSeconds(10) };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false })
+    {
+        Timeout = TimeSpan.FromSeconds(10),
+    };
     private string? _etag;
 
     /// <summary>

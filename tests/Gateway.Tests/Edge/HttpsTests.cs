@@ -19,9 +19,8 @@ public sealed class HttpsTests
         environment["Kestrel__Endpoints__Http__Url"] = $"http://127.0.0.1:{http}";
         environment["Kestrel__Endpoints__Https__Url"] = $"https://localhost:{https}";
         await using var gateway = await GatewayProcess.StartAsync(environment, certificate, https);
-        using var client = new HttpClient(
-            certificate.Handler())
-        { DefaultRequestHeaders = { { "X-Api-Key", World.MappingKey } } };
+        using var client = new HttpClient(certificate.Handler());
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
 
         using var plain = await GetAsync(http, "http", "v0/workflows/survey-1/jobs/finished-1");
         using var probe = await GetAsync(http, "http", "health/live");

@@ -102,9 +102,8 @@ public sealed class PublicEndpointTests
         using var client = gateway.Client();
         using var job = await client.GetAsync(
             new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
-        using var management = new HttpClient(
-            new Canary.Handler())
-        { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
+        using var management = new HttpClient(new Canary.Handler());
+        management.BaseAddress = new Uri($"http://127.0.0.1:{port}/");
         foreach (var key in (string[])["unknown", "gwk_damaged", "two,keys"])
         {
             using var refused = gateway.Client(key);
@@ -112,9 +111,8 @@ public sealed class PublicEndpointTests
         }
 
         var metrics = await management.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
-        using var spoofed = new HttpRequestMessage(
-            HttpMethod.Get, "metrics")
-        { Headers = { Host = $"127.0.0.1:{port}" } };
+        using var spoofed = new HttpRequestMessage(HttpMethod.Get, "metrics");
+        spoofed.Headers.Host = $"127.0.0.1:{port}";
         using var elsewhere = await client.SendAsync(spoofed, World.Cancellation);
         using var jobThere = await management.GetAsync(
             new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);

@@ -12,9 +12,10 @@ internal sealed class RelyingParty(IdentityProvider provider, Uri redirectUri) :
 {
     private const string Verifier = "a-verifier-of-forty-three-characters-or-more-0123456789";
 
-    private readonly HttpClient _client = new(
-        new SocketsHttpHandler { AllowAutoRedirect = false })
-    { BaseAddress = provider.Address };
+    private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false })
+    {
+        BaseAddress = provider.Address,
+    };
 
     /// <summary>The parameters of a valid authorization request.</summary>
     public Dictionary<string, string?> Request() => new()

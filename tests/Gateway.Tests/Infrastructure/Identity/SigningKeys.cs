@@ -34,9 +34,10 @@ internal sealed class SigningKeys
     public static RsaSecurityKey NewKey(string? keyId = null)
     {
         using var rsa = RSA.Create(2048);
-        return new RsaSecurityKey(
-            rsa.ExportParameters(includePrivateParameters: true))
-        { KeyId = keyId ?? Guid.NewGuid().ToString("N") };
+        return new RsaSecurityKey(rsa.ExportParameters(includePrivateParameters: true))
+        {
+            KeyId = keyId ?? Guid.NewGuid().ToString("N"),
+        };
     }
 
     /// <summary>The public key as PEM text in the form of a shared secret, for algorithm confusion.</summary>
