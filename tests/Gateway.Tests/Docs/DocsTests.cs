@@ -37,6 +37,16 @@ public sealed partial class DocsTests
 
     [Theory]
     [MemberData(nameof(Pages))]
+    public void A_source_file_named_in_a_page_exists(string page)
+    {
+        var named = SourceFile().Matches(Read(page).Text).Select(match => match.Groups[1].Value);
+        string[] missing = [.. named.Where(
+            name => !File.Exists(Path.Combine(Repository.Root, "src", "Gateway", name)))];
+        Assert.Empty(missing);
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
     public void A_test_named_in_a_page_exists(string page)
     {
         var tests = Directory.GetFiles(
@@ -101,6 +111,9 @@ public sealed partial class DocsTests
 
     [GeneratedRegex("`([A-Z][A-Za-z/.]*Tests)`")]
     private static partial Regex TestName();
+
+    [GeneratedRegex(@"`((?:[A-Z][A-Za-z]+/)+[A-Za-z-]+\.(?:cs|lua))`")]
+    private static partial Regex SourceFile();
 
     [GeneratedRegex(@"--project src/Gateway -- ([a-z]+)")]
     private static partial Regex Command();

@@ -29,7 +29,8 @@ public sealed class OddUpstreamTests
 
         await Purging.WithinAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(line => line.StartsWith("Warning", StringComparison.Ordinal)
-                && line.Contains("A call of route workflows failed", StringComparison.Ordinal)), "the log has the line");
+                && line.Contains("A call of route workflows failed", StringComparison.Ordinal)),
+            "the log has the line");
         var hexadecimal = Convert.ToHexString(Encoding.ASCII.GetBytes(Canary.Secret))[8..24];
         Assert.DoesNotContain(world.Gateway.Log.All,
             line => line.Replace("-", "", StringComparison.Ordinal)
