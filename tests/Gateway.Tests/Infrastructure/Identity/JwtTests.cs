@@ -121,7 +121,7 @@ public sealed class JwtTests : IAsyncLifetime
         var clock = new FakeTimeProvider(new DateTimeOffset(2031, 1, 1, 0, 0, 0, TimeSpan.Zero));
         var token = new JsonWebToken(new IdentityProvider(clock).AccessToken());
         Assert.Equal((clock.GetUtcNow().UtcDateTime, clock.GetUtcNow().UtcDateTime.AddMinutes(5)),
-            (token.ValidFrom, token.ValidTo));
+            (token.IssuedAt, token.ValidTo));
     }
 
     /// <summary>Validates a token with the published keys of a provider.</summary>
