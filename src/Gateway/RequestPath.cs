@@ -149,7 +149,7 @@ internal sealed class RequestPath(
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The caller left. A fill that it waited for goes on.
+            // The caller left. The fill for which it waited goes on.
         }
     }
 
@@ -209,8 +209,8 @@ internal sealed class RequestPath(
             return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
         }
 
-        // 6. Fetch, 7. classify and store: in the one fill of this job, which belongs to no request. It goes on when a
-        //    caller leaves.
+        // 6. Fetch, 7. classify and store: in the one fill of this job. The fill belongs to no request, and goes on
+        //    when a caller leaves.
         var fill = jobs.FillAsync(key, team.Name, out var isShared);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 

@@ -9,7 +9,9 @@ namespace Gateway.Upstream;
 /// </summary>
 internal sealed class CredentialState
 {
-    /// <summary>Without a known job, this many different jobs refused in a row make a credential half-open.</summary>
+    /// <summary>
+    /// If no job is known, a credential becomes half-open after this many different jobs were refused in a row.
+    /// </summary>
     public const int HalfOpenAfter = 5;
 
     public const double Second = 1e6;
@@ -247,7 +249,7 @@ internal sealed class CredentialState
         double Later(double own, double others) => others > 0 ? Math.Max(own, others + by) : own;
     }
 
-    /// <summary>A number that stands for a job. It is the same on each node.</summary>
+    /// <summary>Returns a number that identifies a job, the same on each node.</summary>
     public static int NumberOf(string address) =>
         BitConverter.ToInt32(SHA256.HashData(Encoding.ASCII.GetBytes(address)));
 

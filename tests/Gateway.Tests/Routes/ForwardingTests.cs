@@ -286,7 +286,7 @@ public sealed class ForwardingTests
             stream = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative),
                 HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
             return stream.IsSuccessStatusCode;
-        }, "it is tried again");
+        }, "the node tries again");
 
         using var job = await world.GetAsync("finished-1");
         Assert.Equal(HttpStatusCode.OK, job.StatusCode);

@@ -38,10 +38,10 @@ internal sealed partial class LoginLimits(
     public Problem? ComeBack(HttpContext http) => Take(http, _back, Back);
 
     /// <summary>
-    /// Checks whether a logout token may be verified. Tokens from the provider's source always are: behind a proxy,
-    /// wrong tokens can come from the same source, and must not block the provider's.
+    /// Checks whether a logout token may be verified. Tokens from the provider's source may always be verified: behind
+    /// a proxy, wrong tokens can come from the same source, and must not block the provider's tokens.
     /// </summary>
-    /// <returns>Null if it may.</returns>
+    /// <returns>Null if the token may be verified.</returns>
     public Problem? CheckLogout(HttpContext http)
     {
         var source = FailedAttemptLimiter.SourceOf(http);
@@ -82,7 +82,7 @@ internal sealed partial class LoginLimits(
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "Logins are refused: a source has begun more than {OfSource} in a minute, "
-            + "or all sources together more than {OfNode}; gateway.refusals counts how many")]
+            + "or all sources together more than {OfNode}; gateway.refusals counts them")]
         public static partial void TooMany(ILogger logger, int ofSource, int ofNode);
     }
 }
