@@ -90,8 +90,8 @@ internal static class Program
                     $"{way,-8} {found.Admitted,9} {allowed,8:0} {found.Admitted / allowed - 1,7:+0.0%;-0.0%}"));
         }
         Console.WriteLine(
-            $"{Node} nodes, {5 * Length.TotalSeconds:0} s of more requests than a quota of 6000 a minute with a burst of "
-            + $"600 admits.");
+            $"{Node} nodes, {5 * Length.TotalSeconds:0} s of more requests than a quota of 6000 a minute with a burst "
+            + $"of 600 admits.");
     }
 
     // Without a difference, each variant is ahead in half of the rounds; a larger deviation occurs by chance once in
@@ -111,7 +111,8 @@ internal static class Program
             rows[Server.Leased], row => Math.Max(row.Commands, 1e-9));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"\nLeases: p99 above none in {slower} of {rounds} rounds, which is "
-            + $"{(differs ? "a significant difference" : "no significant difference")}; {fewer:0} times fewer commands."));
+            + $"{(differs ? "a significant difference" : "no significant difference")}; {fewer:0} times fewer "
+            + $"commands."));
         return differs || fewer < 5 ? 1 : 0;
     }
 

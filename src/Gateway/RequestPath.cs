@@ -241,8 +241,8 @@ internal sealed class RequestPath(
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
 
-        // 3. Authorise each request before any cache is looked at, because teams share bodies and not permissions. The
-        //    first of the caller's teams that may ask is charged.
+        // 3. Authorise each request before any look-up, because teams share bodies and not permissions. The first of
+        //    the caller's teams that may read the workflow is charged.
         if (request.TeamOf(caller) is not { } team)
         {
             refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");

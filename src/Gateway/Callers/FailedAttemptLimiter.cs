@@ -80,7 +80,7 @@ internal sealed partial class FailedAttemptLimiter(
         return false;
     }
 
-    // Without a lock, a concurrent attempt may be lost. It then counts as new once more.
+    // Without a lock, a concurrent attempt may be lost. The credential then counts as new again.
     private bool IsNew(int slot, int attempt)
     {
         var recent = _recent.AsSpan(slot * RecentAttempts, RecentAttempts);

@@ -4,7 +4,7 @@ using System.Text;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// What the nodes know about one credential, and its standing. Times are microseconds, by the account's clock. A call
+/// The shared knowledge about one credential, and its standing. Times are microseconds, by the account's clock. A call
 /// counts from when it was sent, because a late answer says nothing about a credential that was revoked meanwhile.
 /// </summary>
 internal sealed class CredentialState

@@ -1,8 +1,8 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Decides whose call goes out next. Teams take turns, however many calls each has waiting (start-time fair queuing,
-/// all calls cost the same). First reads go before refreshes, but each fifth call is a refresh if both wait.
+/// Decides whose call goes out next. Teams take turns, no matter how many calls each has waiting (start-time fair
+/// queuing, all calls cost the same). First reads go before refreshes, but each fifth call is a refresh if both wait.
 /// </summary>
 internal sealed class FairScheduler
 {

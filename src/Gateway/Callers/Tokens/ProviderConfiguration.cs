@@ -122,8 +122,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         }
         catch (Exception e)
         {
-            // Requests that wait are told that the provider is away. An exception that the provider cannot cause is
-            // logged with its stack.
+            // Waiting requests are answered as if the provider were away. An exception that the provider cannot cause
+            // is logged with its stack.
             Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, e.GetBaseException().Message);
         }
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
