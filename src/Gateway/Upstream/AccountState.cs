@@ -89,7 +89,7 @@ internal sealed class AccountState
         if (used < 0) used = report.Credentials.Length - 1;
         var credential = report.Credentials[used];
 
-        // 4. Start a trial if one is needed. It goes before callers' calls.
+        // 4. Start a trial if one is needed. The trial goes before callers' calls.
         var trialJob = StartTrial(report.Node, credential, limits, now);
 
         // 5. Grant calls.

@@ -1,7 +1,7 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Collects the ended calls that a node has to report, until the report is heard. It is not safe for several threads.
+/// Collects the ended calls that a node has to report, until the report is heard. Not safe for several threads.
 /// </summary>
 internal sealed class PendingReport(TimeProvider clock)
 {

@@ -37,7 +37,7 @@ internal sealed class SharedSessions(
     /// <summary>Raised when the provider has ended a login, through this node or another.</summary>
     public event Action<string, long>? Marked;
 
-    /// <summary>Raised when Redis is available again. It may have lost data.</summary>
+    /// <summary>Raised when Redis is available again. Redis may have lost data.</summary>
     public event Action Returned
     {
         add => redis.Returned += value;
