@@ -1,12 +1,12 @@
 # docker build -t gateway --build-arg VERSION=1.2.3 .         the gateway
-# docker build -t gateway-simulator --target simulator .     a stand-in upstream, for trying things out
+# docker build -t gateway-simulator --target simulator .      the simulated upstream, to try the gateway
 
-# The compiler runs on the builder's own architecture, and compiles for any.
+# The compiler runs on the builder's own architecture, and compiles for the target's.
 FROM --platform=$BUILDPLATFORM mcr.microsoft.com/dotnet/sdk:10.0-noble AS build
 ARG TARGETARCH
 WORKDIR /source
 
-# What decides the packages comes first: a change of code restores nothing.
+# Copy the files that list the packages first, so that a change of code does not restore the packages again.
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/Gateway/Gateway.csproj src/Gateway/
 COPY src/Simulator/Simulator.csproj src/Simulator/
@@ -19,25 +19,26 @@ ARG VERSION=0.0.0-local
 RUN dotnet publish src/Gateway/Gateway.csproj --no-restore --configuration Release --arch $TARGETARCH --output /app \
     -p:SelfContained=true -p:ContinuousIntegrationBuild=true -p:MinVerVersionOverride=$VERSION
 
-# No shell, no package manager, not root. .NET is in the output, of the version that the SDK above came with.
+# The image has no shell and no package manager, and does not run as root. The output contains the .NET version of the
+# SDK above.
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled AS runtime
 WORKDIR /app
 COPY --from=build /app ./
 USER $APP_UID
 
-# The gateway's output holds the simulator too, and the gateway's health command, which needs no shell.
+# The gateway's output also contains the simulator, and the health command, which needs no shell.
 FROM runtime AS simulator
 ARG VERSION=0.0.0-local
 LABEL org.opencontainers.image.title="Gateway simulator" \
       org.opencontainers.image.version="$VERSION" \
-      org.opencontainers.image.description="A stand-in for the gateway's upstream" \
+      org.opencontainers.image.description="A simulated upstream of the gateway" \
       org.opencontainers.image.licenses="MIT"
 EXPOSE 5081
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 \
     CMD ["./Gateway", "health", "--url", "http://127.0.0.1:5081/_simulator"]
 ENTRYPOINT ["./Simulator", "--listen", "0.0.0.0", "--port", "5081"]
 
-# Last, for it is what a build without a target makes.
+# This stage is last, because a build without a target builds the last stage.
 FROM runtime AS gateway
 ARG VERSION=0.0.0-local
 LABEL org.opencontainers.image.title="Gateway" \

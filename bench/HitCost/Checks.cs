@@ -56,7 +56,7 @@ internal static class Checks
         Print($"{"bare",-16} {yardstick,12}");
         Row("hit, identity", gateway.Identity, Recorded.Identity, bytes[0], Recorded.BytesInIdentity);
         Row("hit, Brotli", gateway.Brotli, Recorded.Brotli, bytes[1], Recorded.BytesInBrotli);
-        Print($"{"made dearer",-16} {Least(gateway.Dearer),12} {dearer,8:0.000}");
+        Print($"{"added cost",-16} {Least(gateway.Dearer),12} {dearer,8:0.000}");
 
         string?[] wrong =
         [
@@ -72,9 +72,9 @@ internal static class Checks
             Verdict.OfBytes("Brotli", bytes[1], Recorded.BytesInBrotli),
             // Proves that the measurement detects an added cost.
             added is > LeastAdded and < MostAdded
-                ? null : $"What was added is {added:P1} of a hit, and not {Added:P1}.",
+                ? null : $"The added cost is {added:P1} of a hit instead of {Added:P1}.",
             Verdict.IsDearer(dearer, Recorded.Identity)
-                ? null : $"A hit that is {added:P1} dearer than now would not be seen.",
+                ? null : $"A hit that costs {added:P1} more would not be detected.",
         ];
         return [.. wrong.OfType<string>()];
 

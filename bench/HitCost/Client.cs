@@ -109,28 +109,28 @@ internal sealed class Client
         var end = answer.AsSpan().IndexOf("\r\n\r\n"u8);
         var head = Encoding.ASCII.GetString(answer, 0, Math.Max(end, 0)).Split("\r\n");
         var body = answer[(end + 4)..];
-        if (head[0] != "HTTP/1.1 200 OK") throw Wrong("its status");
-        if (Value("Content-Length") != $"{body.Length}") throw Wrong("its length");
+        if (head[0] != "HTTP/1.1 200 OK") throw Wrong("status");
+        if (Value("Content-Length") != $"{body.Length}") throw Wrong("length");
         if (_expectsHits && kind == Kind.Brotli)
         {
-            if (Value("Content-Encoding") != "br") throw Wrong("its coding");
+            if (Value("Content-Encoding") != "br") throw Wrong("content coding");
             using var decoded = new MemoryStream();
             using (var decoding = new BrotliStream(new MemoryStream(body), CompressionMode.Decompress))
                 decoding.CopyTo(decoded);
             body = decoded.ToArray();
         }
-        if (!body.AsSpan().SequenceEqual(SampleJob.Bytes)) throw Wrong("its body");
+        if (!body.AsSpan().SequenceEqual(SampleJob.Bytes)) throw Wrong("body");
         if (!_expectsHits) return;
         if (Value("Cache-Status")?.StartsWith("Gateway; hit;", StringComparison.Ordinal) != true)
-            throw Wrong("where it came from");
+            throw Wrong("Cache-Status");
         var etag = Value("ETag");
         if (etag is not ['"', .., '"'] || (_etags[(int)kind] ??= etag) != etag || _etags[0] == _etags[1])
-            throw Wrong("its validator");
+            throw Wrong("entity tag");
 
         string? Value(string name) =>
             Array.Find(head, line => line.StartsWith($"{name}: ", StringComparison.Ordinal))?[(name.Length + 2)..];
 
         InvalidOperationException Wrong(string what) =>
-            new($"An answer is not what it must be in {what}: {string.Join(" | ", head)}");
+            new($"An answer has the wrong {what}: {string.Join(" | ", head)}");
     }
 }

@@ -5,7 +5,7 @@ namespace Gateway.HitCost;
 /// <summary>The job that is measured: job-7 of survey-1.</summary>
 internal static class SampleJob
 {
-    /// <summary>A finished job of some 6 KB.</summary>
+    /// <summary>A finished job of about 6 KB.</summary>
     public static byte[] Bytes { get; } = JsonSerializer.SerializeToUtf8Bytes(new
     {
         id = "job-7",

@@ -11,7 +11,7 @@ internal sealed class NotPermittedException(string message) : Exception(message)
 /// </summary>
 internal static partial class Stepper
 {
-    /// <summary>The signal that marks the begin and end of stepping. Without a tracer it has no effect.</summary>
+    /// <summary>The signal that marks the beginning and end of stepping. Without a tracer it has no effect.</summary>
     public const int Mark = 23;
 
     private const int Trap = 5, Child = 17;

@@ -24,10 +24,10 @@ internal static class Verdict
     {
         var (more, now) = (measured / recorded - 1, measured.ToString("0.000", CultureInfo.InvariantCulture));
         if (IsDearer(measured, recorded))
-            return $"{what}: {more:P1} more instructions than recorded ({now} times the bare ones).";
+            return $"{what}: {more:P1} more instructions than recorded ({now} times the bare server's).";
         return more >= -Tolerance ? null
             : $"{what}: {-more:P1} fewer instructions than recorded. Lower Recorded.{what} in "
-                + $"bench/HitCost/Recorded.cs to {now}, for what was won could be lost unseen.";
+                + $"bench/HitCost/Recorded.cs to {now}, so that a later increase is detected.";
     }
 
     /// <summary>Bytes are exact: no increase is allowed.</summary>
@@ -44,12 +44,12 @@ internal static class Verdict
     {
         long least = repeats.Min(one => one.Counted), most = repeats.Max(one => one.Counted);
         return most > least * (1 + Noise)
-            ? $"{what}: repeated, it is between {least} and {most} instructions, so nothing can be said." : null;
+            ? $"{what}: repeated counts are from {least} to {most} instructions, so there is no verdict." : null;
     }
 
     /// <summary>The excluded instructions have a limit too, so that they cannot hide a large cost.</summary>
     /// <returns>The problem, or null.</returns>
     public static string? OfRuntime(string what, long inRuntime, long bare) => inRuntime > bare * MostInRuntime
-        ? $"{what}: {inRuntime} instructions are in the runtime's own code, and {bare * MostInRuntime:0} may be."
+        ? $"{what}: {inRuntime} instructions are in the runtime's own code; the limit is {bare * MostInRuntime:0}."
         : null;
 }

@@ -17,7 +17,7 @@ internal static class Program
         if (args.Length > 1 || !int.TryParse(args.FirstOrDefault("40"), CultureInfo.InvariantCulture, out var seconds)
             || seconds is not (>= 5 and <= 3600))
         {
-            await Console.Error.WriteLineAsync("Give the seconds to measure for, from 5 to 3600, or nothing: 40.");
+            await Console.Error.WriteLineAsync("The argument is the duration in seconds, from 5 to 3600; default 40.");
             return NotMeasured;
         }
 
@@ -45,7 +45,7 @@ internal static class Program
         var half = TimeSpan.FromSeconds(0.5);
         for (var second = 0; second < seconds; second++)
         {
-            // The first part is for the just-in-time compiler.
+            // Discard the first part, because code is still being compiled.
             var keep = second >= Math.Max(1, seconds / 5);
             keys.Renew();
             gateway.Admit([.. keys.Own, .. keys.Foreign]);
@@ -64,18 +64,18 @@ internal static class Program
         // The controls come first: a verdict on the gateway is meaningless without them.
         if (!tables.All(pairs => Array.Exists(pairs, ShowsTheNaive)))
         {
-            Console.WriteLine("The method detects nothing here: a naive comparison shows no difference either.");
+            Console.WriteLine("The method detects nothing here: even a naive comparison shows no difference.");
             return Blind;
         }
         var differing = tables.SelectMany(pairs => pairs)
             .Where(pair => pair.IsDifference && pair.Family != Naive).ToArray();
         if (Array.Exists(differing, pair => pair.Family == SameTwice))
         {
-            Console.WriteLine("The method reports a false difference: between keys that one rule creates.");
+            Console.WriteLine("The method reports a difference between keys of the same rule, which is false.");
             return Blind;
         }
         Console.WriteLine(differing.Length == 0
-            ? "No difference found. The naive comparison shows what one would look like."
+            ? "No difference found. The naive comparison shows the difference that a leak would make."
             : $"DIFFERENCE in {string.Join(", ", differing.Select(pair => pair.Family).Distinct())}.");
         return differing.Length == 0 ? 0 : Difference;
     }

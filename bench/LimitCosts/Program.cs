@@ -26,7 +26,7 @@ internal static class Program
         if (args.Length > 1 || !int.TryParse(args.FirstOrDefault("9"), CultureInfo.InvariantCulture, out var rounds)
             || rounds is not (>= 5 and <= 1000))
         {
-            await Console.Error.WriteLineAsync("Give the number of rounds, from 5 to 1000, or nothing: 9.");
+            await Console.Error.WriteLineAsync("The argument is the number of rounds, from 5 to 1000; default 9.");
             return NotMeasured;
         }
         var costs = await CostsAsync(rounds);
@@ -38,7 +38,7 @@ internal static class Program
     {
         await using var nodes = await Nodes.StartAsync(1);
         var rows = Ways.ToDictionary(way => way, _ => new List<Row>());
-        // The first round is for the just-in-time compiler.
+        // Discard the first round, because code is still being compiled.
         for (var round = 0; round <= rounds; round++)
         {
             await Console.Error.WriteAsync($"\rround {round} of {rounds} ");
@@ -50,7 +50,7 @@ internal static class Program
                 var before = await nodes.CommandsAsync();
                 var paced = await Load.PacedAsync(nodes.Addresses, $"{way}/{Fitting}", Length, PerSecond);
                 var commands = await nodes.CommandsAsync() - before;
-                if (fast.Refused + paced.Refused > 0) throw new InvalidOperationException($"{way} refused something.");
+                if (fast.Refused + paced.Refused > 0) throw new InvalidOperationException($"{way} refused a request.");
                 if (round > 0)
                     rows[way]
                         .Add(
@@ -90,8 +90,8 @@ internal static class Program
                     $"{way,-8} {found.Admitted,9} {allowed,8:0} {found.Admitted / allowed - 1,7:+0.0%;-0.0%}"));
         }
         Console.WriteLine(
-            $"{Node} nodes, {5 * Length.TotalSeconds:0} s of more than a quota of 6000 a minute and a burst of 600 "
-            + $"allows.");
+            $"{Node} nodes, {5 * Length.TotalSeconds:0} s of more requests than a quota of 6000 a minute with a burst "
+            + $"of 600 admits.");
     }
 
     // Without a difference, each variant is ahead in half of the rounds; a larger deviation occurs by chance once in
@@ -111,7 +111,8 @@ internal static class Program
             rows[Server.Leased], row => Math.Max(row.Commands, 1e-9));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"\nLeases: p99 above none in {slower} of {rounds} rounds, which is "
-            + $"{(differs ? "a difference" : "no difference that shows")}; {fewer:0} times fewer commands."));
+            + $"{(differs ? "a significant difference" : "no significant difference")}; {fewer:0} times fewer "
+            + $"commands."));
         return differs || fewer < 5 ? 1 : 0;
     }
 

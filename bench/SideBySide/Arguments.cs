@@ -9,7 +9,7 @@ namespace Gateway.SideBySide;
 /// <param name="Peers">The peers to measure, or empty for all of a scenario.</param>
 /// <param name="Hogs">The kinds of hogs, or empty for all.</param>
 /// <param name="Gateway">The folder that the gateway was published to.</param>
-/// <param name="Lock">A file to lock during each timed run, or null.</param>
+/// <param name="Lock">A file to lock during each round, or null.</param>
 internal sealed record Arguments(
     string[] Scenarios, string[] Peers, string[] Hogs, int Rounds, int Seconds, string Gateway, string? Lock,
     string? Json, string? Markdown, string? Plot)
@@ -29,20 +29,20 @@ internal sealed record Arguments(
         var scenarios = new Option<string[]>(
             "--scenarios")
         {
-            Description = $"Which, with commas between them: {string.Join(',', Scenario.Names)}",
+            Description = $"The scenarios, separated by commas: {string.Join(',', Scenario.Names)}",
             CustomParser = List
         };
         var peers = new Option<string[]>("--peers")
         {
             Description =
-                $"Which, with commas between them, of those that a scenario has: {string.Join(',', Lineup.Names)}; "
+                $"The peers, separated by commas: {string.Join(',', Lineup.Names)}; "
                 + $"{OtherGateway}DIR is another published gateway",
             CustomParser = List,
         };
         var hogs = new Option<string[]>("--hogs")
         {
             Description =
-                $"Which kinds, with commas between them, in the scenario {HogScenario.Name}: "
+                $"The kinds of hogs in the scenario {HogScenario.Name}, separated by commas: "
                 + $"{string.Join(',', HogScenario.KindNames)}",
             CustomParser = List,
         };
@@ -52,7 +52,7 @@ internal sealed record Arguments(
         };
         var seconds = new Option<int>("--seconds")
         {
-            Description = "How long each takes", DefaultValueFactory = _ => 2,
+            Description = "The duration of each run in seconds", DefaultValueFactory = _ => 2,
         };
         var gateway = new Option<string>("--gateway")
         {
@@ -60,12 +60,12 @@ internal sealed record Arguments(
         };
         var lockFile = new Option<string?>("--lock")
         {
-            Description = "A file to lock during each timed run, as flock(1) does",
+            Description = "A file to lock during each round, as flock(1) does",
         };
         var json = new Option<string?>("--json") { Description = "A file for all figures" };
         var markdown = new Option<string?>("--markdown")
         {
-            Description = "A file for the tables; if it has the two markers, the tables go between them",
+            Description = "A file for the tables; if it has the two markers, the tables replace the text between them",
         };
         var plot = new Option<string?>("--plot") { Description = "A file for the picture, SVG" };
         var command = new RootCommand("Measures the gateway beside its peers") { scenarios, peers, hogs, rounds,
@@ -95,7 +95,7 @@ internal sealed record Arguments(
 
     private static void Bound(OptionResult result, int value, int most)
     {
-        if (value < 1 || value > most) result.AddError($"{result.Option.Name} is from 1 to {most}.");
+        if (value < 1 || value > most) result.AddError($"{result.Option.Name} must be from 1 to {most}.");
     }
 
     private static string[] List(ArgumentResult result) =>

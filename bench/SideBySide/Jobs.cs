@@ -8,7 +8,7 @@ internal static class Jobs
 {
     public const string Workflow = "survey", RunningWorkflow = "running", LargeWorkflow = "large";
 
-    /// <summary>The number of bytes that its jobs are longer than others.</summary>
+    /// <summary>The number of bytes by which its jobs are longer than others.</summary>
     public const int LargeBytes = 2 * 1024 * 1024;
 
     /// <summary>The job that is requested when all requests are for one job.</summary>

@@ -53,7 +53,7 @@ internal static class Program
                 tables.SelectMany(
                     table =>
                         table.Beyond.Select(
-                            row => $"{table.Title}: {row.Name} is beyond {table.MostOfReference} times "
+                            row => $"{table.Title}: {row.Name} exceeds {table.MostOfReference} times "
                             + $"{table.Reference}.")).ToList();
             foreach (var line in beyond) await Console.Error.WriteLineAsync(line);
             return beyond.Count == 0 ? 0 : BeyondBound;

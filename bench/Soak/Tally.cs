@@ -3,7 +3,7 @@ using System.Collections.Concurrent;
 namespace Gateway.Soak;
 
 /// <summary>The answers that callers received since the last sample.</summary>
-/// <param name="Answers">Number of answers by kind of caller and status; 0 stands for no answer.</param>
+/// <param name="Answers">Number of answers by kind of caller and status; 0 means no answer.</param>
 /// <param name="HitTimes">Time of each hit in milliseconds, sorted.</param>
 internal sealed record Counted(Dictionary<(string Kind, int Status), long> Answers, double[] HitTimes)
 {

@@ -149,7 +149,7 @@ internal sealed class RequestPath(
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The caller left. A fill that it waited for goes on.
+            // The caller left. The fill for which it waited goes on.
         }
     }
 
@@ -210,8 +210,8 @@ internal sealed class RequestPath(
             return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
         }
 
-        // 6. Fetch, 7. classify and store: in the one fill of this job, which belongs to no request. It goes on when a
-        //    caller leaves.
+        // 6. Fetch, 7. classify and store: in the one fill of this job. The fill belongs to no request, and goes on
+        //    when a caller leaves.
         var fill = jobs.FillAsync(key, team.Name, out var isShared);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
@@ -242,8 +242,8 @@ internal sealed class RequestPath(
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
 
-        // 3. Authorise each request before any cache is looked at, because teams share bodies and not permissions. The
-        //    first of the caller's teams that may ask is charged.
+        // 3. Authorise each request before any look-up, because teams share bodies and not permissions. The first of
+        //    the caller's teams that may read the workflow is charged.
         if (request.TeamOf(caller) is not { } team)
         {
             refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");

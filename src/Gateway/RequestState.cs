@@ -6,7 +6,7 @@ using Gateway.Routes;
 
 namespace Gateway;
 
-/// <summary>What is known of a request on its way: the job or the route, the caller, the team.</summary>
+/// <summary>The state of a request: the job or the route, the caller, and the team.</summary>
 internal sealed class RequestState
 {
     public const string Job = "getJobById";

@@ -1,11 +1,11 @@
 namespace Simulator;
 
 /// <summary>One call to the documented operation.</summary>
-/// <param name="At">When it arrived.</param>
-/// <param name="WorkflowId">The workflow id as asked for.</param>
-/// <param name="JobId">The job id as asked for.</param>
+/// <param name="At">When the call arrived.</param>
+/// <param name="WorkflowId">The requested workflow id.</param>
+/// <param name="JobId">The requested job id.</param>
 /// <param name="Protocol"><c>HTTP/1.1</c> or <c>HTTP/2</c>.</param>
-/// <param name="Status">The status answered; 0 when the call never got one.</param>
+/// <param name="Status">The status of the answer; 0 if there was no answer.</param>
 /// <param name="RequestHeaders">By name in any case, without <c>Authorization</c>.</param>
 internal sealed record Call(
     DateTimeOffset At,

@@ -3,12 +3,12 @@ using System.Collections.Immutable;
 namespace Simulator;
 
 /// <summary>
-/// The values accepted in <c>Authorization</c>, compared verbatim: no scheme is understood, no case is folded.
-/// Several may be accepted at once, and they may change while requests are running.
+/// The accepted values of <c>Authorization</c>, compared verbatim and with case. Several values may be accepted at
+/// once, and they may change while requests are running.
 /// </summary>
 internal sealed class Credentials
 {
-    /// <summary>Accepted when nothing else was asked for.</summary>
+    /// <summary>The credential that is accepted by default.</summary>
     public const string Default = "simulated-upstream-credential";
 
     private ImmutableHashSet<string> _accepted;
@@ -19,7 +19,7 @@ internal sealed class Credentials
 
     public void Retire(string credential) => ImmutableInterlocked.Update(ref _accepted, set => set.Remove(credential));
 
-    /// <summary>Accepts exactly these from now on, in one step: no request sees a mixture.</summary>
+    /// <summary>Accepts exactly these credentials from now on. The change is atomic.</summary>
     public void Replace(IEnumerable<string> accepted) => Volatile.Write(ref _accepted, Set(accepted));
 
     public bool IsAccepted(string? credential) =>

@@ -3,14 +3,14 @@ namespace Simulator;
 /// <summary>One scripted misbehaviour, and the calls it applies to.</summary>
 internal sealed record Fault
 {
-    /// <summary>A job id; <c>*</c> for any job; <c>prefix*</c> for the ids that begin so.</summary>
+    /// <summary>A job id; <c>*</c> for any job; <c>prefix*</c> for the ids that begin with the prefix.</summary>
     public string Job { get; init; } = "*";
 
     public FaultKind Kind { get; init; }
 
     /// <summary>
     /// The status of <see cref="FaultKind.Status"/>, 200 to 599. For <see cref="FaultKind.EchoCredential"/> and
-    /// <see cref="FaultKind.Html"/> the default of 503 stands for 200.
+    /// <see cref="FaultKind.Html"/> the default of 503 means 200.
     /// </summary>
     public int Status { get; init; } = 503;
 
@@ -24,7 +24,7 @@ internal sealed record Fault
     public int? Times { get; init; }
 
     /// <summary>
-    /// With <see cref="FaultKind.Status"/>: sent verbatim instead of the error envelope, as HTML when it begins with
+    /// With <see cref="FaultKind.Status"/>: sent verbatim instead of the error envelope, as HTML if it begins with
     /// <c>&lt;</c> and as JSON otherwise.
     /// </summary>
     public string? Body { get; init; }

@@ -2,7 +2,7 @@ namespace Simulator;
 
 internal enum FaultKind
 {
-    /// <summary>A status of choice with the documented error envelope, or with a body of choice.</summary>
+    /// <summary>The given status, with the documented error envelope or with the given body.</summary>
     Status,
 
     /// <summary>The normal answer, late.</summary>
@@ -11,7 +11,7 @@ internal enum FaultKind
     /// <summary>The connection is aborted before the first byte of an answer.</summary>
     Reset,
 
-    /// <summary>The whole length is announced, half of the body is sent, the connection is aborted.</summary>
+    /// <summary>The whole length is announced, half of the body is sent, and the connection is closed.</summary>
     Cut,
 
     /// <summary>A well-framed 200 whose JSON stops in the middle.</summary>
@@ -26,12 +26,12 @@ internal enum FaultKind
     /// <summary>The normal body under another <c>workflow_id</c>.</summary>
     WrongWorkflow,
 
-    /// <summary>The credential comes back in a task's <c>err_msg</c>, or in the message of an error envelope.</summary>
+    /// <summary>The answer holds the credential in a task's <c>err_msg</c>, or in the error envelope.</summary>
     EchoCredential,
 
-    /// <summary>A job of valid-looking JSON that goes on for 64 MB.</summary>
+    /// <summary>A job of 64 MB.</summary>
     Huge,
 
-    /// <summary>No answer until the client goes away or the server stops.</summary>
+    /// <summary>No answer until the client disconnects or the server stops.</summary>
     Hang,
 }

@@ -99,7 +99,7 @@ internal sealed partial class Operation(
         }
     }
 
-    /// <summary>Answers any other path: a scripted operation, or none.</summary>
+    /// <summary>Answers any other path: with a scripted operation, or with 404.</summary>
     public async Task AnswerUnknownAsync(HttpContext context)
     {
         if (others.TryGetValue(context.Request.Path.Value ?? "", out RequestDelegate? other))

@@ -23,7 +23,8 @@ internal static class Program
         };
         var credential = new Option<string[]>("--credential")
         {
-            Description = $"Accepted in Authorization, verbatim; may be repeated. [default: {Credentials.Default}]",
+            Description =
+                $"A credential to accept in Authorization, verbatim; may be repeated. [default: {Credentials.Default}]",
         };
         port.Validators.Add(result =>
         {
@@ -36,7 +37,7 @@ internal static class Program
                 result.AddError("--listen must be an IP address.");
         });
 
-        var root = new RootCommand("A stand-in for the upstream API.") { port, listen, credential };
+        var root = new RootCommand("A simulated upstream API.") { port, listen, credential };
         root.SetAction((parsed, stop) => ServeAsync(
             new IPEndPoint(IPAddress.Parse(parsed.GetValue(listen)!), parsed.GetValue(port)),
             parsed.GetValue(credential) ?? [],

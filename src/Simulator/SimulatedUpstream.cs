@@ -39,14 +39,14 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
     public ConcurrentDictionary<string, RequestDelegate> Others { get; }
 
     /// <summary>Starts on loopback.</summary>
-    /// <param name="port">0 picks a free one.</param>
+    /// <param name="port">The port; 0 picks a free one.</param>
     /// <param name="credentials">The accepted credentials; null for <see cref="Credentials.Default"/>.</param>
     /// <param name="clock">The clock of jobs and delays; null for the system's.</param>
     /// <param name="https">Serves TLS, with HTTP/1.1 and HTTP/2; null for plain HTTP/1.1.</param>
     /// <param name="quiet">False writes a line for each call to the console.</param>
-    /// <param name="cancellation">Gives up starting.</param>
+    /// <param name="cancellation">Cancels the start.</param>
     /// <exception cref="IOException">The port is taken.</exception>
-    /// <exception cref="SocketException">The port, or the address, may not be listened on.</exception>
+    /// <exception cref="SocketException">The system does not permit listening on the address or the port.</exception>
     public static Task<SimulatedUpstream> StartAsync(
         int port = 0,
         IEnumerable<string>? credentials = null,

@@ -30,7 +30,7 @@ internal static class Wire
         await context.Response.Body.FlushAsync(gone);
     }
 
-    /// <summary>Sends a job whose tasks do not end, up to 64 MB.</summary>
+    /// <summary>Sends a job with tasks of 64 MB in all.</summary>
     public static async Task SendHugeAsync(HttpContext context, string workflowId, string jobId, CancellationToken gone)
     {
         string ids = $"\"id\":\"{JsonEscaped(jobId)}\",\"workflow_id\":\"{JsonEscaped(workflowId)}\"";
@@ -45,7 +45,7 @@ internal static class Wire
         await context.Response.Body.WriteAsync("]}"u8.ToArray(), gone);
     }
 
-    /// <summary>Keeps the client waiting until it, or the server, gives up.</summary>
+    /// <summary>Keeps the client waiting until the client disconnects or the server stops.</summary>
     public static async Task HangAsync(HttpContext context, CancellationToken gone)
     {
         await Task.Delay(Timeout.Infinite, gone).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

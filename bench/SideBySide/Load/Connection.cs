@@ -71,7 +71,7 @@ internal sealed class Connection : IDisposable
         var field = head.IndexOf("\r\nContent-Length:", StringComparison.OrdinalIgnoreCase);
         if (field < 0 && head.Contains("\r\nTransfer-Encoding: chunked", StringComparison.OrdinalIgnoreCase))
             return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture), InChunks);
-        if (field < 0) throw new InvalidOperationException($"An answer does not say how long it is: {head}");
+        if (field < 0) throw new InvalidOperationException($"An answer does not state its length: {head}");
         var value = head[(field + 2)..].Split("\r\n")[0].Split(':')[1];
         return (int.Parse(head.AsSpan("HTTP/1.1 ".Length, 3), CultureInfo.InvariantCulture),
             end + 4 + int.Parse(value, CultureInfo.InvariantCulture));

@@ -1,5 +1,5 @@
--- Asks for jobs by Zipf's law: the n-th most popular a n-th as often as the first. Takes the path up to the number, how
--- many jobs there are, and a seed.
+-- Requests jobs by Zipf's law: the n-th most popular job is requested an n-th as often as the first. Arguments: the
+-- path up to the job's number, the number of jobs, and a seed.
 local before, after, jobs
 local up_to = {}
 

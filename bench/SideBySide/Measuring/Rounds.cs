@@ -68,10 +68,10 @@ internal sealed class Rounds(Bench bench, string scenario)
         if (found.Failed > 0)
             throw new WrongAnswerException(
                 $"{contestant.Name} failed {found.Failed} of {found.Requests} requests. {peer.Process.Output}");
-        if (found.Requests == 0 && !warmUp) throw new WrongAnswerException($"{contestant.Name} answered nothing.");
+        if (found.Requests == 0 && !warmUp) throw new WrongAnswerException($"{contestant.Name} answered no request.");
         if (!warmUp && !contestant.MayAskUpstream && calls > 0)
             throw new WrongAnswerException(
-                $"{contestant.Name} asked the upstream {calls} times for what it should have.");
+                $"{contestant.Name} called the upstream {calls} times for jobs that it should have cached.");
         var sample = found.Sample(cpu);
         contestant.Also?.Invoke(sample, found, calls, redis);
         return sample;

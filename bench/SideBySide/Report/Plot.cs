@@ -16,7 +16,7 @@ internal static class Plot
     public static void Write(string file, IReadOnlyList<Table> tables)
     {
         var shown = tables.Where(table => table.Main == Measure.Cpu).ToArray();
-        if (shown.Length == 0) throw new InvalidOperationException("No scenario that was run has something to draw.");
+        if (shown.Length == 0) throw new InvalidOperationException("No scenario of this run has figures to plot.");
         var (drawn, height) = (new StringBuilder(), 0.0);
         foreach (var table in shown)
         {

@@ -31,7 +31,7 @@ internal sealed class Idle(Bench bench) : Scenario(bench)
         return rows.Length == 0 ? [] :
         [
             new Table(Name, "Idle connections",
-                $"{Count:#,0} connections, each of which has asked for a job once and stays open. Memory is the "
+                $"{Count:#,0} connections, each of which has requested a job once and stays open. Memory is the "
                 + $"proportional set size of the server's processes, each started "
                 + $"anew.", Each, ReferenceOf(rows), rows) { IsTimed = false },
         ];

@@ -35,10 +35,10 @@ internal sealed class Memory(Bench bench) : Scenario(bench)
         return rows.Count == 0 ? [] :
         [
             new Table(Name, "Memory",
-                $"A node before and after {Count:#,0} finished jobs were asked for; garbage was collected before each "
-                + $"look.", ToBodies, null, rows)
+                $"A node before and after {Count:#,0} finished jobs were requested. Garbage was collected before each "
+                + $"measurement.", ToBodies, null, rows)
             {
-                Note = "One run. Memory is the proportional set size; the heap is what the last collection left.",
+                Note = "One run. Memory is the proportional set size; the heap is its size after the last collection.",
             },
         ];
     }

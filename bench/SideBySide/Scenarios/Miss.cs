@@ -43,7 +43,7 @@ internal sealed class Miss(Bench bench) : Scenario(bench)
             [
                 OfCpu(
                     Name, "A new job",
-                    "Finished jobs that nobody has asked for, each once. YARP only forwards; the gateway forwards, "
+                    "Finished jobs that no caller has requested, each once. YARP only forwards; the gateway forwards, "
                     + "classifies and stores.", fast),
                 new Table($"{Name}-paced", "A new job, at an even pace",
                     $"The same at {pace:0} requests a second for each; times count from when a request was due.",

@@ -15,7 +15,7 @@ internal sealed class NotModified(Bench bench) : Scenario(bench)
         foreach (var peer in peers) contestants.Add(await ContestantAsync(peer));
         var rows = await new Rounds(Bench, Name).RunAsync(contestants);
         return [OfCpu(Name, "Not modified",
-            "`If-None-Match` with the validator that each server gave; each answer is 304.", rows)];
+            "`If-None-Match` with the validator of each server; each answer is 304.", rows)];
     });
 
     private async Task<Contestant> ContestantAsync(Peer peer)

@@ -35,12 +35,12 @@ internal sealed class OutOfRedis(Bench bench) : Scenario(bench)
             return
             [
                 OfCpu(Name, "Out of Redis",
-                    "Finished jobs that Redis has and the node's memory has not, each asked for once. Another node of "
-                    + "the gateway put them there; YARP's output cache reads Redis each time anyway. The floor reads "
-                    + "the same job each time, and sends it as it is.", once),
+                    "Finished jobs that are in Redis and not in the node's memory, each requested once. Another node "
+                    + "of the gateway stored them. YARP's output cache always reads Redis. Kestrel reads the same job "
+                    + "each time, and sends it unchanged.", once),
                 OfCpu($"{Name}-often", "Out of Redis, ten times each",
-                    "The same, but each job is asked for ten times, with a thousand others in between: the gateway "
-                    + "reads it out of Redis once.", often),
+                    "The same, but each job is requested ten times, with a thousand others in between. The gateway "
+                    + "reads it from Redis once.", often),
             ];
         }
         finally

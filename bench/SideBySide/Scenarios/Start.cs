@@ -45,9 +45,9 @@ internal sealed class Start(Bench bench) : Scenario(bench)
             }
         }
         return [new Table(Name, "Start",
-            "From the start of the process to the first answer to `GET /health/live`, beside an application of ASP.NET "
-            + "Core that has this one endpoint. Both are published as the container image is, with .NET in it and "
-            + "compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
+            "From the start of the process to the first answer to `GET /health/live`, beside an ASP.NET Core "
+            + "application that has only this endpoint. Both are published in the same way as the container image, "
+            + "with .NET included and compiled beforehand.", Time, Empty, rows) { IsTimed = false }];
     }
 
     private Task<Sample> StartEmptyAsync(string folder)
@@ -78,7 +78,7 @@ internal sealed class Start(Bench bench) : Scenario(bench)
         var answer = await Client.GetAsync(new Uri($"http://127.0.0.1:{port}/health/live"), Bench.Stop);
         var time = Stopwatch.GetElapsedTime(began);
         if (!answer.IsSuccessStatusCode)
-            throw new WrongAnswerException($"{name} says {(int)answer.StatusCode} at its start.");
+            throw new WrongAnswerException($"{name} answered {(int)answer.StatusCode} at its start.");
         return new Sample { [Time] = time.TotalMilliseconds, [Cpu] = Usage.CpuOf(process).TotalMilliseconds };
     }
 

@@ -16,8 +16,8 @@ internal sealed class Zipf(Bench bench) : Scenario(bench)
     {
         var rows = await new Rounds(Bench, Name).RunAsync([.. peers.Select(Contestant)]);
         return [OfCpu(Name, "Many jobs",
-            $"{Count:#,0} finished jobs, the n-th most popular asked for an n-th as often as the first (Zipf). Each "
-            + $"cache had been asked {FirstRequests:#,0} times before, and keeps what it got.", rows)];
+            $"{Count:#,0} finished jobs. The n-th most popular job is requested an n-th as often as the first (Zipf). "
+            + $"Each cache has answered {FirstRequests:#,0} such requests before, and keeps its jobs.", rows)];
     });
 
     private Contestant Contestant(Peer peer)

@@ -7,7 +7,7 @@ namespace Gateway.Admin;
 
 /// <summary>
 /// The health checks. The liveness check only shows that the process answers. The readiness check shows that the node
-/// can serve requests. It reports a missing Redis, but the node stays ready, because it works without Redis.
+/// can serve requests. The check reports a missing Redis, but the node stays ready, because it works without Redis.
 /// </summary>
 internal static class Health
 {

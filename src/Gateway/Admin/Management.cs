@@ -5,8 +5,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Admin;
 
 /// <summary>
-/// The management port for operators. It serves metrics, health and <c>/admin</c>. If it is configured, no other port
-/// serves <c>/admin</c>.
+/// The management port for operators. The port serves metrics, health and <c>/admin</c>. If the port is configured, no
+/// other port serves <c>/admin</c>.
 /// </summary>
 internal static class Management
 {

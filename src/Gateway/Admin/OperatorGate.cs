@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Admin;
 
 /// <summary>
-/// Admits requests for <c>/admin</c>. They need an operator's key, and must use the management port if it is
-/// configured.
+/// Admits requests for <c>/admin</c>. Such a request needs an operator's key, and must use the management port if the
+/// port is configured.
 /// </summary>
 internal sealed class OperatorGate(Identification callers, IOptionsMonitor<ManagementOptions> management)
 {

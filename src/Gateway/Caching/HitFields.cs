@@ -5,8 +5,8 @@ using Microsoft.Extensions.Primitives;
 namespace Gateway.Caching;
 
 /// <summary>
-/// The response fields of a hit that change with time. They change once a second: the first hit of a second formats
-/// them, and the snapshot keeps them for the other hits of that second.
+/// The response fields of a hit that change with time. The fields change once a second: the first hit of a second
+/// formats them, and the snapshot keeps them for the other hits of that second.
 /// </summary>
 internal sealed class HitFields
 {

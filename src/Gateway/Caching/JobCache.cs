@@ -33,7 +33,7 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
 
     /// <summary>Stores a snapshot for as long as it may be served, and releases the fetch lock.</summary>
     /// <returns>
-    /// The snapshot that is valid now, this one or one that outranks it, and whether it is stored anywhere.
+    /// The snapshot that is valid now, which may be another one that outranks it, and whether it is stored anywhere.
     /// </returns>
     public async ValueTask<(JobSnapshot Current, bool IsStored)> StoreAsync(
         JobKey key, JobSnapshot snapshot, FetchLock.Acquired? fetchLock, TimeBudget budget)

@@ -13,8 +13,8 @@ namespace Gateway.Caching;
 internal sealed class JobMemory : IDisposable
 {
     /// <summary>
-    /// The longest time that a snapshot stays in memory before the node reads it from Redis again. It bounds the effect
-    /// of a lost purge message or of a defect.
+    /// The longest time that a snapshot stays in memory before the node reads it from Redis again. This bounds the
+    /// effect of a lost purge message or of a defect.
     /// </summary>
     public static readonly TimeSpan LongestStay = TimeSpan.FromHours(24);
 
@@ -193,7 +193,7 @@ internal sealed class JobMemory : IDisposable
         }
     }
 
-    /// <summary>Removes all snapshots above this order. They were fetched while a clock was ahead.</summary>
+    /// <summary>Removes all snapshots above this order, which were fetched while a clock was ahead.</summary>
     public void RemoveNewerThan(long order)
     {
         foreach (var name in _cache.Keys)
@@ -234,7 +234,7 @@ internal sealed class JobMemory : IDisposable
     }
 
     /// <summary>
-    /// Makes room for an entry of this size. This visits all entries, which takes tens of milliseconds if there are
+    /// Makes room for an entry of this size. The work visits all entries, which takes tens of milliseconds if there are
     /// many. One caller does it at a time, on the thread pool, and holds none of the locks meanwhile.
     /// </summary>
     private async Task MakeRoomAsync(long size)

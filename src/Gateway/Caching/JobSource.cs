@@ -199,9 +199,9 @@ internal sealed partial class JobSource(
         var snapshot = JobSnapshot.From(
             answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
         var (current, isStored) = await cache.StoreAsync(key, snapshot, fetchLock, budget.For(snapshot.Size));
-        // As above: another node may have stored a newer snapshot.
+        // This node may have been paused while it stored the snapshot. Another node may have stored a newer one.
         if (clock.GetElapsedTime(started) > Lease) return null;
-        // A finished job stays stored after its lifetime. Extend it, so that not every request costs a call.
+        // A finished job stays stored after its lifetime. Extend its freshness, so that not every request costs a call.
         var isHeld = current is { Kind: VerdictKind.Finished } && current != snapshot && !current.IsFresh(steady.Now);
         if (isHeld) current.Hold(steady.Now + verdict.Lifetime);
         return current == snapshot
@@ -219,7 +219,7 @@ internal sealed partial class JobSource(
     private async Task<JobSnapshot?> LookAsync(JobKey key)
     {
         var found = (await cache.FindAsync(key, redis.NewTimeBudget())).Snapshot;
-        // While Redis is away, it may still have a snapshot.
+        // While Redis is away, it may have a snapshot that this node cannot read.
         if (found is null && redis.IsAvailable) memory.NoteMissingInRedis(key);
         return found;
     }

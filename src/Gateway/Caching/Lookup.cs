@@ -23,13 +23,13 @@ internal abstract record Lookup
     /// <param name="Status">The status of the upstream's answer.</param>
     /// <param name="RetryAfter">How long the upstream asks to wait; null if it asks for nothing.</param>
     /// <param name="IsRefresh">Whether an older snapshot was known when the upstream was asked.</param>
-    /// <param name="IsStored">Whether the next caller finds the snapshot, for as long as it lives.</param>
+    /// <param name="IsStored">Whether the next caller finds the snapshot during its lifetime.</param>
     public sealed record Fetched(
         JobSnapshot Found, Verdict Verdict, int Status, TimeSpan? RetryAfter, bool IsRefresh, bool IsStored) : Lookup
     {
         public override JobSnapshot Snapshot => Found;
 
-        /// <summary>Whether another node asked the upstream while this one waited for it.</summary>
+        /// <summary>Whether another node asked the upstream while this node waited.</summary>
         public bool WasElsewhere { get; private init; }
 
         /// <summary>A snapshot that another node fetched. It is served even if its lifetime is over.</summary>
@@ -55,7 +55,7 @@ internal abstract record Lookup
         public override JobSnapshot Snapshot => Found;
     }
 
-    /// <summary>The upstream gave no job, and no snapshot may stand in for it.</summary>
+    /// <summary>The upstream gave no job, and no snapshot may answer instead.</summary>
     /// <param name="IsRefresh">Whether an older snapshot was known when the upstream was asked.</param>
     public sealed record Failed(FailedFill Why, bool IsRefresh) : Lookup;
 }

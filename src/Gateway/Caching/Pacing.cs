@@ -39,8 +39,8 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
     }
 
     /// <summary>
-    /// Returns the time until the next poll of a running job, in whole seconds within the configured bounds. It is
-    /// never before the snapshot becomes stale, nor before the time that the upstream asks for.
+    /// Returns the time until the next poll of a running job, in whole seconds within the configured bounds. The poll
+    /// is never before the snapshot becomes stale, nor before the time that the upstream asks for.
     /// </summary>
     /// <param name="now">The time by the steady clock, like the times of the snapshot.</param>
     public TimeSpan NextPoll(JobKey key, JobSnapshot snapshot, DateTimeOffset now)

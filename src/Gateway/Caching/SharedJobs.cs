@@ -9,8 +9,8 @@ namespace Gateway.Caching;
 /// <summary>
 /// The jobs that all nodes share, in Redis. A finished job is an entry of the <see cref="IDistributedCache"/>, under a
 /// key that nothing unfinished is ever written to. Any other answer is a hash. The hash also notes the order of the
-/// answer, and whether the job is finished (1), absent upstream (2) or neither (0); by these, a script refuses an
-/// answer that must not replace the stored one, however late a node sends it. Beside them is the fetch lock.
+/// answer, and whether the job is finished (1), absent upstream (2) or neither (0). With both, a script refuses an
+/// answer that must not replace the stored one, no matter how late a node sends it. A third key holds the fetch lock.
 /// </summary>
 internal sealed class SharedJobs(
     RedisConnection redis, IDistributedCache finishedJobs, OrphanedLocks orphanedLocks, PurgeMarks purges,
@@ -118,7 +118,7 @@ internal sealed class SharedJobs(
         JobKey key, long awaited, TimeSpan lease, TimeBudget budget, long above = 0)
     {
         if (!redis.IsAvailable) return default;
-        // If memory has a snapshot, the job was not finished when that was read.
+        // If memory has a snapshot, the job was not finished when the node read that snapshot.
         var finished = above > 0 ? default : await FindFinishedAsync(key, budget);
         if (finished.Snapshot is not null) return (finished, null);
         var reply = await AskForLockAsync(

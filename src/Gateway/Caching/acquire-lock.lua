@@ -17,7 +17,7 @@ local above = tonumber(ARGV[7])   -- the new fetch gets an order above this
 local overdue = ARGV[8]           -- a lock that lasts longer than a node can set; empty: none
 local unusable = ARGV[9]          -- like rejected, for the finished job
 
--- Whether a stored value is not a snapshot, or is the one that the caller found unusable.
+-- Whether a stored value is not a snapshot, or is the value that the caller found unusable.
 local function is_unusable(key, beginning)
   local data = redis.pcall('HGET', key, 'data')
   if type(data) ~= 'string' then

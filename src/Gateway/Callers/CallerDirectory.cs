@@ -33,7 +33,7 @@ internal sealed partial class CallerDirectory : IDisposable
     // Creates the new content. The returned action puts it in force, and cannot fail.
     private Action Prepare(CallerOptions options)
     {
-        // A key that remains keeps its sources.
+        // A key that is still configured keeps its known sources.
         var before = _content.ByKey;
         var byKey = new Dictionary<KeyHash, KnownKey>();
         var teams = new List<Team>();

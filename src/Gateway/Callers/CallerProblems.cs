@@ -53,7 +53,7 @@ internal static class CallerProblems
     { Scope = ProblemScope.None };
 
     public static readonly ProblemType InvalidLogoutToken = new("invalid-logout-token", 400,
-        "The logout token is not valid", "Only the identity provider can make one.")
+        "The logout token is not valid", "Only the identity provider can make a logout token.")
     { Scope = ProblemScope.None };
 
     public static readonly ProblemType OperatorRequired = new("operator-required", 403,

@@ -29,14 +29,14 @@ internal static class Challenge
         Refusal.TokenUnsuitable => Refused("The token is for another purpose"),
         Refusal.TokenAlgorithm => Refused("The token is not signed by an asymmetric algorithm"),
         Refusal.TokenSignature => Refused("The token is not signed by a key of its provider"),
-        Refusal.TokenIssuer => Refused("The token is another provider's"),
+        Refusal.TokenIssuer => Refused("The token was issued by another provider"),
         Refusal.TokenAudience => Refused("The token is for another audience"),
         Refusal.TokenNotYetValid => Refused("The token is not valid yet"),
         Refusal.TokenExpired => Refused("The token has expired"),
 
         Refusal.TooManyAttempts => new Problem(
             CallerProblems.TooManyAttempts, "Too many credentials from this address were wrong."),
-        Refusal.ProviderAway => Away("The identity provider cannot be asked for its keys."),
+        Refusal.ProviderAway => Away("The keys of the identity provider cannot be fetched."),
         Refusal.SessionsAway => Away("The session store cannot be reached."),
         Refusal.CsrfHeaderMissing => new Problem(
             CallerProblems.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),

@@ -63,8 +63,8 @@ internal sealed partial class FailedAttemptLimiter(
     }
 
     /// <summary>
-    /// Counts a failed attempt. A repeated credential does not count again, because it is a client with an old key and
-    /// not a guess.
+    /// Counts a failed attempt. A repeated credential does not count again, because it comes from a client with an old
+    /// key and is not a guess.
     /// </summary>
     /// <param name="retryAfter">The time until the next attempt, if there were too many.</param>
     /// <returns>False if the source has made too many attempts.</returns>
@@ -80,7 +80,7 @@ internal sealed partial class FailedAttemptLimiter(
         return false;
     }
 
-    // Without a lock, a concurrent attempt may be lost. It then counts as new once more.
+    // Without a lock, a concurrent attempt may be lost. The credential then counts as new again.
     private bool IsNew(int slot, int attempt)
     {
         var recent = _recent.AsSpan(slot * RecentAttempts, RecentAttempts);

@@ -55,7 +55,7 @@ internal static class KeysCommand
                 : "The key was not created by 'keys new', so it cannot be checked.");
             return 1;
         }
-        Console.WriteLine($"The key is whole. Its Sha256: {KeyHash.Of(key)}");
+        Console.WriteLine($"The key is complete. Its Sha256: {KeyHash.Of(key)}");
         return 0;
     }
 }

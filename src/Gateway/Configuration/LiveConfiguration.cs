@@ -114,7 +114,7 @@ internal sealed partial class LiveConfiguration<T> : IDisposable
         Log.Reloaded(_logger);
     }
 
-    // Run every part: one that fails must not keep the others at the previous configuration.
+    // Run every part: a part that fails must not keep the others at the previous configuration.
     private void Guard(Action part)
     {
         try

@@ -6,7 +6,7 @@ namespace Gateway.Configuration;
 /// </summary>
 internal static class StrictBinding
 {
-    /// <summary>Binds all settings that are right, and adds an error for each of the others.</summary>
+    /// <summary>Binds all valid settings, and adds an error for each of the others.</summary>
     public static T Bind<T>(IConfiguration configuration, ConfigurationErrors errors) where T : class, new()
     {
         // The root also holds environment variables, the framework's own sections and other connection strings.

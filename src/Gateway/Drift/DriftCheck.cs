@@ -8,7 +8,7 @@ namespace Gateway.Drift;
 /// <summary>Compares a body with its expected shape, in one pass. A pure function.</summary>
 internal sealed class DriftCheck
 {
-    // More findings would only repeat that the body is no job.
+    // More findings would only repeat that the body is not a job.
     private const int MaxFindings = 1000;
 
     private const int MaxNameLength = 64;
@@ -86,7 +86,7 @@ internal sealed class DriftCheck
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray) LookAt(ref reader, pointer, items);
     }
 
-    // An empty value says nothing, like null.
+    // An empty value counts as absent, like null.
     private bool IsNewStatus(ref Utf8JsonReader reader) =>
         reader.TokenType == JsonTokenType.String
         && (JobFacts.TextOf(ref reader) is not { } word || (!string.IsNullOrWhiteSpace(word) && !_isKnownStatus(word)));

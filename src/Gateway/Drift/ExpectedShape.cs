@@ -7,7 +7,7 @@ using Gateway.Contract;
 namespace Gateway.Drift;
 
 /// <summary>
-/// The shape of a value in the contract. It is derived from the records from which the contract is published.
+/// The shape of a value in the contract. The shape is derived from the records from which the contract is published.
 /// </summary>
 /// <param name="Type">The type; null allows any.</param>
 /// <param name="Items">The shape of an array's items.</param>

@@ -1,6 +1,6 @@
 namespace Gateway.Drift;
 
-/// <summary>One difference between a job and the contract. It holds no value of the job.</summary>
+/// <summary>One difference between a job and the contract. A finding holds no value of the job.</summary>
 /// <param name="Pointer">
 /// A JSON pointer (RFC 6901) with <c>*</c> for the index of an array. A name appears as <c>?</c> unless it consists of
 /// 1 to 64 letters, digits, <c>_</c>, <c>.</c> and <c>-</c>.

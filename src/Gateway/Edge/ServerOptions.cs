@@ -2,17 +2,18 @@ using Gateway.Configuration;
 
 namespace Gateway.Edge;
 
-/// <summary>The limits of requests and connections. The defaults are Kestrel's own.</summary>
+/// <summary>The limits of requests and connections. The defaults for requests are Kestrel's own.</summary>
 internal sealed class ServerOptions
 {
     /// <summary>
-    /// The largest number of header fields of a request. More are answered with 431. Default 100; 10 to 1000.
+    /// The largest number of header fields of a request. A request with more is answered with 431. Default 100; 10 to
+    /// 1000.
     /// </summary>
     public int MaxRequestHeaderCount { get; set; } = 100;
 
     /// <summary>
-    /// The largest size of all header fields of a request. More are answered with 431. Default 32 KiB; 4 KiB to 512
-    /// KiB.
+    /// The largest size of all header fields of a request. A request with larger header fields is answered with 431.
+    /// Default 32 KiB; 4 KiB to 512 KiB.
     /// </summary>
     public int MaxRequestHeadersBytes { get; set; } = 32 * 1024;
 

@@ -6,13 +6,13 @@ namespace Gateway.Jobs;
 /// </summary>
 internal enum VerdictKind
 {
-    /// <summary>A job that succeeded and has settled. It never changes again.</summary>
+    /// <summary>A job that succeeded and has settled. Such a job never changes again.</summary>
     Finished = 0,
 
     /// <summary>A job that succeeded less than <c>Jobs:SettleTime</c> ago. Its results may follow later.</summary>
     Settling = 16,
 
-    /// <summary>A job that failed or was cancelled. It may run again under the same id.</summary>
+    /// <summary>A job that failed or was cancelled. Such a job may run again under the same id.</summary>
     Failed = 1,
 
     /// <summary>A job in any other state, or a job whose end is not clear from its body.</summary>
@@ -96,7 +96,7 @@ internal static class Freshness
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromMinutes(5);
 
     /// <summary>Classifies the body of a successful response.</summary>
-    /// <param name="isComplete">Whether the response is final. It is not after 202.</param>
+    /// <param name="isComplete">Whether the response is final: true for 200, false for 202.</param>
     /// <param name="retryAfter">How long the upstream asks to wait; null if it asks for nothing.</param>
     /// <param name="firstSeen">
     /// When the same bytes were first seen; <paramref name="now"/> if they are new.

@@ -76,7 +76,7 @@ internal sealed partial record JobTimes(
     private static TimeSpan Fraction(string digits) =>
         TimeSpan.FromTicks(long.Parse(digits.PadRight(7, '0').AsSpan(0, 7), CultureInfo.InvariantCulture));
 
-    // The size tells the unit: a number is a time of this millennium in only one of the units.
+    // The size of the number shows the unit: in only one of the units it is a time of this millennium.
     private static DateTimeOffset? UnixTime(double number)
     {
         var seconds = number switch

@@ -32,7 +32,7 @@ internal sealed class JobsOptions
 
     /// <summary>
     /// The time after its success during which a job may still change, because the upstream may attach results after
-    /// the status. Default 30 s; 0 to 1 h. If 0, a job is final at once.
+    /// the status. Default 30 s; 0 to 1 h. If 0, a succeeded job is finished at once.
     /// </summary>
     public TimeSpan SettleTime { get; set; } = TimeSpan.FromSeconds(30);
 
@@ -72,17 +72,20 @@ internal sealed class JobsOptions
     /// <summary>The largest body of a job. Default 16 MiB; 1 KiB to 256 MiB.</summary>
     public int MaxBodyBytes { get; set; } = 16 * 1024 * 1024;
 
-    /// <summary>The memory for cached jobs on one node, in stored bytes. Default 256 MiB; 1 MiB to 1 TiB.</summary>
+    /// <summary>The heap memory of cached jobs on one node. Default 256 MiB; 1 MiB to 1 TiB.</summary>
     public long MemoryBytes { get; set; } = 256L * 1024 * 1024;
 
     /// <summary>
-    /// The memory for large jobs that one node fetches or encodes, counting three times their bytes. The same amount is
-    /// available for large jobs that are being written to callers although the cache has removed them. Default 128 MiB;
-    /// 1 MiB to 1 TiB.
+    /// The memory for large jobs that one node fetches (counted as three times their bytes) or encodes (twice). The
+    /// same amount is available for large jobs that are being written to callers although the cache has removed them.
+    /// Default 128 MiB; 1 MiB to 1 TiB.
     /// </summary>
     public long BytesUnderWay { get; set; } = 128L * 1024 * 1024;
 
-    /// <summary>Whether a body must name the requested job. Default true.</summary>
+    /// <summary>
+    /// Whether a body that names another job is refused. A body that names no job then counts as a running job. Default
+    /// true.
+    /// </summary>
     public bool VerifyIds { get; set; } = true;
 
     public bool IsFinished(string status) => Contains(FinishedStatuses, DefaultFinished, status);
@@ -111,11 +114,11 @@ internal sealed class JobsOptions
         foreach (var status in Words(FinishedStatuses, DefaultFinished).Where(IsFailed))
         {
             errors.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
-                $"'{status}' cannot mean both success and failure; give both lists");
+                $"'{status}' cannot mean both success and failure; set both lists");
         }
         foreach (var status in RunningStatuses.Where(status => IsFinished(status) || IsFailed(status)))
         {
-            errors.Add("Jobs:RunningStatuses", $"'{status}' means success or failure already");
+            errors.Add("Jobs:RunningStatuses", $"'{status}' already means success or failure");
         }
     }
 

@@ -23,7 +23,7 @@ internal sealed class FetchOrder(SteadyClock clock)
 
     /// <summary>Notes Redis's time, which was read between <paramref name="asked"/> and now.</summary>
     /// <returns>
-    /// Whether this node's clock is fast and has given numbers ahead of Redis's time. They no longer count.
+    /// Whether this node's clock is fast and has given numbers ahead of Redis's time. Those numbers no longer count.
     /// </returns>
     public bool Follow(long redis, long asked)
     {

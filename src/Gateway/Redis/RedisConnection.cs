@@ -161,7 +161,8 @@ internal sealed partial class RedisConnection : IDisposable
 
     /// <summary>
     /// After a pause of this process, waits until the watch has found Redis healthy, for at most
-    /// <see cref="LongestCatchUp"/>. The state of this node is old then, and late replies do not mean that Redis fails.
+    /// <see cref="LongestCatchUp"/>. After a pause, the state of this node is old, and a late reply does not mean that
+    /// Redis fails.
     /// </summary>
     public Task WaitAfterPauseAsync() => IsConfigured && WasPaused() ? WaitForLookAsync() : Task.CompletedTask;
 

@@ -26,7 +26,7 @@ internal sealed class TimeBudget(TimeSpan total)
     {
         while (!reply.IsCompleted)
         {
-            if (Volatile.Read(ref _left) <= 0) throw new TimeoutException("it does not answer in time");
+            if (Volatile.Read(ref _left) <= 0) throw new TimeoutException("Redis did not answer in time");
             await ((Task)reply).WaitAsync(total / Slices).ConfigureAwait(
                 ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
             if (!reply.IsCompleted) Interlocked.Decrement(ref _left);

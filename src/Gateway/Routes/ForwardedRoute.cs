@@ -1,7 +1,7 @@
 namespace Gateway.Routes;
 
 /// <summary>One further operation of the upstream that callers may use.</summary>
-/// <param name="Name">The name in the configuration, by which teams are allowed the route.</param>
+/// <param name="Name">The name in the configuration, to which teams refer.</param>
 internal sealed record ForwardedRoute(string Name, RouteTemplate Template, ForwardedRouteOptions Options)
 {
     private static readonly string[] OwnHeaders = ["Content-Type", "ETag", "Last-Modified"];

@@ -43,7 +43,7 @@ internal sealed class ForwardedRouteOptions
                 StringComparer.OrdinalIgnoreCase)
             {
                 [RouteTemplate.Parse(JobAddress.Route).Shape] =
-                    "jobs, which the gateway has already"
+                    "jobs, which the gateway serves already"
             };
         foreach (var (name, route) in routes)
         {
@@ -64,7 +64,7 @@ internal sealed class ForwardedRouteOptions
         {
             errors.Unless(template.Segments[0] is { IsParameter: false } first
                 && !OwnPrefixes.Contains(first.Text, StringComparer.OrdinalIgnoreCase), $"{path}:Path",
-                $"must not begin with a parameter, nor with a path of the gateway's own "
+                $"must not begin with a parameter, nor with a path of the gateway itself "
                 + $"({string.Join(", ", OwnPrefixes)})");
         }
         for (var i = 0; i < Query.Count; i++)
@@ -74,7 +74,7 @@ internal sealed class ForwardedRouteOptions
                 $"{path}:Query:{i}",
                 "must name a query parameter");
             errors.Unless(!ForwardedRoute.NamesWorkflow(Query[i]), $"{path}:Query:{i}",
-                "names a workflow, which teams are allowed one by one: let it be in the path");
+                "names a workflow; put it into the path, because permissions are by workflow");
         }
         for (var i = 0; i < ResponseHeaders.Count; i++)
         {
@@ -84,7 +84,7 @@ internal sealed class ForwardedRouteOptions
             errors.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase)
                 && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
                 $"{path}:ResponseHeaders:{i}",
-                $"'{header}' cannot go on: it is about the connection, or the gateway's own to say");
+                $"'{header}' cannot be passed on: it concerns the connection, or the gateway sets it");
         }
         errors.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
     }

@@ -42,7 +42,7 @@ internal static class ThreadShare
     [ThreadStatic]
     private static Count _reads;
 
-    /// <summary>Bounds requests. It must be the first middleware.</summary>
+    /// <summary>Bounds requests. This must be the first middleware.</summary>
     public static void UseThreadShare(this WebApplication app) => app.Use((http, next) =>
         // The features are the connection itself over HTTP/1.1, and the stream over HTTP/2.
         _requests.IsReachedBy(http.Features) ? ContinueOnPoolAsync(http, next) : next(http));

@@ -11,8 +11,8 @@ namespace Gateway.Telemetry;
 /// and a later line reports their number.
 /// </summary>
 /// <remarks>
-/// It replaces the framework's console logger, whose queue either blocks callers or reports dropped lines to standard
-/// error as plain text.
+/// This provider replaces the framework's console logger, whose queue either blocks callers or reports dropped lines to
+/// standard error as plain text.
 /// </remarks>
 [ProviderAlias("Console")]
 internal sealed partial class LogOutput : ILoggerProvider, ISupportExternalScope

@@ -5,14 +5,14 @@ namespace Gateway.Upstream;
 
 /// <summary>Makes one call with a credential.</summary>
 /// <param name="tell">
-/// Reports what the beginning of the answer says, if its end may come much later.
+/// Reports the outcome that the beginning of the answer shows, if the end of the answer may come much later.
 /// </param>
 internal delegate Task<UpstreamAnswer> SendCall(Credential credential, Func<UpstreamAnswer, ValueTask> tell);
 
 /// <summary>
-/// Makes calls with an account's credentials. Each call waits for its permit. It is repeated if its credential was
-/// refused and there is another one. If all were refused, the answer says whether that is about the request or about
-/// the credentials, as far as that can be found out in time.
+/// Makes calls with an account's credentials. Each call waits for its permit. A call is repeated if its credential was
+/// refused and there is another one. If all credentials were refused, the answer states whether the cause is the
+/// request or the credentials, if the cause can be found in time.
 /// </summary>
 internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamOptions> upstream, TimeProvider clock)
 {
@@ -101,7 +101,7 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
         }
     }
 
-    /// <summary>What an answer says about the account.</summary>
+    /// <summary>Returns the outcome of an answer, as far as it concerns the account.</summary>
     public static CallOutcome OutcomeOf(in UpstreamAnswer answer) => answer switch
     {
         { Fault: UpstreamFault.CallerGone } => CallOutcome.Unknown,
@@ -123,6 +123,6 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
 internal sealed record AccountCall(
     string Account, AccountGate Gate, JobAddress Job, string Team, CallRank Rank, long Started)
 {
-    /// <summary>The answer to the last call. It stands if no further call may go out.</summary>
+    /// <summary>The answer to the last call. It is the result if no further call may go out.</summary>
     public UpstreamAnswer? Last { get; set; }
 }

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The calls of one account on this node. They wait in a queue until the account's state permits one more, for a short
-/// time. One exchange at a time reports to the state and asks for permits, for all calls that wait at that moment.
+/// The calls of one account on this node. A call waits in a queue for a short time until the account's state permits
+/// it. One exchange at a time reports to the state and asks for permits, for all calls that wait at that moment.
 /// </summary>
 internal sealed partial class AccountGate(
     string account, Accounts accounts, AccountStore store, TrialClient trials,
@@ -14,13 +14,13 @@ internal sealed partial class AccountGate(
 {
     private const int LongestQueue = 10_000;
 
-    // How long reports that stop nobody are collected.
+    // Reports that stop no other calls are collected for this time.
     private static readonly TimeSpan ReportDelay = TimeSpan.FromMilliseconds(50);
 
-    // How often the outcome of a trial is asked for, which another node may make.
+    // The interval at which a node asks for the outcome of a trial, which another node may make.
     private static readonly TimeSpan TrialPoll = TimeSpan.FromMilliseconds(25);
 
-    // How often a credential is looked at that the upstream refuses.
+    // The interval at which a node checks a refused credential.
     private static readonly TimeSpan RefusedPoll = TimeSpan.FromSeconds(5);
 
     // A call that goes out within this time of its permit is in time.
@@ -70,7 +70,7 @@ internal sealed partial class AccountGate(
         {
             await ((Task)waiter.Result.Task).WaitAsync(maxWait, Clock)
                 .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            // If the job may be refused and not the credential, a snapshot of the job answers.
+            // A refresh ends as over budget, so that a snapshot answers: the job may be refused and not the credential.
             var isRefused = Standing != CredentialStanding.Fine && rank != CallRank.Refresh;
             lock (_lock) TurnAway(waiter, isRefused ? UpstreamFault.CredentialDead : UpstreamFault.OverBudget);
         }
@@ -79,7 +79,7 @@ internal sealed partial class AccountGate(
         return result;
     }
 
-    /// <summary>Waits until it is known whether a refusal is about the job or about the credential.</summary>
+    /// <summary>Waits for the cause of a refusal: the job or the credential.</summary>
     /// <param name="credential">The refused credential. The end of that call has been reported.</param>
     public async ValueTask<RefusalCause> FindCauseAsync(Credential credential, TimeSpan maxWait)
     {
@@ -92,7 +92,7 @@ internal sealed partial class AccountGate(
         return await waiter.Cause.Task;
     }
 
-    /// <summary>Lets the call for a job that waits go out at another team's turn, too.</summary>
+    /// <summary>Lets the waiting call for a job go out also at another team's turn.</summary>
     public void Join(JobAddress job, string team)
     {
         bool isNew;
@@ -109,7 +109,7 @@ internal sealed partial class AccountGate(
         lock (_lock) _report.AddLate(late);
     }
 
-    /// <summary>Reports to the other nodes what happened on this one while Redis was away.</summary>
+    /// <summary>Reports to the other nodes the calls that this node made while Redis was away.</summary>
     public void ReportTimeAlone()
     {
         if (store.IsAlone) Wake();
@@ -179,7 +179,7 @@ internal sealed partial class AccountGate(
             if (_queue.Count > 0) return wait;
             if (_report.Count > 0) return ReportDelay;
             if (Standing != CredentialStanding.Fine) return RefusedPoll;
-            // A node that does not report for longer has died, and its calls are over.
+            // Other nodes take a node that does not report for a longer time for dead, and its calls for ended.
             return _underWay.Count > 0 ? upstream.CurrentValue.Timeout / 2 : null;
         }
     }
@@ -302,7 +302,7 @@ internal sealed partial class AccountGate(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "Account {Account}: the exchange of permits failed; it is tried again")]
+        [LoggerMessage(LogLevel.Error, "Account {Account}: the exchange of permits failed; the node tries again")]
         public static partial void Failed(ILogger logger, string account, Exception failure);
 
         [LoggerMessage(LogLevel.Critical, "The upstream accepts no credential of account {Account}: replace it")]

@@ -23,7 +23,7 @@ internal sealed class AccountHealth
 
     private const int RememberedCredentials = 8;
 
-    /// <summary>After a 429: no call goes out until then.</summary>
+    /// <summary>No call goes out before this time, because of a 429.</summary>
     public double PausedUntil { get; set; }
 
     public CircuitBreaker Circuit { get; set; } = new();
@@ -43,7 +43,9 @@ internal sealed class AccountHealth
     /// </summary>
     public bool WasCallersProbe { get; set; }
 
-    /// <summary>Both credentials were refused the same job: until then, no refusal makes calls wait.</summary>
+    /// <summary>
+    /// Until this time, no refusal makes calls wait, because the upstream refused the same job to both credentials.
+    /// </summary>
     public double CertainUntil { get; set; }
 
     /// <summary>Bounds all times, in case they were written by another clock.</summary>
@@ -166,7 +168,7 @@ internal sealed class AccountHealth
         if (Circuit.IsOpen) Circuit.StartProbe(now);
     }
 
-    /// <summary>Why calls should not even wait. Null: they may.</summary>
+    /// <summary>The reason why calls must not even wait; null if they may wait.</summary>
     public Closed? ClosedFor(string credential, double now)
     {
         if (PausedUntil > now) return new Closed(UpstreamFault.Paused, PausedUntil);
@@ -189,7 +191,7 @@ internal sealed class AccountHealth
     // A known job that has not failed itself.
     private string? JobForCircuit(CredentialState credential) => credential.NextJob(Circuit.HasFailed);
 
-    // To read only: a credential that is not known has a state of its own.
+    // For reading only. The new state of an unknown credential is not stored.
     private CredentialState Find(string credential) => Credentials.GetValueOrDefault(credential) ?? new();
 
     private CredentialState StateOf(string credential)

@@ -3,7 +3,7 @@ using Gateway.Limits;
 
 namespace Gateway.Upstream;
 
-/// <summary>What all nodes together may ask of the upstream with one account.</summary>
+/// <summary>The limits of the calls that all nodes together make with one account.</summary>
 /// <param name="CallTime">The longest duration of a call.</param>
 /// <param name="Teams">The number of teams that are configured to use the account.</param>
 internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequests, TimeSpan CallTime, int Teams = 1)
@@ -17,8 +17,9 @@ internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequ
 
     /// <summary>
     /// Whether a team may have one more call under way. The bound falls as places get short (a dynamic threshold), so
-    /// that no team takes the last places and all teams that want more than their share end up with the same. A team
-    /// without a call under way may take any free place. A team that is alone may take all places.
+    /// that no team takes the last places, and all teams that want more than their share get the same number. A team
+    /// without a call under way may take any free place. If only one team is configured to use the account, it may
+    /// take all places.
     /// </summary>
     /// <param name="held">The team's calls under way.</param>
     /// <param name="free">Free places.</param>

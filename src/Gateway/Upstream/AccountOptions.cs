@@ -10,13 +10,13 @@ internal sealed record AccountOptions
 {
     public string Credential { get; set; } = "";
 
-    /// <summary>A file that holds the credential; it is read again when it changes.</summary>
+    /// <summary>A file that holds the credential. A node reads the file at each upstream call.</summary>
     public string CredentialFile { get; set; } = "";
 
     /// <summary>The credential to use when the upstream refuses the first one. Empty, the default: none.</summary>
     public string NextCredential { get; set; } = "";
 
-    /// <summary>A file that holds the next credential; it is read again when it changes.</summary>
+    /// <summary>A file that holds the next credential. A node reads the file at each upstream call.</summary>
     public string NextCredentialFile { get; set; } = "";
 
     /// <summary>Calls a second on average. Default 10; 0.01 to 100,000.</summary>

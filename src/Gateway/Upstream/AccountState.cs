@@ -4,8 +4,8 @@ namespace Gateway.Upstream;
 
 /// <summary>
 /// The state of one account, and its transition: a node's report, the limits and the time give a new state and a reply.
-/// It is pure: it knows no clock, no Redis and no log. All nodes share one state in Redis; a node without Redis has one
-/// in its memory. <c>docs/account-budget.md</c> explains it.
+/// The transition is pure: it uses no clock, no Redis and no log. All nodes share one state in Redis; a node without
+/// Redis has a state in its memory. <c>docs/account-budget.md</c> explains the state.
 /// </summary>
 internal sealed class AccountState
 {
@@ -17,15 +17,16 @@ internal sealed class AccountState
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25), Yield = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Differs from the origin of a state that Redis lost and a node began again.</summary>
+    /// <summary>A random id of the shared state. If Redis loses the state, the next state has another id.</summary>
     public string Origin { get; set; } = "";
 
     /// <summary>When the state was changed last, in microseconds since 1970, by Redis's clock.</summary>
     public double ChangedAt { get; set; }
 
     /// <summary>
-    /// How far the account's clock is ahead of Redis's clock: by as much as that was set back. All other times are by
-    /// the account's clock, so a clock that is set back neither prolongs nor shortens a wait.
+    /// The lead of the account's clock over Redis's clock. The lead grows when Redis's clock is set back. All other
+    /// times are by the account's clock, so a clock that is set back by a noticed step neither prolongs nor shortens a
+    /// wait.
     /// </summary>
     public double ClockOffset { get; set; }
 
@@ -88,7 +89,7 @@ internal sealed class AccountState
         if (used < 0) used = report.Credentials.Length - 1;
         var credential = report.Credentials[used];
 
-        // 4. Start a trial if one is needed. It goes before callers' calls.
+        // 4. Start a trial if one is needed. The trial goes before callers' calls.
         var trialJob = StartTrial(report.Node, credential, limits, now);
 
         // 5. Grant calls.
@@ -142,7 +143,7 @@ internal sealed class AccountState
         return job;
     }
 
-    /// <returns>Whether calls are left that wait for their team's share of the places.</returns>
+    /// <returns>Whether calls of this node still wait for their team's share of the places.</returns>
     private bool Grant(
         string node, AccountLimits limits, GrantRules rules, double now, List<(CallRank Rank, string Team)> granted)
     {

@@ -9,9 +9,10 @@ using StackExchange.Redis;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Where one node finds the state of an account: in Redis; in memory, with the node's share, while Redis is away; in
-/// memory alone if there is no Redis. A node changes the state in Redis by replacing the very value that it read last.
-/// That value is usually the current one, so a change takes one trip. One thread at a time may exchange.
+/// Reads and changes the state of an account for one node. The state is in Redis. While Redis is away, the state is in
+/// memory, with the node's share of the limits. If Redis is not configured, the state is in memory alone. A node
+/// changes the state in Redis by replacing the value that it read last. That value is usually the current one, so a
+/// change takes one trip. One thread at a time may exchange.
 /// </summary>
 internal sealed class AccountStore(string account, RedisConnection redis, SharedQuotas quotas, SteadyClock steady)
 {
@@ -26,7 +27,7 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
     // The name has the version of the format: nodes of another version use another value.
     private readonly RedisKey[] _key = [$"{RedisConnection.Prefix}account:{account}:budget-2"];
     private readonly RedisTime _clock = new();
-    // The value that was read last. At first it is one that does not exist. It need not be text.
+    // The version that was read last; at first a version that does not exist. It need not be text.
     private RedisValue _version = "?";
     private byte[] _json = [];
     private volatile AccountState? _last, _alone;
@@ -40,7 +41,7 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
     /// <summary>The fingerprints of dead credentials. Any thread may read them.</summary>
     public IReadOnlyList<string> Dead => _dead;
 
-    /// <summary>Whether the node has not yet told Redis what happened while it was away.</summary>
+    /// <summary>Whether the node still has to report what happened while Redis was away.</summary>
     public bool IsAlone => _alone is not null;
 
     /// <summary>The state after this node's last change; null before the first one.</summary>
@@ -86,7 +87,7 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
     }
 
     /// <summary>Changes the state in Redis.</summary>
-    /// <param name="change">It may be called several times with different states, and has no other effect.</param>
+    /// <param name="change">Changes a state. It may be called several times, and has no other effect.</param>
     /// <returns>
     /// Null: Redis is not available. <see cref="NodeReply.NotHeard"/>: other nodes changed the state each time.
     /// </returns>
@@ -153,7 +154,7 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
         // Replaced as a whole, so that no reader combines parts of two answers.
         private volatile Reading _reading = new(Time: 0, AskedAt: 0, AnsweredAt: Stopwatch.GetTimestamp());
 
-        /// <summary>The earliest that it can be for Redis: permits are not counted before they are there.</summary>
+        /// <summary>The earliest possible time of Redis, so that no permit counts before it exists.</summary>
         public double Now
         {
             get

@@ -18,8 +18,8 @@ internal sealed partial class Accounts(
 
     /// <summary>
     /// The credential for the next call, and then its successor. A file is read at each call, so that a replaced
-    /// credential counts at once. It is read on the thread pool, because the caller may be on an I/O thread. If it
-    /// cannot be read within a second, or does not hold a credential, the one that was read last is used.
+    /// credential counts at once. Files are read on the thread pool, because the caller may be on an I/O thread. If a
+    /// file cannot be read within a second, or does not hold a credential, the one that was read last is used.
     /// </summary>
     /// <returns>Empty: the account is gone from the configuration, or its files never held a credential.</returns>
     public ValueTask<Credential[]> CredentialsOfAsync(string account)

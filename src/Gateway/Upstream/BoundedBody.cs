@@ -13,8 +13,8 @@ internal static class BoundedBody
     private const int MaxCodings = 2;
 
     /// <summary>
-    /// Reads a whole body, and decodes it where it came in a content coding (RFC 9110, section 8.4): gzip, deflate or
-    /// br. Both the bytes that came and the decoded ones are bounded.
+    /// Reads a whole body, and decodes it if it has a content coding (RFC 9110, section 8.4): gzip, deflate or br. The
+    /// received and the decoded bytes are bounded.
     /// </summary>
     /// <param name="share">The memory the body may take; null for a small body, which needs no share.</param>
     /// <returns>Null with the fault: the body is too large, or its coding is unknown or broken.</returns>

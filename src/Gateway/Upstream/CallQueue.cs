@@ -9,8 +9,8 @@ internal readonly record struct QueueResult(
     CallPermit? Permit, UpstreamFault Fault = UpstreamFault.None, TimeSpan RetryAfter = default);
 
 /// <summary>
-/// The calls of one account that wait on this node, in a line for each rank and team. It is not safe for several
-/// threads.
+/// The calls of one account that wait on this node, in a line for each rank and team. The queue is not safe for
+/// several threads.
 /// </summary>
 internal sealed class CallQueue
 {
@@ -40,7 +40,7 @@ internal sealed class CallQueue
 
     public Waiter? Find(JobAddress job) => _byJob.GetValueOrDefault(job);
 
-    /// <summary>Lets a call wait for one more team. It goes out at the turn that comes first.</summary>
+    /// <summary>Lets a call wait for one more team. The call goes out at the turn that comes first.</summary>
     /// <returns>False: it already waits for the team.</returns>
     public bool Join(Waiter waiter, string team)
     {

@@ -1,10 +1,10 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// The circuit breaker of an account. It opens if at least half of ten calls or more failed within some seconds, for
-/// several jobs, and none was accepted since. If a known job exists, a trial with it decides; otherwise ten different
-/// jobs must have failed. While it is open, one half-open probe goes out each half second, until one is answered.
-/// Times are microseconds, by the account's clock.
+/// The circuit breaker of an account. The circuit opens if at least half of ten calls or more failed within some
+/// seconds, for several jobs, and none was accepted since. If a known job exists, a trial with it decides; otherwise
+/// ten different jobs must have failed. While the circuit is open, one half-open probe goes out each half second, until
+/// one is answered. Times are microseconds, by the account's clock.
 /// </summary>
 internal sealed class CircuitBreaker
 {

@@ -17,7 +17,7 @@ internal sealed class Credential
     private Credential(string value)
     {
         HeaderValue = value;
-        // Created when the upstream first answers: a configuration is also parsed where it is only checked.
+        // Created on first use, because a configuration is also parsed only to check it.
         _echoes = new(() => new EchoedForms(Secret(value)));
         Fingerprint = Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(value)).AsSpan(0, 8));
     }

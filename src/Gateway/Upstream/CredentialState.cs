@@ -4,12 +4,14 @@ using System.Text;
 namespace Gateway.Upstream;
 
 /// <summary>
-/// What the nodes know about one credential, and its standing. Times are microseconds, by the account's clock. A call
+/// The shared knowledge about one credential, and its standing. Times are microseconds, by the account's clock. A call
 /// counts from when it was sent, because a late answer says nothing about a credential that was revoked meanwhile.
 /// </summary>
 internal sealed class CredentialState
 {
-    /// <summary>Without a known job, this many different jobs refused in a row make a credential half-open.</summary>
+    /// <summary>
+    /// If no job is known, a credential becomes half-open after this many different jobs were refused in a row.
+    /// </summary>
     public const int HalfOpenAfter = 5;
 
     public const double Second = 1e6;
@@ -247,7 +249,7 @@ internal sealed class CredentialState
         double Later(double own, double others) => others > 0 ? Math.Max(own, others + by) : own;
     }
 
-    /// <summary>A number that stands for a job. It is the same on each node.</summary>
+    /// <summary>Returns a number that identifies a job, the same on each node.</summary>
     public static int NumberOf(string address) =>
         BitConverter.ToInt32(SHA256.HashData(Encoding.ASCII.GetBytes(address)));
 

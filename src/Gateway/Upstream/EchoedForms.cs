@@ -93,7 +93,7 @@ internal sealed class EchoedForms
         return Match.Whole;
     }
 
-    /// <summary>The next character, and its length in bytes; a length of 0: the text ends within it.</summary>
+    /// <summary>Returns the next character, and its length in bytes; 0 if the text ends within the character.</summary>
     private static (int Value, int Length) Next(ReadOnlySpan<byte> text, byte expected, Escapes escapes)
     {
         if (text.IsEmpty) return default;
@@ -107,7 +107,7 @@ internal sealed class EchoedForms
             : (text[backslashes], backslashes + 1);
     }
 
-    /// <summary>The character that the digits stand for, or the one before them where they are no digits.</summary>
+    /// <summary>Returns the character with a hexadecimal code; without a code, the character before it.</summary>
     private static (int Value, int Length) Hexadecimal(ReadOnlySpan<byte> text, int from, int count)
     {
         var digits = text[from..Math.Min(text.Length, from + count)];

@@ -1,8 +1,8 @@
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Decides whose call goes out next. Teams take turns, however many calls each has waiting (start-time fair queuing,
-/// all calls cost the same). First reads go before refreshes, but each fifth call is a refresh if both wait.
+/// Decides whose call goes out next. Teams take turns, no matter how many calls each has waiting (start-time fair
+/// queuing, all calls cost the same). First reads go before refreshes, but each fifth call is a refresh if both wait.
 /// </summary>
 internal sealed class FairScheduler
 {
@@ -17,7 +17,7 @@ internal sealed class FairScheduler
     /// <summary>First reads that went out since the last refresh, while a refresh waited.</summary>
     public int ReadsInRow { get; set; }
 
-    /// <summary>A copy, to plan ahead with.</summary>
+    /// <summary>Returns a copy, to plan further calls.</summary>
     public FairScheduler Copy() => new()
     {
         VirtualTime = VirtualTime,
@@ -27,7 +27,7 @@ internal sealed class FairScheduler
 
     /// <summary>Chooses the claim whose call goes out next.</summary>
     /// <param name="byRank">Whether first reads go before refreshes.</param>
-    /// <returns>Null: no claim may have a call go out.</returns>
+    /// <returns>Null: no call of a claim may go out.</returns>
     public Claim? Choose(List<Claim> claims, bool byRank = true)
     {
         var rank = RankToServe(claims);
@@ -50,7 +50,8 @@ internal sealed class FairScheduler
     }
 
     /// <summary>
-    /// Records that a call goes out before calls of the same rank on other nodes whose turn it was. They keep it.
+    /// Records that a call goes out before calls of the same rank on other nodes whose turn it was. Those calls keep
+    /// their turn.
     /// </summary>
     public void ServeAhead(Claim claim, bool refreshesWait, List<Claim> claims)
     {

@@ -6,10 +6,10 @@ internal enum CallRank
     /// <summary>A request that is repeated with another credential, because the first one was refused.</summary>
     OtherCredential = 0,
 
-    /// <summary>A job of which there is no snapshot.</summary>
+    /// <summary>A job without a snapshot.</summary>
     FirstRead = 1,
 
-    /// <summary>A job of which there is a snapshot.</summary>
+    /// <summary>A job with a snapshot.</summary>
     Refresh = 2,
 }
 
@@ -46,7 +46,7 @@ internal readonly record struct WaitingCalls(CallRank Rank, string Team, int Cou
 
 /// <summary>A call whose outcome is known.</summary>
 /// <param name="Credential">The fingerprint of the credential.</param>
-/// <param name="Job">A number that stands for the job. It is the same on each node.</param>
+/// <param name="Job">A number that identifies the job, the same on each node.</param>
 /// <param name="IsProbe">Whether the call was let through alone, while other calls had to wait.</param>
 /// <param name="RetryAfter">The upstream's <c>Retry-After</c>, for <see cref="CallOutcome.Busy"/>.</param>
 /// <param name="Supersedes">The fingerprint of the credential that was refused before this one was accepted.</param>
@@ -98,7 +98,7 @@ internal sealed record NodeReply(
     List<(CallRank Rank, string Team)> Granted, int Credential, CredentialStanding Standing, bool IsProbe,
     Closed? Closed, TimeSpan Wait)
 {
-    /// <summary>The state was not changed. The node has to report the same again.</summary>
+    /// <summary>The state was not changed. The node has to send the same report again.</summary>
     public static readonly NodeReply NotHeard =
         new([], 0, CredentialStanding.Fine, IsProbe: false, Closed: null, TimeSpan.Zero);
 

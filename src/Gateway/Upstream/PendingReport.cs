@@ -1,6 +1,8 @@
 namespace Gateway.Upstream;
 
-/// <summary>Collects what a node has to report, until it is heard. It is not safe for several threads.</summary>
+/// <summary>
+/// Collects the ended calls that a node has to report, until the report is heard. Not safe for several threads.
+/// </summary>
 internal sealed class PendingReport(TimeProvider clock)
 {
     private const int MostEnded = 1_000;

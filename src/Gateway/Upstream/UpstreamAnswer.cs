@@ -62,7 +62,7 @@ internal enum UpstreamFault
 }
 
 /// <summary>The upstream's answer to one fetch.</summary>
-/// <param name="Status">0 where there was no answer.</param>
+/// <param name="Status">0 if there was no answer.</param>
 /// <param name="Body">
 /// The bytes of a 200 or 202, decoded; of a 400, 401, 403, 404, 410 or 451 the <c>error</c> object alone, or nothing.
 /// </param>
@@ -71,7 +71,7 @@ internal enum UpstreamFault
 /// </param>
 internal readonly record struct UpstreamAnswer(int Status, byte[] Body, TimeSpan? RetryAfter, UpstreamFault Fault)
 {
-    /// <summary>The longest <c>Retry-After</c> of an upstream that counts.</summary>
+    /// <summary>The longest time that the gateway waits because of the upstream's <c>Retry-After</c>.</summary>
     public static readonly TimeSpan LongestRetryAfter = TimeSpan.FromMinutes(5);
 
     public static UpstreamAnswer Failed(UpstreamFault fault, int status = 0, TimeSpan? retryAfter = null) =>

@@ -12,7 +12,7 @@ internal sealed class UpstreamClient(
     IOptionsMonitor<JobsOptions> jobs, TimeProvider clock) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
-    // Lazy: building it uses reflection, and a start need not wait for that.
+    // Built on first use, because building it uses reflection, which would delay the start.
     private readonly Lazy<ResiliencePipeline<UpstreamAnswer>> _retry = new(() => Retry.Build(clock));
 
     public void Dispose() => _client.Dispose();
@@ -21,7 +21,7 @@ internal sealed class UpstreamClient(
     /// Fetches one job with its account's credential, within <c>Upstream:Timeout</c>; each call, retries included,
     /// first waits for a permit of the account's budget.
     /// </summary>
-    /// <param name="team">The team whose turn it takes.</param>
+    /// <param name="team">The team whose turn the call takes.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
     /// <param name="share">The body's share of memory, until it is disposed of.</param>
     public async Task<UpstreamAnswer> GetJobAsync(

@@ -44,7 +44,7 @@ internal static class UpstreamErrors
         }
     }
 
-    /// <summary>The fault that an exception stands for.</summary>
+    /// <summary>Returns the fault that an exception represents.</summary>
     public static UpstreamFault FaultOf(Exception? failure)
     {
         var cause = failure?.InnerException;

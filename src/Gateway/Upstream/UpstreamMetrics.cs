@@ -15,7 +15,7 @@ internal sealed class UpstreamMetrics
     {
         _meter = meters.CreateGateway();
         _calls = _meter.CreateCounter<long>("gateway.upstream.calls", "{call}",
-            "Calls to the upstream, retries included, by status; 0 where there was no answer");
+            "Calls to the upstream, retries included, by status; 0 if there was no answer");
         _queue = _meter.CreateHistogram<double>("gateway.account.wait", "s",
             "Time that a call waited for its account's budget",
             advice: new() { HistogramBucketBoundaries = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10] });
@@ -34,9 +34,9 @@ internal sealed class UpstreamMetrics
     {
         _meter.CreateObservableGauge("gateway.account.refused",
             () => Each(gate => gate.Standing == CredentialStanding.Refused ? 1 : 0), null,
-            "1 while the upstream takes none of the account's credentials");
+            "1 while the upstream accepts none of the account's credentials");
         _meter.CreateObservableGauge("gateway.account.next", () => Each(gate => gate.IsOnNext ? 1 : 0), null,
-            "1 while the next credential stands in for a dead one");
+            "1 while the next credential replaces a dead one");
         _meter.CreateObservableGauge("gateway.account.queue", () => Each(gate => gate.Waiting), "{call}",
             "Calls of this node that wait for the account's budget");
 

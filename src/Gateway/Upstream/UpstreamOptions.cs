@@ -5,7 +5,7 @@ namespace Gateway.Upstream;
 /// <summary>The options of the upstream.</summary>
 internal sealed class UpstreamOptions
 {
-    /// <summary>Absolute http or https address; a path, if any, is kept in front of the operation's.</summary>
+    /// <summary>An absolute http or https address. A path in it precedes the path of the operation.</summary>
     public Uri BaseAddress { get; set; } = new("https://api.pixxel.space");
 
     /// <summary>How long one fetch may take, retries and body included. Default 10 s; 100 ms to 5 min.</summary>
@@ -13,8 +13,8 @@ internal sealed class UpstreamOptions
 
     /// <summary>
     /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML, read at the start. The published
-    /// document describes the <c>Routes</c> in the same way. Empty, the default: it describes them by the
-    /// configuration alone.
+    /// document describes the <c>Routes</c> in the same way. Empty, the default: the published document describes
+    /// routes by the configuration alone.
     /// </summary>
     public string OpenApiDocument { get; set; } = "";
 

@@ -15,14 +15,15 @@ internal static class UpstreamProblems
         "See error, which is the upstream's; tell the gateway's operators if you expected access.");
 
     public static readonly ProblemType NotFound = new("upstream-not-found", 404,
-        "The upstream knows nothing of that name", "Check the identifiers in the path.")
+        "The upstream does not know the resource", "Check the identifiers in the path.")
     { Scope = ProblemScope.Routes };
 
     public static readonly ProblemType Gone = new("upstream-gone", 410,
-        "The upstream had it, and has it no longer", "Do not ask again; it will not come back.");
+        "The upstream no longer has the resource", "Do not ask again; the resource will not come back.");
 
     public static readonly ProblemType Legal = new("upstream-legal", 451,
-        "The upstream withholds it for legal reasons", "Do not ask again; see error, which is the upstream's.");
+        "The upstream withholds the resource for legal reasons",
+        "Do not ask again; see error, which is the upstream's.");
 
     public static readonly ProblemType Invalid = new("upstream-invalid", 502,
         "The upstream's answer cannot be used",
@@ -48,7 +49,7 @@ internal static class UpstreamProblems
         "The upstream did not answer in time", "Try again later.");
 
     public static readonly ProblemType NoRoom = new("no-room", 503,
-        "The gateway has no memory for one more large job just now", "Wait for the seconds in Retry-After.");
+        "The gateway has no memory for another large job at present", "Wait for the seconds in Retry-After.");
 
     public static readonly ProblemType[] All =
     [
@@ -67,7 +68,7 @@ internal static class UpstreamProblems
             VerdictKind.Gone => (Gone, "The upstream answered 410."),
             VerdictKind.Legal => (Legal, "The upstream answered 451."),
             VerdictKind.CredentialRefused =>
-                (CredentialRefused, $"The upstream does not take the gateway's credential ({verdict.Detail})."),
+                (CredentialRefused, $"The upstream does not accept the gateway's credential ({verdict.Detail})."),
             VerdictKind.Invalid => (Invalid, $"The upstream's answer cannot be used ({verdict.Detail})."),
             VerdictKind.Busy => (Busy, "The upstream answered 429 to the gateway."),
             VerdictKind.OverBudget => (BudgetExhausted, "The account's budget allows no call now."),

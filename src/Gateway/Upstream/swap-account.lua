@@ -1,5 +1,5 @@
--- Replaces the state of an account if it is the one that the caller has seen. Otherwise returns the state that is here,
--- so that the caller can try again. A state is a version, a line feed, and JSON.
+-- Replaces the state of an account if it is the one that the caller has seen. Otherwise returns the current state, so
+-- that the caller can try again. A state is a version, a line feed, and JSON.
 -- Returns whether it was replaced, and the time in microseconds.
 
 local account = KEYS[1]

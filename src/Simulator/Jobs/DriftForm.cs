@@ -1,6 +1,6 @@
 namespace Simulator.Jobs;
 
-/// <summary>How a job departs from what is documented.</summary>
+/// <summary>How a job differs from the documentation.</summary>
 [Flags]
 internal enum DriftForm
 {

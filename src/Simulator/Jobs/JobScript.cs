@@ -5,33 +5,33 @@ namespace Simulator.Jobs;
 /// <code>
 /// id = kind[-N][-anything][.modifier]*
 ///
-/// kind         what is answered
+/// kind         answer
 /// ------------ --------------------------------------------------------------------------------
 /// finished     completed a minute before the first request
 /// run-N        queued, then running, then completed after N seconds (30)
 /// fail-N       failed after N seconds (0: at once), with val_errors, err_msg and failure_type
 /// cancel-N     cancelled after N seconds (0: at once)
-/// stuck-N      runs for ever: progress 99 after N seconds (30), 100 after twice that, never finished_at
+/// stuck-N      never ends: progress 99 after N seconds (30), 100 after twice that, never finished_at
 /// late-N       404 for N seconds (3), then completed
-/// missing      404, and so is every other word
+/// missing      404, as for every other word
 /// forbidden    403
 /// bad          400
 ///
 /// modifier                             effect
 /// ------------------------------------ --------------------------------------------------------
-/// large, size-N                        a body of about 4 MB, or N KB; about 6 KB without
-/// raw-ints -object -objects -base64 -null   the form of spec, info_logs, inputs and result; a mixture without
-/// time-z -offset -fraction -space      the form of timestamps; z without
-/// progress-percent -decimal            "45%" or "45.0"; "45" without
+/// large, size-N                        a body of about 4 MB, or N KB; default: about 6 KB
+/// raw-ints -object -objects -base64 -null   the form of spec, info_logs, inputs and result; default: a mixture
+/// time-z -offset -fraction -space      the form of timestamps; default: z
+/// progress-percent -decimal            "45%" or "45.0"; default: "45"
 /// status-WORD                          WORD, verbatim, as the final status
-/// signed-N                             results hold URLs signed when first asked for, good for N seconds
-/// escaped                              &amp; and its like written as \u0026
-/// coded-WORD                           the body in that content coding: gzip, deflate or br; any other is only named
+/// signed-N                             results hold URLs that are signed at the first request and work for N seconds
+/// escaped                              &amp; and similar characters are escaped, as \u0026
+/// coded-WORD                           the body in that coding: gzip, deflate or br; any other is only in the header
 /// accepted                             202 until the job has ended
 /// retry-N                              Retry-After: N until the job has ended
 /// nameless                             neither id nor workflow_id
 /// unfinished                           a final status with an empty finished_at
-/// drift-field -type -missing -status   departs from what is documented; <see cref="DriftForm"/> says how
+/// drift-field -type -missing -status   differs from the documentation; see <see cref="DriftForm"/>
 /// </code>
 /// Progress changes once a second, so two answers within a second are equal. A finished job never changes.
 /// </summary>
@@ -40,10 +40,10 @@ internal static class JobScript
     private static readonly TimeSpan UsualLength = TimeSpan.FromMinutes(9);
     private static readonly TimeSpan FinishedEarlier = TimeSpan.FromMinutes(1);
 
-    /// <summary>Where in the pipeline a job fails or is cancelled: in the mosaic task, 80% into it.</summary>
+    /// <summary>The position at which a job fails or is cancelled: at 80% of the mosaic task.</summary>
     private const double BreaksAt = 0.80;
 
-    /// <summary>Where a stuck job stays: in the publish task, at a progress of 99.</summary>
+    /// <summary>The position at which a stuck job stays: in the publish task, at a progress of 99.</summary>
     private const double SticksAt = 0.995;
 
     public static JobState At(JobName job, TimeSpan elapsed)

@@ -15,7 +15,7 @@ internal sealed record JobShape
     private const int LargeKilobytes = 4096;
     private const int MostKilobytes = 65_536;
 
-    /// <summary>The body is padded to about this size; 0 for none.</summary>
+    /// <summary>The size in KB to which the body is padded, approximately; 0 for no padding.</summary>
     public int Kilobytes { get; init; }
 
     /// <summary>The form of every raw field; null for a mixture of all of them.</summary>
@@ -25,13 +25,13 @@ internal sealed record JobShape
 
     public ProgressForm Progress { get; init; }
 
-    /// <summary>Takes the place of the final status word.</summary>
+    /// <summary>Replaces the final status.</summary>
     public string? FinalStatus { get; init; }
 
-    /// <summary>For how many seconds the signed URLs in the results are good; null for results without any.</summary>
+    /// <summary>The seconds for which the signed URLs in the results work; null for no signed URLs.</summary>
     public int? SignedSeconds { get; init; }
 
-    /// <summary>Writes <c>&amp;</c> and its like as <c>\u0026</c>, as some JSON encoders do.</summary>
+    /// <summary>Escapes <c>&amp;</c> and similar characters, as <c>\u0026</c>.</summary>
     public bool Escaped { get; init; }
 
     /// <summary>The content coding of the body; null for none.</summary>
@@ -51,7 +51,7 @@ internal sealed record JobShape
 
     public DriftForm Drift { get; init; }
 
-    /// <summary>The shape with one more modifier applied; null when there is no such modifier.</summary>
+    /// <summary>Returns the shape with one more modifier; null if there is no such modifier.</summary>
     public static JobShape? Apply(JobShape shape, string modifier) => modifier switch
     {
         "large" => shape with { Kilobytes = LargeKilobytes },

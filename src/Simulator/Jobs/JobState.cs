@@ -5,7 +5,7 @@ namespace Simulator.Jobs;
 /// </summary>
 internal sealed record JobState
 {
-    /// <summary>200, or the refusal that is the whole answer; then nothing else here has a meaning.</summary>
+    /// <summary>200, or the status of a refusal. After a refusal, the other properties have no meaning.</summary>
     public int HttpStatus { get; init; } = 200;
 
     public string Status { get; init; } = "";
@@ -24,14 +24,14 @@ internal sealed record JobState
 
     public TimeSpan? Finished { get; init; }
 
-    /// <summary>How long the whole job is meant to take.</summary>
+    /// <summary>The expected duration of the whole job.</summary>
     public TimeSpan Estimate { get; init; }
 
     public IReadOnlyList<TaskState> Tasks { get; init; } = [];
 }
 
 /// <summary>One task at one moment.</summary>
-/// <param name="Plan">Which task.</param>
+/// <param name="Plan">The task.</param>
 /// <param name="Status">Its status word.</param>
 /// <param name="Progress">0 to 100, with one decimal.</param>
 /// <param name="Started">Null until it starts.</param>

@@ -18,7 +18,7 @@ internal sealed record JobView(string WorkflowId, string JobId, JobName Name, Jo
         return new JobView(workflowId, jobId, name, JobScript.Of(name, life, firstAsked), firstAsked);
     }
 
-    /// <summary>The timestamp on the wire, empty for what has not happened.</summary>
+    /// <summary>Formats a time as in the body; empty if the event has not happened.</summary>
     public string Time(TimeSpan? offset) =>
         offset is TimeSpan known ? WireForms.Timestamp(FirstAsked + known, Name.Shape.Time) : "";
 }

@@ -1,12 +1,12 @@
 namespace Simulator.Jobs;
 
 /// <summary>One task of every job.</summary>
-/// <param name="Name">What other tasks depend on.</param>
+/// <param name="Name">The name of the task.</param>
 /// <param name="From">The position in the job, 0 to 1, at which the task begins.</param>
-/// <param name="To">The position at which it ends.</param>
+/// <param name="To">The position at which the task ends.</param>
 /// <param name="Block">The processing block that does the work.</param>
 /// <param name="Version">The block's version.</param>
-/// <param name="Activity">What the task says it is doing.</param>
+/// <param name="Activity">The task's state message while it is in progress.</param>
 /// <param name="DependsOn">The names of the tasks that must finish first.</param>
 internal sealed record TaskPlan(
     string Name, double From, double To, string Block, string Version, string Activity, string[] DependsOn);

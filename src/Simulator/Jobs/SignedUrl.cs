@@ -4,7 +4,7 @@ using System.Text;
 
 namespace Simulator.Jobs;
 
-/// <summary>A URL in the form of AWS Signature Version 4 query signing, its signature a mere digest.</summary>
+/// <summary>A URL in the form of AWS Signature Version 4 query signing. The signature is only a digest.</summary>
 internal static class SignedUrl
 {
     private const string Region = "ap-south-1";

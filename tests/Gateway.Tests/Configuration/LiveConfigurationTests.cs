@@ -67,15 +67,15 @@ public sealed class LiveConfigurationTests
     [InlineData("Routes:r:Path", "/v0/{a}/{A}", "Routes:r:Path: names a parameter twice")]
     [InlineData("Routes:r:Path", "/{first}/x", "Routes:r:Path: must not begin with a parameter")]
     [InlineData("Routes:r:Path", "/Admin/cache",
-        "Routes:r:Path: must not begin with a parameter, nor with a path of the gateway's own")]
+        "Routes:r:Path: must not begin with a parameter, nor with a path of the gateway itself")]
     [InlineData("Routes:r:Path", "/v0/workflows/{w}/jobs/{j}",
-        "Routes:r:Path: is the same as that of jobs, which the gateway has already")]
+        "Routes:r:Path: is the same as that of jobs, which the gateway serves already")]
     [InlineData("Routes:s:Path", "/v0/scenes/{other}", "Routes:s:Path: is the same as that of Routes:r")]
     [InlineData("Routes:s:Path", "/V0/Scenes/{id}", "Routes:s:Path: is the same as that of Routes:r")]
     [InlineData("Routes:s p:Path", "/v0/x", "Routes:s p: a route's name is")]
     [InlineData("Routes:r:Query:0", "a&b", "Routes:r:Query:0: must name a query parameter")]
     [InlineData("Routes:r:Query:0", "workflowId",
-        "Routes:r:Query:0: names a workflow, which teams are allowed one by one")]
+        "Routes:r:Query:0: names a workflow; put it into the path")]
     [InlineData("Routes:r:Query:0", "Workflow", "Routes:r:Query:0: names a workflow")]
     [InlineData("Routes:r:Query:0", "workflows", "Routes:r:Query:0: names a workflow")]
     [InlineData("Routes:r:Query:0", "workflow_ids", "Routes:r:Query:0: names a workflow")]
@@ -83,17 +83,18 @@ public sealed class LiveConfigurationTests
     [InlineData("Routes:r:Query:0", "", "Routes:r:Query:0: must name a query parameter")]
     [InlineData("Routes:r:ResponseHeaders:0", "", "Routes:r:ResponseHeaders:0: must name a header")]
     [InlineData("Routes:r:ResponseHeaders:0", "a b", "Routes:r:ResponseHeaders:0: must name a header")]
-    [InlineData("Routes:r:ResponseHeaders:0", "set-cookie", "Routes:r:ResponseHeaders:0: 'set-cookie' cannot go on")]
+    [InlineData("Routes:r:ResponseHeaders:0", "set-cookie",
+        "Routes:r:ResponseHeaders:0: 'set-cookie' cannot be passed on")]
     [InlineData("Routes:r:ResponseHeaders:0", "Access-Control-Allow-Origin",
-        "Routes:r:ResponseHeaders:0: 'Access-Control-Allow-Origin' cannot go on")]
+        "Routes:r:ResponseHeaders:0: 'Access-Control-Allow-Origin' cannot be passed on")]
     [InlineData("Routes:r:IdleTimeout", "00:00:00", "Routes:r:IdleTimeout: must be from 00:00:01")]
     [InlineData("Routes:r:Method", "POST", "Routes:r:Method: is not an option")]
     [InlineData("Teams:a:Routes:0", "none", "Teams:a:Routes:0: there is no route 'none'")]
     [InlineData("Contract:DriftChecksPerSecond", "-1", "Contract:DriftChecksPerSecond: must be from 0 to 1000")]
     [InlineData("Contract:DriftChecksPerSecond", "1001", "Contract:DriftChecksPerSecond: must be from 0 to 1000")]
     [InlineData("Jobs:RunningStatuses:0", "Completed",
-        "Jobs:RunningStatuses: 'Completed' means success or failure already")]
-    [InlineData("Jobs:RunningStatuses:0", "failed", "Jobs:RunningStatuses: 'failed' means success or failure already")]
+        "Jobs:RunningStatuses: 'Completed' already means success or failure")]
+    [InlineData("Jobs:RunningStatuses:0", "failed", "Jobs:RunningStatuses: 'failed' already means success or failure")]
     [InlineData("Jobs:MinPollInterval", "00:00:00", "Jobs:MinPollInterval: must be from 00:00:01")]
     [InlineData("Jobs:MinPollInterval", "00:00:31", "Jobs:MaxPollInterval: must not be less than Jobs:MinPollInterval")]
     [InlineData("Jobs:MaxBodyBytes", "", "Jobs:MaxBodyBytes: Failed to convert configuration value ''")]
@@ -128,18 +129,18 @@ public sealed class LiveConfigurationTests
         "Authentication:Oidc:IdleLifetime: must not be longer than AbsoluteLifetime")]
     [InlineData("Authentication:Oidc:AbsoluteLifetime", "40.00:00:00",
         "Authentication:Oidc:AbsoluteLifetime: must be from")]
-    [InlineData("Cors:AllowedOrigins:0", "*", "Cors:AllowedOrigins:0: '*' is no origin as browsers write it")]
+    [InlineData("Cors:AllowedOrigins:0", "*", "Cors:AllowedOrigins:0: '*' is not an origin as browsers write it")]
     [InlineData("Cors:AllowedOrigins:0", "https://app.example.com/",
-        "Cors:AllowedOrigins:0: 'https://app.example.com/' is no origin")]
+        "Cors:AllowedOrigins:0: 'https://app.example.com/' is not an origin")]
     [InlineData("Cors:AllowedOrigins:0", "https://*.example.com",
-        "Cors:AllowedOrigins:0: 'https://*.example.com' is no origin")]
+        "Cors:AllowedOrigins:0: 'https://*.example.com' is not an origin")]
     [InlineData("Cors:AllowedOrigins:0", "https://App.example.com:443",
-        "Cors:AllowedOrigins:0: 'https://App.example.com:443' is no origin")]
-    [InlineData("Cors:AllowedOrigins:0", "null", "Cors:AllowedOrigins:0: 'null' is no origin")]
+        "Cors:AllowedOrigins:0: 'https://App.example.com:443' is not an origin")]
+    [InlineData("Cors:AllowedOrigins:0", "null", "Cors:AllowedOrigins:0: 'null' is not an origin")]
     [InlineData("ForwardedHeaders:KnownProxies:0", "proxy",
-        "ForwardedHeaders:KnownProxies:0: 'proxy' is no IP address")]
+        "ForwardedHeaders:KnownProxies:0: 'proxy' is not an IP address")]
     [InlineData("ForwardedHeaders:KnownNetworks:0", "10.0.0.0",
-        "ForwardedHeaders:KnownNetworks:0: '10.0.0.0' is no network")]
+        "ForwardedHeaders:KnownNetworks:0: '10.0.0.0' is not a network")]
     [InlineData("ForwardedHeaders:ForwardLimit", "0", "ForwardedHeaders:ForwardLimit: must be from 1")]
     [InlineData("PathBase", "gateway", "PathBase: must begin with '/'")]
     [InlineData("PathBase", "/gateway/", "PathBase: must begin with '/'")]

@@ -33,7 +33,7 @@ internal sealed class KeyRepository(RedisConnection redis, IOptionsMonitor<Authe
 
     public void StoreElement(XElement element, string friendlyName)
     {
-        // As Redis returns it: parsing adds a declaration for each namespace.
+        // Keep the form in which Redis returns the element: parsing adds a declaration for each namespace.
         var stored = XElement.Parse(element.ToString(SaveOptions.DisableFormatting));
         lock (_known) _known.Add(stored);
         WakeRequested?.Invoke();

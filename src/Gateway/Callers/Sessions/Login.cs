@@ -156,7 +156,7 @@ internal sealed partial class Login(
             or OpenIdConnectProtocolException or JsonException);
         Log.Failed(logger, isDefect ? failure : null, failure?.Message);
         var problem = isDefect ? new Problem(ProblemType.InternalError, "The login failed within the gateway.")
-            // Also if the client secret cannot be read.
+            // A client secret that cannot be read is answered in the same way.
             : isAway ? Challenge.For(Refusal.ProviderAway)
             // The provider's error text is only logged: an attacker can write it into the address.
             : new Problem(CallerProblems.LoginFailed, "The identity provider did not log you in, or the login took too "

@@ -6,7 +6,7 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>
 /// Limits the requests that anonymous clients can cause at the identity provider. A login that begins may push a
-/// request to the provider (RFC 9126), a login that comes back redeems a code, and a wrong logout token costs the check
+/// request to the provider (RFC 9126), a login that returns redeems a code, and a wrong logout token costs the check
 /// of a signature. Each is limited for a source (<see cref="OidcOptions.LoginsPerMinute"/>, <see
 /// cref="AuthenticationOptions.FailedAttempts"/>). Logins are also limited for the node (<see
 /// cref="OidcOptions.LoginsPerMinuteOfNode"/>).
@@ -15,7 +15,7 @@ internal sealed partial class LoginLimits(
     IOptionsMonitor<AuthenticationOptions> options, RefusalMetrics metrics, TimeProvider clock,
     ILogger<LoginLimits> logger)
 {
-    // The indexes of the node's limits: logins that begin, and logins that come back.
+    // The indexes of the node's limits: logins that begin, and logins that return.
     private const int Begun = 0, Back = 1;
 
     private static readonly TimeSpan BetweenLines = TimeSpan.FromMinutes(1);
@@ -33,15 +33,15 @@ internal sealed partial class LoginLimits(
     /// <returns>Null if the login may go on.</returns>
     public Problem? Begin(HttpContext http) => Take(http, _begun, Begun);
 
-    /// <summary>Takes a permit for a login that comes back from the provider.</summary>
+    /// <summary>Takes a permit for a login that returns from the provider.</summary>
     /// <returns>Null if the login may go on.</returns>
     public Problem? ComeBack(HttpContext http) => Take(http, _back, Back);
 
     /// <summary>
-    /// Checks whether a logout token may be verified. Tokens from the provider's source always are: behind a proxy,
-    /// wrong tokens can come from the same source, and must not block the provider's.
+    /// Checks whether a logout token may be verified. Tokens from the provider's source may always be verified: behind
+    /// a proxy, wrong tokens can come from the same source, and must not block the provider's tokens.
     /// </summary>
-    /// <returns>Null if it may.</returns>
+    /// <returns>Null if the token may be verified.</returns>
     public Problem? CheckLogout(HttpContext http)
     {
         var source = FailedAttemptLimiter.SourceOf(http);
@@ -82,7 +82,7 @@ internal sealed partial class LoginLimits(
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Warning, "Logins are refused: a source has begun more than {OfSource} in a minute, "
-            + "or all sources together more than {OfNode}; gateway.refusals counts how many")]
+            + "or all sources together more than {OfNode}; gateway.refusals counts them")]
         public static partial void TooMany(ILogger logger, int ofSource, int ofNode);
     }
 }

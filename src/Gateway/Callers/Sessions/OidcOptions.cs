@@ -82,7 +82,7 @@ internal sealed class OidcOptions
     {
         if (ClientSecret.Length > 0 && ClientSecretFile.Length > 0)
         {
-            errors.Add(key, "has both ClientSecret and ClientSecretFile; give one");
+            errors.Add(key, "has both ClientSecret and ClientSecretFile; set one");
             return;
         }
         try

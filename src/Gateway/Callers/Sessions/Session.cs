@@ -24,8 +24,8 @@ internal sealed record Session(string Issuer, JsonElement Claims, long Order, Da
     ];
 
     /// <summary>
-    /// Returns the mark of a login, or of all logins of a user. It is a hash, because names of Redis keys are seen in
-    /// more places than values.
+    /// Returns the mark of a login, or of all logins of a user. The mark is a hash, because names of Redis keys are
+    /// seen in more places than values.
     /// </summary>
     public static string Mark(string issuer, string? subject, string? login)
     {

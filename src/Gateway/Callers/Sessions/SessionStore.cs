@@ -109,7 +109,7 @@ internal sealed class SessionStore
     private bool IsMarked(Session session) =>
         session.Marks().Any(mark => _marks.TryGetValue(mark, out var marked) && marked.Order >= session.Order);
 
-    // A Redis that is back may have lost logouts, and may hold sessions again that have ended.
+    // After Redis was away, it may have lost logouts, and may contain ended sessions again.
     private void TellAgain()
     {
         var now = _clock.Now;

@@ -25,7 +25,8 @@ internal sealed class SharedSessions(
 
     private static readonly string RaiseMark = ScriptFile.Read("raise-mark");
 
-    // Changes that Redis has not accepted yet: ended sessions, with whether to tell other nodes in any case, and marks.
+    // Changes that Redis has not accepted yet: ended sessions, and marks. The value of a session says whether to tell
+    // other nodes even if Redis does not have the session.
     private readonly ConcurrentDictionary<KeyHash, bool> _toRemove = new();
     private readonly ConcurrentDictionary<string, Mark> _toMark = new(StringComparer.Ordinal);
     private bool _subscribed;
@@ -36,7 +37,7 @@ internal sealed class SharedSessions(
     /// <summary>Raised when the provider has ended a login, through this node or another.</summary>
     public event Action<string, long>? Marked;
 
-    /// <summary>Raised when Redis is available again. It may have lost data.</summary>
+    /// <summary>Raised when Redis is available again. Redis may have lost data.</summary>
     public event Action Returned
     {
         add => redis.Returned += value;
@@ -99,7 +100,7 @@ internal sealed class SharedSessions(
         await RemoveNowAsync(hash);
     }
 
-    /// <summary>Has the next <see cref="CatchUpAsync"/> remove a session from Redis.</summary>
+    /// <summary>Makes the next <see cref="CatchUpAsync"/> remove a session from Redis.</summary>
     public void RemoveLater(KeyHash hash) => _toRemove.TryAdd(hash, false);
 
     /// <summary>Sets the mark of a login, or of all logins of a user: now, or when Redis is back.</summary>
@@ -111,7 +112,7 @@ internal sealed class SharedSessions(
         return MarkNowAsync(mark);
     }
 
-    /// <summary>Has the next <see cref="CatchUpAsync"/> set a mark.</summary>
+    /// <summary>Makes the next <see cref="CatchUpAsync"/> set a mark.</summary>
     public void MarkLater(string mark, long order, TimeSpan left)
     {
         var until = Environment.TickCount64 + (long)left.TotalMilliseconds;

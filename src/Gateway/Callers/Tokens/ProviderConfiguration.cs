@@ -49,7 +49,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     {
         if (_known is not { } known) return FetchedAsync(BackOff);
         if (Since(ref _learntAt) < RefreshAfter) return new(known);
-        // There was no request for long, and known keys may have been withdrawn.
+        // There was no request for a long time, and known keys may have been withdrawn.
         if (Since(ref _askedAt) > 2 * RefreshAfter) return FetchedAsync(BetweenRefreshes);
         _ = FetchAsync(BetweenRefreshes);
         return new(known);
@@ -122,8 +122,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         }
         catch (Exception e)
         {
-            // Requests that wait are told that the provider is away. An exception that the provider cannot cause is
-            // logged with its stack.
+            // Waiting requests are answered as if the provider were away. An exception that the provider cannot cause
+            // is logged with its stack.
             Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, e.GetBaseException().Message);
         }
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
@@ -139,11 +139,11 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
             + "are not used; the authority must be its issuer")]
         public static partial void WrongIssuer(ILogger logger, string authority, string? issuer);
 
-        [LoggerMessage(LogLevel.Warning, "The identity provider {Authority} cannot be asked for its keys: {Problem}")]
+        [LoggerMessage(LogLevel.Warning, "The keys of the identity provider {Authority} cannot be fetched: {Problem}")]
         public static partial void Failed(ILogger logger, Exception? defect, string authority, string problem);
     }
 }
 
 /// <summary>The identity provider is away, and its configuration was never read.</summary>
 internal sealed class ProviderAwayException()
-    : Exception("The identity provider cannot be asked for its configuration.");
+    : Exception("The configuration of the identity provider cannot be fetched.");

@@ -89,16 +89,16 @@ internal sealed class TokenVerifier(
         ClockSkew = clockSkew,
         LifetimeValidator = CheckLifetime,
         TypeValidator = (type, _, _) =>
-            isType(type) ? type : throw new SecurityTokenInvalidTypeException("Another type"),
+            isType(type) ? type : throw new SecurityTokenInvalidTypeException("The token has another type"),
     };
 
     private bool CheckLifetime(
         DateTime? notBefore, DateTime? expires, SecurityToken token, TokenValidationParameters parameters)
     {
         var now = clock.GetUtcNow().UtcDateTime;
-        if (expires is null) throw new SecurityTokenNoExpirationException("It never expires");
-        if (notBefore > now + clockSkew) throw new SecurityTokenNotYetValidException("It is not valid yet");
-        if (expires <= now - clockSkew) throw new SecurityTokenExpiredException("It has expired");
+        if (expires is null) throw new SecurityTokenNoExpirationException("The token never expires");
+        if (notBefore > now + clockSkew) throw new SecurityTokenNotYetValidException("The token is not valid yet");
+        if (expires <= now - clockSkew) throw new SecurityTokenExpiredException("The token has expired");
         return true;
     }
 

@@ -97,7 +97,7 @@ public sealed class ProviderTests
             Assert.Equal(200, await StatusAsync(world, token));
         }
         Assert.Contains(world.Gateway.Log.All,
-            line => line.Contains("cannot be asked for its keys", StringComparison.Ordinal));
+            line => line.Contains("cannot be fetched", StringComparison.Ordinal));
     }
 
     [Fact]
