@@ -1,8 +1,8 @@
 namespace Gateway.Contract;
 
 /// <summary>
-/// A field that has always been there so far, and that readers rely on: where it does not come, something has changed.
-/// The published document promises no field, and says nothing of this.
+/// Marks a field that every job of the upstream has had so far. A job without the field counts as drift. The published
+/// document does not mention this: it promises no field.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class AlwaysSentAttribute : Attribute;

@@ -5,7 +5,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
-/// <summary>The document that consumers build against: what is said beside what the code says by itself.</summary>
+/// <summary>Configures the generator of the published document.</summary>
 internal static class ContractDocument
 {
     public const string Version = "v0", JobsTag = "Jobs";
@@ -18,7 +18,7 @@ internal static class ContractDocument
         services.AddSingleton<PublishedContract>();
     }
 
-    /// <summary>Says of the job operation what its handler does not.</summary>
+    /// <summary>Adds the name, the tag and the texts of the job operation.</summary>
     public static void DescribeJobOperation(this RouteHandlerBuilder operation) => operation
         .WithName("getJobById")
         .WithTags(JobsTag)
@@ -36,8 +36,8 @@ internal static class ContractDocument
         {
             Title = "Gateway",
             Version = Version,
-            // Said here, for as answers of an operation, which have no body, they would make each problem one that may
-            // be missing.
+            // The text describes 414 and 431, which have no body. As responses of an operation they would make
+            // generated clients treat the body of every error as optional.
             Description = """
                 Processing jobs, cached. Callers authenticate with a gateway key, a token or a session. They need no
                 key of the upstream.

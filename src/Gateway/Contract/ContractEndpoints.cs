@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Contract;
 
-/// <summary>The contract for tools, at <c>/openapi</c>, and its page for people, at <c>/docs</c>.</summary>
+/// <summary>Serves the contract at <c>/openapi</c> and its page at <c>/docs</c>.</summary>
 internal static class ContractEndpoints
 {
     public static void MapContract(this WebApplication app)
@@ -16,7 +16,7 @@ internal static class ContractEndpoints
         var (contract, callers) = (
             app.Services.GetRequiredService<PublishedContract>(), app.Services.GetRequiredService<Identification>());
         var options = app.Services.GetRequiredService<IOptionsMonitor<ContractOptions>>();
-        // Read now, and not at somebody's first request.
+        // Read the upstream's document now, so that a broken one stops the start.
         _ = app.Services.GetRequiredService<UpstreamContract>();
         foreach (var path in PublishedContract.Paths)
         {
@@ -31,7 +31,7 @@ internal static class ContractEndpoints
                 var rendering = await contract.GetAsync(path);
                 http.Response.Headers.CacheControl = isPublic ? "public, max-age=300" : "private, max-age=300";
                 http.Response.Headers.ETag = rendering.ETag;
-                // The framework would compare, but knows no suffix of a proxy's.
+                // The framework's own comparison does not match ETags to which a proxy added a suffix.
                 return IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, rendering.ETag)
                     ? Results.StatusCode(StatusCodes.Status304NotModified)
                     : Results.Bytes(rendering.Bytes, rendering.ContentType);
@@ -42,8 +42,8 @@ internal static class ContractEndpoints
     }
 
     /// <summary>
-    /// What the page is to know before it asks for anything, for each answer of 400 and above is an error in the
-    /// browser's console.
+    /// Maps the address that tells the page how its reader can authenticate. The page asks it first, because a browser
+    /// logs an error in its console for each answer of 400 and above.
     /// </summary>
     private static void MapReader(WebApplication app, Identification callers, IOptionsMonitor<ContractOptions> options)
     {
@@ -59,7 +59,7 @@ internal static class ContractEndpoints
     }
 
     /// <summary>
-    /// Swagger UI's scripts and styles, and a page of our own around them; made when somebody first looks.
+    /// Serves the gateway's own page with the scripts and styles of Swagger UI. The first request builds the pipeline.
     /// </summary>
     private static void UsePage(WebApplication app) => app.Use(next =>
     {

@@ -5,7 +5,7 @@ using Microsoft.OpenApi;
 
 namespace Gateway.Contract;
 
-/// <summary>Answers as they are, for people to read and for tools to answer with.</summary>
+/// <summary>Example bodies of answers, for readers and for mock servers.</summary>
 internal static class ContractExamples
 {
     private const string TraceId = "4bf92f3577b34da6a3ce929d0e0e4736";

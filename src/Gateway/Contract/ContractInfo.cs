@@ -5,7 +5,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
-/// <summary>What the document says of itself: where the gateway is, whom to ask, and what its tags mean.</summary>
+/// <summary>Adds the gateway's address, the license, the contact and the tags to the document.</summary>
 internal sealed class ContractInfo(
     IOptionsMonitor<ContractOptions> contract, IOptionsMonitor<PathBaseOptions> pathBases) : IDocumentFilter
 {

@@ -2,26 +2,27 @@ using Gateway.Configuration;
 
 namespace Gateway.Contract;
 
-/// <summary>The published document, who may read it, and whether the upstream is held to it.</summary>
+/// <summary>Settings of the published document, and of the check that compares jobs with it.</summary>
 internal sealed class ContractOptions
 {
     /// <summary>
-    /// Whether the document and its page are there for everybody. Default true; false: they want a caller's credential.
+    /// Whether anybody may read the document and its page. Default true. If false, a caller's credential is needed.
     /// </summary>
     public bool Public { get; set; } = true;
 
     /// <summary>
-    /// Where consumers reach the gateway, as the document says it. Empty, the default: where the document is.
+    /// The gateway's address in the document, absolute http or https without a final slash. Default empty: the document
+    /// has a relative address.
     /// </summary>
     public string ServerUrl { get; set; } = "";
 
-    /// <summary>Whom consumers ask. Default: the operators of this gateway.</summary>
+    /// <summary>Name of the contact in the document; not empty. Default: The operators of this gateway.</summary>
     public string ContactName { get; set; } = "The operators of this gateway";
 
-    /// <summary>An http or https address, or <c>mailto:</c>. Empty, the default: none.</summary>
+    /// <summary>Address of the contact: http, https or <c>mailto:</c>. Default empty: none.</summary>
     public string ContactUrl { get; set; } = "";
 
-    /// <summary>How many jobs a second are checked for drift on one node. Default 10; 0 to 1000; 0: none.</summary>
+    /// <summary>Jobs per second that one node checks for drift: 0 to 1000. Default 10; 0 checks none.</summary>
     public int DriftChecksPerSecond { get; set; } = 10;
 
     public void Check(ConfigurationErrors errors)

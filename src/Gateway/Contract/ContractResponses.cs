@@ -5,7 +5,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
-/// <summary>What the answers of all operations have in common: headers, and each problem of the one table.</summary>
+/// <summary>Describes the headers and the problems that the answers of all operations have in common.</summary>
 internal static class ContractResponses
 {
     private static readonly Dictionary<string, string> Descriptions = new()
@@ -33,7 +33,8 @@ internal static class ContractResponses
             },
         });
 
-    /// <param name="withCache">Whether it may come from cache, and says so.</param>
+    /// <summary>Adds one response for each status of the problems.</summary>
+    /// <param name="withCache">Whether the operation is cached: its responses then have Cache-Status and Age.</param>
     public static void AddProblems(OpenApiResponses responses, ISchemaGenerator generator, SchemaRepository repository,
         IEnumerable<ProblemType> types, bool withCache)
     {

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Gateway.Contract;
 
 /// <summary>The state of a processing job. Fields that are not listed here may be there, too.</summary>
-/// <remarks>For the published document only: the gateway passes a job's bytes on as they came.</remarks>
+/// <remarks>Used for the published document only. The gateway passes on a job's bytes unchanged.</remarks>
 internal sealed record Job
 {
     /// <summary>The job's identifier.</summary>

@@ -6,7 +6,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace Gateway.Contract;
 
 /// <summary>
-/// Adds to the job operation what every answer of it carries: headers, 304, and each problem of the one table.
+/// Adds the headers, the response 304 and the problems to the job operation.
 /// </summary>
 internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
 {

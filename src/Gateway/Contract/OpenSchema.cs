@@ -4,8 +4,8 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 namespace Gateway.Contract;
 
 /// <summary>
-/// Objects may have more properties than those described, and a property may be null: what the upstream sends is passed
-/// on as it is.
+/// Allows objects to have properties that the document does not describe, because the gateway passes on the upstream's
+/// jobs unchanged.
 /// </summary>
 internal sealed class OpenSchema : ISchemaFilter
 {
@@ -13,7 +13,7 @@ internal sealed class OpenSchema : ISchemaFilter
     {
         if (schema is not OpenApiSchema { Type: JsonSchemaType.Object } described) return;
         described.AdditionalPropertiesAllowed = true;
-        // A reference cannot say so of the property, not in 3.0.
+        // OpenAPI 3.0 cannot mark a property that is a reference as nullable, so that the schema itself allows null.
         if (context.Type == typeof(BlockInfo)) described.Type |= JsonSchemaType.Null;
     }
 }

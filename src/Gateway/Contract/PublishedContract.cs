@@ -5,14 +5,14 @@ using Swashbuckle.AspNetCore.Swagger;
 namespace Gateway.Contract;
 
 /// <summary>One rendering of the contract.</summary>
-/// <param name="Path">Where it is.</param>
-/// <param name="ETag">Strong, of these very bytes.</param>
+/// <param name="Path">Its path, such as <c>/openapi/v0.json</c>.</param>
+/// <param name="ETag">Strong ETag of the bytes, in quotes.</param>
 internal sealed record ContractRendering(string Path, string ContentType, byte[] Bytes, string ETag);
 
-/// <summary>The contract in each of its forms. It is generated once, when it is first asked for.</summary>
+/// <summary>The contract in each of its forms. The first request generates all of them once.</summary>
 internal sealed class PublishedContract
 {
-    // RFC 9512 is the one of YAML.
+    // RFC 9512 defines the media type of YAML.
     private static readonly (string Path, OpenApiSpecVersion Version, bool IsYaml)[] Forms =
     [
         ("/openapi/v0.json", OpenApiSpecVersion.OpenApi3_1, false),
@@ -27,20 +27,20 @@ internal sealed class PublishedContract
     public PublishedContract(IServiceProvider services)
     {
         _services = services;
-        // Rendering takes long, and the first request may be on an I/O thread.
+        // Rendering takes long. The first request may run on an I/O thread, which must not be blocked.
         _renderings = new(() => Task.Run(RenderAsync));
     }
 
-    /// <summary>Where its renderings are.</summary>
+    /// <summary>The paths of all renderings.</summary>
     public static IEnumerable<string> Paths => Forms.Select(form => form.Path);
 
-    /// <summary>The rendering at one of these.</summary>
+    /// <summary>The rendering at one of <see cref="Paths"/>.</summary>
     public async Task<ContractRendering> GetAsync(string path) =>
         (await _renderings.Value).Single(rendering => rendering.Path == path);
 
     private async Task<ContractRendering[]> RenderAsync()
     {
-        // The generator reads all documentation when it is made: not before somebody asks.
+        // The generator reads all XML documentation when it is created, so create it at the first request.
         var document = await _services.GetRequiredService<IAsyncSwaggerProvider>()
             .GetSwaggerAsync(ContractDocument.Version);
         var renderings = new List<ContractRendering>();

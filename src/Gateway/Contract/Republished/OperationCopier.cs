@@ -3,26 +3,29 @@ using Gateway.Routes;
 
 namespace Gateway.Contract.Republished;
 
-/// <summary>Makes of an operation of the upstream's document what the gateway lets through of it.</summary>
-/// <param name="basePath">That of the upstream's address.</param>
-internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector schemas, string basePath)
+/// <summary>Reduces an operation of the upstream's document to what the gateway lets through.</summary>
+/// <param name="basePath">Path of the upstream's address.</param>
+internal sealed class OperationCopier(UpstreamDocument document, KeywordCopier keywords, string basePath)
 {
     private readonly HashSet<string> _ids = new(StringComparer.OrdinalIgnoreCase) { "getJobById" };
 
     /// <exception cref="RepublishingException">
-    /// The document lacks it, or a reference within it leads nowhere.
+    /// The document lacks the operation, or a reference within it leads nowhere.
     /// </exception>
     public JsonObject Copy(ForwardedRoute route)
     {
         var item = document.FindPath(route.Template, basePath, out var at, out var template);
-        if (item?["get"] is not JsonObject operation)
+        if (item?["get"] is not JsonObject from)
         {
             throw new RepublishingException($"it describes no GET {route.Template.Text}, of Routes:{route.Name}");
         }
-        var to = new JsonObject { ["operationId"] = Free(operation.Text("operationId") ?? route.Name) }.Take(
-            operation, "tags", "summary", "description", "deprecated");
-        to["parameters"] = Parameters(route, template, item, operation, at);
-        to["responses"] = Responses(route, operation, $"{at}/get/responses");
+        var to = keywords.Operation(from);
+        if (to["tags"] is not JsonArray { Count: > 0 }) to["tags"] = new JsonArray(RepublishedRoutes.Tag);
+        to["operationId"] = Free(UpstreamDocument.Text(from, "operationId") ?? route.Name);
+        to["summary"] ??= $"GET {route.Template.Text}";
+        to["description"] ??= "Passed on to the upstream, and its answer back. Nothing is cached.";
+        to["parameters"] = Parameters(route, template, item, from, at);
+        to["responses"] = Responses(route, from["responses"] as JsonObject ?? [], $"{at}/get/responses");
         return to;
     }
 
@@ -33,120 +36,51 @@ internal sealed class OperationCopier(UpstreamDocument document, SchemaCollector
         return id;
     }
 
-    // Of the operation before those of its path (OpenAPI 3.1, section 4.8.10.1).
     private JsonArray Parameters(
         ForwardedRoute route, RouteTemplate theirs, JsonObject item, JsonObject operation, string at)
     {
-        var described = new Dictionary<(string?, string?), (JsonObject Parameter, string At)>();
-        foreach (var (holder, pointer) in ((JsonObject, string)[])[(operation, $"{at}/get/parameters"),
-            (item, $"{at}/parameters")])
+        // Parameters of the operation override those of its path (OpenAPI 3.1, section 4.8.10.1).
+        var described = new Dictionary<(string?, string?), (JsonNode Parameter, string At)>();
+        foreach (var (holder, pointer) in ((JsonObject, string)[])[(operation, $"{at}/get"), (item, at)])
         {
-            foreach (var (parameter, i) in (holder["parameters"] as JsonArray ?? [])
-                .Select((parameter, i) => (parameter, i)))
+            foreach (var (i, parameter) in (holder["parameters"] as JsonArray ?? []).Index())
             {
-                var place = $"{pointer}/{i}";
+                var place = $"{pointer}/parameters/{i}";
                 var known = document.Follow(parameter, ref place);
-                described.TryAdd((known.Text("in"), known.Text("name")), (known, place));
+                described.TryAdd((UpstreamDocument.Text(known, "in"), UpstreamDocument.Text(known, "name")),
+                    (known, place));
             }
         }
-        var wanted = route.Template.Parameters.Zip(
-            theirs.Parameters, (own, their) => (In: "path", Name: own, Their: their))
+        var wanted = route.Template.Parameters
+            .Zip(theirs.Parameters, (own, their) => (In: "path", Name: own, Their: their))
             .Concat(route.Options.Query.Select(name => (In: "query", Name: name, Their: name)));
         return new JsonArray([.. wanted.Select(parameter =>
-            Named(parameter.Name, parameter.In, described.TryGetValue((parameter.In, parameter.Their), out var known)
-                ? Parameter(known.Parameter, known.At) : null))]);
-    }
-
-    private static JsonObject Named(string name, string place, JsonObject? described)
-    {
-        var to = new JsonObject { ["name"] = name, ["in"] = place };
-        if (place == "path") to["required"] = true;
-        foreach (var (key, value) in described
-            ?? new JsonObject { ["schema"] = new JsonObject { ["type"] = "string" } })
         {
-            to[key] = value?.DeepClone();
-        }
-        return to;
+            var to = described.TryGetValue((parameter.In, parameter.Their), out var known)
+                ? keywords.Parameter(known.Parameter, known.At)
+                : new JsonObject { ["schema"] = new JsonObject { ["type"] = "string" } };
+            (to["name"], to["in"]) = (parameter.Name, parameter.In);
+            if (parameter.In == "path") to["required"] = true;
+            return to;
+        })]);
     }
 
-    private JsonObject Parameter(JsonObject from, string at)
-    {
-        var to = new JsonObject()
-            .Take(from, "description", "required", "deprecated", "style", "explode", "allowReserved", "example");
-        if (from["schema"] is { } schema) to["schema"] = schemas.Copy(schema, $"{at}/schema");
-        if (from["content"] is JsonObject content) to["content"] = Content(content, $"{at}/content");
-        if (Examples(from, at) is { } examples) to["examples"] = examples;
-        return to;
-    }
-
-    // Its failures are told in the gateway's way.
-    private JsonObject Responses(ForwardedRoute route, JsonObject operation, string at)
+    // The gateway describes failures itself.
+    private JsonObject Responses(ForwardedRoute route, JsonObject responses, string at)
     {
         var to = new JsonObject();
-        var responses = operation["responses"] as JsonObject ?? [];
-        // Where no success is described, the default is one.
+        // Where the document describes no success, the default response is one.
         var hasSuccess = responses.Any(response => response.Key is ['2', _, _]);
         foreach (var (status, response) in responses)
         {
-            var place = $"{at}/{status}";
-            if (status is ['2', _, _] or "304")
+            if (status is ['2', _, _] or "304" || (status == "default" && !hasSuccess))
             {
-                to[status] = Response(route, document.Follow(response, ref place), place);
-            }
-            else if (status == "default" && !hasSuccess)
-            {
-                to["200"] = Response(route, document.Follow(response, ref place), place);
+                to[status == "default" ? "200" : status] =
+                    keywords.Response(response, $"{at}/{status}", route.Returns);
             }
         }
-        if (!hasSuccess && !to.ContainsKey("200"))
-        {
-            to["200"] = new JsonObject { ["description"] = "What the upstream answered." };
-        }
+        if (!hasSuccess) to["200"] ??= new JsonObject();
+        foreach (var (_, response) in to) response!["description"] ??= "What the upstream answered.";
         return to;
-    }
-
-    private JsonObject Response(ForwardedRoute route, JsonObject from, string at)
-    {
-        var to = new JsonObject { ["description"] = "What the upstream answered." }.Take(from, "description");
-        var headers = new JsonObject();
-        foreach (var (name, header) in from["headers"] as JsonObject ?? [])
-        {
-            var place = $"{at}/headers/{UpstreamDocument.Escape(name)}";
-            if (route.Returns(name)) headers[name] = Parameter(document.Follow(header, ref place), place);
-        }
-        if (headers.Count > 0) to["headers"] = headers;
-        if (from["content"] is JsonObject content) to["content"] = Content(content, $"{at}/content");
-        return to;
-    }
-
-    private JsonObject Content(JsonObject from, string at)
-    {
-        var to = new JsonObject();
-        foreach (var (type, media) in from)
-        {
-            var place = $"{at}/{UpstreamDocument.Escape(type)}";
-            var known = document.Follow(media, ref place);
-            var copied = new JsonObject().Take(known, "example");
-            if (known["schema"] is { } schema) copied["schema"] = schemas.Copy(schema, $"{place}/schema");
-            if (Examples(known, place) is { } examples) copied["examples"] = examples;
-            to[type] = copied;
-        }
-        return to;
-    }
-
-    private JsonObject? Examples(JsonObject from, string at)
-    {
-        if (from["examples"] is not JsonObject examples) return null;
-        var to = new JsonObject();
-        foreach (var (name, example) in examples)
-        {
-            var place = $"{at}/examples/{UpstreamDocument.Escape(name)}";
-            var known = document.Follow(example, ref place);
-            if (!known["value"].LooksLikeReference())
-            {
-                to[name] = new JsonObject().Take(known, "summary", "description", "value");
-            }
-        }
-        return to.Count > 0 ? to : null;
     }
 }

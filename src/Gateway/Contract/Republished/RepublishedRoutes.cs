@@ -11,145 +11,101 @@ using Microsoft.OpenApi.Reader;
 namespace Gateway.Contract.Republished;
 
 /// <summary>
-/// The routes as a document of their own: out of the upstream's, where there is one, else as bare as they are known.
+/// Makes a document of the routes: from the upstream's document, if there is one, or from the configuration.
 /// </summary>
 internal static class RepublishedRoutes
 {
+    /// <summary>Tag of operations that have no tag in the upstream's document.</summary>
     public const string Tag = "Routes";
 
-    /// <summary>The upstream's document; null: there is none.</summary>
+    /// <summary>The upstream's document; null: none is configured.</summary>
     /// <exception cref="OptionsValidationException">
-    /// It cannot be republished: a line for each route that keeps it from that.
+    /// The document cannot be republished. There is one line for each route that it fails for.
     /// </exception>
     public static UpstreamDocument? Read(UpstreamOptions upstream, RoutesOptions routes)
     {
         const string Key = "Upstream:OpenApiDocument";
+        if (upstream.OpenApiDocument.Length == 0) return null;
         var errors = new ConfigurationErrors();
         UpstreamDocument? document = null;
-        try
-        {
-            if (upstream.OpenApiDocument.Length == 0) return null;
-            document = UpstreamDocument.Read(upstream.OpenApiDocument);
-        }
-        catch (RepublishingException e)
-        {
-            errors.Add(Key, e.Message);
-        }
+        Try(() => document = UpstreamDocument.Read(upstream.OpenApiDocument));
         foreach (var route in document is null ? [] : ForwardedRoute.Of(routes.All))
+        {
+            Try(() => Make(document, [route], [], upstream.BaseAddress));
+        }
+        errors.ThrowIfAny<UpstreamOptions>();
+        return document;
+
+        void Try(Action action)
         {
             try
             {
-                Try(Make(document, [route], [], upstream.BaseAddress));
+                action();
             }
             catch (RepublishingException e)
             {
                 errors.Add(Key, e.Message);
             }
         }
-        errors.ThrowIfAny<UpstreamOptions>();
-        return document;
     }
 
-    // What the library lets in, and then cannot write.
-    private static void Try(OpenApiDocument document)
-    {
-        foreach (var version in (ReadOnlySpan<OpenApiSpecVersion>)[OpenApiSpecVersion.OpenApi3_0,
-            OpenApiSpecVersion.OpenApi3_1])
-        {
-            using var text = new StringWriter(CultureInfo.InvariantCulture);
-            document.SerializeAs(version, new OpenApiJsonWriter(text));
-            try
-            {
-                using var _ = JsonDocument.Parse(text.ToString());
-            }
-            catch (JsonException e)
-            {
-                throw new RepublishingException($"it holds what cannot be written as JSON: {e.Message}");
-            }
-        }
-    }
-
-    /// <param name="document">The upstream's; null: there is none.</param>
-    /// <param name="taken">Names of schemas that there are already.</param>
+    /// <param name="document">The upstream's document; null: there is none.</param>
+    /// <param name="taken">Names of the gateway's own schemas.</param>
+    /// <param name="baseAddress">The upstream's address.</param>
+    /// <exception cref="RepublishingException">The document cannot be republished.</exception>
     public static OpenApiDocument Make(
-        UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress) =>
-        Parse(Compose(document, routes, taken, baseAddress));
-
-    private static JsonObject Compose(
         UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress)
     {
-        var (paths, schemas, used) = (
-            new JsonObject(), new JsonObject(), new SortedSet<string>(StringComparer.Ordinal));
-        if (document is null)
+        document ??= UpstreamDocument.Of(routes);
+        var keywords = new KeywordCopier(document, taken, baseAddress.Authority);
+        var operations = new OperationCopier(document, keywords, baseAddress.AbsolutePath);
+        var paths = new JsonObject();
+        foreach (var route in routes) paths[route.Template.Text] = new JsonObject { ["get"] = operations.Copy(route) };
+        var tags = new SortedSet<string>(
+            paths.SelectMany(path => path.Value!["get"]!["tags"]!.AsArray().Select(tag => $"{tag}")),
+            StringComparer.Ordinal);
+        return Parse(new JsonObject
         {
-            foreach (var route in routes) paths[route.Template.Text] = new JsonObject { ["get"] = Bare(route) };
-        }
-        else
-        {
-            var collector = new SchemaCollector(document, taken);
-            var copier = new OperationCopier(document, collector, baseAddress.AbsolutePath);
-            foreach (var route in routes) paths[route.Template.Text] = new JsonObject { ["get"] = copier.Copy(route) };
-            foreach (var (name, schema) in collector.Collect()) schemas[name] = schema;
-        }
-        foreach (var operation in paths.Select(path => (JsonObject)path.Value!["get"]!))
-        {
-            if (operation["tags"] is not JsonArray { Count: > 0 }) operation["tags"] = new JsonArray(Tag);
-            used.UnionWith(operation["tags"]!.AsArray().Select(tag => $"{tag}"));
-            operation["summary"] ??= $"GET {paths.First(path => path.Value!["get"] == operation).Key}";
-            operation["description"] ??= "Passed on to the upstream, and its answer back. Nothing is cached.";
-        }
-        var composed = new JsonObject
-        {
-            ["openapi"] = document?.Version ?? "3.1.1",
+            ["openapi"] = document.Version,
             ["info"] = new JsonObject { ["title"] = Tag, ["version"] = ContractDocument.Version },
-            ["tags"] = new JsonArray([.. used.Select(tag => new JsonObject
+            ["tags"] = new JsonArray([.. tags.Select(tag => new JsonObject
             {
                 ["name"] = tag,
-                ["description"] = document?.Tags.GetValueOrDefault(tag) is { Length: > 0 } said
-                    ? said : "Other operations of the upstream, which are let through.",
+                ["description"] = document.DescriptionOf(tag) is { Length: > 0 } text
+                    ? keywords.WithoutHost(text) : "Other operations of the upstream, which are let through.",
             })]),
             ["paths"] = paths,
-            ["components"] = new JsonObject { ["schemas"] = schemas },
-        };
-        return (JsonObject)new HostRemover(baseAddress.Authority).Remove(composed)!;
-    }
-
-    private static JsonObject Bare(ForwardedRoute route)
-    {
-        JsonObject Parameter(string name, string place) =>
-            new()
-            {
-                ["name"] = name,
-                ["in"] = place,
-                ["required"] = place == "path",
-                ["schema"] = new JsonObject { ["type"] = "string" }
-            };
-        return new JsonObject
-        {
-            ["operationId"] = route.Name,
-            ["parameters"] =
-                new JsonArray([.. route.Template.Parameters.Select(name => Parameter(name, "path")),
-                .. route.Options.Query.Select(name => Parameter(name, "query"))]),
-            ["responses"] =
-                new JsonObject { ["200"] = new JsonObject { ["description"] = "What the upstream answered." } },
-        };
+            ["components"] = new JsonObject { ["schemas"] = keywords.ReachedSchemas() },
+        });
     }
 
     private static OpenApiDocument Parse(JsonObject composed)
     {
         try
         {
-            // What is not as it should be, but does no harm, is the upstream's.
-            var read = OpenApiDocument.Parse(composed.ToJsonString(), "json",
+            // No rule is checked: a fault of the upstream's document that does no harm does not stop the start.
+            var read = new OpenApiJsonReader().Read(composed, new Uri("https://routes.invalid/"),
                 new OpenApiReaderSettings { RuleSet = ValidationRuleSet.GetEmptyRuleSet() });
-            if (read.Diagnostic?.Errors is not { Count: > 0 } errors) return read.Document!;
-            throw new RepublishingException(
-                string.Join("; ", errors.Select(error => $"{error.Pointer}: {error.Message}")));
+            if (read.Diagnostic?.Errors is { Count: > 0 } errors)
+            {
+                throw new RepublishingException(
+                    string.Join("; ", errors.Select(error => $"{error.Pointer}: {error.Message}")));
+            }
+            foreach (var version in (ReadOnlySpan<OpenApiSpecVersion>)[OpenApiSpecVersion.OpenApi3_0,
+                OpenApiSpecVersion.OpenApi3_1])
+            {
+                // The library writes some texts, such as control characters, as invalid JSON.
+                using var text = new StringWriter(CultureInfo.InvariantCulture);
+                read.Document!.SerializeAs(version, new OpenApiJsonWriter(text));
+                using var _ = JsonDocument.Parse(text.ToString());
+            }
+            return read.Document!;
         }
         catch (Exception e)
-            when (e is OpenApiException or InvalidOperationException or ArgumentException or FormatException)
+            when (e is OpenApiException or InvalidOperationException or ArgumentException or FormatException
+                or OverflowException or JsonException)
         {
-            throw new RepublishingException($"it holds what cannot be read: {e.Message}");
+            throw new RepublishingException($"a value cannot be read, or cannot be written as JSON: {e.Message}");
         }
     }
 }

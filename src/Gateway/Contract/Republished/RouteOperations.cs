@@ -7,7 +7,7 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract.Republished;
 
-/// <summary>Adds the routes to the published document, with what the gateway itself answers to each.</summary>
+/// <summary>Adds the routes to the published document, with the gateway's own headers and problems.</summary>
 internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, ForwardedRoutes routes,
     UpstreamContract upstream,
     ProblemCatalog problems) : IDocumentFilter
@@ -53,9 +53,9 @@ internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, 
     }
 }
 
-/// <summary>The upstream's document as it was at the start, when the routes were; one that is wrong stops it.</summary>
+/// <summary>The upstream's document as it was at the start. A document with errors stops the start.</summary>
 internal sealed class UpstreamContract(IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<RoutesOptions> routes)
 {
-    /// <summary>Null: there is none.</summary>
+    /// <summary>The document; null: none is configured.</summary>
     public UpstreamDocument? Document { get; } = RepublishedRoutes.Read(upstream.CurrentValue, routes.CurrentValue);
 }
