@@ -48,15 +48,18 @@ internal sealed record Arguments(
         };
         var rounds = new Option<int>("--rounds")
         {
-            Description = "Timed runs of each peer", DefaultValueFactory = _ => 7,
+            Description = "Timed runs of each peer",
+            DefaultValueFactory = _ => 7,
         };
         var seconds = new Option<int>("--seconds")
         {
-            Description = "The duration of each run in seconds", DefaultValueFactory = _ => 2,
+            Description = "The duration of each run in seconds",
+            DefaultValueFactory = _ => 2,
         };
         var gateway = new Option<string>("--gateway")
         {
-            Description = "The folder of a published gateway", Required = true,
+            Description = "The folder of a published gateway",
+            Required = true,
         };
         var lockFile = new Option<string?>("--lock")
         {
