@@ -103,7 +103,7 @@ internal sealed partial class JobSource(
         if (memory.FindFailure(key) is null && FindFresh(key, steady.Now) is { } kept) return new Lookup.Hit(kept);
 
         long awaited = 0;
-        var fetches = 0;
+        var (fetches, isRefresh) = (0, false);
         for (var looks = 1; ; looks++)
         {
             await redis.WaitAfterPauseAsync();
@@ -113,8 +113,8 @@ internal sealed partial class JobSource(
             var ((known, unusable), fetchLock) = await cache.FindOrLockAsync(key, awaited, Lease, budget);
             if (fetchLock is null)
             {
+                if (awaited > 0 && known?.Order >= awaited) return Lookup.Fetched.Elsewhere(known, isRefresh);
                 if (known?.IsFresh(steady.Now) == true) return new Lookup.Hit(known);
-                if (awaited > 0 && known?.Order >= awaited) return Lookup.Fetched.Elsewhere(known);
                 var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
                 fetchLock = await shared.LockAsync(
                     key, knownOrder, awaited, unusable, Lease, budget, above: known?.Order ?? 0);
@@ -125,6 +125,7 @@ internal sealed partial class JobSource(
                     continue;
                 case FetchLock.HeldElsewhere theirs:
                     awaited = theirs.Order;
+                    isRefresh = known is { IsAbsent: false };
                     await listener.WaitAsync(theirs.Left);
                     looks = 0;
                     continue;

@@ -33,9 +33,9 @@ internal abstract record Lookup
         public bool WasElsewhere { get; private init; }
 
         /// <summary>A snapshot that another node fetched. It is served even if its lifetime is over.</summary>
-        public static Fetched Elsewhere(JobSnapshot snapshot) =>
+        public static Fetched Elsewhere(JobSnapshot snapshot, bool isRefresh) =>
             new(snapshot, new Verdict(snapshot.Kind, snapshot.FreshUntil - snapshot.FetchedAt), StatusOf(snapshot.Kind),
-                RetryAfter: null, IsRefresh: false, IsStored: true)
+                RetryAfter: null, isRefresh, IsStored: true)
             {
                 WasElsewhere = true,
             };

@@ -1,5 +1,7 @@
 using System.Net;
 using Gateway.Tests.Infrastructure;
+using Gateway.Tests.RequestPath;
+using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
@@ -31,6 +33,24 @@ public sealed class OneFetchTests(RedisServer redis)
         await using var restarted = await GatewayProcesses.StartAsync(world, Nodes);
         await AskAsync(restarted, jobs.Length * Nodes, i => jobs[i / Nodes], bodies);
         Assert.Equal(1 + Jobs, world.Upstream.Ledger.Total);
+    }
+
+    [Fact]
+    public async Task A_refresh_that_nodes_share_has_the_same_cache_status_on_both()
+    {
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:RunningLifetime", "00:00:01"));
+        GatewayNode[] nodes = [world.Gateway, world.AddGateway()];
+        foreach (var node in nodes) (await World.GetAsync(node, "run-300")).Dispose();
+        await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1) });
+
+        var answers = await Task.WhenAll(nodes.Select(node => World.GetAsync(node, "run-300")));
+
+        Assert.Equal(
+            ["Gateway; fwd=stale; fwd-status=200; stored", "Gateway; fwd=stale; fwd-status=200; stored; collapsed"],
+            answers.Select(answer => JobTests.CacheStatus(answer)).Order(StringComparer.Ordinal));
+        foreach (var answer in answers) answer.Dispose();
     }
 
     private static Task AskAsync(

@@ -48,8 +48,8 @@ public sealed class JobLifeTests(RedisServer redis)
             new(LifeStage.Running, 10, 5),
             new(LifeStage.Completed, 100, 6),
         ],
-        // At 0, 2, 4, 8, ..., 4096 s after the end, then once an hour.
-        ["failed for good"] = [new(LifeStage.Failed, 4 * 3600, 15)],
+        // At 0, 2, 4, 8, ..., 4096 s after the end, and an hour later.
+        ["failed for good"] = [new(LifeStage.Failed, 9000, 14)],
         ["gone while it settles"] =
         [
             new(LifeStage.CompletedEarly, 6, 3),

@@ -173,7 +173,7 @@ public sealed class SharedGateTests(RedisServer redis)
     [Fact]
     public async Task A_call_that_lasts_longer_than_the_timeout_keeps_its_place()
     {
-        const int MaxTries = 3;
+        const int MaxTries = 5;
         for (var tries = 1; ; tries++)
         {
             await using var world = await World.StartAsync(
@@ -181,6 +181,7 @@ public sealed class SharedGateTests(RedisServer redis)
                 ("Upstream:Timeout", "00:00:03"), ("Redis:Timeout", "00:00:05"));
             var other = world.AddGateway();
             AccountGate[] gates = [await GateOfAsync(world, world.Gateway), await GateOfAsync(world, other)];
+            using var stalls = new StallWatch();
             var permit = (await EnterAsync(gates[0])).Permit!;
             await permit.ReportAsync(CallOutcome.Accepted, permit.Credential, isOver: false);
 
@@ -191,9 +192,12 @@ public sealed class SharedGateTests(RedisServer redis)
                 fault = (await EnterAsync(gates[1], 400)).Fault;
             }
 
-            // On a busy machine a node may lose Redis. It then decides alone, and the scenario starts again.
-            if (tries < MaxTries && (HasLostRedis(world.Gateway) || HasLostRedis(other))) continue;
-            Assert.Equal(UpstreamFault.OverBudget, fault);
+            // On a busy machine a node may lose Redis and decide alone, or be late with its report. The scenario then
+            // starts again.
+            var isDisturbed = stalls.Longest > TimeSpan.FromSeconds(1) || HasLostRedis(world.Gateway)
+                || HasLostRedis(other);
+            if (tries < MaxTries && isDisturbed) continue;
+            Assert.True(fault == UpstreamFault.OverBudget, $"{fault} after a stall of at most {stalls.Longest}");
             await permit.ReportAsync(CallOutcome.Accepted, permit.Credential);
             Assert.NotNull((await EnterAsync(gates[1])).Permit);
             return;
