@@ -7,6 +7,7 @@ using Gateway.Limits;
 using Gateway.Redis;
 using Gateway.Routes;
 using Gateway.Upstream;
+using Gateway.Watching;
 
 namespace Gateway;
 
@@ -27,6 +28,8 @@ internal sealed class GatewayOptions : ICheckedOptions
     public Dictionary<string, ForwardedRouteOptions> Routes { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
     public JobsOptions Jobs { get; set; } = new();
+
+    public WatchingOptions Watching { get; set; } = new();
 
     public RedisOptions Redis { get; set; } = new();
 
@@ -62,6 +65,7 @@ internal sealed class GatewayOptions : ICheckedOptions
         Add(all => all.Authentication);
         Add(all => all.Cors);
         Add(all => all.Jobs);
+        Add(all => all.Watching);
         Add(all => new RoutesOptions(all.Routes));
         Add(all => new PathBaseOptions(all.PathBase));
         Add(all => all.ForwardedHeaders);
@@ -79,6 +83,7 @@ internal sealed class GatewayOptions : ICheckedOptions
         Upstream.Check(errors, accountsInUse: Teams.Values.Select(team => team.Account));
         ForwardedRouteOptions.Check(errors, Routes);
         Jobs.Check(errors);
+        Watching.Check(errors);
         Server.Check(errors);
         Management.Check(errors);
         Contract.Check(errors);

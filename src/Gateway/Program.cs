@@ -12,6 +12,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Gateway.Watching;
 using Microsoft.Extensions.Options;
 
 namespace Gateway;
@@ -54,6 +55,7 @@ internal sealed class Program
         services.AddEdge();
         services.AddLimits();
         services.AddCaching();
+        services.AddWatching();
         services.AddUpstream();
         services.AddRoutes();
         services.AddSingleton<OperatorGate>();

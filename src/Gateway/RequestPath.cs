@@ -13,6 +13,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Gateway.Watching;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Primitives;
 
@@ -23,7 +24,8 @@ namespace Gateway;
 /// job. <c>docs/architecture.md</c> describes the steps.
 /// </summary>
 internal sealed class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, RouteForwarder forwarder, LargeBodies bodies,
+    Identification callers, JobSource jobs, Pacing pacing, LongPoll longPoll, RouteForwarder forwarder,
+    LargeBodies bodies,
     RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
     ILogger<RequestPath> logger)
 {
@@ -86,7 +88,10 @@ internal sealed class RequestPath(
         var asked = http.Request;
         // The full path adds headers for pages of other origins, and reads the request's body.
         if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(asked.Method is "GET" or "HEAD")
-            || asked.Headers.Origin.Count > 0 || RequestBody.MayBeIn(http)) return false;
+            || asked.Headers.Origin.Count > 0 || asked.Headers[Prefer.Name].Count > 0 || RequestBody.MayBeIn(http))
+        {
+            return false;
+        }
         // Time and caller are noted only if the request is logged.
         var isLogged = logger.IsEnabled(LogLevel.Debug);
         var started = isLogged ? Stopwatch.GetTimestamp() : 0;
@@ -203,8 +208,10 @@ internal sealed class RequestPath(
         if (await AdmitAsync(http, request) is { } refusal) return refusal;
         var team = request.Team!;
 
-        // 5. Look up: answer at once from a fresh snapshot in memory.
         var key = new JobKey(team.Account, address);
+        await longPoll.WaitAsync(http, key, team.Name);
+
+        // 5. Look up: answer at once from a fresh snapshot in memory.
         if (jobs.FindFresh(key, clock.Now) is { } snapshot)
         {
             return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);

@@ -15,6 +15,7 @@ public sealed class ArchitectureTests
         ["Jobs", "Limits"],
         ["Callers", "Upstream"],
         ["Caching"],
+        ["Watching"],
         ["Edge"],
         ["Admin", "Routes"],
         ["Contract"],

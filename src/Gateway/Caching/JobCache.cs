@@ -10,6 +10,9 @@ namespace Gateway.Caching;
 /// </summary>
 internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacing, IOptionsMonitor<JobsOptions> options)
 {
+    /// <summary>Raised when a newer snapshot of a job is stored in this node's memory.</summary>
+    public event Action<JobKey>? Stored;
+
     /// <summary>Finds the snapshot in this node's memory, without waiting.</summary>
     public JobSnapshot? FindInMemory(JobKey key) => memory.Find(key);
 
@@ -55,11 +58,13 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
         Snapshot = found.Snapshot is { } theirs ? await KeepAsync(key, theirs, isFetched: false) : memory.Find(key),
     };
 
-    private ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot, bool isFetched)
+    private async ValueTask<JobSnapshot> KeepAsync(JobKey key, JobSnapshot snapshot, bool isFetched)
     {
         pacing.Observe(key, snapshot, isFetched);
         // Parse the times now: that reads the whole body, and a hit may be answered on an I/O thread.
         if (snapshot.Kind == VerdictKind.Running) _ = snapshot.Times;
-        return memory.KeepAsync(key, snapshot);
+        var current = await memory.KeepAsync(key, snapshot);
+        if (current == snapshot) Stored?.Invoke(key);
+        return current;
     }
 }

@@ -29,6 +29,9 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
     /// <summary>Raised when any node has purged something.</summary>
     public event Action? WakeRequested;
 
+    /// <summary>Raised when any node has ended a fetch, with the <see cref="JobKey.Name"/> of the job.</summary>
+    public event Action<string>? FetchEnded;
+
     public async Task SubscribeAsync()
     {
         if (_subscribed) return;
@@ -66,9 +69,15 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
 
     private void Receive(string message)
     {
-        if (message.Length == 0) WakeRequested?.Invoke();
-        else if (message.StartsWith(Gone, StringComparison.Ordinal)) ReceiveGone(message[Gone.Length..]);
+        if (message.Length == 0)
+        {
+            WakeRequested?.Invoke();
+            return;
+        }
+        var isGone = message.StartsWith(Gone, StringComparison.Ordinal);
+        if (isGone) ReceiveGone(message[Gone.Length..]);
         else if (_waiting.TryGetValue(message, out var waiting)) waiting.TrySetResult();
+        FetchEnded?.Invoke(isGone ? message[(message.LastIndexOf(' ') + 1)..] : message);
     }
 
     private void ReceiveGone(string text)

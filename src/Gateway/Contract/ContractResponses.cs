@@ -18,6 +18,7 @@ internal static class ContractResponses
         ["RateLimit"] = "Requests left, and seconds until there are more.",
         ["RateLimit-Policy"] = "The team's quota: requests and window in seconds.",
         ["Retry-After"] = "Seconds to wait from now; of a running job, advice on when it is worth asking again.",
+        ["Preference-Applied"] = "The wait that the gateway has honoured (RFC 7240).",
         ["WWW-Authenticate"] = "What credential is wanted (RFC 6750).",
     };
 

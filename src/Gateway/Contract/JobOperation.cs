@@ -11,7 +11,8 @@ namespace Gateway.Contract;
 internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
 {
     private static readonly string[] JobHeaders = [
-        "ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy"];
+        "ETag", "Cache-Status", "Cache-Control", "Vary", "Age", "Retry-After", "RateLimit", "RateLimit-Policy",
+        "Preference-Applied"];
 
     public void Apply(OpenApiOperation operation, OperationFilterContext context)
     {
@@ -29,6 +30,17 @@ internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
             In = ParameterLocation.Header,
             Description = "ETags that the client has (RFC 9110).",
             Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+        });
+
+        operation.Parameters.Add(new OpenApiParameter
+        {
+            Name = "Prefer",
+            In = ParameterLocation.Header,
+            Description =
+                "`wait=N` (RFC 7240): waits up to N seconds, with If-None-Match until the job differs, otherwise "
+                + "until it is final.",
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+            Example = "wait=30",
         });
 
         var responses = operation.Responses ??= [];

@@ -17,12 +17,13 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
     private static readonly string[] Exposed =
     [
         "ETag", "Cache-Status", "Age", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
+        "Preference-Applied",
     ];
 
     private static readonly string[] Accepted =
     [
         "Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control",
-        "traceparent", "tracestate",
+        "Prefer", "traceparent", "tracestate",
     ];
 
     /// <summary>

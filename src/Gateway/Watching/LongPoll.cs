@@ -1,0 +1,51 @@
+using Gateway.Caching;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Watching;
+
+/// <summary>
+/// Lets a request wait until a job has changed: <c>Prefer: wait=N</c> (RFC 7240, section 4.3). With
+/// <c>If-None-Match</c> the request waits until the representation differs from the caller's, otherwise until the job
+/// is final.
+/// </summary>
+internal sealed class LongPoll(
+    WatchedJobs watched, JobSource jobs, IOptionsMonitor<WatchingOptions> options, IHostApplicationLifetime lifetime,
+    TimeProvider clock)
+{
+    /// <summary>Waits as the request prefers, and notes in the response that it did.</summary>
+    /// <param name="team">The team that is charged.</param>
+    /// <exception cref="OperationCanceledException">The caller left.</exception>
+    public async ValueTask WaitAsync(HttpContext http, JobKey key, string team)
+    {
+        if (Prefer.Wait(http.Request.Headers[Prefer.Name]) is not { Ticks: > 0 } wait) return;
+        var most = options.CurrentValue.MaxWait;
+        if (wait > most) wait = most;
+        using var watch = watched.Begin(key, team);
+        // If there is no room, the caller gets the state now.
+        if (watch is null) return;
+        http.Response.Headers[Prefer.Applied] = $"wait={(int)wait.TotalSeconds}";
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(
+            http.RequestAborted, lifetime.ApplicationStopping);
+        var started = clock.GetTimestamp();
+        while (true)
+        {
+            var (state, changed) = watch.Read();
+            if (state is not null && await IsAwaitedAsync(http, key, state)) return;
+            var left = wait - clock.GetElapsedTime(started);
+            if (left <= TimeSpan.Zero) return;
+            await changed.WaitAsync(left, clock, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            http.RequestAborted.ThrowIfCancellationRequested();
+            if (stop.IsCancellationRequested) return;
+        }
+    }
+
+    private async ValueTask<bool> IsAwaitedAsync(HttpContext http, JobKey key, WatchedState state)
+    {
+        // An error is answered at once, and a stale snapshot is nothing new.
+        if (state.Snapshot is not { IsAbsent: false } snapshot) return true;
+        if (http.Request.Headers.IfNoneMatch is not { Count: > 0 } known) return state.IsFinal;
+        var wanted = ContentNegotiation.Wanted(http.Request.Headers);
+        var representation = await jobs.RepresentAsync(key, snapshot, wanted);
+        return !IfNoneMatch.Matches(known, representation.ETag);
+    }
+}

@@ -1,0 +1,205 @@
+using Gateway.Caching;
+using Gateway.Jobs;
+using Gateway.Redis;
+using Gateway.Runtime;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Watching;
+
+/// <summary>
+/// The jobs that callers watch on this node. Each has one poller, which uses the same fills as all other requests, so a
+/// job is fetched once in the whole cluster, no matter how many watch it. A job without watchers costs nothing.
+/// </summary>
+internal sealed partial class WatchedJobs : IDisposable
+{
+    // A finished job is looked at again after this time, in case that a message about a purge was lost.
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5),
+        ShortestPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly JobSource _jobs;
+    private readonly JobCache _cache;
+    private readonly JobChannel _channel;
+    private readonly RedisConnection _redis;
+    private readonly Pacing _pacing;
+    private readonly IOptionsMonitor<WatchingOptions> _options;
+    private readonly IOptionsMonitor<JobsOptions> _jobsOptions;
+    private readonly SteadyClock _steady;
+    private readonly TimeProvider _clock;
+    private readonly ILogger<WatchedJobs> _logger;
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, WatchedJob> _watched = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _ofTeam = new(StringComparer.Ordinal);
+    private int _watchers;
+
+    public WatchedJobs(
+        JobSource jobs, JobCache cache, JobChannel channel, RedisConnection redis, Pacing pacing,
+        IOptionsMonitor<WatchingOptions> options, IOptionsMonitor<JobsOptions> jobsOptions, WatchingMetrics metrics,
+        SteadyClock steady, TimeProvider clock,
+        ILogger<WatchedJobs> logger)
+    {
+        (_jobs, _cache, _channel, _redis, _pacing, _options) = (jobs, cache, channel, redis, pacing, options);
+        (_jobsOptions, _steady, _clock, _logger) = (jobsOptions, steady, clock, logger);
+        _cache.Stored += WakeJob;
+        _channel.FetchEnded += Wake;
+        metrics.Observe(() => Watchers, () => Count);
+    }
+
+    /// <summary>The number of watchers on this node.</summary>
+    public int Watchers
+    {
+        get { lock (_lock) return _watchers; }
+    }
+
+    /// <summary>The number of watched jobs on this node.</summary>
+    public int Count
+    {
+        get { lock (_lock) return _watched.Count; }
+    }
+
+    /// <summary>Begins to watch a job.</summary>
+    /// <returns>Null if the node or the team has no room for one more watcher.</returns>
+    public Watch? Begin(JobKey key, string team)
+    {
+        WatchedJob job;
+        bool isFirst;
+        lock (_lock)
+        {
+            var (options, ofTeam) = (_options.CurrentValue, _ofTeam.GetValueOrDefault(team));
+            if (_watchers >= options.MaxWatchers || ofTeam >= options.MaxWatchersPerTeam) return null;
+            _watchers++;
+            _ofTeam[team] = ofTeam + 1;
+            var name = key.Name;
+            if (!_watched.TryGetValue(name, out job!)) _watched[name] = job = new WatchedJob(key);
+            isFirst = job.Add(team);
+        }
+        if (isFirst)
+        {
+            // The poller belongs to no request.
+            using (ExecutionContext.SuppressFlow()) _ = Task.Run(() => PollAsync(job));
+        }
+        return new Watch(this, job, team);
+    }
+
+    public void Dispose()
+    {
+        _cache.Stored -= WakeJob;
+        _channel.FetchEnded -= Wake;
+    }
+
+    private void End(WatchedJob job, string team)
+    {
+        lock (_lock)
+        {
+            _watchers--;
+            if (--_ofTeam[team] == 0) _ofTeam.Remove(team);
+            if (!job.Remove(team)) return;
+            _watched.Remove(job.Key.Name);
+        }
+        job.Wake();
+    }
+
+    private void WakeJob(JobKey key)
+    {
+        // Most nodes have no watchers most of the time. Then this costs no look-up.
+        if (Volatile.Read(ref _watchers) > 0) Wake(key.Name);
+    }
+
+    private void Wake(string name)
+    {
+        WatchedJob? job;
+        lock (_lock) _watched.TryGetValue(name, out job);
+        job?.Wake();
+    }
+
+    private async Task PollAsync(WatchedJob job)
+    {
+        var next = _steady.Now;
+        while (job.Team is { } team)
+        {
+            try
+            {
+                var isDue = _steady.Now >= next;
+                var lookup = isDue ? await LookAsync(job.Key, team) : await FindNewerAsync(job);
+                if (lookup is not null)
+                {
+                    job.Publish(WatchedState.Of(lookup));
+                    next = _steady.Now + PauseAfter(job.Key, lookup);
+                }
+            }
+            catch (Exception e)
+            {
+                // The watchers keep the last state, and the next look may succeed.
+                Log.Failed(_logger, job.Key.Address, e);
+                next = _steady.Now + _options.CurrentValue.MaxPollInterval;
+            }
+            var pause = next - _steady.Now;
+            await job.WaitAsync(pause > TimeSpan.Zero ? pause : ShortestPause, _clock);
+        }
+    }
+
+    private async Task<Lookup> LookAsync(JobKey key, string team) =>
+        _jobs.FindFresh(key, _steady.Now) is { } fresh ? new Lookup.Hit(fresh)
+        : await _jobs.FillAsync(key, team, out _);
+
+    /// <summary>
+    /// Finds the snapshot that another request or another node has stored. It never fetches: a fetch on one node wakes
+    /// the others, and they must not answer it with fetches of their own.
+    /// </summary>
+    private async Task<Lookup?> FindNewerAsync(WatchedJob job)
+    {
+        var known = job.State?.Snapshot;
+        var found = _cache.FindInMemory(job.Key);
+        if (found is null || (found == known && !found.IsFresh(_steady.Now)))
+        {
+            found = (await _cache.FindAsync(job.Key, _redis.NewTimeBudget())).Snapshot;
+        }
+        return found is not null && found != known && found.Outranks(known) ? new Lookup.Hit(found) : null;
+    }
+
+    private TimeSpan PauseAfter(JobKey key, Lookup lookup)
+    {
+        var now = _steady.Now;
+        var failure = (lookup as Lookup.Stale)?.Why ?? (lookup as Lookup.Failed)?.Why;
+        if (failure is not null)
+        {
+            var least = _jobsOptions.CurrentValue.MinPollInterval;
+            return failure.BackOff > least ? failure.BackOff : least;
+        }
+        var snapshot = lookup.Snapshot!;
+        var left = snapshot.FreshUntil - now;
+        if (snapshot.Kind == VerdictKind.Running)
+        {
+            var next = _pacing.NextPoll(key, snapshot, now);
+            var most = _options.CurrentValue.MaxPollInterval;
+            if (next > most) next = most;
+            if (next > left) left = next;
+            if (snapshot.AskAgainAt is { } again && again - now > left) left = again - now;
+        }
+        return left > LongestPause ? LongestPause : left < ShortestPause ? ShortestPause : left;
+    }
+
+    /// <summary>One watcher of a job. Dispose of it when the watcher leaves.</summary>
+    internal sealed class Watch(WatchedJobs owner, WatchedJob job, string team) : IDisposable
+    {
+        private bool _hasEnded;
+
+        public JobKey Key => job.Key;
+
+        /// <summary>
+        /// Returns the state, which is null until the first look has ended, and a task that completes when it changes.
+        /// </summary>
+        public (WatchedState? State, Task Changed) Read() => job.Read();
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _hasEnded, true)) return;
+            owner.End(job, team);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Error, "A defect of the gateway ended a look at the watched job {Job}; it is repeated")]
+        public static partial void Failed(ILogger logger, JobAddress job, Exception defect);
+    }
+}

@@ -1,0 +1,31 @@
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Watching;
+
+/// <summary>Watched jobs on several nodes with one Redis.</summary>
+[Trait("Redis", "any")]
+public sealed class SharedWatchTests(RedisServer redis)
+{
+    [Fact]
+    public async Task Watchers_on_three_nodes_cost_the_upstream_as_much_as_one_watcher()
+    {
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:SettleTime", "00:00:00"));
+        GatewayNode[] nodes = [world.Gateway, world.AddGateway(), world.AddGateway()];
+        var job = $"run-12-{Guid.NewGuid():N}";
+        var started = TimeProvider.System.GetTimestamp();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 30).Select(
+            i => World.GetAsync(nodes[i % nodes.Length], job, headers: ("Prefer", "wait=30"))));
+
+        // The job runs for 12 s. A snapshot is fresh for 2 s.
+        Assert.InRange(world.Upstream.Ledger.CallsFor(job), 3, 8);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.FromSeconds(11), TimeSpan.FromSeconds(18));
+        foreach (var answer in answers)
+        {
+            Assert.Contains("completed", await answer.Content.ReadAsStringAsync(World.Cancellation),
+                StringComparison.Ordinal);
+            answer.Dispose();
+        }
+    }
+}
