@@ -86,12 +86,10 @@ internal sealed class RequestPath(
     {
         answering = Task.CompletedTask;
         var asked = http.Request;
+        var headers = asked.Headers;
         // The full path adds headers for pages of other origins, and reads the request's body.
         if (!JobAddress.TryRead(asked.Path.Value, out var address) || !(asked.Method is "GET" or "HEAD")
-            || asked.Headers.Origin.Count > 0 || asked.Headers[Prefer.Name].Count > 0 || RequestBody.MayBeIn(http))
-        {
-            return false;
-        }
+            || headers.Origin.Count > 0 || RequestBody.MayBeIn(http)) return false;
         // Time and caller are noted only if the request is logged.
         var isLogged = logger.IsEnabled(LogLevel.Debug);
         var started = isLogged ? Stopwatch.GetTimestamp() : 0;
@@ -100,8 +98,10 @@ internal sealed class RequestPath(
         var key = new JobKey(team.Account, address);
         var now = clock.Now;
         if (jobs.FindFresh(key, now) is not { IsAbsent: false } job
-            || job.Find(ContentNegotiation.Wanted(asked.Headers)) is not { } representation
+            || job.Find(ContentNegotiation.Wanted(headers)) is not { } representation
             || JobAnswer.IsLargeBody(representation)) return false;
+        // The request may have to wait for a change. A finished job does not change.
+        if (job.Kind != VerdictKind.Finished && headers[Prefer.Name].Count > 0) return false;
         var quotas = caller.QuotasOf(team);
         if (!Admission.TryTake(quotas)) return false;
 

@@ -1,4 +1,6 @@
 using Gateway.Caching;
+using Gateway.Jobs;
+using Gateway.Runtime;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Watching;
@@ -6,11 +8,11 @@ namespace Gateway.Watching;
 /// <summary>
 /// Lets a request wait until a job has changed: <c>Prefer: wait=N</c> (RFC 7240, section 4.3). With
 /// <c>If-None-Match</c> the request waits until the representation differs from the caller's, otherwise until the job
-/// is final.
+/// is final. A finished job is answered at once, because it does not change.
 /// </summary>
 internal sealed class LongPoll(
     WatchedJobs watched, JobSource jobs, IOptionsMonitor<WatchingOptions> options, IHostApplicationLifetime lifetime,
-    TimeProvider clock)
+    SteadyClock steady, TimeProvider clock)
 {
     /// <summary>Waits as the request prefers, and notes in the response that it did.</summary>
     /// <param name="team">The team that is charged.</param>
@@ -18,6 +20,7 @@ internal sealed class LongPoll(
     public async ValueTask WaitAsync(HttpContext http, JobKey key, string team)
     {
         if (Prefer.Wait(http.Request.Headers[Prefer.Name]) is not { Ticks: > 0 } wait) return;
+        if (jobs.FindFresh(key, steady.Now) is { Kind: VerdictKind.Finished }) return;
         var most = options.CurrentValue.MaxWait;
         if (wait > most) wait = most;
         using var watch = watched.Begin(key, team);
@@ -42,7 +45,7 @@ internal sealed class LongPoll(
     private async ValueTask<bool> IsAwaitedAsync(HttpContext http, JobKey key, WatchedState state)
     {
         // An error is answered at once, and a stale snapshot is nothing new.
-        if (state.Snapshot is not { IsAbsent: false } snapshot) return true;
+        if (state.Snapshot is not { IsAbsent: false, Kind: not VerdictKind.Finished } snapshot) return true;
         if (http.Request.Headers.IfNoneMatch is not { Count: > 0 } known) return state.IsFinal;
         var wanted = ContentNegotiation.Wanted(http.Request.Headers);
         var representation = await jobs.RepresentAsync(key, snapshot, wanted);

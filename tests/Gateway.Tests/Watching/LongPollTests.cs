@@ -104,12 +104,16 @@ public sealed class LongPollTests
 
         using var finished = await world.GetAsync("finished-1", headers: ("Prefer", "wait=60"))
             .WaitAsync(Bound, World.Cancellation);
+        using var known = await world.GetAsync(
+            "finished-1", headers: [("Prefer", "wait=60"), ("If-None-Match", finished.Headers.ETag!.ToString())])
+            .WaitAsync(Bound, World.Cancellation);
         using var absent = await world.GetAsync("missing", headers: ("Prefer", "wait=60"))
             .WaitAsync(Bound, World.Cancellation);
         using var broken = await AdvanceUntilAsync(world, world.GetAsync("broken", headers: ("Prefer", "wait=60")));
 
-        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.NotFound, HttpStatusCode.BadGateway],
-            new[] { finished, absent, broken }.Select(answer => answer.StatusCode));
+        Assert.Equal(
+            [HttpStatusCode.OK, HttpStatusCode.NotModified, HttpStatusCode.NotFound, HttpStatusCode.BadGateway],
+            new[] { finished, known, absent, broken }.Select(answer => answer.StatusCode));
     }
 
     [Fact]
