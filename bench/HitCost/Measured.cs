@@ -18,6 +18,8 @@ internal sealed class Measured : IStartupFilter
 
     public static MemoryTransport? Transport { get; private set; }
 
+    public static StoppableClock Clock { get; } = new();
+
     /// <summary>
     /// True if the last request completed before its handler returned, so it ran on the thread that sent it.
     /// </summary>
@@ -27,6 +29,7 @@ internal sealed class Measured : IStartupFilter
     public static void Add(int instructions) => _iterations = instructions / InstructionsPerIteration;
 
     public static void Add(IServiceCollection services) => services.AddSingleton<IStartupFilter, Measured>()
+        .AddSingleton<TimeProvider>(Clock)
         .AddSingleton<IConnectionListenerFactory>(
         provider => Transport = new MemoryTransport(provider.GetRequiredService<IMemoryPoolFactory<byte>>().Create()));
 

@@ -37,6 +37,7 @@ internal static partial class Subject
             {
                 foreach (var kind in Enum.GetValues<Kind>()) client.Send(kind, () => { });
             }
+            Measured.Clock.Stop();
             var bytes = Enum.GetValues<Kind>().Select(kind => BytesOf(client, kind));
             Say($"{Ready} {gettid()} {string.Join(' ', bytes)}");
             while (Console.ReadLine()?.Split(' ') is [var kind, var added])
