@@ -13,8 +13,7 @@ namespace Gateway.Watching;
 internal sealed partial class WatchedJobs : IDisposable
 {
     // A finished job is looked at again after this time, in case that a message about a purge was lost.
-    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5),
-        ShortestPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromMinutes(5);
 
     private readonly JobSource _jobs;
     private readonly JobCache _cache;
@@ -34,8 +33,7 @@ internal sealed partial class WatchedJobs : IDisposable
     public WatchedJobs(
         JobSource jobs, JobCache cache, JobChannel channel, RedisConnection redis, Pacing pacing,
         IOptionsMonitor<WatchingOptions> options, IOptionsMonitor<JobsOptions> jobsOptions, WatchingMetrics metrics,
-        SteadyClock steady, TimeProvider clock,
-        ILogger<WatchedJobs> logger)
+        SteadyClock steady, TimeProvider clock, ILogger<WatchedJobs> logger)
     {
         (_jobs, _cache, _channel, _redis, _pacing, _options) = (jobs, cache, channel, redis, pacing, options);
         (_jobsOptions, _steady, _clock, _logger) = (jobsOptions, steady, clock, logger);
@@ -133,7 +131,7 @@ internal sealed partial class WatchedJobs : IDisposable
                 next = _steady.Now + _options.CurrentValue.MaxPollInterval;
             }
             var pause = next - _steady.Now;
-            await job.WaitAsync(pause > TimeSpan.Zero ? pause : ShortestPause, _clock);
+            if (pause > TimeSpan.Zero) await job.WaitAsync(pause, _clock);
         }
     }
 
@@ -159,12 +157,10 @@ internal sealed partial class WatchedJobs : IDisposable
     private TimeSpan PauseAfter(JobKey key, Lookup lookup)
     {
         var now = _steady.Now;
+        // A job whose answers have no lifetime must not be fetched all the time.
+        var least = _jobsOptions.CurrentValue.MinPollInterval;
         var failure = (lookup as Lookup.Stale)?.Why ?? (lookup as Lookup.Failed)?.Why;
-        if (failure is not null)
-        {
-            var least = _jobsOptions.CurrentValue.MinPollInterval;
-            return failure.BackOff > least ? failure.BackOff : least;
-        }
+        if (failure is not null) return failure.BackOff > least ? failure.BackOff : least;
         var snapshot = lookup.Snapshot!;
         var left = snapshot.FreshUntil - now;
         if (snapshot.Kind == VerdictKind.Running)
@@ -175,7 +171,7 @@ internal sealed partial class WatchedJobs : IDisposable
             if (next > left) left = next;
             if (snapshot.AskAgainAt is { } again && again - now > left) left = again - now;
         }
-        return left > LongestPause ? LongestPause : left < ShortestPause ? ShortestPause : left;
+        return left < least ? least : left > LongestPause ? LongestPause : left;
     }
 
     /// <summary>One watcher of a job. Dispose of it when the watcher leaves.</summary>

@@ -165,7 +165,7 @@ public sealed class BudgetTests(RedisServer redis)
         world.Upstream.Faults.Clear();
         foreach (var node in nodes)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(3), async () =>
+            await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
                 (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "the circuit is closed again");
         }
     }

@@ -52,7 +52,7 @@ public sealed class PauseTests(RedisServer redis)
             }
             await Task.Delay(20, World.Cancellation);
         }
-        await Purging.WithinAsync(TimeSpan.FromSeconds(4), async () =>
+        await Purging.WithinAsync(TimeSpan.FromSeconds(15), async () =>
         {
             using var again = await AskAsync(nodes[^1], World.MappingKey);
             return again.StatusCode == HttpStatusCode.OK;

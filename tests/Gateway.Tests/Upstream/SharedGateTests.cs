@@ -60,7 +60,7 @@ public sealed class SharedGateTests(RedisServer redis)
         await Task.Delay(100, World.Cancellation);
         await connection.GetDatabase().KeyDeleteAsync($"gateway:account:{world.Account}:budget-2");
 
-        var entered = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => EnterAsync(gates[1])));
+        var entered = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => EnterAsync(gates[1], 2000)));
 
         Assert.Single(entered, entry => entry.Permit is not null);
     }
@@ -216,8 +216,9 @@ public sealed class SharedGateTests(RedisServer redis)
         return node.Services.GetRequiredService<AccountGates>().Of(world.Account);
     }
 
+    /// <param name="milliseconds">The longest wait. A busy machine may need seconds for a permit.</param>
     private static Task<QueueResult> EnterAsync(
-        AccountGate gate, int milliseconds = 2000, string team = "mapping", CallRank rank = CallRank.FirstRead)
+        AccountGate gate, int milliseconds = 30_000, string team = "mapping", CallRank rank = CallRank.FirstRead)
     {
         Assert.True(JobAddress.TryCreate("survey-1", $"{Guid.NewGuid():N}", out var job));
         return gate.AcquireAsync(rank, team, job, TimeSpan.FromMilliseconds(milliseconds)).AsTask();

@@ -1,4 +1,5 @@
 using Gateway.Tests.Infrastructure;
+using Simulator;
 
 namespace Gateway.Tests.Watching;
 
@@ -27,5 +28,31 @@ public sealed class SharedWatchTests(RedisServer redis)
                 StringComparison.Ordinal);
             answer.Dispose();
         }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_change_that_any_other_request_has_fetched_reaches_waiting_callers_at_once(bool onOtherNode)
+    {
+        // The next poll for the waiting caller would come after half a minute.
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Jobs:MinPollInterval", "00:00:30"),
+            ("Watching:MaxPollInterval", "00:00:30"));
+        var other = onOtherNode ? world.AddGateway() : world.Gateway;
+        var job = $"life-{Guid.NewGuid():N}";
+        world.Upstream.Lives.Set(job, LifeStage.Queued);
+        using var known = await world.GetAsync(job);
+        var waiting = world.GetAsync(
+            job, headers: [("Prefer", "wait=60"), ("If-None-Match", known.Headers.ETag!.ToString())]);
+        await Task.Delay(TimeSpan.FromSeconds(2.5), World.Cancellation);
+        world.Upstream.Lives.Set(job, LifeStage.Running);
+        Assert.False(waiting.IsCompleted);
+
+        using var fetched = await World.GetAsync(other, job);
+
+        using var answer = await waiting.WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
+        Assert.Equal(fetched.Headers.ETag, answer.Headers.ETag);
+        Assert.NotEqual(known.Headers.ETag, answer.Headers.ETag);
     }
 }
