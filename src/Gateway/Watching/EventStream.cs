@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Runtime;
 using Gateway.Upstream;

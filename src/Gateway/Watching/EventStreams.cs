@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Runtime;
 using Microsoft.AspNetCore.Http.Features;
@@ -24,7 +23,8 @@ internal sealed partial class EventStreams : IDisposable
 
     // The longest wait for the first state before the headers are sent. A caller that connects again may need to hear
     // that there is nothing more, which only a status can tell.
-    private static readonly TimeSpan WaitAtStart = TimeSpan.FromMilliseconds(200), WaitToResume = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WaitAtStart = TimeSpan.FromMilliseconds(200),
+        WaitToResume = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(10);
 
