@@ -29,7 +29,7 @@ internal sealed record WatchedState(JobSnapshot? Snapshot, FailedFill? Failure)
 /// A job that callers watch on this node. It has one state for all watchers: a slow watcher sees only the newest state,
 /// and no queue grows.
 /// </summary>
-internal sealed class WatchedJob(JobKey key)
+internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<string, int> _watchers = new(StringComparer.Ordinal);
@@ -37,13 +37,16 @@ internal sealed class WatchedJob(JobKey key)
 
     public JobKey Key => key;
 
+    /// <summary>The place of the job in the schedule of polls.</summary>
+    public ScheduledPoll Poll { get; } = new(outlook);
+
     /// <summary>The newest state; null until the first look has ended.</summary>
     public WatchedState? State { get; private set; }
 
-    /// <summary>The team whose turns the polls take: one of those that watch.</summary>
-    public string? Team
+    /// <summary>The teams that watch. A poll goes out at the turn of any of them.</summary>
+    public string[] Teams
     {
-        get { lock (_lock) return _watchers.Count == 0 ? null : _watchers.Keys.First(); }
+        get { lock (_lock) return [.. _watchers.Keys]; }
     }
 
     /// <summary>Adds a watcher.</summary>
@@ -53,7 +56,10 @@ internal sealed class WatchedJob(JobKey key)
         lock (_lock)
         {
             _watchers[team] = _watchers.GetValueOrDefault(team) + 1;
-            return _watchers is { Count: 1 } && _watchers[team] == 1;
+            var isNewTeam = _watchers[team] == 1;
+            // A poll that waits may now go out at the turn of this team as well.
+            if (isNewTeam && _watchers.Count > 1) _woken.TrySetResult();
+            return isNewTeam && _watchers.Count == 1;
         }
     }
 
@@ -98,6 +104,20 @@ internal sealed class WatchedJob(JobKey key)
         Task woken;
         lock (_lock) woken = _woken.Task;
         await woken.WaitAsync(time, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        ResetWake();
+    }
+
+    /// <summary>Waits until a task completes, or until <see cref="Wake"/> is called.</summary>
+    public async Task WaitAsync(Task other)
+    {
+        Task woken;
+        lock (_lock) woken = _woken.Task;
+        await Task.WhenAny(other, woken);
+        ResetWake();
+    }
+
+    private void ResetWake()
+    {
         lock (_lock)
         {
             if (_woken.Task.IsCompleted) _woken = NewSignal();

@@ -4,9 +4,19 @@ using Gateway.Telemetry;
 namespace Gateway.Watching;
 
 /// <summary>The metrics of watched jobs.</summary>
-internal sealed class WatchingMetrics(IMeterFactory meters)
+internal sealed class WatchingMetrics
 {
-    private readonly Meter _meter = meters.CreateGateway();
+    private readonly Meter _meter;
+    private readonly Counter<long> _polls;
+
+    public WatchingMetrics(IMeterFactory meters)
+    {
+        _meter = meters.CreateGateway();
+        _polls = _meter.CreateCounter<long>(
+            "gateway.watched.polls", "{poll}", "Fetches of jobs because callers watch them");
+    }
+
+    public void Polled() => _polls.Add(1);
 
     public void Observe(Func<int> watchers, Func<int> jobs)
     {
