@@ -272,8 +272,11 @@ internal sealed class AccountState
     private TimeSpan WaitForPoll(AccountLimits limits, double now)
     {
         var wait = TimeSpan.FromMicroseconds(Math.Max(0, limits.SpareFrom(FullAt) - now));
+        var forPermit = limits.Budget.Wait(FullAt, now);
+        if (forPermit > wait) wait = forPermit;
         if (wait > LongestPollWait) return LongestPollWait;
-        return wait > TimeSpan.Zero ? wait : Poll;
+        // Both times are rounded.
+        return wait > TimeSpan.Zero ? wait + TimeSpan.FromMicroseconds(1) : Poll;
     }
 
     /// <param name="OnlyOther">Whether only <see cref="CallRank.OtherCredential"/> may go out.</param>
