@@ -36,11 +36,16 @@ internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequ
     /// <param name="fullAt">When the bucket is full again.</param>
     /// <param name="free">Free places.</param>
     public bool HasSpare(double fullAt, long free, double now) =>
-        free > MaxConcurrentRequests / 2 && Budget.Available(fullAt, now) > 0 && SpareFrom(fullAt) <= now;
+        free > MaxConcurrentRequests / 2 && SpareFrom(fullAt, now) <= now;
 
     /// <summary>When the bucket is full enough for a poll of a watched job.</summary>
-    public double SpareFrom(double fullAt) =>
-        fullAt - Math.Min(Slack.TotalMicroseconds, Budget.Burst * Budget.Interval / 2);
+    public double SpareFrom(double fullAt, double now)
+    {
+        var refill = Budget.Burst * Budget.Interval;
+        // A time further ahead than possible comes from another clock.
+        return Math.Min(fullAt, now + refill)
+            - Math.Min(Math.Min(Slack.TotalMicroseconds, refill / 2), refill - Budget.Interval);
+    }
 
     /// <summary>The share of each of several nodes that cannot reach each other.</summary>
     public AccountLimits Share(int nodes) => this with

@@ -197,8 +197,8 @@ internal sealed class AccountState
     private void GrantPolls(
         string node, AccountLimits limits, int atMost, double now, List<(CallRank Rank, string Team)> granted)
     {
-        if (ClaimsFor(node, onlyOther: false, now).Exists(claim => claim.Count > 0)) return;
         var claims = PollClaims(node, now);
+        if (claims.Count == 0 || ClaimsFor(node, onlyOther: false, now).Exists(claim => claim.Count > 0)) return;
         atMost -= granted.Count(call => call.Rank != CallRank.OtherCredential);
         var (free, fullAt) = ((long)limits.MaxConcurrentRequests - CountUnderWay(), FullAt);
         // Polls whose turn it is on another node keep their permits.
@@ -211,9 +211,10 @@ internal sealed class AccountState
             claim.Left--;
             free--;
             fullAt = limits.Budget.Take(fullAt, now, 1);
-            if (claim.IsOurs) polls.Add((CallRank.Watch, claim.Team));
+            if (!claim.IsOurs) continue;
+            FullAt = limits.Budget.Take(FullAt, now, 1);
+            polls.Add((CallRank.Watch, claim.Team));
         }
-        FullAt = limits.Budget.Take(FullAt, now, polls.Count);
         Nodes[node] = Nodes[node].WithGranted(polls);
         granted.AddRange(polls);
     }
@@ -271,12 +272,9 @@ internal sealed class AccountState
 
     private TimeSpan WaitForPoll(AccountLimits limits, double now)
     {
-        var wait = TimeSpan.FromMicroseconds(Math.Max(0, limits.SpareFrom(FullAt) - now));
-        var forPermit = limits.Budget.Wait(FullAt, now);
-        if (forPermit > wait) wait = forPermit;
-        if (wait > LongestPollWait) return LongestPollWait;
-        // Both times are rounded.
-        return wait > TimeSpan.Zero ? wait + TimeSpan.FromMicroseconds(1) : Poll;
+        var wait = limits.SpareFrom(FullAt, now) - now;
+        if (wait > LongestPollWait.TotalMicroseconds) return LongestPollWait;
+        return wait > 0 ? TimeSpan.FromMicroseconds(Math.Ceiling(wait)) : Poll;
     }
 
     /// <param name="OnlyOther">Whether only <see cref="CallRank.OtherCredential"/> may go out.</param>
