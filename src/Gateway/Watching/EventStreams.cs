@@ -53,8 +53,8 @@ internal sealed partial class EventStreams : IDisposable
     }
 
     /// <summary>
-    /// The time after which a client connects again. It differs, so that the clients of a node that died do not all come
-    /// at once.
+    /// The time after which a client connects again. It differs, so that the clients of a node that died do not all
+    /// come at once.
     /// </summary>
     public static TimeSpan NextRetry() => TimeSpan.FromMilliseconds(Random.Shared.Next(500, 2_500));
 
@@ -63,7 +63,9 @@ internal sealed partial class EventStreams : IDisposable
 
     /// <summary>Answers a request with a stream, which lasts until the jobs are final or the caller leaves.</summary>
     /// <param name="jobs">The jobs, and the team that is charged for each.</param>
-    /// <returns>The problem to answer instead; null if the stream has ended, or status 204 says that it is over.</returns>
+    /// <returns>
+    /// The problem to answer instead; null if the stream has ended, or status 204 says that it is over.
+    /// </returns>
     public async Task<Problem?> RunAsync(
         HttpContext http, LastingIdentity identity, (JobKey Job, string Team)[] jobs, EventView view)
     {

@@ -28,7 +28,8 @@ internal sealed class UsualRates : IDisposable
         if (!_rates.TryGetValue(workflow, out var known) || known is not Rate rate)
         {
             rate = new Rate();
-            _rates.Set(workflow, rate, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromDays(7) });
+            _rates.Set(
+                workflow, rate, new MemoryCacheEntryOptions { Size = 1, SlidingExpiration = TimeSpan.FromDays(7) });
         }
         rate.Note(since, hasChanged);
     }

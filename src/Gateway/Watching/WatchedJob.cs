@@ -65,7 +65,7 @@ internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
     /// <summary>The newest state; null until the first look has ended.</summary>
     public WatchedState? State { get; private set; }
 
-    /// <summary>The snapshot of the last look, which may be newer than that of the state and have the same bytes.</summary>
+    /// <summary>The snapshot of the last look. It may be newer than that of the state, with the same bytes.</summary>
     public JobSnapshot? LastSnapshot { get; private set; }
 
     /// <summary>The teams that watch. A poll goes out at the turn of any of them.</summary>

@@ -17,8 +17,8 @@ public sealed class BatchTests
         using var known = await world.GetAsync("finished-1");
 
         using var answer = await GetAsync(
-            world, "job=survey-1/life&job=harbour/finished-1&job=survey-1/missing&job=survey-1/finished-1&job=survey-1/life",
-            World.SurveyKey);
+            world, "job=survey-1/life&job=harbour/finished-1&job=survey-1/missing&job=survey-1/finished-1"
+            + "&job=survey-1/life", World.SurveyKey);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var jobs = await JobsAsync(answer);

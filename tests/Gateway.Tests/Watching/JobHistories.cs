@@ -41,7 +41,10 @@ internal static class JobHistories
         return new History(shape, start, running < end ? all : [end]);
 
         (double, List<double>) Regular(double end, int steps, double jitter) => (end,
-            [.. Enumerable.Range(1, steps - 1).Select(i => end * i / steps * (1 + jitter * (2 * random.NextDouble() - 1)))]);
+            [
+                .. Enumerable.Range(1, steps - 1)
+                    .Select(i => end * i / steps * (1 + jitter * (2 * random.NextDouble() - 1))),
+            ]);
 
         (double, List<double>) Bursts(double end, int bursts, int steps, double between)
         {
@@ -61,7 +64,8 @@ internal static class JobHistories
 
         double LogNormal(double median, double spread)
         {
-            var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
+            var normal = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()))
+                * Math.Cos(2 * Math.PI * random.NextDouble());
             return median * Math.Exp(spread * normal);
         }
     }

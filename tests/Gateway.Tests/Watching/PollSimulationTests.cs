@@ -37,7 +37,8 @@ public sealed class PollSimulationTests(ITestOutputHelper output)
 
             all.Add(equal.Delay / scheduled.Delay);
             ends.Add(equal.DelayOfEnd / scheduled.DelayOfEnd);
-            output.WriteLine($"{perSecond}/s, seed {seed}: changes {equal.Delay:0.0} s and {scheduled.Delay:0.0} s, ends "
+            output.WriteLine(
+                $"{perSecond}/s, seed {seed}: changes {equal.Delay:0.0} s and {scheduled.Delay:0.0} s, ends "
                 + $"{equal.DelayOfEnd:0.0} s and {scheduled.DelayOfEnd:0.0} s");
             Assert.InRange(scheduled.MostPassedOver, 0, 2.1 * Jobs);
         }
