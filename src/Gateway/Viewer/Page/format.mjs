@@ -25,9 +25,13 @@ export function duration(milliseconds) {
 
 export const clock = at => new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
-export const dateAndClock = at => new Date(at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
+/** The time, and the day unless it is today. */
+export function dateAndClock(at) {
+  const isToday = new Date(at).toDateString() === new Date().toDateString();
+  return isToday ? clock(at) : new Date(at).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
+}
 
-export const percent = value => `${Math.floor(value)} %`;
+export const percent = value => `${Math.floor(value)}%`;
 
 export const count = (number, one, more = `${one}s`) => `${number} ${number === 1 ? one : more}`;
 

@@ -119,7 +119,7 @@ export class Graph {
     const name = make('span', { className: 'name', textContent: this.#tasks[index].name });
     const text = make('span', { className: 'brief' }), bar = make('span', { className: 'bar' });
     const button = make('button', { type: 'button', className: 'node', title: this.#tasks[index].name },
-      image, name, text, bar);
+      name, image, text, bar);
     Object.assign(button.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
     button.addEventListener('click', () => this.#choose(index));
     return { button, brief: text, bar, use: image.firstChild };

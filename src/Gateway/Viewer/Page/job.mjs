@@ -33,6 +33,7 @@ export function readJob(text, words) {
     errors: list(body.val_errors).map(readError).filter(Boolean),
   };
   job.hasEnded = finished !== null && ['done', 'failed', 'stopped'].includes(job.kind);
+  for (const task of tasks) task.isSkipped = job.hasEnded && task.kind === 'waiting';
   return job;
 }
 
@@ -81,7 +82,7 @@ export function headline(job) {
   const of = kind => job.tasks.filter(task => task.kind === kind);
   const [done, active, failed] = [of('done'), of('running'), of('failed')];
   const total = job.tasks.length;
-  const progress = total === 0 ? '' : done.length === total ? `All ${count(total, 'task')} are done.`
+  const progress = total === 0 ? '' : done.length === total ? total === 1 ? 'All tasks are done.' : `All ${total} tasks are done.`
     : `${done.length} of ${count(total, 'task')} ${done.length === 1 ? 'is' : 'are'} done.`;
   if (job.kind === 'failed') {
     const reason = failed.length > 0 ? `${names(failed)} failed.` : 'The job failed.';
@@ -99,7 +100,8 @@ export function brief(task, now) {
   const took = task.start !== null && (task.end ?? now) >= task.start ? duration((task.end ?? now) - task.start) : '';
   if (task.kind === 'running') return [percent(task.progress ?? 0), took].filter(Boolean).join(' · ');
   if (task.kind === 'unknown') return task.status || 'no status';
-  return task.kind === 'waiting' ? 'waiting' : [kinds[task.kind].toLowerCase(), took].filter(Boolean).join(' · ');
+  if (task.kind === 'waiting') return task.isSkipped ? 'not run' : 'waiting';
+  return task.kind === 'done' && took ? took : kinds[task.kind].toLowerCase();
 }
 
 function names(tasks) {

@@ -8,7 +8,7 @@ const mostBends = 2000, mostEdges = 2000;
 const sweeps = 4;
 
 // The distance from a bend to its neighbour in the layer. The distance of two tasks is 1.
-const besideBend = 0.5;
+const besideBend = 0.62;
 
 /**
  * @param {{name: string, dependsOn: string[]}[]} tasks

@@ -7,7 +7,9 @@ import { mostTasks } from './graph.mjs';
 
 // The distances between marks, in seconds.
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
-const marks = 6;
+
+// The least room for a mark, in pixels.
+const markWidth = 140;
 
 export class Timeline {
   #place;
@@ -78,7 +80,8 @@ export class Timeline {
   }
 
   #marks(from, to) {
-    const length = (to - from) / 1000, step = steps.find(one => length / one <= marks) ?? length;
+    const length = (to - from) / 1000, marks = Math.max(2, this.#axis.clientWidth / markWidth);
+    const step = steps.find(one => length / one <= marks) ?? length;
     const times = [];
     for (let time = 0; time <= length; time += step) times.push(time);
     while (this.#axis.children.length > times.length) this.#axis.lastChild.remove();

@@ -60,6 +60,7 @@ function unescapePath(path) {
 
 function askForJob(reason) {
   find('ask').hidden = false;
+  find('another').hidden = true;
   document.title = 'Gateway: jobs';
   setText(find('ask-reason'), reason);
   find('workflow').value = address?.workflow ?? '';
@@ -88,16 +89,19 @@ find('form').addEventListener('submit', event => {
 });
 
 addEventListener('popstate', open);
-find('home').addEventListener('click', event => {
-  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
-  // Stay in this document, which holds the key.
-  event.preventDefault();
-  history.pushState(null, '', `${root}view`);
-  open();
-});
+for (const id of ['home', 'another']) {
+  find(id).addEventListener('click', event => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    // Stay in this document, which holds the key.
+    event.preventDefault();
+    history.pushState(null, '', `${root}view`);
+    open();
+  });
+}
 
 function follow() {
   find('ask').hidden = true;
+  find('another').hidden = false;
   setText(find('workflow-name'), address.workflow);
   setText(find('job-title'), address.job);
   watch = watchJob(`${root}v0/workflows/${address.workflow}/jobs/${address.job}`, reader && !key ? '' : key,
@@ -217,7 +221,7 @@ function showMessages(job) {
   find('messages-card').hidden = all.length === 0;
   const more = all.length > mostMessages ? [{ kind: '', of: '', text: `${all.length - mostMessages} more are in the JSON.` }] : [];
   setItems(find('messages'), [...all.slice(0, mostMessages), ...more], ({ kind, of, text }) =>
-    make('li', {}, kind ? icon(kind) : make('span', { className: 'icon' }),
+    make('li', { 'data-kind': kind }, kind ? icon(kind) : make('span', { className: 'icon' }),
       make('div', {}, make('span', { className: 'of', textContent: of }), make('p', { textContent: text }))));
 }
 
@@ -244,11 +248,11 @@ class RawField {
 const cut = text => text.length <= mostText ? text
   : `${text.slice(0, mostText)}\n… ${size(text.length - mostText)} more; save the job as a file to see all of it.`;
 
-const specification = new RawField('Specification (spec)');
+const specification = new RawField('Specification');
 find('spec').append(specification.element);
 
 // The fields of the chosen task.
-const fields = [['info_logs', 'Logs (info_logs)'], ['inputs', 'Inputs (inputs)'], ['result', 'Result (result)']]
+const fields = [['info_logs', 'Logs'], ['inputs', 'Inputs'], ['result', 'Result']]
   .map(([name, title]) => ({ name, field: new RawField(title) }));
 const taskPairs = make('dl', { className: 'pairs' });
 find('task-body').append(taskPairs, ...fields.map(({ field }) => field.element));
