@@ -1,6 +1,5 @@
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Callers.Sessions;
 using Gateway.Contract.Republished;
 using Gateway.Edge;
 using Microsoft.Extensions.FileProviders;

@@ -2,7 +2,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Callers.Sessions;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Problems;

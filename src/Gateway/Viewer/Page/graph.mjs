@@ -54,7 +54,7 @@ export class Graph {
       node.button.dataset.kind = task.kind;
       node.use.setAttribute('href', `#icon-${task.kind}`);
       setText(node.brief, text);
-      node.button.setAttribute('aria-label', `${task.name}: ${kinds[task.kind]}${text ? `, ${text}` : ''}`);
+      setText(node.spoken, text.startsWith(kinds[task.kind].toLowerCase()) ? ', ' : `, ${kinds[task.kind]}, `);
       node.bar.style.width = `${task.kind === 'running' ? Math.min(100, Math.max(0, task.progress ?? 0)) : 0}%`;
     });
     this.#edges.forEach(({ path, from }) => path.classList.toggle('passed', this.#tasks[from].kind === 'done'));
@@ -118,11 +118,13 @@ export class Graph {
     const image = icon('unknown');
     const name = make('span', { className: 'name', textContent: this.#tasks[index].name });
     const text = make('span', { className: 'brief' }), bar = make('span', { className: 'bar' });
+    // The icon shows the state, so a screen reader says it.
+    const spoken = make('span', { className: 'unseen' });
     const button = make('button', { type: 'button', className: 'node', title: this.#tasks[index].name },
-      name, image, text, bar);
+      name, spoken, image, text, bar);
     Object.assign(button.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
     button.addEventListener('click', () => this.#choose(index));
-    return { button, brief: text, bar, use: image.firstChild };
+    return { button, brief: text, bar, spoken, use: image.firstChild };
   }
 
   // From the side of the first task, straight through the layers of bends, to the side of the last task.
