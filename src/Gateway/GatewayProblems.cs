@@ -4,6 +4,7 @@ using Gateway.Callers;
 using Gateway.Limits;
 using Gateway.Problems;
 using Gateway.Upstream;
+using Gateway.Watching;
 
 namespace Gateway;
 
@@ -13,6 +14,6 @@ internal static class GatewayProblems
     public static readonly ProblemCatalog Catalog = new(
     [
         .. JobProblems.All, .. CallerProblems.All, .. ProblemType.Common, .. QuotaProblems.All, .. AdminProblems.All,
-        .. UpstreamProblems.All,
+        .. UpstreamProblems.All, .. WatchingProblems.All,
     ]);
 }

@@ -15,6 +15,7 @@ using Gateway.Telemetry;
 using Gateway.Upstream;
 using Gateway.Viewer;
 using Gateway.Watching;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Primitives;
 
@@ -25,8 +26,8 @@ namespace Gateway;
 /// job. <c>docs/architecture.md</c> describes the steps.
 /// </summary>
 internal sealed class RequestPath(
-    Identification callers, JobSource jobs, Pacing pacing, LongPoll longPoll, RouteForwarder forwarder,
-    LargeBodies bodies,
+    Identification callers, JobSource jobs, Pacing pacing, LongPoll longPoll, EventStreams streams,
+    RouteForwarder forwarder, LargeBodies bodies,
     RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
     ILogger<RequestPath> logger)
 {
@@ -64,6 +65,15 @@ internal sealed class RequestPath(
         app.MapMethods(JobAddress.Route, [HttpMethods.Head],
                 (HttpContext http, string workflow_id, string job_id) => path.AnswerAsync(http, workflow_id, job_id))
             .ExcludeFromDescription();
+        app.MapGet(JobAddress.EventsRoute,
+                (HttpContext http, string workflow_id, string job_id) =>
+                    path.StreamAsync(http, $"{workflow_id}/{job_id}", RequestState.Stream))
+            .DescribeStream(ofMany: false);
+        app.MapGet(JobAddress.ManyEventsRoute,
+                (HttpContext http, string[] job) => path.StreamAsync(http, job, RequestState.Streams))
+            .DescribeStream(ofMany: true);
+        app.MapGet(JobAddress.ManyRoute, (HttpContext http, string[] job) => path.AnswerManyAsync(http, job))
+            .DescribeBatch();
         foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {
             app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route))
@@ -160,6 +170,118 @@ internal sealed class RequestPath(
         }
     }
 
+    /// <summary>The steps for an event stream of one job or several.</summary>
+    /// <param name="jobs">The jobs, each as <c>workflow_id/job_id</c>.</param>
+    private async Task StreamAsync(HttpContext http, StringValues jobs, string operation)
+    {
+        var request = new RequestState { Operation = operation };
+        var problem = await DecideStreamAsync(http, jobs, request);
+        if (problem is not null && !http.RequestAborted.IsCancellationRequested) await problem.WriteAsync(http);
+        Ended(http, request.TeamName ?? "", operation, problem, http.Response.StatusCode, request);
+    }
+
+    /// <returns>Null if the stream has ended.</returns>
+    private async Task<Problem?> DecideStreamAsync(HttpContext http, StringValues jobs, RequestState request)
+    {
+        var ofMany = request.Operation == RequestState.Streams;
+        if (JobList.Parse(jobs) is not { } addresses) return Malformed(ofMany);
+        request.Address = addresses[0];
+        var identity = await callers.IdentifyAsync(http, isEventStream: true);
+        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        if (identity.Caller is not { } caller) return identity.Problem;
+        request.Caller = caller;
+
+        // The stream takes one permit for each team that it charges, and none for its events.
+        var watched = new List<(JobKey Job, string Team)>();
+        foreach (var address in addresses)
+        {
+            if (caller.TeamFor(address.Workflow) is not { } team)
+            {
+                refused.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
+                return caller.MayNotRead();
+            }
+            if (!watched.Exists(other => other.Team == team.Name))
+            {
+                request.Team ??= team;
+                if (await TakeAsync(http, caller, team) is { } refusal) return refusal;
+            }
+            watched.Add((new JobKey(team.Account, address), team.Name));
+        }
+        // Streams last long, and would hide what requests take.
+        if (http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
+        var view = new EventView(JobList.WantsSummary(http), ofMany);
+        return await streams.RunAsync(http, callers.Keep(http, identity), [.. watched], view);
+    }
+
+    /// <summary>The steps for a request for several jobs, each of which has its own answer.</summary>
+    private async Task AnswerManyAsync(HttpContext http, string[] named)
+    {
+        var request = new RequestState { Operation = RequestState.Jobs };
+        try
+        {
+            var answer = await DecideManyAsync(http, named, request);
+            await answer.WriteAsync(http);
+            Ended(http, request.TeamName ?? "", request.Operation, answer, answer.Status, request);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller left. The fills for which it waited go on.
+        }
+    }
+
+    private async Task<IAnswer> DecideManyAsync(HttpContext http, string[] named, RequestState request)
+    {
+        if (JobList.Parse(named) is not { } addresses) return Malformed(ofMany: true);
+        request.Address = addresses[0];
+        var identity = await callers.IdentifyAsync(http);
+        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        if (identity.Caller is not { } caller) return identity.Problem;
+        request.Caller = caller;
+
+        // Each job takes a permit. The fills of all jobs that got one run at the same time.
+        var answers = new Task<IAnswer>[addresses.Length];
+        Problem? overQuota = null;
+        for (var i = 0; i < addresses.Length; i++)
+        {
+            var (address, team) = (addresses[i], caller.TeamFor(addresses[i].Workflow));
+            request.Team ??= team;
+            Problem? problem;
+            if (team is null)
+            {
+                refused.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
+                problem = caller.MayNotRead();
+            }
+            // The permits are used up, or will be: do not count a refusal for each job that is left.
+            else problem = overQuota ??= await TakeAsync(http, caller, team);
+            answers[i] = problem is not null ? Task.FromResult<IAnswer>(problem)
+                : FindAsync(http, new JobKey(team!.Account, address), team.Name);
+        }
+        if (overQuota is not null && answers.All(answer => answer is { IsCompletedSuccessfully: true, Result: Problem }))
+        {
+            return overQuota;
+        }
+        var found = await Task.WhenAll(answers).WaitAsync(http.RequestAborted);
+        var items = addresses.Zip(found, (address, answer) => new BatchItem(address, answer)).ToArray();
+        return new BatchAnswer(items, JobList.WantsSummary(http), clock);
+    }
+
+    private async Task<IAnswer> FindAsync(HttpContext http, JobKey key, string team)
+    {
+        if (jobs.FindFresh(key, clock.Now) is { } snapshot)
+        {
+            return await AnswerAsync(ContentNegotiation.None, key, new Lookup.Hit(snapshot), isShared: false);
+        }
+        var lookup = await jobs.FillAsync(key, team, out var isShared).WaitAsync(http.RequestAborted);
+        return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
+    }
+
+    private Problem Malformed(bool ofMany)
+    {
+        refused.Refused("identifier");
+        return ofMany ? new Problem(WatchingProblems.InvalidJobs, JobList.Form)
+            : new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
+    }
+
     /// <summary>The steps for another operation of the upstream, which is forwarded without a cache.</summary>
     private async Task ForwardAsync(HttpContext http, ForwardedRoute route)
     {
@@ -211,12 +333,13 @@ internal sealed class RequestPath(
         var team = request.Team!;
 
         var key = new JobKey(team.Account, address);
-        await longPoll.WaitAsync(http, key, team.Name);
+        if (await longPoll.WaitAsync(http, key, team.Name) && await RecheckAsync(request) is { } ended) return ended;
 
         // 5. Look up: answer at once from a fresh snapshot in memory.
         if (jobs.FindFresh(key, clock.Now) is { } snapshot)
         {
-            return await AnswerAsync(http, key, new Lookup.Hit(snapshot), isShared: false);
+            return await AnswerAsync(
+                ContentNegotiation.Wanted(http.Request.Headers), key, new Lookup.Hit(snapshot), isShared: false);
         }
 
         // 6. Fetch, 7. classify and store: in the one fill of this job. The fill belongs to no request, and goes on
@@ -225,7 +348,7 @@ internal sealed class RequestPath(
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
         // 8. Answer with the stored bytes.
-        return await AnswerAsync(http, key, lookup, isShared);
+        return await AnswerAsync(ContentNegotiation.Wanted(http.Request.Headers), key, lookup, isShared);
     }
 
     /// <returns>Null if the upstream's answer was forwarded.</returns>
@@ -250,6 +373,8 @@ internal sealed class RequestPath(
         if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
+        // Only a request with a preference may wait, and must then be checked again.
+        if (http.Request.Headers[Prefer.Name].Count > 0) request.Identity = callers.Keep(http, identity);
 
         // 3. Authorise each request before any look-up, because teams share bodies and not permissions. The first of
         //    the caller's teams that may read the workflow is charged.
@@ -261,7 +386,25 @@ internal sealed class RequestPath(
         }
         request.Team = team;
 
-        // 4. Limit: take a permit of each quota that counts, from this node's leases.
+        // 4. Limit.
+        return await TakeAsync(http, caller, team);
+    }
+
+    /// <returns>The problem if the caller's permission ended while it waited; otherwise null.</returns>
+    private async ValueTask<Problem?> RecheckAsync(RequestState request)
+    {
+        var identity = request.Identity!;
+        var refusal = await callers.RecheckAsync(identity);
+        if (refusal != Refusal.None) return Challenge.For(refusal);
+        // If the team uses another account now, the caller comes again.
+        return identity.Caller.TeamFor(request.Address.Workflow)?.Account == request.Team!.Account
+            ? null : identity.Caller.MayNotRead();
+    }
+
+    /// <summary>Takes a permit of each quota that counts, from this node's leases.</summary>
+    /// <returns>Null if the request may go on.</returns>
+    private async ValueTask<Problem?> TakeAsync(HttpContext http, Caller caller, Team team)
+    {
         var quotas = caller.QuotasOf(team);
         var refusing = await Admission.TakeAsync(quotas);
         RateLimitFields.Write(http.Response.Headers, quotas);
@@ -277,7 +420,8 @@ internal sealed class RequestPath(
     }
 
     /// <summary>Step 8: creates the answer from the result of the look-up.</summary>
-    private async ValueTask<IAnswer> AnswerAsync(HttpContext http, JobKey key, Lookup lookup, bool isShared)
+    /// <param name="wanted">The content codings that the caller accepts, the best one first.</param>
+    private async ValueTask<IAnswer> AnswerAsync(ContentCoding[] wanted, JobKey key, Lookup lookup, bool isShared)
     {
         isShared |= lookup is Lookup.Fetched { WasElsewhere: true };
         lookups.LookedUp(lookup, isShared);
@@ -291,7 +435,7 @@ internal sealed class RequestPath(
             TimeSpan? age = lookup is Lookup.Fetched ? null : clock.Now - job.FetchedAt;
             return JobProblems.Absent(job) with { CacheStatus = Status(), Age = age };
         }
-        var representation = await jobs.RepresentAsync(key, job, ContentNegotiation.Wanted(http.Request.Headers));
+        var representation = await jobs.RepresentAsync(key, job, wanted);
         var now = clock.Now;
         if (lookup is Lookup.Hit) return Hit(key, job, representation, now);
         // The upstream may have asked callers to wait longer.

@@ -9,13 +9,14 @@ namespace Gateway;
 /// <summary>The state of a request: the job or the route, the caller, and the team.</summary>
 internal sealed class RequestState
 {
-    public const string Job = "getJobById";
+    /// <summary>The operations that read jobs, as the contract names them.</summary>
+    public const string Job = "getJobById", Jobs = "getJobs", Stream = "getJobEvents", Streams = "getEvents";
 
     public long Started { get; init; } = Stopwatch.GetTimestamp();
 
     public ActivityTraceId? TraceId { get; init; } = Activity.Current?.TraceId;
 
-    /// <summary>The job, unless <see cref="Route"/> is set.</summary>
+    /// <summary>The job; the first one of several. Not set if <see cref="Route"/> is set.</summary>
     public JobAddress Address { get; set; }
 
     public ForwardedRoute? Route { get; init; }
@@ -27,29 +28,24 @@ internal sealed class RequestState
 
     public Caller? Caller { get; set; }
 
+    /// <summary>The caller's identity for a later check; null if the request does not last.</summary>
+    public LastingIdentity? Identity { get; set; }
+
     /// <summary>The team that is charged.</summary>
     public Team? Team { get; set; }
 
     // If the caller may not read the workflow, logs and metrics name its first team.
     public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
 
-    /// <summary>The operation: <c>getJobById</c>, or the route's name in the configuration.</summary>
-    public string Operation => Route?.Name ?? Job;
+    /// <summary>The operation: one of the contract, or the route's name in the configuration.</summary>
+    public string Operation
+    {
+        get => Route?.Name ?? field;
+        init;
+    } = Job;
 
     public Team? TeamOf(Caller caller) =>
         Route is null ? caller.TeamFor(Address.Workflow) : caller.TeamFor(Route.Name, Workflows);
 
-    public Problem Forbidden(Caller caller)
-    {
-        var (type, what) = Route is null
-            ? (CallerProblems.WorkflowForbidden, "read this workflow")
-            : (CallerProblems.RouteForbidden, "use this route");
-        return caller.Teams switch
-        {
-            [] => new Problem(CallerProblems.NoTeam, "No team has any of your claims."),
-            [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
-            var teams => new Problem(
-                type, $"None of the teams {string.Join(", ", teams.Select(team => $"'{team.Name}'"))} may {what}."),
-        };
-    }
+    public Problem Forbidden(Caller caller) => Route is null ? caller.MayNotRead() : caller.MayNotUse();
 }

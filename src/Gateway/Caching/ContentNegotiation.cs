@@ -9,7 +9,8 @@ internal static class ContentNegotiation
 {
     private const int MaxCachedValues = 256, MaxCachedLength = 128;
 
-    private static readonly ContentCoding[] IdentityOnly = [ContentCoding.Identity];
+    /// <summary>The codings of an answer that has none.</summary>
+    public static readonly ContentCoding[] None = [ContentCoding.Identity];
 
     // Clients send few different values.
     private static readonly ConcurrentDictionary<string, ContentCoding[]> Parsed = new(StringComparer.Ordinal);
@@ -22,7 +23,7 @@ internal static class ContentNegotiation
     public static ContentCoding[] Wanted(IHeaderDictionary headers)
     {
         var accepted = headers.AcceptEncoding;
-        if (accepted.Count == 0) return IdentityOnly;
+        if (accepted.Count == 0) return None;
         var only = accepted.Count == 1 ? accepted[0] : null;
         if (only is not null && Parsed.TryGetValue(only, out var known)) return known;
         var wanted = Read(accepted);
@@ -32,7 +33,7 @@ internal static class ContentNegotiation
 
     private static ContentCoding[] Read(StringValues accepted)
     {
-        if (!StringWithQualityHeaderValue.TryParseList(accepted, out var items)) return IdentityOnly;
+        if (!StringWithQualityHeaderValue.TryParseList(accepted, out var items)) return None;
         ReadOnlySpan<(ContentCoding Coding, double Weight)> all =
         [
             (ContentCoding.Brotli, WeightOf("br", items)),

@@ -1,4 +1,5 @@
 using Gateway.Limits;
+using Gateway.Problems;
 
 namespace Gateway.Callers;
 
@@ -20,6 +21,20 @@ internal sealed record Caller(string Id, Team[] Teams, Quota? Own = null, bool I
     /// </summary>
     /// <param name="workflows">The workflows that the request names.</param>
     public Team? TeamFor(string route, string[] workflows) => Array.Find(Teams, team => team.MayUse(route, workflows));
+
+    /// <summary>The problem of a caller of whose teams none may read a workflow.</summary>
+    public Problem MayNotRead() => Forbidden(CallerProblems.WorkflowForbidden, "read this workflow");
+
+    /// <summary>The problem of a caller of whose teams none may use a route with its workflows.</summary>
+    public Problem MayNotUse() => Forbidden(CallerProblems.RouteForbidden, "use this route");
+
+    private Problem Forbidden(ProblemType type, string what) => Teams switch
+    {
+        [] => new Problem(CallerProblems.NoTeam, "No team has any of your claims."),
+        [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
+        _ => new Problem(
+            type, $"None of the teams {string.Join(", ", Teams.Select(team => $"'{team.Name}'"))} may {what}."),
+    };
 
     /// <summary>Returns the first team of the caller that may read a workflow. The team is charged.</summary>
     public Team? TeamFor(string workflow)

@@ -27,6 +27,12 @@ internal sealed partial class CallerDirectory : IDisposable
     public KnownKey? Find(ReadOnlySpan<char> key) =>
         key.Length <= KeyHash.MaxKeyLength && _content.ByKey.TryGetValue(KeyHash.Of(key), out var known) ? known : null;
 
+    /// <summary>Finds a gateway key by its hash, even if it is not valid at this time.</summary>
+    public KnownKey? Find(KeyHash hash) => _content.ByKey.GetValueOrDefault(hash);
+
+    /// <summary>An object for each configuration: another one after each change.</summary>
+    public object Version => _content;
+
     /// <summary>Returns the teams with a claim rule that matches, in the order in which they are tried.</summary>
     public Team[] TeamsOf(ClaimSet claims) => Array.FindAll(_content.Teams, team => team.Claims.Match(claims));
 

@@ -12,6 +12,12 @@ internal sealed class ClaimSet(JsonElement claims)
 
     public string Subject => Values("sub").FirstOrDefault() ?? "";
 
+    /// <summary>The expiration time (<c>exp</c>, RFC 7519, section 4.1.4); null if there is none.</summary>
+    public DateTimeOffset? Expiry =>
+        claims.TryGetProperty("exp", out var value) && value.ValueKind == JsonValueKind.Number
+        && value.TryGetDouble(out var seconds) && seconds is > 0 and < 253402300800
+            ? DateTimeOffset.UnixEpoch.AddSeconds(seconds) : null;
+
     public bool Has(string name) => claims.TryGetProperty(name, out _);
 
     /// <summary>Whether a claim is an object with this member, which is an object itself.</summary>

@@ -21,6 +21,7 @@ internal sealed class Identification : IDisposable
     private readonly ProviderConfiguration? _provider;
     private readonly TokenVerifier? _tokens;
     private readonly string? _cookie;
+    private readonly TimeSpan _clockSkew;
 
     public Identification(
         CallerDirectory directory, FailedAttemptLimiter attempts, SessionStore sessions,
@@ -31,6 +32,7 @@ internal sealed class Identification : IDisposable
         (_refusals, _clock) = (refusals, clock);
         var options = authentication.CurrentValue;
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
+        _clockSkew = options.Jwt.ClockSkew;
         if (options.Jwt.Authority.Length == 0) return;
         _provider = new ProviderConfiguration(options.Jwt.Authority, options.Jwt.RequireHttpsMetadata, clock, logger);
         _tokens = new TokenVerifier(_provider, options.Jwt.Audience, options.Jwt.ClockSkew, IsAccessToken, clock);
@@ -45,9 +47,13 @@ internal sealed class Identification : IDisposable
         return caller is { IsOperator: false } ? caller : null;
     }
 
-    public ValueTask<Identity> IdentifyAsync(HttpContext http)
+    /// <param name="isEventStream">
+    /// Whether the request opens an event stream. A browser's <c>EventSource</c> cannot send the header that protects
+    /// sessions, so the browser's own statement about the page counts instead.
+    /// </param>
+    public ValueTask<Identity> IdentifyAsync(HttpContext http, bool isEventStream = false)
     {
-        var finding = FindAsync(http);
+        var finding = FindAsync(http, isEventStream);
         return finding.IsCompletedSuccessfully ? new(Counted(finding.Result)) : WaitAsync(finding);
 
         async ValueTask<Identity> WaitAsync(ValueTask<Identity> pending) => Counted(await pending);
@@ -60,6 +66,47 @@ internal sealed class Identification : IDisposable
         _cookie is not null && Cookies.Find(http.Request.Headers.Cookie, _cookie, out _) > 0
         && (await IdentifyAsync(http)).Session.Session is not null;
 
+    /// <summary>Keeps the identity of a caller whose request lasts.</summary>
+    /// <param name="identity">The result of <see cref="IdentifyAsync"/> for this request, with a caller.</param>
+    public LastingIdentity Keep(HttpContext http, in Identity identity)
+    {
+        var session = identity.Session.Session;
+        KeyHash? key = null;
+        if (session is null && identity.Claims is null)
+        {
+            PresentedCredential.Find(http.Request.Headers, _cookie, out var value);
+            key = KeyHash.Of(value);
+        }
+        return new LastingIdentity(identity.Caller!, key, identity.Claims ?? session?.ClaimSet(),
+            session is null ? null : identity.Session.Name, _directory.Version);
+    }
+
+    /// <summary>
+    /// Checks a lasting identity: the key is configured and valid, the token has not expired, the session has not
+    /// ended. The caller's teams become those of the configuration in force. A session is not extended.
+    /// </summary>
+    public async ValueTask<Refusal> RecheckAsync(LastingIdentity identity)
+    {
+        if (identity.Key is { } key)
+        {
+            if (_directory.Find(key) is not { } known) return Refusal.Unknown;
+            identity.Caller = known.Caller;
+            return known.Caller.IsOperator ? Refusal.Unknown : known.Validity.At(_clock.GetUtcNow());
+        }
+        if (identity.ExpiresAt <= _clock.GetUtcNow() - _clockSkew) return Refusal.TokenExpired;
+        if (identity.Session is { } name && await _sessions.CheckAsync(name) is var refusal and not Refusal.None)
+        {
+            return refusal;
+        }
+        var version = _directory.Version;
+        if (identity.Version != version)
+        {
+            identity.Caller = Of(identity.Claims!);
+            identity.Version = version;
+        }
+        return Refusal.None;
+    }
+
     public void Dispose() => _provider?.Dispose();
 
     private Identity Counted(Identity identity)
@@ -68,14 +115,14 @@ internal sealed class Identification : IDisposable
         return identity;
     }
 
-    private ValueTask<Identity> FindAsync(HttpContext http)
+    private ValueTask<Identity> FindAsync(HttpContext http, bool isEventStream)
     {
         switch (PresentedCredential.Find(http.Request.Headers, _cookie, out var value))
         {
             case Presented.Nothing: return new(Refusal.Missing);
             case Presented.Ambiguous: return new(Refusal.Ambiguous);
             case Presented.Malformed: return new(Refusal.Malformed);
-            case Presented.Session: return IdentifySessionAsync(http.Request, value);
+            case Presented.Session: return IdentifySessionAsync(http.Request, value, isEventStream);
             case var kind:
                 var source = FailedAttemptLimiter.SourceOf(http);
                 if (_directory.Find(value) is { } known) return new(Check(known, value, source));
@@ -101,15 +148,15 @@ internal sealed class Identification : IDisposable
     private async ValueTask<Identity> VerifyAsync(string token, int source)
     {
         var (claims, refusal) = await _tokens!.VerifyAsync(token);
-        if (claims is not null) return Of(claims);
+        if (claims is not null) return new Identity(Of(claims), Refusal.None, Claims: claims);
         // A token that the provider has signed is not a guess.
         return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature
             ? Failed(refusal, token, source) : refusal;
     }
 
-    private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id)
+    private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id, bool isEventStream)
     {
-        var refusal = CookieRule.Check(request, _cors.CurrentValue);
+        var refusal = CookieRule.Check(request, _cors.CurrentValue, isEventStream);
         if (refusal != Refusal.None) return new(refusal);
         var finding = _sessions.FindAsync(id);
         if (!finding.IsCompletedSuccessfully) return WaitAsync(finding);

@@ -8,8 +8,10 @@ namespace Gateway.Callers;
 /// <param name="Refusal">The reason why the caller is unknown.</param>
 /// <param name="Session">The session of the caller, if it has one.</param>
 /// <param name="RetryAfter">The time after which the caller may try again, if known.</param>
+/// <param name="Claims">The claims of the caller's token, if it has one.</param>
 internal readonly record struct Identity(
-    Caller? Caller, Refusal Refusal, FoundSession Session = default, TimeSpan? RetryAfter = null)
+    Caller? Caller, Refusal Refusal, FoundSession Session = default, TimeSpan? RetryAfter = null,
+    ClaimSet? Claims = null)
 {
     /// <summary>The problem for an unknown caller.</summary>
     public Problem Problem

@@ -30,6 +30,11 @@ internal static class ContractDocument
             """)
         .Produces<Job>();
 
+    public static void DescribeStream(this RouteHandlerBuilder operation, bool ofMany) =>
+        WatchOperations.DescribeStream(operation, ofMany);
+
+    public static void DescribeBatch(this RouteHandlerBuilder operation) => WatchOperations.DescribeBatch(operation);
+
     private static void Describe(SwaggerGenOptions options)
     {
         options.SwaggerDoc(Version, new OpenApiInfo
@@ -50,6 +55,7 @@ internal static class ContractDocument
         options.SupportNonNullableReferenceTypes();
         options.IncludeXmlComments(typeof(ContractDocument).Assembly);
         options.OperationFilter<JobOperation>();
+        options.OperationFilter<WatchOperations>();
         options.SchemaFilter<OpenSchema>();
         options.DocumentFilter<ContractInfo>();
         options.DocumentFilter<RouteOperations>();

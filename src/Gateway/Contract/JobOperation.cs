@@ -24,6 +24,7 @@ internal sealed class JobOperation(ProblemCatalog problems) : IOperationFilter
                 (schema.MinLength, schema.MaxLength, schema.Pattern) = (1, JobAddress.MaxLength, "^[A-Za-z0-9._~-]+$");
             }
         }
+        if (WatchOperations.IsOne(operation.OperationId)) return;
         (operation.Parameters ??= []).Add(new OpenApiParameter
         {
             Name = "If-None-Match",

@@ -43,7 +43,7 @@ internal sealed record JobFacts(
     public static bool TryRead(ReadOnlySpan<byte> body, DateTimeOffset? now, [NotNullWhen(true)] out JobFacts? facts)
     {
         facts = null;
-        if (body.StartsWith(ByteOrderMark)) body = body[ByteOrderMark.Length..];
+        body = WithoutMark(body);
         if (!Utf8.IsValid(body)) return false;
         try
         {
@@ -55,6 +55,10 @@ internal sealed record JobFacts(
             return false;
         }
     }
+
+    /// <summary>Returns a body without the byte order mark that it may begin with (RFC 8259, section 8.1).</summary>
+    public static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> body) =>
+        body.StartsWith(ByteOrderMark) ? body[ByteOrderMark.Length..] : body;
 
     /// <summary>Returns the text of a JSON string; null if it escapes an unpaired surrogate.</summary>
     public static string? TextOf(ref Utf8JsonReader reader)

@@ -13,4 +13,7 @@ internal static class Answers
 {
     /// <summary>The request headers that an answer about a job depends on.</summary>
     public const string Vary = "Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding";
+
+    /// <summary>The same for an operation that shows less if the caller prefers it.</summary>
+    public const string VaryWithPrefer = $"{Vary}, Prefer";
 }

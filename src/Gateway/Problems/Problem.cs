@@ -44,7 +44,8 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
     /// <summary>Whole seconds, rounded up and at least 1.</summary>
     private static int Seconds(TimeSpan time) => Math.Max(1, (int)Math.Ceiling(time.TotalSeconds));
 
-    private ProblemDetails Body()
+    /// <summary>The problem as the object that is sent.</summary>
+    public ProblemDetails Body()
     {
         var body = new ProblemDetails { Type = Type.Uri, Title = Type.Title, Status = Status, Detail = Detail };
         if (Activity.Current is { } activity) body.Extensions["traceId"] = activity.TraceId.ToHexString();

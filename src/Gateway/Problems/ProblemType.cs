@@ -54,4 +54,7 @@ internal enum ProblemScope
     None = 0,
     Jobs = 1,
     Routes = 2,
+
+    /// <summary>Event streams, and requests for several jobs.</summary>
+    Watching = 4,
 }

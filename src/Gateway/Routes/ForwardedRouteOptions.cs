@@ -9,6 +9,9 @@ internal sealed class ForwardedRouteOptions
     private static readonly string[] OwnPrefixes =
         ["admin", "bff", "docs", "health", "metrics", "openapi", "problems", "view"];
 
+    private static readonly string[] OwnRoutes =
+        [JobAddress.Route, JobAddress.EventsRoute, JobAddress.ManyEventsRoute, JobAddress.ManyRoute];
+
     // These describe the connection or the caller, or the gateway sets them itself.
     private static readonly string[] Withheld =
     [
@@ -39,13 +42,9 @@ internal sealed class ForwardedRouteOptions
     /// <summary>Checks all routes together, because no two may have the same path.</summary>
     public static void Check(ConfigurationErrors errors, Dictionary<string, ForwardedRouteOptions> routes)
     {
-        var nameOf =
-            new Dictionary<string, string>(
-                StringComparer.OrdinalIgnoreCase)
-            {
-                [RouteTemplate.Parse(JobAddress.Route).Shape] =
-                    "jobs, which the gateway serves already"
-            };
+        var nameOf = OwnRoutes.ToDictionary(
+            route => RouteTemplate.Parse(route).Shape, _ => "jobs, which the gateway serves already",
+            StringComparer.OrdinalIgnoreCase);
         foreach (var (name, route) in routes)
         {
             errors.Name($"Routes:{name}", name, "a route's");

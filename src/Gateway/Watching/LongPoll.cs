@@ -16,29 +16,31 @@ internal sealed class LongPoll(
 {
     /// <summary>Waits as the request prefers, and notes in the response that it did.</summary>
     /// <param name="team">The team that is charged.</param>
+    /// <returns>Whether it waited. The caller's permission may have ended meanwhile.</returns>
     /// <exception cref="OperationCanceledException">The caller left.</exception>
-    public async ValueTask WaitAsync(HttpContext http, JobKey key, string team)
+    public async ValueTask<bool> WaitAsync(HttpContext http, JobKey key, string team)
     {
-        if (Prefer.Wait(http.Request.Headers[Prefer.Name]) is not { Ticks: > 0 } wait) return;
-        if (jobs.FindFresh(key, steady.Now) is { Kind: VerdictKind.Finished }) return;
+        if (Prefer.Wait(http.Request.Headers[Prefer.Name]) is not { Ticks: > 0 } wait) return false;
+        if (jobs.FindFresh(key, steady.Now) is { Kind: VerdictKind.Finished }) return false;
         var most = options.CurrentValue.MaxWait;
         if (wait > most) wait = most;
-        using var watch = watched.Begin(key, team);
+        var changed = new Signal();
+        using var watch = watched.Begin(key, team, changed);
         // If there is no room, the caller gets the state now.
-        if (watch is null) return;
+        if (watch is null) return false;
         http.Response.Headers[Prefer.Applied] = $"wait={(int)wait.TotalSeconds}";
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(
             http.RequestAborted, lifetime.ApplicationStopping);
         var started = clock.GetTimestamp();
         while (true)
         {
-            var (state, changed) = watch.Read();
-            if (state is not null && await IsAwaitedAsync(http, key, state)) return;
+            if (watch.State is { } state && await IsAwaitedAsync(http, key, state)) return true;
             var left = wait - clock.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero) return;
-            await changed.WaitAsync(left, clock, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (left <= TimeSpan.Zero) return true;
+            await changed.WaitAsync().AsTask().WaitAsync(left, clock, stop.Token)
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             http.RequestAborted.ThrowIfCancellationRequested();
-            if (stop.IsCancellationRequested) return;
+            if (stop.IsCancellationRequested) return true;
         }
     }
 

@@ -8,8 +8,14 @@ namespace Gateway.Watching;
 /// <param name="Failure">Why there is no newer answer; null if the last look succeeded.</param>
 internal sealed record WatchedState(JobSnapshot? Snapshot, FailedFill? Failure)
 {
-    /// <summary>Whether no change is expected: the job is finished, has failed or does not exist.</summary>
-    public bool IsFinal => Snapshot is { Kind: VerdictKind.Finished or VerdictKind.Failed } or { IsAbsent: true };
+    private readonly Lazy<JobEvent?>?[] _events = new Lazy<JobEvent?>?[EventView.Count];
+
+    /// <summary>
+    /// Whether no change is expected: the job has succeeded or failed, or does not exist. A job that has just succeeded
+    /// may still get late results, but nobody waits for those.
+    /// </summary>
+    public bool IsFinal =>
+        Snapshot is { Kind: VerdictKind.Finished or VerdictKind.Settling or VerdictKind.Failed } or { IsAbsent: true };
 
     public static WatchedState Of(Lookup lookup) => lookup switch
     {
@@ -17,6 +23,20 @@ internal sealed record WatchedState(JobSnapshot? Snapshot, FailedFill? Failure)
         Lookup.Failed failed => new(null, failed.Why),
         _ => new(lookup.Snapshot, null),
     };
+
+    /// <summary>The event for the state's job, made on first use.</summary>
+    /// <returns>Null if the job is too large for an event.</returns>
+    public JobEvent? EventOf(JobAddress job, EventView view)
+    {
+        ref var slot = ref _events[view.Index];
+        var made = Volatile.Read(ref slot);
+        if (made is null)
+        {
+            made = new Lazy<JobEvent?>(() => JobEvent.Of(job, Snapshot!, view));
+            made = Interlocked.CompareExchange(ref slot, made, null) ?? made;
+        }
+        return made.Value;
+    }
 
     /// <summary>Whether a watcher of the other state would see a difference.</summary>
     public bool Differs(WatchedState? other) =>
@@ -32,58 +52,61 @@ internal sealed record WatchedState(JobSnapshot? Snapshot, FailedFill? Failure)
 internal sealed class WatchedJob(JobKey key)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<string, int> _watchers = new(StringComparer.Ordinal);
-    private TaskCompletionSource _changed = NewSignal(), _woken = NewSignal();
+    // The watchers of each team, and the signals that wake the watchers.
+    private readonly Dictionary<string, int> _teams = new(StringComparer.Ordinal);
+    private readonly HashSet<Signal> _signals = [];
+    private TaskCompletionSource _woken = NewSignal();
 
     public JobKey Key => key;
 
     /// <summary>The newest state; null until the first look has ended.</summary>
     public WatchedState? State { get; private set; }
 
+    /// <summary>The snapshot of the last look, which may be newer than that of the state and have the same bytes.</summary>
+    public JobSnapshot? LastSnapshot { get; private set; }
+
     /// <summary>The team whose turns the polls take: one of those that watch.</summary>
     public string? Team
     {
-        get { lock (_lock) return _watchers.Count == 0 ? null : _watchers.Keys.First(); }
+        get { lock (_lock) return _teams.Count == 0 ? null : _teams.Keys.First(); }
     }
 
     /// <summary>Adds a watcher.</summary>
-    /// <returns>Whether it is the first one.</returns>
-    public bool Add(string team)
+    /// <param name="signal">Set at each change of the state. A watcher of several jobs has one for all of them.</param>
+    /// <returns>Whether it is the first watcher.</returns>
+    public bool Add(string team, Signal signal)
     {
         lock (_lock)
         {
-            _watchers[team] = _watchers.GetValueOrDefault(team) + 1;
-            return _watchers is { Count: 1 } && _watchers[team] == 1;
+            _teams[team] = _teams.GetValueOrDefault(team) + 1;
+            _signals.Add(signal);
+            return _signals.Count == 1;
         }
     }
 
     /// <summary>Removes a watcher.</summary>
     /// <returns>Whether it was the last one.</returns>
-    public bool Remove(string team)
+    public bool Remove(string team, Signal signal)
     {
         lock (_lock)
         {
-            if (--_watchers[team] == 0) _watchers.Remove(team);
-            return _watchers.Count == 0;
+            if (--_teams[team] == 0) _teams.Remove(team);
+            _signals.Remove(signal);
+            return _signals.Count == 0;
         }
-    }
-
-    /// <summary>Returns the state, and a task that completes when it changes.</summary>
-    public (WatchedState? State, Task Changed) Read()
-    {
-        lock (_lock) return (State, _changed.Task);
     }
 
     /// <summary>Replaces the state, and wakes the watchers if they would see a difference.</summary>
     public void Publish(WatchedState state)
     {
-        TaskCompletionSource? changed = null;
         lock (_lock)
         {
-            if (state.Differs(State)) (changed, _changed) = (_changed, NewSignal());
+            LastSnapshot = state.Snapshot;
+            // Watchers compare states by reference.
+            if (!state.Differs(State)) return;
             State = state;
+            foreach (var signal in _signals) signal.Set();
         }
-        changed?.TrySetResult();
     }
 
     /// <summary>Ends the current wait of the poller.</summary>

@@ -55,8 +55,9 @@ internal sealed partial class WatchedJobs : IDisposable
     }
 
     /// <summary>Begins to watch a job.</summary>
+    /// <param name="signal">Set at each change of the job's state.</param>
     /// <returns>Null if the node or the team has no room for one more watcher.</returns>
-    public Watch? Begin(JobKey key, string team)
+    public Watch? Begin(JobKey key, string team, Signal signal)
     {
         WatchedJob job;
         bool isFirst;
@@ -68,14 +69,14 @@ internal sealed partial class WatchedJobs : IDisposable
             _ofTeam[team] = ofTeam + 1;
             var name = key.Name;
             if (!_watched.TryGetValue(name, out job!)) _watched[name] = job = new WatchedJob(key);
-            isFirst = job.Add(team);
+            isFirst = job.Add(team, signal);
         }
         if (isFirst)
         {
             // The poller belongs to no request.
             using (ExecutionContext.SuppressFlow()) _ = Task.Run(() => PollAsync(job));
         }
-        return new Watch(this, job, team);
+        return new Watch(this, job, team, signal);
     }
 
     public void Dispose()
@@ -84,13 +85,13 @@ internal sealed partial class WatchedJobs : IDisposable
         _channel.FetchEnded -= Wake;
     }
 
-    private void End(WatchedJob job, string team)
+    private void End(WatchedJob job, string team, Signal signal)
     {
         lock (_lock)
         {
             _watchers--;
             if (--_ofTeam[team] == 0) _ofTeam.Remove(team);
-            if (!job.Remove(team)) return;
+            if (!job.Remove(team, signal)) return;
             _watched.Remove(job.Key.Name);
         }
         job.Wake();
@@ -145,7 +146,7 @@ internal sealed partial class WatchedJobs : IDisposable
     /// </summary>
     private async Task<Lookup?> FindNewerAsync(WatchedJob job)
     {
-        var known = job.State?.Snapshot;
+        var known = job.LastSnapshot;
         var found = _cache.FindInMemory(job.Key);
         if (found is null || (found == known && !found.IsFresh(_steady.Now)))
         {
@@ -175,21 +176,19 @@ internal sealed partial class WatchedJobs : IDisposable
     }
 
     /// <summary>One watcher of a job. Dispose of it when the watcher leaves.</summary>
-    internal sealed class Watch(WatchedJobs owner, WatchedJob job, string team) : IDisposable
+    internal sealed class Watch(WatchedJobs owner, WatchedJob job, string team, Signal signal) : IDisposable
     {
         private bool _hasEnded;
 
         public JobKey Key => job.Key;
 
-        /// <summary>
-        /// Returns the state, which is null until the first look has ended, and a task that completes when it changes.
-        /// </summary>
-        public (WatchedState? State, Task Changed) Read() => job.Read();
+        /// <summary>The newest state; null until the first look has ended.</summary>
+        public WatchedState? State => job.State;
 
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _hasEnded, true)) return;
-            owner.End(job, team);
+            owner.End(job, team, signal);
         }
     }
 

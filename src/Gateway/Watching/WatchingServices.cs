@@ -8,5 +8,6 @@ internal static class WatchingServices
         services.AddSingleton<WatchingMetrics>();
         services.AddSingleton<WatchedJobs>();
         services.AddSingleton<LongPoll>();
+        services.AddSingleton<EventStreams>();
     }
 }

@@ -60,6 +60,18 @@ internal sealed class RawConnection : IDisposable
         }
     }
 
+    /// <summary>Reads until the text has come.</summary>
+    /// <returns>All text until then.</returns>
+    public async Task<string> ReadUntilAsync(string text)
+    {
+        var read = new StringBuilder();
+        while (!read.ToString().Contains(text, StringComparison.Ordinal))
+        {
+            read.Append((char)(await ByteAsync() ?? throw new IOException($"The connection closed after: {read}")));
+        }
+        return read.ToString();
+    }
+
     public void Dispose() => _client.Dispose();
 
     private async Task<string?> LineAsync()

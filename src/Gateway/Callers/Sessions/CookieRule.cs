@@ -9,10 +9,15 @@ internal static class CookieRule
 {
     public const string Header = "X-CSRF", Value = "1";
 
+    /// <param name="isEventStream">
+    /// Whether the request opens an event stream. It then may say <c>Sec-Fetch-Site: same-origin</c> instead (Fetch
+    /// Metadata, section 2.4), a header that no page can set.
+    /// </param>
     /// <returns>Why the cookie is refused, or <see cref="Refusal.None"/>.</returns>
-    public static Refusal Check(HttpRequest request, OriginOptions cors)
+    public static Refusal Check(HttpRequest request, OriginOptions cors, bool isEventStream)
     {
-        if (request.Headers[Header] is not [Value]) return Refusal.CsrfHeaderMissing;
+        var isOwnPage = isEventStream && request.Headers["Sec-Fetch-Site"] is ["same-origin"];
+        if (!isOwnPage && request.Headers[Header] is not [Value]) return Refusal.CsrfHeaderMissing;
         if (request.Headers.Origin.Count == 0) return Refusal.None;
         if (request.Headers.Origin is not [{ } origin]) return Refusal.ForeignOrigin;
         return cors.Allow(origin) || IsOwn(request, origin) ? Refusal.None : Refusal.ForeignOrigin;

@@ -23,6 +23,9 @@ internal sealed class SessionStore
     /// <summary>How long memory is used before Redis is asked again: a logout message can get lost.</summary>
     private static readonly TimeSpan BelievedFor = TimeSpan.FromSeconds(5), BetweenSweeps = TimeSpan.FromMinutes(1);
 
+    // The same for a stream that stays open. Most sessions end by a message.
+    private static readonly TimeSpan BelievedByStreams = TimeSpan.FromSeconds(15);
+
     private readonly SharedSessions _shared;
     private readonly SessionIds _ids;
     private readonly FetchOrder _order;
@@ -88,6 +91,18 @@ internal sealed class SessionStore
         }
         return _shared.IsConfigured ? FindSharedAsync(hash, known)
             : new(new FoundSession(null, hash, Refusal.SessionEnded));
+    }
+
+    /// <summary>Checks whether a session goes on, and leaves its idle time as it is.</summary>
+    /// <param name="name">The hash of the cookie's value. The session was found on this node before.</param>
+    public ValueTask<Refusal> CheckAsync(KeyHash name)
+    {
+        var now = _clock.Now;
+        var known = _entries.GetValueOrDefault(name);
+        if (known is { Session: null }) return new(Refusal.SessionEnded);
+        if (!_shared.IsConfigured) return new(known?.IsAlive(now) == true ? Refusal.None : Refusal.SessionEnded);
+        return known is not null && known.IsAlive(now) && now - known.CheckedAt < BelievedByStreams
+            ? new(Refusal.None) : CheckSharedAsync(name, known);
     }
 
     /// <summary>Ends a session on all nodes.</summary>
@@ -168,18 +183,30 @@ internal sealed class SessionStore
             hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found, before.EndsAt)));
     }
 
+    private async ValueTask<Refusal> CheckSharedAsync(KeyHash hash, Entry? known)
+    {
+        var (found, idleLeft, isAway) = await _shared.PeekAsync(hash);
+        var now = _clock.Now;
+        // While Redis is away, a session lasts as long as this node knows.
+        if (isAway) return known?.IsAlive(now) == true ? Refusal.None : Refusal.SessionEnded;
+        if (found is null || IsMarked(found) || _clock.FromWall(found.EndsAt) <= now) return Refusal.SessionEnded;
+        var kept = _entries.AddOrUpdate(hash, _ => Seen(found, idleLeft: idleLeft),
+            (_, before) => before.Session is null ? before : Seen(found, before.EndsAt, idleLeft));
+        return kept.Session is null ? Refusal.SessionEnded : Refusal.None;
+    }
+
     private FoundSession Found(KeyHash hash, Entry entry) => entry.Session is { } session
         ? new(session, hash, Refusal.None, _clock.ToWall(Earlier(entry.IdleUntil, entry.EndsAt)))
         : new(null, hash, Refusal.SessionEnded);
 
     // A node whose clock is ahead must not extend the absolute lifetime.
-    private Entry Seen(Session session, DateTimeOffset? endsAtMost = null)
+    private Entry Seen(Session session, DateTimeOffset? endsAtMost = null, TimeSpan? idleLeft = null)
     {
         var now = _clock.Now;
         var endsAt = Earlier(_clock.FromWall(session.EndsAt), now + Options.AbsoluteLifetime);
         return new Entry(session, now)
         {
-            IdleUntil = now + Options.IdleLifetime,
+            IdleUntil = now + (idleLeft ?? Options.IdleLifetime),
             EndsAt = Earlier(endsAt, endsAtMost ?? endsAt),
         };
     }

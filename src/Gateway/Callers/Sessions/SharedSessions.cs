@@ -72,7 +72,24 @@ internal sealed class SharedSessions(
         var budget = redis.NewTimeBudget();
         var reply = await redis.TryAsync(async database =>
             (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), budget);
-        if (reply is not RedisValue value) return (null, true);
+        return reply is RedisValue value ? await FindAsync(hash, value, budget) : (null, true);
+    }
+
+    /// <summary>Reads a session, and leaves its idle time as it is.</summary>
+    /// <returns>The session, the rest of its idle time, and whether Redis is away.</returns>
+    public async ValueTask<(Session? Session, TimeSpan IdleLeft, bool IsAway)> PeekAsync(KeyHash hash)
+    {
+        var budget = redis.NewTimeBudget();
+        var reply = await redis.TryAsync(async database =>
+            (object?)await database.StringGetWithExpiryAsync(Prefix + hash), budget);
+        if (reply is not RedisValueWithExpiry found) return (null, default, true);
+        var (session, isAway) = await FindAsync(hash, found.Value, budget);
+        return (session, found.Expiry ?? TimeSpan.Zero, isAway);
+    }
+
+    private async ValueTask<(Session? Session, bool IsAway)> FindAsync(
+        KeyHash hash, RedisValue value, TimeBudget budget)
+    {
         if (value.IsNull || _toRemove.ContainsKey(hash)) return (null, false);
         if (Session.Parse((byte[])value!) is not { } session)
         {

@@ -108,7 +108,7 @@ function follow() {
     { state: arrive, link: change });
 }
 
-// A new state of the job, or the news that it has not changed.
+// A new state of the job, or the news that it has not changed. Returns whether the job has ended.
 function arrive({ text, etag, origin, via, date }) {
   const at = performance.now();
   if (!Number.isNaN(date)) clockDifference = date - Date.now();
@@ -118,7 +118,8 @@ function arrive({ text, etag, origin, via, date }) {
     try {
       state = { job: readJob(text, gateway), text, etag, origin, via, at };
     } catch {
-      return change({ kind: 'refused', refusal: { title: 'The job cannot be read', message: 'It is not valid JSON.' } });
+      change({ kind: 'refused', refusal: { title: 'The job cannot be read', message: 'It is not valid JSON.' } });
+      return false;
     }
   }
   find('job').hidden = false;
@@ -127,6 +128,7 @@ function arrive({ text, etag, origin, via, date }) {
     showJob();
   }
   tick();
+  return state.job.hasEnded;
 }
 
 function change(news) {

@@ -6,6 +6,10 @@ import { readOrigin } from './origin.mjs';
 
 // Times in milliseconds.
 const checksAfter = 30_000, checksInTroubleAfter = 10_000, deadAfter = 45_000, longestPause = 30_000;
+const pollsFor = 60_000, pollsAfter = 5000;
+
+// Why a stream may be refused although requests are answered.
+const withoutStream = /\/problems\/(job-too-large|too-many-watchers)$/;
 
 /** An answer without a job: a problem (RFC 9457). */
 class Refusal extends Error {
@@ -13,6 +17,7 @@ class Refusal extends Error {
     super(problem.detail || problem.title || `The gateway answered ${status}.`);
     this.title = problem.title || 'The gateway did not answer with the job';
     this.status = status;
+    this.isOfStream = withoutStream.test(problem.type ?? '');
     this.canRetry = problem.retryable ?? (status === 429 || status >= 500);
     this.retryAfter = retryAfter;
   }
@@ -26,12 +31,13 @@ class Refusal extends Error {
 /**
  * @param {string} address the job's address
  * @param {string} key a gateway key; empty for the session
- * @param {{state: Function, link: Function}} on state: the job's bytes as text, and their origin; link: what the
- *   connection does: connecting, live, upstream (which does not answer), waiting, offline, ended, refused
+ * @param {{state: Function, link: Function}} on state: the job's bytes as text, or null if unchanged, and their origin;
+ *   returns whether the job has ended. link: what the connection does: connecting, live, upstream (which does not
+ *   answer), waiting, offline, ended, refused
  */
 export function watchJob(address, key, on) {
   const stopping = new AbortController();
-  let etag = '', link = '', heard = 0, retry = 2000;
+  let etag = '', lastId = '', last = '', hasEnded = false, link = '', heard = 0, retry = 2000;
   let stream = null, isListening = false, isRunning = false, wake = () => {};
 
   const tell = (kind, more = {}) => on.link({ kind: link = kind, ...more });
@@ -46,25 +52,31 @@ export function watchJob(address, key, on) {
     const answer = await request(address, { ...(etag && { 'If-None-Match': etag }), ...(wait && { Prefer: 'wait=30' }) },
       stopping.signal);
     if (answer.status !== 304 && !answer.ok) throw await Refusal.of(answer);
-    const text = answer.ok ? await answer.text() : null;
+    const body = answer.ok ? await answer.text() : null;
     etag = answer.headers.get('ETag') ?? '';
     heard = performance.now();
-    const origin = readOrigin(answer.headers);
-    on.state({ text, etag, origin, via: 'request', date: Date.parse(answer.headers.get('Date') ?? '') });
+    const origin = readOrigin(answer.headers), text = body === last ? null : body;
+    last = body ?? last;
+    hasEnded = on.state({ text, etag, origin, via: 'request', date: Date.parse(answer.headers.get('Date') ?? '') });
     if (link === 'upstream' && !origin.isStale) tell('live');
     return answer;
   }
 
+  /** @returns whether the stream has come to its end */
   function take(type, data, id) {
     heard = performance.now();
     if (type === 'job') {
-      etag = id && `"${id}"`;
-      on.state({ text: data, etag, origin: null, via: 'event stream', date: NaN });
+      lastId = id;
+      // The first event repeats what the request has answered.
+      if (data !== last) hasEnded = on.state({ text: last = data, etag: `"${id}"`, origin: null, via: 'event stream', date: NaN });
       tell('live');
     } else if (type === 'problem') {
       const problem = JSON.parse(data), refusal = new Refusal(problem.status ?? 0, problem, 0);
       if (problem.retryable === false) throw refusal;
       tellTrouble(refusal);
+      check();
+    } else if (type === 'recovered') {
+      tell('live');
       check();
     }
     return type === 'end';
@@ -78,38 +90,42 @@ export function watchJob(address, key, on) {
     try {
       return await (key ? read(signal) : subscribe(signal));
     } catch (error) {
-      if (error.status === 404) return await waitForChanges(signal);
-      throw error;
+      if (!error.isOfStream) throw error;
+      return await poll(signal);
     } finally {
       isListening = false;
     }
   }
 
-  async function waitForChanges(signal) {
+  // Waits for changes by requests, for a while.
+  async function poll(signal) {
     tell('live');
-    for (;;) {
+    for (const start = performance.now(); performance.now() - start < pollsFor;) {
       signal.throwIfAborted();
       const answer = await ask(true);
-      if (!answer.headers.has('Preference-Applied')) await pause(5000);
+      if (answer.headers.has('Preference-Applied')) continue;
+      if (hasEnded) return true;
+      await pause(1000 * Number(answer.headers.get('Retry-After')) || pollsAfter);
     }
+    return false;
   }
 
   async function read(signal) {
     const answer = await request(`${address}/events`, { Accept: 'text/event-stream',
-      ...(etag && { 'Last-Event-ID': etag.replace(/^"|"$/g, '') }) }, signal);
+      ...(lastId && { 'Last-Event-ID': lastId }) }, signal);
     if (answer.status === 204) return true;
     if (!answer.ok) throw await Refusal.of(answer);
     heard = performance.now();
     tell('live');
-    let hasEnded = false;
-    const parse = eventParser({ event: (...event) => hasEnded = take(...event) || hasEnded, retry: time => retry = time });
+    let isOver = false;
+    const parse = eventParser({ event: (...event) => isOver = take(...event) || isOver, retry: time => retry = time });
     const decoder = new TextDecoder(), reader = answer.body.getReader();
-    for (let part; !hasEnded && !(part = await reader.read()).done;) {
+    for (let part; !isOver && !(part = await reader.read()).done;) {
       arrived = performance.now();
       parse(decoder.decode(part.value, { stream: true }));
     }
     reader.cancel().catch(() => {});
-    return hasEnded;
+    return isOver;
   }
 
   // When the last byte of the stream arrived. The gateway sends a comment each 15 seconds.
@@ -118,17 +134,23 @@ export function watchJob(address, key, on) {
   function subscribe(signal) {
     return new Promise((resolve, reject) => {
       const source = new EventSource(`${address}/events`);
+      let wasOpen = false;
       const close = (end, value) => {
         source.close();
         end(value);
       };
       signal.addEventListener('abort', () => close(reject, signal.reason));
-      source.addEventListener('open', () => tell('live'));
-      source.addEventListener('error', () => {
-        if (source.readyState === EventSource.CLOSED) close(resolve, false);
-        else tell('waiting');
+      source.addEventListener('open', () => {
+        wasOpen = true;
+        tell('live');
       });
-      for (const type of ['job', 'problem', 'end']) {
+      source.addEventListener('error', () => {
+        if (source.readyState !== EventSource.CLOSED) tell('waiting');
+        else if (wasOpen) close(resolve, false);
+        // An EventSource does not say why it was refused. The next request does, or the stream alone is refused.
+        else close(reject, { isOfStream: true });
+      });
+      for (const type of ['job', 'problem', 'recovered', 'end']) {
         source.addEventListener(type, event => {
           try {
             if (take(type, event.data, event.lastEventId)) close(resolve, true);

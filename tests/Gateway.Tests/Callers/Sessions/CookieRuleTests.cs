@@ -45,6 +45,6 @@ public sealed class CookieRuleTests
         var request = new DefaultHttpContext().Request;
         (request.Scheme, request.Host) = (scheme, new HostString(host));
         (request.Headers["X-CSRF"], request.Headers.Origin) = ("1", origin);
-        return CookieRule.Check(request, Cors);
+        return CookieRule.Check(request, Cors, isEventStream: false);
     }
 }

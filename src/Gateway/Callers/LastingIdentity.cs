@@ -1,0 +1,28 @@
+namespace Gateway.Callers;
+
+/// <summary>
+/// The identity of a caller whose request lasts, such as an event stream. <see cref="Identification.RecheckAsync"/>
+/// says whether it still holds, without the request's credential.
+/// </summary>
+/// <param name="key">The hash of the caller's gateway key; null for other callers.</param>
+/// <param name="claims">The claims of the caller's token or session; null for keys.</param>
+/// <param name="session">The name of the caller's session; null for other callers.</param>
+/// <param name="version">The version of the directory in which the caller was found.</param>
+internal sealed class LastingIdentity(
+    Caller caller, KeyHash? key, ClaimSet? claims, KeyHash? session, object version)
+{
+    /// <summary>The caller, with the teams of the configuration at the last check.</summary>
+    public Caller Caller { get; set; } = caller;
+
+    public KeyHash? Key => key;
+
+    public ClaimSet? Claims => claims;
+
+    public KeyHash? Session => session;
+
+    /// <summary>The version of the directory at the last check.</summary>
+    public object Version { get; set; } = version;
+
+    /// <summary>When the token expires; null for other callers, and if it states no valid time.</summary>
+    public DateTimeOffset? ExpiresAt { get; } = session is null && claims is not null ? claims.Expiry : null;
+}
