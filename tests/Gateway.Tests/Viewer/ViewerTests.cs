@@ -30,6 +30,8 @@ public sealed class ViewerTests(Browser browser)
         await view.StateAsync("Done");
         await view.Page.Locator("#headline").GetByText("All 12 tasks are done.").WaitForAsync();
 
+        Assert.Contains(view.Tab.Requests,
+            request => request.AbsolutePath.EndsWith("/run-12.wide/events", StringComparison.Ordinal));
         Assert.Equal(12, await view.Page.Locator(".node[data-kind=done]").CountAsync());
         Assert.Equal(12, await view.Page.Locator(".rows li .bar >> visible=true").CountAsync());
         Assert.StartsWith("Done · run-12.wide", await view.Page.TitleAsync(), StringComparison.Ordinal);
@@ -54,6 +56,9 @@ public sealed class ViewerTests(Browser browser)
         Assert.Contains("Alice", await view.TextAsync("#session"), StringComparison.Ordinal);
         world.Upstream.Lives.Set(LongJob, LifeStage.Failed);
         await view.StateAsync("Failed");
+        await view.LinkAsync("Ended");
+        Assert.Contains(view.Tab.Requests,
+            request => request.AbsolutePath.EndsWith($"/{LongJob}/events", StringComparison.Ordinal));
 
         await view.Page.GetByRole(AriaRole.Button, new() { Name = "Log out" }).PressEnterAsync();
         await view.Page.GetByLabel("Gateway key").WaitForAsync();
@@ -69,6 +74,7 @@ public sealed class ViewerTests(Browser browser)
         await view.EnterKeyAsync();
         await view.StateAsync("Failed");
 
+        await view.LinkAsync("Ended");
         Assert.Equal("mosaic failed. 7 of 12 tasks are done.", await view.TextAsync("#headline"));
         var failure = view.Page.GetByRole(AriaRole.Region, new() { Name = "What failed, and why" });
         var text = await failure.InnerTextAsync();

@@ -30,13 +30,15 @@ const ask = (path, init) =>
   fetch(root + path, { cache: 'no-cache', ...init, headers: { 'X-CSRF': '1', ...init?.headers } });
 
 async function begin() {
+  // The path of the page changes, and relative links would change with it.
+  for (const link of document.querySelectorAll('link[rel=icon], a:not([href^="#"])')) link.setAttribute('href', link.href);
   gateway = await (await ask('view/reader')).json();
   if (gateway.session) {
     const answer = await ask('bff/user');
     if (answer.ok) reader = await answer.json();
   }
-  find('session').replaceChildren(...session());
   open();
+  find('session').replaceChildren(...session());
 }
 
 // Shows what the address of the page says.
@@ -60,14 +62,16 @@ function unescapePath(path) {
 
 function askForJob(reason) {
   find('ask').hidden = false;
+  find('ask-reason').classList.remove('refused');
   find('another').hidden = true;
-  document.title = 'Gateway: jobs';
+  find('session').replaceChildren(...session());
+  if (!state) document.title = 'Gateway: jobs';
   setText(find('ask-reason'), reason);
   find('workflow').value = address?.workflow ?? '';
   find('job-id').value = address?.job ?? '';
   find('key-field').hidden = reader !== null;
   find('login').replaceChildren(...(gateway.sessions && !reader ? ['or ', loginLink()] : []));
-  (address && !reader ? find('key') : find('workflow')).focus();
+  if (!state) (address && !reader ? find('key') : find('workflow')).focus();
 }
 
 find('form').addEventListener('submit', event => {
@@ -133,13 +137,15 @@ function arrive({ text, etag, origin, via, date }) {
 
 function change(news) {
   link = news;
-  if (news.kind === 'refused' && (news.refusal.status === 401 || news.refusal.status === 403) && !state) {
-    // A wrong key is forgotten, so that the form asks for another.
+  const { status = 0 } = news.refusal ?? {};
+  if (news.kind === 'refused' && (status === 401 || status === 403 && !state)) {
+    // The form asks for another key or a new login. What the page knows of the job stays below.
     key = '';
+    if (status === 401) reader = null;
+    find('job').hidden = !state;
     askForJob(`${news.refusal.title}. ${news.refusal.message}`);
-    return;
-  }
-  find('job').hidden = false;
+    find('ask-reason').classList.add('refused');
+  } else find('job').hidden = false;
   document.body.dataset.link = news.kind;
   tick();
 }
@@ -168,7 +174,7 @@ function showJob() {
   graph.show(job.tasks, now);
   setItems(find('legend'), Object.keys(kinds).map(kind => [kind, job.tasks.filter(task => task.kind === kind).length])
     .filter(([, number]) => number > 0),
-  ([kind, number]) => make('li', { 'data-kind': kind }, icon(kind), `${number} ${kinds[kind].toLowerCase()}`));
+  ([kind, number]) => make('li', { 'data-kind': kind }, icon(kind), `${number} ${kind === 'waiting' && job.hasEnded ? 'not run' : kinds[kind].toLowerCase()}`));
   setText(find('graph-notes'), notes(job));
   timeline.show(job, now);
   showMessages(job);
@@ -288,8 +294,8 @@ function showTask() {
   setText(find('task-title'), task.name);
   const needers = job.tasks.filter(other => other.dependsOn.includes(task.name)).slice(0, 20);
   setPairs(taskPairs, [
-    ['Status', task.kind === 'unknown' || task.status.toLowerCase() === kinds[task.kind].toLowerCase() ? task.status
-      : `${kinds[task.kind]} (${task.status})`],
+    ['Status', task.kind === 'unknown' ? task.status : task.status.toLowerCase() === kinds[task.kind].toLowerCase()
+      ? kinds[task.kind] : `${kinds[task.kind]} (${task.status})`],
     ['Error', task.error.join('\n')],
     ['Message', task.message.toLowerCase() === task.status.toLowerCase() ? '' : task.message],
     ['Progress', task.progress === null ? '' : percent(task.progress)],
@@ -333,8 +339,8 @@ function tick() {
   const { job } = state, now = present();
   const begin = job.started ?? job.created;
   setPairs(find('facts'), [
-    ['Started', begin && dateAndClock(begin)],
-    [job.hasEnded ? 'Took' : 'Runs for', begin && duration((job.finished ?? now) - begin)],
+    [job.kind === 'waiting' ? 'Created' : 'Started', begin && dateAndClock(begin)],
+    [job.hasEnded ? 'Took' : job.kind === 'waiting' ? 'Waits for' : 'Runs for', begin && duration((job.finished ?? now) - begin)],
     ['Expected', job.estimate ? duration(1000 * job.estimate) : ''],
     ['Ended', job.finished && dateAndClock(job.finished)],
     ['Cost', job.cost],
