@@ -11,8 +11,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Viewer;
 
 /// <summary>
-/// Serves the pages that show a job to people, at <c>/view</c>. The pages hold no data: their scripts read jobs from the
-/// gateway with the reader's key or session.
+/// Serves the pages that show a job to people, at <c>/view</c>. The pages hold no data: their scripts read jobs from
+/// the gateway with the reader's key or session.
 /// </summary>
 internal static class ViewerPages
 {
@@ -39,7 +39,9 @@ internal static class ViewerPages
         UseFiles(app);
     }
 
-    /// <summary>Maps the address that tells the page whether its reader has a session, and what status words mean.</summary>
+    /// <summary>
+    /// Maps the address that tells the page whether its reader has a session, and what status words mean.
+    /// </summary>
     private static void MapReader(WebApplication app)
     {
         var callers = app.Services.GetRequiredService<Identification>();

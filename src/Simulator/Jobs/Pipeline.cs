@@ -12,8 +12,8 @@ internal sealed record TaskPlan(
     string Name, double From, double To, string Block, string Version, string Activity, string[] DependsOn);
 
 /// <summary>
-/// The workflows of jobs. The usual one is ingest, then two tasks side by side, then mosaic and publish. The wide one has
-/// a dozen tasks. In both, only the mosaic task is under way at the position at which a job fails.
+/// The workflows of jobs. The usual one is ingest, then two tasks side by side, then mosaic and publish. The wide one
+/// has a dozen tasks. In both, only the mosaic task is under way at the position at which a job fails.
 /// </summary>
 internal static class Pipeline
 {

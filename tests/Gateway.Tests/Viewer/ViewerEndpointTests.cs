@@ -137,6 +137,7 @@ public sealed partial class ViewerEndpointTests
     [GeneratedRegex("(?:href|src)=\"([^\"#]+)\"")]
     private static partial Regex Link();
 
-    [GeneratedRegex(@"innerHTML|outerHTML|insertAdjacentHTML|document\.write|localStorage|sessionStorage|\bcookie\b|eval")]
+    [GeneratedRegex(
+        @"innerHTML|outerHTML|insertAdjacentHTML|document\.write|localStorage|sessionStorage|\bcookie\b|\beval\b")]
     private static partial Regex Forbidden();
 }

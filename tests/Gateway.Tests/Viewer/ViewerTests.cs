@@ -164,8 +164,8 @@ public sealed class ViewerTests(Browser browser)
             val_errors = new[] { new { err = Evil, from = Evil, component_name = Evil } },
             tasks = new[]
             {
-                new { name = Evil, status = "failed", err_msg = Evil, state_msg = Evil, depends_on = new[] { Evil, "x" } },
-                new { name = "two", status = Evil, err_msg = "", state_msg = "", depends_on = new[] { Evil } },
+                new { name = Evil, status = "failed", err_msg = Evil, depends_on = new[] { Evil, "x" } },
+                new { name = "two", status = Evil, err_msg = "", depends_on = new[] { Evil } },
             },
         });
         world.Upstream.Faults.Add(new Fault { Job = "evil", Kind = FaultKind.Status, Status = 200, Body = job });

@@ -23,7 +23,9 @@ export function duration(milliseconds) {
   return seconds % 60 > 0 ? `${minutes} min ${seconds % 60} s` : `${minutes} min`;
 }
 
-export const clock = at => new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+export function clock(at) {
+  return new Date(at).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+}
 
 /** The time, and the day unless it is today. */
 export function dateAndClock(at) {
@@ -45,7 +47,8 @@ export function size(bytes) {
  * @returns {{form: string, text: string} | null} null if there is nothing to show
  */
 export function decode(value) {
-  if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) return null;
+  if (value === null || value === undefined || value === '') return null;
+  if (Array.isArray(value) && value.length === 0) return null;
   if (Array.isArray(value) && value.every(one => Number.isInteger(one) && one >= 0 && one <= 255)) {
     const text = readable(Uint8Array.from(value));
     return text === null ? { form: 'numbers', text: json(value) } : { form: 'decoded from bytes', text: pretty(text) };
@@ -90,10 +93,12 @@ export function json(value, indent = '') {
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   const deeper = `${indent}  `;
   if (Array.isArray(value)) {
-    if (value.every(one => one === null || typeof one !== 'object')) return `[${value.map(one => json(one)).join(', ')}]`;
+    const isFlat = value.every(one => one === null || typeof one !== 'object');
+    if (isFlat) return `[${value.map(one => json(one)).join(', ')}]`;
     return `[\n${value.map(one => deeper + json(one, deeper)).join(',\n')}\n${indent}]`;
   }
   const members = Object.entries(value);
   if (members.length === 0) return '{}';
-  return `{\n${members.map(([name, one]) => `${deeper}${JSON.stringify(name)}: ${json(one, deeper)}`).join(',\n')}\n${indent}}`;
+  const lines = members.map(([name, one]) => `${deeper}${JSON.stringify(name)}: ${json(one, deeper)}`);
+  return `{\n${lines.join(',\n')}\n${indent}}`;
 }

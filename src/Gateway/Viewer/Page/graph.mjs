@@ -1,5 +1,5 @@
-// The graph of the tasks: buttons for the tasks, above a drawing of the edges. Layers go from left to right, or from top
-// to bottom where that fits a narrow page better.
+// The graph of the tasks: buttons for the tasks, above a drawing of the edges. Layers go from left to right, or from
+// top to bottom where that fits a narrow page better.
 
 import { brief, kinds } from './job.mjs';
 import { icon, make, makeSvg, setText } from './dom.mjs';
@@ -122,6 +122,7 @@ export class Graph {
     const spoken = make('span', { className: 'unseen' });
     const button = make('button', { type: 'button', className: 'node', title: this.#tasks[index].name },
       name, spoken, image, text, bar);
+    button.classList.toggle('narrow', width < across.narrowest);
     Object.assign(button.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
     button.addEventListener('click', () => this.#choose(index));
     return { button, brief: text, bar, spoken, use: image.firstChild };

@@ -1,6 +1,6 @@
-// A layered drawing of tasks and their dependencies. Each task is in the layer after the last task that it depends on. An
-// edge over several layers gets a bend in each layer between, so that it passes between tasks and not through them. The
-// order within a layer follows the average place of the neighbours (barycentre), which avoids most crossings.
+// A layered drawing of tasks and their dependencies. Each task is in the layer after the last task that it depends on.
+// An edge over several layers gets a bend in each layer between, so that it passes between tasks and not through them.
+// The order within a layer follows the average place of the neighbours (barycentre), which avoids most crossings.
 
 // Beyond these numbers, edges are straight, or are left out.
 const mostBends = 2000, mostEdges = 2000;

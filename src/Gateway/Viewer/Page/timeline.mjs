@@ -6,7 +6,9 @@ import { icon, make, setText } from './dom.mjs';
 import { mostTasks } from './graph.mjs';
 
 // The distances between marks, in seconds.
-const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
+const steps = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800,
+];
 
 // The least room for a mark, in pixels.
 const markWidth = 140;

@@ -49,15 +49,15 @@ export function watchJob(address, key, on) {
 
   // Reads the job. With a wait, the gateway answers when the job has changed (RFC 7240).
   async function ask(wait = false) {
-    const answer = await request(address, { ...(etag && { 'If-None-Match': etag }), ...(wait && { Prefer: 'wait=30' }) },
-      stopping.signal);
+    const conditions = { ...(etag && { 'If-None-Match': etag }), ...(wait && { Prefer: 'wait=30' }) };
+    const answer = await request(address, conditions, stopping.signal);
     if (answer.status !== 304 && !answer.ok) throw await Refusal.of(answer);
     const body = answer.ok ? await answer.text() : null;
     etag = answer.headers.get('ETag') ?? '';
     heard = performance.now();
     const origin = readOrigin(answer.headers), text = body === last ? null : body;
     last = body ?? last;
-    hasEnded = on.state({ text, etag, origin, via: 'request', date: Date.parse(answer.headers.get('Date') ?? '') });
+    hasEnded = on.state({ text, etag, origin, date: Date.parse(answer.headers.get('Date') ?? '') });
     if (link === 'upstream' && !origin.isStale) tell('live');
     return answer;
   }
@@ -68,7 +68,8 @@ export function watchJob(address, key, on) {
     if (type === 'job') {
       lastId = id;
       // The first event repeats what the request has answered.
-      if (data !== last) hasEnded = on.state({ text: last = data, etag: `"${id}"`, origin: null, via: 'event stream', date: NaN });
+      if (data !== last) hasEnded = on.state({ text: data, etag: `"${id}"`, origin: null, date: NaN });
+      last = data;
       tell('live');
     } else if (type === 'problem') {
       const problem = JSON.parse(data), refusal = new Refusal(problem.status ?? 0, problem, 0);
