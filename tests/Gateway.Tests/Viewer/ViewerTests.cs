@@ -148,6 +148,90 @@ public sealed class ViewerTests(Browser browser)
     }
 
     [Fact]
+    public async Task A_key_that_is_revoked_while_a_job_is_shown_is_asked_for_again_and_the_job_stays()
+    {
+        await using var world = await World.StartAsync();
+        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, LongJob);
+        await view.EnterKeyAsync();
+        world.Upstream.Lives.Set(LongJob, LifeStage.Running);
+        await view.StateAsync("Running");
+        await view.LinkAsync("Live");
+
+        world.Gateway.Reconfigure(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("another-key-0123456789")));
+        await view.Page.GetByLabel("Gateway key").WaitForAsync();
+        Assert.Equal("Running", await view.TextAsync("#state-word"));
+        await view.LinkAsync("Stopped");
+
+        await view.EnterKeyAsync("another-key-0123456789");
+        await view.LinkAsync("Live");
+    }
+
+    [Fact]
+    public async Task A_job_that_is_too_large_for_events_is_shown_by_requests()
+    {
+        await using var world = await World.StartAsync();
+        await using var view = await ViewerPage.OpenAsync(
+            await browser.OpenAsync(), world.Gateway.Address, "finished-1.large");
+        await view.EnterKeyAsync();
+        await view.StateAsync("Done");
+        await view.LinkAsync("Ended");
+        await view.Page.Locator("#raw summary").PressEnterAsync();
+        await view.Page.Locator("#raw-text").GetByText("save the job as a file to see all of it").WaitForAsync();
+    }
+
+    [Fact]
+    public async Task A_job_of_500_tasks_is_drawn()
+    {
+        await using var world = await World.StartAsync();
+        var tasks = Enumerable.Range(0, 500).Select(n => new
+        {
+            name = $"task-{n}",
+            status = n < 200 ? "completed" : "running",
+            progress = 50,
+            block_inf_start_time = "2025-01-01T00:00:00Z",
+            depends_on = n < 20 ? Array.Empty<string>() : [$"task-{n - 20}", $"task-{n - (n % 20) - 1}"],
+        });
+        world.Upstream.Faults.Add(new Fault
+        {
+            Job = "many",
+            Kind = FaultKind.Status,
+            Status = 200,
+            Body = JsonSerializer.Serialize(
+                new { id = "many", workflow_id = "survey-1", status = "running", progress = "40", tasks }),
+        });
+        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, "many");
+        await view.Page.SetViewportSizeAsync(360, 740);
+        await view.EnterKeyAsync();
+        await view.StateAsync("Running");
+
+        Assert.Equal(500, await view.Page.Locator(".node").CountAsync());
+        Assert.Equal(500, await view.Page.Locator(".rows li").CountAsync());
+        await view.AssertFitsAsync();
+        view.AssertQuiet();
+    }
+
+    [Fact]
+    public async Task The_key_serves_each_job_that_the_reader_looks_at_until_a_reload()
+    {
+        await using var world = await World.StartAsync();
+        await using var view = await ViewerPage.OpenAsync(
+            await browser.OpenAsync(), world.Gateway.Address, "finished-1");
+        await view.EnterKeyAsync();
+        await view.StateAsync("Done");
+        await view.Page.GetByRole(AriaRole.Link, new() { Name = "Another job" }).PressEnterAsync();
+        await view.Page.GetByLabel("Workflow id, or workflow/job").FillAsync("survey-1/fail");
+        await view.Page.GetByRole(AriaRole.Button, new() { Name = "Show the job" }).PressEnterAsync();
+        await view.StateAsync("Failed");
+
+        await view.Page.EvaluateAsync("() => history.go(-2)");
+        await view.StateAsync("Done");
+        Assert.Equal("finished-1", await view.TextAsync("#job-title"));
+        await view.Page.ReloadAsync();
+        await view.Page.GetByLabel("Gateway key").WaitForAsync();
+        Assert.False(await view.Page.Locator("#job").IsVisibleAsync());
+    }
+
+    [Fact]
     public async Task Text_of_a_job_is_never_markup()
     {
         await using var world = await World.StartAsync();

@@ -82,7 +82,8 @@ export function headline(job) {
   const of = kind => job.tasks.filter(task => task.kind === kind);
   const [done, active, failed] = [of('done'), of('running'), of('failed')];
   const total = job.tasks.length;
-  const progress = total === 0 ? '' : done.length === total ? `${total === 1 ? 'The task is' : `All ${total} tasks are`} done.`
+  const everything = total === 1 ? 'The task is' : `All ${total} tasks are`;
+  const progress = total === 0 ? '' : done.length === total ? `${everything} done.`
     : `${done.length} of ${count(total, 'task')} ${done.length === 1 ? 'is' : 'are'} done.`;
   if (job.kind === 'failed') {
     const reason = failed.length > 0 ? `${names(failed)} failed.` : 'The job failed.';
