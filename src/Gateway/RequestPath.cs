@@ -256,7 +256,7 @@ internal sealed class RequestPath(
             answers[i] = problem is not null ? Task.FromResult<IAnswer>(problem)
                 : FindAsync(http, new JobKey(team!.Account, address), team.Name);
         }
-        if (overQuota is not null && answers.All(answer => answer is { IsCompletedSuccessfully: true, Result: Problem }))
+        if (overQuota is not null && answers.All(one => one is { IsCompletedSuccessfully: true, Result: Problem }))
         {
             return overQuota;
         }

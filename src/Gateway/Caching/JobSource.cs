@@ -50,6 +50,18 @@ internal sealed partial class JobSource(
     }
 
     /// <summary>
+    /// Joins this node's fill of the job, or starts one with a permit that was acquired before. The permit is returned
+    /// if the fill makes no call, because another fill or another node fetches the job.
+    /// </summary>
+    /// <param name="team">The team whose turn further calls take, such as retries.</param>
+    public Task<Lookup> FillAsync(JobKey key, string team, CallTicket ticket)
+    {
+        var fill = _fills.Join(key, key => RunFillAsync(key, team, ticket), out var collapsed);
+        if (collapsed) ticket.Return();
+        return fill;
+    }
+
+    /// <summary>
     /// Returns a snapshot's body in a content coding that the caller accepts. A coding that is made is kept beside the
     /// snapshot. If there is no memory to make it, the body is returned without a coding.
     /// </summary>
@@ -74,16 +86,20 @@ internal sealed partial class JobSource(
         return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure);
     }
 
-    private async Task<Lookup> RunFillAsync(JobKey key, string team)
+    private async Task<Lookup> RunFillAsync(JobKey key, string team, CallTicket? ticket = null)
     {
         Lookup lookup;
         try
         {
-            lookup = await FindOrFetchAsync(key, team);
+            lookup = await FindOrFetchAsync(key, team, ticket);
         }
         catch (OutOfMemoryException)
         {
             return Fail(FailedFill.NoRoom, cache.FindInMemory(key));
+        }
+        finally
+        {
+            ticket?.Return();
         }
         if (lookup is Lookup.Hit or Lookup.Fetched) memory.ForgetFailure(key);
         return lookup;
@@ -94,7 +110,7 @@ internal sealed partial class JobSource(
     /// fill takes no longer than the upstream's timeout, and that again for each node that dies or pauses during its
     /// fetch.
     /// </summary>
-    private async Task<Lookup> FindOrFetchAsync(JobKey key, string team)
+    private async Task<Lookup> FindOrFetchAsync(JobKey key, string team, CallTicket? ticket)
     {
         using var listener = channel.Listen(key.Name);
         await redis.WaitAfterPauseAsync();
@@ -124,6 +140,7 @@ internal sealed partial class JobSource(
                 case FetchLock.NewerStored:
                     continue;
                 case FetchLock.HeldElsewhere theirs:
+                    ticket?.Return();
                     awaited = theirs.Order;
                     isRefresh = known is { IsAbsent: false };
                     await listener.WaitAsync(theirs.Left);
@@ -133,7 +150,7 @@ internal sealed partial class JobSource(
                     await memory.KeepAsync(key, theirFailure);
                     return Fail(theirFailure, known);
             }
-            var lookup = await FetchAsync(key, team, fetchLock as FetchLock.Acquired, known, budget);
+            var lookup = await FetchAsync(key, team, ticket, fetchLock as FetchLock.Acquired, known, budget);
             if (lookup is not null) return lookup;
             if (++fetches == MaxFetches) return Fail(FailedFill.TooLate, known);
         }
@@ -149,12 +166,13 @@ internal sealed partial class JobSource(
     /// Null if the fetch took so long that another node may have taken over. Its answer is too old to use.
     /// </returns>
     private async Task<Lookup?> FetchAsync(
-        JobKey key, string team, FetchLock.Acquired? fetchLock, JobSnapshot? known, TimeBudget budget)
+        JobKey key, string team, CallTicket? ticket, FetchLock.Acquired? fetchLock, JobSnapshot? known,
+        TimeBudget budget)
     {
         var asked = fetchLock?.Order ?? order.NextFetch(known?.Order ?? 0);
         try
         {
-            return await FetchAsync(key, team, fetchLock, asked, known, budget);
+            return await FetchAsync(key, team, ticket, fetchLock, asked, known, budget);
         }
         catch (Exception e)
         {
@@ -169,13 +187,14 @@ internal sealed partial class JobSource(
     }
 
     private async Task<Lookup?> FetchAsync(
-        JobKey key, string team, FetchLock.Acquired? fetchLock, long asked, JobSnapshot? known, TimeBudget budget)
+        JobKey key, string team, CallTicket? ticket, FetchLock.Acquired? fetchLock, long asked, JobSnapshot? known,
+        TimeBudget budget)
     {
         var started = clock.GetTimestamp();
         // The other half of the timeout is for reading the body.
         using var share = bodies.Budget.NewShare(longestWait: upstreamOptions.CurrentValue.Timeout / 2);
         var isRefresh = known is { IsAbsent: false };
-        var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh, share);
+        var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh, share, ticket);
         var options = jobsOptions.CurrentValue;
         // Compare the upstream's dates with the wall clock, because they are calendar dates.
         var now = clock.GetUtcNow();

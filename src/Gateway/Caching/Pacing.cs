@@ -57,6 +57,22 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
         return TimeSpan.FromSeconds(Math.Max(seconds, Math.Ceiling((nextFetch - since).TotalSeconds)));
     }
 
+    /// <summary>
+    /// Returns when a running job is expected to end: from its workflow's last jobs, or from its own estimate, and from
+    /// its progress.
+    /// </summary>
+    /// <param name="now">The time by the steady clock, like the times of the snapshot.</param>
+    /// <returns>Null if nothing is known.</returns>
+    public ExpectedEnd? Expect(JobKey key, JobSnapshot snapshot, DateTimeOffset now)
+    {
+        if (snapshot.Times is not { StartedAt: { } started } job) return null;
+        var known = _durations.TryGetValue(WorkflowOf(key), out var found) ? found as Durations : null;
+        var spread = known?.Spread ?? ExpectedEnd.SpreadOfEstimate;
+        if (Rest(job, known?.Usual, clock.ToWall(now)) is not { } rest) return null;
+        if (job.Progress is { } progress) spread *= 1 - progress;
+        return ExpectedEnd.Of(clock.FromWall(started), now + rest, spread);
+    }
+
     public void Dispose() => _durations.Dispose();
 
     /// <summary>Returns the interval before jitter and bounds; zero if nothing is known.</summary>
@@ -64,17 +80,24 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
     public static TimeSpan Interval(JobTimes job, TimeSpan? usual, DateTimeOffset now)
     {
         if (now - job.StartedAt is not { } elapsed) return TimeSpan.Zero;
+        var rest = Rest(job, usual, now);
+        if (rest is { Ticks: > 0 } left) return left * ShareOfRest;
         // The upstream's clock may be ahead.
+        return (rest is { } overdue ? -overdue : elapsed > TimeSpan.Zero ? elapsed : TimeSpan.Zero) * ShareOfOverdue;
+    }
+
+    /// <summary>
+    /// Returns the expected remaining time; negative if the job is overdue, null if nothing is known.
+    /// </summary>
+    private static TimeSpan? Rest(JobTimes job, TimeSpan? usual, DateTimeOffset now)
+    {
+        if (now - job.StartedAt is not { } elapsed) return null;
         if (elapsed < TimeSpan.Zero) elapsed = TimeSpan.Zero;
         var rest = (usual ?? job.Estimated) - elapsed;
-        if (job.Progress is >= MinProgress and < 1 and var progress)
-        {
-            // The weight of the job's own pace grows with its progress.
-            var byProgress = elapsed * ((1 - progress) / progress);
-            rest = rest is { Ticks: > 0 } ? rest.Value * (1 - progress) + byProgress * progress : byProgress;
-        }
-        if (rest is { Ticks: > 0 } left) return left * ShareOfRest;
-        return (rest is { } overdue ? -overdue : elapsed) * ShareOfOverdue;
+        if (job.Progress is not (>= MinProgress and < 1 and var progress)) return rest;
+        // The weight of the job's own pace grows with its progress.
+        var byProgress = elapsed * ((1 - progress) / progress);
+        return rest is { Ticks: > 0 } ? rest.Value * (1 - progress) + byProgress * progress : byProgress;
     }
 
     private static (string, string) WorkflowOf(JobKey key) => (key.Account, key.Address.Workflow);
@@ -83,6 +106,7 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
     {
         private readonly Queue<(string Job, TimeSpan Took)> _last = new();
         private TimeSpan? _usual;
+        private double? _spread;
         private bool _hasChanged;
 
         public bool IsFull
@@ -97,14 +121,33 @@ internal sealed class Pacing(IOptionsMonitor<JobsOptions> options, SteadyClock c
             {
                 lock (_last)
                 {
-                    if (_hasChanged && _last.Count >= MinDurations)
-                    {
-                        _usual = _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2);
-                    }
-                    _hasChanged = false;
+                    Compute();
                     return _usual;
                 }
             }
+        }
+
+        /// <summary>How far the durations spread; null if there are fewer than <see cref="MinDurations"/>.</summary>
+        public double? Spread
+        {
+            get
+            {
+                lock (_last)
+                {
+                    Compute();
+                    return _spread;
+                }
+            }
+        }
+
+        private void Compute()
+        {
+            if (_hasChanged && _last.Count >= MinDurations)
+            {
+                _usual = _last.Select(known => known.Took).Order().ElementAt(_last.Count / 2);
+                _spread = ExpectedEnd.SpreadOf(_last.Select(known => known.Took));
+            }
+            _hasChanged = false;
         }
 
         public void Add(string job, TimeSpan took)

@@ -12,7 +12,9 @@ internal readonly record struct JobAddress
     /// <summary>The route template of a job.</summary>
     public const string Route = "/v0/workflows/{workflow_id}/jobs/{job_id}";
 
-    /// <summary>The route templates of a job's event stream, of the stream of several jobs, and of several jobs.</summary>
+    /// <summary>
+    /// The route templates of a job's event stream, of the event stream of several jobs, and of a batch of jobs.
+    /// </summary>
     public const string EventsRoute = Route + "/events", ManyEventsRoute = "/v0/events", ManyRoute = "/v0/jobs";
 
     private const string Prefix = "/v0/workflows/", Middle = "/jobs/";

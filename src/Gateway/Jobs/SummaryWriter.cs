@@ -78,14 +78,14 @@ internal static class SummaryWriter
         var part = new Part();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (reader.ValueTextEquals("progress"u8))
+            if (Is(ref reader, "progress"))
             {
                 reader.Read();
                 part.Progress = JobTimes.Share(ref reader);
                 Skip(ref reader);
             }
-            else if (withTasks && reader.ValueTextEquals("tasks"u8)) ReadTasks(ref reader, part);
-            else if (!withTasks && reader.ValueTextEquals("depends_on"u8)) ReadNames(ref reader, part);
+            else if (withTasks && Is(ref reader, "tasks")) ReadTasks(ref reader, part);
+            else if (!withTasks && Is(ref reader, "depends_on")) ReadNames(ref reader, part);
             else if (NameIn(ref reader, names) is { } name)
             {
                 reader.Read();
@@ -136,11 +136,15 @@ internal static class SummaryWriter
         }
     }
 
+    // The reader's own comparison fails on an escape that is not valid Unicode.
+    private static bool Is(ref Utf8JsonReader reader, string name) =>
+        reader.ValueIsEscaped ? JobFacts.TextOf(ref reader) == name : reader.ValueTextEquals(name);
+
     private static string? NameIn(ref Utf8JsonReader reader, string[] names)
     {
         foreach (var name in names)
         {
-            if (reader.ValueTextEquals(name)) return name;
+            if (Is(ref reader, name)) return name;
         }
         return null;
     }

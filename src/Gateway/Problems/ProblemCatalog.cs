@@ -5,5 +5,6 @@ internal sealed class ProblemCatalog(IEnumerable<ProblemType> types)
 {
     public IReadOnlyList<ProblemType> All { get; } = [.. types];
 
-    public IEnumerable<ProblemType> Of(ProblemScope scope) => All.Where(type => type.Scope.HasFlag(scope));
+    /// <summary>The types that at least one of the operations can have.</summary>
+    public IEnumerable<ProblemType> Of(ProblemScope scope) => All.Where(type => (type.Scope & scope) != 0);
 }

@@ -18,13 +18,16 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
 {
     /// <param name="job">The job; the default value if the request is not for a job.</param>
     /// <param name="team">The team whose turn the calls take.</param>
-    public AccountCall Begin(string account, JobAddress job, string team, CallRank rank) =>
-        new(account, gates.Of(account), job, team, rank, clock.GetTimestamp());
+    /// <param name="ticket">The permit of the first call, if it was acquired before. Further calls wait.</param>
+    public AccountCall Begin(
+        string account, JobAddress job, string team, CallRank rank, CallTicket? ticket = null) =>
+        new(account, gates.Of(account), job, team, rank, clock.GetTimestamp()) { Ticket = ticket };
 
     public async Task<UpstreamAnswer> MakeAsync(AccountCall call, SendCall send)
     {
         // 1. Wait for a permit.
-        var first = await AcquireAsync(call, call.Rank);
+        var first = call.Ticket?.Take() ?? await AcquireAsync(call, call.Rank);
+        if (call.Ticket is not null) first.Permit?.UseFor(call.Job);
         if (first.Permit is not { } permit)
         {
             return call.Last ?? UpstreamAnswer.Failed(first.Fault, retryAfter: first.RetryAfter);
@@ -123,6 +126,9 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
 internal sealed record AccountCall(
     string Account, AccountGate Gate, JobAddress Job, string Team, CallRank Rank, long Started)
 {
+    /// <summary>A permit that was acquired before; null if there is none.</summary>
+    public CallTicket? Ticket { get; init; }
+
     /// <summary>The answer to the last call. It is the result if no further call may go out.</summary>
     public UpstreamAnswer? Last { get; set; }
 }

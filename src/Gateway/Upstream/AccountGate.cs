@@ -23,6 +23,9 @@ internal sealed partial class AccountGate(
     // The interval at which a node checks a refused credential.
     private static readonly TimeSpan RefusedPoll = TimeSpan.FromSeconds(5);
 
+    // The interval at which a node checks an account that is closed, if only polls of watched jobs wait.
+    private static readonly TimeSpan ClosedPoll = TimeSpan.FromMilliseconds(500);
+
     // A call that goes out within this time of its permit is in time.
     private static readonly TimeSpan InTime = TimeSpan.FromMilliseconds(5);
 
@@ -32,6 +35,8 @@ internal sealed partial class AccountGate(
     private readonly PendingReport _report = new(clock);
     private readonly List<CauseWaiter> _causeWaiters = [];
     private readonly Dictionary<string, int> _underWay = new(StringComparer.Ordinal);
+    private IPollSource? _polls;
+    private bool _isClosed;
 
     /// <summary>The standing of the account's credential, as far as this node knows.</summary>
     public CredentialStanding Standing { get; private set; }
@@ -77,6 +82,13 @@ internal sealed partial class AccountGate(
         var result = await waiter.Result.Task;
         metrics.Queued(account, Clock.GetElapsedTime(started), result.Fault);
         return result;
+    }
+
+    /// <summary>Gives permits to polls of watched jobs, as far as callers leave any.</summary>
+    public void Serve(IPollSource polls)
+    {
+        lock (_lock) _polls = polls;
+        Wake();
     }
 
     /// <summary>Waits for the cause of a refusal: the job or the credential.</summary>
@@ -129,7 +141,7 @@ internal sealed partial class AccountGate(
         bool isFirst;
         lock (_lock)
         {
-            if (isOver && --_underWay[team] == 0) _underWay.Remove(team);
+            if (isOver) RemoveCall(team);
             if (ended is { } call) heard = _report.Add(call, sent, stopsOthers);
             isUrgent |= _queue.Count > 0;
             isFirst = _report.Count == 1;
@@ -177,6 +189,11 @@ internal sealed partial class AccountGate(
         {
             if (_causeWaiters.Count > 0) return wait < TrialPoll ? wait : TrialPoll;
             if (_queue.Count > 0) return wait;
+            if (_polls is { IsWaiting: true })
+            {
+                if (_isClosed && wait < ClosedPoll) wait = ClosedPoll;
+                return _report.Count > 0 && ReportDelay < wait ? ReportDelay : wait;
+            }
             if (_report.Count > 0) return ReportDelay;
             if (Standing != CredentialStanding.Fine) return RefusedPoll;
             // Other nodes take a node that does not report for a longer time for dead, and its calls for ended.
@@ -193,7 +210,8 @@ internal sealed partial class AccountGate(
         {
             causeWaiters = [.. _causeWaiters];
             var fingerprints = Array.ConvertAll(credentials, one => one.Fingerprint);
-            report = _report.Take(_node, _underWay, _queue.Report(), fingerprints);
+            WaitingCalls[] waiting = [.. _queue.Report(), .. _polls?.Report() ?? []];
+            report = _report.Take(_node, _underWay, waiting, fingerprints);
         }
         if (credentials.Length == 0 || Options is not { } options)
         {
@@ -201,6 +219,8 @@ internal sealed partial class AccountGate(
             {
                 _report.Forget();
                 _queue.TurnAllAway(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
+                _polls?.Close(UpstreamFault.NoCredential, AccountHealth.ShortestPause);
+                _isClosed = true;
                 foreach (var waiter in causeWaiters) Decide(waiter, RefusalCause.Unknown);
                 Standing = CredentialStanding.Fine;
             }
@@ -229,6 +249,7 @@ internal sealed partial class AccountGate(
                 if (cause != RefusalCause.Pending) Decide(waiter, cause);
             }
             var areUsed = Grant(reply, credentials[reply.Credential]);
+            _isClosed = reply.Closed is not null;
             if (!isReplaced && reply.Closed is { } closed) Close(closed, options);
             return areUsed && !isReplaced ? reply.Wait : null;
         }
@@ -251,11 +272,17 @@ internal sealed partial class AccountGate(
         var areUsed = true;
         if (reply.TrialJob is { } job)
         {
-            _ = trials.MakeAsync(job, Permit(AccountState.NodeCalls.TeamOfTrials, job, isProbe: true, isTrial: true));
+            _ = trials.MakeAsync(job, Permit(AccountState.NodeCalls.NoTeam, job, isProbe: true, isTrial: true));
         }
         foreach (var (rank, team) in reply.Granted)
         {
             var isProbe = reply.IsProbe && rank != CallRank.OtherCredential;
+            if (rank == CallRank.Watch && _polls is not null)
+            {
+                var poll = Permit(AccountState.NodeCalls.NoTeam, job: null, isProbe);
+                if (_polls.Start(team, poll)) continue;
+                RemoveCall(AccountState.NodeCalls.NoTeam);
+            }
             // The caller may have left. The permit is then for any other call.
             if ((_queue.Take(rank, team) ?? _queue.TakeAny()) is { } waiter)
             {
@@ -282,7 +309,14 @@ internal sealed partial class AccountGate(
         var left = TimeSpan.FromMicroseconds(Math.Max(0, closed.Until - store.Now));
         // Calls may wait for the end of a short pause.
         var isShortPause = closed.Reason == UpstreamFault.Paused && left <= options.QueueTimeout / 2;
-        if (!isShortPause) _queue.TurnAllAway(closed.Reason, left);
+        if (isShortPause) return;
+        _queue.TurnAllAway(closed.Reason, left);
+        _polls?.Close(closed.Reason, left);
+    }
+
+    private void RemoveCall(string team)
+    {
+        if (--_underWay[team] == 0) _underWay.Remove(team);
     }
 
     private void Decide(CauseWaiter waiter, RefusalCause cause)

@@ -11,6 +11,9 @@ internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequ
     // A team may hold at most this many times the number of places that are left free.
     private const int HeldForEachFree = 3;
 
+    // A timer may be late. Without this slack, a node would lose the permits that are refilled meanwhile.
+    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(25);
+
     public static AccountLimits Of(AccountOptions options, TimeSpan timeout, int teams) => new(
         new Gcra(1e6 / options.RequestsPerSecond, options.Burst), options.MaxConcurrentRequests,
         timeout + TimeSpan.FromSeconds(1), teams);
@@ -25,6 +28,24 @@ internal readonly record struct AccountLimits(Gcra Budget, int MaxConcurrentRequ
     /// <param name="free">Free places.</param>
     public bool MayTakePlace(int held, long free) =>
         free > 0 && (Teams <= 1 || held == 0 || held + 1 <= HeldForEachFree * (free - 1));
+
+    /// <summary>
+    /// Whether a poll of a watched job may go out. It leaves the bucket so full that it is full again after one
+    /// interval and <see cref="Slack"/>, and leaves half of the places free. A reader who comes next finds both.
+    /// </summary>
+    /// <param name="fullAt">When the bucket is full again.</param>
+    /// <param name="free">Free places.</param>
+    public bool HasSpare(double fullAt, long free, double now) =>
+        free > MaxConcurrentRequests / 2 && SpareFrom(fullAt, now) <= now;
+
+    /// <summary>When the bucket is full enough for a poll of a watched job.</summary>
+    public double SpareFrom(double fullAt, double now)
+    {
+        var refill = Budget.Burst * Budget.Interval;
+        // A time further ahead than possible comes from another clock.
+        return Math.Min(fullAt, now + refill)
+            - Math.Min(Math.Min(Slack.TotalMicroseconds, refill / 2), refill - Budget.Interval);
+    }
 
     /// <summary>The share of each of several nodes that cannot reach each other.</summary>
     public AccountLimits Share(int nodes) => this with

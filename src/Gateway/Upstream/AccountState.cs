@@ -17,6 +17,9 @@ internal sealed class AccountState
 
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(25), Yield = TimeSpan.FromMilliseconds(10);
 
+    // Shorter than WaitingStay, so that the claim of a node with waiting polls does not expire.
+    private static readonly TimeSpan LongestPollWait = TimeSpan.FromMilliseconds(400);
+
     /// <summary>A random id of the shared state. If Redis loses the state, the next state has another id.</summary>
     public string Origin { get; set; } = "";
 
@@ -34,6 +37,11 @@ internal sealed class AccountState
     public double FullAt { get; set; }
 
     public FairScheduler Turns { get; set; } = new();
+
+    /// <summary>
+    /// The turns of polls of watched jobs. A node of an earlier version does not store them; then they start again.
+    /// </summary>
+    public PollTurns Polls { get; set; } = new();
 
     public AccountHealth Health { get; set; } = new();
 
@@ -102,12 +110,15 @@ internal sealed class AccountState
         var isPaused = closed?.Reason == UpstreamFault.Paused;
         List<(CallRank Rank, string Team)> granted = [];
         var isHeldBack = !isPaused && Grant(report.Node, limits, rules, now, granted);
+        if (!isPaused && !rules.OnlyOther) GrantPolls(report.Node, limits, rules.AtMost, now, granted);
         var isProbe = probe is not null && granted.Exists(call => call.Rank != CallRank.OtherCredential);
         if (isProbe) Health.StartProbe(credential, now);
         Turns.Prune();
 
         var wait = isPaused
             ? TimeSpan.FromMicroseconds(closed!.Value.Until - now)
+            : report.Waiting.Length > 0 && Array.TrueForAll(report.Waiting, calls => calls.Rank == CallRank.Watch)
+            ? WaitForPoll(limits, now)
             : WaitFor(limits, probe, rules.OnlyOther || isHeldBack, now);
         return new NodeReply(granted, used, Health.StandingOf(credential, now), isProbe,
             closed is { } reason ? reason with { Until = reason.Until - ClockOffset } : null, wait)
@@ -139,7 +150,7 @@ internal sealed class AccountState
         if (Health.TrialJob(credential, isWaiting, now) is not { } job) return null;
         Health.StartTrial(credential, now);
         FullAt = limits.Budget.Take(FullAt, now, 1);
-        Nodes[node] = Nodes[node].WithGranted([(CallRank.FirstRead, NodeCalls.TeamOfTrials)]);
+        Nodes[node] = Nodes[node].WithGranted([(CallRank.FirstRead, NodeCalls.NoTeam)]);
         return job;
     }
 
@@ -178,7 +189,52 @@ internal sealed class AccountState
         return claims.Exists(claim => claim is { IsOurs: true, IsHeldBack: true, Left: > 0 });
     }
 
-    // The calls that wait on all nodes and may go out.
+    /// <summary>
+    /// Grants polls of watched jobs. They rank behind callers, who wait for an answer: no poll goes out while another
+    /// call waits on any node, and polls take only what callers leave.
+    /// </summary>
+    /// <param name="atMost">The most calls, beside those of <see cref="CallRank.OtherCredential"/>.</param>
+    private void GrantPolls(
+        string node, AccountLimits limits, int atMost, double now, List<(CallRank Rank, string Team)> granted)
+    {
+        var claims = PollClaims(node, now);
+        if (claims.Count == 0 || ClaimsFor(node, onlyOther: false, now).Exists(claim => claim.Count > 0)) return;
+        atMost -= granted.Count(call => call.Rank != CallRank.OtherCredential);
+        var (free, fullAt) = ((long)limits.MaxConcurrentRequests - CountUnderWay(), FullAt);
+        // Polls whose turn it is on another node keep their permits.
+        var ahead = claims.TrueForAll(claim => claim.IsOurs) ? Polls : Polls.Copy();
+        List<(CallRank Rank, string Team)> polls = [];
+        while (limits.HasSpare(fullAt, free, now) && atMost-- > 0 && ahead.Choose(claims) is { } claim)
+        {
+            ahead.Serve(claim, claims);
+            if (claim.IsOurs && ahead != Polls) Polls.Serve(claim, claims);
+            claim.Left--;
+            free--;
+            fullAt = limits.Budget.Take(fullAt, now, 1);
+            if (!claim.IsOurs) continue;
+            FullAt = limits.Budget.Take(FullAt, now, 1);
+            polls.Add((CallRank.Watch, claim.Team));
+        }
+        Nodes[node] = Nodes[node].WithGranted(polls);
+        granted.AddRange(polls);
+    }
+
+    private List<PollTurns.Claim> PollClaims(string node, double now)
+    {
+        var waiting = new List<(string Node, string Team, int Count)>();
+        foreach (var (name, calls) in Nodes)
+        {
+            if (calls.WaitingUntil <= now) continue;
+            waiting.AddRange(calls.Waiting.Where(one => one is { Rank: CallRank.Watch, Count: > 0 })
+                .Select(one => (name, one.Team, one.Count)));
+        }
+        var all = waiting.GroupBy(one => one.Team, StringComparer.Ordinal)
+            .ToDictionary(team => team.Key, team => team.Sum(one => (double)one.Count), StringComparer.Ordinal);
+        return waiting.ConvertAll(one =>
+            new PollTurns.Claim(one.Node, one.Team, one.Node == node, one.Count, one.Count / all[one.Team]));
+    }
+
+    // The calls that wait on all nodes and may go out, without polls of watched jobs.
     private List<FairScheduler.Claim> ClaimsFor(string node, bool onlyOther, double now)
     {
         var claims = new List<FairScheduler.Claim>();
@@ -187,7 +243,7 @@ internal sealed class AccountState
             if (calls.WaitingUntil <= now) continue;
             foreach (var (rank, team, count) in calls.Waiting)
             {
-                if (onlyOther && rank != CallRank.OtherCredential) continue;
+                if (rank == CallRank.Watch || (onlyOther && rank != CallRank.OtherCredential)) continue;
                 claims.Add(new FairScheduler.Claim(rank, team, name == node, count));
             }
         }
@@ -214,6 +270,13 @@ internal sealed class AccountState
         return isHeldBack || CountUnderWay() >= limits.MaxConcurrentRequests ? Poll : Yield;
     }
 
+    private TimeSpan WaitForPoll(AccountLimits limits, double now)
+    {
+        var wait = limits.SpareFrom(FullAt, now) - now;
+        if (wait > LongestPollWait.TotalMicroseconds) return LongestPollWait;
+        return wait > 0 ? TimeSpan.FromMicroseconds(Math.Ceiling(wait)) : Poll;
+    }
+
     /// <param name="OnlyOther">Whether only <see cref="CallRank.OtherCredential"/> may go out.</param>
     /// <param name="ByRank">
     /// Whether first reads go before refreshes. Jobs that are refused or fail stay first reads for ever, and probes
@@ -229,14 +292,18 @@ internal sealed class AccountState
     internal sealed record NodeCalls(
         Dictionary<string, int> UnderWay, double Until, WaitingCalls[] Waiting, double WaitingUntil)
     {
-        /// <summary>Trials are counted as calls of this team.</summary>
-        public const string TeamOfTrials = "";
+        /// <summary>Trials and polls of watched jobs are counted as calls of no team.</summary>
+        public const string NoTeam = "";
 
         /// <summary>The same after calls were granted: they no longer wait.</summary>
         public NodeCalls WithGranted(List<(CallRank Rank, string Team)> granted)
         {
             var underWay = new Dictionary<string, int>(UnderWay, StringComparer.Ordinal);
-            foreach (var (_, team) in granted) underWay[team] = underWay.GetValueOrDefault(team) + 1;
+            foreach (var (rank, team) in granted)
+            {
+                var holder = rank == CallRank.Watch ? NoTeam : team;
+                underWay[holder] = underWay.GetValueOrDefault(holder) + 1;
+            }
             return this with
             {
                 UnderWay = underWay,

@@ -3,7 +3,7 @@ using Gateway.Jobs;
 namespace Gateway.Upstream;
 
 /// <summary>One call of an account that may go out. Its end must be reported.</summary>
-/// <param name="team">The team whose turn it took; empty: a trial.</param>
+/// <param name="team">The team whose turn it took; empty: a trial or a poll of a watched job.</param>
 /// <param name="job">The job as <c>workflow/job</c>; null if the request is not for a job.</param>
 /// <param name="permitted">When the call was permitted, as a timestamp of the clock.</param>
 internal sealed class CallPermit(
@@ -11,6 +11,7 @@ internal sealed class CallPermit(
     bool isTrial = false)
 {
     private bool _isReported;
+    private string? _job = job;
 
     /// <summary>
     /// The credential for the call. A call of <see cref="CallRank.OtherCredential"/> uses another one.
@@ -19,8 +20,14 @@ internal sealed class CallPermit(
 
     public static string? NameOf(JobAddress job) => job == default ? null : $"{job.Workflow}/{job.Job}";
 
+    /// <summary>Sets the job, if the permit was acquired before the job was chosen.</summary>
+    public void UseFor(JobAddress job) => _job = NameOf(job);
+
     /// <summary>Records that the call goes out now.</summary>
     public void GoOut() => gate.GoOut(permitted);
+
+    /// <summary>Returns the permit without a call.</summary>
+    public ValueTask ReturnAsync() => ReportAsync(CallOutcome.Unknown, credential);
 
     /// <summary>
     /// Reports the outcome of the call. Waits until all nodes can know it, if it stops them. The first outcome that is
@@ -33,10 +40,10 @@ internal sealed class CallPermit(
     {
         if (_isReported) return gate.ReportAsync(team, null, isOver, permitted);
         _isReported = true;
-        var number = CredentialState.NumberOf(job ?? "");
+        var number = CredentialState.NumberOf(_job ?? "");
         var call = new EndedCall(outcome, used.Fingerprint, number, isProbe, retryAfter, supersedes?.Fingerprint)
         {
-            Address = job,
+            Address = _job,
             IsTrial = isTrial,
             IsUnauthorized = isUnauthorized,
         };

@@ -11,6 +11,12 @@ internal enum CallRank
 
     /// <summary>A job with a snapshot.</summary>
     Refresh = 2,
+
+    /// <summary>
+    /// A poll of a watched job, which nobody waits for. It goes out only while no other call waits, and leaves the
+    /// bucket nearly full. A node of an earlier version takes it for the rank after <see cref="Refresh"/>.
+    /// </summary>
+    Watch = 3,
 }
 
 /// <summary>The outcome of a call, as far as it concerns the account.</summary>

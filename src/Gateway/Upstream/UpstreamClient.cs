@@ -24,11 +24,16 @@ internal sealed class UpstreamClient(
     /// <param name="team">The team whose turn the call takes.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
     /// <param name="share">The body's share of memory, until it is disposed of.</param>
+    /// <param name="ticket">
+    /// The permit of the first call, if it was acquired before. A retry waits as other calls do, because readers may
+    /// have joined the fill.
+    /// </param>
     public async Task<UpstreamAnswer> GetJobAsync(
-        string account, JobAddress job, string team, bool isRefresh, ByteBudget.Share share)
+        string account, JobAddress job, string team, bool isRefresh, ByteBudget.Share share,
+        CallTicket? ticket = null)
     {
         using var deadline = new CancellationTokenSource(upstream.CurrentValue.Timeout, clock);
-        var call = calls.Begin(account, job, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead);
+        var call = calls.Begin(account, job, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead, ticket);
         try
         {
             var answer = await MakeAsync(deadline.Token);

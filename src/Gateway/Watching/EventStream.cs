@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Runtime;
 using Gateway.Upstream;
@@ -184,7 +183,7 @@ internal sealed class EventStream : IDisposable
     {
         if (job.IsOver) return true;
         var state = job.Watch.State;
-        if (state is null || state == job.Seen) return false;
+        if (state is null || ReferenceEquals(state, job.Seen)) return false;
         job.Seen = state;
         var (hasEvent, made) = EventOf(job, state);
         if (hasEvent && made is not null && !IsSame(made.Id, job.Id))

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Runtime;
 using Microsoft.AspNetCore.Http.Features;
@@ -24,7 +23,8 @@ internal sealed partial class EventStreams : IDisposable
 
     // The longest wait for the first state before the headers are sent. A caller that connects again may need to hear
     // that there is nothing more, which only a status can tell.
-    private static readonly TimeSpan WaitAtStart = TimeSpan.FromMilliseconds(200), WaitToResume = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WaitAtStart = TimeSpan.FromMilliseconds(200),
+        WaitToResume = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(10);
 
@@ -53,8 +53,8 @@ internal sealed partial class EventStreams : IDisposable
     }
 
     /// <summary>
-    /// The time after which a client connects again. It differs, so that the clients of a node that died do not all come
-    /// at once.
+    /// The time after which a client connects again. It differs, so that the clients of a node that died do not all
+    /// come at once.
     /// </summary>
     public static TimeSpan NextRetry() => TimeSpan.FromMilliseconds(Random.Shared.Next(500, 2_500));
 
@@ -63,7 +63,9 @@ internal sealed partial class EventStreams : IDisposable
 
     /// <summary>Answers a request with a stream, which lasts until the jobs are final or the caller leaves.</summary>
     /// <param name="jobs">The jobs, and the team that is charged for each.</param>
-    /// <returns>The problem to answer instead; null if the stream has ended, or status 204 says that it is over.</returns>
+    /// <returns>
+    /// The problem to answer instead; null if the stream has ended, or status 204 says that it is over.
+    /// </returns>
     public async Task<Problem?> RunAsync(
         HttpContext http, LastingIdentity identity, (JobKey Job, string Team)[] jobs, EventView view)
     {

@@ -17,7 +17,8 @@ internal readonly record struct EventView(bool IsSummary, bool IsOfMany)
 }
 
 /// <summary>
-/// The event <c>job</c> for one state of a job, in one view. It is made once, and written to all streams with this view.
+/// The event <c>job</c> for one state of a job, in one view. It is made once, and written to all streams with this
+/// view.
 /// </summary>
 internal sealed class JobEvent
 {
@@ -31,7 +32,7 @@ internal sealed class JobEvent
     /// <summary>The entity tag of the representation, without quotes.</summary>
     public string Id { get; }
 
-    /// <summary>The event. In a stream of several jobs its end is missing, because ids differ between streams.</summary>
+    /// <summary>The event. For a stream of several jobs its end is missing, because ids differ.</summary>
     public byte[] Bytes { get; }
 
     /// <returns>Null if the body is too large for an event.</returns>

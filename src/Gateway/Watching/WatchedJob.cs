@@ -49,7 +49,7 @@ internal sealed record WatchedState(JobSnapshot? Snapshot, FailedFill? Failure)
 /// A job that callers watch on this node. It has one state for all watchers: a slow watcher sees only the newest state,
 /// and no queue grows.
 /// </summary>
-internal sealed class WatchedJob(JobKey key)
+internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
 {
     private readonly Lock _lock = new();
     // The watchers of each team, and the signals that wake the watchers.
@@ -59,16 +59,19 @@ internal sealed class WatchedJob(JobKey key)
 
     public JobKey Key => key;
 
+    /// <summary>The place of the job in the schedule of polls.</summary>
+    public ScheduledPoll Poll { get; } = new(outlook);
+
     /// <summary>The newest state; null until the first look has ended.</summary>
     public WatchedState? State { get; private set; }
 
-    /// <summary>The snapshot of the last look, which may be newer than that of the state and have the same bytes.</summary>
+    /// <summary>The snapshot of the last look. It may be newer than that of the state, with the same bytes.</summary>
     public JobSnapshot? LastSnapshot { get; private set; }
 
-    /// <summary>The team whose turns the polls take: one of those that watch.</summary>
-    public string? Team
+    /// <summary>The teams that watch. A poll goes out at the turn of any of them.</summary>
+    public string[] Teams
     {
-        get { lock (_lock) return _teams.Count == 0 ? null : _teams.Keys.First(); }
+        get { lock (_lock) return [.. _teams.Keys]; }
     }
 
     /// <summary>Adds a watcher.</summary>
@@ -80,6 +83,8 @@ internal sealed class WatchedJob(JobKey key)
         {
             _teams[team] = _teams.GetValueOrDefault(team) + 1;
             _signals.Add(signal);
+            // A poll that waits may now go out at the turn of this team as well.
+            if (_teams[team] == 1 && _teams.Count > 1) _woken.TrySetResult();
             return _signals.Count == 1;
         }
     }
@@ -121,6 +126,20 @@ internal sealed class WatchedJob(JobKey key)
         Task woken;
         lock (_lock) woken = _woken.Task;
         await woken.WaitAsync(time, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        ResetWake();
+    }
+
+    /// <summary>Waits until a task completes, or until <see cref="Wake"/> is called.</summary>
+    public async Task WaitAsync(Task other)
+    {
+        Task woken;
+        lock (_lock) woken = _woken.Task;
+        await Task.WhenAny(other, woken);
+        ResetWake();
+    }
+
+    private void ResetWake()
+    {
         lock (_lock)
         {
             if (_woken.Task.IsCompleted) _woken = NewSignal();

@@ -2,13 +2,15 @@ using Gateway.Caching;
 using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Runtime;
+using Gateway.Upstream;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Watching;
 
 /// <summary>
 /// The jobs that callers watch on this node. Each has one poller, which uses the same fills as all other requests, so a
-/// job is fetched once in the whole cluster, no matter how many watch it. A job without watchers costs nothing.
+/// job is fetched once in the whole cluster, no matter how many watch it. A job without watchers costs nothing. Polls
+/// rank behind callers who wait for an answer (<see cref="PollQueue"/>).
 /// </summary>
 internal sealed partial class WatchedJobs : IDisposable
 {
@@ -20,6 +22,9 @@ internal sealed partial class WatchedJobs : IDisposable
     private readonly JobChannel _channel;
     private readonly RedisConnection _redis;
     private readonly Pacing _pacing;
+    private readonly PollQueues _polls;
+    private readonly UsualRates _rates = new();
+    private readonly WatchingMetrics _metrics;
     private readonly IOptionsMonitor<WatchingOptions> _options;
     private readonly IOptionsMonitor<JobsOptions> _jobsOptions;
     private readonly SteadyClock _steady;
@@ -31,10 +36,11 @@ internal sealed partial class WatchedJobs : IDisposable
     private int _watchers;
 
     public WatchedJobs(
-        JobSource jobs, JobCache cache, JobChannel channel, RedisConnection redis, Pacing pacing,
+        JobSource jobs, JobCache cache, JobChannel channel, RedisConnection redis, Pacing pacing, AccountGates gates,
         IOptionsMonitor<WatchingOptions> options, IOptionsMonitor<JobsOptions> jobsOptions, WatchingMetrics metrics,
         SteadyClock steady, TimeProvider clock, ILogger<WatchedJobs> logger)
     {
+        (_polls, _metrics) = (new PollQueues(gates, steady), metrics);
         (_jobs, _cache, _channel, _redis, _pacing, _options) = (jobs, cache, channel, redis, pacing, options);
         (_jobsOptions, _steady, _clock, _logger) = (jobsOptions, steady, clock, logger);
         _cache.Stored += WakeJob;
@@ -68,7 +74,7 @@ internal sealed partial class WatchedJobs : IDisposable
             _watchers++;
             _ofTeam[team] = ofTeam + 1;
             var name = key.Name;
-            if (!_watched.TryGetValue(name, out job!)) _watched[name] = job = new WatchedJob(key);
+            if (!_watched.TryGetValue(name, out job!)) _watched[name] = job = NewJob(key);
             isFirst = job.Add(team, signal);
         }
         if (isFirst)
@@ -83,7 +89,10 @@ internal sealed partial class WatchedJobs : IDisposable
     {
         _cache.Stored -= WakeJob;
         _channel.FetchEnded -= Wake;
+        _rates.Dispose();
     }
+
+    private WatchedJob NewJob(JobKey key) => new(key, new JobOutlook(_rates.Of(key)));
 
     private void End(WatchedJob job, string team, Signal signal)
     {
@@ -113,15 +122,15 @@ internal sealed partial class WatchedJobs : IDisposable
     private async Task PollAsync(WatchedJob job)
     {
         var next = _steady.Now;
-        while (job.Team is { } team)
+        while (job.Teams is [var team, ..] teams)
         {
             try
             {
                 var isDue = _steady.Now >= next;
-                var lookup = isDue ? await LookAsync(job.Key, team) : await FindNewerAsync(job);
+                var lookup = isDue ? await LookAsync(job, team, teams) : await FindNewerAsync(job);
                 if (lookup is not null)
                 {
-                    job.Publish(WatchedState.Of(lookup));
+                    Publish(job, lookup);
                     next = _steady.Now + PauseAfter(job.Key, lookup);
                 }
             }
@@ -134,11 +143,59 @@ internal sealed partial class WatchedJobs : IDisposable
             var pause = next - _steady.Now;
             if (pause > TimeSpan.Zero) await job.WaitAsync(pause, _clock);
         }
+        _polls.Of(job.Key.Account).Remove(job.Poll);
     }
 
-    private async Task<Lookup> LookAsync(JobKey key, string team) =>
-        _jobs.FindFresh(key, _steady.Now) is { } fresh ? new Lookup.Hit(fresh)
-        : await _jobs.FillAsync(key, team, out _);
+    /// <summary>Looks at a job that is due, when the account's budget has a call to spare.</summary>
+    /// <returns>Null: the job still waits for its turn.</returns>
+    private async Task<Lookup?> LookAsync(WatchedJob job, string team, string[] teams)
+    {
+        var polls = _polls.Of(job.Key.Account);
+        if (await FindFreshAsync(job) is { } fresh)
+        {
+            polls.Remove(job.Poll);
+            return new Lookup.Hit(fresh);
+        }
+        await job.WaitAsync(polls.Add(job.Poll, teams, isFailureKnown: job.State?.Failure is not null));
+        if (job.Poll.Turn.Task.IsCompleted && polls.TakeTurn(job.Poll) is { } ticket)
+        {
+            var lookup = await _jobs.FillAsync(job.Key, team, ticket);
+            if (ticket.IsUsed) _metrics.Polled();
+            return lookup;
+        }
+        // Another request or another node may have fetched the job.
+        var newer = await FindNewerAsync(job);
+        if (newer is not null) polls.Remove(job.Poll);
+        return newer;
+    }
+
+    private async ValueTask<JobSnapshot?> FindFreshAsync(WatchedJob job)
+    {
+        var now = _steady.Now;
+        if (_jobs.FindFresh(job.Key, now) is { } fresh) return fresh;
+        // While the job is watched, the node hears of each new snapshot.
+        if (job.State is not null) return null;
+        var found = (await _cache.FindAsync(job.Key, _redis.NewTimeBudget())).Snapshot;
+        return found?.IsFresh(_steady.Now) == true ? found : null;
+    }
+
+    private void Publish(WatchedJob job, Lookup lookup)
+    {
+        var state = WatchedState.Of(lookup);
+        var (now, outlook) = (_steady.Now, job.Poll.Outlook);
+        if (state.Failure is not null) outlook.NoteFailure(now);
+        // A watcher does not wait for this answer. That the budget is short is no failure of the upstream.
+        if (state.Failure?.Verdict.Kind == VerdictKind.OverBudget) return;
+        var before = job.LastSnapshot;
+        job.Publish(state);
+        if (state is not { Failure: null, Snapshot: { } snapshot }) return;
+        var at = snapshot.FetchedAt < now ? snapshot.FetchedAt : now;
+        var hasChanged = before is not null
+            && !before.Identity.Body.Span.SequenceEqual(snapshot.Identity.Body.Span);
+        if (before is not null && at > before.FetchedAt) _rates.Note(job.Key, at - before.FetchedAt, hasChanged);
+        var end = snapshot.Kind == VerdictKind.Running ? _pacing.Expect(job.Key, snapshot, now) : null;
+        outlook.Note(at, hasChanged, end);
+    }
 
     /// <summary>
     /// Finds the snapshot that another request or another node has stored. It never fetches: a fetch on one node wakes

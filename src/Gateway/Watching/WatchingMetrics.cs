@@ -9,6 +9,7 @@ internal sealed class WatchingMetrics
     private readonly Meter _meter;
     private readonly Counter<long> _events;
     private readonly Histogram<double> _delays;
+    private readonly Counter<long> _polls;
 
     public WatchingMetrics(IMeterFactory meters)
     {
@@ -17,7 +18,11 @@ internal sealed class WatchingMetrics
         _delays = _meter.CreateHistogram<double>(
             "gateway.event.delay", "s", "Time from the fetch of a change to the flush of its event",
             advice: new() { HistogramBucketBoundaries = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1] });
+        _polls = _meter.CreateCounter<long>(
+            "gateway.watched.polls", "{poll}", "Fetches of jobs because callers watch them");
     }
+
+    public void Polled() => _polls.Add(1);
 
     public void Observe(Func<int> watchers, Func<int> jobs)
     {

@@ -9,10 +9,10 @@ internal sealed class WatchingOptions
     public TimeSpan MaxWait { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// The longest time between two polls of a watched job that runs, if the account's budget allows it. Default 5 s;
+    /// The longest time between two polls of a watched job that runs, if the account's budget allows it. Default 2.5 s;
     /// 1 s to 1 h.
     /// </summary>
-    public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(5);
+    public TimeSpan MaxPollInterval { get; set; } = TimeSpan.FromSeconds(2.5);
 
     /// <summary>The number of watchers of one node. Default 20,000; 0 to 1,000,000. If 0, nobody may watch.</summary>
     public int MaxWatchers { get; set; } = 20_000;

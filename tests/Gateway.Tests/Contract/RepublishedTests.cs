@@ -31,16 +31,18 @@ public sealed class RepublishedTests : IDisposable
         Assert.True(Operations(LargeUpstream.Document(source)) >= 50);
         var document = await PublishAsync(source, form, published);
 
-        Assert.Equal(["/v0/scenes", "/v0/workflows/{id}/jobs", "/v0/workflows/{workflow_id}",
-            "/v0/workflows/{workflow_id}/jobs/{job_id}"], Names(document["paths"]).Order(StringComparer.Ordinal));
-        Assert.Equal(4, Operations(document));
+        Assert.Equal(["/v0/events", "/v0/jobs", "/v0/scenes", "/v0/workflows/{id}/jobs", "/v0/workflows/{workflow_id}",
+            "/v0/workflows/{workflow_id}/jobs/{job_id}", "/v0/workflows/{workflow_id}/jobs/{job_id}/events"],
+            Names(document["paths"]).Order(StringComparer.Ordinal));
+        Assert.Equal(7, Operations(document));
         Assert.Equal(
             ["Band", "Friend", "Label", "Node", "Optical", "Owner", "Radar", "Scene", "UpstreamJob", "Upstreamjobtask",
             "Workflow", "name"],
             Names(document["components"]!["schemas"])
                 .Except(Names((await PublishAsync(null, form, published))["components"]!["schemas"]))
                 .Order(StringComparer.Ordinal));
-        Assert.Equal(["getJobById", "getJobByIdOfUpstream", "getWorkflow", "listScenes"],
+        Assert.Equal(
+            ["getEvents", "getJobById", "getJobByIdOfUpstream", "getJobEvents", "getJobs", "getWorkflow", "listScenes"],
             document["paths"]!.AsObject().Select(path => $"{path.Value!["get"]!["operationId"]}")
                 .Order(StringComparer.Ordinal));
         Assert.Equal(Names((await PublishAsync(null, form, published))["components"]!["securitySchemes"]),
@@ -382,7 +384,7 @@ public sealed class RepublishedTests : IDisposable
 
         using var revoked = await world.GetAsync("finished-1");
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, revoked.StatusCode);
-        Assert.Equal(4, (await PublishedAsync(world, "openapi/v0.json"))["paths"]!.AsObject().Count);
+        Assert.Equal(7, (await PublishedAsync(world, "openapi/v0.json"))["paths"]!.AsObject().Count);
     }
 
     [Fact]

@@ -17,7 +17,7 @@ public sealed class AccountStateTests
         .Select((perSecond, burst, calls, seconds) => new AccountLimits(
         new Gcra(1e6 / perSecond, burst), calls, TimeSpan.FromSeconds(seconds)));
 
-    private static readonly Gen<WaitingCalls[]> AnyWaiting = Gen.Select(Gen.Int[0, 2], Gen.Int[0, 2], Gen.Int[1, 40])
+    private static readonly Gen<WaitingCalls[]> AnyWaiting = Gen.Select(Gen.Int[0, 3], Gen.Int[0, 2], Gen.Int[1, 40])
         .Select((rank, team, count) => new WaitingCalls((CallRank)rank, Teams[team], count)).Array[0, 5]
         .Select(waiting => waiting.DistinctBy(calls => (calls.Rank, calls.Team)).ToArray());
 

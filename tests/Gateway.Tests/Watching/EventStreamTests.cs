@@ -66,7 +66,10 @@ public sealed class EventStreamTests
     {
         await using var world = await WorldAsync(LifeStage.Running);
         string id;
-        await using (var stream = await EventReader.OpenAsync(world.Gateway, Path)) id = (await stream.NextAsync()).EventId!;
+        await using (var stream = await EventReader.OpenAsync(world.Gateway, Path))
+        {
+            id = (await stream.NextAsync()).EventId!;
+        }
         await using var again = await EventReader.OpenAsync(world.Gateway, Path, id);
         await again.AssertSilentAsync(TimeSpan.FromSeconds(3));
         world.Upstream.Lives.Set("life", LifeStage.Failed);

@@ -31,8 +31,8 @@ public sealed class LongPollTests
 
         Assert.Equal(HttpStatusCode.NotModified, answer.StatusCode);
         Assert.Equal($"wait={applied}", Assert.Single(answer.Headers.GetValues("Preference-Applied")));
-        // One poll every five seconds, and perhaps one for the answer.
-        Assert.InRange(world.Upstream.Ledger.Total, 1, int.Parse(applied, null) / 5 + 2);
+        // One poll every two and a half seconds, and perhaps one for the answer.
+        Assert.InRange(world.Upstream.Ledger.Total, 1, int.Parse(applied, null) * 2 / 5 + 2);
     }
 
     [Fact]
