@@ -15,10 +15,10 @@ export function showFreshness(state, link) {
   const isStale = state.origin?.isStale ?? false, age = duration(ageOf(state));
   setText(find('link'), isStale ? words.upstream : words[link.kind]);
   find('link').dataset.link = isStale ? 'upstream' : link.kind;
-  const subject = state.origin ? 'State' : 'Last change';
+  const news = state.origin ? `The state is ${age} old` : `The last change came ${age} ago`;
   setText(find('freshness'), link.kind === 'ended' ? `The job has ended. This state is ${age} old.`
-    : link.kind === 'live' && !isStale ? `${subject} ${age} old; changes appear here by themselves.`
-      : `${subject} ${age} old.`);
+    : link.kind === 'live' && !isStale ? `${news}; changes appear here by themselves.`
+      : `${news}.`);
   setPairs(find('origin'), [
     ['Source', state.origin ? state.origin.text : 'the gateway\'s event stream, which sends each change'],
     ['Age', state.origin ? `${age} (${state.origin.age} s when it was received)` : age],
