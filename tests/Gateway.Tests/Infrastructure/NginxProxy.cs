@@ -17,7 +17,9 @@ internal sealed class NginxProxy : IAsyncDisposable
     /// <param name="gateway">The address that nginx passes requests to.</param>
     /// <param name="location">Directives of the location, in addition to <c>proxy_pass</c>.</param>
     /// <param name="http">Directives of the http block.</param>
-    public static async Task<NginxProxy> StartAsync(Uri gateway, string location, string http = "")
+    /// <param name="keepsConnections">False to leave nginx's default, which is HTTP/1.0 to the gateway.</param>
+    public static async Task<NginxProxy> StartAsync(
+        Uri gateway, string location, string http = "", bool keepsConnections = true)
     {
         Assert.SkipWhen(Program is null, "This test needs nginx, which is not installed.");
         var (port, folder) = (ChildProcess.FreePort(), Directory.CreateTempSubdirectory("gateway-nginx-"));
@@ -39,8 +41,7 @@ internal sealed class NginxProxy : IAsyncDisposable
                 listen 127.0.0.1:{{port}};
                 location / {
                   proxy_pass {{gateway}};
-                  proxy_http_version 1.1;
-                  proxy_set_header Connection "";
+                  {{(keepsConnections ? "proxy_http_version 1.1; proxy_set_header Connection \"\";" : "")}}
                   {{location}}
                 }
               }
