@@ -13,6 +13,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Gateway.Viewer;
 using Gateway.Watching;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing.Patterns;
@@ -50,7 +51,7 @@ internal sealed class RequestPath(
         var path = app.Services.GetRequiredService<RequestPath>();
         app.Use((http, next) => path.TryAnswerFromMemory(http, out var answering) ? answering : next(http));
 
-        app.UsePoolFor("/admin", "/bff", "/docs", "/openapi");
+        app.UsePoolFor("/admin", "/bff", "/docs", "/openapi", "/view");
         app.UseTraces();
         app.UseStatusCodePages(StatusCodePages.WriteAsync);
         app.UseMethods();
@@ -81,6 +82,7 @@ internal sealed class RequestPath(
         app.MapHealth();
         app.MapProblemTypes();
         app.MapContract();
+        app.MapViewer();
         PurgeEndpoint.Map(app);
         DriftEndpoint.Map(app);
         BrowserEndpoints.Map(app);

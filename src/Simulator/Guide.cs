@@ -37,6 +37,8 @@ internal static class Guide
             .retry-N                                    Retry-After: N until the job has ended
             .nameless                                   neither id nor workflow_id
             .unfinished                                 a final status with an empty finished_at
+            .wide                                       a dozen tasks; default: five
+            .again-N                                    starts again N seconds after its end
             .drift-field                                tasks have a field that is not documented, node_pool
             .drift-type                                 cost is text
             .drift-missing                              there is no progress

@@ -17,7 +17,7 @@ public sealed class ArchitectureTests
         ["Caching"],
         ["Watching"],
         ["Edge"],
-        ["Admin", "Routes"],
+        ["Admin", "Routes", "Viewer"],
         ["Contract"],
         ["Drift"],
     ];

@@ -59,6 +59,13 @@ internal sealed class Identification : IDisposable
         async ValueTask<Identity> WaitAsync(ValueTask<Identity> pending) => Counted(await pending);
     }
 
+    /// <summary>
+    /// Whether the request carries a valid session. A request without the cookie counts as no failed attempt.
+    /// </summary>
+    public async ValueTask<bool> HasSessionAsync(HttpContext http) =>
+        _cookie is not null && Cookies.Find(http.Request.Headers.Cookie, _cookie, out _) > 0
+        && (await IdentifyAsync(http)).Session.Session is not null;
+
     /// <summary>Keeps the identity of a caller whose request lasts.</summary>
     /// <param name="identity">The result of <see cref="IdentifyAsync"/> for this request, with a caller.</param>
     public LastingIdentity Keep(HttpContext http, in Identity identity)

@@ -119,6 +119,10 @@ internal static class DemoCommand
         4. A burst beyond the quota: 429 with Retry-After.
            {QuotaExample(gateway, survey)}
 
+        5. Two jobs in a browser; the pages ask for a key. One job runs for 90 s, again and again. The other has failed.
+           {gateway}view/workflows/survey-north/jobs/run-90.wide.again-20
+           {gateway}view/workflows/survey-north/jobs/fail.wide
+
         Ctrl-C stops both.
         """;
 

@@ -1,6 +1,5 @@
 using Gateway.Caching;
 using Gateway.Callers;
-using Gateway.Callers.Sessions;
 using Gateway.Contract.Republished;
 using Gateway.Edge;
 using Microsoft.Extensions.FileProviders;
@@ -51,8 +50,7 @@ internal static class ContractEndpoints
         var (sessions, tokens) = (authentication.Oidc.IsConfigured, authentication.Jwt.Authority.Length > 0);
         app.MapGet("/docs/reader", async (HttpContext http) =>
         {
-            var mayHaveSession = sessions && Cookies.Find(http.Request.Headers.Cookie, SessionCookie.Name, out _) > 0;
-            var session = mayHaveSession && (await callers.IdentifyAsync(http)).Session.Session is not null;
+            var session = await callers.HasSessionAsync(http);
             http.Response.Headers.CacheControl = "no-store";
             return Results.Json(new { options.CurrentValue.Public, sessions, tokens, session });
         }).ExcludeFromDescription();

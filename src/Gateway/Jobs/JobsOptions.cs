@@ -88,6 +88,12 @@ internal sealed class JobsOptions
     /// </summary>
     public bool VerifyIds { get; set; } = true;
 
+    /// <summary>The status words in force that mean success.</summary>
+    public IReadOnlyList<string> FinishedWords => Words(FinishedStatuses, DefaultFinished);
+
+    /// <summary>The status words in force that mean failure.</summary>
+    public IReadOnlyList<string> FailedWords => Words(FailedStatuses, DefaultFailed);
+
     public bool IsFinished(string status) => Contains(FinishedStatuses, DefaultFinished, status);
 
     public bool IsFailed(string status) => Contains(FailedStatuses, DefaultFailed, status);

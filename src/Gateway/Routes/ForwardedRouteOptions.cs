@@ -6,7 +6,8 @@ namespace Gateway.Routes;
 /// <summary>One further operation of the upstream that callers may use: a GET, not cached.</summary>
 internal sealed class ForwardedRouteOptions
 {
-    private static readonly string[] OwnPrefixes = ["admin", "bff", "docs", "health", "metrics", "openapi", "problems"];
+    private static readonly string[] OwnPrefixes =
+        ["admin", "bff", "docs", "health", "metrics", "openapi", "problems", "view"];
 
     private static readonly string[] OwnRoutes =
         [JobAddress.Route, JobAddress.EventsRoute, JobAddress.ManyEventsRoute, JobAddress.ManyRoute];

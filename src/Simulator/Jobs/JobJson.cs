@@ -44,7 +44,7 @@ internal static class JobJson
             WriteValidationError(json);
         json.WriteEndArray();
 
-        RawField.Write(json, "spec", Spec(options), shape.Raw ?? RawForm.Object);
+        RawField.Write(json, "spec", Spec(shape, options), shape.Raw ?? RawForm.Object);
         if (shape.Drift.HasFlag(DriftForm.Type))
             json.WriteString("cost", "1250 credits");
         else
@@ -70,14 +70,14 @@ internal static class JobJson
         json.WriteEndObject();
     }
 
-    private static byte[] Spec(JsonSerializerOptions options) => JsonSerializer.SerializeToUtf8Bytes(
+    private static byte[] Spec(JobShape shape, JsonSerializerOptions options) => JsonSerializer.SerializeToUtf8Bytes(
         new
         {
             name = "Seasonal mosaic",
             area = new { type = "bbox", bbox = (double[])[77.42, 12.83, 77.78, 13.14] },
             window = (string[])["2025-01-01", "2025-03-31"],
             max_cloud_cover = 15,
-            tasks = Pipeline.Tasks.Select(plan => new { plan.Name, plan.Block, plan.DependsOn }),
+            tasks = Pipeline.Of(shape).Select(plan => new { plan.Name, plan.Block, plan.DependsOn }),
         },
         options);
 

@@ -31,6 +31,8 @@ namespace Simulator.Jobs;
 /// retry-N                              Retry-After: N until the job has ended
 /// nameless                             neither id nor workflow_id
 /// unfinished                           a final status with an empty finished_at
+/// wide                                 a dozen tasks
+/// again-N                              starts again N seconds after its end, for kinds with an N above 0
 /// drift-field -type -missing -status   differs from the documentation; see <see cref="DriftForm"/>
 /// </code>
 /// Progress changes once a second, so two answers within a second are equal. A finished job never changes.
@@ -51,6 +53,12 @@ internal static class JobScript
         elapsed = TimeSpan.FromSeconds(Math.Max(0, Math.Floor(elapsed.TotalSeconds)));
         TimeSpan end = TimeSpan.FromSeconds(job.Seconds);
         TimeSpan start = job.Seconds > 0 ? TimeSpan.Zero : -UsualLength;
+        if (job is { Shape.AgainSeconds: int pause, Seconds: > 0 })
+        {
+            TimeSpan cycle = end + TimeSpan.FromSeconds(pause);
+            start = cycle * Math.Floor(elapsed / cycle);
+            end += start;
+        }
 
         return job.Kind switch
         {
@@ -105,7 +113,7 @@ internal static class JobScript
             Updated = ended ? course.End : elapsed,
             Finished = ended && !job.Shape.Unfinished ? course.End : null,
             Estimate = course.End - course.Start,
-            Tasks = [.. Pipeline.Tasks.Select(plan => TaskAt(plan, course, position, ended))],
+            Tasks = [.. Pipeline.Of(job.Shape).Select(plan => TaskAt(plan, course, position, ended))],
         };
     }
 

@@ -9,7 +9,7 @@ internal sealed record JobShape
         "large", "size-N", "raw-ints", "raw-object", "raw-objects", "raw-base64", "raw-null", "time-z", "time-offset",
         "time-fraction", "time-space", "status-WORD", "progress-percent", "progress-decimal", "signed-N", "escaped",
         "coded-WORD", "accepted", "retry-N", "nameless", "unfinished", "drift-field", "drift-type", "drift-missing",
-        "drift-status",
+        "drift-status", "wide", "again-N",
     ];
 
     private const int LargeKilobytes = 4096;
@@ -51,6 +51,12 @@ internal sealed record JobShape
 
     public DriftForm Drift { get; init; }
 
+    /// <summary>A dozen tasks.</summary>
+    public bool Wide { get; init; }
+
+    /// <summary>The seconds after its end at which the job starts again; null for never.</summary>
+    public int? AgainSeconds { get; init; }
+
     /// <summary>Returns the shape with one more modifier; null if there is no such modifier.</summary>
     public static JobShape? Apply(JobShape shape, string modifier) => modifier switch
     {
@@ -70,6 +76,7 @@ internal sealed record JobShape
         "accepted" => shape with { Accepted = true },
         "nameless" => shape with { Nameless = true },
         "unfinished" => shape with { Unfinished = true },
+        "wide" => shape with { Wide = true },
         "drift-field" => shape with { Drift = shape.Drift | DriftForm.Field },
         "drift-type" => shape with { Drift = shape.Drift | DriftForm.Type },
         "drift-missing" => shape with { Drift = shape.Drift | DriftForm.Missing },
@@ -80,6 +87,8 @@ internal sealed record JobShape
             shape with { SignedSeconds = seconds },
         _ when After("retry-", modifier) is string retry && JobName.Number(retry) is int seconds =>
             shape with { RetrySeconds = seconds },
+        _ when After("again-", modifier) is string again && JobName.Number(again) is int seconds =>
+            shape with { AgainSeconds = seconds },
         _ when After("coded-", modifier) is string coding => shape with { Coding = coding },
         _ when After("status-", modifier) is string word => shape with { FinalStatus = word },
         _ => null,

@@ -29,6 +29,15 @@ public sealed class CommandTests
         Assert.Contains("403 Forbidden", outputs[3], StringComparison.Ordinal);
         Assert.Equal(["200", "200", "200", "200", "200", "429", "429"],
             Regex.Matches(outputs[4], @"\b\d{3}\b").Select(match => match.Value));
+
+        string[] pages = [.. Regex.Matches(demo.Output, @"http\S+/view/\S+").Select(match => match.Value)];
+        using var client = new HttpClient();
+        Assert.Equal(2, pages.Length);
+        foreach (var page in pages)
+        {
+            var html = await client.GetStringAsync(page, World.Cancellation);
+            Assert.Contains("view.mjs", html, StringComparison.Ordinal);
+        }
         demo.Signal("INT");
         Assert.Equal(0, await demo.ExitAsync());
     }

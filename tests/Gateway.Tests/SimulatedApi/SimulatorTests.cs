@@ -65,6 +65,34 @@ public sealed class SimulatorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_wide_job_has_a_dozen_tasks_in_order_and_fails_in_one_of_them()
+    {
+        for (var second = 0; second <= 20; second++)
+        {
+            AssertTasksWaitForTheirDependencies(await JobAsync("run-20.wide"));
+            _clock.Advance(TimeSpan.FromSeconds(1));
+        }
+        var tasks = (await JobAsync("fail.wide")).GetProperty("tasks").EnumerateArray().ToList();
+        Assert.Equal(12, tasks.Count);
+        var failed = Assert.Single(tasks, task => task.GetProperty("status").GetString() == "failed");
+        Assert.NotEmpty(failed.GetProperty("err_msg").GetString()!);
+    }
+
+    [Fact]
+    public async Task A_job_starts_again_a_time_after_its_end()
+    {
+        const string Job = "run-10.again-5";
+        var created = (await JobAsync(Job)).GetProperty("created_at").GetString();
+        _clock.Advance(TimeSpan.FromSeconds(14));
+        Assert.Equal("completed", (await JobAsync(Job)).GetProperty("status").GetString());
+        _clock.Advance(TimeSpan.FromSeconds(1));
+        var again = await JobAsync(Job);
+        Assert.Equal("queued", again.GetProperty("status").GetString());
+        Assert.Equal("", again.GetProperty("finished_at").GetString());
+        Assert.NotEqual(created, again.GetProperty("created_at").GetString());
+    }
+
+    [Fact]
     public async Task A_finished_jobs_bytes_never_change()
     {
         var first = await _client.GetByteArrayAsync(Path("finished-7"), World.Cancellation);
