@@ -184,12 +184,12 @@ internal sealed class RequestPath(
     private async Task<Problem?> DecideStreamAsync(HttpContext http, StringValues jobs, RequestState request)
     {
         var ofMany = request.Operation == RequestState.Streams;
-        if (JobList.Parse(jobs) is not { } addresses) return Malformed(ofMany);
-        request.Address = addresses[0];
         var identity = await callers.IdentifyAsync(http, isEventStream: true);
         if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
+        if (JobList.Parse(jobs) is not { } addresses) return Malformed(ofMany);
+        request.Address = addresses[0];
 
         // The stream takes one permit for each team that it charges, and none for its events.
         var watched = new List<(JobKey Job, string Team)>();
@@ -231,12 +231,12 @@ internal sealed class RequestPath(
 
     private async Task<IAnswer> DecideManyAsync(HttpContext http, string[] named, RequestState request)
     {
-        if (JobList.Parse(named) is not { } addresses) return Malformed(ofMany: true);
-        request.Address = addresses[0];
         var identity = await callers.IdentifyAsync(http);
         if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
         if (identity.Caller is not { } caller) return identity.Problem;
         request.Caller = caller;
+        if (JobList.Parse(named) is not { } addresses) return Malformed(ofMany: true);
+        request.Address = addresses[0];
 
         // Each job takes a permit. The fills of all jobs that got one run at the same time.
         var answers = new Task<IAnswer>[addresses.Length];

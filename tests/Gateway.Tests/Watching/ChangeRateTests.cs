@@ -42,7 +42,7 @@ public sealed class ChangeRateTests
     public void A_job_is_likeliest_to_end_about_the_time_that_earlier_jobs_took()
     {
         var start = new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero);
-        TimeSpan[] earlier = [.. new[] { 540, 570, 600, 630, 660 }.Select(seconds => TimeSpan.FromSeconds(seconds))];
+        TimeSpan[] earlier = [.. Enumerable.Range(0, 5).Select(i => TimeSpan.FromSeconds(540 + 30 * i))];
         var end = ExpectedEnd.Of(start, start.AddSeconds(600), ExpectedEnd.SpreadOf(earlier))!.Value;
 
         Assert.InRange(end.RateAt(start.AddSeconds(300)), 0, 1e-9);

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using Gateway.Tests.Infrastructure;
-using Gateway.Tests.RequestPath;
 using Gateway.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
