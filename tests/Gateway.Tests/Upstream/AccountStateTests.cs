@@ -110,6 +110,8 @@ public sealed class AccountStateTests
         Gen.Select(AnyLimits, AnyWaiting, Gen.Int[0, 70], Gen.Int[0, 25], Gen.Int[0, 25])
             .Sample((limits, waiting, spent, underWay, elsewhere) =>
         {
+            // Polls of watched jobs get less.
+            waiting = [.. waiting.Where(calls => calls.Rank != CallRank.Watch)];
             var state = new AccountState();
             state.Exchange(Report("other", elsewhere), limits, Start);
             state.Exchange(Report("one", underWay, spentAlone: spent), limits, Start);
