@@ -123,6 +123,32 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     }
 
     [Fact]
+    public async Task The_fetch_reader_continues_after_a_cut_in_a_page_of_another_origin()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await WorldAsync(JobPage.Allow(origin));
+        // The script runs as a function and not as a module.
+        var watch = WatchingExamples.Text("watch.mjs", world.Gateway.Address)
+            .Replace("export ", "", StringComparison.Ordinal);
+        await page.Tab.Page.EvaluateAsync($$"""
+            ([url, key]) => {
+                {{watch}}
+                window.said = [];
+                watch(url, { headers: { 'X-Api-Key': key } }, { job: job => window.said.push(job.status) });
+            }
+            """, new[] { new Uri(world.Gateway.Address, EventReader.PathOf(Job)).AbsoluteUri, World.MappingKey });
+
+        await UntilSaidAsync(page.Tab, "queued");
+        await CutAsync(world);
+        world.Upstream.Lives.Set(Job, LifeStage.Completed);
+        await UntilSaidAsync(page.Tab, "completed");
+
+        Assert.Equal(["queued", "completed"], await SaidAsync(page.Tab));
+        Assert.Empty(page.Tab.ConsoleErrors);
+    }
+
+    [Fact]
     public async Task A_page_with_a_session_follows_a_job_with_an_EventSource()
     {
         await using var provider = await IdentityProvider.StartedAsync();
