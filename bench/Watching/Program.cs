@@ -120,11 +120,20 @@ async Task<(double Stream, double Idle, double Quiet, double Polling)> MeasureMe
         await UntilAsync(() => readers.Events >= count);
         await Task.Delay(TimeSpan.FromSeconds(5));
         stream = (server.Memory - before) / (double)count;
+        for (var i = 1; i <= WarmUp; i++)
+        {
+            upstream.Change();
+            await UntilAsync(() => readers.Events >= count * (i + 1L));
+        }
+        var minute = TimeSpan.FromMinutes(1);
         var cpu = server.CpuTime;
-        upstream.Change();
-        await Task.Delay(TimeSpan.FromSeconds(30));
-        quiet = (server.CpuTime - cpu) / TimeSpan.FromSeconds(30);
-        var isWhole = readers.Events >= 2L * count && readers.Closed == 0;
+        for (var i = 0; i < 2; i++)
+        {
+            upstream.Change();
+            await Task.Delay(minute / 2);
+        }
+        quiet = (server.CpuTime - cpu) / minute;
+        var isWhole = readers.Events >= (WarmUp + 3L) * count && readers.Closed == 0;
         if (!isWhole) throw new InvalidOperationException("An event is missing");
     }
     return (stream, idle, quiet, polling);

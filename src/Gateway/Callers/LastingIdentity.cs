@@ -7,9 +7,7 @@ namespace Gateway.Callers;
 /// <param name="key">The hash of the caller's gateway key; null for other callers.</param>
 /// <param name="claims">The claims of the caller's token or session; null for keys.</param>
 /// <param name="session">The name of the caller's session; null for other callers.</param>
-/// <param name="version">The version of the directory in which the caller was found.</param>
-internal sealed class LastingIdentity(
-    Caller caller, KeyHash? key, ClaimSet? claims, KeyHash? session, object version)
+internal sealed class LastingIdentity(Caller caller, KeyHash? key, ClaimSet? claims, KeyHash? session)
 {
     /// <summary>The caller, with the teams of the configuration at the last check.</summary>
     public Caller Caller { get; set; } = caller;
@@ -20,9 +18,9 @@ internal sealed class LastingIdentity(
 
     public KeyHash? Session => session;
 
-    /// <summary>The version of the directory at the last check.</summary>
-    public object Version { get; set; } = version;
+    /// <summary>The version of the directory at the last check; null before the first one.</summary>
+    public object? Version { get; set; }
 
-    /// <summary>When the token expires; null for other callers, and if it states no valid time.</summary>
-    public DateTimeOffset? ExpiresAt { get; } = session is null && claims is not null ? claims.Expiry : null;
+    /// <summary>When the key or the token expires; null if it does not, and for sessions.</summary>
+    public DateTimeOffset? ExpiresAt { get; set; }
 }

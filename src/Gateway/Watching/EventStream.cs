@@ -150,19 +150,21 @@ internal sealed class EventStream : IDisposable
     }
 
     /// <summary>Sends a comment if the stream has been silent for a time.</summary>
-    public void KeepAlive(TimeSpan silence)
+    /// <param name="now">Ticks of the steady clock.</param>
+    public void KeepAlive(TimeSpan silence, long now)
     {
-        if (_clock.Now.Ticks - Interlocked.Read(ref _writtenAt) < silence.Ticks) return;
+        if (now - Interlocked.Read(ref _writtenAt) < silence.Ticks) return;
         _heartbeatDue = true;
         _signal.Set();
     }
 
     /// <summary>Closes the connection if the caller has not read for a time.</summary>
+    /// <param name="now">Ticks of the steady clock.</param>
     /// <returns>Whether the connection was closed.</returns>
-    public bool CloseIfSlow(TimeSpan longest)
+    public bool CloseIfSlow(TimeSpan longest, long now)
     {
         var since = Interlocked.Read(ref _flushingSince);
-        if (since == 0 || _clock.Now.Ticks - since < longest.Ticks) return false;
+        if (since == 0 || now - since < longest.Ticks) return false;
         _http.Abort();
         return true;
     }

@@ -137,14 +137,17 @@ internal sealed partial class EventStreams : IDisposable
     {
         while (await _timer.WaitForNextTickAsync())
         {
-            var longest = _options.CurrentValue.SlowReaderTimeout;
+            var (longest, now) = (_options.CurrentValue.SlowReaderTimeout, _steady.Now.Ticks);
             foreach (var (stream, _) in _open)
             {
                 try
                 {
-                    if (stream.CloseIfSlow(longest)) Log.Slow(_logger, stream.Identity.Caller.Id, longest);
-                    stream.KeepAlive(Heartbeat);
-                    if (!stream.IsChecking) _ = CheckAsync(stream);
+                    if (stream.CloseIfSlow(longest, now)) Log.Slow(_logger, stream.Identity.Caller.Id, longest);
+                    stream.KeepAlive(Heartbeat, now);
+                    if (stream.IsChecking) continue;
+                    var checking = _callers.RecheckAsync(stream.Identity);
+                    if (checking.IsCompletedSuccessfully) Apply(stream, checking.Result);
+                    else _ = WaitAsync(stream, checking);
                 }
                 catch (Exception e)
                 {
@@ -155,27 +158,12 @@ internal sealed partial class EventStreams : IDisposable
         }
     }
 
-    /// <summary>Ends a stream whose caller may no longer watch its jobs.</summary>
-    private async Task CheckAsync(EventStream stream)
+    private async Task WaitAsync(EventStream stream, ValueTask<Refusal> checking)
     {
         stream.IsChecking = true;
         try
         {
-            var refusal = await _callers.RecheckAsync(stream.Identity);
-            if (refusal != Refusal.None)
-            {
-                stream.Refuse(Challenge.For(refusal));
-                return;
-            }
-            var caller = stream.Identity.Caller;
-            if (ReferenceEquals(caller, stream.CheckedCaller)) return;
-            stream.CheckedCaller = caller;
-            foreach (var key in stream.Keys)
-            {
-                if (caller.TeamFor(key.Address.Workflow) is not { } team) stream.Refuse(caller.MayNotRead());
-                // The team uses another account now, so the stream must begin again.
-                else if (team.Account != key.Account) stream.End();
-            }
+            Apply(stream, await checking);
         }
         catch (Exception e)
         {
@@ -184,6 +172,25 @@ internal sealed partial class EventStreams : IDisposable
         finally
         {
             stream.IsChecking = false;
+        }
+    }
+
+    /// <summary>Ends a stream whose caller may no longer watch its jobs.</summary>
+    private static void Apply(EventStream stream, Refusal refusal)
+    {
+        if (refusal != Refusal.None)
+        {
+            stream.Refuse(Challenge.For(refusal));
+            return;
+        }
+        var caller = stream.Identity.Caller;
+        if (ReferenceEquals(caller, stream.CheckedCaller)) return;
+        stream.CheckedCaller = caller;
+        foreach (var key in stream.Keys)
+        {
+            if (caller.TeamFor(key.Address.Workflow) is not { } team) stream.Refuse(caller.MayNotRead());
+            // The team uses another account now, so the stream must begin again.
+            else if (team.Account != key.Account) stream.End();
         }
     }
 
