@@ -175,9 +175,16 @@ internal sealed class RequestPath(
     private async Task StreamAsync(HttpContext http, StringValues jobs, string operation)
     {
         var request = new RequestState { Operation = operation };
-        var problem = await DecideStreamAsync(http, jobs, request);
-        if (problem is not null && !http.RequestAborted.IsCancellationRequested) await problem.WriteAsync(http);
-        Ended(http, request.TeamName ?? "", operation, problem, http.Response.StatusCode, request);
+        try
+        {
+            var problem = await DecideStreamAsync(http, jobs, request);
+            if (problem is not null) await problem.WriteAsync(http);
+            Ended(http, request.TeamName ?? "", operation, problem, http.Response.StatusCode, request);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller left before the stream began.
+        }
     }
 
     /// <returns>Null if the stream has ended.</returns>
@@ -207,8 +214,7 @@ internal sealed class RequestPath(
             }
             watched.Add((new JobKey(team.Account, address), team.Name));
         }
-        // Streams last long, and would hide what requests take.
-        if (http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
+        HideDuration(http);
         var view = new EventView(JobList.WantsSummary(http), ofMany);
         return await streams.RunAsync(http, callers.Keep(http, identity), [.. watched], view);
     }
@@ -275,6 +281,12 @@ internal sealed class RequestPath(
         return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
     }
 
+    // Streams and waits are long, and would hide how long requests take.
+    private static void HideDuration(HttpContext http)
+    {
+        if (http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
+    }
+
     private Problem Malformed(bool ofMany)
     {
         refused.Refused("identifier");
@@ -333,7 +345,11 @@ internal sealed class RequestPath(
         var team = request.Team!;
 
         var key = new JobKey(team.Account, address);
-        if (await longPoll.WaitAsync(http, key, team.Name) && await RecheckAsync(request) is { } ended) return ended;
+        if (await longPoll.WaitAsync(http, key, team.Name))
+        {
+            HideDuration(http);
+            if (await RecheckAsync(request) is { } ended) return ended;
+        }
 
         // 5. Look up: answer at once from a fresh snapshot in memory.
         if (jobs.FindFresh(key, clock.Now) is { } snapshot)

@@ -30,6 +30,14 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         }
         """;
 
+    private const string OpenEvents = """
+        url => new Promise(done => {
+            const source = new EventSource(url, { withCredentials: true });
+            source.onopen = () => { source.close(); done('open'); };
+            source.onerror = () => { source.close(); done('blocked'); };
+        })
+        """;
+
     /// <summary>Everything that a script of the page can read without a request.</summary>
     private const string Readable = """
         () => JSON.stringify([
@@ -135,6 +143,8 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
             Assert.Equal("blocked", await FetchAsync(tab, _one, Job));
             Assert.Equal("blocked", await FetchAsync(tab, _one, Job, csrf: false));
             Assert.Equal("blocked", await FetchAsync(tab, _one, "bff/logout", "POST"));
+            Assert.Equal("blocked", await tab.Page.EvaluateAsync<string>(
+                OpenEvents, new Uri(_one.Address, Job + "/events").AbsoluteUri));
             // These requests have no CORS preflight: a form and an image here, and a navigation below.
             await tab.Page.SetContentAsync($"""
                 <form method="post" action="{new Uri(_one.Address, "bff/logout")}"><button id="post">x</button></form>
@@ -145,6 +155,8 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         }
         var address = await tab.Page.GotoAsync(new Uri(_one.Address, Job).AbsoluteUri);
         Assert.Equal(403, address!.Status);
+        var events = await tab.Page.GotoAsync(new Uri(_one.Address, Job + "/events").AbsoluteUri);
+        Assert.Equal(403, events!.Status);
         Assert.Equal(before, _world.Upstream.Ledger.Total);
 
         // The session is still valid after all these attempts.
