@@ -214,7 +214,8 @@ internal sealed class RequestPath(
             }
             watched.Add((new JobKey(team.Account, address), team.Name));
         }
-        HideDuration(http);
+        // Streams last long, and would hide what requests take.
+        if (http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
         var view = new EventView(JobList.WantsSummary(http), ofMany);
         return await streams.RunAsync(http, callers.Keep(http, identity), [.. watched], view);
     }
@@ -281,12 +282,6 @@ internal sealed class RequestPath(
         return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
     }
 
-    // Streams and waits are long, and would hide how long requests take.
-    private static void HideDuration(HttpContext http)
-    {
-        if (http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
-    }
-
     private Problem Malformed(bool ofMany)
     {
         refused.Refused("identifier");
@@ -345,11 +340,7 @@ internal sealed class RequestPath(
         var team = request.Team!;
 
         var key = new JobKey(team.Account, address);
-        if (await longPoll.WaitAsync(http, key, team.Name))
-        {
-            HideDuration(http);
-            if (await RecheckAsync(request) is { } ended) return ended;
-        }
+        if (await longPoll.WaitAsync(http, key, team.Name) && await RecheckAsync(request) is { } ended) return ended;
 
         // 5. Look up: answer at once from a fresh snapshot in memory.
         if (jobs.FindFresh(key, clock.Now) is { } snapshot)
