@@ -15,7 +15,6 @@ using Gateway.Telemetry;
 using Gateway.Upstream;
 using Gateway.Viewer;
 using Gateway.Watching;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Primitives;
 
@@ -25,7 +24,7 @@ namespace Gateway;
 /// The path of a request, from top to bottom: first the order of the middleware and the routes, then the steps for a
 /// job. <c>docs/architecture.md</c> describes the steps.
 /// </summary>
-internal sealed class RequestPath(
+internal sealed partial class RequestPath(
     Identification callers, JobSource jobs, Pacing pacing, LongPoll longPoll, EventStreams streams,
     RouteForwarder forwarder, LargeBodies bodies,
     RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
@@ -170,141 +169,6 @@ internal sealed class RequestPath(
         }
     }
 
-    /// <summary>The steps for an event stream of one job or several.</summary>
-    /// <param name="jobs">The jobs, each as <c>workflow_id/job_id</c>.</param>
-    private async Task StreamAsync(HttpContext http, StringValues jobs, string operation)
-    {
-        var request = new RequestState { Operation = operation };
-        try
-        {
-            var problem = await DecideStreamAsync(http, jobs, request);
-            if (problem is not null) await problem.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", operation, problem, http.Response.StatusCode, request);
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            // The caller left before the stream began.
-        }
-    }
-
-    /// <returns>Null if the stream has ended.</returns>
-    private async Task<Problem?> DecideStreamAsync(HttpContext http, StringValues jobs, RequestState request)
-    {
-        var ofMany = request.Operation == RequestState.Streams;
-        var identity = await callers.IdentifyAsync(http, isEventStream: true);
-        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
-        if (identity.Caller is not { } caller) return identity.Problem;
-        request.Caller = caller;
-        if (JobList.Parse(jobs) is not { } addresses) return Malformed(ofMany);
-        request.Address = addresses[0];
-
-        // The stream takes one permit for each team that it charges, and none for its events.
-        var watched = new List<(JobKey Job, string Team)>();
-        foreach (var address in addresses)
-        {
-            if (caller.TeamFor(address.Workflow) is not { } team)
-            {
-                refused.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
-                return caller.MayNotRead();
-            }
-            if (!watched.Exists(other => other.Team == team.Name))
-            {
-                request.Team ??= team;
-                if (await TakeAsync(http, caller, team) is { } refusal) return refusal;
-            }
-            watched.Add((new JobKey(team.Account, address), team.Name));
-        }
-        // Streams last long, and would hide what requests take.
-        if (http.Features.Get<IHttpMetricsTagsFeature>() is { } metrics) metrics.MetricsDisabled = true;
-        var view = new EventView(JobList.WantsSummary(http), ofMany);
-        return await streams.RunAsync(http, callers.Keep(http, identity), [.. watched], view);
-    }
-
-    /// <summary>The steps for a request for several jobs, each of which has its own answer.</summary>
-    private async Task AnswerManyAsync(HttpContext http, string[] named)
-    {
-        var request = new RequestState { Operation = RequestState.Jobs };
-        try
-        {
-            var answer = await DecideManyAsync(http, named, request);
-            await answer.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", request.Operation, answer, answer.Status, request);
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            // The caller left. The fills for which it waited go on.
-        }
-    }
-
-    private async Task<IAnswer> DecideManyAsync(HttpContext http, string[] named, RequestState request)
-    {
-        var identity = await callers.IdentifyAsync(http);
-        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
-        if (identity.Caller is not { } caller) return identity.Problem;
-        request.Caller = caller;
-        if (JobList.Parse(named) is not { } addresses) return Malformed(ofMany: true);
-        request.Address = addresses[0];
-
-        // Each job takes a permit. The fills of all jobs that got one run at the same time.
-        var answers = new Task<IAnswer>[addresses.Length];
-        Problem? overQuota = null;
-        for (var i = 0; i < addresses.Length; i++)
-        {
-            var (address, team) = (addresses[i], caller.TeamFor(addresses[i].Workflow));
-            request.Team ??= team;
-            Problem? problem;
-            if (team is null)
-            {
-                refused.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
-                problem = caller.MayNotRead();
-            }
-            // The permits are used up, or will be: do not count a refusal for each job that is left.
-            else problem = overQuota ??= await TakeAsync(http, caller, team);
-            answers[i] = problem is not null ? Task.FromResult<IAnswer>(problem)
-                : FindAsync(http, new JobKey(team!.Account, address), team.Name);
-        }
-        if (overQuota is not null && answers.All(one => one is { IsCompletedSuccessfully: true, Result: Problem }))
-        {
-            return overQuota;
-        }
-        var found = await Task.WhenAll(answers).WaitAsync(http.RequestAborted);
-        var items = addresses.Zip(found, (address, answer) => new BatchItem(address, answer)).ToArray();
-        return new BatchAnswer(items, JobList.WantsSummary(http), clock);
-    }
-
-    private async Task<IAnswer> FindAsync(HttpContext http, JobKey key, string team)
-    {
-        if (jobs.FindFresh(key, clock.Now) is { } snapshot)
-        {
-            return await AnswerAsync(ContentNegotiation.None, key, new Lookup.Hit(snapshot), isShared: false);
-        }
-        var lookup = await jobs.FillAsync(key, team, out var isShared).WaitAsync(http.RequestAborted);
-        return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
-    }
-
-    private Problem Malformed(bool ofMany)
-    {
-        refused.Refused("identifier");
-        return ofMany ? new Problem(WatchingProblems.InvalidJobs, JobList.Form)
-            : new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
-    }
-
-    /// <summary>The steps for another operation of the upstream, which is forwarded without a cache.</summary>
-    private async Task ForwardAsync(HttpContext http, ForwardedRoute route)
-    {
-        var request = new RequestState { Route = route };
-        try
-        {
-            var problem = await DecideAsync(http, route, request);
-            if (problem is not null) await problem.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", request.Operation, problem, http.Response.StatusCode, request);
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            // The caller left, and the upstream call was cancelled.
-        }
-    }
-
     /// <summary>Counts and logs an answered request. A request whose caller left was not answered.</summary>
     /// <param name="answer">Null if the upstream's answer was forwarded.</param>
     /// <param name="request">Null if the request is not logged.</param>
@@ -358,19 +222,6 @@ internal sealed class RequestPath(
         return await AnswerAsync(ContentNegotiation.Wanted(http.Request.Headers), key, lookup, isShared);
     }
 
-    /// <returns>Null if the upstream's answer was forwarded.</returns>
-    private async ValueTask<Problem?> DecideAsync(HttpContext http, ForwardedRoute route, RequestState request)
-    {
-        if (!route.Template.Parameters.All(name => JobAddress.IsIdentifier(ForwardedRoute.Value(http, name))))
-        {
-            refused.Refused("identifier");
-            return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
-        }
-        request.Workflows = route.WorkflowsOf(http);
-        if (await AdmitAsync(http, request) is { } refusal) return refusal;
-        return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name);
-    }
-
     /// <returns>Null if the request may go on, on behalf of <see cref="RequestState.Team"/>.</returns>
     private async ValueTask<Problem?> AdmitAsync(HttpContext http, RequestState request)
     {
@@ -395,17 +246,6 @@ internal sealed class RequestPath(
 
         // 4. Limit.
         return await TakeAsync(http, caller, team);
-    }
-
-    /// <returns>The problem if the caller's permission ended while it waited; otherwise null.</returns>
-    private async ValueTask<Problem?> RecheckAsync(RequestState request)
-    {
-        var identity = request.Identity!;
-        var refusal = await callers.RecheckAsync(identity);
-        if (refusal != Refusal.None) return Challenge.For(refusal);
-        // If the team uses another account now, the caller comes again.
-        return identity.Caller.TeamFor(request.Address.Workflow)?.Account == request.Team!.Account
-            ? null : identity.Caller.MayNotRead();
     }
 
     /// <summary>Takes a permit of each quota that counts, from this node's leases.</summary>
