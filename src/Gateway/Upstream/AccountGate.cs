@@ -91,19 +91,6 @@ internal sealed partial class AccountGate(
         Wake();
     }
 
-    /// <summary>Waits for the cause of a refusal: the job or the credential.</summary>
-    /// <param name="credential">The refused credential. The end of that call has been reported.</param>
-    public async ValueTask<RefusalCause> FindCauseAsync(Credential credential, TimeSpan maxWait)
-    {
-        var waiter = new CauseWaiter(credential.Fingerprint);
-        lock (_lock) _causeWaiters.Add(waiter);
-        Wake();
-        await ((Task)waiter.Cause.Task).WaitAsync(maxWait, Clock)
-            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        lock (_lock) Decide(waiter, RefusalCause.Unknown);
-        return await waiter.Cause.Task;
-    }
-
     /// <summary>Lets the waiting call for a job go out also at another team's turn.</summary>
     public void Join(JobAddress job, string team)
     {
@@ -317,36 +304,5 @@ internal sealed partial class AccountGate(
     private void RemoveCall(string team)
     {
         if (--_underWay[team] == 0) _underWay.Remove(team);
-    }
-
-    private void Decide(CauseWaiter waiter, RefusalCause cause)
-    {
-        if (_causeWaiters.Remove(waiter)) waiter.Cause.TrySetResult(cause);
-    }
-
-    /// <summary>A caller that waits for the cause of a refusal.</summary>
-    /// <param name="credential">The fingerprint of the refused credential.</param>
-    private sealed class CauseWaiter(string credential)
-    {
-        public string Credential => credential;
-
-        public TaskCompletionSource<RefusalCause> Cause { get; } =
-            new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Error, "Account {Account}: the exchange of permits failed; the node tries again")]
-        public static partial void Failed(ILogger logger, string account, Exception failure);
-
-        [LoggerMessage(LogLevel.Critical, "The upstream accepts no credential of account {Account}: replace it")]
-        public static partial void Refused(ILogger logger, string account);
-
-        [LoggerMessage(LogLevel.Warning,
-            "The upstream no longer accepts the credential of account {Account}; the next credential is in use")]
-        public static partial void OnNext(ILogger logger, string account);
-
-        [LoggerMessage(LogLevel.Information, "The upstream accepts a credential of account {Account} again")]
-        public static partial void AcceptedAgain(ILogger logger, string account);
     }
 }
