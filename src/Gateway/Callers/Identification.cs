@@ -1,5 +1,6 @@
 using Gateway.Callers.Sessions;
 using Gateway.Callers.Tokens;
+using Gateway.Runtime;
 using Gateway.Telemetry;
 using Microsoft.Extensions.Options;
 
@@ -18,6 +19,7 @@ internal sealed class Identification : IDisposable
     private readonly IOptionsMonitor<OriginOptions> _cors;
     private readonly RefusalMetrics _refusals;
     private readonly TimeProvider _clock;
+    private readonly SteadyClock _steady;
     private readonly ProviderConfiguration? _provider;
     private readonly TokenVerifier? _tokens;
     private readonly string? _cookie;
@@ -26,10 +28,10 @@ internal sealed class Identification : IDisposable
     public Identification(
         CallerDirectory directory, FailedAttemptLimiter attempts, SessionStore sessions,
         IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors,
-        RefusalMetrics refusals, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+        RefusalMetrics refusals, TimeProvider clock, SteadyClock steady, ILogger<ProviderConfiguration> logger)
     {
         (_directory, _attempts, _sessions, _cors) = (directory, attempts, sessions, cors);
-        (_refusals, _clock) = (refusals, clock);
+        (_refusals, _clock, _steady) = (refusals, clock, steady);
         var options = authentication.CurrentValue;
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
         _clockSkew = options.Jwt.ClockSkew;
@@ -72,66 +74,50 @@ internal sealed class Identification : IDisposable
     {
         var session = identity.Session.Session;
         KeyHash? key = null;
-        DateTimeOffset? expiresAt = identity.Claims?.Expiry;
         if (session is null && identity.Claims is null)
         {
             PresentedCredential.Find(http.Request.Headers, _cookie, out var value);
             key = KeyHash.Of(value);
-            expiresAt = _directory.Find(key.Value)?.Validity.ExpiresAt;
         }
         return new LastingIdentity(identity.Caller!, key, identity.Claims ?? session?.ClaimSet(),
-            session is null ? null : identity.Session.Name)
-        {
-            ExpiresAt = expiresAt,
-        };
+            session is null ? null : identity.Session.Name);
     }
+
+    /// <summary>Changes with the configuration of callers, and when a session ends.</summary>
+    public (object Directory, long EndedSessions) Version => (_directory.Version, _sessions.Ended);
 
     /// <summary>
     /// Checks a lasting identity: the key is configured and valid, the token has not expired, the session has not
     /// ended. The caller's teams become those of the configuration in force. A session is not extended.
     /// </summary>
-    public ValueTask<Refusal> RecheckAsync(LastingIdentity identity)
+    public async ValueTask<Refusal> RecheckAsync(LastingIdentity identity)
     {
-        // Thousands of streams are checked twice a second, so the usual case costs as little as possible.
-        var now = _clock.GetUtcNow();
+        var version = _directory.Version;
         if (identity.Session is { } name)
         {
-            var checking = _sessions.CheckAsync(name);
-            if (!checking.IsCompletedSuccessfully) return WaitAsync(identity, checking);
-            if (checking.Result != Refusal.None) return checking;
+            (var refusal, identity.HoldsUntil) = await _sessions.CheckAsync(name);
+            if (refusal != Refusal.None) return refusal;
         }
-        else if (identity.Key is { } key && (identity.Version != _directory.Version || identity.ExpiresAt <= now))
+        else if (identity.Key is { } key)
         {
-            return new(Recheck(identity, key, now));
+            if (_directory.Find(key) is not { Caller.IsOperator: false } known) return Refusal.Unknown;
+            identity.Caller = known.Caller;
+            identity.HoldsUntil = HoldsUntil(known.Validity.ExpiresAt);
+            return known.Validity.At(_clock.GetUtcNow());
         }
-        else if (identity.Key is null && identity.ExpiresAt <= now - _clockSkew) return new(Refusal.TokenExpired);
-        FindTeamsAgain(identity);
-        return new(Refusal.None);
-
-        async ValueTask<Refusal> WaitAsync(LastingIdentity identity, ValueTask<Refusal> checking)
+        else
         {
-            var refusal = await checking;
-            if (refusal == Refusal.None) FindTeamsAgain(identity);
-            return refusal;
+            var expiresAt = identity.Claims!.Expiry + _clockSkew;
+            if (expiresAt <= _clock.GetUtcNow()) return Refusal.TokenExpired;
+            identity.HoldsUntil = HoldsUntil(expiresAt);
         }
-    }
-
-    private Refusal Recheck(LastingIdentity identity, KeyHash key, DateTimeOffset now)
-    {
-        var version = _directory.Version;
-        if (_directory.Find(key) is not { Caller.IsOperator: false } known) return Refusal.Unknown;
-        (identity.Caller, identity.Version) = (known.Caller, version);
-        identity.ExpiresAt = known.Validity.ExpiresAt;
-        return known.Validity.At(now);
-    }
-
-    private void FindTeamsAgain(LastingIdentity identity)
-    {
-        var version = _directory.Version;
-        if (identity.Version == version) return;
-        identity.Caller = Of(identity.Claims!);
+        if (identity.Version != version) identity.Caller = Of(identity.Claims!);
         identity.Version = version;
+        return Refusal.None;
     }
+
+    private DateTimeOffset HoldsUntil(DateTimeOffset? expiresAt) =>
+        expiresAt is { } time ? _steady.FromWall(time) : DateTimeOffset.MaxValue;
 
     public void Dispose() => _provider?.Dispose();
 

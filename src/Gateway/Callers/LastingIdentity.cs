@@ -21,6 +21,9 @@ internal sealed class LastingIdentity(Caller caller, KeyHash? key, ClaimSet? cla
     /// <summary>The version of the directory at the last check; null before the first one.</summary>
     public object? Version { get; set; }
 
-    /// <summary>When the key or the token expires; null if it does not, and for sessions.</summary>
-    public DateTimeOffset? ExpiresAt { get; set; }
+    /// <summary>
+    /// Until when the last check holds, by the steady clock, as long as <see cref="Identification.Version"/> stays the
+    /// same.
+    /// </summary>
+    public DateTimeOffset HoldsUntil { get; set; }
 }

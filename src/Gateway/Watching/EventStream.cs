@@ -32,9 +32,9 @@ internal sealed class EventStream : IDisposable
     private readonly List<DateTimeOffset> _unflushed = [];
     // Set by other threads, and read by the stream.
     private volatile Problem? _refusal;
-    private volatile bool _hasLeft, _mustEnd, _heartbeatDue;
-    // Ticks of the steady clock; 0: no flush is under way.
-    private long _writtenAt, _flushingSince;
+    private volatile bool _hasLeft, _mustEnd, _isHeartbeatDue;
+    // Ticks of the steady clock.
+    private long _writtenAt;
     private Task? _pending;
     private bool _hasWritten;
 
@@ -59,6 +59,9 @@ internal sealed class EventStream : IDisposable
 
     /// <summary>Whether a check of the permission is under way.</summary>
     public bool IsChecking { get; set; }
+
+    /// <summary>Whether the stream was closed because its caller did not read.</summary>
+    public bool WasTooSlow { get; private set; }
 
     public IEnumerable<JobKey> Keys => _jobs.Select(job => job.Watch.Key);
 
@@ -111,7 +114,8 @@ internal sealed class EventStream : IDisposable
     }
 
     /// <summary>Writes events until the last job is final, the caller leaves, or the stream is ended.</summary>
-    public async Task RunAsync()
+    /// <param name="longestFlush">The time after which the stream of a caller that does not read is closed.</param>
+    public async Task RunAsync(TimeSpan longestFlush, TimeProvider clock)
     {
         using var leaving = _http.RequestAborted.UnsafeRegister(stream => ((EventStream)stream!).Leave(), this);
         EventFormat.WriteRetry(_writer, EventStreams.NextRetry());
@@ -126,8 +130,8 @@ internal sealed class EventStream : IDisposable
             // A stream of one job that ends with a problem has said so.
             else if (isOver) WriteEnd();
             else if (_mustEnd) EventFormat.WriteRetry(_writer, EventStreams.NextRetryAtEnd());
-            else if (_heartbeatDue) WriteHeartbeat();
-            if (_hasWritten || isEnded) await FlushAsync();
+            else if (_isHeartbeatDue) WriteHeartbeat();
+            if (_hasWritten || isEnded) await FlushAsync(longestFlush, clock);
             if (isEnded) return;
             if (_pending is null) await _signal.WaitAsync();
             else await _pending;
@@ -150,23 +154,14 @@ internal sealed class EventStream : IDisposable
     }
 
     /// <summary>Sends a comment if the stream has been silent for a time.</summary>
-    /// <param name="now">Ticks of the steady clock.</param>
-    public void KeepAlive(TimeSpan silence, long now)
+    /// <returns>When the next comment is due.</returns>
+    public DateTimeOffset KeepAlive(TimeSpan silence, DateTimeOffset now)
     {
-        if (now - Interlocked.Read(ref _writtenAt) < silence.Ticks) return;
-        _heartbeatDue = true;
+        var due = new DateTimeOffset(Interlocked.Read(ref _writtenAt), TimeSpan.Zero) + silence;
+        if (due > now) return due;
+        _isHeartbeatDue = true;
         _signal.Set();
-    }
-
-    /// <summary>Closes the connection if the caller has not read for a time.</summary>
-    /// <param name="now">Ticks of the steady clock.</param>
-    /// <returns>Whether the connection was closed.</returns>
-    public bool CloseIfSlow(TimeSpan longest, long now)
-    {
-        var since = Interlocked.Read(ref _flushingSince);
-        if (since == 0 || now - since < longest.Ticks) return false;
-        _http.Abort();
-        return true;
+        return now + silence;
     }
 
     public void Dispose()
@@ -260,17 +255,28 @@ internal sealed class EventStream : IDisposable
         return Encoding.UTF8.GetBytes($$"""{"workflow_id":"{{workflow}}","job_id":"{{id}}"}""");
     }
 
-    private async ValueTask FlushAsync()
+    private async ValueTask FlushAsync(TimeSpan longest, TimeProvider clock)
     {
-        (_hasWritten, _heartbeatDue) = (false, false);
-        Interlocked.Exchange(ref _flushingSince, _clock.Now.Ticks);
-        var flushed = await _writer.FlushAsync();
+        (_hasWritten, _isHeartbeatDue) = (false, false);
+        var flushing = _writer.FlushAsync();
+        var flushed = flushing.IsCompleted ? await flushing : await WithinAsync(longest, clock, flushing.AsTask());
         var now = _clock.Now;
-        Interlocked.Exchange(ref _flushingSince, 0);
         Interlocked.Exchange(ref _writtenAt, now.Ticks);
         foreach (var fetchedAt in _unflushed) _metrics.Delayed(now - fetchedAt);
         _unflushed.Clear();
         _hasLeft |= flushed.IsCompleted;
+    }
+
+    /// <summary>Waits for a flush, and closes the connection if the caller does not read for a time.</summary>
+    private async Task<FlushResult> WithinAsync(TimeSpan longest, TimeProvider clock, Task<FlushResult> flushing)
+    {
+        await ((Task)flushing).WaitAsync(longest, clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (!flushing.IsCompleted)
+        {
+            WasTooSlow = true;
+            _http.Abort();
+        }
+        return await flushing;
     }
 
     // The id of the last event: that of the job, or one part for each job.

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.Problems;
@@ -9,8 +8,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Watching;
 
 /// <summary>
-/// The open event streams of this node (HTML standard, section 9.2). One loop serves them all: it checks permissions,
-/// sends heartbeats and closes the streams of callers who do not read.
+/// Answers requests with event streams (HTML standard, section 9.2). One loop serves all open streams: it checks their
+/// permissions and sends heartbeats.
 /// </summary>
 internal sealed partial class EventStreams : IDisposable
 {
@@ -35,7 +34,7 @@ internal sealed partial class EventStreams : IDisposable
     private readonly SteadyClock _steady;
     private readonly TimeProvider _clock;
     private readonly ILogger<EventStreams> _logger;
-    private readonly ConcurrentDictionary<EventStream, bool> _open = new();
+    private readonly VisitQueue<EventStream> _open = new();
     private readonly CancellationTokenRegistration _stopping;
     private readonly PeriodicTimer _timer;
     private volatile bool _isStopping;
@@ -49,7 +48,7 @@ internal sealed partial class EventStreams : IDisposable
         (_steady, _clock, _logger) = (steady, clock, logger);
         _timer = new PeriodicTimer(BetweenChecks, clock);
         _stopping = lifetime.ApplicationStopping.UnsafeRegister(streams => ((EventStreams)streams!).EndAll(), this);
-        _ = CheckAllAsync();
+        _ = VisitAllAsync();
     }
 
     /// <summary>
@@ -108,15 +107,16 @@ internal sealed partial class EventStreams : IDisposable
         // nginx holds back what it may compress or buffer.
         http.Response.Headers["X-Accel-Buffering"] = "no";
         http.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        _open[stream] = true;
+        _open.Add(stream);
         if (_isStopping) stream.End();
         try
         {
-            await stream.RunAsync();
+            await stream.RunAsync(_options.CurrentValue.SlowReaderTimeout, _clock);
         }
         finally
         {
-            _open.TryRemove(stream, out _);
+            _open.Remove(stream);
+            if (stream.WasTooSlow) Log.Slow(_logger, identity.Caller.Id, _options.CurrentValue.SlowReaderTimeout);
         }
         return null;
     }
@@ -130,48 +130,48 @@ internal sealed partial class EventStreams : IDisposable
     private void EndAll()
     {
         _isStopping = true;
-        foreach (var stream in _open.Keys) stream.End();
+        foreach (var stream in _open.All) stream.End();
     }
 
-    private async Task CheckAllAsync()
+    private async Task VisitAllAsync()
     {
+        var version = _callers.Version;
         while (await _timer.WaitForNextTickAsync())
         {
-            var (longest, now) = (_options.CurrentValue.SlowReaderTimeout, _steady.Now.Ticks);
-            foreach (var (stream, _) in _open)
+            var now = _steady.Now;
+            // Read the version before the checks: a change during them is found at the next tick.
+            var before = version;
+            version = _callers.Version;
+            // Check every stream after a change, and otherwise only those whose visit is due.
+            IEnumerable<EventStream> streams = version == before ? _open.Due(now) : _open.All;
+            foreach (var stream in streams)
             {
-                try
-                {
-                    if (stream.CloseIfSlow(longest, now)) Log.Slow(_logger, stream.Identity.Caller.Id, longest);
-                    stream.KeepAlive(Heartbeat, now);
-                    if (stream.IsChecking) continue;
-                    var checking = _callers.RecheckAsync(stream.Identity);
-                    if (checking.IsCompletedSuccessfully) Apply(stream, checking.Result);
-                    else _ = WaitAsync(stream, checking);
-                }
-                catch (Exception e)
-                {
-                    // The other streams must not depend on this one.
-                    Log.Failed(_logger, e);
-                }
+                var heartbeat = stream.KeepAlive(Heartbeat, now);
+                if (!stream.IsChecking) _ = CheckAsync(stream, heartbeat);
             }
         }
     }
 
-    private async Task WaitAsync(EventStream stream, ValueTask<Refusal> checking)
+    private async Task CheckAsync(EventStream stream, DateTimeOffset heartbeat)
     {
+        var next = DateTimeOffset.MinValue;
         stream.IsChecking = true;
         try
         {
-            Apply(stream, await checking);
+            var version = _callers.Version;
+            Apply(stream, await _callers.RecheckAsync(stream.Identity));
+            var holdsUntil = stream.Identity.HoldsUntil;
+            if (version == _callers.Version) next = holdsUntil < heartbeat ? holdsUntil : heartbeat;
         }
         catch (Exception e)
         {
+            // The other streams must not depend on this one.
             Log.Failed(_logger, e);
         }
         finally
         {
             stream.IsChecking = false;
+            _open.Move(stream, next);
         }
     }
 

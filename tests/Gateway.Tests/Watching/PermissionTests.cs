@@ -29,6 +29,7 @@ public sealed class PermissionTests(RedisServer redis)
         await using var many = await EventReader.OpenAsync(
             world.Gateway, "v0/events?job=survey-1/life&job=survey-1/run-60");
         await stream.NextAsync("job");
+        await UntilCheckedAsync();
 
         var started = Stopwatch.GetTimestamp();
         world.Gateway.Reconfigure((key, value ?? World.Sha256("another-key-0123456789")));
@@ -64,6 +65,7 @@ public sealed class PermissionTests(RedisServer redis)
         await using var world = await WorldAsync(("Upstream:Accounts:other:Credential", Canary.Credential));
         await using var stream = await EventReader.OpenAsync(world.Gateway, Path);
         await stream.NextAsync("job");
+        await UntilCheckedAsync();
 
         world.Gateway.Reconfigure(("Teams:mapping:Account", "other"));
 
@@ -89,6 +91,44 @@ public sealed class PermissionTests(RedisServer redis)
         Assert.InRange(DateTimeOffset.UtcNow, expiry.AddSeconds(-1), expiry + Promised);
     }
 
+    [Fact]
+    public async Task A_stream_ends_when_its_key_expires()
+    {
+        var expiry = DateTimeOffset.UtcNow.AddSeconds(50);
+        await using var world = await World.StopClockAsync(("Teams:mapping:ApiKeys:0:ExpiresAt", $"{expiry:O}"));
+        world.Upstream.Lives.Set("life", LifeStage.Running);
+        await using var stream = await EventReader.OpenAsync(world.Gateway, Path);
+        await stream.NextAsync("job");
+
+        await AssertEndsAtAsync(world, stream, expiry);
+    }
+
+    [Theory]
+    [InlineData("00:01:10", "08:00:00", 70)]
+    [InlineData("00:01:30", "00:01:30", 83)]
+    public async Task A_stream_does_not_extend_its_session_and_ends_with_it(string idle, string absolute, int seconds)
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(provider,
+            ("Authentication:Oidc:IdleLifetime", idle), ("Authentication:Oidc:AbsoluteLifetime", absolute));
+        world.Upstream.Lives.Set("life", LifeStage.Running);
+        using var visitor = Visitor.Of(provider);
+        using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
+        world.Clock!.Advance(TimeSpan.FromSeconds(7));
+        var end = world.Clock.GetUtcNow().AddSeconds(seconds);
+        await using var stream = await EventReader.OpenAsync(world.Gateway.Address, Path,
+            ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
+        await stream.NextAsync("job");
+        if (idle == absolute)
+        {
+            // Other requests extend the idle time, but not the absolute lifetime.
+            world.Clock.Advance(TimeSpan.FromSeconds(45));
+            Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        }
+
+        await AssertEndsAtAsync(world, stream, end);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -106,6 +146,7 @@ public sealed class PermissionTests(RedisServer redis)
             ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
         Assert.Equal(HttpStatusCode.OK, stream.Status);
         await stream.NextAsync("job");
+        await UntilCheckedAsync();
 
         var started = Stopwatch.GetTimestamp();
         if (byProvider)
@@ -161,6 +202,22 @@ public sealed class PermissionTests(RedisServer redis)
 
         using var answer = await polling;
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    // A stream is always checked soon after its start. A test must not mistake this check for the one it waits for.
+    private static Task UntilCheckedAsync() => Task.Delay(TimeSpan.FromSeconds(1), World.Cancellation);
+
+    // Moves a stopped clock until the stream ends.
+    private static async Task AssertEndsAtAsync(World world, EventReader stream, DateTimeOffset expected)
+    {
+        var ending = stream.NextAsync("problem");
+        while (!ending.IsCompleted && world.Clock!.GetUtcNow() < expected.AddSeconds(10))
+        {
+            world.Clock.Advance(TimeSpan.FromMilliseconds(200));
+            await Task.Delay(5, World.Cancellation);
+        }
+        Assert.InRange(world.Clock!.GetUtcNow(), expected, expected.AddSeconds(5));
+        Assert.Equal(401, JsonElement.Parse((await ending).Data).GetProperty("status").GetInt32());
     }
 
     private static async Task<World> WorldAsync(params (string Key, string? Value)[] settings)

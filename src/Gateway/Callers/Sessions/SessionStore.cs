@@ -33,7 +33,7 @@ internal sealed class SessionStore
     private readonly SteadyClock _clock;
     private readonly ConcurrentDictionary<KeyHash, Entry> _entries = new();
     private readonly ConcurrentDictionary<string, (long Order, DateTimeOffset At)> _marks = new(StringComparer.Ordinal);
-    private long _sweptAt;
+    private long _sweptAt, _ended;
 
     public SessionStore(
         SharedSessions shared, SessionIds ids, FetchOrder order, IOptionsMonitor<AuthenticationOptions> options,
@@ -48,6 +48,9 @@ internal sealed class SessionStore
 
     /// <summary>Whether Redis is away: no session can start, and only sessions in memory are found.</summary>
     public bool IsAway => _shared.IsAway;
+
+    /// <summary>The number of sessions whose end this node has noticed.</summary>
+    public long Ended => Interlocked.Read(ref _ended);
 
     private OidcOptions Options => _options.CurrentValue.Oidc;
 
@@ -95,15 +98,23 @@ internal sealed class SessionStore
 
     /// <summary>Checks whether a session goes on, and leaves its idle time as it is.</summary>
     /// <param name="name">The hash of the cookie's value. The session was found on this node before.</param>
-    public ValueTask<Refusal> CheckAsync(KeyHash name)
+    /// <returns>
+    /// Why the session does not go on, and until when this holds unless <see cref="Ended"/> changes.
+    /// </returns>
+    public ValueTask<(Refusal Refusal, DateTimeOffset Until)> CheckAsync(KeyHash name)
     {
         var now = _clock.Now;
         var known = _entries.GetValueOrDefault(name);
-        if (known is { Session: null }) return new(Refusal.SessionEnded);
-        if (!_shared.IsConfigured) return new(known?.IsAlive(now) == true ? Refusal.None : Refusal.SessionEnded);
+        if (known is { Session: null }) return new((Refusal.SessionEnded, now));
+        if (!_shared.IsConfigured) return new(CheckMemory(known, now, DateTimeOffset.MaxValue));
         return known is not null && known.IsAlive(now) && now - known.CheckedAt < BelievedByStreams
-            ? new(Refusal.None) : CheckSharedAsync(name, known);
+            ? new(CheckMemory(known, now, known.CheckedAt + BelievedByStreams)) : CheckSharedAsync(name, known);
     }
+
+    private static (Refusal Refusal, DateTimeOffset Until) CheckMemory(
+        Entry? known, DateTimeOffset now, DateTimeOffset atMost) =>
+        known is not null && known.IsAlive(now)
+            ? (Refusal.None, Earlier(atMost, Earlier(known.IdleUntil, known.EndsAt))) : (Refusal.SessionEnded, now);
 
     /// <summary>Ends a session on all nodes.</summary>
     public async Task EndAsync(KeyHash name)
@@ -155,6 +166,7 @@ internal sealed class SessionStore
         Sweep();
         var now = _clock.Now;
         _entries[hash] = new Entry(null, now) { IdleUntil = now + Options.IdleLifetime, WasEnded = true };
+        Interlocked.Increment(ref _ended);
     }
 
     private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known)
@@ -177,22 +189,26 @@ internal sealed class SessionStore
             // Remember for a minute that the session has ended, so that its next requests do not ask Redis.
             var ended = new Entry(null, now) { IdleUntil = now + BetweenSweeps };
             _entries.AddOrUpdate(hash, ended, (_, before) => before == known ? ended : before);
+            Interlocked.Increment(ref _ended);
             return new(null, hash, Refusal.SessionEnded);
         }
         return Found(hash, _entries.AddOrUpdate(
             hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found, before.EndsAt)));
     }
 
-    private async ValueTask<Refusal> CheckSharedAsync(KeyHash hash, Entry? known)
+    private async ValueTask<(Refusal Refusal, DateTimeOffset Until)> CheckSharedAsync(KeyHash hash, Entry? known)
     {
         var (found, idleLeft, isAway) = await _shared.PeekAsync(hash);
         var now = _clock.Now;
         // While Redis is away, a session lasts as long as this node knows.
-        if (isAway) return known?.IsAlive(now) == true ? Refusal.None : Refusal.SessionEnded;
-        if (found is null || IsMarked(found) || _clock.FromWall(found.EndsAt) <= now) return Refusal.SessionEnded;
+        if (isAway) return CheckMemory(known, now, now + BelievedFor);
+        if (found is null || IsMarked(found) || _clock.FromWall(found.EndsAt) <= now)
+        {
+            return (Refusal.SessionEnded, now);
+        }
         var kept = _entries.AddOrUpdate(hash, _ => Seen(found, idleLeft: idleLeft),
             (_, before) => before.Session is null ? before : Seen(found, before.EndsAt, idleLeft));
-        return kept.Session is null ? Refusal.SessionEnded : Refusal.None;
+        return CheckMemory(kept, now, now + BelievedByStreams);
     }
 
     private FoundSession Found(KeyHash hash, Entry entry) => entry.Session is { } session
