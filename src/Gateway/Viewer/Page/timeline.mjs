@@ -18,14 +18,15 @@ export class Timeline {
   #job = null;
   #rows = [];
   #key = '';
+  #now = 0;
   #axis = make('ol', { className: 'axis', 'aria-hidden': 'true' });
   #list = make('ol', { className: 'rows' });
-  #now = make('span', { className: 'now', 'aria-hidden': 'true' });
   #empty = make('p', { className: 'hint', textContent: 'No task has a time yet.' });
 
   constructor(place) {
     this.#place = place;
     place.append(this.#empty, this.#axis, this.#list);
+    new ResizeObserver(() => this.#job && this.tick(this.#now)).observe(place);
   }
 
   show(job, now) {
@@ -42,6 +43,7 @@ export class Timeline {
   }
 
   tick(now) {
+    this.#now = now;
     const { tasks, hasEnded, started, created } = this.#job;
     const begins = [started ?? created, ...tasks.map(task => task.start)].filter(time => time !== null && time <= now);
     const ends = [this.#job.finished, ...tasks.map(task => task.end)].filter(time => time !== null);
