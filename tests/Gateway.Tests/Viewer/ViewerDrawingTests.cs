@@ -46,15 +46,18 @@ public sealed class ViewerDrawingTests(Browser browser)
 
         Assert.Equal(500, await view.Page.Locator(".node").CountAsync());
         Assert.Equal(500, await view.Page.Locator(".rows li").CountAsync());
-        // The drawing begins where the work is.
-        Assert.True(await view.Page.EvaluateAsync<bool>("""
-            () => {
-              const view = document.getElementById('graph').getBoundingClientRect();
-              const task = document.querySelector('.node[data-kind=running]').getBoundingClientRect();
-              return task.left >= view.left && task.right <= view.right
-                && task.top >= view.top && task.bottom <= view.bottom;
-            }
-            """));
+        // The drawing and the time line begin where the work is.
+        foreach (var (place, task) in ((string, string)[])[("#graph", ".node"), ("#timeline", ".rows li")])
+        {
+            Assert.True(await view.Page.EvaluateAsync<bool>("""
+                ([place, task]) => {
+                  const view = document.querySelector(place).getBoundingClientRect();
+                  const first = document.querySelector(`${task}[data-kind=running]`).getBoundingClientRect();
+                  return first.left >= view.left && first.right <= view.right
+                    && first.top >= view.top && first.bottom <= view.bottom;
+                }
+                """, new[] { place, task }), place);
+        }
         await view.AssertFitsAsync();
         view.AssertQuiet();
     }

@@ -41,6 +41,7 @@ export class JobPage {
     [this.#address, this.#words, this.state, this.#link] = [address, words, null, { kind: 'connecting' }];
     this.#isChosenByReader = false;
     this.#choose(-1, false);
+    this.#timeline.open();
     document.title = `${address.job} · Gateway`;
     setText(find('workflow-name'), address.workflow);
     setText(find('job-title'), address.job);
