@@ -32,11 +32,13 @@ internal static class ViewerPages
             async (HttpContext http, string workflow_id, string job_id) =>
             {
                 if (JobAddress.TryCreate(workflow_id, job_id, out _)) return page.Show(http);
-                await new Problem(JobProblems.InvalidIdentifier, JobAddress.Form).WriteAsync(http);
+                var wrong = JobAddress.IsIdentifier(workflow_id) ? "job id" : "workflow id";
+                await ErrorPage.WriteAsync(
+                    http, new Problem(JobProblems.InvalidIdentifier, $"Check the {wrong}. {JobAddress.Form}"));
                 return Results.Empty;
             }).ExcludeFromDescription();
         MapReader(app);
-        UseFiles(app);
+        UsePages(app);
     }
 
     /// <summary>
@@ -57,23 +59,28 @@ internal static class ViewerPages
         }).ExcludeFromDescription();
     }
 
-    /// <summary>Serves scripts, styles and the icon. The first request builds the pipeline.</summary>
-    private static void UseFiles(WebApplication app) => app.Use(next =>
+    /// <summary>Serves scripts, styles, the icon and error pages. The first request builds the pipeline.</summary>
+    private static void UsePages(WebApplication app) => app.Use(next =>
     {
-        var files = new Lazy<RequestDelegate>(() => FilePipeline(((IApplicationBuilder)app).New(), next));
-        return http => http.Request.Path.StartsWithSegments("/view") ? files.Value(http) : next(http);
+        var pages = new Lazy<RequestDelegate>(() => Pipeline(((IApplicationBuilder)app).New(), next));
+        return http => http.Request.Path.StartsWithSegments("/view") ? pages.Value(http) : next(http);
     });
 
-    private static RequestDelegate FilePipeline(IApplicationBuilder files, RequestDelegate next)
+    private static RequestDelegate Pipeline(IApplicationBuilder pages, RequestDelegate next)
     {
-        files.UseStaticFiles(new StaticFileOptions
+        pages.Use(async (http, next) =>
+        {
+            await next(http);
+            await ErrorPage.WriteForStatusAsync(http);
+        });
+        pages.UseStaticFiles(new StaticFileOptions
         {
             RequestPath = "/view",
             FileProvider = new EmbeddedFileProvider(typeof(ViewerPages).Assembly, Files),
             OnPrepareResponse = file => Prepare(file.Context.Response),
         });
-        files.Run(next);
-        return files.Build();
+        pages.Run(next);
+        return pages.Build();
     }
 
     private static void Prepare(HttpResponse response)

@@ -28,6 +28,10 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, bool readsOutput = true) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), readsOutput: readsOutput);
 
+    /// <summary>Starts the gateway at an address, for example that of a process which has ended.</summary>
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, Uri address) =>
+        StartAsync(environment, address, new SocketsHttpHandler());
+
     /// <summary>Starts the gateway with a limit of file handles, as <c>ulimit -n</c> sets it.</summary>
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, int handles) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), handles);

@@ -95,6 +95,54 @@ public sealed partial class ViewerEndpointTests
         Assert.Equal("/problems/invalid-identifier", await BoundTests.ProblemTypeAsync(answer));
     }
 
+    [Theory]
+    [InlineData("GET", "view/workflows/!!/jobs/x", 400, "Check the workflow id. An identifier is 1 to 128")]
+    [InlineData("GET", "gw/view/workflows/a/jobs/%3Cb%3E/", 400, "Check the job id. An identifier is 1 to 128")]
+    [InlineData("GET", "view/workflows/a/jobs", 404, "no page at this address")]
+    [InlineData("GET", "view/workflows//jobs/x", 404, "no page at this address")]
+    [InlineData("GET", "view/absent.mjs", 404, "no page at this address")]
+    [InlineData("POST", "view", 405, "only allows GET, HEAD")]
+    [InlineData("DELETE", Page, 405, "only allows GET, HEAD")]
+    [InlineData("HEAD", "view/workflows/!!/jobs/x", 400, "")]
+    [InlineData("HEAD", "view/absent", 404, "")]
+    public async Task A_browser_gets_a_page_that_says_what_is_wrong(
+        string method, string path, int status, string reason)
+    {
+        await using var world = await World.StartAsync(("PathBase", "/gw"));
+        using var client = world.Gateway.Client(("Accept", "text/html,application/xhtml+xml,*/*;q=0.8"));
+        var address = new Uri(world.Gateway.Address, path);
+        using var request = new HttpRequestMessage(new HttpMethod(method), address);
+        using var answer = await client.SendAsync(request, World.Cancellation);
+        var html = await answer.Content.ReadAsStringAsync(World.Cancellation);
+
+        Assert.Equal(status, (int)answer.StatusCode);
+        Assert.Equal("text/html", answer.Content.Headers.ContentType!.MediaType);
+        Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
+        Assert.Equal(["Accept"], answer.Headers.Vary);
+        Assert.Contains("default-src 'none'", Assert.Single(answer.Headers.GetValues("Content-Security-Policy")),
+            StringComparison.Ordinal);
+        Assert.Contains(reason, html, StringComparison.Ordinal);
+        Assert.Equal(method == "HEAD", html.Length == 0);
+        foreach (var link in Link().Matches(html).Select(match => match.Groups[1].Value).Distinct())
+        {
+            using var target = await GetAsync(client, new Uri(address, link).AbsoluteUri);
+            Assert.Equal((link, HttpStatusCode.OK), (link, target.StatusCode));
+        }
+    }
+
+    [Theory]
+    [InlineData("*/*")]
+    [InlineData("application/json")]
+    [InlineData("text/html;q=0, */*")]
+    public async Task A_program_gets_a_problem(string accept)
+    {
+        await using var world = await World.StartAsync();
+        using var client = world.Gateway.Client(("Accept", accept));
+        using var answer = await GetAsync(client, "view/absent");
+        Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        Assert.Equal("/problems/not-found", await BoundTests.ProblemTypeAsync(answer));
+    }
+
     [Fact]
     public async Task The_page_of_a_job_tells_nothing_about_the_job_and_asks_nobody()
     {

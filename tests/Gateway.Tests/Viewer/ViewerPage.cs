@@ -1,5 +1,6 @@
 using Gateway.Tests.Infrastructure;
 using Microsoft.Playwright;
+using Simulator;
 
 namespace Gateway.Tests.Viewer;
 
@@ -24,10 +25,31 @@ internal sealed class ViewerPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
         return new ViewerPage(tab, gateway);
     }
 
+    /// <summary>Opens the page of a job with a key, and waits until the job is shown with this state.</summary>
+    public static async Task<ViewerPage> ShowAsync(Browser browser, World world, string job, string state)
+    {
+        var view = await OpenAsync(await browser.OpenAsync(), world.Gateway.Address, job);
+        await view.EnterKeyAsync();
+        await view.StateAsync(state);
+        return view;
+    }
+
+    /// <summary>Makes the upstream answer with this job.</summary>
+    public static void Answer(World world, string job, string body) => world.Upstream.Faults.Add(
+        new Fault { Job = job, Kind = FaultKind.Status, Status = 200, Body = body });
+
     public async Task EnterKeyAsync(string key = World.MappingKey)
     {
         await Page.GetByLabel("Gateway key").FillAsync(key);
         await Page.GetByRole(AriaRole.Button, new() { Name = "Show the job" }).PressEnterAsync();
+    }
+
+    /// <summary>Logs in at the identity provider.</summary>
+    public async Task LogInAsync(string user)
+    {
+        await Page.Locator("#login").GetByRole(AriaRole.Link, new() { Name = "Log in" }).PressEnterAsync();
+        await Page.FillAsync("#user", user);
+        await Page.Locator("#sign-in").PressEnterAsync();
     }
 
     /// <summary>Waits until the job is shown with this state.</summary>

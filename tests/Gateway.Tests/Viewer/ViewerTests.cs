@@ -13,8 +13,6 @@ public sealed class ViewerTests(Browser browser)
     /// <summary>A job that runs for an hour, unless a test moves it.</summary>
     private const string LongJob = "run-3600.wide";
 
-    private static readonly (string, string?) ShortStale = ("Upstream:Timeout", "00:00:02");
-
     [Fact]
     public async Task A_reader_with_a_key_sees_a_job_change_to_its_end()
     {
@@ -46,9 +44,7 @@ public sealed class ViewerTests(Browser browser)
         await using var world = await UserWorld.StartAsync(provider);
         await using var view = await ViewerPage.OpenAsync(
             await browser.OpenAsync(), world.Gateway.Address, LongJob);
-        await view.Page.Locator("#login").GetByRole(AriaRole.Link, new() { Name = "Log in" }).PressEnterAsync();
-        await view.Page.FillAsync("#user", "alice");
-        await view.Page.Locator("#sign-in").PressEnterAsync();
+        await view.LogInAsync("alice");
 
         world.Upstream.Lives.Set(LongJob, LifeStage.Running);
         await view.StateAsync("Running");
@@ -69,10 +65,7 @@ public sealed class ViewerTests(Browser browser)
     public async Task A_failed_job_says_what_failed_and_why_before_anything_else()
     {
         await using var world = await World.StartAsync();
-        await using var view = await ViewerPage.OpenAsync(
-            await browser.OpenAsync(), world.Gateway.Address, "fail.wide");
-        await view.EnterKeyAsync();
-        await view.StateAsync("Failed");
+        await using var view = await ViewerPage.ShowAsync(browser, world, "fail.wide", "Failed");
 
         await view.LinkAsync("Ended");
         Assert.Equal("mosaic failed. 7 of 12 tasks are done.", await view.TextAsync("#headline"));
@@ -90,141 +83,29 @@ public sealed class ViewerTests(Browser browser)
     }
 
     [Fact]
-    public async Task A_failing_upstream_is_shown_with_the_age_of_the_state_until_it_answers_again()
-    {
-        await using var world = await World.StartAsync(ShortStale);
-        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, LongJob);
-        await view.EnterKeyAsync();
-        world.Upstream.Lives.Set(LongJob, LifeStage.Running);
-        await view.StateAsync("Running");
-
-        world.Upstream.Faults.Add(new Fault { Job = LongJob, Kind = FaultKind.Status, Status = 503 });
-        await view.BannerAsync("The upstream does not answer.");
-        Assert.Matches(@"This state is .* old\.", await view.TextAsync("#banner-text"));
-        await view.LinkAsync("Stale");
-        await view.Page.Locator(".origin summary").PressEnterAsync();
-        await view.Page.Locator("#origin").GetByText("detail=upstream-503").WaitForAsync();
-
-        world.Upstream.Faults.Clear();
-        world.Upstream.Lives.Set(LongJob, LifeStage.Completed);
-        await view.StateAsync("Done");
-        await view.NoBannerAsync();
-        view.AssertQuiet();
-    }
-
-    [Fact]
-    public async Task A_page_that_was_offline_catches_up()
-    {
-        await using var world = await World.StartAsync();
-        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, LongJob);
-        await view.EnterKeyAsync();
-        world.Upstream.Lives.Set(LongJob, LifeStage.Running);
-        await view.StateAsync("Running");
-        await view.LinkAsync("Live");
-
-        await view.Tab.Context.SetOfflineAsync(true);
-        await view.BannerAsync("The browser is offline.");
-        await view.LinkAsync("Offline");
-        world.Upstream.Lives.Set(LongJob, LifeStage.Completed);
-        Assert.Equal("Running", await view.TextAsync("#state-word"));
-
-        await view.Tab.Context.SetOfflineAsync(false);
-        await view.StateAsync("Done");
-        await view.NoBannerAsync();
-    }
-
-    [Theory]
-    [InlineData("wrong", "finished-1", "The key is not known.")]
-    [InlineData(World.SurveyKey, "finished-1", "may not read")]
-    [InlineData(World.MappingKey, "missing", "The upstream knows no such job")]
-    public async Task A_refusal_is_shown_with_its_reason(string key, string job, string reason)
-    {
-        await using var world = await World.StartAsync();
-        await using var view = await ViewerPage.OpenAsync(
-            await browser.OpenAsync(), world.Gateway.Address, job, workflow: "harbour");
-        await view.EnterKeyAsync(key);
-        await view.Page.Locator("main").GetByText(reason).First.WaitForAsync();
-        await view.AssertNotKeptAsync(key);
-    }
-
-    [Fact]
-    public async Task A_key_that_is_revoked_while_a_job_is_shown_is_asked_for_again_and_the_job_stays()
-    {
-        await using var world = await World.StartAsync();
-        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, LongJob);
-        await view.EnterKeyAsync();
-        world.Upstream.Lives.Set(LongJob, LifeStage.Running);
-        await view.StateAsync("Running");
-        await view.LinkAsync("Live");
-
-        world.Gateway.Reconfigure(("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("another-key-0123456789")));
-        await view.Page.GetByLabel("Gateway key").WaitForAsync();
-        Assert.Equal("Running", await view.TextAsync("#state-word"));
-        await view.LinkAsync("Stopped");
-
-        await view.EnterKeyAsync("another-key-0123456789");
-        await view.LinkAsync("Live");
-    }
-
-    [Fact]
     public async Task A_job_that_is_too_large_for_events_is_shown_by_requests()
     {
         await using var world = await World.StartAsync();
-        await using var view = await ViewerPage.OpenAsync(
-            await browser.OpenAsync(), world.Gateway.Address, "finished-1.large");
-        await view.EnterKeyAsync();
-        await view.StateAsync("Done");
+        await using var view = await ViewerPage.ShowAsync(browser, world, "finished-1.large", "Done");
         await view.LinkAsync("Ended");
         await view.Page.Locator("#raw summary").PressEnterAsync();
         await view.Page.Locator("#raw-text").GetByText("save the job as a file to see all of it").WaitForAsync();
     }
 
     [Fact]
-    public async Task A_job_of_500_tasks_is_drawn()
-    {
-        await using var world = await World.StartAsync();
-        var tasks = Enumerable.Range(0, 500).Select(n => new
-        {
-            name = $"task-{n}",
-            status = n < 200 ? "completed" : "running",
-            progress = 50,
-            block_inf_start_time = "2025-01-01T00:00:00Z",
-            depends_on = n < 20 ? Array.Empty<string>() : [$"task-{n - 20}", $"task-{n - (n % 20) - 1}"],
-        });
-        world.Upstream.Faults.Add(new Fault
-        {
-            Job = "many",
-            Kind = FaultKind.Status,
-            Status = 200,
-            Body = JsonSerializer.Serialize(
-                new { id = "many", workflow_id = "survey-1", status = "running", progress = "40", tasks }),
-        });
-        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, "many");
-        await view.Page.SetViewportSizeAsync(360, 740);
-        await view.EnterKeyAsync();
-        await view.StateAsync("Running");
-
-        Assert.Equal(500, await view.Page.Locator(".node").CountAsync());
-        Assert.Equal(500, await view.Page.Locator(".rows li").CountAsync());
-        await view.AssertFitsAsync();
-        view.AssertQuiet();
-    }
-
-    [Fact]
     public async Task The_key_serves_each_job_that_the_reader_looks_at_until_a_reload()
     {
         await using var world = await World.StartAsync();
-        await using var view = await ViewerPage.OpenAsync(
-            await browser.OpenAsync(), world.Gateway.Address, "finished-1");
-        await view.EnterKeyAsync();
-        await view.StateAsync("Done");
+        await using var view = await ViewerPage.ShowAsync(browser, world, "finished-1", "Done");
         await view.Page.GetByRole(AriaRole.Link, new() { Name = "Another job" }).PressEnterAsync();
         await view.Page.GetByLabel("Workflow id, or workflow/job").FillAsync("survey-1/fail");
         await view.Page.GetByRole(AriaRole.Button, new() { Name = "Show the job" }).PressEnterAsync();
         await view.StateAsync("Failed");
+        Assert.True(await view.Page.Locator("#task").IsVisibleAsync());
 
         await view.Page.EvaluateAsync("() => history.go(-2)");
         await view.StateAsync("Done");
+        Assert.False(await view.Page.Locator("#task").IsVisibleAsync());
         Assert.Equal("finished-1", await view.TextAsync("#job-title"));
         await view.Page.ReloadAsync();
         await view.Page.GetByLabel("Gateway key").WaitForAsync();
@@ -252,10 +133,8 @@ public sealed class ViewerTests(Browser browser)
                 new { name = "two", status = Evil, err_msg = "", depends_on = new[] { Evil } },
             },
         });
-        world.Upstream.Faults.Add(new Fault { Job = "evil", Kind = FaultKind.Status, Status = 200, Body = job });
-        await using var view = await ViewerPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address, "evil");
-        await view.EnterKeyAsync();
-        await view.StateAsync("Failed");
+        ViewerPage.Answer(world, "evil", job);
+        await using var view = await ViewerPage.ShowAsync(browser, world, "evil", "Failed");
         await view.Node("two").PressEnterAsync();
 
         Assert.Contains(Evil, await view.TextAsync("#errors"), StringComparison.Ordinal);
@@ -305,6 +184,9 @@ public sealed class ViewerTests(Browser browser)
         await view.Page.EmulateMediaAsync(new() { ColorScheme = colours, ReducedMotion = ReducedMotion.Reduce });
         await view.Page.GetByLabel("Gateway key").WaitForAsync();
         await AssertAccessibleAsync(view, "the form");
+        await view.Page.GotoAsync(new Uri(world.Gateway.Address, "view/workflows/!!/jobs/x").AbsoluteUri);
+        await AssertAccessibleAsync(view, "an error page");
+        await view.AssertFitsAsync();
 
         world.Upstream.Lives.Set("run-1.wide", LifeStage.Running);
         var longName = "finished-1-" + new string('x', 117);

@@ -7,9 +7,18 @@ const identifier = /^(?!\.{1,2}$)[A-Za-z0-9._~-]{1,128}$/;
  * @returns {{workflow: string, job: string} | null} null if they are not identifiers
  */
 export function readAddress(workflow, job) {
-  workflow = workflow.trim();
+  workflow = decoded(workflow.trim());
   job = job.trim();
-  const whole = /(?:^|\/)workflows\/([^/?#]+)\/jobs\/([^/?#]+)/.exec(workflow) ?? /^([^/]+)\/([^/]+)$/.exec(workflow);
+  const whole = /(?:^|\/)workflows\/([^/?#]+)\/jobs\/([^/?#]+)/i.exec(workflow) ?? /^([^/]+)\/([^/]+)$/.exec(workflow);
   if (whole) [, workflow, job] = whole;
   return identifier.test(workflow) && identifier.test(job) ? { workflow, job } : null;
+}
+
+// Some programs encode a tilde in an address.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

@@ -30,14 +30,15 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Fills a description list with pairs; a pair without a value is left out. */
+/** Fills a description list with pairs of text; a pair without a value is left out. */
 export function setPairs(list, pairs) {
   const shown = pairs.filter(([, value]) => value);
-  const key = JSON.stringify(shown);
-  if (list.dataset.shown === key) return;
-  list.dataset.shown = key;
-  list.replaceChildren(...shown.map(([name, value]) =>
-    make('div', {}, make('dt', { textContent: name }), make('dd', { textContent: value }))));
+  const key = JSON.stringify(shown.map(([name]) => name));
+  if (list.dataset.shown !== key) {
+    list.dataset.shown = key;
+    list.replaceChildren(...shown.map(([name]) => make('div', {}, make('dt', { textContent: name }), make('dd'))));
+  }
+  shown.forEach(([, value], n) => setText(list.children[n].lastChild, value));
 }
 
 /** Replaces the items of a list if they differ. */

@@ -1,12 +1,13 @@
 // Times, durations and raw values as text.
 
-const time = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d+)?)\s*(Z|UTC|[+-]\d\d:?\d\d)?/i;
+const time = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d(?:[.,]\d+)?)\s*(Z|UTC|[+-]\d\d(?::?\d\d)?)?/i;
 
 /** Reads a timestamp in any of its forms. A time without a zone is UTC. Returns milliseconds, or null. */
 export function readTime(value) {
   const parts = typeof value === 'string' && time.exec(value.trim());
   if (!parts) return null;
-  const zone = /^[+-]/.test(parts[3] ?? '') ? parts[3].replace(/(\d\d):?(\d\d)$/, '$1:$2') : 'Z';
+  const [, hours, minutes = '00'] = /^([+-]\d\d):?(\d\d)?$/.exec(parts[3] ?? '') ?? [];
+  const zone = hours ? `${hours}:${minutes}` : 'Z';
   const at = Date.parse(`${parts[1]}T${parts[2].replace(',', '.').replace(/(\.\d{3})\d+/, '$1')}${zone}`);
   // A program whose time is not set may write a time of year 1 or of 1970.
   return at > 0 ? at : null;
@@ -82,18 +83,37 @@ function readable(bytes) {
 function pretty(text) {
   if (!/^\s*[[{]/.test(text)) return text;
   try {
-    return json(JSON.parse(text));
+    return json(parse(text));
   } catch {
     return text;
   }
 }
 
+/** An integer with more digits than a number can hold, as it is written. */
+export class LongInteger {
+  constructor(text) {
+    this.text = text;
+  }
+
+  toString() {
+    return this.text;
+  }
+}
+
+/** Parses JSON. Keeps the digits of long integers, if the browser tells them. */
+export function parse(text) {
+  // The function makes parsing slow.
+  return !/\d{16}/.test(text) ? JSON.parse(text) : JSON.parse(text, (name, value, { source } = {}) =>
+    Number.isInteger(value) && !Number.isSafeInteger(value) && source ? new LongInteger(source) : value);
+}
+
 /** JSON with indents. An array of numbers and words stays on one line, because it may have thousands of them. */
 export function json(value, indent = '') {
+  if (value instanceof LongInteger) return value.text;
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   const deeper = `${indent}  `;
   if (Array.isArray(value)) {
-    const isFlat = value.every(one => one === null || typeof one !== 'object');
+    const isFlat = value.every(one => one === null || typeof one !== 'object' || one instanceof LongInteger);
     if (isFlat) return `[${value.map(one => json(one)).join(', ')}]`;
     return `[\n${value.map(one => deeper + json(one, deeper)).join(',\n')}\n${indent}]`;
   }

@@ -22,13 +22,18 @@ export class Graph {
   #structure = '';
   #size = '';
   #chosen = -1;
+  #now = 0;
 
   /** @param {(index: number) => void} choose called when the reader chooses a task */
   constructor(place, choose) {
     this.#place = place;
     this.#choose = choose;
     place.addEventListener('keydown', event => this.#move(event));
-    new ResizeObserver(() => this.#draw()).observe(place);
+    // The place has no width until the page shows the job.
+    new ResizeObserver(() => {
+      this.#draw();
+      this.#revealWork();
+    }).observe(place);
   }
 
   /** The plan of the drawing, with what is wrong in the dependencies. */
@@ -49,6 +54,7 @@ export class Graph {
   }
 
   tick(now) {
+    this.#now = now;
     this.#nodes.forEach((node, index) => {
       const task = this.#tasks[index], text = brief(task, now);
       node.button.dataset.kind = task.kind;
@@ -69,6 +75,20 @@ export class Graph {
 
   focus(index) {
     this.#nodes[index]?.button.focus();
+  }
+
+  /** Scrolls the drawing, but not the page, until the task is visible. */
+  reveal(index) {
+    if (!this.#nodes[index]) return;
+    const task = this.#nodes[index].button.getBoundingClientRect(), view = this.#place.getBoundingClientRect();
+    const way = (start, end) => task[start] >= view[start] && task[end] <= view[end] ? 0
+      : (task[start] + task[end] - view[start] - view[end]) / 2;
+    this.#place.scrollBy(way('left', 'right'), way('top', 'bottom'));
+  }
+
+  // A large drawing begins where the work is.
+  #revealWork() {
+    this.reveal(this.#chosen >= 0 ? this.#chosen : this.#tasks.findIndex(task => task.kind === 'running'));
   }
 
   // Chooses sizes and a direction by the width of the page.
@@ -111,6 +131,8 @@ export class Graph {
     this.#place.replaceChildren(sheet);
     this.mark(this.#chosen);
     if (this.#chosen < 0) this.#reach(0);
+    this.tick(this.#now);
+    this.#revealWork();
     if (focused >= 0) this.focus(focused);
   }
 

@@ -1,6 +1,7 @@
 // The page of one job.
 
 import { find, icon, make, setItems, setPairs, setText } from './dom.mjs';
+import { moment } from './elapsed.mjs';
 import { count, dateAndClock, duration, percent } from './format.mjs';
 import { showBanner, showFreshness } from './freshness.mjs';
 import { Graph, mostTasks } from './graph.mjs';
@@ -38,7 +39,10 @@ export class JobPage {
   /** Shows another job, of which nothing is known yet. */
   open(address, words) {
     [this.#address, this.#words, this.state, this.#link] = [address, words, null, { kind: 'connecting' }];
-    [this.#chosen, this.#isChosenByReader] = [-1, false];
+    this.#isChosenByReader = false;
+    this.#choose(-1, false);
+    this.#timeline.open();
+    document.title = `${address.job} · Gateway`;
     setText(find('workflow-name'), address.workflow);
     setText(find('job-title'), address.job);
     find('job').hidden = false;
@@ -50,21 +54,18 @@ export class JobPage {
     find('job').hidden = true;
   }
 
-  /** Takes a new state of the job, or the news that it has not changed. Returns whether the job has ended. */
+  /**
+   * Takes a new state of the job, or the news that it has not changed. Returns whether the job has ended. Throws if the
+   * state cannot be shown.
+   */
   arrive({ text, etag, origin, date }) {
-    const at = performance.now(), before = this.state;
+    const at = moment(), before = this.state;
     if (!Number.isNaN(date)) this.#clockDifference = date - Date.now();
     if (text === null) this.state = { ...before, etag, origin, at };
     else {
-      try {
-        this.state = { job: readJob(text, this.#words), text, etag, origin, at };
-      } catch {
-        const refusal = { title: 'The job cannot be shown', message: 'It is not valid JSON.' };
-        this.change({ kind: 'refused', refusal });
-        return false;
-      }
+      this.state = { job: readJob(text, this.#words), text, etag, origin, at };
       this.#announce(before?.job);
-      this.#show();
+      this.#show(before?.job);
     }
     this.tick();
     return this.state.job.hasEnded;
@@ -73,6 +74,7 @@ export class JobPage {
   /** Takes what the connection does. */
   change(link) {
     this.#link = link;
+    if (link.refusal && !this.state) document.title = `${link.refusal.title} · ${this.#address.job}`;
     this.tick();
   }
 
@@ -91,12 +93,14 @@ export class JobPage {
     this.#showTask();
   }
 
-  // The gateway's present time, and at least the newest time that the job names.
+  // The time until which the job runs: its end, or the gateway's present time, which is at least the newest time that
+  // the job names.
   #now() {
-    return Math.max(Date.now() + this.#clockDifference, this.state.job.latest);
+    const { hasEnded, finished, latest } = this.state.job;
+    return hasEnded ? finished : Math.max(Date.now() + this.#clockDifference, latest);
   }
 
-  #show() {
+  #show(before) {
     const { job, text } = this.state, now = this.#now();
     showState(job, this.#address.job);
     showErrors(job, task => this.#choose(task, true));
@@ -107,10 +111,14 @@ export class JobPage {
     showMessages(job);
     this.#specification.show(job.body.spec);
     this.#raw.show(text, job.body, `${this.#address.workflow}-${this.#address.job}`);
+    // The tasks may have changed their order.
+    const name = before?.tasks[this.#chosen]?.name;
+    if (this.#chosen >= 0 && job.tasks[this.#chosen]?.name !== name) {
+      this.#choose(job.tasks.findIndex(task => task.name === name), false);
+    }
     // Open the task that a reader looks for first, until the reader chooses.
     const failed = job.tasks.findIndex(task => task.kind === 'failed');
     if (!this.#isChosenByReader && this.#chosen !== failed) this.#choose(failed, false);
-    else if (this.#chosen >= job.tasks.length) this.#choose(-1, false);
     else this.#showTask();
   }
 
@@ -118,6 +126,7 @@ export class JobPage {
     this.#chosen = task;
     this.#isChosenByReader ||= byReader;
     this.#graph.mark(task);
+    this.#graph.reveal(task);
     this.#details.open(task >= 0);
     this.#showTask();
     if (byReader && task >= 0) this.#details.focus();
@@ -130,8 +139,9 @@ export class JobPage {
   }
 
   #showTask() {
+    if (this.#chosen < 0) return;
     const { job } = this.state;
-    if (this.#chosen >= 0) this.#details.show(job, job.tasks[this.#chosen], this.#now());
+    this.#details.show(job, job.tasks[this.#chosen], this.#now());
   }
 
   // Tells a screen reader what has changed, but not each percent.
@@ -168,9 +178,9 @@ function showFacts(job, now) {
   const begin = job.started ?? job.created, isWaiting = job.kind === 'waiting';
   setPairs(find('facts'), [
     [isWaiting ? 'Created' : 'Started', begin && dateAndClock(begin)],
+    ['Ended', job.finished && dateAndClock(job.finished)],
     [job.hasEnded ? 'Took' : isWaiting ? 'Waits for' : 'Runs for', begin && duration((job.finished ?? now) - begin)],
     ['Expected', job.estimate && duration(1000 * job.estimate)],
-    ['Ended', job.finished && dateAndClock(job.finished)],
     ['Cost', job.cost],
     ['Created by', job.createdBy],
   ]);

@@ -1,6 +1,6 @@
 // Reads a job. All of it is untrusted: any field may be missing or of any type.
 
-import { count, duration, percent, readTime } from './format.mjs';
+import { count, duration, LongInteger, parse, percent, readTime } from './format.mjs';
 
 const waiting = ['created', 'queued', 'pending', 'waiting', 'scheduled', 'accepted'];
 const running = ['running', 'inprogress', 'in_progress', 'in progress', 'started', 'processing'];
@@ -15,7 +15,7 @@ export const kinds = {
  * @param {{finished: string[], failed: string[]}} words the status words that mean success and failure
  */
 export function readJob(text, words) {
-  const body = object(JSON.parse(text));
+  const body = object(parse(text));
   const tasks = list(body.tasks).map((task, index) => readTask(object(task), index, words));
   const status = string(body.status);
   const finished = readTime(body.finished_at);
@@ -113,7 +113,8 @@ function names(tasks) {
 
 const list = value => Array.isArray(value) ? value : [];
 const object = value => value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
-const string = value => typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+const string = value =>
+  ['string', 'number'].includes(typeof value) || value instanceof LongInteger ? String(value) : '';
 
 // Progress comes as a number, "45", "45%" or "45.0".
 function number(value) {

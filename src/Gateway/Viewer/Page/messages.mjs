@@ -17,7 +17,8 @@ export function showErrors(job, choose) {
     title: [component, [from, to].filter(Boolean).join(' → ')].filter(Boolean).join(': '),
     text,
   }));
-  const errors = [...ofTasks, ...ofJob].slice(0, mostMessages);
+  const all = [...ofTasks, ...ofJob], errors = all.slice(0, mostMessages), left = all.length - errors.length;
+  if (left > 0) errors.push({ task: -1, title: '', text: [more(left, 'error')] });
   find('failure').hidden = errors.length === 0;
   setItems(find('errors'), errors, ({ task, title, text: [first = '', ...more] }) => {
     const name = task < 0 ? make('span', { className: 'of', textContent: title })
@@ -33,21 +34,24 @@ export function showMessages(job) {
   const ofTasks = job.tasks.filter(task => task.message && task.message.toLowerCase() !== task.status.toLowerCase())
     .map(task => ({ kind: task.kind, of: task.name, text: task.message }));
   const all = [...ofTasks, ...notices(job)];
-  const left = all.length - mostMessages;
-  const shown = all.slice(0, mostMessages);
-  const more = `${count(left, 'more message is', 'more messages are')} in the JSON.`;
-  if (left > 0) shown.push({ kind: '', of: '', text: more });
+  const shown = all.slice(0, mostMessages), left = all.length - shown.length;
+  if (left > 0) shown.push({ kind: '', of: '', text: more(left, 'message') });
   find('messages-card').hidden = all.length === 0;
   setItems(find('messages'), shown, ({ kind, of, text }) => make('li', { 'data-kind': kind },
     kind ? icon(kind) : make('span', { className: 'icon' }),
     make('div', {}, make('span', { className: 'of', textContent: of }), make('p', { textContent: text }))));
 }
 
+const more = (left, what) => `${count(left, `more ${what} is`, `more ${what}s are`)} in the JSON.`;
+
 // Many tasks may have the same notice.
 function notices(job) {
   const tasks = new Map();
   for (const task of job.tasks) {
-    for (const note of task.notes) tasks.set(note, [...tasks.get(note) ?? [], task.name]);
+    for (const note of new Set(task.notes)) {
+      if (tasks.has(note)) tasks.get(note).push(task.name);
+      else tasks.set(note, [task.name]);
+    }
   }
   return [...tasks].map(([text, names]) =>
     ({ kind: '', of: names.length > 2 ? count(names.length, 'task') : names.join(', '), text }));

@@ -13,13 +13,17 @@ const cut = text => text.length <= mostText ? text
 export class RawField {
   #form = make('span', { className: 'form' });
   #text;
+  #value;
 
   constructor(name) {
     this.#text = make('pre', { tabIndex: 0, 'aria-label': name });
-    this.element = make('details', { className: 'raw' }, make('summary', {}, `${name} `, this.#form), this.#text);
+    this.element = make('details', { className: 'raw', hidden: true },
+      make('summary', {}, `${name} `, this.#form), this.#text);
   }
 
   show(value) {
+    if (value === this.#value) return;
+    this.#value = value;
     const decoded = decode(value);
     this.element.hidden = decoded === null;
     if (decoded === null) return;
@@ -42,6 +46,7 @@ export class RawJob {
 
   show(text, body, name) {
     [this.#text, this.#body, this.#name] = [text, body, name];
+    setText(find('copied'), '');
     setText(find('raw-size'), size(new TextEncoder().encode(text).length));
     this.#fill();
   }

@@ -18,14 +18,21 @@ export class Timeline {
   #job = null;
   #rows = [];
   #key = '';
+  #now = 0;
+  #isNew = true;
   #axis = make('ol', { className: 'axis', 'aria-hidden': 'true' });
   #list = make('ol', { className: 'rows' });
-  #now = make('span', { className: 'now', 'aria-hidden': 'true' });
   #empty = make('p', { className: 'hint', textContent: 'No task has a time yet.' });
 
   constructor(place) {
     this.#place = place;
     place.append(this.#empty, this.#axis, this.#list);
+    new ResizeObserver(() => this.#job && this.tick(this.#now)).observe(place);
+  }
+
+  /** Shows another job next. */
+  open() {
+    this.#isNew = true;
   }
 
   show(job, now) {
@@ -42,6 +49,7 @@ export class Timeline {
   }
 
   tick(now) {
+    this.#now = now;
     const { tasks, hasEnded, started, created } = this.#job;
     const begins = [started ?? created, ...tasks.map(task => task.start)].filter(time => time !== null && time <= now);
     const ends = [this.#job.finished, ...tasks.map(task => task.end)].filter(time => time !== null);
@@ -70,6 +78,16 @@ export class Timeline {
       setText(row.spoken, hasBar ? `${kinds[task.kind]}, started ${clock(task.start)}${task.end
         ? `, ended ${clock(task.end)}` : ''}, ` : `${kinds[task.kind]}, `);
     }
+    this.#revealWork();
+  }
+
+  // A long time line begins where the work is, like the drawing. After that, the reader scrolls it.
+  #revealWork() {
+    if (!this.#isNew || this.#place.clientHeight === 0) return;
+    this.#isNew = false;
+    const of = kind => this.#rows.find(row => this.#job.tasks[row.index].kind === kind);
+    const row = of('failed') ?? of('running');
+    this.#place.scrollTop = row ? row.item.offsetTop - this.#place.clientHeight / 2 : 0;
   }
 
   #row(index) {

@@ -24,7 +24,9 @@ async function begin() {
   for (const link of document.querySelectorAll('link[rel=icon], a:not([href^="#"])')) {
     link.setAttribute('href', link.href);
   }
-  gateway = await (await ask('view/reader')).json();
+  const known = await ask('view/reader');
+  if (!known.ok) throw new Error(`the gateway answered ${known.status}`);
+  gateway = await known.json();
   if (gateway.session) {
     const answer = await ask('bff/user');
     if (answer.ok) reader = await answer.json();
@@ -37,7 +39,7 @@ function open() {
   watch?.stop();
   watch = null;
   page.close();
-  address = location.pathname.startsWith(`${root}view/workflows/`) ? readAddress(location.pathname, '') : null;
+  address = readAddress(location.pathname, '');
   find('session').replaceChildren(...session());
   if (address && (reader || key)) follow();
   else askForJob(address ? 'The gateway shows this job to its callers only.' : '');
@@ -66,7 +68,13 @@ function change(link) {
   if (status === 401) reader = null;
   if (!page.state) page.close();
   find('session').replaceChildren(...session());
-  askForJob(`${link.refusal.title}. ${link.refusal.message}`, true);
+  askForJob(`${link.refusal.message} ${advice(status)}`.trim(), true);
+}
+
+// What a reader can do who may not read the job.
+function advice(status) {
+  if (status === 401) return '';
+  return reader ? 'Ask the operators of the gateway for access.' : 'Enter the key of another team.';
 }
 
 function askForJob(reason, isRefused = false) {
@@ -93,6 +101,7 @@ find('form').addEventListener('submit', event => {
     : !reader && !key && !entry ? 'Enter a gateway key.' : '';
   setText(find('address-error'), problem);
   for (const id of ['workflow', 'job-id']) find(id).setAttribute('aria-invalid', !entered);
+  find('key').setAttribute('aria-invalid', entered !== null && problem !== '');
   if (problem) {
     find(entered ? 'key' : 'workflow').focus();
     return;
@@ -138,5 +147,7 @@ async function logOut() {
 
 begin().catch(error => {
   find('ask').hidden = false;
-  setText(find('ask-reason'), `The page could not start: ${error.message}`);
+  find('form').hidden = true;
+  find('ask-reason').classList.add('refused');
+  setText(find('ask-reason'), `The page could not start: ${error.message}. Reload the page to try again.`);
 });

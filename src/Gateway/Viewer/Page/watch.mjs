@@ -1,19 +1,23 @@
 // Follows one job: reads it once, for its headers, and then listens to its event stream. A page with a session uses an
 // EventSource. A page with a key needs a header, which an EventSource cannot send, and reads the stream itself.
 
+import { moment, since } from './elapsed.mjs';
 import { eventParser } from './event-stream.mjs';
 import { readOrigin } from './origin.mjs';
 
 // Times in milliseconds.
 const checksAfter = 30_000, checksInTroubleAfter = 10_000, deadAfter = 45_000, longestPause = 30_000;
-const pollsFor = 60_000, pollsAfter = 5000;
+const pollsFor = 60_000, pollsAfter = 5000, answersWithin = 90_000;
+
+// A connection that lasts this long is not counted as a failure. The results of a job may follow its end.
+const lasting = 10_000, resultsAfter = 31_000;
 
 // Why a stream may be refused although requests are answered.
 const withoutStream = /\/problems\/(job-too-large|too-many-watchers)$/;
 
 /** An answer without a job: a problem (RFC 9457). */
 class Refusal extends Error {
-  constructor(status, problem, retryAfter) {
+  constructor(status, problem, retryAfter = 0) {
     super(problem.detail || problem.title || `The gateway answered ${status}.`);
     this.title = problem.title || 'The gateway did not answer with the job';
     this.status = status;
@@ -37,42 +41,69 @@ class Refusal extends Error {
  */
 export function watchJob(address, key, on) {
   const stopping = new AbortController();
-  let etag = '', lastId = '', last = '', hasEnded = false, link = '', heard = 0, retry = 2000;
+  let link = '', hasEnded = false, isSettled = false, retry = 1500 + 1000 * Math.random();
   let stream = null, isListening = false, isRunning = false, wake = () => {};
 
+  // The last answer, the text of the state that is shown, and the id of the last event.
+  let answered = { etag: '', text: '' }, shown = '', lastId = '';
+
+  // When the gateway last said something new, when the stream last did, and when the upstream last failed. The page
+  // asks again some time after it heard something. A refusal may demand a longer time.
+  let heard = moment(), streamed = null, troubled = moment(), restsFor = 0;
+
   const tell = (kind, more = {}) => on.link({ kind: link = kind, ...more });
-  const tellTrouble = refusal => tell('upstream', { refusal });
+  const tellTrouble = refusal => {
+    troubled = moment();
+    tell('upstream', { refusal });
+  };
 
   const headers = more => ({ ...(key ? { 'X-Api-Key': key } : { 'X-CSRF': '1' }), ...more });
   const request = (url, more, signal) => fetch(url,
     { headers: headers(more), signal, cache: 'no-store', credentials: key ? 'omit' : 'same-origin' });
 
+  function deliver(state) {
+    try {
+      hasEnded = on.state(state);
+    } catch (error) {
+      throw new Refusal(0, { title: 'The job cannot be shown', detail: `${error.message}.`, retryable: false });
+    }
+  }
+
   // Reads the job. With a wait, the gateway answers when the job has changed (RFC 7240).
   async function ask(wait = false) {
-    const conditions = { ...(etag && { 'If-None-Match': etag }), ...(wait && { Prefer: 'wait=30' }) };
-    const answer = await request(address, conditions, stopping.signal);
+    const known = answered, asked = moment();
+    const conditions = { ...(known.etag && { 'If-None-Match': known.etag }), ...(wait && { Prefer: 'wait=30' }) };
+    const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(answersWithin)]);
+    const answer = await request(address, conditions, signal);
     if (answer.status !== 304 && !answer.ok) throw await Refusal.of(answer);
-    const body = answer.ok ? await answer.text() : null;
-    etag = answer.headers.get('ETag') ?? '';
-    heard = performance.now();
-    const origin = readOrigin(answer.headers), text = body === last ? null : body;
-    last = body ?? last;
-    hasEnded = on.state({ text, etag, origin, date: Date.parse(answer.headers.get('Date') ?? '') });
-    if (link === 'upstream' && !origin.isStale) tell('live');
+    const text = answer.ok ? await answer.text() : known.text;
+    const etag = answer.headers.get('ETag') ?? '', origin = readOrigin(answer.headers);
+    answered = { etag, text };
+    [heard, restsFor] = [moment(), 0];
+    isSettled = /\bmax-age=[1-9]/.test(answer.headers.get('Cache-Control') ?? '');
+    // The stream has brought another state, and this one may be older: the stream brings it if it is newer.
+    const oldest = 1000 * (origin.age + 1);
+    if (isListening && streamed && text !== shown && since(asked) + oldest > since(streamed)) return answer;
+    const isSame = text === shown, date = Date.parse(answer.headers.get('Date') ?? '');
+    shown = text;
+    deliver({ text: isSame ? null : text, etag, origin, date });
+    // An answer from before the upstream failed does not mean that it answers again.
+    if (link === 'upstream' && isListening && !origin.isStale && oldest < since(troubled)) tell('live');
     return answer;
   }
 
   /** @returns whether the stream has come to its end */
   function take(type, data, id) {
-    heard = performance.now();
+    [heard, restsFor] = [moment(), 0];
     if (type === 'job') {
       lastId = id;
       // The first event repeats what the request has answered.
-      if (data !== last) hasEnded = on.state({ text: data, etag: `"${id}"`, origin: null, date: NaN });
-      last = data;
+      const isNew = data !== shown;
+      [shown, streamed] = [data, moment()];
+      if (isNew) deliver({ text: data, etag: `"${id}"`, origin: null, date: NaN });
       tell('live');
     } else if (type === 'problem') {
-      const problem = JSON.parse(data), refusal = new Refusal(problem.status ?? 0, problem, 0);
+      const problem = JSON.parse(data), refusal = new Refusal(problem.status ?? 0, problem);
       if (problem.retryable === false) throw refusal;
       tellTrouble(refusal);
       check();
@@ -86,8 +117,9 @@ export function watchJob(address, key, on) {
   // Returns whether the job has ended. Throws if the connection is lost or refused.
   async function listen() {
     stream = new AbortController();
-    isListening = true;
     const signal = AbortSignal.any([stopping.signal, stream.signal]);
+    signal.throwIfAborted();
+    isListening = true;
     try {
       return await (key ? read(signal) : subscribe(signal));
     } catch (error) {
@@ -101,11 +133,11 @@ export function watchJob(address, key, on) {
   // Waits for changes by requests, for a while.
   async function poll(signal) {
     tell('live');
-    for (const start = performance.now(); performance.now() - start < pollsFor;) {
+    for (const start = moment(); since(start) < pollsFor;) {
       signal.throwIfAborted();
       const answer = await ask(true);
-      if (answer.headers.has('Preference-Applied')) continue;
       if (hasEnded) return true;
+      if (answer.headers.has('Preference-Applied')) continue;
       await pause(1000 * Number(answer.headers.get('Retry-After')) || pollsAfter);
     }
     return false;
@@ -116,21 +148,24 @@ export function watchJob(address, key, on) {
       ...(lastId && { 'Last-Event-ID': lastId }) }, signal);
     if (answer.status === 204) return true;
     if (!answer.ok) throw await Refusal.of(answer);
-    heard = performance.now();
+    heard = arrived = moment();
     tell('live');
     let isOver = false;
     const parse = eventParser({ event: (...event) => isOver = take(...event) || isOver, retry: time => retry = time });
     const decoder = new TextDecoder(), reader = answer.body.getReader();
-    for (let part; !isOver && !(part = await reader.read()).done;) {
-      arrived = performance.now();
-      parse(decoder.decode(part.value, { stream: true }));
+    try {
+      for (let part; !isOver && !(part = await reader.read()).done;) {
+        arrived = moment();
+        parse(decoder.decode(part.value, { stream: true }));
+      }
+    } finally {
+      reader.cancel().catch(() => {});
     }
-    reader.cancel().catch(() => {});
     return isOver;
   }
 
   // When the last byte of the stream arrived. The gateway sends a comment each 15 seconds.
-  let arrived = 0;
+  let arrived = moment();
 
   function subscribe(signal) {
     return new Promise((resolve, reject) => {
@@ -171,27 +206,39 @@ export function watchJob(address, key, on) {
 
   async function follow() {
     for (let failures = 0; ;) {
+      const began = moment();
       let refusal = null;
       try {
-        if (!navigator.onLine) throw new TypeError('offline');
-        if (link !== 'waiting') tell('connecting');
+        if (!['upstream', 'waiting', 'offline'].includes(link)) tell('connecting');
         await ask();
-        failures = 0;
-        if (await listen()) return tell('ended');
+        if (await listen()) {
+          tell('ended');
+          if (!await readResults()) return;
+        }
         // The stream has closed, for example because a node stops.
+        failures = since(began) > lasting ? 0 : failures + 1;
       } catch (error) {
         if (stopping.signal.aborted) return;
         refusal = error instanceof Refusal ? error : null;
         if (refusal && !refusal.canRetry) return tell('refused', { refusal });
-        failures++;
+        failures = since(began) > lasting ? 1 : failures + 1;
       }
       const time = Math.max(refusal?.retryAfter ?? 0, Math.min(retry * 2 ** failures / 2, longestPause));
       if (!navigator.onLine) tell('offline');
       else if (refusal) tell('upstream', { refusal, retryAt: performance.now() + time });
       else if (failures > 0) tell('waiting', { retryAt: performance.now() + time });
-      await pause(navigator.onLine ? time : 24 * 3600_000);
+      // The browser may be wrong about being offline, so the page tries from time to time.
+      await pause(navigator.onLine ? time : longestPause);
       if (stopping.signal.aborted) return;
     }
+  }
+
+  // Reads an ended job once more if its results may follow. Returns whether the job runs again.
+  async function readResults() {
+    if (isSettled) return false;
+    await pause(resultsAfter);
+    if (!stopping.signal.aborted) await ask().catch(() => {});
+    return !stopping.signal.aborted && !hasEnded;
   }
 
   // Ends early when the reader or the browser says so.
@@ -210,20 +257,20 @@ export function watchJob(address, key, on) {
       await ask();
     } catch (error) {
       if (stopping.signal.aborted) return;
-      if (!(error instanceof Refusal)) stream?.abort(error);
-      else if (error.canRetry) tellTrouble(error);
-      else stream?.abort(error);
+      if (!(error instanceof Refusal && error.canRetry)) return stream?.abort(error);
+      restsFor = error.retryAfter;
+      tellTrouble(error);
     }
   }
 
   const timer = setInterval(() => {
-    if (link !== 'live' && link !== 'upstream') return;
-    const now = performance.now();
-    if (key && arrived > 0 && now - arrived > deadAfter) {
-      arrived = 0;
-      stream?.abort(new TypeError('silent'));
-    } else if (!document.hidden && now - heard > (link === 'live' ? checksAfter : checksInTroubleAfter)) {
-      heard = now;
+    if (!isListening || link !== 'live' && link !== 'upstream') return;
+    const checks = Math.max(restsFor, link === 'live' ? checksAfter : checksInTroubleAfter);
+    if (key && since(arrived) > deadAfter) {
+      arrived = moment();
+      stream.abort(new TypeError('silent'));
+    } else if (!document.hidden && since(heard) > checks) {
+      heard = moment();
       check();
     }
   }, 2500);

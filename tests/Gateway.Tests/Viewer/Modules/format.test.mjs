@@ -7,7 +7,8 @@ import { readOrigin } from '../../../../src/Gateway/Viewer/Page/origin.mjs';
 test('a timestamp is read in each of its forms', () => {
   const at = Date.UTC(2025, 0, 2, 3, 4, 5);
   const forms = ['2025-01-02T03:04:05Z', '2025-01-02T03:04:05+00:00', '2025-01-02 03:04:05Z', '2025-01-02 03:04:05',
-    '2025-01-02T05:04:05+02:00', '2025-01-02T05:04:05+0200', '2025-01-02 03:04:05 UTC', ' 2025-01-02T03:04:05.000Z'];
+    '2025-01-02T05:04:05+02:00', '2025-01-02T05:04:05+0200', '2025-01-02 05:04:05+02',
+    '2025-01-02 03:04:05 UTC', ' 2025-01-02T03:04:05.000Z'];
   for (const text of forms) {
     assert.equal(readTime(text), at, text);
   }
@@ -46,11 +47,13 @@ test('formatted JSON has the same value', () => {
 test('an address is two identifiers, a pair, or an address of the gateway', () => {
   const found = { workflow: 'wf', job: 'run-1.x' };
   for (const [first, second] of [['wf', 'run-1.x'], [' wf ', 'run-1.x '], ['wf/run-1.x', ''],
-    ['https://g.example/gw/v0/workflows/wf/jobs/run-1.x?a=1', ''], ['/view/workflows/wf/jobs/run-1.x', 'other']]) {
+    ['https://g.example/gw/v0/workflows/wf/jobs/run-1.x?a=1', ''], ['/view/workflows/wf/jobs/run-1.x', 'other'],
+    ['/View/Workflows/wf/Jobs/run%2D1.x/', ''], ['wf', 'run-1.x']]) {
     assert.deepEqual(readAddress(first, second), found);
   }
   for (const [first, second] of [['', ''], ['wf', ''], ['wf', '..'], ['a b', 'c'], ['a/b/c', ''], ['wf', 'a%2Fb'],
-    ['<b>', 'x'], ['wf', 'x'.repeat(129)]]) assert.equal(readAddress(first, second), null);
+    ['<b>', 'x'], ['wf', 'x'.repeat(129)],
+    ['/view/workflows/%zz/jobs/x', ''], ['/view', ''], ['/view/', '']]) assert.equal(readAddress(first, second), null);
 });
 
 test('the headers say how old an answer is and from where it came', () => {
