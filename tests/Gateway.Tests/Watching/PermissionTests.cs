@@ -40,6 +40,8 @@ public sealed class PermissionTests(RedisServer redis)
             var body = JsonElement.Parse(problem.Data);
             Assert.Equal((status, false),
                 (body.GetProperty("status").GetInt32(), body.GetProperty("retryable").GetBoolean()));
+            // The problem is about the whole stream.
+            Assert.False(body.TryGetProperty("job_id", out _));
         }
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Promised);
     }
@@ -81,6 +83,20 @@ public sealed class PermissionTests(RedisServer redis)
         var token = provider.AccessToken(change: jwt => jwt with { Expires = expiry });
         await using var stream = await EventReader.OpenAsync(
             world.Gateway.Address, Path, ("Authorization", $"Bearer {token}"));
+        await stream.NextAsync("job");
+
+        var problem = await stream.NextAsync("problem");
+
+        Assert.Equal(401, JsonElement.Parse(problem.Data).GetProperty("status").GetInt32());
+        Assert.InRange(DateTimeOffset.UtcNow, expiry.AddSeconds(-1), expiry + Promised);
+    }
+
+    [Fact]
+    public async Task A_stream_ends_when_its_key_expires()
+    {
+        var expiry = DateTimeOffset.UtcNow.AddSeconds(6);
+        await using var world = await WorldAsync(("Teams:mapping:ApiKeys:0:ExpiresAt", expiry.ToString("O")));
+        await using var stream = await EventReader.OpenAsync(world.Gateway, Path);
         await stream.NextAsync("job");
 
         var problem = await stream.NextAsync("problem");
@@ -147,20 +163,22 @@ public sealed class PermissionTests(RedisServer redis)
         Assert.Equal((expected, HttpStatusCode.Forbidden), (stream.Status, job.Status));
     }
 
-    [Fact]
-    public async Task A_long_poll_whose_key_is_revoked_while_it_waits_is_401()
+    [Theory]
+    [InlineData("Teams:mapping:ApiKeys:0:Sha256", null, HttpStatusCode.Unauthorized)]
+    [InlineData("Teams:mapping:Workflows:0", "other-*", HttpStatusCode.Forbidden)]
+    public async Task A_long_poll_whose_permission_ends_while_it_waits_is_refused(
+        string key, string? value, HttpStatusCode expected)
     {
         await using var world = await WorldAsync();
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
         var polling = world.GetAsync("life", headers: ("Prefer", "wait=60"));
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 1, "the caller waits");
 
-        world.Gateway.Reconfigure(
-            ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("another-key-0123456789")));
+        world.Gateway.Reconfigure((key, value ?? World.Sha256("another-key-0123456789")));
         world.Upstream.Lives.Set("life", LifeStage.Failed);
 
         using var answer = await polling;
-        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        Assert.Equal(expected, answer.StatusCode);
     }
 
     private static async Task<World> WorldAsync(params (string Key, string? Value)[] settings)
