@@ -5,7 +5,7 @@ using Simulator;
 
 namespace Gateway.Tests.Watching;
 
-/// <summary>What streams and batches show of a job: not one that is too large, and no change outside a summary.</summary>
+/// <summary>Jobs that are too large for streams and batches, and changes that are outside of a summary.</summary>
 public sealed class JobSizeTests
 {
     // More than a megabyte.

@@ -6,6 +6,7 @@ using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Simulator;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Watching;
 
@@ -118,8 +119,7 @@ public sealed class PermissionTests(RedisServer redis)
         provider.Register(other.Address);
         using var visitor = Visitor.Of(provider);
         using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
-        await using var stream = await EventReader.OpenAsync(world.Gateway.Address, Path,
-            ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
+        await using var stream = await OpenAsync(world, visitor);
         Assert.Equal(HttpStatusCode.OK, stream.Status);
         await stream.NextAsync("job");
 
@@ -135,6 +135,47 @@ public sealed class PermissionTests(RedisServer redis)
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Promised);
         Assert.Equal(401, JsonElement.Parse(problem.Data).GetProperty("status").GetInt32());
         Assert.Empty(await stream.RestAsync());
+    }
+
+    [Fact]
+    public async Task A_stream_does_not_extend_the_idle_time_of_its_session()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StopClockAsync(
+            provider, ("Authentication:Oidc:IdleLifetime", "00:01:00"));
+        world.Upstream.Lives.Set("life", LifeStage.Running);
+        using var visitor = Visitor.Of(provider);
+        using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
+        await using var stream = await OpenAsync(world, visitor);
+        await stream.NextAsync("job");
+
+        await LongPollTests.AdvanceAsync(world, TimeSpan.FromSeconds(55));
+        await stream.AssertSilentAsync(TimeSpan.FromMilliseconds(100));
+        await LongPollTests.AdvanceAsync(world, TimeSpan.FromSeconds(7));
+
+        var problem = await stream.NextAsync("problem");
+        Assert.Equal(401, JsonElement.Parse(problem.Data).GetProperty("status").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_stream_does_not_extend_the_idle_time_that_nodes_share()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(
+            provider, ("ConnectionStrings:Redis", redis.ConnectionString));
+        world.Upstream.Lives.Set("life", LifeStage.Running);
+        using var visitor = Visitor.Of(provider);
+        using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
+        await using var stream = await OpenAsync(world, visitor);
+        await stream.NextAsync("job");
+
+        // The node reads the session of a stream every 15 seconds.
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        Assert.True(await connection.GetDatabase().KeyExpireAsync(
+            $"gateway:session:{World.Sha256(visitor.Session!)}", TimeSpan.FromSeconds(16)));
+
+        var problem = await stream.NextAsync("problem");
+        Assert.Equal(401, JsonElement.Parse(problem.Data).GetProperty("status").GetInt32());
     }
 
     [Theory]
@@ -180,6 +221,10 @@ public sealed class PermissionTests(RedisServer redis)
         using var answer = await polling;
         Assert.Equal(expected, answer.StatusCode);
     }
+
+    private static Task<EventReader> OpenAsync(World world, Visitor visitor) =>
+        EventReader.OpenAsync(world.Gateway.Address, Path,
+            ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
 
     private static async Task<World> WorldAsync(params (string Key, string? Value)[] settings)
     {
