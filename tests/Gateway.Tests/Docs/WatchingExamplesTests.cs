@@ -372,7 +372,10 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     {
         WatchingExamples.Write(_folder, address ?? world.Gateway.Address, "watch.cs");
         Change(_folder, "watch.cs", change);
-        return new ChildProcess("dotnet", ["run", Path.Combine(_folder.FullName, "watch.cs")], new()
+        // A compiler server is shared with other processes, survives the test, and can hang.
+        string[] arguments = ["run", "--property:UseSharedCompilation=false",
+            Path.Combine(_folder.FullName, "watch.cs")];
+        return new ChildProcess("dotnet", arguments, new()
         {
             ["GATEWAY_KEY"] = World.MappingKey,
             // The build of the file goes to this folder.
