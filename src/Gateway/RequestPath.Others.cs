@@ -35,10 +35,8 @@ internal sealed partial class RequestPath
     private async Task<Problem?> DecideStreamAsync(HttpContext http, StringValues jobs, RequestState request)
     {
         var ofMany = request.Operation == RequestState.Streams;
-        var identity = await callers.IdentifyAsync(http, isEventStream: true);
-        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        var identity = await IdentifyAsync(http, request, isEventStream: true);
         if (identity.Caller is not { } caller) return identity.Problem;
-        request.Caller = caller;
         if (JobList.Parse(jobs) is not { } addresses) return Malformed(ofMany);
         request.Address = addresses[0];
 
@@ -46,11 +44,7 @@ internal sealed partial class RequestPath
         var watched = new List<(JobKey Job, string Team)>();
         foreach (var address in addresses)
         {
-            if (caller.TeamFor(address.Workflow) is not { } team)
-            {
-                refused.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
-                return caller.MayNotRead();
-            }
+            if (caller.TeamFor(address.Workflow) is not { } team) return Forbid(request, caller);
             if (!watched.Exists(other => other.Team == team.Name))
             {
                 request.Team ??= team;
@@ -82,10 +76,8 @@ internal sealed partial class RequestPath
 
     private async Task<IAnswer> DecideManyAsync(HttpContext http, string[] named, RequestState request)
     {
-        var identity = await callers.IdentifyAsync(http);
-        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        var identity = await IdentifyAsync(http, request);
         if (identity.Caller is not { } caller) return identity.Problem;
-        request.Caller = caller;
         if (JobList.Parse(named) is not { } addresses) return Malformed(ofMany: true);
         request.Address = addresses[0];
 
@@ -96,14 +88,8 @@ internal sealed partial class RequestPath
         {
             var (address, team) = (addresses[i], caller.TeamFor(addresses[i].Workflow));
             request.Team ??= team;
-            Problem? problem;
-            if (team is null)
-            {
-                refused.Refused(caller.Teams.Length == 0 ? "team" : "workflow");
-                problem = caller.MayNotRead();
-            }
-            // The permits are used up, or will be: do not count a refusal for each job that is left.
-            else problem = overQuota ??= await TakeAsync(http, caller, team);
+            // If the permits are used up, do not count a refusal for each job that is left.
+            var problem = team is null ? Forbid(request, caller) : overQuota ??= await TakeAsync(http, caller, team);
             answers[i] = problem is not null ? Task.FromResult<IAnswer>(problem)
                 : FindAsync(http, new JobKey(team!.Account, address), team.Name);
         }
@@ -124,6 +110,13 @@ internal sealed partial class RequestPath
         }
         var lookup = await jobs.FillAsync(key, team, out var isShared).WaitAsync(http.RequestAborted);
         return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
+    }
+
+    /// <summary>Counts a refusal, and says that no team of the caller may read the workflow or use the route.</summary>
+    private Problem Forbid(RequestState request, Caller caller)
+    {
+        refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
+        return request.Forbidden(caller);
     }
 
     private Problem Malformed(bool ofMany)

@@ -225,12 +225,8 @@ internal sealed partial class RequestPath(
     /// <returns>Null if the request may go on, on behalf of <see cref="RequestState.Team"/>.</returns>
     private async ValueTask<Problem?> AdmitAsync(HttpContext http, RequestState request)
     {
-        // 2. Identify the caller by the one credential that the request carries.
-        var identity = await callers.IdentifyAsync(http);
-        // Operators may not read jobs.
-        if (identity.Caller is { IsOperator: true }) identity = Refusal.Unknown;
+        var identity = await IdentifyAsync(http, request);
         if (identity.Caller is not { } caller) return identity.Problem;
-        request.Caller = caller;
         // Only a request with a preference may wait, and must then be checked again.
         if (http.Request.Headers[Prefer.Name].Count > 0) request.Identity = callers.Keep(http, identity);
 
@@ -238,14 +234,23 @@ internal sealed partial class RequestPath(
         //    the caller's teams that may read the workflow is charged.
         if (request.TeamOf(caller) is not { } team)
         {
-            refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
             if (caller.Teams.Length > 0) RateLimitFields.Write(http.Response.Headers, caller.QuotasOf(caller.Teams[0]));
-            return request.Forbidden(caller);
+            return Forbid(request, caller);
         }
         request.Team = team;
 
         // 4. Limit.
         return await TakeAsync(http, caller, team);
+    }
+
+    /// <summary>Step 2: identifies the caller by the one credential that the request carries.</summary>
+    private async ValueTask<Identity> IdentifyAsync(HttpContext http, RequestState request, bool isEventStream = false)
+    {
+        var identity = await callers.IdentifyAsync(http, isEventStream);
+        // Operators may not read jobs.
+        if (identity.Caller is { IsOperator: true }) return Refusal.Unknown;
+        request.Caller = identity.Caller;
+        return identity;
     }
 
     /// <summary>Takes a permit of each quota that counts, from this node's leases.</summary>

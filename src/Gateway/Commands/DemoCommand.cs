@@ -113,13 +113,16 @@ internal static class DemoCommand
         2. A running job: repeat the request; the job finishes after 30 s, and the gateway then keeps it.
            curl -i -H 'Authorization: Bearer {mapping}' {gateway}v0/workflows/survey-north/jobs/run-30
 
-        3. A workflow that the team may not read: 403.
+        3. The events of a running job: each state comes when it changes; the job and the stream end after 10 s.
+           curl -N -H 'X-Api-Key: {mapping}' '{gateway}v0/workflows/survey-north/jobs/run-10/events?view=summary'
+
+        4. A workflow that the team may not read: 403.
            curl -i -H 'X-Api-Key: {survey}' {gateway}v0/workflows/harbour/jobs/finished-1
 
-        4. A burst beyond the quota: 429 with Retry-After.
+        5. A burst beyond the quota: 429 with Retry-After.
            {QuotaExample(gateway, survey)}
 
-        5. Two jobs in a browser; the pages ask for a key. One job runs for 90 s, again and again. The other has failed.
+        6. Two jobs in a browser; the pages ask for a key. One job runs for 90 s, again and again. The other has failed.
            {gateway}view/workflows/survey-north/jobs/run-90.wide.again-20
            {gateway}view/workflows/survey-north/jobs/fail.wide
 

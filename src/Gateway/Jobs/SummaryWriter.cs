@@ -104,12 +104,7 @@ internal static class SummaryWriter
     private static void ReadTasks(ref Utf8JsonReader reader, Part part)
     {
         part.Tasks.Clear();
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartArray)
-        {
-            Skip(ref reader);
-            return;
-        }
+        if (!IsArray(ref reader)) return;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType == JsonTokenType.StartObject)
@@ -123,17 +118,21 @@ internal static class SummaryWriter
     private static void ReadNames(ref Utf8JsonReader reader, Part part)
     {
         part.DependsOn.Clear();
-        reader.Read();
-        if (reader.TokenType != JsonTokenType.StartArray)
-        {
-            Skip(ref reader);
-            return;
-        }
+        if (!IsArray(ref reader)) return;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (reader.TokenType == JsonTokenType.String && Value(ref reader) is string name) part.DependsOn.Add(name);
             Skip(ref reader);
         }
+    }
+
+    /// <summary>Moves to the value of a member. Skips a value that is no array.</summary>
+    private static bool IsArray(ref Utf8JsonReader reader)
+    {
+        reader.Read();
+        if (reader.TokenType == JsonTokenType.StartArray) return true;
+        Skip(ref reader);
+        return false;
     }
 
     // The reader's own comparison fails on an escape that is not valid Unicode.

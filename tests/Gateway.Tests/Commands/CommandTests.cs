@@ -22,13 +22,14 @@ public sealed class CommandTests
         var outputs = new List<string>();
         foreach (var line in lines) outputs.Add((await ChildProcess.RunAsync("bash", ["-c", line])).Output);
 
-        Assert.Equal(5, lines.Count);
+        Assert.Equal(6, lines.Count);
         Assert.Contains("fwd=uri-miss; fwd-status=200; stored", outputs[0], StringComparison.Ordinal);
         Assert.Contains("Gateway; hit", outputs[1], StringComparison.Ordinal);
         Assert.Contains("\"status\":\"queued\"", outputs[2], StringComparison.Ordinal);
-        Assert.Contains("403 Forbidden", outputs[3], StringComparison.Ordinal);
+        Assert.Matches("(?s)event: job\ndata: .*\"status\":\"completed\".*\n\nevent: end", outputs[3]);
+        Assert.Contains("403 Forbidden", outputs[4], StringComparison.Ordinal);
         Assert.Equal(["200", "200", "200", "200", "200", "429", "429"],
-            Regex.Matches(outputs[4], @"\b\d{3}\b").Select(match => match.Value));
+            Regex.Matches(outputs[5], @"\b\d{3}\b").Select(match => match.Value));
 
         string[] pages = [.. Regex.Matches(demo.Output, @"http\S+/view/\S+").Select(match => match.Value)];
         using var client = new HttpClient();

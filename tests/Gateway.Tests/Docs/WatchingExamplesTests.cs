@@ -1,5 +1,6 @@
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
+using Gateway.Tests.Watching;
 using Gateway.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Simulator;
@@ -123,6 +124,30 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     }
 
     [Fact]
+    public async Task The_fetch_reader_keeps_a_connection_with_comments_and_gives_up_a_silent_one()
+    {
+        await using var world = await World.StopClockAsync(OtherAccount);
+        world.Upstream.Lives.Set(Job, LifeStage.Queued);
+        await using var proxy = new RedisProxy(world.Gateway.Address.Port);
+        await using var reader = StartReader(world, address: AddressOf(proxy), changeModule: example => example
+            .Replace("45_000", "5_000", StringComparison.Ordinal));
+        await UntilAsync(reader, "queued");
+        for (var i = 0; i < 8; i++)
+        {
+            // The gateway sends a comment every 15 seconds of its clock.
+            world.Clock!.Advance(TimeSpan.FromSeconds(15));
+            await Task.Delay(TimeSpan.FromSeconds(1), World.Cancellation);
+        }
+        Assert.Equal(0, Answered(world, 200));
+
+        proxy.ForgetConnections();
+        world.Upstream.Lives.Set(Job, LifeStage.Completed);
+
+        Assert.Equal(0, await LongPollTests.AdvanceUntilAsync(world, reader.ExitAsync()));
+        Assert.Equal("queued completed", Said(reader));
+    }
+
+    [Fact]
     public async Task The_fetch_reader_continues_after_a_cut_in_a_page_of_another_origin()
     {
         var origin = await TestPage.StartAsync();
@@ -219,6 +244,42 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     }
 
     [Fact]
+    public async Task A_React_component_follows_a_job_with_the_query()
+    {
+        await NpmTools.NeedAsync();
+        await using var world = await WorldAsync();
+        WatchingExamples.Write(_modules, world.Gateway.Address, "job-query.mjs");
+        // Node.js knows no page, so that the address needs a base, and the request a key instead of a session.
+        File.WriteAllText(Path.Combine(_modules.FullName, "react.mjs"), $$"""
+            import { createElement } from 'react';
+            import { create } from 'react-test-renderer';
+            import { environmentManager, QueryClient, QueryClientProvider, useQuery } from '@tanstack/react-query';
+            import { jobQuery } from './job-query.mjs';
+
+            environmentManager.setIsServer(() => false);
+            const send = fetch;
+            globalThis.fetch = (path, init) => send(new URL(path, '{{world.Gateway.Address}}'), {
+              ...init, headers: { ...init.headers, 'X-Api-Key': process.env.GATEWAY_KEY },
+            });
+            function Job() {
+              {{WatchingExamples.Text("job.jsx", world.Gateway.Address)}}
+              if (data) console.log(data.job.status);
+              if (error || data?.isFinal) setTimeout(() => process.exit(error ? 1 : 0));
+              return null;
+            }
+            create(createElement(QueryClientProvider, { client: new QueryClient() }, createElement(Job)));
+            """);
+        await using var node = StartNode("react.mjs");
+        await UntilAsync(node, "queued");
+        world.Upstream.Lives.Set(Job, LifeStage.Running);
+        await UntilAsync(node, "running");
+        world.Upstream.Lives.Set(Job, LifeStage.Completed);
+
+        Assert.Equal(0, await node.ExitAsync());
+        Assert.Contains("completed", node.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task TanStack_Query_shows_why_the_gateway_refuses_it()
     {
         await NpmTools.NeedAsync();
@@ -245,6 +306,28 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     }
 
     [Fact]
+    public async Task The_CSharp_file_gives_up_a_dead_HTTP_2_connection()
+    {
+        await using var world = await WorldAsync(("Kestrel:EndpointDefaults:Protocols", "Http2"));
+        await using var proxy = new RedisProxy(world.Gateway.Address.Port);
+        // Without TLS, the client must know that the gateway speaks HTTP/2.
+        await using var reader = StartFile(world, AddressOf(proxy), example => example
+            .Replace("FromSeconds(15)", "FromSeconds(2)", StringComparison.Ordinal)
+            .Replace("Version = HttpVersion.Version20",
+                "Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact",
+                StringComparison.Ordinal));
+        await UntilAsync(reader, "queued");
+        await Task.Delay(TimeSpan.FromSeconds(6), World.Cancellation);
+        Assert.Equal(0, Answered(world, 200));
+
+        proxy.ForgetConnections();
+        world.Upstream.Lives.Set(Job, LifeStage.Completed);
+
+        Assert.Equal(0, await reader.ExitAsync().WaitAsync(TimeSpan.FromMinutes(1), World.Cancellation));
+        Assert.Equal("queued completed", Said(reader));
+    }
+
+    [Fact]
     public async Task The_CSharp_file_stops_when_its_key_is_revoked()
     {
         await using var world = await WorldAsync();
@@ -258,25 +341,41 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     }
 
     /// <param name="change">A change of the example that starts the reader; null for none.</param>
-    private ChildProcess StartReader(World world, Func<string, string>? change = null)
+    /// <param name="changeModule">A change of the reader itself; null for none.</param>
+    /// <param name="address">The address that the reader connects to; null for the gateway's.</param>
+    private ChildProcess StartReader(World world, Func<string, string>? change = null,
+        Func<string, string>? changeModule = null, Uri? address = null)
     {
         Assert.SkipUnless(RedisServer.IsOnPath("node"), "This test needs Node.js, which is not on the PATH.");
-        WatchingExamples.Write(_modules, world.Gateway.Address, "watch.mjs", "follow.mjs");
-        if (change is not null)
-        {
-            var file = Path.Combine(_modules.FullName, "follow.mjs");
-            File.WriteAllText(file, change(File.ReadAllText(file)));
-        }
+        WatchingExamples.Write(_modules, address ?? world.Gateway.Address, "watch.mjs", "follow.mjs");
+        Change(_modules, "follow.mjs", change);
+        Change(_modules, "watch.mjs", changeModule);
         return StartNode("follow.mjs");
     }
+
+    private static void Change(DirectoryInfo folder, string file, Func<string, string>? change)
+    {
+        if (change is null) return;
+        var path = Path.Combine(folder.FullName, file);
+        var text = File.ReadAllText(path);
+        var changed = change(text);
+        Assert.NotEqual(text, changed);
+        File.WriteAllText(path, changed);
+    }
+
+    private static Uri AddressOf(RedisProxy proxy) => new($"http://127.0.0.1:{proxy.Port}/");
 
     private ChildProcess StartNode(string file) => new(
         "node", [Path.Combine(_modules.FullName, file)], new() { ["GATEWAY_KEY"] = World.MappingKey });
 
-    private ChildProcess StartFile(World world)
+    private ChildProcess StartFile(World world, Uri? address = null, Func<string, string>? change = null)
     {
-        WatchingExamples.Write(_folder, world.Gateway.Address, "watch.cs");
-        return new ChildProcess("dotnet", ["run", Path.Combine(_folder.FullName, "watch.cs")], new()
+        WatchingExamples.Write(_folder, address ?? world.Gateway.Address, "watch.cs");
+        Change(_folder, "watch.cs", change);
+        // A compiler server is shared with other processes, survives the test, and can hang.
+        string[] arguments = ["run", "--property:UseSharedCompilation=false",
+            Path.Combine(_folder.FullName, "watch.cs")];
+        return new ChildProcess("dotnet", arguments, new()
         {
             ["GATEWAY_KEY"] = World.MappingKey,
             // The build of the file goes to this folder.

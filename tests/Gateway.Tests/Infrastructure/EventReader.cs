@@ -33,6 +33,12 @@ internal sealed class EventReader : IAsyncDisposable
     {
         var client = new HttpClient { BaseAddress = gateway };
         foreach (var (name, value) in headers) client.DefaultRequestHeaders.TryAddWithoutValidation(name, value);
+        return await OpenAsync(client, path);
+    }
+
+    /// <summary>Opens a stream with a client, which the reader disposes of.</summary>
+    public static async Task<EventReader> OpenAsync(HttpClient client, string path)
+    {
         var answer = await client.GetAsync(
             new Uri(path, UriKind.Relative), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
         return new EventReader(client, answer);

@@ -42,11 +42,15 @@ public sealed class OperatorTests
         await Purging.IsHitAsync(world.Gateway, "finished-1");
         using var client = world.Gateway.Client((header, value));
 
-        using var job = await client.GetAsync(
-            new Uri("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative), World.Cancellation);
+        foreach (var path in (string[])["v0/workflows/survey-1/jobs/finished-1",
+            "v0/workflows/survey-1/jobs/finished-1/events", "v0/events?job=survey-1/finished-1",
+            "v0/jobs?job=survey-1/finished-1"])
+        {
+            using var job = await client.GetAsync(new Uri(path, UriKind.Relative), World.Cancellation);
+            Assert.Equal(HttpStatusCode.Unauthorized, job.StatusCode);
+        }
         using var purge = await client.DeleteAsync(Purging.Path(""), World.Cancellation);
 
-        Assert.Equal(HttpStatusCode.Unauthorized, job.StatusCode);
         Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
         Assert.True(purge.Headers.CacheControl?.NoStore);
         Assert.Equal("""{"purged":"*","removed":{"redis":0,"memory":1}}""",

@@ -54,6 +54,38 @@ public sealed class BatchTests
     }
 
     [Fact]
+    public async Task An_unchanged_batch_takes_the_same_permits()
+    {
+        await using var world = await World.StartAsync(
+            ("Quotas:four:Requests", "4"), ("Quotas:four:Window", "01:00:00"), ("Quotas:four:Burst", "4"),
+            ("Teams:mapping:Quota", "four"));
+        const string Jobs = "job=survey-1/finished-1&job=survey-1/finished-2";
+        using var first = await GetAsync(world, Jobs);
+        using var again = await GetAsync(world, Jobs, etag: first.Headers.ETag!.ToString());
+        using var third = await GetAsync(world, Jobs, etag: first.Headers.ETag!.ToString());
+
+        Assert.Equal([HttpStatusCode.OK, HttpStatusCode.NotModified, HttpStatusCode.TooManyRequests],
+            new[] { first, again, third }.Select(answer => answer.StatusCode));
+    }
+
+    [Fact]
+    public async Task Age_and_freshness_are_those_of_the_single_answers()
+    {
+        await using var world = await World.StopClockAsync(("Jobs:RunningLifetime", "00:00:20"));
+        world.Upstream.Lives.Set("life", LifeStage.Running);
+        using var known = await world.GetAsync("life");
+        world.Clock!.Advance(TimeSpan.FromSeconds(7));
+        using var single = await world.GetAsync("life");
+
+        using var answer = await GetAsync(world, "job=survey-1/life");
+
+        var job = Assert.Single(await JobsAsync(answer));
+        Assert.Equal((7, 13), (job.GetProperty("age").GetInt32(), job.GetProperty("fresh_for").GetInt32()));
+        Assert.Equal(single.Headers.Age, TimeSpan.FromSeconds(7));
+        Assert.Equal(single.Headers.RetryAfter!.Delta!.Value.TotalSeconds, job.GetProperty("retry_after").GetDouble());
+    }
+
+    [Fact]
     public async Task Each_job_takes_a_permit_and_the_batch_is_429_only_if_none_is_left()
     {
         await using var world = await World.StartAsync(
@@ -81,6 +113,12 @@ public sealed class BatchTests
         Assert.Contains("Prefer", summary.Headers.Vary);
         var job = Assert.Single(await JobsAsync(summary)).GetProperty("job");
         Assert.Equal(("finished-1", "completed"), (Text(job, "id"), Text(job, "status")));
+        await using var stream = await EventReader.OpenAsync(
+            world.Gateway, EventReader.PathOf("finished-1") + "?view=summary");
+        var item = await stream.NextAsync("job");
+        Assert.Equal((item.Data, $"\"{item.EventId}\""),
+            (job.GetRawText(), Text(Assert.Single(await JobsAsync(summary)), "etag")));
+        Assert.NotEqual(whole.Headers.ETag, summary.Headers.ETag);
         var full = Assert.Single(await JobsAsync(whole)).GetProperty("job");
         Assert.True(job.GetRawText().Length < full.GetRawText().Length / 2);
     }

@@ -6,6 +6,7 @@ using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Watching;
 using Microsoft.Extensions.DependencyInjection;
 using Simulator;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Watching;
 
@@ -41,6 +42,8 @@ public sealed class PermissionTests(RedisServer redis)
             var body = JsonElement.Parse(problem.Data);
             Assert.Equal((status, false),
                 (body.GetProperty("status").GetInt32(), body.GetProperty("retryable").GetBoolean()));
+            // The problem is about the whole stream.
+            Assert.False(body.TryGetProperty("job_id", out _));
         }
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Promised);
     }
@@ -116,8 +119,7 @@ public sealed class PermissionTests(RedisServer redis)
         using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
         world.Clock!.Advance(TimeSpan.FromSeconds(7));
         var end = world.Clock.GetUtcNow().AddSeconds(seconds);
-        await using var stream = await EventReader.OpenAsync(world.Gateway.Address, Path,
-            ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
+        await using var stream = await OpenAsync(world, visitor);
         await stream.NextAsync("job");
         if (idle == absolute)
         {
@@ -142,8 +144,7 @@ public sealed class PermissionTests(RedisServer redis)
         provider.Register(other.Address);
         using var visitor = Visitor.Of(provider);
         using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
-        await using var stream = await EventReader.OpenAsync(world.Gateway.Address, Path,
-            ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
+        await using var stream = await OpenAsync(world, visitor);
         Assert.Equal(HttpStatusCode.OK, stream.Status);
         await stream.NextAsync("job");
         await UntilCheckedAsync();
@@ -160,6 +161,27 @@ public sealed class PermissionTests(RedisServer redis)
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, Promised);
         Assert.Equal(401, JsonElement.Parse(problem.Data).GetProperty("status").GetInt32());
         Assert.Empty(await stream.RestAsync());
+    }
+
+    [Fact]
+    public async Task A_stream_does_not_extend_the_idle_time_that_nodes_share()
+    {
+        await using var provider = await IdentityProvider.StartedAsync();
+        await using var world = await UserWorld.StartAsync(
+            provider, ("ConnectionStrings:Redis", redis.ConnectionString));
+        world.Upstream.Lives.Set("life", LifeStage.Running);
+        using var visitor = Visitor.Of(provider);
+        using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
+        await using var stream = await OpenAsync(world, visitor);
+        await stream.NextAsync("job");
+
+        // The node reads the session of a stream every 15 seconds.
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        Assert.True(await connection.GetDatabase().KeyExpireAsync(
+            $"gateway:session:{World.Sha256(visitor.Session!)}", TimeSpan.FromSeconds(16)));
+
+        var problem = await stream.NextAsync("problem");
+        Assert.Equal(401, JsonElement.Parse(problem.Data).GetProperty("status").GetInt32());
     }
 
     [Theory]
@@ -188,20 +210,22 @@ public sealed class PermissionTests(RedisServer redis)
         Assert.Equal((expected, HttpStatusCode.Forbidden), (stream.Status, job.Status));
     }
 
-    [Fact]
-    public async Task A_long_poll_whose_key_is_revoked_while_it_waits_is_401()
+    [Theory]
+    [InlineData("Teams:mapping:ApiKeys:0:Sha256", null, HttpStatusCode.Unauthorized)]
+    [InlineData("Teams:mapping:Workflows:0", "other-*", HttpStatusCode.Forbidden)]
+    public async Task A_long_poll_whose_permission_ends_while_it_waits_is_refused(
+        string key, string? value, HttpStatusCode expected)
     {
         await using var world = await WorldAsync();
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
         var polling = world.GetAsync("life", headers: ("Prefer", "wait=60"));
         await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 1, "the caller waits");
 
-        world.Gateway.Reconfigure(
-            ("Teams:mapping:ApiKeys:0:Sha256", World.Sha256("another-key-0123456789")));
+        world.Gateway.Reconfigure((key, value ?? World.Sha256("another-key-0123456789")));
         world.Upstream.Lives.Set("life", LifeStage.Failed);
 
         using var answer = await polling;
-        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+        Assert.Equal(expected, answer.StatusCode);
     }
 
     // A stream is always checked soon after its start. A test must not mistake this check for the one it waits for.
@@ -219,6 +243,10 @@ public sealed class PermissionTests(RedisServer redis)
         Assert.InRange(world.Clock!.GetUtcNow(), expected, expected.AddSeconds(5));
         Assert.Equal(401, JsonElement.Parse((await ending).Data).GetProperty("status").GetInt32());
     }
+
+    private static Task<EventReader> OpenAsync(World world, Visitor visitor) =>
+        EventReader.OpenAsync(world.Gateway.Address, Path,
+            ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"), ("Sec-Fetch-Site", "same-origin"));
 
     private static async Task<World> WorldAsync(params (string Key, string? Value)[] settings)
     {

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using System.Net;
+using System.Net.ServerSentEvents;
+using System.Text.Json;
 using Gateway.Tests.Infrastructure;
 using Gateway.Watching;
 using Microsoft.Extensions.DependencyInjection;
@@ -62,6 +64,35 @@ public sealed class StreamDeliveryTests
     }
 
     [Fact]
+    public async Task A_caller_that_reads_slowly_gets_only_the_newest_state()
+    {
+        // With HTTP/2, the caller's window decides how much is sent to it. A job is larger.
+        const string Large = "life.size-200";
+        await using var world = await World.StartAsync(("Kestrel:EndpointDefaults:Protocols", "Http2"));
+        world.Upstream.Lives.Set(Large, LifeStage.Queued);
+        using var slow = Http2Client(world.Gateway.Address);
+        using var answer = await slow.GetAsync(new Uri(EventReader.PathOf(Large), UriKind.Relative),
+            HttpCompletionOption.ResponseHeadersRead, World.Cancellation);
+        await using var reader = await EventReader.OpenAsync(
+            Http2Client(world.Gateway.Address), EventReader.PathOf(Large));
+        await reader.NextAsync("job");
+        foreach (var stage in (LifeStage[])[LifeStage.Running, LifeStage.Queued, LifeStage.Running, LifeStage.Failed])
+        {
+            world.Upstream.Lives.Set(Large, stage);
+            await reader.NextAsync("job");
+        }
+        await reader.NextAsync("end");
+
+        await using var body = await answer.Content.ReadAsStreamAsync(World.Cancellation);
+        var events = await SseParser.Create(body).EnumerateAsync(World.Cancellation)
+            .ToListAsync(World.Cancellation);
+
+        Assert.Equal(["job", "job", "end"], events.Select(item => item.EventType));
+        Assert.Equal(["queued", "failed"], events.Take(2).Select(
+            item => JsonElement.Parse(item.Data).GetProperty("status").GetString()));
+    }
+
+    [Fact]
     public async Task Stopped_streams_leave_no_watcher_and_the_node_ends_within_two_seconds()
     {
         await using var world = await World.StartAsync();
@@ -78,6 +109,20 @@ public sealed class StreamDeliveryTests
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(2) + Promptness.Grace);
         Assert.All(streams, stream => Assert.Equal(HttpStatusCode.OK, stream.Status));
         Assert.True(streams.Select(stream => stream.Retry).Distinct().Count() > 5);
+        // Shorter than the time that the streams began with.
+        Assert.All(streams, stream => Assert.InRange(stream.Retry.TotalSeconds, 0.05, 1.5));
         foreach (var stream in streams) await stream.DisposeAsync();
+    }
+
+    private static HttpClient Http2Client(Uri gateway)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { InitialHttp2StreamWindowSize = 65_535 })
+        {
+            BaseAddress = gateway,
+            DefaultRequestVersion = HttpVersion.Version20,
+            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
+        return client;
     }
 }
