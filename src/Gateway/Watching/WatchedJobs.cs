@@ -209,7 +209,10 @@ internal sealed partial class WatchedJobs : IDisposable
         {
             found = (await _cache.FindAsync(job.Key, _redis.NewTimeBudget())).Snapshot;
         }
-        return found is not null && found != known && found.Outranks(known) ? new Lookup.Hit(found) : null;
+        // After a failure without a stale snapshot, an older snapshot says nothing about the upstream.
+        var failedAt = job.State?.Failure?.Order ?? 0;
+        return found is not null && found != known && found.Outranks(known) && found.Order > failedAt
+            ? new Lookup.Hit(found) : null;
     }
 
     private TimeSpan PauseAfter(JobKey key, Lookup lookup)

@@ -109,6 +109,22 @@ public sealed class EventStreamTests
     }
 
     [Fact]
+    public async Task A_stream_says_that_the_upstream_answers_again_only_after_an_answer_that_can_be_used()
+    {
+        await using var world = await WorldAsync(LifeStage.Running);
+        await using var stream = await EventReader.OpenAsync(world.Gateway, Path);
+        await stream.NextAsync("job");
+        // The last state is not served instead of an answer that is no job.
+        world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Html, Status = 200 });
+
+        await stream.NextAsync("problem");
+        await stream.AssertSilentAsync(TimeSpan.FromSeconds(10));
+        world.Upstream.Faults.Clear();
+
+        await stream.NextAsync("recovered");
+    }
+
+    [Fact]
     public async Task A_job_that_the_upstream_does_not_have_is_answered_as_a_problem()
     {
         await using var world = await WorldAsync(LifeStage.Running);
