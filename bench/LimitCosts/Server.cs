@@ -34,7 +34,7 @@ internal static class Server
         await using var app = builder.Build();
 
         var connection = app.Services.GetRequiredService<RedisConnection>();
-        await connection.MultiplexerAsync();
+        await connection.LinkAsync();
         connection.MarkAvailable();
         var (quotas, shared) = (app.Services.GetRequiredService<Quotas>(),
             app.Services.GetRequiredService<SharedQuotas>());

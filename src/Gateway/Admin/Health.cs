@@ -13,7 +13,7 @@ internal static class Health
 {
     public static readonly HealthCheckOptions Live = new() { Predicate = _ => false };
 
-    public static readonly HealthCheckOptions Ready = new() { Predicate = _ => true };
+    public static readonly HealthCheckOptions Ready = new() { Predicate = _ => true, ResponseWriter = WriteAsync };
 
     public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
         .AddCheck<Stopping>("stopping")
@@ -24,6 +24,15 @@ internal static class Health
     {
         app.MapHealthChecks("/health/live", Live);
         app.MapHealthChecks("/health/ready", Ready);
+    }
+
+    /// <summary>Writes the status, and a line for each reason if it is not <c>Healthy</c>.</summary>
+    private static Task WriteAsync(HttpContext http, HealthReport report)
+    {
+        http.Response.ContentType = "text/plain; charset=utf-8";
+        var reasons = report.Entries.Values.Where(entry => entry.Status != HealthStatus.Healthy)
+            .Select(entry => entry.Description);
+        return http.Response.WriteAsync(string.Join('\n', [$"{report.Status}", .. reasons]), http.RequestAborted);
     }
 
     private sealed class Stopping(IHostApplicationLifetime lifetime) : IHealthCheck
@@ -57,8 +66,7 @@ internal static class Health
     {
         public Task<HealthCheckResult> CheckHealthAsync(
             HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(!redis.IsConfigured || redis.IsAvailable
-                ? HealthCheckResult.Healthy()
-                : HealthCheckResult.Degraded("Redis is away; this node uses its memory only"));
+            Task.FromResult(redis.Problem is { } problem
+                ? HealthCheckResult.Degraded(problem) : HealthCheckResult.Healthy());
     }
 }

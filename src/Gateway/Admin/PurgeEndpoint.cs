@@ -33,10 +33,11 @@ internal sealed partial class PurgeEndpoint(
         try
         {
             var fromMemory = await log.MarkAsync(scope);
-            await channel.PublishPurgeAsync();
+            var isTold = await channel.PublishPurgeAsync();
             var fromRedis = await log.RemoveAsync(scope, cancellation);
             Log.Purged(logger, caller.Id, scope.Name, fromRedis, fromMemory);
-            return new PurgeAnswer(scope.Name, fromRedis, fromMemory);
+            if (!isTold) Log.Untold(logger, caller.Id, scope.Name);
+            return new PurgeAnswer(scope.Name, fromRedis, fromMemory, isTold);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
@@ -59,14 +60,19 @@ internal sealed partial class PurgeEndpoint(
             && parts.All(part => JobAddress.IsIdentifier(part));
     }
 
-    private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory) : IAnswer
+    private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory, bool isTold) : IAnswer
     {
         public int Status => StatusCodes.Status200OK;
 
         public async ValueTask WriteAsync(HttpContext http)
         {
             http.Response.Headers.CacheControl = "no-store";
-            var body = new { purged = scope, removed = new { redis = fromRedis, memory = fromMemory } };
+            var body = new
+            {
+                purged = scope,
+                removed = new { redis = fromRedis, memory = fromMemory },
+                otherNodes = isTold ? "told" : "find the purge within a second",
+            };
             await http.Response.WriteAsJsonAsync(body, http.RequestAborted);
         }
     }
@@ -76,6 +82,11 @@ internal sealed partial class PurgeEndpoint(
         [LoggerMessage(LogLevel.Information,
             "Operator {Id} purged {Scope}: {FromRedis} jobs from Redis, {FromMemory} from this node's memory")]
         public static partial void Purged(ILogger logger, string id, string scope, long fromRedis, int fromMemory);
+
+        [LoggerMessage(LogLevel.Warning,
+            "Redis did not take the message about the purge of {Scope} by operator {Id}; other nodes find it within a "
+            + "second")]
+        public static partial void Untold(ILogger logger, string id, string scope);
 
         [LoggerMessage(LogLevel.Error, "Operator {Id} purged {Scope}, but Redis failed: {Problem}")]
         public static partial void Incomplete(ILogger logger, string id, string scope, string problem);

@@ -1,5 +1,5 @@
 using Gateway.Redis;
-using Microsoft.Extensions.Caching.StackExchangeRedis;
+using Microsoft.Extensions.Caching.Distributed;
 
 namespace Gateway.Caching;
 
@@ -9,9 +9,7 @@ internal static class CachingServices
     public static void AddCaching(this IServiceCollection services)
     {
         // The distributed cache holds finished jobs. The gateway uses it only while Redis is available.
-        services.AddStackExchangeRedisCache(options => options.InstanceName = RedisConnection.Prefix);
-        services.AddOptions<RedisCacheOptions>().Configure<RedisConnection>(
-            (options, redis) => options.ConnectionMultiplexerFactory = redis.MultiplexerAsync);
+        services.AddSingleton<IDistributedCache, CurrentRedisCache>();
         services.AddSingleton<CacheMetrics>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();

@@ -9,7 +9,7 @@ namespace Gateway.Caching;
 /// The messages between nodes: a fetch has ended, a job is gone, or there was a purge. A message may get lost, so a
 /// waiting fill also looks into Redis after <see cref="LongestWait"/>.
 /// </summary>
-internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRedisParticipant
+internal sealed class JobChannel : IRedisParticipant
 {
     private const string Gone = "gone ";
 
@@ -19,12 +19,18 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
     /// The channel. A message is the name of a job whose fetch has ended, or <c>gone {order} {name}</c> for a job that
     /// a fetch of this order found gone, or empty for a purge.
     /// </summary>
-    public const string Name = RedisConnection.Prefix + "jobs";
-
-    private static readonly RedisChannel Channel = RedisChannel.Literal(Name);
+    public const string Name = "jobs";
 
     private readonly ConcurrentDictionary<string, TaskCompletionSource> _waiting = new(StringComparer.Ordinal);
-    private bool _subscribed;
+    private readonly RedisConnection _redis;
+    private readonly JobMemory _memory;
+
+    public JobChannel(RedisConnection redis, JobMemory memory)
+    {
+        (_redis, _memory) = (redis, memory);
+        redis.Listen(Name, Receive);
+        redis.Lost += WakeAll;
+    }
 
     /// <summary>Raised when any node has purged something.</summary>
     public event Action? WakeRequested;
@@ -32,32 +38,22 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
     /// <summary>Raised when any node has ended a fetch, with the <see cref="JobKey.Name"/> of the job.</summary>
     public event Action<string>? FetchEnded;
 
-    public async Task SubscribeAsync()
-    {
-        if (_subscribed) return;
-        // The client renews the subscription when the connection is back, even if the first attempt fails. Unsubscribe
-        // first, so that a repeated attempt does not add a second handler.
-        var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
-        await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
-        await subscriber.SubscribeAsync(Channel, redis.Guard(Receive));
-        redis.Lost += WakeAll;
-        _subscribed = true;
-    }
-
     /// <summary>Starts to listen for the end of the fetch of one job. A job has at most one listener.</summary>
     public Listener Listen(string name) => new(_waiting, name);
 
-    public async Task PublishPurgeAsync()
+    /// <returns>Whether Redis has taken the message. Without it, other nodes read the purge within a second.</returns>
+    public async Task<bool> PublishPurgeAsync()
     {
-        if (!redis.IsConfigured) return;
+        if (!_redis.IsConfigured) return true;
         try
         {
-            var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
-            await subscriber.PublishAsync(Channel, "", CommandFlags.FireAndForget);
+            var subscriber = (await _redis.LinkAsync()).Multiplexer.GetSubscriber();
+            await subscriber.PublishAsync(RedisChannel.Literal(Name), "");
+            return true;
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
-            // The message is lost. Other nodes read the purge within a second.
+            return false;
         }
     }
 
@@ -87,7 +83,7 @@ internal sealed class JobChannel(RedisConnection redis, JobMemory memory) : IRed
         var digits = text.AsSpan(0, space);
         if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var order))
         {
-            memory.RemoveGone(key, order);
+            _memory.RemoveGone(key, order);
         }
     }
 

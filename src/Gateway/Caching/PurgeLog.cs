@@ -24,7 +24,7 @@ internal sealed class PurgeLog(
 
     private static readonly RedisValue PutBackMember = "/";
 
-    private static readonly RedisKey Key = RedisConnection.Prefix + "purges";
+    private static readonly RedisKey Key = "purges";
 
     private static readonly string Record = ScriptFile.Read("record-purge");
 
@@ -140,15 +140,15 @@ internal sealed class PurgeLog(
     {
         if (!redis.IsConfigured) return 0;
         var before = marks.All.Single(mark => mark.Key == scope.Name).Value;
-        var multiplexer = await redis.MultiplexerAsync();
-        var database = multiplexer.GetDatabase();
-        var prefix = RedisConnection.Prefix + scope.NamePrefix;
-        if (scope.Job.Length > 0) return await RemoveAsync(database, [prefix], before);
+        var (multiplexer, database, _) = await redis.LinkAsync();
+        if (scope.Job.Length > 0) return await RemoveAsync(database, [scope.NamePrefix], before);
 
         long removed = 0;
         foreach (var server in MastersOf(multiplexer))
         {
-            var names = server.KeysAsync(database.Database, prefix + "*}", pageSize: Chunk);
+            // A server returns whole names; the database adds the prefix itself.
+            var names = server.KeysAsync(database.Database, redis.Prefix + scope.NamePrefix + "*}", pageSize: Chunk)
+                .Select(name => (RedisKey)name.ToString()[redis.Prefix.Length..]);
             await foreach (var some in names.Chunk(Chunk).WithCancellation(cancellation))
             {
                 removed += await RemoveAsync(database, some, before);
@@ -177,7 +177,7 @@ internal sealed class PurgeLog(
 
     private async Task<long> LatestClockAsync()
     {
-        var multiplexer = await redis.MultiplexerAsync();
+        var (multiplexer, _, _) = await redis.LinkAsync();
         var times = await redis.AskAsync<DateTime[]>(
             async _ => await Task.WhenAll(MastersOf(multiplexer).Select(server => server.TimeAsync())),
             redis.NewTimeBudget());

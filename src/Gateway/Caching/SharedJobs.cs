@@ -28,6 +28,8 @@ internal sealed class SharedJobs(
 
     private static readonly string Release = ScriptFile.Read("release-lock");
 
+    private readonly RedisValue _channel = redis.Prefix + JobChannel.Name;
+
     private readonly string _node = Guid.NewGuid().ToString("N");
     private long _fetches;
 
@@ -60,12 +62,12 @@ internal sealed class SharedJobs(
     }
 
     private ValueTask<Found> FindFinishedAsync(JobKey key, TimeBudget budget) => ReadAsync(
-        key, isFinished: true, FinishedKey(RedisConnection.Prefix + key.Name), budget,
+        key, isFinished: true, FinishedKey(key.Name), budget,
         _ => finishedJobs.GetAsync(key.Name + FinishedSuffix));
 
     private async ValueTask<(Found Found, bool IsFinished)> FindLiveAsync(JobKey key, TimeBudget budget)
     {
-        RedisKey name = RedisConnection.Prefix + key.Name;
+        RedisKey name = key.Name;
         var isFinished = false;
         var found = await ReadAsync(key, isFinished: false, name, budget, async database =>
         {
@@ -162,11 +164,11 @@ internal sealed class SharedJobs(
         var held = fetchLock?.Lock ?? "";
         var reply = await RunAsync(Store,
             held, snapshot.Order, kind, isFinished ? RedisValue.EmptyString : data, (long)retention.TotalMilliseconds,
-            purges.LatestOf(key), JobChannel.Name, key.Name);
+            purges.LatestOf(key), _channel, key.Name);
         if (isFinished && reply is not null && (int)reply == 1)
         {
             var isWritten = await WriteFinishedAsync(key, data, retention, budget);
-            reply = await RunAsync(StoreFinished, held, snapshot.Order, isWritten ? 1 : 0, JobChannel.Name, key.Name);
+            reply = await RunAsync(StoreFinished, held, snapshot.Order, isWritten ? 1 : 0, _channel, key.Name);
         }
         if (reply is null && fetchLock is not null) orphanedLocks.Add(Lock(key), fetchLock.Lock);
         return reply is null ? null : (int)reply == 1;
@@ -190,7 +192,7 @@ internal sealed class SharedJobs(
         var reply = await redis.TryAsync<RedisResult>(
             database => database.ScriptEvaluateAsync(
                 Release, [Lock(key)],
-                [fetchLock.Lock, value, (long)lifetime.TotalMilliseconds, JobChannel.Name, key.Name])!,
+                [fetchLock.Lock, value, (long)lifetime.TotalMilliseconds, _channel, key.Name])!,
             budget);
         if (reply is null) orphanedLocks.Add(Lock(key), fetchLock.Lock);
     }
@@ -233,11 +235,11 @@ internal sealed class SharedJobs(
 
     private static RedisKey[] Keys(JobKey key)
     {
-        RedisKey name = RedisConnection.Prefix + key.Name;
+        RedisKey name = key.Name;
         return [name, Lock(key), FinishedKey(name)];
     }
 
-    private static RedisKey Lock(JobKey key) => RedisConnection.Prefix + key.Name + LockSuffix;
+    private static RedisKey Lock(JobKey key) => key.Name + LockSuffix;
 
     private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> prefix)
     {

@@ -9,11 +9,9 @@ internal static class StrictBinding
     /// <summary>Binds all valid settings, and adds an error for each of the others.</summary>
     public static T Bind<T>(IConfiguration configuration, ConfigurationErrors errors) where T : class, new()
     {
-        // The root also holds environment variables, the framework's own sections and other connection strings.
+        // The root also holds environment variables and the framework's own sections.
         var settings = typeof(T).GetProperties()
             .SelectMany(property => SettingsIn(configuration.GetSection(property.Name)))
-            .Where(setting => !setting.Key.StartsWith("ConnectionStrings:", StringComparison.OrdinalIgnoreCase)
-                || setting.Key.EndsWith(":Redis", StringComparison.OrdinalIgnoreCase))
             // The binder would write a null over a default. An empty JSON object is a null, too, and is a section.
             .Where(setting => setting.Value is not null || !TakesValue<T>(setting.Key))
             .ToList();

@@ -3,12 +3,12 @@ using System.Collections.Concurrent;
 namespace Gateway.Limits;
 
 /// <summary>
-/// Adjusts the leases of this node several times a second, and reports the node as alive. Quotas are adjusted
-/// concurrently, so that a slow reply of Redis for one of them does not delay the others.
+/// Adjusts the leases of this node several times a second. Quotas are adjusted concurrently, so that a slow reply of
+/// Redis for one of them does not delay the others.
 /// </summary>
 internal sealed class QuotaKeeper(Quotas quotas, SharedQuotas shared) : BackgroundService
 {
-    private const int TicksBetweenHeartbeats = 4, MaxConcurrency = 256;
+    private const int MaxConcurrency = 256;
 
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(250), ReturnTimeout = TimeSpan.FromSeconds(2);
 
@@ -33,13 +33,8 @@ internal sealed class QuotaKeeper(Quotas quotas, SharedQuotas shared) : Backgrou
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!shared.IsConfigured) return;
-        var heartbeat = Task.CompletedTask;
-        for (var tick = 0; !stoppingToken.IsCancellationRequested; tick++)
+        while (!stoppingToken.IsCancellationRequested)
         {
-            if (tick % TicksBetweenHeartbeats == 0 && heartbeat.IsCompleted)
-            {
-                heartbeat = GuardAsync(shared.CountNodesAsync);
-            }
             foreach (var quota in quotas.All)
             {
                 if (_running.TryAdd(quota, true)) _ = AdjustAsync(quota);

@@ -14,25 +14,18 @@ internal readonly record struct Lease(long Granted, double Restored, double Now)
 /// The quotas that all nodes share, in Redis. A quota is one number (<see cref="Gcra"/>) by Redis's clock. A node asks
 /// for several permits at a time.
 /// </summary>
-internal sealed class SharedQuotas(RedisConnection redis)
+internal sealed class SharedQuotas(RedisConnection redis, NodeCount nodes)
 {
     private static readonly string LeasePermits = ScriptFile.Read("lease-permits");
 
-    private static readonly string CountNodes = ScriptFile.Read("count-nodes");
-
-    private const string Prefix = RedisConnection.Prefix + "quota:";
-
-    private static readonly RedisKey NodesKey = RedisConnection.Prefix + "nodes";
-
-    private readonly string _node = Guid.NewGuid().ToString("N");
-    private int _nodes = 1;
+    private const string Prefix = "quota:";
 
     public bool IsConfigured => redis.IsConfigured;
 
     public bool IsAvailable => redis.IsAvailable;
 
     /// <summary>The number of live nodes as far as this node knows, at least 1.</summary>
-    public int Nodes => Volatile.Read(ref _nodes);
+    public int Nodes => nodes.Value;
 
     /// <summary>Asks Redis for permits.</summary>
     /// <param name="back">The permits to give back; negative for permits spent while Redis was away.</param>
@@ -47,15 +40,6 @@ internal sealed class SharedQuotas(RedisConnection redis)
 
     /// <summary>Logs a defect of the gateway with its stack.</summary>
     public void ReportDefect(Exception defect) => redis.ReportDefect(defect);
-
-    /// <summary>Reports this node as alive, and counts the live nodes.</summary>
-    public async Task CountNodesAsync()
-    {
-        var count = await redis.TryAsync<RedisResult>(
-            async database => await database.ScriptEvaluateAsync(CountNodes, [NodesKey], [_node]),
-            redis.NewTimeBudget());
-        if (count is not null) Volatile.Write(ref _nodes, Math.Max(1, (int)count));
-    }
 
     private static string Text(double number) => number.ToString("R", CultureInfo.InvariantCulture);
 

@@ -6,7 +6,8 @@ namespace Gateway.Redis;
 internal sealed class ConnectionStringOptions
 {
     /// <summary>
-    /// A StackExchange.Redis connection string. Default empty: the node works alone, with its memory only.
+    /// A StackExchange.Redis connection string, or a URL (<see cref="RedisAddress"/>). Default empty: the node works
+    /// alone, with its memory only.
     /// </summary>
     public string Redis { get; set; } = "";
 
@@ -15,13 +16,13 @@ internal sealed class ConnectionStringOptions
         if (string.IsNullOrEmpty(Redis)) return;
         try
         {
-            var hasServer = RedisConnection.Parse(Redis).EndPoints.Count > 0;
+            var hasServer = RedisAddress.Parse(Redis).EndPoints.Count > 0;
             errors.Unless(hasServer, "ConnectionStrings:Redis", "names no server");
         }
         catch (ArgumentException e)
         {
             // The message names the wrong option, but not its value, which may be a password.
-            errors.Add("ConnectionStrings:Redis", $"is not a StackExchange.Redis connection string: {e.Message}");
+            errors.Add("ConnectionStrings:Redis", $"is not an address of Redis: {e.Message}");
         }
     }
 }

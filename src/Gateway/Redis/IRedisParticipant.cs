@@ -13,9 +13,6 @@ internal interface IRedisParticipant
         remove { }
     }
 
-    /// <summary>Subscribes to messages of other nodes. Called at each look, before anything is read.</summary>
-    Task SubscribeAsync() => Task.CompletedTask;
-
     /// <summary>Reads changes of other nodes, and puts back what Redis has lost. Called at each look.</summary>
     /// <param name="wasAway">Whether Redis may have lost state that this node knows.</param>
     Task SyncAsync(bool wasAway) => Task.CompletedTask;

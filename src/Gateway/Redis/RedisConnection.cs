@@ -11,9 +11,6 @@ namespace Gateway.Redis;
 /// </summary>
 internal sealed partial class RedisConnection : IDisposable
 {
-    /// <summary>The prefix of all keys and channels in Redis.</summary>
-    public const string Prefix = "gateway:";
-
     private const int MaxTripsPerRequest = 4;
 
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(1);
@@ -23,11 +20,20 @@ internal sealed partial class RedisConnection : IDisposable
 
     private static readonly TimeSpan LongestCatchUp = TimeSpan.FromSeconds(2);
 
+    private static readonly TimeSpan BetweenRenewals = TimeSpan.FromSeconds(2);
+
+    // The health check names missing rights for this time after a refusal.
+    private static readonly TimeSpan DenialShown = TimeSpan.FromMinutes(1);
+
     private readonly IOptionsMonitor<RedisOptions> _timing;
     private readonly ILogger<RedisConnection> _logger;
-    private readonly ConfigurationOptions? _options;
-    private readonly Lazy<Task<IConnectionMultiplexer>> _connection;
-    private volatile bool _available;
+    private readonly RedisLinks _links;
+    private volatile bool _available, _isReplica, _mayNotListen;
+    // The code of the error with which Redis refused a write.
+    private volatile string? _refusal;
+    private readonly Lock _renewal = new();
+    private Task _renewing = Task.CompletedTask;
+    private long _renewedAt = long.MinValue / 2, _deniedAt = long.MinValue / 2;
     private long _lastLine = long.MinValue, _lastDefect = long.MinValue;
     // Until the first look, the process counts as not paused.
     private long _lastLook = long.MaxValue;
@@ -37,13 +43,9 @@ internal sealed partial class RedisConnection : IDisposable
         IOptionsMonitor<ConnectionStringOptions> connections, IOptionsMonitor<RedisOptions> timing,
         ILogger<RedisConnection> logger)
     {
-        _timing = timing;
-        _logger = logger;
-        _connection = new(ConnectAsync);
-        if (connections.CurrentValue.Redis is not { Length: > 0 } connectionString) return;
-        _options = Parse(connectionString);
-        // A request gives up earlier, by its time budget. This timeout detects a dead connection.
-        _options.AsyncTimeout = (int)Math.Max(1000, 2 * timing.CurrentValue.Timeout.TotalMilliseconds);
+        (_timing, _logger, Prefix) = (timing, logger, timing.CurrentValue.Prefix);
+        IsConfigured = connections.CurrentValue.Redis is { Length: > 0 };
+        _links = new RedisLinks(() => connections.CurrentValue.Redis, () => timing.CurrentValue, Prefix);
     }
 
     /// <summary>Raised when Redis becomes unavailable.</summary>
@@ -52,24 +54,20 @@ internal sealed partial class RedisConnection : IDisposable
     /// <summary>Raised when Redis becomes available.</summary>
     public event Action? Returned;
 
-    public bool IsConfigured => _options is not null;
+    public bool IsConfigured { get; }
 
     public bool IsAvailable => _available;
 
-    /// <summary>Parses a connection string, and sets the options that the gateway relies on.</summary>
-    /// <exception cref="ArgumentException">The connection string is malformed.</exception>
-    public static ConfigurationOptions Parse(string connectionString)
-    {
-        var options = ConfigurationOptions.Parse(connectionString);
-        // The client reconnects in the background. Meanwhile, commands fail at once instead of queueing.
-        options.AbortOnConnectFail = false;
-        options.BacklogPolicy = BacklogPolicy.FailFast;
-        options.ReconnectRetryPolicy = new LinearRetry(500);
-        options.ConnectTimeout = 1000;
-        options.HeartbeatInterval = TimeSpan.FromMilliseconds(500);
-        options.ClientName ??= "gateway";
-        return options;
-    }
+    /// <summary>The prefix of all keys and channels. <see cref="IDatabase"/> adds it to each key.</summary>
+    public string Prefix { get; }
+
+    /// <summary>Why nodes cannot share all of their state; null if they can, or if Redis is not configured.</summary>
+    public string? Problem => !IsConfigured ? null
+        : !_available ? "Redis is away; this node uses its memory only"
+        : _refusal is { } code ? $"Redis takes no writes ({code}); this node uses its share of the limits"
+        : Environment.TickCount64 - Interlocked.Read(ref _deniedAt) < DenialShown.TotalMilliseconds
+            ? "The user of Redis may not use commands or keys that the gateway needs"
+        : _mayNotListen ? $"The user of Redis may not use the channels {Prefix}*; changes reach this node late" : null;
 
     /// <summary>Creates the time budget of one request.</summary>
     public TimeBudget NewTimeBudget() => new(_timing.CurrentValue.Timeout);
@@ -89,7 +87,7 @@ internal sealed partial class RedisConnection : IDisposable
         catch (RedisServerException e)
         {
             // Redis answers, but is out of memory, read-only or loading.
-            Report("Redis refused a command", e);
+            NoteRefusal(e);
         }
         catch (Exception e) when (IsFailure(e))
         {
@@ -109,11 +107,9 @@ internal sealed partial class RedisConnection : IDisposable
     /// </exception>
     public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
-        var connection = _connection.Value;
-        return budget.WaitAsync(
-            connection.IsCompletedSuccessfully ? ask(connection.Result.GetDatabase()) : AskOnceConnectedAsync());
+        return budget.WaitAsync(_links.Current is { } link ? ask(link.Database) : AskOnceConnectedAsync());
 
-        async Task<T?> AskOnceConnectedAsync() => await ask((await connection).GetDatabase());
+        async Task<T?> AskOnceConnectedAsync() => await ask((await _links.GetAsync()).Database);
     }
 
     /// <summary>Whether Redis answers fast enough for all trips of a request within its time budget.</summary>
@@ -125,13 +121,82 @@ internal sealed partial class RedisConnection : IDisposable
         return Stopwatch.GetElapsedTime(started) <= _timing.CurrentValue.Timeout / MaxTripsPerRequest;
     }
 
-    public async Task<IConnectionMultiplexer> MultiplexerAsync() => await _connection.Value;
+    /// <summary>The current connection; null while there is none.</summary>
+    public RedisLink? Link => _links.Current;
+
+    /// <summary>Returns the current connection. The first call connects.</summary>
+    /// <exception cref="RedisException">No sentinel knows the master.</exception>
+    public Task<RedisLink> LinkAsync() => _links.GetAsync();
+
+    /// <summary>Listens to a channel. Exceptions of the handler are logged.</summary>
+    /// <param name="channel">The name, without the prefix.</param>
+    public void Listen(string channel, Action<string> handle) => _links.Listen(channel, (_, message) =>
+    {
+        try
+        {
+            handle(message.ToString());
+        }
+        catch (Exception e)
+        {
+            // The client would ignore it.
+            ReportDefect(e);
+        }
+    });
+
+    /// <summary>Subscribes to the channels of all listeners. Without the right to, nodes find changes later.</summary>
+    /// <exception cref="RedisException">Redis is away.</exception>
+    public async Task SubscribeAsync()
+    {
+        try
+        {
+            await _links.SubscribeAsync();
+            _mayNotListen = false;
+        }
+        catch (RedisServerException e) when (e.Message.StartsWith("NOPERM", StringComparison.Ordinal))
+        {
+            if (!_mayNotListen) Log.NoChannels(_logger, Prefix, e.Message);
+            _mayNotListen = true;
+        }
+    }
+
+    /// <summary>
+    /// Connects again in the background if the address has changed, or if Redis may have another master: it is away, or
+    /// has become a replica.
+    /// </summary>
+    public void RenewIfNeeded()
+    {
+        var isOutdated = _links.IsOutdated;
+        if (!_renewing.IsCompleted || (_available && !_isReplica && !isOutdated)) return;
+        var now = Environment.TickCount64;
+        if (now - Interlocked.Read(ref _renewedAt) < BetweenRenewals.TotalMilliseconds) return;
+        // The first connection is still being made.
+        if (_links.Current is null) return;
+        Interlocked.Exchange(ref _renewedAt, now);
+        _renewing = RenewAsync(isOutdated);
+    }
+
+    /// <summary>Notes that Redis has taken a write.</summary>
+    public void NoteWrite() => (_refusal, _isReplica) = (null, false);
+
+    /// <summary>Notes that Redis has refused a command, and why.</summary>
+    public void NoteRefusal(RedisServerException why)
+    {
+        var code = why.Message.Split(' ')[0];
+        if (code is "READONLY") _isReplica = true;
+        if (code is "NOPERM") Interlocked.Exchange(ref _deniedAt, Environment.TickCount64);
+        if (code is "READONLY" or "OOM" or "MISCONF" or "NOREPLICAS" or "CLUSTERDOWN") _refusal = code;
+        Report("Redis refused a command", why);
+    }
 
     /// <summary>Marks Redis as available.</summary>
-    public void MarkAvailable()
+    /// <param name="link">The connection on which everything is up to date; null for the current one.</param>
+    public void MarkAvailable(RedisLink? link = null)
     {
-        if (_available) return;
-        _available = true;
+        lock (_renewal)
+        {
+            if (_available || (link is not null && link != _links.Current)) return;
+            _available = true;
+        }
         if (MayLog(ref _lastLine)) Log.Found(_logger);
         Raise(Returned);
     }
@@ -175,21 +240,6 @@ internal sealed partial class RedisConnection : IDisposable
         e is RedisException or RedisCommandException or TimeoutException or SocketException or IOException
             or ObjectDisposedException or OperationCanceledException;
 
-    /// <summary>
-    /// Wraps a handler of messages so that its exceptions are logged. The client would ignore them.
-    /// </summary>
-    public Action<RedisChannel, RedisValue> Guard(Action<string> handle) => (_, message) =>
-    {
-        try
-        {
-            handle(message.ToString());
-        }
-        catch (Exception e)
-        {
-            ReportDefect(e);
-        }
-    };
-
     /// <summary>Logs a defect of the gateway with its stack, at most once a second.</summary>
     public void ReportDefect(Exception defect)
     {
@@ -199,11 +249,34 @@ internal sealed partial class RedisConnection : IDisposable
     public void Dispose()
     {
         _available = false;
-        if (!_connection.IsValueCreated) return;
-        if (_connection.Value is { IsCompletedSuccessfully: true } connected) connected.Result.Dispose();
+        _links.Dispose();
     }
 
-    private async Task<IConnectionMultiplexer> ConnectAsync() => await ConnectionMultiplexer.ConnectAsync(_options!);
+    private async Task RenewAsync(bool isOutdated)
+    {
+        try
+        {
+            if (await _links.ConnectAgainAsync() is not { } next) return;
+            bool wasAvailable;
+            lock (_renewal)
+            {
+                wasAvailable = _available;
+                // The other server may have lost data, so the watch brings everything up to date first.
+                (_available, _isReplica, _refusal) = (false, false, null);
+                _links.Use(next);
+            }
+            Log.Renewed(_logger);
+            if (wasAvailable) Raise(Lost);
+        }
+        catch (Exception e) when (IsFailure(e))
+        {
+            if (isOutdated) Report("Redis refuses a connection with the new configuration; the old one stays", e);
+        }
+        catch (Exception e)
+        {
+            ReportDefect(e);
+        }
+    }
 
     private async Task WaitForLookAsync()
     {
@@ -250,6 +323,14 @@ internal sealed partial class RedisConnection : IDisposable
     {
         [LoggerMessage(LogLevel.Information, "Redis is available")]
         public static partial void Found(ILogger logger);
+
+        [LoggerMessage(LogLevel.Information, "Connected to Redis again")]
+        public static partial void Renewed(ILogger logger);
+
+        [LoggerMessage(LogLevel.Warning,
+            "The user of Redis may not use the channels {Prefix}*, so purges and logouts reach other nodes late; "
+            + "grant it these channels: {Problem}")]
+        public static partial void NoChannels(ILogger logger, string prefix, string problem);
 
         [LoggerMessage(LogLevel.Warning, "{What}: {Problem}")]
         public static partial void Failed(ILogger logger, string what, string problem);

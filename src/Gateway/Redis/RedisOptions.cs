@@ -5,9 +5,53 @@ namespace Gateway.Redis;
 /// <summary>The timing of Redis.</summary>
 internal sealed class RedisOptions
 {
+    public const string DefaultPrefix = "gateway:";
+
     /// <summary>The longest time that one request waits for Redis. Default 100 ms; 10 ms to 5 s.</summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMilliseconds(100);
 
-    public void Check(ConfigurationErrors errors) =>
+    /// <summary>
+    /// The prefix of all keys and channels, so that several environments can share a Redis. Default <c>gateway:</c>. It
+    /// counts from the next start on.
+    /// </summary>
+    public string Prefix { get; set; } = DefaultPrefix;
+
+    /// <summary>
+    /// The number of nodes to assume while this node has never been able to count them, because Redis was away or
+    /// refused writes since it started. Default 3; 1 to 1,000.
+    /// </summary>
+    public int AssumedNodes { get; set; } = 3;
+
+    /// <summary>
+    /// A PEM file with the authority that signed Redis's certificate. Default empty: those that the system trusts. The
+    /// file is read for each connection.
+    /// </summary>
+    public string CertificateAuthority { get; set; } = "";
+
+    /// <summary>
+    /// A PEM file with the certificate that the gateway shows to Redis, and its key unless <see cref="ClientKey"/>
+    /// names another file. Default empty: none. The file is read for each connection.
+    /// </summary>
+    public string ClientCertificate { get; set; } = "";
+
+    /// <summary>A PEM file with the key of the certificate that the gateway shows to Redis.</summary>
+    public string ClientKey { get; set; } = "";
+
+    public void Check(ConfigurationErrors errors)
+    {
         errors.Range("Redis:Timeout", Timeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5));
+        errors.Range("Redis:AssumedNodes", AssumedNodes, 1, 1000);
+        errors.Unless(ClientKey.Length == 0 || ClientCertificate.Length > 0, "Redis:ClientKey",
+            "needs Redis:ClientCertificate");
+        CheckFile(errors, "Redis:CertificateAuthority", CertificateAuthority);
+        CheckFile(errors, "Redis:ClientCertificate", ClientCertificate);
+        CheckFile(errors, "Redis:ClientKey", ClientKey);
+        // The characters of a pattern would match other keys during a purge.
+        var isPrefix = Prefix.Length is > 0 and <= 64
+            && Prefix.All(c => char.IsAsciiLetterOrDigit(c) || "-_.:/".Contains(c));
+        errors.Unless(isPrefix, "Redis:Prefix", "has 1 to 64 letters, digits and characters of -_.:/");
+    }
+
+    private static void CheckFile(ConfigurationErrors errors, string key, string path) =>
+        errors.Unless(path.Length == 0 || File.Exists(path), key, $"names a file that does not exist: {path}");
 }

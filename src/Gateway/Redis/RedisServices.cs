@@ -8,6 +8,7 @@ internal static class RedisServices
         services.AddSingleton<RedisMetrics>();
         services.AddSingleton<RedisConnection>();
         services.AddSingleton<FetchOrder>();
+        services.AddRedisParticipant<NodeCount>();
         services.AddHostedService<RedisWatch>();
     }
 

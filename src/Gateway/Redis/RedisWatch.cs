@@ -61,10 +61,12 @@ internal sealed class RedisWatch : BackgroundService
         try
         {
             var wasAway = !_redis.IsAvailable;
-            foreach (var participant in _participants) await participant.SubscribeAsync();
+            _redis.RenewIfNeeded();
+            await _redis.SubscribeAsync();
+            var link = _redis.Link;
             var isPrompt = !wasAway || await _redis.IsPromptAsync();
             foreach (var participant in _participants) await participant.SyncAsync(wasAway);
-            if (isPrompt) _redis.MarkAvailable();
+            if (isPrompt) _redis.MarkAvailable(link);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {

@@ -25,7 +25,7 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
     private static readonly JsonSerializerOptions Json = new() { IgnoreReadOnlyProperties = true };
 
     // The name has the version of the format: nodes of another version use another value.
-    private readonly RedisKey[] _key = [$"{RedisConnection.Prefix}account:{account}:budget-2"];
+    private readonly RedisKey[] _key = [$"account:{account}:budget-2"];
     private readonly RedisTime _clock = new();
     // The version that was read last; at first a version that does not exist. It need not be text.
     private RedisValue _version = "?";

@@ -225,7 +225,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         line.SlowDown();
         var left = world.Gateway.Services.GetRequiredService<OrphanedLocks>();
         await _redis.CommandAsync("SET", $"gateway:{{default/survey-1/{_job}-1999}}:lock", "o:me:1");
-        for (var i = 0; i < 2000; i++) left.Add($"gateway:{{default/survey-1/{_job}-{i}}}:lock", "o:me:");
+        for (var i = 0; i < 2000; i++) left.Add($"{{default/survey-1/{_job}-{i}}}:lock", "o:me:");
         Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
 
         await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "Redis is found");

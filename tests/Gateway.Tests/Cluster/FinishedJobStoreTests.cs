@@ -133,7 +133,7 @@ public sealed class FinishedJobStoreTests(RedisServer redis) : IAsyncLifetime
         await _services.DisposeAsync();
     }
 
-    private string Name => RedisConnection.Prefix + _key.Name;
+    private string Name => _key.Name;
 
     private static JobKey NewKey()
     {

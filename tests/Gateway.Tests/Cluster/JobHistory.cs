@@ -175,7 +175,7 @@ internal sealed class JobHistory
         return Task.CompletedTask;
     }
 
-    private string Name => RedisConnection.Prefix + _key.Name;
+    private string Name => _key.Name;
 
     private TimeBudget Budget(int i) => _nodes[i].Redis.NewTimeBudget();
 

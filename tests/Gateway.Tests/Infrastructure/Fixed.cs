@@ -1,3 +1,4 @@
+using Gateway.Limits;
 using Gateway.Redis;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
 using Microsoft.Extensions.Logging;
@@ -29,10 +30,14 @@ internal static class Fixed
         Of(new RedisOptions { Timeout = TimeSpan.FromSeconds(5) }),
         logger ?? NullLogger<RedisConnection>.Instance);
 
+    /// <summary>The quotas that nodes share. A node that cannot count the others assumes that there are none.</summary>
+    public static SharedQuotas Quotas(RedisConnection redis) =>
+        new(redis, new NodeCount(redis, Of(new RedisOptions { AssumedNodes = 1 })));
+
     /// <summary>The distributed cache of finished jobs over a connection.</summary>
     public static RedisCache Cache(RedisConnection redis) => new(new RedisCacheOptions
     {
-        InstanceName = RedisConnection.Prefix,
-        ConnectionMultiplexerFactory = redis.MultiplexerAsync,
+        InstanceName = redis.Prefix,
+        ConnectionMultiplexerFactory = async () => (await redis.LinkAsync()).Multiplexer,
     });
 }

@@ -11,7 +11,6 @@ namespace Gateway.Tests.Infrastructure;
 /// </summary>
 internal sealed class RedisProxy : IAsyncDisposable
 {
-    private readonly int _target;
     private readonly ConcurrentDictionary<Socket, bool> _sockets = new();
     private readonly ConcurrentDictionary<Socket, bool> _forgotten = new();
     private TcpListener? _listener;
@@ -21,11 +20,14 @@ internal sealed class RedisProxy : IAsyncDisposable
 
     public RedisProxy(int target)
     {
-        _target = target;
+        Target = target;
         Listen();
     }
 
     public int Port { get; } = ChildProcess.FreePort();
+
+    /// <summary>The port of the server that new connections lead to.</summary>
+    public int Target { get; set; }
 
     public string ConnectionString => $"127.0.0.1:{Port}";
 
@@ -109,7 +111,7 @@ internal sealed class RedisProxy : IAsyncDisposable
         if (_listener != listener) Close(near);
         try
         {
-            await far.ConnectAsync(IPAddress.Loopback, _target);
+            await far.ConnectAsync(IPAddress.Loopback, Target);
             await Task.WhenAny(AskAsync(near, far), AnswerAsync(far, near));
         }
         catch (Exception e) when (IsEnd(e))

@@ -113,5 +113,5 @@ public sealed class QuotaTests
             .For("team:mapping", "q", new QuotaOptions { Requests = requests, Burst = burst }).LargestLease);
 
     private Quotas New() =>
-        new(new SharedQuotas(Fixed.Redis("")), new QuotaMetrics(_meters), new SteadyClock(_clock));
+        new(Fixed.Quotas(Fixed.Redis("")), new QuotaMetrics(_meters), new SteadyClock(_clock));
 }

@@ -2,7 +2,6 @@ using System.Diagnostics.Metrics;
 using CsCheck;
 using Gateway.Configuration;
 using Gateway.Jobs;
-using Gateway.Limits;
 using Gateway.Runtime;
 using Gateway.Tests.Infrastructure;
 using Gateway.Upstream;
@@ -322,7 +321,7 @@ public sealed class AccountGateTests
         var chain = new OutboundChain(
             metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
         var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance),
-            connection, new SharedQuotas(connection),
+            connection, Fixed.Quotas(connection),
             new TrialClient(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock,
             new SteadyClock(_clock), NullLogger<AccountGate>.Instance);
         var gate = gates.Of("mapping");

@@ -32,7 +32,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _connection = Connect(redis.ConnectionString);
-        _database = (await _connection.MultiplexerAsync()).GetDatabase();
+        _database = (await _connection.LinkAsync()).Multiplexer.GetDatabase();
         _connection.MarkAvailable();
         (_store, _other) = (NewStore(_connection), NewStore(_connection));
     }
@@ -49,7 +49,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
         await using var line = new RedisProxy(redis.Port) { Slowness = TimeSpan.FromMilliseconds(300) };
         using var connection = Connect(line.ConnectionString);
         var late = NewStore(connection);
-        await connection.MultiplexerAsync();
+        await connection.LinkAsync();
         connection.MarkAvailable();
         line.SlowDown();
         await late.ExchangeAsync(Report("one", 0), Limits);
@@ -273,7 +273,7 @@ public sealed class AccountStoreTests(RedisServer redis) : IAsyncLifetime
     }
 
     private AccountStore NewStore(RedisConnection connection) =>
-        new(_account, connection, new SharedQuotas(connection), new SteadyClock(TimeProvider.System));
+        new(_account, connection, Fixed.Quotas(connection), new SteadyClock(TimeProvider.System));
 
     private static RedisConnection Connect(string redis) => Fixed.Redis(redis);
 

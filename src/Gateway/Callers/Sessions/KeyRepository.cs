@@ -17,7 +17,7 @@ namespace Gateway.Callers.Sessions;
 internal sealed class KeyRepository(RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options)
     : IRedisParticipant, IXmlRepository, IDisposable
 {
-    private static readonly RedisKey Key = RedisConnection.Prefix + "data-protection";
+    private static readonly RedisKey Key = "data-protection";
     private static readonly TimeSpan Timeout = TimeSpan.FromMilliseconds(500);
 
     private readonly HashSet<XElement> _known = new(XNode.EqualityComparer);
@@ -79,10 +79,11 @@ internal sealed class KeyRepository(RedisConnection redis, IOptionsMonitor<Authe
         return lost;
     }
 
-    // The library's repository blocks its thread.
+    // The library's repository blocks its thread, so it gets a thread of its own.
     private async Task<T> AskAsync<T>(Func<RedisXmlRepository, T> ask) where T : class =>
         (await redis.AskAsync<T>(
-            async database => await Task.Run(() => ask(new RedisXmlRepository(() => database, Key))),
+            async database => await Task.Factory.StartNew(() => ask(new RedisXmlRepository(() => database, Key)),
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default),
             new TimeBudget(Timeout)))!;
 
     /// <summary>

@@ -13,13 +13,9 @@ namespace Gateway.Callers.Sessions;
 /// node keeps the changes that Redis has not accepted until Redis accepts them, or until all sessions concerned have
 /// expired.
 /// </summary>
-internal sealed class SharedSessions(
-    RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options, RedisMetrics metrics) : IRedisParticipant
+internal sealed class SharedSessions : IRedisParticipant
 {
-    private const string Prefix = RedisConnection.Prefix + "session:";
-    private const string MarkPrefix = RedisConnection.Prefix + "session-mark:";
-
-    private static readonly RedisChannel Channel = RedisChannel.Literal(RedisConnection.Prefix + "sessions");
+    private const string Prefix = "session:", MarkPrefix = "session-mark:", Channel = "sessions";
 
     private const int AtOnce = 100;
 
@@ -29,7 +25,15 @@ internal sealed class SharedSessions(
     // other nodes even if Redis does not have the session.
     private readonly ConcurrentDictionary<KeyHash, bool> _toRemove = new();
     private readonly ConcurrentDictionary<string, Mark> _toMark = new(StringComparer.Ordinal);
-    private bool _subscribed;
+    private readonly RedisConnection _redis;
+    private readonly RedisMetrics _metrics;
+
+    public SharedSessions(
+        RedisConnection redis, IOptionsMonitor<AuthenticationOptions> options, RedisMetrics metrics)
+    {
+        (_redis, _metrics) = (redis, metrics);
+        if (options.CurrentValue.Oidc.IsConfigured) redis.Listen(Channel, Hear);
+    }
 
     /// <summary>Raised when a session has ended on another node, or on this one.</summary>
     public event Action<KeyHash>? Ended;
@@ -40,37 +44,28 @@ internal sealed class SharedSessions(
     /// <summary>Raised when Redis is available again. Redis may have lost data.</summary>
     public event Action Returned
     {
-        add => redis.Returned += value;
-        remove => redis.Returned -= value;
+        add => _redis.Returned += value;
+        remove => _redis.Returned -= value;
     }
 
-    public bool IsConfigured => redis.IsConfigured;
+    public bool IsConfigured => _redis.IsConfigured;
 
-    public bool IsAway => redis.IsConfigured && !redis.IsAvailable;
-
-    public async Task SubscribeAsync()
-    {
-        if (_subscribed || !options.CurrentValue.Oidc.IsConfigured) return;
-        var subscriber = (await redis.MultiplexerAsync()).GetSubscriber();
-        await subscriber.UnsubscribeAsync(Channel, flags: CommandFlags.FireAndForget);
-        await subscriber.SubscribeAsync(Channel, redis.Guard(Hear));
-        _subscribed = true;
-    }
+    public bool IsAway => _redis.IsConfigured && !_redis.IsAvailable;
 
     /// <returns>Whether Redis has stored the session.</returns>
     public async Task<bool> StoreAsync(KeyHash hash, Session session, TimeSpan idle)
     {
-        var stored = await redis.TryAsync(
+        var stored = await _redis.TryAsync(
             async database => await database.StringSetAsync(Prefix + hash, session.Serialize(), idle) ? this : null,
-            redis.NewTimeBudget());
+            _redis.NewTimeBudget());
         return stored is not null;
     }
 
     /// <summary>Reads a session, and restarts its idle time.</summary>
     public async ValueTask<(Session? Session, bool IsAway)> FindAsync(KeyHash hash, TimeSpan idle)
     {
-        var budget = redis.NewTimeBudget();
-        var reply = await redis.TryAsync(async database =>
+        var budget = _redis.NewTimeBudget();
+        var reply = await _redis.TryAsync(async database =>
             (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), budget);
         return reply is RedisValue value ? await FindAsync(hash, value, budget) : (null, true);
     }
@@ -79,8 +74,8 @@ internal sealed class SharedSessions(
     /// <returns>The session, the rest of its idle time, and whether Redis is away.</returns>
     public async ValueTask<(Session? Session, TimeSpan IdleLeft, bool IsAway)> PeekAsync(KeyHash hash)
     {
-        var budget = redis.NewTimeBudget();
-        var reply = await redis.TryAsync(async database =>
+        var budget = _redis.NewTimeBudget();
+        var reply = await _redis.TryAsync(async database =>
             (object?)await database.StringGetWithExpiryAsync(Prefix + hash), budget);
         if (reply is not RedisValueWithExpiry found) return (null, default, true);
         var (session, isAway) = await FindAsync(hash, found.Value, budget);
@@ -93,7 +88,7 @@ internal sealed class SharedSessions(
         if (value.IsNull || _toRemove.ContainsKey(hash)) return (null, false);
         if (Session.Parse((byte[])value!) is not { } session)
         {
-            metrics.Rejected("session");
+            _metrics.Rejected("session");
             return (null, false);
         }
         switch (await IsMarkedAsync(session, budget))
@@ -108,7 +103,7 @@ internal sealed class SharedSessions(
     }
 
     /// <summary>Whether the provider has ended the session's login; null if Redis is away.</summary>
-    public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, redis.NewTimeBudget());
+    public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, _redis.NewTimeBudget());
 
     /// <summary>Removes a session from Redis, now or when Redis is back.</summary>
     public async Task RemoveAsync(KeyHash hash)
@@ -153,12 +148,13 @@ internal sealed class SharedSessions(
     private async Task<bool> RemoveNowAsync(KeyHash hash)
     {
         if (!_toRemove.TryGetValue(hash, out var isNews)) return true;
-        var done = await redis.TryAsync(async database =>
+        var done = await _redis.TryAsync(async database =>
         {
             var wasThere = await database.KeyDeleteAsync(Prefix + hash);
-            if (wasThere || isNews) await database.Multiplexer.GetSubscriber().PublishAsync(Channel, hash.ToString());
+            if (wasThere || isNews) await database.Multiplexer.GetSubscriber().PublishAsync(
+                RedisChannel.Literal(Channel), hash.ToString());
             return this;
-        }, redis.NewTimeBudget());
+        }, _redis.NewTimeBudget());
         if (done is not null) _toRemove.TryRemove(hash, out _);
         return done is not null;
     }
@@ -167,15 +163,16 @@ internal sealed class SharedSessions(
     {
         if (!_toMark.TryGetValue(name, out var mark)) return true;
         var left = mark.Until - Environment.TickCount64;
-        var done = left <= 0 ? this : await redis.TryAsync(async database =>
+        var done = left <= 0 ? this : await _redis.TryAsync(async database =>
         {
             if ((bool)await database.ScriptEvaluateAsync(RaiseMark, [MarkPrefix + name], [mark.Order, left]))
             {
                 var message = string.Create(CultureInfo.InvariantCulture, $"{name} {mark.Order}");
-                await database.Multiplexer.GetSubscriber().PublishAsync(Channel, message);
+                await database.Multiplexer.GetSubscriber().PublishAsync(
+                RedisChannel.Literal(Channel), message);
             }
             return this;
-        }, redis.NewTimeBudget());
+        }, _redis.NewTimeBudget());
         if (done is not null) _toMark.TryRemove(KeyValuePair.Create(name, mark));
         return done is not null;
     }
@@ -183,7 +180,7 @@ internal sealed class SharedSessions(
     private async Task<bool?> IsMarkedAsync(Session session, TimeBudget budget)
     {
         // One command for each key, because the keys may be on different servers of a cluster.
-        var marks = await redis.TryAsync(async database =>
+        var marks = await _redis.TryAsync(async database =>
             await Task.WhenAll(session.Marks().Select(mark => database.StringGetAsync(MarkPrefix + mark))), budget);
         return marks?.Any(mark => mark.TryParse(out long order) && order >= session.Order);
     }

@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Gateway.Tests.Infrastructure;
+
+namespace Gateway.Tests.Redis;
+
+/// <summary>A Redis whose master changes while nodes use it.</summary>
+[Collection(nameof(Alone))]
+public sealed class OtherMasterTests
+{
+    private static readonly TimeSpan Promised = TimeSpan.FromSeconds(5) + Promptness.Grace;
+
+    [Fact]
+    public async Task A_node_finds_the_new_master_when_the_sentinels_have_promoted_it()
+    {
+        await using var redis = await RedisSentinels.StartAsync();
+        await using var world = await WorldAsync(redis.ConnectionString);
+        await AssertStoresAsync(world.Gateway, redis.First);
+
+        await redis.FailOverAsync();
+
+        await AssertStoresAsync(world.Gateway, redis.Second);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Hits_are_as_fast_as_before_while_the_sentinels_promote_another_master(bool isFrozen)
+    {
+        await using var redis = await RedisSentinels.StartAsync();
+        await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount,
+            ("ConnectionStrings:Redis", redis.ConnectionString)]);
+        await using var nodes = await GatewayProcesses.StartAsync(world, 1);
+        await nodes.WarmUpAsync();
+        var job = $"finished-{Guid.NewGuid():N}";
+        await nodes.GetAsync(0, job);
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(World.Cancellation);
+        var times = new ConcurrentBag<double>();
+        var reading = Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!enough.IsCancellationRequested)
+            {
+                var answer = await nodes.GetAsync(0, job);
+                Assert.Equal(HttpStatusCode.OK, answer.Status);
+                times.Add(answer.Time.TotalMilliseconds);
+                await Task.Delay(5, World.Cancellation);
+            }
+        }));
+        await redis.FailOverAsync(isFrozen);
+        await Task.Delay(TimeSpan.FromSeconds(5), World.Cancellation);
+        await enough.CancelAsync();
+        await reading;
+
+        var sorted = times.Order().ToArray();
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"{sorted.Length} hits: p99 {sorted[sorted.Length * 99 / 100]:0.0} ms, slowest {sorted[^1]:0} ms");
+        Assert.InRange(sorted[sorted.Length * 99 / 100], 0, 50);
+        Assert.InRange(sorted[^1], 0, 1000);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_node_leaves_a_master_that_has_become_a_replica(bool areBothNamed)
+    {
+        await using OwnRedis old = new(), next = new();
+        await old.StartAsync();
+        await next.StartAsync();
+        await next.CommandAsync("REPLICAOF", "127.0.0.1", old.Port);
+        // A name that leads to another server from a certain moment on, for new connections only.
+        await using var name = new RedisProxy(old.Port);
+        await using var world = await WorldAsync(areBothNamed
+            ? $"{old.ConnectionString},{next.ConnectionString}" : name.ConnectionString);
+        await AssertStoresAsync(world.Gateway, old);
+
+        name.Target = next.Port;
+        await next.CommandAsync("REPLICAOF", "NO", "ONE");
+        await old.CommandAsync("REPLICAOF", "127.0.0.1", next.Port);
+
+        await AssertStoresAsync(world.Gateway, next);
+    }
+
+    [Fact]
+    public async Task A_new_password_is_used_for_the_next_connection_without_a_restart()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        await redis.CommandAsync("ACL", "SETUSER", "node", "on", ">first", "~*", "&*", "+@all");
+        await using var world = await WorldAsync($"{redis.ConnectionString},user=node,password=first");
+        await AssertStoresAsync(world.Gateway, redis);
+        await redis.CommandAsync("ACL", "SETUSER", "node", "resetpass", ">second");
+        world.Gateway.Reconfigure(
+            ("ConnectionStrings:Redis", $"{redis.ConnectionString},user=node,password=second"));
+        await redis.CommandAsync("CLIENT", "KILL", "USER", "node");
+
+        await AssertStoresAsync(world.Gateway, redis);
+    }
+
+    private static Task<World> WorldAsync(string redis) => World.StartAsync(
+        [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis)]);
+
+    // A finished job must be in the server's memory soon after it was read.
+    private static async Task AssertStoresAsync(GatewayNode node, OwnRedis redis)
+    {
+        await Purging.WithinAsync(Promised, async () =>
+        {
+            var job = $"finished-{Guid.NewGuid():N}";
+            (await World.GetAsync(node, job)).Dispose();
+            return await redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{job}}}:finished") is { } found
+                && (int)found == 1;
+        }, "the server gets what the node stores");
+        await Purging.WithinAsync(Promised, async () => await HealthAsync(node) == "Healthy", "the node is healthy");
+    }
+
+    private static async Task<string> HealthAsync(GatewayNode node)
+    {
+        using var client = node.Client();
+        return await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation);
+    }
+}
