@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
@@ -169,6 +170,19 @@ public sealed class CommandTests
             [GatewayProcess.Executable, "health", "--url", $"{world.Gateway.Address}health/live"],
             new() { ["HTTP_PROXY"] = $"http://127.0.0.1:{ChildProcess.FreePort()}" });
         Assert.Equal(0, exit);
+    }
+
+    [Theory]
+    [InlineData("ASPNETCORE_URLS", "https://*:1;http://*:{0}")]
+    [InlineData("ASPNETCORE_HTTP_PORTS", "{0}")]
+    [InlineData("Kestrel__Endpoints__Callers__Url", "http://0.0.0.0:{0}")]
+    [InlineData("Management__Port", "{0}")]
+    public async Task The_health_command_follows_the_configured_port(string name, string value)
+    {
+        await using var world = await World.StartAsync();
+        var (exit, output) = await ChildProcess.RunAsync("dotnet", [GatewayProcess.Executable, "health"],
+            new() { [name] = string.Format(CultureInfo.InvariantCulture, value, world.Gateway.Address.Port) });
+        Assert.True(exit == 0, output);
     }
 
     [Fact]
