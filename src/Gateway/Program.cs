@@ -21,6 +21,7 @@ internal sealed class Program
 {
     public static Task<int> Main(string[] args)
     {
+        if (CommandLine.IsServe(args) && !OpenFiles.AreEnough()) return Task.FromResult(1);
         FileEvents.TurnOff();
         ServerThreads.AnswerWhereItArrives();
         return CommandLine.RunAsync(args);
