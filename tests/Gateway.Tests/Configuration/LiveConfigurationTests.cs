@@ -24,6 +24,11 @@ public sealed class LiveConfigurationTests
     [InlineData("Jobs:MaxBodyBytes", "much", "Jobs:MaxBodyBytes: Failed to convert configuration value 'much'")]
     [InlineData("Jobs:VerifyIds", "maybe", "Jobs:VerifyIds: Failed to convert configuration value 'maybe'")]
     [InlineData("Jobs:VerifyIds:Really", "true", "Jobs:VerifyIds:Really: is not an option that takes a value")]
+    [InlineData("Teams:a:ApiKeys:0:ExpiresAt:Year", "2027",
+        "Teams:a:ApiKeys:0:ExpiresAt:Year: is not an option that takes a value")]
+    [InlineData("Authentication:Oidc:ClientSecret:File", "x",
+        "Authentication:Oidc:ClientSecret:File: is not an option that takes a value")]
+    [InlineData("Upstream:BaseAddress:Host", "x", "Upstream:BaseAddress:Host: is not an option that takes a value")]
     [InlineData("Upstream:BaseAddress", "ftp://x", "Upstream:BaseAddress: must be an absolute http or https address")]
     [InlineData("Upstream:BaseAddress", "https://user:secret@x", "Upstream:BaseAddress: must not hold")]
     [InlineData("Upstream:Accounts:default:Credential", "",
