@@ -10,6 +10,13 @@ namespace Gateway.Commands;
 /// </summary>
 internal static class CommandLine
 {
+    /// <summary>Configuration of a command whose output is not the log.</summary>
+    public static Dictionary<string, string?> Silent => new()
+    {
+        ["Logging:Console:LogLevel:Default"] = "None",
+        ["Logging:Console:LogLevel:Gateway"] = "None",
+    };
+
     public static async Task<int> RunAsync(string[] args)
     {
         if (IsServe(args)) return await ServeAsync(args);
@@ -23,6 +30,7 @@ internal static class CommandLine
             KeysCommand.Create(),
             HealthCommand.Create(),
             ContractCommand.Create(),
+            CheckCommand.Create(),
         };
         var parsed = root.Parse(args);
         // The host handles the signals of the process.
@@ -65,8 +73,13 @@ internal static class CommandLine
     private static Task<int> ServeAsync(string[] args) => RunAsync(
         () => Program.Build(args), reasons => StartLog.Write(ConfigurationSources.Open(args, []), reasons));
 
-    /// <returns>A line for each reason; null: the exception is a defect of the gateway.</returns>
-    private static string[]? ReasonsOf(Exception e) => e switch
+    /// <summary>Prints errors for a person who runs a command.</summary>
+    public static void PrintErrors(IEnumerable<string> errors) => Console.Error.WriteLine(string.Join('\n', errors));
+
+    /// <returns>
+    /// A line for each reason why the gateway cannot start; null: the exception is a defect of the gateway.
+    /// </returns>
+    public static string[]? ReasonsOf(Exception e) => e switch
     {
         OptionsValidationException wrong => [.. wrong.Failures.Select(LineOf)],
         InvalidDataException => [LineOf($"{e.Message} {e.GetBaseException().Message}")],

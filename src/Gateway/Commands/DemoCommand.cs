@@ -54,7 +54,7 @@ internal static class DemoCommand
             string mapping = GatewayKey.Create(), survey = GatewayKey.Create();
             var exit = await CommandLine.RunAsync(
                 () => Program.Build([], Settings(port, upstream.Address, mapping, survey)),
-                reasons => Console.Error.WriteLine(string.Join('\n', reasons)),
+                CommandLine.PrintErrors,
                 app => Console.WriteLine(Examples(new Uri(app.Urls.First()), upstream.Address, mapping, survey)));
             if (exit != 0)
             {
