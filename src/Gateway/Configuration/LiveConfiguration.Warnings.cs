@@ -1,8 +1,25 @@
 namespace Gateway.Configuration;
 
-/// <summary>The warnings about a configuration that is in force, and the log messages.</summary>
+/// <summary>The warnings about a configuration that is in force, slow disks, and the log messages.</summary>
 internal sealed partial class LiveConfiguration<T>
 {
+    private const string Delay = "the file system does not answer";
+
+    /// <summary>Notes that a check of the disk has not ended in time. The end of a check ends the note.</summary>
+    public void NoteDelay()
+    {
+        lock (_reloading)
+        {
+            if (!_errors.Contains(Delay)) Refuse([.. _errors, Delay]);
+            else Repeat();
+        }
+    }
+
+    private void EndDelay()
+    {
+        if (_errors.Contains(Delay)) _errors = [.. _errors.Where(line => line != Delay)];
+    }
+
     private void Warn()
     {
         var warnings = new ConfigurationErrors();

@@ -13,7 +13,11 @@ namespace Gateway.Configuration;
 internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDisposable
     where T : class, ICheckedOptions, new()
 {
-    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
+    // A refused configuration may become right by itself, for example when a file that it names appears.
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1), RetryInterval = TimeSpan.FromSeconds(5);
+
+    // A file that changes all the time does not keep the others back for longer.
+    private const int MostUnsettledChecks = 20;
 
     private readonly IConfiguration _configuration;
     private readonly ILogger<LiveConfiguration<T>> _logger;
@@ -22,7 +26,9 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
     private readonly Lock _reloading = new();
     private readonly Dictionary<string, string?> _atStart;
     private DiskContent[] _pending = [];
-    private long _loggedAt;
+    private int _unsettledChecks;
+    private long _loggedAt, _triedAt;
+    private bool _isDefect;
     private volatile T _current;
     private volatile IReadOnlyList<string> _errors = [];
     private long _appliedAt;
@@ -73,7 +79,8 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
 
     /// <summary>
     /// Applies the configuration on the disk if it has changed, and not since the last call: files may be replaced one
-    /// after another. Repeats the errors of a refused configuration each minute.
+    /// after another. A configuration that keeps changing is applied after <see cref="MostUnsettledChecks"/> calls.
+    /// Repeats the errors of a refused configuration each minute.
     /// </summary>
     public void CheckDisk()
     {
@@ -81,13 +88,16 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
         DiskContent[] contents = [.. disk.Select(provider => provider.Read())];
         lock (_reloading)
         {
-            if (contents.SequenceEqual(disk.Select(provider => provider.Newest)))
+            EndDelay();
+            var isNew = !contents.SequenceEqual(disk.Select(provider => provider.Newest));
+            if (isNew && !contents.SequenceEqual(_pending) && ++_unsettledChecks < MostUnsettledChecks)
             {
-                _pending = [];
-                Repeat();
+                _pending = contents;
+                return;
             }
-            else if (!contents.SequenceEqual(_pending)) _pending = contents;
-            else Take(disk, contents);
+            (_pending, _unsettledChecks) = ([], 0);
+            if (isNew) Take(disk, contents);
+            else if (_errors.Count > 0) Retry(disk);
         }
     }
 
@@ -97,6 +107,19 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
         {
             if (!content.Equals(provider.Newest)) provider.Take(content);
         }
+        Apply(disk, isRetry: false);
+    }
+
+    private void Retry(DiskProvider[] disk)
+    {
+        var isDue = !_isDefect && _clock.GetElapsedTime(_triedAt) >= RetryInterval;
+        if (isDue && disk.Length > 0) Apply(disk, isRetry: true);
+        Repeat();
+    }
+
+    private void Apply(DiskProvider[] disk, bool isRetry)
+    {
+        _triedAt = _clock.GetTimestamp();
         List<string> lines = [.. disk.SelectMany(provider => provider.Errors)];
         var candidate = new ConfigurationBuilder().AddInMemoryCollection(Candidate()).Build();
         var errors = new ConfigurationErrors();
@@ -104,7 +127,7 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
         lines.AddRange(errors.Lines);
         if (lines.Count > 0)
         {
-            Refuse(lines);
+            if (!isRetry || !lines.SequenceEqual(_errors)) Refuse(lines);
             return;
         }
         foreach (var provider in disk) provider.Accept();
@@ -160,6 +183,7 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
         lock (_reloading)
         {
             List<string> lines = [];
+            _isDefect = false;
             Try(() => Apply(Read(_configuration), lines), lines);
             if (lines.Count > 0)
             {
@@ -205,6 +229,7 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
         }
         catch (Exception e)
         {
+            _isDefect = true;
             Log.Broken(_logger, e);
             lines.Add("a defect of the gateway");
             return;

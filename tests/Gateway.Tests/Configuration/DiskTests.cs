@@ -40,6 +40,35 @@ public sealed class DiskTests : IDisposable
         Assert.Empty(live.Errors);
     }
 
+    [Fact]
+    public void A_file_that_changes_all_the_time_keeps_a_change_back_only_for_some_looks()
+    {
+        using var live = Start();
+        Write(Json, """{"Jobs":{"RunningLifetime":"00:00:09"}}""");
+
+        for (var look = 0; look < 20; look++)
+        {
+            Write(Path.Combine(Secrets, "heartbeat"), $"{look}");
+            live.CheckDisk();
+        }
+
+        Assert.Equal(After, live.Current.Jobs.RunningLifetime);
+    }
+
+    [Fact]
+    public void A_file_system_that_does_not_answer_is_reported_until_it_answers()
+    {
+        using var live = Start();
+
+        live.NoteDelay();
+        live.NoteDelay();
+        Assert.Equal("the file system does not answer", Assert.Single(live.Errors));
+        Assert.Single(_lines.Errors);
+
+        live.CheckDisk();
+        Assert.Empty(live.Errors);
+    }
+
     [Theory]
     [InlineData("""{"Jobs":{"RunningLifetime":"00:00:08" """, "is not valid JSON at line 1")]
     [InlineData("""{"Jobs":{"A":1,"a":1}}""", "A duplicate key 'Jobs:a' was found")]
@@ -123,6 +152,28 @@ public sealed class DiskTests : IDisposable
         Look(live);
 
         Assert.Equal([Json, "Jobs:SettleTime"], live.Errors.Select(line => line.Split(": ")[0]));
+    }
+
+    [Fact]
+    public void A_refused_configuration_is_tried_again_because_a_file_that_it_names_may_appear()
+    {
+        var credential = Path.Combine(_folder, "credential");
+        using var live = Start();
+        Write(Json, $$"""{"Upstream":{"Accounts":{"other":{"CredentialFile":"{{credential}}"} } } }""");
+        Look(live);
+        Assert.StartsWith("Upstream:Accounts:other:CredentialFile: ", Assert.Single(live.Errors),
+            StringComparison.Ordinal);
+
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        Look(live);
+        Assert.Single(_lines.Errors);
+
+        Write(credential, "another-credential");
+        _clock.Advance(TimeSpan.FromSeconds(5));
+        Look(live);
+
+        Assert.Empty(live.Errors);
+        Assert.Equal(credential, live.Current.Upstream.Accounts["other"].CredentialFile);
     }
 
     [Fact]

@@ -64,6 +64,31 @@ public sealed class ReloadTests : IDisposable
         Assert.InRange(age, -1, Bound.TotalSeconds);
     }
 
+    [Fact]
+    public async Task A_file_system_that_does_not_answer_is_reported_until_it_answers()
+    {
+        await File.WriteAllTextAsync(Json, TeamWith(OldKey), World.Cancellation);
+        await using var world = await World.WithoutGatewayAsync(clock: null, Shipped.Levels);
+        await using var gateway = await GatewayProcess.StartAsync(EnvironmentOf(world));
+        await UntilAsync(gateway, OldKey, HttpStatusCode.OK);
+
+        // Who opens a pipe waits until somebody else writes to it.
+        File.Delete(Json);
+        Assert.Equal(0, (await ChildProcess.RunAsync("mkfifo", [Json])).Exit);
+        await UntilHealthAsync("Degraded");
+        Assert.Equal(HttpStatusCode.OK, await StatusAsync(gateway, OldKey));
+        await gateway.UntilPrintedAsync("the file system does not answer");
+
+        var pipe = Json + ".pipe";
+        File.Move(Json, pipe);
+        await File.WriteAllTextAsync(Json, TeamWith(NewKey), World.Cancellation);
+        await File.WriteAllTextAsync(pipe, TeamWith(NewKey), World.Cancellation);
+        File.Delete(pipe);
+
+        await UntilAsync(gateway, OldKey, HttpStatusCode.Unauthorized);
+        await UntilHealthAsync("Healthy");
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
