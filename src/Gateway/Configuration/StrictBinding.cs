@@ -28,11 +28,20 @@ internal static class StrictBinding
         foreach (var setting in settings.ToList())
         {
             if (ErrorOf<T>([setting], out _) is not { } error) continue;
-            errors.Add(setting.Key, error.InnerException is null ? NoOption : error.Message);
+            errors.Add(setting.Key, error.InnerException is null ? NoOption : WithoutValue(error.Message));
             settings.Remove(setting);
         }
         if (ErrorOf<T>(settings, out options) is { } other) throw other;
         return options;
+    }
+
+    // The binder's message holds the value, which may be a secret if files were mixed up. It ends with the type.
+    private static string WithoutValue(string message)
+    {
+        const string Type = " to type '";
+        var at = message.LastIndexOf(Type, StringComparison.Ordinal);
+        return at < 0 ? "cannot be converted"
+            : $"cannot be converted to {message[(at + Type.Length)..].TrimEnd('\'', '.').Split('.')[^1]}";
     }
 
     private static IEnumerable<KeyValuePair<string, string?>> SettingsIn(IConfigurationSection section)

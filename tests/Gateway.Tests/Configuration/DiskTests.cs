@@ -155,6 +155,16 @@ public sealed class DiskTests : IDisposable
     }
 
     [Fact]
+    public void A_value_that_cannot_be_converted_is_not_logged_because_it_may_be_a_secret()
+    {
+        using var live = Start();
+        Write(Secret, "a-credential-in-the-wrong-file");
+        Look(live);
+        Assert.EndsWith(
+            "Jobs:SettleTime: cannot be converted to TimeSpan", Assert.Single(_lines.Errors), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_refused_configuration_is_tried_again_because_a_file_that_it_names_may_appear()
     {
         var credential = Path.Combine(_folder, "credential");
