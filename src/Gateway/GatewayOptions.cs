@@ -14,6 +14,21 @@ namespace Gateway;
 /// <summary>The whole configuration, in the shape of <c>appsettings.json</c>.</summary>
 internal sealed class GatewayOptions : ICheckedOptions
 {
+    private static readonly string[] ReadAtStart =
+    [
+        "Redis:Prefix", "Routes", "Upstream:OpenApiDocument", "Jobs:MemoryBytes", "Contract", "Management",
+        "Server", "Authentication", "ForwardedHeaders", "PathBase", "Https", .. ListenAddresses.Keys,
+    ];
+
+    // Parts of the sections above.
+    private static readonly string[] ReadAlways =
+    [
+        "Contract:Public", "Contract:DriftChecksPerSecond", "Authentication:FailedAttempts",
+        "Authentication:Oidc:IdleLifetime", "Authentication:Oidc:AbsoluteLifetime",
+        "Authentication:Oidc:LoginsPerMinute", "Authentication:Oidc:LoginsPerMinuteOfNode",
+        "Authentication:Oidc:UserClaims", "Authentication:Oidc:ClientSecret", "Authentication:Oidc:ClientSecretFile",
+    ];
+
     public ConnectionStringOptions ConnectionStrings { get; set; } = new();
 
     public UpstreamOptions Upstream { get; set; } = new();
@@ -101,4 +116,27 @@ internal sealed class GatewayOptions : ICheckedOptions
             keyOf);
         Operators.Check(errors, keyOf);
     }
+
+    public static void CheckFramework(IConfiguration configuration, ConfigurationErrors errors) =>
+        ListenAddresses.Check(configuration, errors);
+
+    public static bool IsReadAtStart(string key) =>
+        ReadAtStart.Any(section => IsIn(section, key)) && !ReadAlways.Any(section => IsIn(section, key));
+
+    public void Warn(ConfigurationErrors warnings, DateTimeOffset now, long memory)
+    {
+        Upstream.Warn(warnings, accountsInUse: Teams.Values.Select(team => team.Account));
+        TeamOptions.Warn(warnings, new CallerOptions(Teams, Operators, Quotas), Authentication.HasProvider, now);
+        foreach (var name in Routes.Keys)
+        {
+            var isUsed = Teams.Values.Any(team => team.Routes.Any(
+                route => route == RouteRules.All || route.Equals(name, StringComparison.OrdinalIgnoreCase)));
+            warnings.Unless(isUsed, $"Routes:{name}", "no team may use this route");
+        }
+        Jobs.Warn(warnings, memory);
+    }
+
+    private static bool IsIn(string section, string key) =>
+        key.StartsWith(section, StringComparison.OrdinalIgnoreCase)
+        && (key.Length == section.Length || key[section.Length] == ':');
 }

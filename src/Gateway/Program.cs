@@ -21,6 +21,8 @@ internal sealed class Program
 {
     public static Task<int> Main(string[] args)
     {
+        if (CommandLine.IsServe(args) && !OpenFiles.AreEnough()) return Task.FromResult(1);
+        FileEvents.TurnOff();
         ServerThreads.AnswerWhereItArrives();
         return CommandLine.RunAsync(args);
     }
@@ -31,14 +33,7 @@ internal sealed class Program
     /// <exception cref="OptionsValidationException">The configuration is wrong.</exception>
     public static WebApplication Build(string[] args, Dictionary<string, string?>? overrides = null)
     {
-        // Read configuration beside the executable, regardless of the working directory. The slim builder leaves out
-        // IIS, HTTP/3 and event logs.
-        var builder = WebApplication.CreateSlimBuilder(
-            new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-        builder.Configuration.AddKeyPerFile("/run/secrets", optional: true, reloadOnChange: true);
-        builder.Configuration.AddInMemoryCollection(overrides ?? []);
-        // This setting would make the framework trust every proxy. The gateway trusts only configured ones.
-        builder.Configuration["FORWARDEDHEADERS_ENABLED"] = "false";
+        var builder = ConfigurationSources.CreateBuilder(args, overrides ?? []);
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(ServerThreads.Set);
         // These two categories bound their lines themselves.
@@ -47,7 +42,7 @@ internal sealed class Program
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<SteadyClock>();
-        services.AddSingleton<LiveConfiguration<GatewayOptions>>();
+        services.AddLiveConfiguration<GatewayOptions>();
         GatewayOptions.AddParts(services);
         services.AddServerBounds();
         services.AddRedis();

@@ -15,13 +15,20 @@ internal static class Health
 
     public static readonly HealthCheckOptions Ready = new() { Predicate = _ => true, ResponseWriter = WriteAsync };
 
-    public static void AddHealth(this IServiceCollection services) => services.AddHealthChecks()
-        .AddCheck<Stopping>("stopping")
-        .AddCheck<Credentials>("credentials")
-        .AddCheck<Shared>("redis");
+    public static void AddHealth(this IServiceCollection services)
+    {
+        services.AddSingleton<ConfigurationReport>();
+        services.AddHealthChecks()
+            .AddCheck<Stopping>("stopping")
+            .AddCheck<Credentials>("credentials")
+            .AddCheck<Shared>("redis")
+            .AddCheck<ConfigurationReport>("configuration");
+    }
 
     public static void MapHealth(this WebApplication app)
     {
+        // Create the metrics of the configuration now, and not at the first check.
+        _ = app.Services.GetRequiredService<ConfigurationReport>();
         app.MapHealthChecks("/health/live", Live);
         app.MapHealthChecks("/health/ready", Ready);
     }

@@ -39,13 +39,10 @@ internal static class Management
 
     private static IEnumerable<string> MainAddresses(IConfiguration configuration)
     {
-        if (configuration["urls"] is { Length: > 0 } urls) return Split(urls);
-        var ports = Split(configuration["http_ports"]).Select(port => $"http://*:{port}")
-            .Concat(Split(configuration["https_ports"]).Select(port => $"https://*:{port}"))
+        if (configuration["urls"] is { Length: > 0 } urls) return ListenAddresses.Split(urls);
+        var ports = ListenAddresses.Split(configuration["http_ports"]).Select(port => $"http://*:{port}")
+            .Concat(ListenAddresses.Split(configuration["https_ports"]).Select(port => $"https://*:{port}"))
             .ToList();
         return ports.Count > 0 ? ports : ["http://localhost:5000"];
     }
-
-    private static string[] Split(string? list) =>
-        list?.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 }

@@ -17,6 +17,9 @@ internal sealed class AuthenticationOptions
     /// </summary>
     public int FailedAttempts { get; set; } = 20;
 
+    /// <summary>Whether callers can present claims, in a token or in a session.</summary>
+    public bool HasProvider => Jwt.Authority.Length + Oidc.Authority.Length > 0;
+
     public void Check(ConfigurationErrors errors)
     {
         Jwt.Check(errors);

@@ -75,6 +75,41 @@ internal sealed class TeamOptions
         }
     }
 
+    /// <summary>Adds a warning for each team without members, each expired key and each unused quota.</summary>
+    public static void Warn(
+        ConfigurationErrors warnings, CallerOptions options, bool hasProvider, DateTimeOffset now)
+    {
+        foreach (var (name, team) in options.Teams)
+        {
+            var path = $"Teams:{name}";
+            warnings.Unless(team.ApiKeys.Count + team.Claims.Count > 0, path,
+                "has neither ApiKeys nor Claims, so nobody belongs to the team");
+            warnings.Unless(team.Claims.Count == 0 || hasProvider, $"{path}:Claims",
+                "nobody can present a claim, because Authentication names no Authority");
+            warnings.Unless(team.Workflows.Count + team.Routes.Count > 0, path,
+                "has neither Workflows nor Routes, so the team may read nothing");
+            WarnOfExpired(warnings, $"{path}:ApiKeys", team.ApiKeys, now);
+        }
+        WarnOfExpired(warnings, "Operators:ApiKeys", options.Operators.ApiKeys, now);
+        var used = options.Teams.Values
+            .SelectMany(team => team.QuotaNames.Concat(team.ApiKeys.Select(key => key.Quota)))
+            .ToHashSet(StringComparer.OrdinalIgnoreCase);
+        // The default quota is configured from the beginning.
+        foreach (var name in options.Quotas.Keys.Where(name => name != new TeamOptions().Quota))
+        {
+            warnings.Unless(used.Contains(name), $"Quotas:{name}", "no team and no key uses this quota");
+        }
+    }
+
+    private static void WarnOfExpired(
+        ConfigurationErrors warnings, string path, List<ApiKeyOptions> keys, DateTimeOffset now)
+    {
+        for (var i = 0; i < keys.Count; i++)
+        {
+            warnings.Unless(keys[i].Validity.At(now) != Refusal.Expired, $"{path}:{i}", "the key has expired");
+        }
+    }
+
     private static void CheckQuotas(
         ConfigurationErrors errors, CallerOptions options, string path, string text, string[] names)
     {

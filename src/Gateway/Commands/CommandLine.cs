@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Net.Sockets;
+using Gateway.Telemetry;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Commands;
@@ -9,6 +10,13 @@ namespace Gateway.Commands;
 /// </summary>
 internal static class CommandLine
 {
+    /// <summary>Configuration of a command whose output is not the log.</summary>
+    public static Dictionary<string, string?> Silent => new()
+    {
+        ["Logging:Console:LogLevel:Default"] = "None",
+        ["Logging:Console:LogLevel:Gateway"] = "None",
+    };
+
     public static async Task<int> RunAsync(string[] args)
     {
         if (IsServe(args)) return await ServeAsync(args);
@@ -22,6 +30,7 @@ internal static class CommandLine
             KeysCommand.Create(),
             HealthCommand.Create(),
             ContractCommand.Create(),
+            CheckCommand.Create(),
         };
         var parsed = root.Parse(args);
         // The host handles the signals of the process.
@@ -38,9 +47,13 @@ internal static class CommandLine
         return 2;
     }
 
-    /// <summary>Starts an application and waits for its end. If it cannot start, prints one clear message.</summary>
+    /// <summary>Starts an application and waits for its end.</summary>
+    /// <param name="build">Builds the application.</param>
+    /// <param name="report">Gets a line for each reason why the application cannot start.</param>
+    /// <param name="started">Runs after the start.</param>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(Func<WebApplication> build, Action<WebApplication>? started = null)
+    public static async Task<int> RunAsync(
+        Func<WebApplication> build, Action<IEnumerable<string>> report, Action<WebApplication>? started = null)
     {
         try
         {
@@ -50,25 +63,39 @@ internal static class CommandLine
             await app.WaitForShutdownAsync();
             return 0;
         }
-        catch (OptionsValidationException e)
+        catch (Exception e) when (ReasonsOf(e) is { } reasons)
         {
-            await Console.Error.WriteLineAsync("The configuration is wrong:");
-            foreach (var line in e.Failures) await Console.Error.WriteLineAsync($"  {line}");
-            return 1;
-        }
-        catch (Exception e) when (e is IOException or InvalidDataException
-            or UnauthorizedAccessException or SocketException or FormatException or InvalidOperationException)
-        {
-            // The messages of these exceptions name the cause: the address of a used port, the file of an unreadable
-            // secret, or a malformed address.
-            await Console.Error.WriteLineAsync(
-                e is InvalidDataException ? $"{e.Message} {e.GetBaseException().Message}" : e.Message);
+            report(reasons);
             return 1;
         }
     }
 
-    private static Task<int> ServeAsync(string[] args) => RunAsync(() => Program.Build(args));
+    private static Task<int> ServeAsync(string[] args) => RunAsync(
+        () => Program.Build(args), reasons => StartLog.Write(ConfigurationSources.Open(args, []), reasons));
 
-    private static bool IsServe(string[] args) => args.Length == 0
+    /// <summary>Prints errors for a person who runs a command.</summary>
+    public static void PrintErrors(IEnumerable<string> errors) => Console.Error.WriteLine(string.Join('\n', errors));
+
+    /// <returns>
+    /// A line for each reason why the gateway cannot start; null: the exception is a defect of the gateway.
+    /// </returns>
+    public static string[]? ReasonsOf(Exception e) => e switch
+    {
+        OptionsValidationException wrong => [.. wrong.Failures.Select(LineOf)],
+        InvalidDataException => [LineOf($"{e.Message} {e.GetBaseException().Message}")],
+        SocketException => [LineOf(
+            $"An address in urls, http_ports, https_ports or Kestrel:Endpoints cannot be used: {e.Message}")],
+        // The messages of these exceptions name the cause: the address of a used port, the file of an unreadable
+        // secret, or a missing certificate.
+        IOException or UnauthorizedAccessException or FormatException or InvalidOperationException or ArgumentException
+            => [LineOf(e.Message)],
+        _ => null,
+    };
+
+    private static string LineOf(string text) => string.Join(
+        ' ', text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    /// <summary>Whether these arguments run the gateway itself.</summary>
+    public static bool IsServe(string[] args) => args.Length == 0
         || (args[0].StartsWith("--", StringComparison.Ordinal) && args[0] is not ("--help" or "--version"));
 }

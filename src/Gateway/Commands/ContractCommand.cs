@@ -22,17 +22,21 @@ internal static class ContractCommand
 
     private static async Task<int> PrintAsync(string path)
     {
-        await using var app = Program.Build([], new()
+        try
         {
             // Building the application needs a credential. The output must contain nothing beside the document.
-            ["Upstream:Accounts:contract:Credential"] = "not-used-for-this",
-            ["Logging:Console:LogLevel:Default"] = "None",
-            ["Logging:Console:LogLevel:Gateway"] = "None",
-        });
-        // Starting the application would add the endpoints. The command does not start it.
-        app.UseEndpoints(_ => { });
-        var rendering = await app.Services.GetRequiredService<PublishedContract>().GetAsync(path);
-        Console.WriteLine(Encoding.UTF8.GetString(rendering.Bytes).TrimEnd());
-        return 0;
+            await using var app = Program.Build(
+                [], new(CommandLine.Silent) { ["Upstream:Accounts:contract:Credential"] = "not-used-for-this" });
+            // Starting the application would add the endpoints. The command does not start it.
+            app.UseEndpoints(_ => { });
+            var rendering = await app.Services.GetRequiredService<PublishedContract>().GetAsync(path);
+            Console.WriteLine(Encoding.UTF8.GetString(rendering.Bytes).TrimEnd());
+            return 0;
+        }
+        catch (Exception e) when (CommandLine.ReasonsOf(e) is { } reasons)
+        {
+            CommandLine.PrintErrors(reasons);
+            return 1;
+        }
     }
 }

@@ -54,6 +54,7 @@ internal static class DemoCommand
             string mapping = GatewayKey.Create(), survey = GatewayKey.Create();
             var exit = await CommandLine.RunAsync(
                 () => Program.Build([], Settings(port, upstream.Address, mapping, survey)),
+                CommandLine.PrintErrors,
                 app => Console.WriteLine(Examples(new Uri(app.Urls.First()), upstream.Address, mapping, survey)));
             if (exit != 0)
             {
@@ -94,8 +95,6 @@ internal static class DemoCommand
         ["Quotas:demo-survey:Burst"] = "5",
         ["Logging:LogLevel:Default"] = "Warning",
         ["Logging:LogLevel:Gateway"] = "Warning",
-        // If the gateway cannot start, the command prints the reason.
-        ["Logging:LogLevel:Microsoft.Extensions.Hosting.Internal.Host"] = "None",
         ["Logging:Console:FormatterName"] = "simple",
     };
 

@@ -3,14 +3,20 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Configuration;
 
-/// <summary>Collects the errors of a configuration: one line for each error, which begins with its key.</summary>
+/// <summary>
+/// Collects the errors, or the warnings, of a configuration: one line for each, which begins with its key or its file.
+/// </summary>
 internal sealed class ConfigurationErrors
 {
-    private readonly List<string> _lines = [];
+    private readonly List<(string Key, string What)> _all = [];
 
-    public IReadOnlyList<string> Lines => _lines;
+    public IReadOnlyList<string> Lines => [.. _all.Select(one => $"{one.Key}: {one.What}")];
 
-    public void Add(string key, string what) => _lines.Add($"{key}: {what}");
+    public void Add(string key, string what) => _all.Add((key, what));
+
+    /// <summary>Adds those of other errors whose key a condition accepts.</summary>
+    public void Add(ConfigurationErrors others, Func<string, bool> isIncluded) =>
+        _all.AddRange(others._all.Where(one => isIncluded(one.Key)));
 
     /// <summary>Checks a name that is used in keys, metrics and header fields.</summary>
     public void Name(string key, string name, string whose) => Unless(
@@ -34,6 +40,6 @@ internal sealed class ConfigurationErrors
     /// <exception cref="OptionsValidationException">There are errors.</exception>
     public void ThrowIfAny<T>()
     {
-        if (_lines.Count > 0) throw new OptionsValidationException(Options.DefaultName, typeof(T), _lines);
+        if (_all.Count > 0) throw new OptionsValidationException(Options.DefaultName, typeof(T), Lines);
     }
 }

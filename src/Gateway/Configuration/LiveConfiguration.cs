@@ -5,32 +5,53 @@ namespace Gateway.Configuration;
 
 /// <summary>
 /// The newest valid configuration. A wrong configuration stops the start. While the gateway runs, a wrong configuration
-/// is logged, a line for each error, and the previous one stays in force. (The framework's options monitor would throw
-/// at each read instead.) A change is all or nothing: parts of the gateway prepare for it before it is in force, and if
-/// one of them fails, the previous configuration stays in force in all of them.
+/// is logged, a line for each error, at once and each minute, and the previous one stays in force. (The framework's
+/// options monitor would throw at each read instead.) A change is all or nothing: parts of the gateway prepare for it
+/// before it is in force, and if one of them fails, the previous configuration stays in force in all of them.
 /// </summary>
 /// <typeparam name="T">The whole configuration, in the shape of <c>appsettings.json</c>.</typeparam>
-internal sealed partial class LiveConfiguration<T> : IDisposable
+internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDisposable
     where T : class, ICheckedOptions, new()
 {
+    // A refused configuration may become right by itself, for example when a file that it names appears.
+    private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1), RetryInterval = TimeSpan.FromSeconds(5);
+
+    // A file that changes all the time does not keep the others back for longer.
+    private const int MostUnsettledChecks = 20;
+
     private readonly IConfiguration _configuration;
     private readonly ILogger<LiveConfiguration<T>> _logger;
+    private readonly TimeProvider _clock;
     private readonly IDisposable _subscription;
     private readonly Lock _reloading = new();
-    private readonly HashSet<FileConfigurationProvider> _unreadable = [];
+    private readonly Dictionary<string, string?> _atStart;
+    private DiskContent[] _pending = [];
+    private int _unsettledChecks;
+    private long _loggedAt, _triedAt;
+    private bool _isDefect;
     private volatile T _current;
+    private volatile IReadOnlyList<string> _errors = [];
+    private long _appliedAt;
 
     /// <exception cref="OptionsValidationException">The configuration is wrong.</exception>
-    public LiveConfiguration(IConfiguration configuration, ILogger<LiveConfiguration<T>> logger)
+    public LiveConfiguration(
+        IConfiguration configuration, ILogger<LiveConfiguration<T>> logger, TimeProvider? clock = null)
     {
         _configuration = configuration;
         _logger = logger;
+        _clock = clock ?? TimeProvider.System;
         _current = Read(configuration);
-        WatchFiles();
+        _atStart = SettingsAtStart();
+        _appliedAt = _clock.GetUtcNow().Ticks;
+        Warn();
         _subscription = ChangeToken.OnChange(configuration.GetReloadToken, Reload);
     }
 
     public T Current => _current;
+
+    public IReadOnlyList<string> Errors => _errors;
+
+    public DateTimeOffset AppliedAt => new(Interlocked.Read(ref _appliedAt), TimeSpan.Zero);
 
     /// <summary>
     /// Raised before a change, one change at a time. A handler prepares for the new configuration without side effects,
@@ -49,54 +70,157 @@ internal sealed partial class LiveConfiguration<T> : IDisposable
     public static T Read(IConfiguration configuration)
     {
         var errors = new ConfigurationErrors();
-        var options = StrictBinding.Bind<T>(configuration, errors);
-        options.Check(errors);
-        errors.ThrowIfAny<T>();
-        return options;
+        List<string> unreadable = [.. DiskOf(configuration).SelectMany(provider => provider.Errors)];
+        var options = ReadAll(configuration, errors, isComplete: unreadable.Count == 0);
+        unreadable.AddRange(errors.Lines);
+        return unreadable.Count == 0 ? options
+            : throw new OptionsValidationException(Options.DefaultName, typeof(T), unreadable);
     }
 
-    // The provider of a file that becomes unreadable drops all its values, and the rest may be a valid configuration.
-    private void WatchFiles()
+    /// <summary>
+    /// Applies the configuration on the disk if it has changed, and not since the last call: files may be replaced one
+    /// after another. A configuration that keeps changing is applied after <see cref="MostUnsettledChecks"/> calls.
+    /// Repeats the errors of a refused configuration each minute.
+    /// </summary>
+    public void CheckDisk()
     {
-        foreach (var provider in ((IConfigurationRoot)_configuration).Providers.OfType<FileConfigurationProvider>())
+        DiskProvider[] disk = [.. DiskOf(_configuration)];
+        DiskContent[] contents = [.. disk.Select(provider => provider.Read())];
+        lock (_reloading)
         {
-            provider.Source.OnLoadException = failure =>
+            EndDelay();
+            var isNew = !contents.SequenceEqual(disk.Select(provider => provider.Newest));
+            if (isNew && !contents.SequenceEqual(_pending) && ++_unsettledChecks < MostUnsettledChecks)
             {
-                failure.Ignore = true;
-                lock (_reloading) _unreadable.Add(failure.Provider);
-                Log.Unreadable(_logger, failure.Provider.Source.Path, failure.Exception.GetBaseException().Message);
-            };
+                _pending = contents;
+                return;
+            }
+            (_pending, _unsettledChecks) = ([], 0);
+            if (isNew) Take(disk, contents);
+            else if (_errors.Count > 0) Retry(disk);
         }
+    }
+
+    private void Take(DiskProvider[] disk, DiskContent[] contents)
+    {
+        foreach (var (provider, content) in disk.Zip(contents))
+        {
+            if (!content.Equals(provider.Newest)) provider.Take(content);
+        }
+        Apply(disk, isRetry: false);
+    }
+
+    private void Retry(DiskProvider[] disk)
+    {
+        var isDue = !_isDefect && _clock.GetElapsedTime(_triedAt) >= RetryInterval;
+        if (isDue && disk.Length > 0) Apply(disk, isRetry: true);
+        Repeat();
+    }
+
+    private void Apply(DiskProvider[] disk, bool isRetry)
+    {
+        _triedAt = _clock.GetTimestamp();
+        List<string> lines = [.. disk.SelectMany(provider => provider.Errors)];
+        var candidate = new ConfigurationBuilder().AddInMemoryCollection(Candidate()).Build();
+        var errors = new ConfigurationErrors();
+        Try(() => ReadAll(candidate, errors, isComplete: true), lines);
+        lines.AddRange(errors.Lines);
+        if (lines.Count > 0)
+        {
+            if (!isRetry || !lines.SequenceEqual(_errors)) Refuse(lines);
+            return;
+        }
+        foreach (var provider in disk) provider.Accept();
+        // One notice reaches all readers of the configuration, and this object.
+        disk[0].Raise();
+    }
+
+    // The newest settings of the disk, and of files that cannot be read those in force, in their order of precedence.
+    private Dictionary<string, string?> Candidate()
+    {
+        var all = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        foreach (var provider in ((IConfigurationRoot)_configuration).Providers)
+        {
+            foreach (var (key, value) in provider is DiskProvider disk ? disk.Candidate : SettingsOf(provider))
+            {
+                all[key] = value;
+            }
+        }
+        return all;
+    }
+
+    private static IEnumerable<KeyValuePair<string, string?>> SettingsOf(
+        IConfigurationProvider provider, string? path = null)
+    {
+        foreach (var name in provider.GetChildKeys([], path).Distinct(StringComparer.OrdinalIgnoreCase))
+        {
+            var key = path is null ? name : ConfigurationPath.Combine(path, name);
+            if (provider.TryGet(key, out var value)) yield return new(key, value);
+            foreach (var setting in SettingsOf(provider, key)) yield return setting;
+        }
+    }
+
+    private static IEnumerable<DiskProvider> DiskOf(IConfiguration configuration) =>
+        configuration is IConfigurationRoot root ? root.Providers.OfType<DiskProvider>() : [];
+
+    /// <param name="configuration">The settings.</param>
+    /// <param name="errors">Receives the errors of the settings.</param>
+    /// <param name="isComplete">
+    /// False if a file could not be read. Then an error counts only if its key is set.
+    /// </param>
+    private static T ReadAll(IConfiguration configuration, ConfigurationErrors errors, bool isComplete)
+    {
+        var options = StrictBinding.Bind<T>(configuration, errors);
+        var wrong = new ConfigurationErrors();
+        options.Check(wrong);
+        T.CheckFramework(configuration, wrong);
+        errors.Add(wrong, key => isComplete || configuration[key] is not null);
+        return options;
     }
 
     private void Reload()
     {
         lock (_reloading)
         {
-            _unreadable.RemoveWhere(provider => provider.GetChildKeys([], null).Any());
-            if (_unreadable.Count > 0) return;
-            try
+            List<string> lines = [];
+            _isDefect = false;
+            Try(() => Apply(Read(_configuration), lines), lines);
+            if (lines.Count > 0)
             {
-                Apply(Read(_configuration));
+                Refuse(lines);
+                return;
             }
-            catch (OptionsValidationException e)
-            {
-                foreach (var line in e.Failures) Log.Refused(_logger, line);
-            }
-            catch (InvalidOperationException e)
-            {
-                // The binder refused settings that it accepts one by one.
-                Log.Refused(_logger, e.GetType().Name);
-            }
-            catch (Exception e)
-            {
-                // Log no message: it may hold a value, which may be a secret.
-                Log.Unread(_logger, e.GetType().Name, e.StackTrace);
-            }
+            _errors = [];
+            Interlocked.Exchange(ref _appliedAt, _clock.GetUtcNow().Ticks);
+            Log.Reloaded(_logger);
+            Warn();
         }
     }
 
-    private void Apply(T options)
+    private void Try(Action read, List<string> lines)
+    {
+        try
+        {
+            read();
+        }
+        catch (OptionsValidationException e)
+        {
+            lines.AddRange(e.Failures);
+        }
+        catch (InvalidOperationException e)
+        {
+            // The binder refused settings that it accepts one by one.
+            lines.Add(e.GetType().Name);
+        }
+        catch (Exception e)
+        {
+            // Log no message: it may hold a value, which may be a secret.
+            Log.Unread(_logger, e.GetType().Name, e.StackTrace);
+            lines.Add(e.GetType().Name);
+        }
+    }
+
+    private void Apply(T options, List<string> lines)
     {
         List<Action> prepared = [];
         try
@@ -105,13 +229,14 @@ internal sealed partial class LiveConfiguration<T> : IDisposable
         }
         catch (Exception e)
         {
+            _isDefect = true;
             Log.Broken(_logger, e);
+            lines.Add("a defect of the gateway");
             return;
         }
         _current = options;
         foreach (var putInForce in prepared) Guard(putInForce);
         foreach (var changed in Delegate.EnumerateInvocationList(Changed)) Guard(() => changed(options));
-        Log.Reloaded(_logger);
     }
 
     // Run every part: a part that fails must not keep the others at the previous configuration.
@@ -127,28 +252,15 @@ internal sealed partial class LiveConfiguration<T> : IDisposable
         }
     }
 
-    private static partial class Log
+    private void Refuse(IReadOnlyList<string> lines)
     {
-        [LoggerMessage(LogLevel.Information, "Configuration reloaded")]
-        public static partial void Reloaded(ILogger logger);
+        _errors = lines;
+        _loggedAt = _clock.GetTimestamp();
+        foreach (var line in lines) Log.Refused(_logger, line);
+    }
 
-        [LoggerMessage(LogLevel.Error, "New configuration refused, the previous one stays in force: {Error}")]
-        public static partial void Refused(ILogger logger, string error);
-
-        [LoggerMessage(LogLevel.Error,
-            "New configuration could not be read, the previous one stays in force: {Problem} {Stack}")]
-        public static partial void Unread(ILogger logger, string problem, string? stack);
-
-        [LoggerMessage(LogLevel.Error,
-            "A defect of the gateway stopped the new configuration, the previous one stays in force")]
-        public static partial void Broken(ILogger logger, Exception defect);
-
-        [LoggerMessage(LogLevel.Error,
-            "A defect of the gateway: one part did not apply the new configuration, which is in force")]
-        public static partial void PartBroken(ILogger logger, Exception defect);
-
-        [LoggerMessage(LogLevel.Error,
-            "{File} cannot be read, so the previous configuration stays in force: {Problem}")]
-        public static partial void Unreadable(ILogger logger, string? file, string problem);
+    private void Repeat()
+    {
+        if (_errors.Count > 0 && _clock.GetElapsedTime(_loggedAt) >= LogInterval) Refuse(_errors);
     }
 }

@@ -65,6 +65,15 @@ internal sealed class LiveOptions<TAll, T>(LiveConfiguration<TAll> live, Func<TA
 
 internal static class LiveOptionsServices
 {
+    /// <summary>Adds the whole configuration, and the watch of its files.</summary>
+    public static void AddLiveConfiguration<TAll>(this IServiceCollection services)
+        where TAll : class, ICheckedOptions, new()
+    {
+        services.AddSingleton<LiveConfiguration<TAll>>();
+        services.AddSingleton<IConfigurationState>(all => all.GetRequiredService<LiveConfiguration<TAll>>());
+        services.AddHostedService<ConfigurationWatch<TAll>>();
+    }
+
     /// <summary>Adds the options of a feature.</summary>
     public static void AddLiveOptions<TAll, T>(this IServiceCollection services, Func<TAll, T> select)
         where TAll : class, ICheckedOptions, new()

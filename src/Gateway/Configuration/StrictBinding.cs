@@ -6,6 +6,8 @@ namespace Gateway.Configuration;
 /// </summary>
 internal static class StrictBinding
 {
+    private const string NoOption = "is not an option that takes a value";
+
     /// <summary>Binds all valid settings, and adds an error for each of the others.</summary>
     public static T Bind<T>(IConfiguration configuration, ConfigurationErrors errors) where T : class, new()
     {
@@ -15,16 +17,29 @@ internal static class StrictBinding
             // The binder would write a null over a default. An empty JSON object is a null, too, and is a section.
             .Where(setting => setting.Value is not null || !TakesValue<T>(setting.Key))
             .ToList();
+        foreach (var setting in settings.Where(setting => IsBelowText(typeof(T), setting.Key)).ToList())
+        {
+            errors.Add(setting.Key, NoOption);
+            settings.Remove(setting);
+        }
         if (ErrorOf<T>(settings, out var options) is null) return options;
         foreach (var setting in settings.ToList())
         {
             if (ErrorOf<T>([setting], out _) is not { } error) continue;
-            errors.Add(setting.Key, error.InnerException is null
-                ? "is not an option that takes a value" : error.Message);
+            errors.Add(setting.Key, error.InnerException is null ? NoOption : WithoutValue(error.Message));
             settings.Remove(setting);
         }
         if (ErrorOf<T>(settings, out options) is { } other) throw other;
         return options;
+    }
+
+    // The binder's message holds the value, which may be a secret if files were mixed up. It ends with the type.
+    private static string WithoutValue(string message)
+    {
+        const string Type = " to type '";
+        var at = message.LastIndexOf(Type, StringComparison.Ordinal);
+        return at < 0 ? "cannot be converted"
+            : $"cannot be converted to {message[(at + Type.Length)..].TrimEnd('\'', '.').Split('.')[^1]}";
     }
 
     private static IEnumerable<KeyValuePair<string, string?>> SettingsIn(IConfigurationSection section)
@@ -32,6 +47,21 @@ internal static class StrictBinding
         var children = section.GetChildren().ToList();
         if (children.Count == 0 || section.Value is not null) yield return new(section.Path, section.Value);
         foreach (var setting in children.SelectMany(SettingsIn)) yield return setting;
+    }
+
+    // The binder ignores settings below an option that is text.
+    private static bool IsBelowText(Type type, string key)
+    {
+        foreach (var name in key.Split(ConfigurationPath.KeyDelimiter))
+        {
+            if (type == typeof(string) || type == typeof(Uri)) return true;
+            var next = type.IsGenericType ? type.GetGenericArguments()[^1]
+                : Array.Find(type.GetProperties(), one => one.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                    ?.PropertyType;
+            if (next is null) return false;
+            type = next;
+        }
+        return false;
     }
 
     // A value that cannot be converted has the converter's exception as the cause; a value for a section has none.

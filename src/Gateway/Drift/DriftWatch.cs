@@ -33,17 +33,26 @@ internal sealed partial class DriftWatch(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var (address, body) in _offered.Reader.ReadAllAsync(stoppingToken))
+        try
         {
-            try
-            {
-                Check(address, body);
-            }
-            catch (Exception e)
-            {
-                // A failed check must not stop the watch. Do not log the message: it may hold parts of the body.
-                if (book.Count(CheckOutcome.Failed) == 1) Log.Failed(logger, e.GetType().Name, e.StackTrace);
-            }
+            await foreach (var (address, body) in _offered.Reader.ReadAllAsync(stoppingToken)) Try(address, body);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host stops. It would report the exception as a failure if it could not start.
+        }
+    }
+
+    private void Try(JobAddress address, byte[] body)
+    {
+        try
+        {
+            Check(address, body);
+        }
+        catch (Exception e)
+        {
+            // A failed check must not stop the watch. Do not log the message: it may hold parts of the body.
+            if (book.Count(CheckOutcome.Failed) == 1) Log.Failed(logger, e.GetType().Name, e.StackTrace);
         }
     }
 

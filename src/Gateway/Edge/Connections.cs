@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
-using System.Globalization;
 using System.Net;
+using Gateway.Runtime;
 using Gateway.Telemetry;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Options;
@@ -14,9 +14,6 @@ namespace Gateway.Edge;
 /// </summary>
 internal sealed partial class Connections
 {
-    // The runtime keeps about 300 assemblies open, and the process connects to the upstream and to Redis.
-    private const int MinReservedHandles = 400;
-
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly int _limit, _managementPort;
@@ -32,7 +29,7 @@ internal sealed partial class Connections
         (_clock, _logger) = (clock, logger);
         _managementPort = management.CurrentValue.Port;
         var limit = server.CurrentValue.MaxConnections;
-        _limit = limit > 0 ? limit : LimitFor(HandleLimit());
+        _limit = limit > 0 ? limit : LimitFor(OpenFiles.Limit());
         meters.CreateGateway().CreateObservableCounter(
             "gateway.connections.refused", () => Interlocked.Read(ref _refused), "{connection}",
             "Connections that were closed because the limit was reached");
@@ -44,7 +41,7 @@ internal sealed partial class Connections
     /// </summary>
     /// <param name="handles">The limit of open files; null if there is none or it is unknown.</param>
     public static int LimitFor(long? handles) => handles is not { } most ? int.MaxValue
-        : (int)Math.Clamp(most - Math.Max(most / 4, MinReservedHandles), 16, int.MaxValue);
+        : (int)Math.Clamp(most - Math.Max(most / 4, OpenFiles.Reserved), 16, int.MaxValue);
 
     /// <summary>Middleware that applies the limit to a connection before anything is read from it.</summary>
     public ConnectionDelegate Bound(ConnectionDelegate next) => connection =>
@@ -66,17 +63,6 @@ internal sealed partial class Connections
         var (now, last) = (_clock.GetTimestamp(), Interlocked.Read(ref _lastLine));
         if (last != 0 && _clock.GetElapsedTime(last, now) < LogInterval) return;
         if (Interlocked.CompareExchange(ref _lastLine, now, last) == last) Log.Full(_logger, _limit);
-    }
-
-    // The runtime raises the soft limit to the hard one when it starts.
-    private static long? HandleLimit()
-    {
-        const string Limits = "/proc/self/limits", Name = "Max open files";
-        if (!File.Exists(Limits)) return null;
-        var line = File.ReadLines(Limits).FirstOrDefault(line => line.StartsWith(Name, StringComparison.Ordinal)) ?? "";
-        var numbers = line[Math.Min(Name.Length, line.Length)..].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        var soft = numbers.FirstOrDefault();
-        return long.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var limit) ? limit : null;
     }
 
     /// <summary>

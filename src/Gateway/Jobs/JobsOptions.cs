@@ -128,6 +128,14 @@ internal sealed class JobsOptions
         }
     }
 
+    /// <summary>Adds a warning for each bound of memory that exceeds the memory of the process.</summary>
+    public void Warn(ConfigurationErrors warnings, long memory)
+    {
+        const string What = "is more memory than the process may use";
+        warnings.Unless(MemoryBytes <= memory, "Jobs:MemoryBytes", What);
+        warnings.Unless(BytesUnderWay <= memory, "Jobs:BytesUnderWay", What);
+    }
+
     private static IReadOnlyList<string> Words(List<string> configured, string[] defaults) =>
         configured.Count > 0 ? configured : defaults;
 

@@ -17,10 +17,12 @@ internal static class Logs
         // each request.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         var services = builder.Services;
-        // A slim builder ignores the configured format of lines.
-        services.Configure<ConsoleLoggerOptions>(builder.Configuration.GetSection("Logging:Console"));
-        services.Remove(services.Single(service => service.ImplementationType == typeof(ConsoleLoggerProvider)));
-        services.AddSingleton<ILoggerProvider, LogOutput>();
+        // The host logs a failed start with its stack. The command line reports the reason in one line.
+        var start = new StartState();
+        services.AddSingleton(start);
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host",
+            level => start.HasEnded && level >= LogLevel.Warning);
+        services.AddOutput(builder.Configuration.GetSection("Logging:Console"));
         services.Replace(ServiceDescriptor.Singleton<ILoggerFactory>(provider => new BoundedLogs(
             new LoggerFactory(
                 provider.GetServices<ILoggerProvider>(),
@@ -29,12 +31,30 @@ internal static class Logs
             provider.GetRequiredService<TimeProvider>(), boundedAlready)));
     }
 
-    /// <summary>Counts the dropped lines in a metric.</summary>
+    /// <param name="services">Already have the framework's console logger, which is replaced.</param>
+    /// <param name="console">The section <c>Logging:Console</c>. A slim builder ignores it.</param>
+    public static void AddOutput(this IServiceCollection services, IConfiguration console)
+    {
+        services.Configure<ConsoleLoggerOptions>(console);
+        services.Remove(services.Single(service => service.ImplementationType == typeof(ConsoleLoggerProvider)));
+        services.AddSingleton<ILoggerProvider, LogOutput>();
+    }
+
+    /// <summary>Counts the dropped lines in a metric, and notes the end of the start.</summary>
     public static void ObserveLogs(this WebApplication app)
     {
+        var start = app.Services.GetRequiredService<StartState>();
+        app.Lifetime.ApplicationStarted.Register(() => start.HasEnded = true);
         var outputs = app.Services.GetServices<ILoggerProvider>().OfType<LogOutput>().ToArray();
         app.Services.GetRequiredService<IMeterFactory>().CreateGateway().CreateObservableCounter(
             "gateway.log.dropped", () => outputs.Sum(output => output.Dropped), "{line}",
             "Log lines that were dropped because standard output was not read fast enough");
+    }
+
+    private sealed class StartState
+    {
+        private volatile bool _hasEnded;
+
+        public bool HasEnded { get => _hasEnded; set => _hasEnded = value; }
     }
 }

@@ -42,4 +42,17 @@ internal sealed class UpstreamOptions
         var used = accountsInUse.ToHashSet(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, account) in Accounts) account.Check(errors, name, used.Contains(name));
     }
+
+    /// <summary>Adds a warning for each account with a credential that no team uses.</summary>
+    public void Warn(ConfigurationErrors warnings, IEnumerable<string> accountsInUse)
+    {
+        var used = accountsInUse.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        // The account of the built-in configuration may be there before the first team.
+        if (used.Count == 0) return;
+        foreach (var (name, account) in Accounts)
+        {
+            warnings.Unless(
+                account.IsEmpty || used.Contains(name), $"Upstream:Accounts:{name}", "no team uses this account");
+        }
+    }
 }

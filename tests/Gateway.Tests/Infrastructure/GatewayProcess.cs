@@ -11,6 +11,8 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     public static string Executable => Path.Combine(AppContext.BaseDirectory, "Gateway.dll");
 
+    private static string Run => $"exec dotnet '{Executable}'";
+
     public Uri Address { get; }
 
     public string Output => _process.Output;
@@ -34,7 +36,20 @@ internal sealed class GatewayProcess : IAsyncDisposable
 
     /// <summary>Starts the gateway with a limit of file handles, as <c>ulimit -n</c> sets it.</summary>
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, int handles) =>
-        StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), handles);
+        StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), ["sh", "-c", $"ulimit -n {handles} && {Run}"]);
+
+    /// <summary>
+    /// Starts the gateway as a user that may watch no file: the limit of inotify instances is 0. Skips the test if the
+    /// machine does not allow that.
+    /// </summary>
+    public static async Task<GatewayProcess> StartWithoutFileEventsAsync(Dictionary<string, string?> environment)
+    {
+        const string Limit = "echo 0 > /proc/sys/user/max_inotify_instances";
+        var (exit, _) = await ChildProcess.RunAsync("sh", ["-c", $"unshare -Ur sh -c '{Limit}'"]);
+        Assert.SkipUnless(exit == 0, "The machine allows no user namespace.");
+        return await StartAsync(environment, FreeAddress(), new SocketsHttpHandler(),
+            ["unshare", "-Ur", "sh", "-c", $"{Limit} && {Run}"]);
+    }
 
     /// <summary>Starts the gateway with HTTPS.</summary>
     /// <param name="port">The port, or null for any free one.</param>
@@ -50,12 +65,12 @@ internal sealed class GatewayProcess : IAsyncDisposable
     private static Uri FreeAddress() => new($"http://127.0.0.1:{ChildProcess.FreePort()}/");
 
     private static async Task<GatewayProcess> StartAsync(
-        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, int handles = 0,
+        Dictionary<string, string?> environment, Uri address, HttpMessageHandler handler, string[]? command = null,
         bool readsOutput = true)
     {
         environment["ASPNETCORE_URLS"] = address.ToString();
-        var process = handles == 0 ? new ChildProcess("dotnet", [Executable], environment, readsOutput)
-            : new ChildProcess("sh", ["-c", $"ulimit -n {handles} && exec dotnet '{Executable}'"], environment);
+        command ??= ["dotnet", Executable];
+        var process = new ChildProcess(command[0], command[1..], environment, readsOutput);
         var isHttp2 = environment.GetValueOrDefault("Kestrel__EndpointDefaults__Protocols") == "Http2";
         using var client = new HttpClient(handler)
         {

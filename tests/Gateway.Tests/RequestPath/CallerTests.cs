@@ -222,7 +222,7 @@ public sealed class CallerTests
             [HttpStatusCode.OK, HttpStatusCode.Forbidden, HttpStatusCode.Forbidden, HttpStatusCode.Unauthorized],
             [before.StatusCode, moved.StatusCode, wrong.StatusCode, revoked.StatusCode]);
         Assert.Contains(world.Gateway.Log.All, line => line.Contains(
-            "Jobs:RunningLifetime: Failed to convert configuration value 'soon'", StringComparison.Ordinal));
+            "Jobs:RunningLifetime: cannot be converted to", StringComparison.Ordinal));
     }
 
     // HttpClient does not send such values.

@@ -1,0 +1,84 @@
+using System.CommandLine;
+using Gateway.Configuration;
+using Gateway.Edge;
+using Microsoft.Extensions.Configuration.CommandLine;
+using Microsoft.Extensions.Configuration.EnvironmentVariables;
+
+namespace Gateway.Commands;
+
+/// <summary>
+/// <c>check</c>: reads the configuration like the start, and prints all errors, or the warnings and the configuration
+/// in force. Secrets are masked.
+/// </summary>
+internal static class CheckCommand
+{
+    private const string Mask = "***";
+
+    private static readonly string BaseDirectory = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
+
+    private static readonly string[] SecretNames = ["Credential", "Secret", "Password", "Sha256"];
+
+    // The framework's own sections that matter to the gateway.
+    private static readonly string[] OtherSections = [.. ListenAddresses.Keys, "AllowedHosts", "Logging"];
+
+    public static Command Create()
+    {
+        var command = new Command("check",
+            "Checks the configuration, and prints it with its sources; takes the same arguments as the gateway")
+        {
+            TreatUnmatchedTokensAsErrors = false,
+        };
+        command.SetAction((parsed, _) => CheckAsync([.. parsed.UnmatchedTokens]));
+        return command;
+    }
+
+    private static async Task<int> CheckAsync(string[] args)
+    {
+        try
+        {
+            var configuration = ConfigurationSources.Open(args, []);
+            var options = LiveConfiguration<GatewayOptions>.Read(configuration);
+            // Building reads what the options name, such as the upstream's document. Nothing is started.
+            await using (Program.Build(args, CommandLine.Silent)) { }
+            foreach (var line in Describe(configuration, options)) Console.WriteLine(line);
+            return 0;
+        }
+        catch (Exception e) when (CommandLine.ReasonsOf(e) is { } reasons)
+        {
+            CommandLine.PrintErrors(reasons);
+            return 1;
+        }
+    }
+
+    /// <returns>The warnings, and then each setting with its source.</returns>
+    private static IEnumerable<string> Describe(IConfigurationRoot configuration, GatewayOptions options)
+    {
+        var warnings = new ConfigurationErrors();
+        options.Warn(warnings, TimeProvider.System.GetUtcNow(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+        foreach (var warning in warnings.Lines) yield return $"Warning: {warning}";
+        var sections = typeof(GatewayOptions).GetProperties().Select(property => property.Name).Concat(OtherSections);
+        foreach (var (key, value) in sections.SelectMany(
+            name => configuration.GetSection(name).AsEnumerable().Reverse()))
+        {
+            if (value is not null) yield return $"{key} = {ValueOf(key, value)}  ({SourceOf(configuration, key)})";
+        }
+    }
+
+    private static string ValueOf(string key, string value)
+    {
+        var isSecret = key.StartsWith("ConnectionStrings:", StringComparison.OrdinalIgnoreCase)
+            || key.Split(':').Any(name =>
+                SecretNames.Any(secret => name.EndsWith(secret, StringComparison.OrdinalIgnoreCase)));
+        return isSecret && value.Length > 0 ? Mask : value.ReplaceLineEndings(" ");
+    }
+
+    private static string SourceOf(IConfigurationRoot configuration, string key) =>
+        configuration.Providers.Last(provider => provider.TryGet(key, out _)) switch
+        {
+            DiskProvider disk when Path.GetDirectoryName(disk.Path) == BaseDirectory => Path.GetFileName(disk.Path),
+            DiskProvider disk => disk.Path,
+            EnvironmentVariablesConfigurationProvider => "environment",
+            CommandLineConfigurationProvider => "command line",
+            _ => "gateway",
+        };
+}
