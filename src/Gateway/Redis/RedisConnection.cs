@@ -15,11 +15,6 @@ internal sealed partial class RedisConnection : IDisposable
 
     private static readonly TimeSpan LogInterval = TimeSpan.FromSeconds(1);
 
-    // The watch looks more often than this, unless the process is paused.
-    private static readonly TimeSpan PauseThreshold = TimeSpan.FromSeconds(2);
-
-    private static readonly TimeSpan LongestCatchUp = TimeSpan.FromSeconds(2);
-
     private static readonly TimeSpan BetweenRenewals = TimeSpan.FromSeconds(2);
 
     // The health check names missing rights for this time after a refusal.
@@ -35,9 +30,6 @@ internal sealed partial class RedisConnection : IDisposable
     private Task _renewing = Task.CompletedTask;
     private long _renewedAt = long.MinValue / 2, _deniedAt = long.MinValue / 2;
     private long _lastLine = long.MinValue, _lastDefect = long.MinValue;
-    // Until the first look, the process counts as not paused.
-    private long _lastLook = long.MaxValue;
-    private long _resumedAt;
 
     public RedisConnection(
         IOptionsMonitor<ConnectionStringOptions> connections, IOptionsMonitor<RedisOptions> timing,
@@ -211,27 +203,6 @@ internal sealed partial class RedisConnection : IDisposable
     }
 
     /// <summary>
-    /// Notes that the watch has looked at Redis. After a pause of this process, a look may fail only because of the
-    /// pause, so a failed look does not count until <see cref="LongestCatchUp"/> has passed.
-    /// </summary>
-    public void NoteLook()
-    {
-        var now = Environment.TickCount64;
-        if (WasPaused() && _resumedAt < _lastLook) _resumedAt = now;
-        if (!WasPaused() || _available || now - _resumedAt > LongestCatchUp.TotalMilliseconds)
-        {
-            Interlocked.Exchange(ref _lastLook, now);
-        }
-    }
-
-    /// <summary>
-    /// After a pause of this process, waits until the watch has found Redis healthy, for at most
-    /// <see cref="LongestCatchUp"/>. After a pause, the state of this node is old, and a late reply does not mean that
-    /// Redis fails.
-    /// </summary>
-    public Task WaitAfterPauseAsync() => IsConfigured && WasPaused() ? WaitForLookAsync() : Task.CompletedTask;
-
-    /// <summary>
     /// Whether an exception means that Redis or the connection to it fails. Any other exception is a defect of the
     /// gateway. The client throws <see cref="RedisCommandException"/>, which is not a <see cref="RedisException"/>, if
     /// no server can take a command. <see cref="ObjectDisposedException"/> and cancellations occur while a node stops.
@@ -277,18 +248,6 @@ internal sealed partial class RedisConnection : IDisposable
             ReportDefect(e);
         }
     }
-
-    private async Task WaitForLookAsync()
-    {
-        var started = Stopwatch.GetTimestamp();
-        while ((WasPaused() || !_available) && Stopwatch.GetElapsedTime(started) < LongestCatchUp)
-        {
-            await Task.Delay(20);
-        }
-    }
-
-    private bool WasPaused() =>
-        Environment.TickCount64 - Interlocked.Read(ref _lastLook) > PauseThreshold.TotalMilliseconds;
 
     // An exception of one listener must not stop the other listeners or the watch.
     private void Raise(Action? listeners)
