@@ -36,7 +36,7 @@ internal sealed partial class PurgeEndpoint(
             var isTold = await channel.PublishPurgeAsync();
             var fromRedis = await log.RemoveAsync(scope, cancellation);
             Log.Purged(logger, caller.Id, scope.Name, fromRedis, fromMemory);
-            if (!isTold) Log.Untold(logger, caller.Id, scope.Name);
+            if (isTold == false) Log.Untold(logger, caller.Id, scope.Name);
             return new PurgeAnswer(scope.Name, fromRedis, fromMemory, isTold);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
@@ -60,7 +60,7 @@ internal sealed partial class PurgeEndpoint(
             && parts.All(part => JobAddress.IsIdentifier(part));
     }
 
-    private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory, bool isTold) : IAnswer
+    private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory, bool? isTold) : IAnswer
     {
         public int Status => StatusCodes.Status200OK;
 
@@ -71,7 +71,7 @@ internal sealed partial class PurgeEndpoint(
             {
                 purged = scope,
                 removed = new { redis = fromRedis, memory = fromMemory },
-                otherNodes = isTold ? "told" : "find the purge within a second",
+                otherNodes = isTold is null ? "none" : isTold.Value ? "told" : "find the purge within a second",
             };
             await http.Response.WriteAsJsonAsync(body, http.RequestAborted);
         }

@@ -41,10 +41,13 @@ internal sealed class JobChannel : IRedisParticipant
     /// <summary>Starts to listen for the end of the fetch of one job. A job has at most one listener.</summary>
     public Listener Listen(string name) => new(_waiting, name);
 
-    /// <returns>Whether Redis has taken the message. Without it, other nodes read the purge within a second.</returns>
-    public async Task<bool> PublishPurgeAsync()
+    /// <returns>
+    /// Whether Redis has taken the message; null: there are no other nodes. Without the message, other nodes read the
+    /// purge within a second.
+    /// </returns>
+    public async Task<bool?> PublishPurgeAsync()
     {
-        if (!_redis.IsConfigured) return true;
+        if (!_redis.IsConfigured) return null;
         try
         {
             var subscriber = (await _redis.LinkAsync()).Multiplexer.GetSubscriber();

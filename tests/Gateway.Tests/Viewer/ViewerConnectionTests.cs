@@ -7,6 +7,7 @@ namespace Gateway.Tests.Viewer;
 /// <summary>
 /// Tests in a browser what the viewer shows while the upstream, the gateway, the network or the permission is missing.
 /// </summary>
+[Trait("Redis", "one")]
 public sealed class ViewerConnectionTests(Browser browser, RedisServer redis)
 {
     /// <summary>A job that runs for an hour, unless a test moves it.</summary>
