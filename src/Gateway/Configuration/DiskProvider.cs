@@ -1,9 +1,8 @@
 namespace Gateway.Configuration;
 
 /// <summary>
-/// The settings of a <see cref="DiskSource"/>. The settings in force stay until <see cref="Accept"/> is called for
-/// newer ones, whatever happens to the files. <see cref="LiveConfiguration{T}"/> compares the files with the newest
-/// content.
+/// The settings of a <see cref="DiskSource"/>. Changed or lost files do not change the settings in force: only
+/// <see cref="Accept"/> replaces them. <see cref="LiveConfiguration{T}"/> compares the files with the newest content.
 /// </summary>
 internal sealed class DiskProvider(DiskSource source) : ConfigurationProvider
 {

@@ -85,9 +85,13 @@ public sealed class OtherMasterTests
     {
         await using var redis = new OwnRedis();
         await redis.StartAsync();
+        // A connection with a wrong password is one of the default user.
+        await redis.CommandAsync("ACL", "SETUSER", "default", "resetkeys", "%R~*");
         await redis.CommandAsync("ACL", "SETUSER", "node", "on", ">first", "~*", "&*", "+@all");
         await using var world = await WorldAsync($"{redis.ConnectionString},user=node,password=first");
         await AssertStoresAsync(world.Gateway, redis);
+        // A connection with a wrong password is one of the default user.
+        await redis.CommandAsync("ACL", "SETUSER", "default", "resetkeys", "%R~*");
         await redis.CommandAsync("ACL", "SETUSER", "node", "resetpass", ">second");
         world.Gateway.Reconfigure(
             ("ConnectionStrings:Redis", $"{redis.ConnectionString},user=node,password=second"));
