@@ -235,6 +235,8 @@ internal sealed partial class RedisConnection : IDisposable
                 // The other server may have lost data, so the watch brings everything up to date first.
                 (_available, _isReplica, _refusal) = (false, false, null);
                 _links.Use(next);
+                // The refusals were those of another user or server.
+                Interlocked.Exchange(ref _deniedAt, long.MinValue / 2);
             }
             Log.Renewed(_logger);
             if (wasAvailable) Raise(Lost);
