@@ -239,8 +239,8 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
 
         Assert.Equal(0, await node.ExitAsync());
         Assert.Equal(["queued", "running", "completed"], node.Output.Split('\n').Distinct());
-        Assert.InRange(requests.Count("GET"), 4, 15);
-        Assert.Equal(3, requests.Count("GET", 200));
+        Assert.InRange(await requests.CountAsync("GET"), 4, 15);
+        Assert.Equal(3, await requests.CountAsync("GET", 200));
     }
 
     [Fact]

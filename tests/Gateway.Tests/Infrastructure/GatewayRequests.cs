@@ -12,15 +12,21 @@ internal sealed class GatewayRequests : IDisposable
 {
     private readonly MeterListener _listener = new();
     private readonly ConcurrentQueue<(string Method, int Status)> _answered = new();
+    private int _begun, _ended;
 
     public GatewayRequests(GatewayNode node)
     {
         var factory = node.Services.GetRequiredService<IMeterFactory>();
         _listener.InstrumentPublished = (instrument, listener) =>
         {
-            if (instrument.Name != "http.server.request.duration" || instrument.Meter.Scope != factory) return;
-            listener.EnableMeasurementEvents(instrument);
+            if (instrument.Meter.Scope != factory) return;
+            if (instrument.Name is "http.server.request.duration" or "http.server.active_requests")
+                listener.EnableMeasurementEvents(instrument);
         };
+        _listener.SetMeasurementEventCallback<long>((_, change, _, _) =>
+        {
+            if (change > 0) Interlocked.Increment(ref _begun);
+        });
         _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
         {
             var (method, status, route) = ("", 0, "");
@@ -30,19 +36,29 @@ internal sealed class GatewayRequests : IDisposable
                 if (name == "http.response.status_code") status = (int)value!;
                 if (name == "http.route") route = (string)value!;
             }
-            if (route != JobAddress.Route && method != "OPTIONS") return;
-            _answered.Enqueue((method, status));
+            if (route == JobAddress.Route || method == "OPTIONS") _answered.Enqueue((method, status));
+            Interlocked.Increment(ref _ended);
         });
         _listener.Start();
     }
 
-    /// <summary>The number of answered requests of a method, with any status or a given one.</summary>
-    public int Count(string method, int? status = null) =>
-        _answered.Count(one => one.Method == method && (status is null || one.Status == status));
+    /// <summary>
+    /// The number of answered requests of a method, with any status or a given one. Waits first until each request that
+    /// has begun is counted: the server counts a request after its client has the answer.
+    /// </summary>
+    public async Task<int> CountAsync(string method, int? status = null)
+    {
+        var limit = TimeSpan.FromSeconds(20);
+        await Purging.WithinAsync(limit, () => Volatile.Read(ref _begun) == Volatile.Read(ref _ended), "all are answered");
+        return Answered(method, status);
+    }
 
-    /// <summary>Waits for a count: the server counts a request after its client has the answer.</summary>
+    /// <summary>Waits until so many requests are answered, while others may still be waiting.</summary>
     public Task UntilAsync(int count, string method, int? status = null) => Purging.WithinAsync(
-        TimeSpan.FromSeconds(20), () => Count(method, status) >= count, $"{count} times {method} {status}");
+        TimeSpan.FromSeconds(20), () => Answered(method, status) >= count, $"{count} times {method} {status}");
 
     public void Dispose() => _listener.Dispose();
+
+    private int Answered(string method, int? status) =>
+        _answered.Count(one => one.Method == method && (status is null || one.Status == status));
 }

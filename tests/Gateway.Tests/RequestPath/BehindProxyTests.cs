@@ -44,7 +44,7 @@ public sealed class BehindProxyTests(Browser browser)
         var first = await page.AskAsync(url);
         var second = await page.AskAsync(url);
         await requests.UntilAsync(2, "GET");
-        Assert.Equal((1, 1), (requests.Count("GET", 200), requests.Count("GET", 304)));
+        Assert.Equal((1, 1), (await requests.CountAsync("GET", 200), await requests.CountAsync("GET", 304)));
         world.Clock!.Advance(TimeSpan.FromSeconds(3));
         await LongJob.EndAsync(world, "run-3600-a");
         var last = await page.AskAsync(url);

@@ -73,7 +73,7 @@ public sealed class BrowserCopyTests(Browser browser)
         for (var i = 0; i < 4; i++) polls.Add(await page.AskAsync(url));
 
         await requests.UntilAsync(4, "GET");
-        Assert.Equal((1, 3), (requests.Count("GET", 200), requests.Count("GET", 304)));
+        Assert.Equal((1, 3), (await requests.CountAsync("GET", 200), await requests.CountAsync("GET", 304)));
         // The page receives the browser's copy for a 304.
         Assert.All(polls, poll => Assert.Equal((200, polls[0].Job, polls[0].ETag), (poll.Http, poll.Job, poll.ETag)));
 
@@ -131,7 +131,7 @@ public sealed class BrowserCopyTests(Browser browser)
         for (var i = 0; i < 5; i++) Assert.Equal("completed", (await page.AskAsync(url)).Job);
         using var own = await world.GetAsync("finished-1");
         await requests.UntilAsync(2, "GET");
-        Assert.Equal(2, requests.Count("GET"));
+        Assert.Equal(2, await requests.CountAsync("GET"));
     }
 
     /// <summary>The answer varies by Origin, so the browser's copy for one page is not used for the other.</summary>

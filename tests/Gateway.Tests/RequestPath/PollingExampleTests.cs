@@ -25,7 +25,7 @@ public sealed partial class PollingExampleTests(Browser browser)
         Assert.Equal("completed", await EndAsync(page));
         var shown = await page.Tab.Page.EvaluateAsync<string[]>("() => window.shown");
         Assert.Equal(["queued", "completed"], shown.Distinct());
-        Assert.Equal(1, requests.Count("OPTIONS"));
+        Assert.Equal(1, await requests.CountAsync("OPTIONS"));
     }
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed partial class PollingExampleTests(Browser browser)
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, RetryAfter = "2", Times = 1 });
         await StartAsync(page, world, "finished-1");
         Assert.Equal("completed", await EndAsync(page));
-        Assert.Equal((1, 1), (requests.Count("GET", 503), requests.Count("GET", 200)));
+        Assert.Equal((1, 1), (await requests.CountAsync("GET", 503), await requests.CountAsync("GET", 200)));
     }
 
     [Fact]
