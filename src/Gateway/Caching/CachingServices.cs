@@ -11,6 +11,7 @@ internal static class CachingServices
         // The distributed cache holds finished jobs. The gateway uses it only while Redis is available.
         services.AddSingleton<IDistributedCache, CurrentRedisCache>();
         services.AddSingleton<CacheMetrics>();
+        services.AddSingleton<HeldLocks>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();
         services.AddSingleton<JobMemory>();

@@ -18,7 +18,7 @@ internal abstract record FetchLock
     // The rest of a lock's lifetime may be rounded up by this much.
     private static readonly TimeSpan Rounding = TimeSpan.FromSeconds(1);
 
-    /// <summary>This node holds the lock until its lease ends.</summary>
+    /// <summary>This node holds the lock until its lease ends, unless it is renewed.</summary>
     public sealed record Acquired(long Order, string Lock) : FetchLock;
 
     /// <summary>Another fetch is under way; <paramref name="Order"/> is its order.</summary>
@@ -42,10 +42,13 @@ internal abstract record FetchLock
     }
 
     /// <summary>Whether the rest of a lock's lifetime exceeds the whole lifetime of such a lock.</summary>
-    public static bool IsOverdue(RedisResult reply, TimeSpan lease)
+    /// <param name="longest">
+    /// How long a fetch may take. A node of an earlier version acquires its lock once, for that time.
+    /// </param>
+    public static bool IsOverdue(RedisResult reply, TimeSpan longest)
     {
         var (held, left) = ((string)reply[1]!, TimeSpan.FromMilliseconds((long)reply[2]));
-        if (held.StartsWith(OwnedPrefix, StringComparison.Ordinal)) return left > lease + Rounding;
+        if (held.StartsWith(OwnedPrefix, StringComparison.Ordinal)) return left > longest + Rounding;
         var given = held.StartsWith(FailedPrefix, StringComparison.Ordinal) ? Parse(held)?.BackOff : HandOver;
         return left > given + Rounding;
     }

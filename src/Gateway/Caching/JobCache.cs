@@ -27,10 +27,10 @@ internal sealed class JobCache(JobMemory memory, SharedJobs shared, Pacing pacin
     /// memory.
     /// </summary>
     public async ValueTask<(SharedJobs.Found Found, FetchLock? Lock)> FindOrLockAsync(
-        JobKey key, long awaited, TimeSpan lease, TimeBudget budget)
+        JobKey key, long awaited, TimeSpan longest, TimeBudget budget)
     {
         var above = memory.Find(key)?.Order ?? 0;
-        var (found, fetchLock) = await shared.FindOrLockAsync(key, awaited, lease, budget, above);
+        var (found, fetchLock) = await shared.FindOrLockAsync(key, awaited, longest, budget, above);
         return (await KeepAsync(key, found), fetchLock);
     }
 

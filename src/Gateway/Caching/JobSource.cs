@@ -10,14 +10,14 @@ namespace Gateway.Caching;
 /// Steps 5 to 7 of the request path: looks a job up, fetches it, classifies the answer, and stores it.
 /// </summary>
 internal sealed partial class JobSource(
-    JobCache cache, JobMemory memory, SharedJobs shared, JobChannel channel, RedisConnection redis,
+    JobCache cache, JobMemory memory, SharedJobs shared, HeldLocks heldLocks, JobChannel channel, RedisConnection redis,
     UpstreamClient upstream, AccountGates gates, FetchOrder order, LargeBodies bodies,
     IEnumerable<IJobObserver> observers, IOptionsMonitor<UpstreamOptions> upstreamOptions,
     IOptionsMonitor<JobsOptions> jobsOptions, CacheMetrics metrics, TimeProvider clock, SteadyClock steady,
     ILogger<JobSource> logger)
 {
-    // A fetch lock lasts this much longer than an upstream call, so that its answer can be stored.
-    private static readonly TimeSpan LeaseMargin = TimeSpan.FromMilliseconds(500);
+    // The time to store an answer after the call to the upstream.
+    private static readonly TimeSpan StoreMargin = TimeSpan.FromMilliseconds(500);
 
     // After a failed fill, callers wait this long for the next fill before they get the failure.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(500);
@@ -126,14 +126,14 @@ internal sealed partial class JobSource(
             var budget = redis.NewTimeBudget();
             if (memory.FindFailure(key) is { } failure) return await FailAsync(key, failure);
 
-            var ((known, unusable), fetchLock) = await cache.FindOrLockAsync(key, awaited, Lease, budget);
+            var ((known, unusable), fetchLock) = await cache.FindOrLockAsync(key, awaited, LongestFetch, budget);
             if (fetchLock is null)
             {
                 if (awaited > 0 && known?.Order >= awaited) return Lookup.Fetched.Elsewhere(known, isRefresh);
                 if (known?.IsFresh(steady.Now) == true) return new Lookup.Hit(known);
                 var knownOrder = looks < MaxLooks ? known?.Order ?? 0 : long.MaxValue;
                 fetchLock = await shared.LockAsync(
-                    key, knownOrder, awaited, unusable, Lease, budget, above: known?.Order ?? 0);
+                    key, knownOrder, awaited, unusable, LongestFetch, budget, above: known?.Order ?? 0);
             }
             switch (fetchLock)
             {
@@ -156,7 +156,7 @@ internal sealed partial class JobSource(
         }
     }
 
-    private TimeSpan Lease => upstreamOptions.CurrentValue.Timeout + LeaseMargin;
+    private TimeSpan LongestFetch => upstreamOptions.CurrentValue.Timeout + StoreMargin;
 
     /// <summary>
     /// Fetches a job, and releases the fetch lock also after an exception. An exception is a defect of the gateway,
@@ -170,6 +170,7 @@ internal sealed partial class JobSource(
         TimeBudget budget)
     {
         var asked = fetchLock?.Order ?? order.NextFetch(known?.Order ?? 0);
+        using var held = fetchLock is null ? null : heldLocks.Keep(SharedJobs.Lock(key), fetchLock, LongestFetch);
         try
         {
             return await FetchAsync(key, team, ticket, fetchLock, asked, known, budget);
@@ -207,7 +208,7 @@ internal sealed partial class JobSource(
             foreach (var observer in _observers) observer.Offer(key.Address, answer.Body);
         }
         // This node may have been paused since the fetch began.
-        if (clock.GetElapsedTime(started) > Lease) return null;
+        if (clock.GetElapsedTime(started) > LongestFetch) return null;
 
         if (!verdict.IsJob && !verdict.IsAbsent)
         {
@@ -220,7 +221,7 @@ internal sealed partial class JobSource(
             answer.Body, verdict.Moved(steady.Lead), asked, steady.Now, steady.FromWall(firstSeen));
         var (current, isStored) = await cache.StoreAsync(key, snapshot, fetchLock, budget.For(snapshot.Size));
         // This node may have been paused while it stored the snapshot. Another node may have stored a newer one.
-        if (clock.GetElapsedTime(started) > Lease) return null;
+        if (clock.GetElapsedTime(started) > LongestFetch) return null;
         // A finished job stays stored after its lifetime. Extend its freshness, so that not every request costs a call.
         var isHeld = current is { Kind: VerdictKind.Finished } && current != snapshot && !current.IsFresh(steady.Now);
         if (isHeld) current.Hold(steady.Now + verdict.Lifetime);

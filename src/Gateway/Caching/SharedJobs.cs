@@ -51,6 +51,8 @@ internal sealed class SharedJobs(
 
     public static RedisKey FinishedKey(RedisKey job) => job.Append(FinishedSuffix);
 
+    public static RedisKey Lock(JobKey key) => key.Name + LockSuffix;
+
     public async ValueTask<Found> FindAsync(JobKey key, TimeBudget budget)
     {
         var reading = FindFinishedAsync(key, budget);
@@ -111,20 +113,20 @@ internal sealed class SharedJobs(
 
     /// <summary>Finds a job in Redis. If there is none, tries to acquire the fetch lock in the same trip.</summary>
     /// <param name="awaited">The order of the fetch that the caller has waited for; 0 for none.</param>
-    /// <param name="lease">The lifetime of the fetch lock.</param>
+    /// <param name="longest">How long the fetch may take.</param>
     /// <param name="above">
     /// The order of the snapshot in the caller's memory; 0 for none. The fetch gets a greater order, even if Redis's
     /// clock was set back.
     /// </param>
     public async ValueTask<(Found Found, FetchLock? Lock)> FindOrLockAsync(
-        JobKey key, long awaited, TimeSpan lease, TimeBudget budget, long above = 0)
+        JobKey key, long awaited, TimeSpan longest, TimeBudget budget, long above = 0)
     {
         if (!redis.IsAvailable) return default;
         // If memory has a snapshot, the job was not finished when the node read that snapshot.
         var finished = above > 0 ? default : await FindFinishedAsync(key, budget);
         if (finished.Snapshot is not null) return (finished, null);
         var reply = await AskForLockAsync(
-            key, known: RedisValue.EmptyString, awaited, finished.Unusable, lease, budget, above);
+            key, known: RedisValue.EmptyString, awaited, finished.Unusable, longest, budget, above);
         return (string?)reply.Result?[0] switch
         {
             null => default,
@@ -139,16 +141,16 @@ internal sealed class SharedJobs(
     /// The order of the snapshot that the caller knows. If Redis has a newer one, the lock is not acquired.
     /// </param>
     /// <param name="awaited">The order of the fetch that the caller has waited for; 0 for none.</param>
-    /// <param name="lease">The lifetime of the fetch lock.</param>
+    /// <param name="longest">How long the fetch may take.</param>
     /// <param name="above">
     /// The order of the snapshot in the caller's memory, as in <see cref="FindOrLockAsync"/>.
     /// </param>
     /// <returns>Null if Redis did not answer. The caller then fetches without a lock.</returns>
     public async ValueTask<FetchLock?> LockAsync(
-        JobKey key, long known, long awaited, Unusable unusable, TimeSpan lease, TimeBudget budget, long above = 0)
+        JobKey key, long known, long awaited, Unusable unusable, TimeSpan longest, TimeBudget budget, long above = 0)
     {
         if (!redis.IsAvailable) return null;
-        var reply = await AskForLockAsync(key, known, awaited, unusable, lease, budget, above);
+        var reply = await AskForLockAsync(key, known, awaited, unusable, longest, budget, above);
         return reply.Result is null ? null : FetchLock.Read(reply.Result, reply.Fetch);
     }
 
@@ -198,12 +200,13 @@ internal sealed class SharedJobs(
     }
 
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForLockAsync(
-        JobKey key, RedisValue known, long awaited, Unusable unusable, TimeSpan lease, TimeBudget budget, long above)
+        JobKey key, RedisValue known, long awaited, Unusable unusable, TimeSpan longest, TimeBudget budget, long above)
     {
         var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
+        var lease = longest < HeldLocks.Lease ? longest : HeldLocks.Lease;
         var result = await AskAsync(overdue: RedisValue.EmptyString);
         // If Redis's clock was set back, the lock lasts longer by that time, and its owner may have died.
-        if (result is not null && (string?)result[0] == "held" && FetchLock.IsOverdue(result, lease))
+        if (result is not null && (string?)result[0] == "held" && FetchLock.IsOverdue(result, longest))
         {
             result = await AskAsync(overdue: (RedisValue)result[1]);
         }
@@ -239,7 +242,6 @@ internal sealed class SharedJobs(
         return [name, Lock(key), FinishedKey(name)];
     }
 
-    private static RedisKey Lock(JobKey key) => key.Name + LockSuffix;
 
     private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> prefix)
     {

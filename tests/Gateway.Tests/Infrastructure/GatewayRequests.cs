@@ -48,8 +48,8 @@ internal sealed class GatewayRequests : IDisposable
     /// </summary>
     public async Task<int> CountAsync(string method, int? status = null)
     {
-        var limit = TimeSpan.FromSeconds(20);
-        await Purging.WithinAsync(limit, () => Volatile.Read(ref _begun) == Volatile.Read(ref _ended), "all are answered");
+        await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+            () => Volatile.Read(ref _begun) == Volatile.Read(ref _ended), "all requests are answered");
         return Answered(method, status);
     }
 
