@@ -23,7 +23,7 @@ internal sealed class GatewayOptions : ICheckedOptions
     // Parts of the sections above.
     private static readonly string[] ReadAlways =
     [
-        "Contract:Public", "Contract:DriftChecksPerSecond", "Authentication:FailedAttempts",
+        "Contract:Public", "Contract:DriftChecksPerSecond", "Server:DrainDelay", "Authentication:FailedAttempts",
         "Authentication:Oidc:IdleLifetime", "Authentication:Oidc:AbsoluteLifetime",
         "Authentication:Oidc:LoginsPerMinute", "Authentication:Oidc:LoginsPerMinuteOfNode",
         "Authentication:Oidc:UserClaims", "Authentication:Oidc:ClientSecret", "Authentication:Oidc:ClientSecretFile",

@@ -44,6 +44,7 @@ internal sealed class Program
         services.AddSingleton<SteadyClock>();
         services.AddLiveConfiguration<GatewayOptions>();
         GatewayOptions.AddParts(services);
+        services.AddStopSignals();
         services.AddServerBounds();
         services.AddRedis();
         services.AddCallers();

@@ -40,6 +40,7 @@ internal sealed partial class RequestPath(
     public static void Map(WebApplication app)
     {
         app.UseThreadShare();
+        app.UseDrain();
         app.UseSecurityHeaders();
         app.UseManagementPort();
         app.UseProxies();

@@ -1,4 +1,5 @@
 using Gateway.Redis;
+using Gateway.Runtime;
 using Gateway.Upstream;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -42,11 +43,11 @@ internal static class Health
         return http.Response.WriteAsync(string.Join('\n', [$"{report.Status}", .. reasons]), http.RequestAborted);
     }
 
-    private sealed class Stopping(IHostApplicationLifetime lifetime) : IHealthCheck
+    private sealed class Stopping(Drain drain, IHostApplicationLifetime lifetime) : IHealthCheck
     {
         public Task<HealthCheckResult> CheckHealthAsync(
             HealthCheckContext context, CancellationToken cancellationToken = default) =>
-            Task.FromResult(lifetime.ApplicationStopping.IsCancellationRequested
+            Task.FromResult(drain.IsUnderWay || lifetime.ApplicationStopping.IsCancellationRequested
                 ? HealthCheckResult.Unhealthy("Stopping") : HealthCheckResult.Healthy());
     }
 

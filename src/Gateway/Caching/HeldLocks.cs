@@ -10,7 +10,7 @@ namespace Gateway.Caching;
 /// </summary>
 internal sealed class HeldLocks : IDisposable
 {
-    /// <summary>How long a lock lasts after it was acquired or renewed. A node that stands still for longer loses it.</summary>
+    /// <summary>How long a lock lasts from its last renewal. A node that stands still for longer loses it.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(4);
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);

@@ -2,7 +2,9 @@ using Gateway.Configuration;
 
 namespace Gateway.Edge;
 
-/// <summary>The limits of requests and connections. The defaults for requests are Kestrel's own.</summary>
+/// <summary>
+/// The limits of requests and connections, and the drain. The defaults for requests are Kestrel's own.
+/// </summary>
 internal sealed class ServerOptions
 {
     /// <summary>
@@ -29,11 +31,18 @@ internal sealed class ServerOptions
     /// </summary>
     public int MaxConnections { get; set; }
 
+    /// <summary>
+    /// How long a node that is told to stop still accepts connections, while it is not ready, so that load balancers
+    /// notice. Default 0; at most 10 min.
+    /// </summary>
+    public TimeSpan DrainDelay { get; set; }
+
     public void Check(ConfigurationErrors errors)
     {
         errors.Range("Server:MaxRequestHeaderCount", MaxRequestHeaderCount, 10, 1000);
         errors.Range("Server:MaxRequestHeadersBytes", MaxRequestHeadersBytes, 4 * 1024, 512 * 1024);
         errors.Range("Server:MaxRequestLineBytes", MaxRequestLineBytes, 1024, 64 * 1024);
         errors.Range("Server:MaxConnections", MaxConnections, 0, 10_000_000);
+        errors.Range("Server:DrainDelay", DrainDelay, TimeSpan.Zero, TimeSpan.FromMinutes(10));
     }
 }

@@ -109,6 +109,10 @@ internal sealed class GatewayProcess : IAsyncDisposable
     /// <summary>Sends a signal, for example KILL, STOP or CONT.</summary>
     public void Signal(string signal) => _process.Signal(signal);
 
+    /// <summary>Waits until the process has ended.</summary>
+    /// <returns>Its exit code.</returns>
+    public Task<int> ExitAsync() => _process.ExitAsync();
+
     public async ValueTask DisposeAsync()
     {
         await _process.DisposeAsync();

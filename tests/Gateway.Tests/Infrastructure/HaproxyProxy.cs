@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>An haproxy in front of a gateway, with Debian's default settings. Disposing of it ends it.</summary>
+/// <summary>An haproxy in front of gateways, with Debian's default settings. Disposing of it ends it.</summary>
 internal sealed class HaproxyProxy : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -14,11 +14,17 @@ internal sealed class HaproxyProxy : IAsyncDisposable
     public Uri Address { get; }
 
     /// <summary>Starts haproxy, and waits until it answers. Skips the test if there is no haproxy.</summary>
-    public static async Task<HaproxyProxy> StartAsync(Uri gateway)
+    /// <param name="gateways">
+    /// If there are several, haproxy asks each five times a second whether it is ready, and repeats no request.
+    /// </param>
+    public static async Task<HaproxyProxy> StartAsync(params Uri[] gateways)
     {
         Assert.SkipWhen(Program is null, "This test needs haproxy, which is not installed.");
         var (port, folder) = (ChildProcess.FreePort(), Directory.CreateTempSubdirectory("gateway-haproxy-"));
         var file = Path.Combine(folder.FullName, "haproxy.cfg");
+        var check = gateways.Length > 1 ? " check inter 200ms fall 2 rise 2" : "";
+        var servers = gateways.Select((gateway, i) => $"  server node{i} {gateway.Host}:{gateway.Port}{check}");
+        var checks = gateways.Length > 1 ? "  retries 0\n  option httpchk GET /health/ready\n" : "";
         await File.WriteAllTextAsync(file, $"""
             defaults
               mode http
@@ -30,7 +36,7 @@ internal sealed class HaproxyProxy : IAsyncDisposable
               bind 127.0.0.1:{port}
               default_backend gateways
             backend gateways
-              server one {gateway.Host}:{gateway.Port}
+            {checks}{string.Join('\n', servers)}
 
             """, World.Cancellation);
         var process = new ChildProcess(Program!, ["-f", file, "-db"]);
