@@ -43,7 +43,7 @@ internal sealed class JobMemory : IDisposable
         _options = options;
         _purges = purges;
         _clock = clock;
-        _limit = options.CurrentValue.MemoryBytes;
+        _limit = options.CurrentValue.MemoryInForce;
         _cache = new MemoryCache(new MemoryCacheOptions { SizeLimit = _limit, TrackStatistics = true });
         metrics.ObserveMemory(() => Bytes);
     }

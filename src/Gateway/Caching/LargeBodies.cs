@@ -17,7 +17,7 @@ internal sealed class LargeBodies(JobMemory memory, IOptionsMonitor<JobsOptions>
     private long _bytes;
 
     /// <summary>The budget for fetching and encoding.</summary>
-    public ByteBudget Budget { get; } = new(() => options.CurrentValue.BytesUnderWay, clock);
+    public ByteBudget Budget { get; } = new(() => options.CurrentValue.UnderWayInForce, clock);
 
     /// <summary>Notes that a job is being written to one more caller, until the result is disposed.</summary>
     /// <returns>Null if there is no room for it.</returns>
@@ -38,7 +38,7 @@ internal sealed class LargeBodies(JobMemory memory, IOptionsMonitor<JobsOptions>
 
     private bool HasRoomFor(JobKey key, JobSnapshot snapshot)
     {
-        var most = options.CurrentValue.BytesUnderWay;
+        var most = options.CurrentValue.UnderWayInForce;
         if (_bytes + snapshot.Size <= most) return true;
         // A snapshot in the cache counts towards the cache's own bound.
         var uncached = _writing.Values.Where(one => memory.Find(one.Key) != one.Snapshot).Sum(one => one.Size);

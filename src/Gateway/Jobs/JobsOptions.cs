@@ -5,6 +5,10 @@ namespace Gateway.Jobs;
 /// <summary>The status words of jobs, and the lifetimes of cached answers.</summary>
 internal sealed class JobsOptions
 {
+    private const long MiB = 1024 * 1024;
+
+    private static readonly long MemoryOfProcess = MemoryFor(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
+
     private static readonly string[] DefaultFinished = ["completed", "success", "succeeded", "fulfilled"];
     private static readonly string[] DefaultFailed = ["failed", "failure", "error", "cancelled", "canceled", "expired"];
     private static readonly string[] DefaultRunning =
@@ -72,15 +76,18 @@ internal sealed class JobsOptions
     /// <summary>The largest body of a job. Default 16 MiB; 1 KiB to 256 MiB.</summary>
     public int MaxBodyBytes { get; set; } = 16 * 1024 * 1024;
 
-    /// <summary>The heap memory of cached jobs on one node. Default 256 MiB; 1 MiB to 1 TiB.</summary>
-    public long MemoryBytes { get; set; } = 256L * 1024 * 1024;
+    /// <summary>
+    /// The heap memory of cached jobs on one node. Default 0: by the memory of the process
+    /// (<see cref="MemoryFor"/>); 1 MiB to 1 TiB.
+    /// </summary>
+    public long MemoryBytes { get; set; }
 
     /// <summary>
     /// The memory for large jobs that one node fetches (counted as three times their bytes) or encodes (twice). The
     /// same amount is available for large jobs that are being written to callers although the cache has removed them.
-    /// Default 128 MiB; 1 MiB to 1 TiB.
+    /// Default 0: half of the default of <see cref="MemoryBytes"/>; 1 MiB to 1 TiB.
     /// </summary>
-    public long BytesUnderWay { get; set; } = 128L * 1024 * 1024;
+    public long BytesUnderWay { get; set; }
 
     /// <summary>
     /// Whether a body that names another job is refused. A body that names no job then counts as a running job. Default
@@ -88,11 +95,24 @@ internal sealed class JobsOptions
     /// </summary>
     public bool VerifyIds { get; set; } = true;
 
+    /// <summary>The value of <see cref="MemoryBytes"/> in force.</summary>
+    public long MemoryInForce => MemoryBytes > 0 ? MemoryBytes : MemoryOfProcess;
+
+    /// <summary>The value of <see cref="BytesUnderWay"/> in force.</summary>
+    public long UnderWayInForce => BytesUnderWay > 0 ? BytesUnderWay : MemoryOfProcess / 2;
+
     /// <summary>The status words in force that mean success.</summary>
     public IReadOnlyList<string> FinishedWords => Words(FinishedStatuses, DefaultFinished);
 
     /// <summary>The status words in force that mean failure.</summary>
     public IReadOnlyList<string> FailedWords => Words(FailedStatuses, DefaultFailed);
+
+    /// <summary>
+    /// The default of <see cref="MemoryBytes"/>: what 128 MiB for the process itself leave, divided by 2.5. Jobs may
+    /// take twice their bound, and large bodies under way take half of it. At least 16 MiB, at most 256 MiB.
+    /// </summary>
+    /// <param name="available">The memory that .NET may use; in a container three quarters of its limit.</param>
+    public static long MemoryFor(long available) => Math.Clamp((available - 128 * MiB) * 2 / 5, 16 * MiB, 256 * MiB);
 
     public bool IsFinished(string status) => Contains(FinishedStatuses, DefaultFinished, status);
 
@@ -115,8 +135,8 @@ internal sealed class JobsOptions
             "must not be less than Jobs:MinPollInterval");
         errors.Range("Jobs:StaleIfError", StaleIfError, TimeSpan.Zero, TimeSpan.FromDays(1));
         errors.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
-        errors.Range("Jobs:MemoryBytes", MemoryBytes, 1024 * 1024, 1L << 40);
-        errors.Range("Jobs:BytesUnderWay", BytesUnderWay, 1024 * 1024, 1L << 40);
+        if (MemoryBytes != 0) errors.Range("Jobs:MemoryBytes", MemoryBytes, MiB, 1L << 40);
+        if (BytesUnderWay != 0) errors.Range("Jobs:BytesUnderWay", BytesUnderWay, MiB, 1L << 40);
         foreach (var status in Words(FinishedStatuses, DefaultFinished).Where(IsFailed))
         {
             errors.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",

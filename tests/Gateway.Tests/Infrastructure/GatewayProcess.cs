@@ -38,6 +38,10 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, int handles) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), ["sh", "-c", $"ulimit -n {handles} && {Run}"]);
 
+    /// <summary>Starts the gateway with a limit of memory.</summary>
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, MemoryContainer container) =>
+        StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), container.Run(Run));
+
     /// <summary>
     /// Starts the gateway as a user that may watch no file: the limit of inotify instances is 0. Skips the test if the
     /// machine does not allow that.
