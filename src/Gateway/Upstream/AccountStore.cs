@@ -22,7 +22,8 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
 
     private static readonly TimeSpan Kept = TimeSpan.FromDays(30);
 
-    private static readonly JsonSerializerOptions Json = new() { IgnoreReadOnlyProperties = true };
+    /// <summary>How the state is written.</summary>
+    public static readonly JsonSerializerOptions Json = new() { IgnoreReadOnlyProperties = true };
 
     // The name has the version of the format: nodes of another version use another value.
     private readonly RedisKey[] _key = [$"account:{account}:budget-2"];

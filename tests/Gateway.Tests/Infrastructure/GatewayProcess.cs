@@ -38,6 +38,11 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, int handles) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), ["sh", "-c", $"ulimit -n {handles} && {Run}"]);
 
+    /// <summary>Starts another build of the gateway.</summary>
+    /// <param name="executable">The path of its <c>Gateway.dll</c>.</param>
+    public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, string executable) =>
+        StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), ["dotnet", executable]);
+
     /// <summary>Starts the gateway with a limit of memory.</summary>
     public static Task<GatewayProcess> StartAsync(Dictionary<string, string?> environment, MemoryContainer container) =>
         StartAsync(environment, FreeAddress(), new SocketsHttpHandler(), container.Run(Run));
