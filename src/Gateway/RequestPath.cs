@@ -83,6 +83,7 @@ internal sealed partial class RequestPath(
         app.MapContract();
         app.MapViewer();
         PurgeEndpoint.Map(app);
+        JobReportEndpoint.Map(app);
         DriftEndpoint.Map(app);
         BrowserEndpoints.Map(app);
     }

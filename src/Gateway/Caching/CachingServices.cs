@@ -13,6 +13,7 @@ internal static class CachingServices
         services.AddSingleton<CacheMetrics>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();
+        services.AddSingleton<JobInspector>();
         services.AddSingleton<JobMemory>();
         services.AddSingleton<LargeBodies>();
         services.AddSingleton<Pacing>();

@@ -18,7 +18,8 @@ internal sealed class JobMemory : IDisposable
     /// </summary>
     public static readonly TimeSpan LongestStay = TimeSpan.FromHours(24);
 
-    private static readonly TimeSpan FailureStay = TimeSpan.FromMinutes(1);
+    /// <summary>How long a failure is kept after its back-off has ended.</summary>
+    public static readonly TimeSpan FailureStay = TimeSpan.FromMinutes(1);
 
     private const int FailureSize = 1024;
 
@@ -120,6 +121,10 @@ internal sealed class JobMemory : IDisposable
     /// <summary>Finds the failure of the last fill, even if its back-off has ended or the next fill runs.</summary>
     public FailedFill? FindLastFailure(JobKey key) =>
         FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.Now) : null;
+
+    /// <summary>Finds the failure of the last fill, with the end of its back-off.</summary>
+    public (FailedFill Failure, DateTimeOffset Until)? FindFailureWithEnd(JobKey key) =>
+        FindBackOff(key) is { } backOff ? (backOff.Failure, backOff.Until) : null;
 
     /// <summary>
     /// Stores a failure until the next fill ends or the job is purged, but at most until a minute after the end of its

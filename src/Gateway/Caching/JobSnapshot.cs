@@ -185,6 +185,11 @@ internal sealed class JobSnapshot
 
     public bool IsFresh(DateTimeOffset now) => now < FreshUntil || now.UtcTicks < Volatile.Read(ref _heldUntil);
 
+    /// <summary>Until when the snapshot is fresh on this node.</summary>
+    public DateTimeOffset FreshUntilHere =>
+        Volatile.Read(ref _heldUntil) is var held && held > FreshUntil.UtcTicks
+            ? new DateTimeOffset(held, TimeSpan.Zero) : FreshUntil;
+
     /// <summary>
     /// Extends the freshness on this node, because the upstream's latest answer does not outrank this snapshot.
     /// </summary>
@@ -204,7 +209,8 @@ internal sealed class JobSnapshot
         return (stale > known ? stale : known) - now;
     }
 
-    private DateTimeOffset StaleUntil(TimeSpan staleIfError)
+    /// <summary>Until when the snapshot may be served while the upstream fails.</summary>
+    public DateTimeOffset StaleUntil(TimeSpan staleIfError)
     {
         var until = FetchedAt + staleIfError;
         return UrlsExpireAt < until ? UrlsExpireAt.Value : until;

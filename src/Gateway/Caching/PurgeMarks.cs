@@ -44,6 +44,14 @@ internal sealed class PurgeMarks
         long Of(string scope) => _orderOf.GetValueOrDefault(scope);
     }
 
+    /// <summary>Returns the purges that cover a job, the latest one last.</summary>
+    public IReadOnlyList<(PurgeScope Scope, long Order)> Of(JobKey key) =>
+    [
+        .. _orderOf.Select(mark => (Scope: PurgeScope.TryParse(mark.Key, out var scope) ? scope : null, mark.Value))
+            .Where(mark => mark.Scope?.Covers(key) == true)
+            .OrderBy(mark => mark.Value).Select(mark => (mark.Scope!, mark.Value)),
+    ];
+
     /// <summary>Removes marks below an order. All jobs that they cover have expired.</summary>
     public void Forget(long before)
     {

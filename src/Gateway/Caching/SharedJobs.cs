@@ -30,7 +30,6 @@ internal sealed class SharedJobs(
 
     private readonly RedisValue _channel = redis.Prefix + JobChannel.Name;
 
-    private readonly string _node = Guid.NewGuid().ToString("N");
     private long _fetches;
 
     /// <summary>The snapshot of a job in Redis, and the stored values that are not usable as one.</summary>
@@ -49,7 +48,12 @@ internal sealed class SharedJobs(
         public bool IsNone => Live.IsEmpty && Finished.IsEmpty;
     }
 
+    /// <summary>The name of this node in fetch locks: its host and a random part.</summary>
+    public string Node { get; } = $"{Environment.MachineName}-{Guid.NewGuid().ToString("N")[..12]}";
+
     public static RedisKey FinishedKey(RedisKey job) => job.Append(FinishedSuffix);
+
+    public static RedisKey LockKey(RedisKey job) => job.Append(LockSuffix);
 
     public async ValueTask<Found> FindAsync(JobKey key, TimeBudget budget)
     {
@@ -200,7 +204,7 @@ internal sealed class SharedJobs(
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForLockAsync(
         JobKey key, RedisValue known, long awaited, Unusable unusable, TimeSpan lease, TimeBudget budget, long above)
     {
-        var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
+        var fetch = $"{Node}-{Interlocked.Increment(ref _fetches)}";
         var result = await AskAsync(overdue: RedisValue.EmptyString);
         // If Redis's clock was set back, the lock lasts longer by that time, and its owner may have died.
         if (result is not null && (string?)result[0] == "held" && FetchLock.IsOverdue(result, lease))
@@ -239,7 +243,7 @@ internal sealed class SharedJobs(
         return [name, Lock(key), FinishedKey(name)];
     }
 
-    private static RedisKey Lock(JobKey key) => key.Name + LockSuffix;
+    private static RedisKey Lock(JobKey key) => LockKey(key.Name);
 
     private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> prefix)
     {
