@@ -39,7 +39,8 @@ internal sealed class JobReport(
             },
             purges = found.Purges.Select(purge => new
             {
-                scope = purge.Scope.Name,
+                scope = purge.Scope.Target,
+                soft = purge.Scope.IsSoft,
                 order = purge.Order,
                 at = Wall(purge.Order),
             }),
@@ -139,6 +140,7 @@ internal sealed class JobReport(
     private string RuleOf(JobSnapshot snapshot)
     {
         if (snapshot.FreshUntilHere > snapshot.FreshUntil) return "held";
+        if (snapshot.WasSoftPurged) return "soft-purged";
         if (snapshot.IsAbsent) return Kebab(FreshnessRule.Absent);
         var verdict = Classify(isComplete: true);
         // A job that looks final, but is stored as running, came with 202.

@@ -23,7 +23,8 @@ internal sealed class JobReportEndpoint(
     }
 
     private Task AnswerAsync(HttpContext http, string account, string workflow, string job) =>
-        gate.AnswerAsync(http, _ => ExplainAsync(account.ToLowerInvariant(), workflow, job));
+        gate.AnswerAsync(http, "read-job", $"{account}/{workflow}/{job}",
+            _ => ExplainAsync(account.ToLowerInvariant(), workflow, job));
 
     private async Task<IAnswer> ExplainAsync(string account, string workflow, string job)
     {

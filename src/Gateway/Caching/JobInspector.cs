@@ -73,7 +73,9 @@ internal sealed class JobInspector(
         if (isForeign) return new InspectedJob(null, "wrong-type", left);
         if (data is not { IsNullOrEmpty: false } value) return null;
         var snapshot = SnapshotEnvelope.Read((byte[])value!, key.Name, out var reason);
-        return new InspectedJob(snapshot?.Moved(clock.Lead).Corrected(clock.Now), reason, left);
+        snapshot = snapshot?.Moved(clock.Lead).Corrected(clock.Now);
+        return new InspectedJob(
+            snapshot is null ? null : purges.SoftPurged(key, snapshot, clock), reason, left);
     }
 }
 
@@ -127,7 +129,8 @@ internal sealed record JobInspection
         return Shared?.Lock switch
         {
             { Holder: { } holder } => new Prediction("wait", holder),
-            { Failure: { BackOff.Ticks: > 0 } failure } theirs when !IsPurged(theirs.Order) => After(failure),
+            { Failure: { BackOff.Ticks: > 0 } failure } theirs when Purges.All(purge => theirs.Order > purge.Order) =>
+                After(failure),
             _ => new Prediction("fetch", "upstream"),
         };
 
@@ -137,7 +140,8 @@ internal sealed record JobInspection
                 : new Prediction("failed", null, null, failure);
     }
 
-    public bool IsPurged(long order) => Purges.Any(purge => order <= purge.Order);
+    /// <summary>Whether a purge that removes jobs covers a snapshot.</summary>
+    public bool IsPurged(long order) => Purges.Any(purge => !purge.Scope.IsSoft && order <= purge.Order);
 
     private JobSnapshot? Usable(InspectedJob? stored) =>
         stored?.Snapshot is { } snapshot && !IsPurged(snapshot.Order) ? snapshot : null;

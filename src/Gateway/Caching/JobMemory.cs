@@ -91,8 +91,17 @@ internal sealed class JobMemory : IDisposable
             // Check for a purge after storing. A purge sets its mark before it removes entries, so either this check
             // finds the mark or the purge finds the entry.
             if (snapshot.Order <= _purges.LatestOf(key)) _cache.Remove(key);
+            else if (hasRoom) hasRoom = TrySoftPurge(key, snapshot);
             return hasRoom;
         }
+    }
+
+    // Replaces a stored snapshot with a stale copy if a soft purge covers it.
+    private bool TrySoftPurge(JobKey key, JobSnapshot kept)
+    {
+        var stale = _purges.SoftPurged(key, kept, _clock);
+        return stale == kept
+            || TrySet(key, stale, stale.Retention(_options.CurrentValue.StaleIfError, _clock.Now));
     }
 
     /// <summary>Updates the size of a stored snapshot that has grown.</summary>
@@ -150,7 +159,7 @@ internal sealed class JobMemory : IDisposable
         var backOff = new BackOff(failure, _clock.Now + failure.BackOff);
         var hasRoom = TrySet(
             new FailureKey(key), backOff, failure.BackOff + FailureStay, SizeOf(failure), CacheItemPriority.Low);
-        if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
+        if (failure.Order <= _purges.LatestOfAny(key)) _cache.Remove(new FailureKey(key));
         return hasRoom;
     }
 
@@ -170,23 +179,27 @@ internal sealed class JobMemory : IDisposable
         if (_hasFailures) _cache.Remove(new FailureKey(key));
     }
 
-    /// <summary>Removes all entries in the scope of a purge, whose mark is already set.</summary>
-    /// <returns>The number of removed jobs.</returns>
+    /// <summary>
+    /// Removes all entries in the scope of a purge, whose mark is already set. A soft purge only makes jobs stale.
+    /// </summary>
+    /// <returns>The number of jobs that were fetched before the purge.</returns>
     public int Remove(PurgeScope scope)
     {
-        var removed = 0;
+        var covered = 0;
         foreach (var name in _cache.Keys)
         {
             if (name is FailureKey failure && scope.Covers(failure.Job)) _cache.Remove(failure);
             if (name is not JobKey key || !scope.Covers(key)) continue;
             lock (_locks[(uint)key.GetHashCode() % _locks.Length])
             {
-                if (Find(key) is not { } kept || kept.Order > _purges.LatestOf(key)) continue;
-                _cache.Remove(key);
-                removed++;
+                var purge = scope.IsSoft ? _purges.LatestSoftOf(key) : _purges.LatestOf(key);
+                if (Find(key) is not { } kept || kept.Order > purge) continue;
+                if (scope.IsSoft) TrySoftPurge(key, kept);
+                else _cache.Remove(key);
+                covered++;
             }
         }
-        return removed;
+        return covered;
     }
 
     /// <summary>Removes a job that a fetch of this order found gone, on any node. A later snapshot stays.</summary>

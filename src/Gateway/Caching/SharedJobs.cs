@@ -219,7 +219,7 @@ internal sealed class SharedJobs(
             database => database.ScriptEvaluateAsync(Acquire, Keys(key),
             [
                 fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), unusable.Live, awaited, above,
-                overdue, unusable.Finished,
+                overdue, unusable.Finished, purges.LatestSoftOf(key),
             ])!,
             budget);
     }
@@ -233,7 +233,10 @@ internal sealed class SharedJobs(
             return Reject(isFinished, reason, reason == "version" ? default : prefix);
         }
         if (isFinished && snapshot.Kind != VerdictKind.Finished) return Reject(isFinished, "foreign", prefix);
-        if (snapshot.Order > purges.LatestOf(key)) return new(snapshot.Moved(clock.Lead).Corrected(clock.Now));
+        if (snapshot.Order > purges.LatestOf(key))
+        {
+            return new(purges.SoftPurged(key, snapshot.Moved(clock.Lead).Corrected(clock.Now), clock));
+        }
         return new(null, isFinished ? new(default, prefix) : default);
     }
 
