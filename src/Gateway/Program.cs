@@ -54,6 +54,7 @@ internal sealed class Program
         services.AddUpstream();
         services.AddRoutes();
         services.AddSingleton<OperatorGate>();
+        services.AddSingleton<ConfigurationEndpoint>();
         services.AddSingleton<JobReportEndpoint>();
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton(GatewayProblems.Catalog);

@@ -84,6 +84,7 @@ internal sealed partial class RequestPath(
         app.MapViewer();
         PurgeEndpoint.Map(app);
         JobReportEndpoint.Map(app);
+        ConfigurationEndpoint.Map(app);
         DriftEndpoint.Map(app);
         BrowserEndpoints.Map(app);
     }

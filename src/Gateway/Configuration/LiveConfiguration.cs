@@ -191,6 +191,7 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
                 return;
             }
             _errors = [];
+            EndRefusal();
             Interlocked.Exchange(ref _appliedAt, _clock.GetUtcNow().Ticks);
             Log.Reloaded(_logger);
             Warn();
@@ -254,6 +255,7 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
 
     private void Refuse(IReadOnlyList<string> lines)
     {
+        NoteRefusal(lines);
         _errors = lines;
         _loggedAt = _clock.GetTimestamp();
         foreach (var line in lines) Log.Refused(_logger, line);
