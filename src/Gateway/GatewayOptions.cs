@@ -69,6 +69,8 @@ internal sealed class GatewayOptions : ICheckedOptions
 
     public ManagementOptions Management { get; set; } = new();
 
+    public static IEnumerable<string> FrameworkSections => [.. ListenAddresses.Keys, "AllowedHosts", "Logging"];
+
     /// <summary>Registers the part of each feature.</summary>
     public static void AddParts(IServiceCollection services)
     {

@@ -36,8 +36,8 @@ internal sealed class Program
         var builder = ConfigurationSources.CreateBuilder(args, overrides ?? []);
         builder.WebHost.UseKestrelHttpsConfiguration();
         builder.WebHost.UseSockets(ServerThreads.Set);
-        // These two categories bound their lines themselves.
-        builder.AddLogs(typeof(RequestPath).FullName!, typeof(DriftWatch).FullName!);
+        // These categories bound their lines themselves.
+        builder.AddLogs(typeof(RequestPath).FullName!, typeof(DriftWatch).FullName!, Audit.Category);
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
@@ -55,6 +55,8 @@ internal sealed class Program
         services.AddUpstream();
         services.AddRoutes();
         services.AddSingleton<OperatorGate>();
+        services.AddSingleton<ConfigurationEndpoint>();
+        services.AddSingleton<JobReportEndpoint>();
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton(GatewayProblems.Catalog);
         services.AddSingleton<RequestMetrics>();

@@ -84,6 +84,8 @@ internal sealed partial class RequestPath(
         app.MapContract();
         app.MapViewer();
         PurgeEndpoint.Map(app);
+        JobReportEndpoint.Map(app);
+        ConfigurationEndpoint.Map(app);
         DriftEndpoint.Map(app);
         BrowserEndpoints.Map(app);
     }

@@ -1,4 +1,5 @@
 using Gateway.Problems;
+using Gateway.Upstream;
 
 namespace Gateway.Admin;
 
@@ -9,8 +10,17 @@ internal static class AdminProblems
         "The purge is not complete", "Repeat the purge when Redis is back; a purge may be repeated at any time.")
     { Scope = ProblemScope.None };
 
+    public static readonly ProblemType UnknownAccount = new("account-not-configured", 404,
+        "No such account", "Name an account of Upstream:Accounts.")
+    { Scope = ProblemScope.None };
+
     public static readonly ProblemType[] All =
     [
-        PurgeIncomplete,
+        PurgeIncomplete, UnknownAccount,
     ];
+
+    /// <returns>Null if the account is configured.</returns>
+    public static Problem? CheckAccount(string account, UpstreamOptions upstream) =>
+        upstream.Accounts.ContainsKey(account) ? null
+            : new Problem(UnknownAccount, $"No account '{account}' is configured.");
 }

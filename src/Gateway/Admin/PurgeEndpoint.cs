@@ -4,14 +4,19 @@ using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Redis;
+using Gateway.Upstream;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
 
 namespace Gateway.Admin;
 
 /// <summary>
-/// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: removes cached jobs on all nodes, for operators.
+/// <c>DELETE /admin/cache[/{account}[/{workflow}[/{job}]]]</c>: removes cached jobs on all nodes, for operators. With
+/// <c>?soft=true</c>, the jobs become stale: the next request fetches them, and they answer while the upstream fails.
 /// </summary>
 internal sealed partial class PurgeEndpoint(
-    OperatorGate gate, PurgeLog log, JobChannel channel, ILogger<PurgeEndpoint> logger)
+    OperatorGate gate, PurgeLog log, JobChannel channel, IOptionsMonitor<UpstreamOptions> upstream,
+    ILogger<PurgeEndpoint> logger)
 {
     public static void Map(WebApplication app)
     {
@@ -22,26 +27,41 @@ internal sealed partial class PurgeEndpoint(
     private Task AnswerAsync(
         HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
     {
-        var scope = new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? "");
-        return gate.AnswerAsync(http, caller => PurgeAsync(http, caller, scope, cancellation));
+        var soft = http.Request.Query["soft"];
+        var scope = new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? "", IsTrue(soft) == true);
+        return gate.AnswerAsync(http, scope.IsSoft ? "soft-purge" : "purge", scope.Target,
+            caller => IsTrue(soft) is not null
+                ? PurgeAsync(http, caller, scope, cancellation)
+                : Task.FromResult<IAnswer>(new Problem(ProblemType.BadRequest, "'soft' is neither true nor false.")));
     }
+
+    /// <returns>Null if the value is neither true nor false. Without a value, it is false.</returns>
+    private static bool? IsTrue(StringValues value) => value switch
+    {
+        [] => false,
+        [var text] when bool.TryParse(text, out var isTrue) => isTrue,
+        _ => null,
+    };
 
     private async Task<IAnswer> PurgeAsync(
         HttpContext http, Caller caller, PurgeScope scope, CancellationToken cancellation)
     {
         if (!IsClear(scope, http)) return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
+        if (scope.Account.Length > 0
+            && AdminProblems.CheckAccount(scope.Account, upstream.CurrentValue) is { } unknown) return unknown;
+        var kind = scope.IsSoft ? "soft-purged" : "purged";
         try
         {
             var fromMemory = await log.MarkAsync(scope);
             var isTold = await channel.PublishPurgeAsync();
             var fromRedis = await log.RemoveAsync(scope, cancellation);
-            Log.Purged(logger, caller.Id, scope.Name, fromRedis, fromMemory);
-            if (isTold == false) Log.Untold(logger, caller.Id, scope.Name);
-            return new PurgeAnswer(scope.Name, fromRedis, fromMemory, isTold);
+            Log.Purged(logger, caller.Id, kind, scope.Target, fromRedis, fromMemory);
+            if (isTold == false) Log.Untold(logger, caller.Id, scope.Target);
+            return AnswerOf(scope, fromRedis, fromMemory, isTold);
         }
         catch (Exception e) when (RedisConnection.IsFailure(e))
         {
-            Log.Incomplete(logger, caller.Id, scope.Name, e.Message);
+            Log.Incomplete(logger, caller.Id, kind, scope.Target, e.Message);
             return new Problem(
                 AdminProblems.PurgeIncomplete, "Redis did not answer. Other nodes may still have the jobs.")
             {
@@ -60,35 +80,29 @@ internal sealed partial class PurgeEndpoint(
             && parts.All(part => JobAddress.IsIdentifier(part));
     }
 
-    private sealed class PurgeAnswer(string scope, long fromRedis, int fromMemory, bool? isTold) : IAnswer
+    private static JsonAnswer AnswerOf(PurgeScope scope, long inRedis, int inMemory, bool? isTold)
     {
-        public int Status => StatusCodes.Status200OK;
-
-        public async ValueTask WriteAsync(HttpContext http)
-        {
-            http.Response.Headers.CacheControl = "no-store";
-            var body = new
-            {
-                purged = scope,
-                removed = new { redis = fromRedis, memory = fromMemory },
-                otherNodes = isTold is null ? "none" : isTold.Value ? "told" : "find the purge within a second",
-            };
-            await http.Response.WriteAsJsonAsync(body, http.RequestAborted);
-        }
+        var (purged, found) = (scope.Target, inRedis + inMemory > 0);
+        var jobs = new { redis = inRedis, memory = inMemory };
+        var otherNodes = isTold is null ? "none" : isTold.Value ? "told" : "find the purge within a second";
+        return new JsonAnswer(scope.IsSoft
+            ? new { purged, soft = true, found, stale = jobs, otherNodes }
+            : new { purged, soft = false, found, removed = jobs, otherNodes });
     }
 
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Information,
-            "Operator {Id} purged {Scope}: {FromRedis} jobs from Redis, {FromMemory} from this node's memory")]
-        public static partial void Purged(ILogger logger, string id, string scope, long fromRedis, int fromMemory);
+            "Operator {Id} {Purged} {Scope}: {InRedis} jobs in Redis, {InMemory} in this node's memory")]
+        public static partial void Purged(
+            ILogger logger, string id, string purged, string scope, long inRedis, int inMemory);
 
         [LoggerMessage(LogLevel.Warning,
             "Redis did not take the message about the purge of {Scope} by operator {Id}; other nodes find it within a "
             + "second")]
         public static partial void Untold(ILogger logger, string id, string scope);
 
-        [LoggerMessage(LogLevel.Error, "Operator {Id} purged {Scope}, but Redis failed: {Problem}")]
-        public static partial void Incomplete(ILogger logger, string id, string scope, string problem);
+        [LoggerMessage(LogLevel.Error, "Operator {Id} {Purged} {Scope}, but Redis failed: {Problem}")]
+        public static partial void Incomplete(ILogger logger, string id, string purged, string scope, string problem);
     }
 }

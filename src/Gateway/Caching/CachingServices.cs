@@ -14,6 +14,7 @@ internal static class CachingServices
         services.AddSingleton<HeldLocks>();
         services.AddSingleton<JobSource>();
         services.AddSingleton<JobCache>();
+        services.AddSingleton<JobInspector>();
         services.AddSingleton<JobMemory>();
         services.AddSingleton<LargeBodies>();
         services.AddSingleton<Pacing>();

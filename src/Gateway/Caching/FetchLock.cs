@@ -74,6 +74,23 @@ internal abstract record FetchLock
             ? new FailedBefore(failure) : new HeldElsewhere(long.MaxValue, lasts);
     }
 
+    /// <summary>Describes a lock for operators.</summary>
+    /// <param name="held">The value of the lock.</param>
+    /// <param name="left">The rest of its lifetime.</param>
+    public static InspectedLock Describe(string held, TimeSpan left)
+    {
+        if (!held.StartsWith(OwnedPrefix, StringComparison.Ordinal))
+        {
+            var digits = held.IndexOf(':', FailedPrefix.Length) is var colon and > 0
+                ? held[FailedPrefix.Length..colon] : "";
+            return new InspectedLock(null, Number(digits), left, ReadFailure(held, left));
+        }
+        var end = held.LastIndexOf(':');
+        var fetch = held[OwnedPrefix.Length..Math.Max(OwnedPrefix.Length, end)];
+        var node = fetch.LastIndexOf('-') is var dash and > 0 ? fetch[..dash] : fetch;
+        return new InspectedLock(node, Number(held[(end + 1)..]), left, null);
+    }
+
     private static long Number(string digits) =>
         long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : long.MaxValue;
 
@@ -97,3 +114,10 @@ internal abstract record FetchLock
         }
     }
 }
+
+/// <summary>A fetch lock in Redis.</summary>
+/// <param name="Holder">The node that fetches; null if the last fetch failed.</param>
+/// <param name="Order">The order of the fetch.</param>
+/// <param name="Left">The rest of the lock's lifetime.</param>
+/// <param name="Failure">The failure of the last fetch; null if a fetch is under way.</param>
+internal sealed record InspectedLock(string? Holder, long Order, TimeSpan Left, FailedFill? Failure);

@@ -18,7 +18,8 @@ internal sealed class JobMemory : IDisposable
     /// </summary>
     public static readonly TimeSpan LongestStay = TimeSpan.FromHours(24);
 
-    private static readonly TimeSpan FailureStay = TimeSpan.FromMinutes(1);
+    /// <summary>How long a failure is kept after its back-off has ended.</summary>
+    public static readonly TimeSpan FailureStay = TimeSpan.FromMinutes(1);
 
     private const int FailureSize = 1024;
 
@@ -90,8 +91,17 @@ internal sealed class JobMemory : IDisposable
             // Check for a purge after storing. A purge sets its mark before it removes entries, so either this check
             // finds the mark or the purge finds the entry.
             if (snapshot.Order <= _purges.LatestOf(key)) _cache.Remove(key);
+            else if (hasRoom) hasRoom = TrySoftPurge(key, snapshot);
             return hasRoom;
         }
+    }
+
+    // Replaces a stored snapshot with a stale copy if a soft purge covers it.
+    private bool TrySoftPurge(JobKey key, JobSnapshot kept)
+    {
+        var stale = _purges.SoftPurged(key, kept, _clock);
+        return stale == kept
+            || TrySet(key, stale, stale.Retention(_options.CurrentValue.StaleIfError, _clock.Now));
     }
 
     /// <summary>Updates the size of a stored snapshot that has grown.</summary>
@@ -121,6 +131,10 @@ internal sealed class JobMemory : IDisposable
     public FailedFill? FindLastFailure(JobKey key) =>
         FindBackOff(key) is { } backOff ? backOff.Failure.Later(backOff.Until - _clock.Now) : null;
 
+    /// <summary>Finds the failure of the last fill, with the end of its back-off.</summary>
+    public (FailedFill Failure, DateTimeOffset Until)? FindFailureWithEnd(JobKey key) =>
+        FindBackOff(key) is { } backOff ? (backOff.Failure, backOff.Until) : null;
+
     /// <summary>
     /// Stores a failure until the next fill ends or the job is purged, but at most until a minute after the end of its
     /// back-off.
@@ -145,7 +159,7 @@ internal sealed class JobMemory : IDisposable
         var backOff = new BackOff(failure, _clock.Now + failure.BackOff);
         var hasRoom = TrySet(
             new FailureKey(key), backOff, failure.BackOff + FailureStay, SizeOf(failure), CacheItemPriority.Low);
-        if (failure.Order <= _purges.LatestOf(key)) _cache.Remove(new FailureKey(key));
+        if (failure.Order <= _purges.LatestOfAny(key)) _cache.Remove(new FailureKey(key));
         return hasRoom;
     }
 
@@ -165,23 +179,27 @@ internal sealed class JobMemory : IDisposable
         if (_hasFailures) _cache.Remove(new FailureKey(key));
     }
 
-    /// <summary>Removes all entries in the scope of a purge, whose mark is already set.</summary>
-    /// <returns>The number of removed jobs.</returns>
+    /// <summary>
+    /// Removes all entries in the scope of a purge, whose mark is already set. A soft purge only makes jobs stale.
+    /// </summary>
+    /// <returns>The number of jobs that were fetched before the purge.</returns>
     public int Remove(PurgeScope scope)
     {
-        var removed = 0;
+        var covered = 0;
         foreach (var name in _cache.Keys)
         {
             if (name is FailureKey failure && scope.Covers(failure.Job)) _cache.Remove(failure);
             if (name is not JobKey key || !scope.Covers(key)) continue;
             lock (_locks[(uint)key.GetHashCode() % _locks.Length])
             {
-                if (Find(key) is not { } kept || kept.Order > _purges.LatestOf(key)) continue;
-                _cache.Remove(key);
-                removed++;
+                var purge = scope.IsSoft ? _purges.LatestSoftOf(key) : _purges.LatestOf(key);
+                if (Find(key) is not { } kept || kept.Order > purge) continue;
+                if (scope.IsSoft) TrySoftPurge(key, kept);
+                else _cache.Remove(key);
+                covered++;
             }
         }
-        return removed;
+        return covered;
     }
 
     /// <summary>Removes a job that a fetch of this order found gone, on any node. A later snapshot stays.</summary>

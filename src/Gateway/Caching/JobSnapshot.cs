@@ -59,6 +59,9 @@ internal sealed class JobSnapshot
     /// <summary>The body without a coding. If the job is absent: the upstream's error object, or nothing.</summary>
     public required Representation Identity { get; init; }
 
+    /// <summary>Whether a soft purge has ended the freshness.</summary>
+    public bool WasSoftPurged { get; private init; }
+
     /// <summary>Whether the upstream has no such job to give: 404, 410 or 451.</summary>
     public bool IsAbsent => Kind is VerdictKind.NotFound or VerdictKind.Gone or VerdictKind.Legal;
 
@@ -131,6 +134,27 @@ internal sealed class JobSnapshot
         return Moved(-2 * ahead, UrlsExpireAt);
     }
 
+    /// <summary>
+    /// Returns a copy that is stale since a soft purge. It may be served while the upstream fails, as if it had been
+    /// fetched at the purge, because it was valid until then. Returns the snapshot itself if it was stale already.
+    /// </summary>
+    public JobSnapshot StaleSince(DateTimeOffset purge) => !IsFresh(purge) ? this
+        : new()
+        {
+            Order = Order,
+            Kind = Kind,
+            FetchedAt = FetchedAt,
+            FreshUntil = purge,
+            FirstSeenAt = FirstSeenAt,
+            UrlsExpireAt = UrlsExpireAt,
+            AskAgainAt = AskAgainAt,
+            WasSoftPurged = true,
+            _times = _times,
+            _gzip = _gzip,
+            _brotli = _brotli,
+            Identity = Identity,
+        };
+
     private JobSnapshot Moved(TimeSpan by, DateTimeOffset? urlsExpireAt) => new()
     {
         Order = Order,
@@ -185,6 +209,11 @@ internal sealed class JobSnapshot
 
     public bool IsFresh(DateTimeOffset now) => now < FreshUntil || now.UtcTicks < Volatile.Read(ref _heldUntil);
 
+    /// <summary>Until when the snapshot is fresh on this node.</summary>
+    public DateTimeOffset FreshUntilHere =>
+        Volatile.Read(ref _heldUntil) is var held && held > FreshUntil.UtcTicks
+            ? new DateTimeOffset(held, TimeSpan.Zero) : FreshUntil;
+
     /// <summary>
     /// Extends the freshness on this node, because the upstream's latest answer does not outrank this snapshot.
     /// </summary>
@@ -204,9 +233,10 @@ internal sealed class JobSnapshot
         return (stale > known ? stale : known) - now;
     }
 
-    private DateTimeOffset StaleUntil(TimeSpan staleIfError)
+    /// <summary>Until when the snapshot may be served while the upstream fails.</summary>
+    public DateTimeOffset StaleUntil(TimeSpan staleIfError)
     {
-        var until = FetchedAt + staleIfError;
+        var until = (WasSoftPurged ? FreshUntil : FetchedAt) + staleIfError;
         return UrlsExpireAt < until ? UrlsExpireAt.Value : until;
     }
 

@@ -36,6 +36,9 @@ internal sealed partial class JobSource(
     public JobSnapshot? FindFresh(JobKey key, DateTimeOffset now) =>
         cache.FindInMemory(key) is { } snapshot && snapshot.IsFresh(now) ? snapshot : null;
 
+    /// <summary>Whether this node fills the job at this time.</summary>
+    public bool IsFilling(JobKey key) => _fills.IsRunning(key);
+
     /// <summary>
     /// Joins this node's fill of the job, or starts one. If the last fill failed and this one does not end soon, the
     /// result is the last failure, and the fill goes on in the background.

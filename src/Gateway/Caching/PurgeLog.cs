@@ -111,7 +111,7 @@ internal sealed class PurgeLog(
     /// <summary>
     /// Marks everything in scope as purged on all nodes. A fill that has begun cannot store an older answer afterwards.
     /// </summary>
-    /// <returns>The number of jobs removed from this node's memory.</returns>
+    /// <returns>The number of jobs in this node's memory that were fetched before the purge.</returns>
     /// <exception cref="RedisException">
     /// Redis did not record the purge. Only this node has purged its memory.
     /// </exception>
@@ -133,17 +133,17 @@ internal sealed class PurgeLog(
         }
     }
 
-    /// <summary>Removes the jobs from Redis that a purge has marked.</summary>
-    /// <returns>The number of removed jobs.</returns>
+    /// <summary>Removes the jobs from Redis that a purge has marked. After a soft purge, only counts them.</summary>
+    /// <returns>The number of jobs in Redis that were fetched before the purge.</returns>
     /// <exception cref="RedisException">Redis is away. The mark still covers the jobs that remain.</exception>
     public async Task<long> RemoveAsync(PurgeScope scope, CancellationToken cancellation)
     {
         if (!redis.IsConfigured) return 0;
         var before = marks.All.Single(mark => mark.Key == scope.Name).Value;
         var (multiplexer, database, _) = await redis.LinkAsync();
-        if (scope.Job.Length > 0) return await RemoveAsync(database, [scope.NamePrefix], before);
+        if (scope.Job.Length > 0) return await RemoveAsync(database, scope, [scope.NamePrefix], before);
 
-        long removed = 0;
+        long covered = 0;
         foreach (var server in MastersOf(multiplexer))
         {
             // A server returns whole names; the database adds the prefix itself.
@@ -151,10 +151,10 @@ internal sealed class PurgeLog(
                 .Select(name => (RedisKey)name.ToString()[redis.Prefix.Length..]);
             await foreach (var some in names.Chunk(Chunk).WithCancellation(cancellation))
             {
-                removed += await RemoveAsync(database, some, before);
+                covered += await RemoveAsync(database, scope, some, before);
             }
         }
-        return removed;
+        return covered;
     }
 
     // How long a purge matters, in microseconds: no stored job lives longer.
@@ -188,10 +188,11 @@ internal sealed class PurgeLog(
     private static IEnumerable<IServer> MastersOf(IConnectionMultiplexer multiplexer) =>
         multiplexer.GetServers().Where(server => server is { IsConnected: true, IsReplica: false });
 
-    private static async Task<long> RemoveAsync(IDatabase database, IEnumerable<RedisKey> names, long before)
+    private static async Task<long> RemoveAsync(
+        IDatabase database, PurgeScope scope, IEnumerable<RedisKey> names, long before)
     {
-        var replies = await Task.WhenAll(names.Select(name =>
-            database.ScriptEvaluateAsync(RemoveIfOlder, [name, SharedJobs.FinishedKey(name)], [before])));
+        var replies = await Task.WhenAll(names.Select(name => database.ScriptEvaluateAsync(
+            RemoveIfOlder, [name, SharedJobs.FinishedKey(name)], [before, scope.IsSoft ? 1 : 0])));
         return replies.Sum(reply => (long)reply);
     }
 }

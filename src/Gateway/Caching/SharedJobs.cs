@@ -30,7 +30,6 @@ internal sealed class SharedJobs(
 
     private readonly RedisValue _channel = redis.Prefix + JobChannel.Name;
 
-    private readonly string _node = Guid.NewGuid().ToString("N");
     private long _fetches;
 
     /// <summary>The snapshot of a job in Redis, and the stored values that are not usable as one.</summary>
@@ -48,6 +47,9 @@ internal sealed class SharedJobs(
     {
         public bool IsNone => Live.IsEmpty && Finished.IsEmpty;
     }
+
+    /// <summary>The name of this node in fetch locks: its host and a random part.</summary>
+    public string Node { get; } = $"{Environment.MachineName}-{Guid.NewGuid().ToString("N")[..12]}";
 
     public static RedisKey FinishedKey(RedisKey job) => job.Append(FinishedSuffix);
 
@@ -202,7 +204,7 @@ internal sealed class SharedJobs(
     private async ValueTask<(RedisResult? Result, string Fetch)> AskForLockAsync(
         JobKey key, RedisValue known, long awaited, Unusable unusable, TimeSpan longest, TimeBudget budget, long above)
     {
-        var fetch = $"{_node}-{Interlocked.Increment(ref _fetches)}";
+        var fetch = $"{Node}-{Interlocked.Increment(ref _fetches)}";
         var lease = longest < HeldLocks.Lease ? longest : HeldLocks.Lease;
         var result = await AskAsync(overdue: RedisValue.EmptyString);
         // If Redis's clock was set back, the lock lasts longer by that time, and its owner may have died.
@@ -218,7 +220,7 @@ internal sealed class SharedJobs(
             database => database.ScriptEvaluateAsync(Acquire, Keys(key),
             [
                 fetch, (long)lease.TotalMilliseconds, known, purges.LatestOf(key), unusable.Live, awaited, above,
-                overdue, unusable.Finished,
+                overdue, unusable.Finished, purges.LatestSoftOf(key),
             ])!,
             budget);
     }
@@ -232,7 +234,10 @@ internal sealed class SharedJobs(
             return Reject(isFinished, reason, reason == "version" ? default : prefix);
         }
         if (isFinished && snapshot.Kind != VerdictKind.Finished) return Reject(isFinished, "foreign", prefix);
-        if (snapshot.Order > purges.LatestOf(key)) return new(snapshot.Moved(clock.Lead).Corrected(clock.Now));
+        if (snapshot.Order > purges.LatestOf(key))
+        {
+            return new(purges.SoftPurged(key, snapshot.Moved(clock.Lead).Corrected(clock.Now), clock));
+        }
         return new(null, isFinished ? new(default, prefix) : default);
     }
 
@@ -241,7 +246,6 @@ internal sealed class SharedJobs(
         RedisKey name = key.Name;
         return [name, Lock(key), FinishedKey(name)];
     }
-
 
     private Found Reject(bool isFinished, string reason, ReadOnlyMemory<byte> prefix)
     {

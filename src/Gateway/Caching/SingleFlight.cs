@@ -25,6 +25,9 @@ internal sealed class SingleFlight<TKey, TResult> where TKey : notnull
         return flight;
     }
 
+    /// <summary>Whether the operation for a key is running.</summary>
+    public bool IsRunning(TKey key) => _flights.ContainsKey(key);
+
     private async Task RunAsync(TKey key, Func<TKey, Task<TResult>> run, TaskCompletionSource<TResult> completion)
     {
         try

@@ -16,6 +16,7 @@ local awaited = ARGV[6]           -- the order of the fetch that the caller wait
 local above = tonumber(ARGV[7])   -- the new fetch gets an order above this
 local overdue = ARGV[8]           -- a lock that lasts longer than a node can set; empty: none
 local unusable = ARGV[9]          -- like rejected, for the finished job
+local soft = tonumber(ARGV[10])   -- the order of the last soft purge of this job: failures before it do not count
 
 -- Whether a stored value is not a snapshot, or is the value that the caller found unusable.
 local function is_unusable(key, beginning)
@@ -57,7 +58,7 @@ elseif held then
   -- While Redis refuses writes, the owner cannot store its result, so no node must wait for it.
   -- APPEND of nothing changes nothing, but fails like any write, and the script fails with it.
   if not kind then redis.call('APPEND', lock, '') end
-  if not kind or kind == 'f' and tonumber(about) > purged or kind == 'r' and about == awaited then
+  if not kind or kind == 'f' and tonumber(about) > math.max(purged, soft) or kind == 'r' and about == awaited then
     return {'held', held, left}
   end
 end
@@ -72,7 +73,7 @@ end
 local time = redis.call('TIME')
 local mine = time[1] * 1000000 + time[2]
 if mine <= order then mine = order + 1 end
-if mine <= purged then mine = purged + 1 end
+mine = math.max(mine, purged + 1, soft + 1)
 if mine <= above then mine = above + 1 end
 mine = string.format('%.0f', mine)
 redis.call('SET', lock, 'o:' .. caller .. ':' .. mine, 'PX', lease)

@@ -13,6 +13,7 @@ internal static class CallerServices
 {
     public static void AddCallers(this IServiceCollection services)
     {
+        services.AddSingleton<Audit>();
         services.AddSingleton<CallerDirectory>();
         services.AddSingleton<FailedAttemptLimiter>();
         services.AddSingleton<Identification>();

@@ -1,8 +1,5 @@
 using System.CommandLine;
 using Gateway.Configuration;
-using Gateway.Edge;
-using Microsoft.Extensions.Configuration.CommandLine;
-using Microsoft.Extensions.Configuration.EnvironmentVariables;
 
 namespace Gateway.Commands;
 
@@ -12,15 +9,6 @@ namespace Gateway.Commands;
 /// </summary>
 internal static class CheckCommand
 {
-    private const string Mask = "***";
-
-    private static readonly string BaseDirectory = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory);
-
-    private static readonly string[] SecretNames = ["Credential", "Secret", "Password", "Sha256"];
-
-    // The framework's own sections that matter to the gateway.
-    private static readonly string[] OtherSections = [.. ListenAddresses.Keys, "AllowedHosts", "Logging"];
-
     public static Command Create()
     {
         var command = new Command("check",
@@ -56,29 +44,9 @@ internal static class CheckCommand
         var warnings = new ConfigurationErrors();
         options.Warn(warnings, TimeProvider.System.GetUtcNow(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         foreach (var warning in warnings.Lines) yield return $"Warning: {warning}";
-        var sections = typeof(GatewayOptions).GetProperties().Select(property => property.Name).Concat(OtherSections);
-        foreach (var (key, value) in sections.SelectMany(
-            name => configuration.GetSection(name).AsEnumerable().Reverse()))
+        foreach (var (key, value, source) in Settings.Of<GatewayOptions>(configuration))
         {
-            if (value is not null) yield return $"{key} = {ValueOf(key, value)}  ({SourceOf(configuration, key)})";
+            yield return $"{key} = {value}  ({source})";
         }
     }
-
-    private static string ValueOf(string key, string value)
-    {
-        var isSecret = key.StartsWith("ConnectionStrings:", StringComparison.OrdinalIgnoreCase)
-            || key.Split(':').Any(name =>
-                SecretNames.Any(secret => name.EndsWith(secret, StringComparison.OrdinalIgnoreCase)));
-        return isSecret && value.Length > 0 ? Mask : value.ReplaceLineEndings(" ");
-    }
-
-    private static string SourceOf(IConfigurationRoot configuration, string key) =>
-        configuration.Providers.Last(provider => provider.TryGet(key, out _)) switch
-        {
-            DiskProvider disk when Path.GetDirectoryName(disk.Path) == BaseDirectory => Path.GetFileName(disk.Path),
-            DiskProvider disk => disk.Path,
-            EnvironmentVariablesConfigurationProvider => "environment",
-            CommandLineConfigurationProvider => "command line",
-            _ => "gateway",
-        };
 }

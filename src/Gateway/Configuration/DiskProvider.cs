@@ -17,6 +17,9 @@ internal sealed class DiskProvider(DiskSource source) : ConfigurationProvider
 
     public string Path => source.Path;
 
+    /// <summary>The files in force.</summary>
+    public IReadOnlyList<string> Files => [.. _inForce.Files.Keys.Order(StringComparer.Ordinal)];
+
     public override void Load()
     {
         Take(Read());

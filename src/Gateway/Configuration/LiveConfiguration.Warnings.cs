@@ -17,7 +17,9 @@ internal sealed partial class LiveConfiguration<T>
 
     private void EndDelay()
     {
-        if (_errors.Contains(Delay)) _errors = [.. _errors.Where(line => line != Delay)];
+        if (!_errors.Contains(Delay)) return;
+        _errors = [.. _errors.Where(line => line != Delay)];
+        if (_errors.Count == 0) EndRefusal();
     }
 
     private void Warn()
@@ -25,11 +27,7 @@ internal sealed partial class LiveConfiguration<T>
         var warnings = new ConfigurationErrors();
         _current.Warn(warnings, _clock.GetUtcNow(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
         foreach (var line in warnings.Lines) Log.Odd(_logger, line);
-        var now = SettingsAtStart();
-        foreach (var key in now.Keys.Union(_atStart.Keys, StringComparer.OrdinalIgnoreCase))
-        {
-            if (now.GetValueOrDefault(key) != _atStart.GetValueOrDefault(key)) Log.NeedsRestart(_logger, key);
-        }
+        foreach (var key in NeedRestart) Log.NeedsRestart(_logger, key);
     }
 
     private Dictionary<string, string?> SettingsAtStart() =>

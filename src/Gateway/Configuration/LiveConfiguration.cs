@@ -190,8 +190,10 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
                 Refuse(lines);
                 return;
             }
-            _errors = [];
+            EndRefusal();
             Interlocked.Exchange(ref _appliedAt, _clock.GetUtcNow().Ticks);
+            // Last, so that a reader who sees no errors sees the new time.
+            _errors = [];
             Log.Reloaded(_logger);
             Warn();
         }
@@ -254,6 +256,7 @@ internal sealed partial class LiveConfiguration<T> : IConfigurationState, IDispo
 
     private void Refuse(IReadOnlyList<string> lines)
     {
+        NoteRefusal(lines);
         _errors = lines;
         _loggedAt = _clock.GetTimestamp();
         foreach (var line in lines) Log.Refused(_logger, line);

@@ -13,38 +13,27 @@ internal sealed class DriftEndpoint(OperatorGate gate, DriftBook book)
     }
 
     private Task AnswerAsync(HttpContext http) =>
-        gate.AnswerAsync(http, _ => Task.FromResult<IAnswer>(new DriftAnswer(book)));
+        gate.AnswerAsync(http, "read-drift", "node", _ => Task.FromResult<IAnswer>(Report()));
 
-    private sealed class DriftAnswer(DriftBook book) : IAnswer
+    private JsonAnswer Report() => new(new
     {
-        public int Status => StatusCodes.Status200OK;
-
-        public async ValueTask WriteAsync(HttpContext http)
+        @checked = book.CountOf(CheckOutcome.Checked),
+        skipped = new
         {
-            http.Response.Headers.CacheControl = "no-store";
-            await http.Response.WriteAsJsonAsync(
-                new
-                {
-                    @checked = book.CountOf(CheckOutcome.Checked),
-                    skipped = new
-                    {
-                        sampled_out = book.CountOf(CheckOutcome.SampledOut),
-                        too_large = book.CountOf(CheckOutcome.TooLarge),
-                        busy = book.CountOf(CheckOutcome.Busy),
-                        failed = book.CountOf(CheckOutcome.Failed),
-                    },
-                    findings = book.Seen.Select(seen => new
-                    {
-                        pointer = seen.Finding.Pointer,
-                        kind = seen.Finding.Kind,
-                        first_seen = seen.FirstSeen.UtcDateTime,
-                        last_seen = seen.LastSeen.UtcDateTime,
-                        count = seen.Count,
-                        last_seen_in = new { workflow = seen.LastSeenIn.Workflow, job = seen.LastSeenIn.Job },
-                    }),
-                    more = book.More,
-                },
-                http.RequestAborted);
-        }
-    }
+            sampled_out = book.CountOf(CheckOutcome.SampledOut),
+            too_large = book.CountOf(CheckOutcome.TooLarge),
+            busy = book.CountOf(CheckOutcome.Busy),
+            failed = book.CountOf(CheckOutcome.Failed),
+        },
+        findings = book.Seen.Select(seen => new
+        {
+            pointer = seen.Finding.Pointer,
+            kind = seen.Finding.Kind,
+            first_seen = seen.FirstSeen.UtcDateTime,
+            last_seen = seen.LastSeen.UtcDateTime,
+            count = seen.Count,
+            last_seen_in = new { workflow = seen.LastSeenIn.Workflow, job = seen.LastSeenIn.Job },
+        }),
+        more = book.More,
+    });
 }

@@ -59,15 +59,39 @@ internal enum VerdictKind
     NoRoom = 17,
 }
 
+/// <summary>The rule that decides how long an answer is fresh. <c>docs/caching.md</c> has the table of rules.</summary>
+internal enum FreshnessRule
+{
+    /// <summary>The answer has no lifetime.</summary>
+    None,
+    Finished,
+    Settling,
+    Failed,
+
+    /// <summary>The status or the end of the job is missing or unknown, so that the job may have ended.</summary>
+    UnclearEnd,
+    Running,
+
+    /// <summary>The upstream asked to wait.</summary>
+    RetryAfter,
+
+    /// <summary>A signed URL in the body expires earlier than the job's own rule says.</summary>
+    SignedUrls,
+
+    /// <summary>404, 410 or 451.</summary>
+    Absent,
+}
+
 /// <summary>The meaning of an upstream answer, and its lifetime in the cache.</summary>
 /// <param name="Lifetime">The freshness lifetime. If it is zero, only callers who already wait get the answer.</param>
 /// <param name="Detail">The reason, as a token (RFC 9110, section 5.6.2); empty if there is none.</param>
 /// <param name="UrlsExpireAt">When the first of the signed URLs that still work expires; null if none works.</param>
 /// <param name="Times">The times that the body states, if it was read.</param>
 /// <param name="AskAgainAt">The earliest next fetch that the upstream asks for; null if it asks for none.</param>
+/// <param name="Rule">The rule that the lifetime follows, if the body of a job was read.</param>
 internal readonly record struct Verdict(
     VerdictKind Kind, TimeSpan Lifetime, string Detail = "", DateTimeOffset? UrlsExpireAt = null,
-    JobTimes? Times = null, DateTimeOffset? AskAgainAt = null)
+    JobTimes? Times = null, DateTimeOffset? AskAgainAt = null, FreshnessRule Rule = FreshnessRule.None)
 {
     public bool IsJob =>
         Kind is VerdictKind.Finished or VerdictKind.Settling or VerdictKind.Failed or VerdictKind.Running;
@@ -114,12 +138,19 @@ internal static class Freshness
         }
         var isTrusted = isComplete && (named || !options.VerifyIds);
         var seen = Most(now - firstSeen, TimeSpan.Zero);
-        var (kind, lifetime) =
-            isTrusted ? ByStatus(job, options, now, seen) : (VerdictKind.Running, options.RunningLifetime);
+        var (kind, lifetime, rule) = isTrusted
+            ? ByStatus(job, options, now, seen)
+            : (VerdictKind.Running, options.RunningLifetime, FreshnessRule.Running);
         var wait = Most(retryAfter ?? TimeSpan.Zero, TimeSpan.Zero);
-        if (kind == VerdictKind.Running) lifetime = Most(lifetime, Least(wait, options.MaxPollInterval));
-        return new Verdict(kind, WhileUrlsWork(job, lifetime, options, now, seen))
+        if (kind == VerdictKind.Running && Least(wait, options.MaxPollInterval) is var longer && longer > lifetime)
         {
+            (lifetime, rule) = (longer, FreshnessRule.RetryAfter);
+        }
+        var working = WhileUrlsWork(job, lifetime, options, now, seen);
+        if (working < lifetime) rule = FreshnessRule.SignedUrls;
+        return new Verdict(kind, working)
+        {
+            Rule = rule,
             UrlsExpireAt = job.UrlsExpireAt,
             Times = job.Times,
             AskAgainAt = wait > TimeSpan.Zero ? now + wait : null,
@@ -128,7 +159,7 @@ internal static class Freshness
 
     /// <summary>Classifies a job by its status and its end, and returns its lifetime.</summary>
     /// <param name="seen">For how long the gateway has seen the same bytes.</param>
-    private static (VerdictKind, TimeSpan) ByStatus(
+    private static (VerdictKind, TimeSpan, FreshnessRule) ByStatus(
         JobFacts job, JobsOptions options, DateTimeOffset now, TimeSpan seen)
     {
         var (succeeded, failed) = (options.IsFinished(job.Status), options.IsFailed(job.Status));
@@ -140,14 +171,19 @@ internal static class Freshness
         if (end is not null && succeeded)
         {
             return sinceEnd >= options.SettleTime
-                ? (VerdictKind.Finished, options.FinishedLifetime) : (VerdictKind.Settling, sameAgain);
+                ? (VerdictKind.Finished, options.FinishedLifetime, FreshnessRule.Finished)
+                : (VerdictKind.Settling, sameAgain, FreshnessRule.Settling);
         }
-        if (end is not null && failed) return (VerdictKind.Failed, Least(sameAgain, options.FailedLifetime));
+        if (end is not null && failed)
+        {
+            return (VerdictKind.Failed, Least(sameAgain, options.FailedLifetime), FreshnessRule.Failed);
+        }
         var isUnknownStatus = !string.IsNullOrWhiteSpace(job.Status) && !options.IsKnown(job.Status);
         var mayHaveEnded = succeeded || failed || (isUnknownStatus && end is not null);
-        var lifetime = mayHaveEnded
-            ? Least(Most(seen, options.RunningLifetime), options.FailedLifetime) : options.RunningLifetime;
-        return (VerdictKind.Running, lifetime);
+        return mayHaveEnded
+            ? (VerdictKind.Running, Least(Most(seen, options.RunningLifetime), options.FailedLifetime),
+                FreshnessRule.UnclearEnd)
+            : (VerdictKind.Running, options.RunningLifetime, FreshnessRule.Running);
     }
 
     /// <summary>

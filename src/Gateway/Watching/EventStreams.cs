@@ -72,7 +72,7 @@ internal sealed partial class EventStreams : IDisposable
         var watches = new List<WatchedJobs.Watch>(jobs.Length);
         foreach (var (job, team) in jobs)
         {
-            if (_watched.Begin(job, team, signal) is { } watch)
+            if (_watched.Begin(job, team, signal, WatcherKind.Stream) is { } watch)
             {
                 watches.Add(watch);
                 continue;

@@ -25,7 +25,7 @@ internal sealed class LongPoll(
         var most = options.CurrentValue.MaxWait;
         if (wait > most) wait = most;
         var changed = new Signal();
-        using var watch = watched.Begin(key, team, changed);
+        using var watch = watched.Begin(key, team, changed, WatcherKind.Wait);
         // If there is no room, the caller gets the state now.
         if (watch is null) return false;
         http.Response.Headers[Prefer.Applied] = $"wait={(int)wait.TotalSeconds}";

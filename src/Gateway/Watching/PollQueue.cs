@@ -18,6 +18,12 @@ internal sealed class PollQueue(string account, AccountGates gates, SteadyClock 
         get { lock (_lock) return _schedule.Count > 0; }
     }
 
+    /// <summary>Whether a job waits.</summary>
+    public bool Has(ScheduledPoll poll)
+    {
+        lock (_lock) return poll.Lines.Count > 0;
+    }
+
     /// <summary>Adds a job that is due. If it already waits, it keeps its place.</summary>
     /// <param name="isFailureKnown">Whether the watchers know that the upstream cannot be asked.</param>
     /// <returns>Completes with the permit, or with the reason why no call may go out.</returns>

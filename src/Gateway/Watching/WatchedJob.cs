@@ -45,6 +45,16 @@ internal sealed record WatchedState(JobSnapshot? Snapshot, FailedFill? Failure)
         || !(Snapshot?.Identity.Body ?? default).Span.SequenceEqual((other.Snapshot?.Identity.Body ?? default).Span);
 }
 
+/// <summary>The ways to watch a job.</summary>
+internal enum WatcherKind
+{
+    /// <summary>An event stream.</summary>
+    Stream,
+
+    /// <summary>A request with <c>Prefer: wait</c>.</summary>
+    Wait,
+}
+
 /// <summary>
 /// A job that callers watch on this node. It has one state for all watchers: a slow watcher sees only the newest state,
 /// and no queue grows.
@@ -55,6 +65,7 @@ internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
     // The watchers of each team, and the signals that wake the watchers.
     private readonly Dictionary<string, int> _teams = new(StringComparer.Ordinal);
     private readonly HashSet<Signal> _signals = [];
+    private int _streams, _waits;
     private TaskCompletionSource _woken = NewSignal();
 
     public JobKey Key => key;
@@ -74,13 +85,24 @@ internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
         get { lock (_lock) return [.. _teams.Keys]; }
     }
 
+    /// <summary>When the poller looks at the job next, by the steady clock.</summary>
+    public DateTimeOffset NextLook { get; set; }
+
+    /// <summary>The number of event streams and of waiting requests that watch the job.</summary>
+    public (int Streams, int Waits) Watchers
+    {
+        get { lock (_lock) return (_streams, _waits); }
+    }
+
     /// <summary>Adds a watcher.</summary>
+    /// <param name="kind">What the watcher is.</param>
     /// <param name="signal">Set at each change of the state. A watcher of several jobs has one for all of them.</param>
     /// <returns>Whether it is the first watcher.</returns>
-    public bool Add(string team, Signal signal)
+    public bool Add(WatcherKind kind, string team, Signal signal)
     {
         lock (_lock)
         {
+            CountOf(kind)++;
             _teams[team] = _teams.GetValueOrDefault(team) + 1;
             _signals.Add(signal);
             // A poll that waits may now go out at the turn of this team as well.
@@ -91,10 +113,11 @@ internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
 
     /// <summary>Removes a watcher.</summary>
     /// <returns>Whether it was the last one.</returns>
-    public bool Remove(string team, Signal signal)
+    public bool Remove(WatcherKind kind, string team, Signal signal)
     {
         lock (_lock)
         {
+            CountOf(kind)--;
             if (--_teams[team] == 0) _teams.Remove(team);
             _signals.Remove(signal);
             return _signals.Count == 0;
@@ -137,6 +160,8 @@ internal sealed class WatchedJob(JobKey key, JobOutlook outlook)
         await Task.WhenAny(other, woken);
         ResetWake();
     }
+
+    private ref int CountOf(WatcherKind kind) => ref kind == WatcherKind.Stream ? ref _streams : ref _waits;
 
     private void ResetWake()
     {

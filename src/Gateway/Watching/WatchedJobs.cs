@@ -62,8 +62,9 @@ internal sealed partial class WatchedJobs : IDisposable
 
     /// <summary>Begins to watch a job.</summary>
     /// <param name="signal">Set at each change of the job's state.</param>
+    /// <param name="kind">What the watcher is.</param>
     /// <returns>Null if the node or the team has no room for one more watcher.</returns>
-    public Watch? Begin(JobKey key, string team, Signal signal)
+    public Watch? Begin(JobKey key, string team, Signal signal, WatcherKind kind)
     {
         WatchedJob job;
         bool isFirst;
@@ -75,14 +76,22 @@ internal sealed partial class WatchedJobs : IDisposable
             _ofTeam[team] = ofTeam + 1;
             var name = key.Name;
             if (!_watched.TryGetValue(name, out job!)) _watched[name] = job = NewJob(key);
-            isFirst = job.Add(team, signal);
+            isFirst = job.Add(kind, team, signal);
         }
         if (isFirst)
         {
             // The poller belongs to no request.
             using (ExecutionContext.SuppressFlow()) _ = Task.Run(() => PollAsync(job));
         }
-        return new Watch(this, job, team, signal);
+        return new Watch(this, job, team, signal, kind);
+    }
+
+    /// <summary>Finds a job that this node watches, and whether its poll waits for the account's budget.</summary>
+    public (WatchedJob Job, bool Waits)? Find(JobKey key)
+    {
+        WatchedJob? job;
+        lock (_lock) _watched.TryGetValue(key.Name, out job);
+        return job is null ? null : (job, _polls.Of(key.Account).Has(job.Poll));
     }
 
     public void Dispose()
@@ -94,13 +103,13 @@ internal sealed partial class WatchedJobs : IDisposable
 
     private WatchedJob NewJob(JobKey key) => new(key, new JobOutlook(_rates.Of(key)));
 
-    private void End(WatchedJob job, string team, Signal signal)
+    private void End(WatchedJob job, string team, Signal signal, WatcherKind kind)
     {
         lock (_lock)
         {
             _watchers--;
             if (--_ofTeam[team] == 0) _ofTeam.Remove(team);
-            if (!job.Remove(team, signal)) return;
+            if (!job.Remove(kind, team, signal)) return;
             _watched.Remove(job.Key.Name);
         }
         job.Wake();
@@ -140,6 +149,7 @@ internal sealed partial class WatchedJobs : IDisposable
                 Log.Failed(_logger, job.Key.Address, e);
                 next = _steady.Now + _options.CurrentValue.MaxPollInterval;
             }
+            job.NextLook = next;
             var pause = next - _steady.Now;
             if (pause > TimeSpan.Zero) await job.WaitAsync(pause, _clock);
         }
@@ -236,7 +246,8 @@ internal sealed partial class WatchedJobs : IDisposable
     }
 
     /// <summary>One watcher of a job. Dispose of it when the watcher leaves.</summary>
-    internal sealed class Watch(WatchedJobs owner, WatchedJob job, string team, Signal signal) : IDisposable
+    internal sealed class Watch(
+        WatchedJobs owner, WatchedJob job, string team, Signal signal, WatcherKind kind) : IDisposable
     {
         private bool _hasEnded;
 
@@ -248,7 +259,7 @@ internal sealed partial class WatchedJobs : IDisposable
         public void Dispose()
         {
             if (Interlocked.Exchange(ref _hasEnded, true)) return;
-            owner.End(job, team, signal);
+            owner.End(job, team, signal, kind);
         }
     }
 

@@ -20,6 +20,11 @@ public sealed class PurgeScopeTests
         Assert.Equal(prefix, scope.NamePrefix);
         Assert.True(PurgeScope.TryParse(name, out var parsed));
         Assert.Equal(scope, parsed);
+
+        var soft = scope with { IsSoft = true };
+        Assert.Equal(($"soft:{name}", name, prefix), (soft.Name, soft.Target, soft.NamePrefix));
+        Assert.True(PurgeScope.TryParse(soft.Name, out parsed));
+        Assert.Equal(soft, parsed);
     }
 
     [Theory]

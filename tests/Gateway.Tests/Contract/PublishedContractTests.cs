@@ -195,9 +195,9 @@ public sealed class PublishedContractTests
             }
         }
         Assert.Equal(
-            ["bad-request", "content-too-large", "invalid-logout-token", "invalid-return-url", "login-failed",
-            "method-not-allowed",
-            "not-found", "not-implemented", "operator-required", "purge-incomplete", "route-forbidden",
+            ["account-not-configured", "bad-request", "content-too-large", "invalid-logout-token",
+            "invalid-return-url", "login-failed", "method-not-allowed", "not-found", "not-implemented",
+            "operator-required", "purge-incomplete", "route-forbidden",
             "too-many-logins", "upstream-not-found"],
             GatewayProblems.Catalog.All.Select(type => type.Slug).Except(shown).Order());
     }

@@ -38,19 +38,29 @@ internal static class Purging
     }
 
     /// <summary>Purges, and returns how many jobs were removed from Redis and from the node's memory.</summary>
-    public static async Task<(long Redis, int Memory)> CountAsync(GatewayNode node, string scope)
+    public static Task<(long Redis, int Memory)> CountAsync(GatewayNode node, string scope) =>
+        CountAsync(node, scope, "", "removed");
+
+    /// <summary>Soft-purges, and returns how many jobs became stale in Redis and in the node's memory.</summary>
+    public static Task<(long Redis, int Memory)> SoftAsync(GatewayNode node, string scope) =>
+        CountAsync(node, scope, "?soft=true", "stale");
+
+    private static async Task<(long Redis, int Memory)> CountAsync(
+        GatewayNode node, string scope, string query, string counted)
     {
-        using var answer = await PurgeAsync(node, scope);
+        using var answer = await PurgeAsync(node, scope + query);
         var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
         Assert.True(answer.StatusCode == HttpStatusCode.OK, body);
         var json = JsonElement.Parse(body);
         Assert.Equal(scope.Length == 0 ? "*" : scope, json.GetProperty("purged").GetString());
-        var removed = json.GetProperty("removed");
-        return (removed.GetProperty("redis").GetInt64(), removed.GetProperty("memory").GetInt32());
+        var jobs = json.GetProperty(counted);
+        var count = (Redis: jobs.GetProperty("redis").GetInt64(), Memory: jobs.GetProperty("memory").GetInt32());
+        Assert.Equal(count is not (0, 0), json.GetProperty("found").GetBoolean());
+        return count;
     }
 
     public static Uri Path(string scope) =>
-        new(scope.Length == 0 ? "admin/cache" : $"admin/cache/{scope}", UriKind.Relative);
+        new(scope is "" or ['?', ..] ? $"admin/cache{scope}" : $"admin/cache/{scope}", UriKind.Relative);
 
     /// <summary>Requests a job, and asserts that it is answered.</summary>
     /// <returns>True if the answer came out of a cache.</returns>

@@ -53,7 +53,8 @@ public sealed class OperatorTests
 
         Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
         Assert.True(purge.Headers.CacheControl?.NoStore);
-        Assert.Equal("""{"purged":"*","removed":{"redis":0,"memory":1},"otherNodes":"none"}""",
+        Assert.Equal(
+            """{"purged":"*","soft":false,"found":true,"removed":{"redis":0,"memory":1},"otherNodes":"none"}""",
             await purge.Content.ReadAsStringAsync(World.Cancellation));
         Assert.Contains(world.Gateway.Log.All, line =>
             line.Contains("Operator operator-test purged *", StringComparison.Ordinal));
@@ -131,6 +132,34 @@ public sealed class OperatorTests
         await Purging.IsHitAsync(world.Gateway, "finished-1");
         Assert.StartsWith("HTTP/1.1 200 ", await DeleteAsync(world, target), StringComparison.Ordinal);
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-1"));
+    }
+
+    [Theory]
+    [InlineData("maybe")]
+    [InlineData("")]
+    [InlineData("true&soft=false")]
+    public async Task A_purge_that_is_neither_soft_nor_not_purges_nothing(string soft)
+    {
+        await using var world = await World.StartAsync(Purging.Operator);
+        await Purging.IsHitAsync(world.Gateway, "finished-1");
+        using var answer = await Purging.PurgeAsync(world.Gateway, $"default?soft={soft}");
+        Assert.Equal((400, "/problems/bad-request"),
+            ((int)answer.StatusCode, await BoundTests.ProblemTypeAsync(answer)));
+        Assert.True(await Purging.IsHitAsync(world.Gateway, "finished-1"));
+    }
+
+    [Fact]
+    public async Task A_purge_of_an_account_that_is_not_configured_is_404_and_of_an_unknown_job_says_so()
+    {
+        await using var world = await World.StartAsync(Purging.Operator);
+        using var unknown = await Purging.PurgeAsync(world.Gateway, "nobody/survey-1");
+        using var nothing = await Purging.PurgeAsync(world.Gateway, "default/survey-1/finished-1");
+        Assert.Equal((404, "/problems/account-not-configured"),
+            ((int)unknown.StatusCode, await BoundTests.ProblemTypeAsync(unknown)));
+        Assert.Contains("'nobody'", await unknown.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
+        Assert.Contains("\"found\":false", await nothing.Content.ReadAsStringAsync(World.Cancellation),
+            StringComparison.Ordinal);
     }
 
     [Fact]

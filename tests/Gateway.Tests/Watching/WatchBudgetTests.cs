@@ -108,7 +108,7 @@ public sealed class WatchBudgetTests(RedisServer redis, ITestOutputHelper output
     {
         Assert.True(JobAddress.TryCreate("survey-1", job, out var address));
         var watched = node.Services.GetRequiredService<WatchedJobs>();
-        return watched.Begin(new JobKey(world.Account, address), "mapping", new Signal())!;
+        return watched.Begin(new JobKey(world.Account, address), "mapping", new Signal(), WatcherKind.Stream)!;
     }
 
     // Reads jobs that no node knows yet, as the team that watches: teams take turns, which would protect another one.

@@ -7,8 +7,8 @@ namespace Gateway.Callers.Sessions;
 /// Handles <c>POST /bff/backchannel-logout</c>: the provider tells the gateway, without a browser, that one login or
 /// all logins of a user have ended (OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8).
 /// </summary>
-internal sealed partial class BackChannelLogout(
-    ProviderOfSessions provider, SessionStore sessions, LoginLimits limits, ILogger<BackChannelLogout> logger)
+internal sealed class BackChannelLogout(
+    ProviderOfSessions provider, SessionStore sessions, LoginLimits limits, Audit audit)
 {
     private const string Event = "http://schemas.openid.net/event/backchannel-logout";
     private const long LargestBody = 16 * 1024;
@@ -32,7 +32,7 @@ internal sealed partial class BackChannelLogout(
 
         var issuer = claims.Values("iss").First();
         if (!await sessions.EndAllAsync(issuer, subject, login)) return Challenge.For(Refusal.SessionsAway);
-        Log.Ended(logger, subject, login);
+        audit.Note(http, issuer, Audit.BackChannelLogout, $"{subject ?? "-"} {login ?? "-"}");
         return null;
     }
 
@@ -57,11 +57,4 @@ internal sealed partial class BackChannelLogout(
     }
 
     private static Problem Invalid(string detail) => new(CallerProblems.InvalidLogoutToken, detail);
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Information,
-            "The identity provider ended the sessions of user {Subject}, login {Login}")]
-        public static partial void Ended(ILogger logger, string? subject, string? login);
-    }
 }

@@ -12,7 +12,7 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>The endpoints <c>/bff/…</c>: login, logout, and information about the logged-in user.</summary>
 internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
-    LoginLimits limits, ProviderOfSessions provider,
+    LoginLimits limits, ProviderOfSessions provider, Audit audit,
     IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication,
     IOptionsMonitor<OriginOptions> cors,
     IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
@@ -25,17 +25,17 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         var authentication = app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>();
         if (!authentication.CurrentValue.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
-        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, string? returnUrl) =>
-            AnswerAsync(http, () => own.LogInAsync(http, returnUrl)));
-        bff.MapGet("/callback",
-            (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.EndLogInAsync(http)));
+        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, Audit audit, string? returnUrl) =>
+            AuditAsync(http, audit, Audit.Login, () => own.LogInAsync(http, returnUrl)));
+        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own, Audit audit) =>
+            AuditAsync(http, audit, Audit.Login, () => own.EndLogInAsync(http)));
         bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
-        bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, string? returnUrl) =>
-            AnswerAsync(http, () => own.LogOutAsync(http, returnUrl)));
+        bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, Audit audit, string? returnUrl) =>
+            AuditAsync(http, audit, Audit.Logout, () => own.LogOutAsync(http, returnUrl)));
         bff.MapGet("/logged-out",
             (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
-        bff.MapPost("/backchannel-logout",
-            (HttpContext http, BackChannelLogout own) => AnswerAsync(http, () => own.EndAsync(http)))
+        bff.MapPost("/backchannel-logout", (HttpContext http, BackChannelLogout own, Audit audit) =>
+                AuditAsync(http, audit, Audit.BackChannelLogout, () => own.EndAsync(http)))
             .WithMetadata(new ReadsBody());
     }
 
@@ -45,6 +45,15 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         http.Response.Headers.CacheControl = "no-store";
         if (await answer() is { } problem) await problem.WriteAsync(http);
     }
+
+    // A handler that succeeds writes its own audit line, with the user.
+    private static Task AuditAsync(HttpContext http, Audit audit, string action, Func<Task<Problem?>> answer) =>
+        AnswerAsync(http, async () =>
+        {
+            var problem = await answer();
+            if (problem is not null) audit.Refuse(http, actor: null, action, "session", problem.Type.Slug);
+            return problem;
+        });
 
     private async Task<Problem?> LogInAsync(HttpContext http, string? returnUrl)
     {
@@ -119,7 +128,7 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         SessionCookie.Remove(http.Response);
         // The next user of the browser must not see responses that this session got.
         http.Response.Headers["Clear-Site-Data"] = "\"cache\"";
-        Log.Out(logger, session.ClaimSet().Subject);
+        audit.Note(http, session.ClaimSet().Subject, Audit.Logout, session.Issuer);
         var logoutUrl = await ProviderLogoutAsync(http, safe) ?? safe;
         await http.Response.WriteAsJsonAsync(new { logoutUrl }, http.RequestAborted);
         return null;
@@ -152,9 +161,6 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "{Subject} has logged out")]
-        public static partial void Out(ILogger logger, string subject);
-
         [LoggerMessage(LogLevel.Warning, "A login could not be sent to the identity provider: {Problem}")]
         public static partial void NotSent(ILogger logger, string problem);
     }

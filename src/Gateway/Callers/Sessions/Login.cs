@@ -18,7 +18,7 @@ namespace Gateway.Callers.Sessions;
 /// </summary>
 internal sealed partial class Login(
     IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,
-    TimeProvider clock, ILogger<Login> logger)
+    Audit audit, TimeProvider clock, ILogger<Login> logger)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
@@ -135,13 +135,14 @@ internal sealed partial class Login(
             var problem = refusal == Refusal.SessionsAway
                 ? Challenge.For(refusal)
                 : new Problem(CallerProblems.LoginFailed, "The identity provider has ended this login.");
+            audit.Note(context.HttpContext, session.ClaimSet().Subject, Audit.Login, issuer, problem.Type.Slug);
             await problem.WriteAsync(context.HttpContext);
             return;
         }
         SessionCookie.Set(context.Response, id);
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Redirect(context.ReturnUri!);
-        Log.In(logger, session.ClaimSet().Subject);
+        audit.Note(context.HttpContext, session.ClaimSet().Subject, Audit.Login, issuer);
     }
 
     private async Task TellAsync(RemoteFailureContext context)
@@ -161,6 +162,7 @@ internal sealed partial class Login(
             // The provider's error text is only logged: an attacker can write it into the address.
             : new Problem(CallerProblems.LoginFailed, "The identity provider did not log you in, or the login took too "
                 + "long or was begun in another browser.");
+        audit.Refuse(context.HttpContext, actor: null, Audit.Login, "session", problem.Type.Slug);
         await problem.WriteAsync(context.HttpContext);
     }
 
@@ -175,9 +177,6 @@ internal sealed partial class Login(
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Information, "{Subject} has logged in")]
-        public static partial void In(ILogger logger, string subject);
-
         [LoggerMessage(LogLevel.Warning, "A login failed: {Problem}")]
         public static partial void Failed(ILogger logger, Exception? defect, string? problem);
     }
