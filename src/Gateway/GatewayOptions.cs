@@ -27,6 +27,7 @@ internal sealed class GatewayOptions : ICheckedOptions
         "Authentication:Oidc:IdleLifetime", "Authentication:Oidc:AbsoluteLifetime",
         "Authentication:Oidc:LoginsPerMinute", "Authentication:Oidc:LoginsPerMinuteOfNode",
         "Authentication:Oidc:UserClaims", "Authentication:Oidc:ClientSecret", "Authentication:Oidc:ClientSecretFile",
+        "Authentication:Oidc:CertificateAuthority", "Authentication:Jwt:CertificateAuthority",
     ];
 
     public ConnectionStringOptions ConnectionStrings { get; set; } = new();
@@ -127,7 +128,8 @@ internal sealed class GatewayOptions : ICheckedOptions
 
     public void Warn(ConfigurationErrors warnings, DateTimeOffset now, long memory)
     {
-        Upstream.Warn(warnings, accountsInUse: Teams.Values.Select(team => team.Account));
+        Upstream.Warn(warnings, accountsInUse: Teams.Values.Select(team => team.Account), now);
+        Redis.TlsFiles().Warn(warnings, now);
         TeamOptions.Warn(warnings, new CallerOptions(Teams, Operators, Quotas), Authentication.HasProvider, now);
         foreach (var name in Routes.Keys)
         {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Simulator;
 
@@ -43,6 +44,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
     /// <param name="credentials">The accepted credentials; null for <see cref="Credentials.Default"/>.</param>
     /// <param name="clock">The clock of jobs and delays; null for the system's.</param>
     /// <param name="https">Serves TLS, with HTTP/1.1 and HTTP/2; null for plain HTTP/1.1.</param>
+    /// <param name="clients">The authority of certificates that clients must show; null: they need none.</param>
     /// <param name="quiet">False writes a line for each call to the console.</param>
     /// <param name="cancellation">Cancels the start.</param>
     /// <exception cref="IOException">The port is taken.</exception>
@@ -52,9 +54,10 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         IEnumerable<string>? credentials = null,
         TimeProvider? clock = null,
         X509Certificate2? https = null,
+        X509Certificate2? clients = null,
         bool quiet = true,
         CancellationToken cancellation = default) =>
-        StartAsync(new IPEndPoint(IPAddress.Loopback, port), credentials, clock, https, quiet, cancellation);
+        StartAsync(new IPEndPoint(IPAddress.Loopback, port), credentials, clock, https, clients, quiet, cancellation);
 
     /// <summary>Starts on any address.</summary>
     public static async Task<SimulatedUpstream> StartAsync(
@@ -62,6 +65,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         IEnumerable<string>? credentials = null,
         TimeProvider? clock = null,
         X509Certificate2? https = null,
+        X509Certificate2? clients = null,
         bool quiet = true,
         CancellationToken cancellation = default)
     {
@@ -69,7 +73,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         var lives = new Lives(clock ?? TimeProvider.System);
         var others = new ConcurrentDictionary<string, RequestDelegate>();
 
-        WebApplication app = Build(endpoint, https, quiet);
+        WebApplication app = Build(endpoint, https, clients, quiet);
         try
         {
             var log = app.Services.GetRequiredService<ILogger<Operation>>();
@@ -95,7 +99,8 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private static WebApplication Build(IPEndPoint endpoint, X509Certificate2? https, bool quiet)
+    private static WebApplication Build(
+        IPEndPoint endpoint, X509Certificate2? https, X509Certificate2? clients, bool quiet)
     {
         // The empty builder ignores the settings and the environment of the hosting process.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -106,7 +111,7 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
             {
                 listener.Protocols = https is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
                 if (https is not null)
-                    listener.UseHttps(https);
+                    listener.UseHttps(https, options => Demand(options, clients));
             });
         });
         builder.Services.AddRoutingCore();
@@ -125,6 +130,23 @@ internal sealed class SimulatedUpstream : IAsyncDisposable
         CancellationToken stopping = app.Lifetime.ApplicationStopping;
         app.Map(Operation.Route, context => operation.AnswerAsync(context, stopping));
         app.MapFallback("{**path}", operation.AnswerUnknownAsync);
+    }
+
+    private static void Demand(HttpsConnectionAdapterOptions options, X509Certificate2? authority)
+    {
+        if (authority is null)
+            return;
+        options.ClientCertificateMode = ClientCertificateMode.RequireCertificate;
+        options.ClientCertificateValidation = (certificate, sent, _) =>
+        {
+            using var chain = new X509Chain();
+            chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+            chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+            chain.ChainPolicy.CustomTrustStore.Add(authority);
+            if (sent is not null)
+                chain.ChainPolicy.ExtraStore.AddRange(sent.ChainPolicy.ExtraStore);
+            return chain.Build(certificate);
+        };
     }
 
     private static IPAddress Reachable(IPAddress listen) =>

@@ -10,7 +10,7 @@ public sealed class ArchitectureTests
     private static readonly string[][] Layers =
     [
         ["Configuration", "Problems", "Runtime"],
-        ["Telemetry"],
+        ["Outbound", "Telemetry"],
         ["Redis"],
         ["Jobs", "Limits"],
         ["Callers", "Upstream"],

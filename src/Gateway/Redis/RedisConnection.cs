@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net.Sockets;
+using Gateway.Outbound;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
@@ -37,7 +38,8 @@ internal sealed partial class RedisConnection : IDisposable
     {
         (_timing, _logger, Prefix) = (timing, logger, timing.CurrentValue.Prefix);
         IsConfigured = connections.CurrentValue.Redis is { Length: > 0 };
-        _links = new RedisLinks(() => connections.CurrentValue.Redis, () => timing.CurrentValue, Prefix);
+        _links = new RedisLinks(() => connections.CurrentValue.Redis, () => timing.CurrentValue, Prefix,
+            new Certificates(() => timing.CurrentValue.TlsFiles(), logger));
     }
 
     /// <summary>Raised when Redis becomes unavailable.</summary>

@@ -1,3 +1,6 @@
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+using Gateway.Outbound;
 using StackExchange.Redis;
 using StackExchange.Redis.KeyspaceIsolation;
 
@@ -12,7 +15,8 @@ internal sealed record RedisLink(IConnectionMultiplexer Multiplexer, IDatabase D
 /// Connects to Redis, and connects again when the address has changed or leads to another server. The client itself
 /// reconnects after failures, but keeps its options, and stays with a server that has become a replica.
 /// </summary>
-internal sealed class RedisLinks(Func<string> address, Func<RedisOptions> settings, string prefix) : IDisposable
+internal sealed class RedisLinks(
+    Func<string> address, Func<RedisOptions> settings, string prefix, Certificates certificates) : IDisposable
 {
     // Commands that are under way are not cut off when a link is replaced.
     private static readonly TimeSpan Remaining = TimeSpan.FromSeconds(10);
@@ -108,10 +112,16 @@ internal sealed class RedisLinks(Func<string> address, Func<RedisOptions> settin
 
     private void UseCertificates(ConfigurationOptions options)
     {
-        var (authority, certificate, key) =
-            (settings().CertificateAuthority, settings().ClientCertificate, settings().ClientKey);
-        if (authority.Length > 0) options.TrustIssuer(authority);
-        if (certificate.Length > 0) options.SetUserPemCertificate(certificate, key.Length > 0 ? key : null);
+        if (!settings().TlsFiles().AreNamed) return;
+        // Called for each connection, so that certificates that were renewed are used.
+        options.SslClientAuthenticationOptions = host =>
+        {
+            var tls = certificates.Read().Options(host);
+            tls.EnabledSslProtocols = options.SslProtocols ?? SslProtocols.None;
+            tls.CertificateRevocationCheckMode =
+                options.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck;
+            return tls;
+        };
     }
 
     private async Task SubscribeAsync(RedisLink link)

@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Outbound;
 
 namespace Gateway.Redis;
 
@@ -23,35 +24,30 @@ internal sealed class RedisOptions
     public int AssumedNodes { get; set; } = 3;
 
     /// <summary>
-    /// A PEM file with the authority that signed Redis's certificate. Default empty: those that the system trusts. The
-    /// file is read for each connection.
+    /// A PEM file with the authority that signed Redis's certificate. Default empty: those that the system trusts. A
+    /// renewed file counts for the next connection.
     /// </summary>
     public string CertificateAuthority { get; set; } = "";
 
     /// <summary>
     /// A PEM file with the certificate that the gateway shows to Redis, and its key unless <see cref="ClientKey"/>
-    /// names another file. Default empty: none. The file is read for each connection.
+    /// names another file. Default empty: none. A renewed file counts for the next connection.
     /// </summary>
     public string ClientCertificate { get; set; } = "";
 
     /// <summary>A PEM file with the key of the certificate that the gateway shows to Redis.</summary>
     public string ClientKey { get; set; } = "";
 
+    public TlsFiles TlsFiles() => new("Redis", CertificateAuthority, ClientCertificate, ClientKey);
+
     public void Check(ConfigurationErrors errors)
     {
         errors.Range("Redis:Timeout", Timeout, TimeSpan.FromMilliseconds(10), TimeSpan.FromSeconds(5));
         errors.Range("Redis:AssumedNodes", AssumedNodes, 1, 1000);
-        errors.Unless(ClientKey.Length == 0 || ClientCertificate.Length > 0, "Redis:ClientKey",
-            "needs Redis:ClientCertificate");
-        CheckFile(errors, "Redis:CertificateAuthority", CertificateAuthority);
-        CheckFile(errors, "Redis:ClientCertificate", ClientCertificate);
-        CheckFile(errors, "Redis:ClientKey", ClientKey);
+        TlsFiles().Check(errors);
         // The characters of a pattern would match other keys during a purge.
         var isPrefix = Prefix.Length is > 0 and <= 64
             && Prefix.All(c => char.IsAsciiLetterOrDigit(c) || "-_.:/".Contains(c));
         errors.Unless(isPrefix, "Redis:Prefix", "has 1 to 64 letters, digits and characters of -_.:/");
     }
-
-    private static void CheckFile(ConfigurationErrors errors, string key, string path) =>
-        errors.Unless(path.Length == 0 || File.Exists(path), key, $"names a file that does not exist: {path}");
 }

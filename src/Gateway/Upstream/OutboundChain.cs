@@ -1,32 +1,34 @@
 using System.Diagnostics;
 using System.Net.Sockets;
-using Yarp.ReverseProxy.Configuration;
-using Yarp.ReverseProxy.Forwarder;
+using Gateway.Outbound;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
 
 /// <summary>
-/// Creates clients for the upstream: YARP's client (pooled connections, no redirects, no cookies, no decompression)
-/// with a counter around it.
+/// Creates clients for the upstream (pooled connections, no redirects, no cookies, no decompression) with a counter
+/// around them.
 /// </summary>
-internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHttpClientFactory> logger)
-    : ForwarderHttpClientFactory(logger)
+internal sealed partial class OutboundChain(
+    UpstreamMetrics metrics, IOptionsMonitor<UpstreamOptions> options, ILogger<OutboundChain> logger)
 {
     private static readonly HttpRequestOptionsKey<ConnectionNote> Note = new("Gateway.Connection");
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2), Silence = TimeSpan.FromSeconds(2);
 
-    public HttpMessageInvoker CreateClient() =>
-        CreateClient(new ForwarderHttpClientContext { NewConfig = HttpClientConfig.Empty });
+    private readonly Certificates _certificates = new(() => options.CurrentValue.TlsFiles(), logger);
 
-    protected override void ConfigureHandler(ForwarderHttpClientContext context, SocketsHttpHandler handler)
+    public HttpMessageInvoker CreateClient() => new(
+        new AttemptCounter(metrics, _certificates, logger)
+        {
+            InnerHandler = new OutboundHandler(_certificates, Complete),
+        });
+
+    private static void Complete(SocketsHttpHandler handler)
     {
-        base.ConfigureHandler(context, handler);
         // This covers the name look-up, the connection and the TLS handshake.
         handler.ConnectTimeout = ConnectTimeout;
         handler.ConnectCallback = ConnectAsync;
-        // A changed address is found again.
-        handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
         handler.MaxResponseHeadersLength = 32;
         handler.ActivityHeadersPropagator = new TraceAlone();
         // A silent HTTP/2 connection is closed, not only the calls on it.
@@ -51,9 +53,6 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
             throw;
         }
     }
-
-    protected override HttpMessageHandler WrapHandler(ForwarderHttpClientContext context, HttpMessageHandler handler) =>
-        new AttemptCounter(metrics) { InnerHandler = handler };
 
     /// <summary>
     /// Sends the trace of a call to the upstream, without baggage, which callers may have set.
@@ -91,7 +90,8 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
         }
     }
 
-    private sealed class AttemptCounter(UpstreamMetrics metrics) : DelegatingHandler
+    private sealed class AttemptCounter(UpstreamMetrics metrics, Certificates certificates, ILogger logger)
+        : DelegatingHandler
     {
         protected override async Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)
@@ -112,11 +112,20 @@ internal sealed class OutboundChain(UpstreamMetrics metrics, ILogger<ForwarderHt
                     ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The handshake is too slow.", e)
                     : new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }
-            catch (Exception)
+            catch (Exception e)
             {
                 metrics.Called(status: 0);
+                var hasEnded = note.IsConnected && request.RequestUri?.Scheme == "https"
+                    && !cancellationToken.IsCancellationRequested;
+                if (certificates.Explain(e, hasEnded) is { } problem) Log.TlsFailed(logger, problem);
                 throw;
             }
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(LogLevel.Warning, "TLS with the upstream failed: {Problem}")]
+        public static partial void TlsFailed(ILogger logger, string problem);
     }
 }

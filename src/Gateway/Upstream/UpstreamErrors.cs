@@ -1,5 +1,6 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
+using Gateway.Outbound;
 
 namespace Gateway.Upstream;
 
@@ -58,6 +59,8 @@ internal static class UpstreamErrors
             HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
             HttpRequestError.HttpProtocolError => UpstreamFault.ProtocolError,
             HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,
+            // With TLS 1.3, the upstream refuses the gateway's certificate after the handshake.
+            _ when Certificates.CauseOf(failure) is not null => UpstreamFault.TlsFailed,
             _ => UpstreamFault.Unreachable,
         };
     }

@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Outbound;
 
 namespace Gateway.Upstream;
 
@@ -18,8 +19,25 @@ internal sealed class UpstreamOptions
     /// </summary>
     public string OpenApiDocument { get; set; } = "";
 
+    /// <summary>
+    /// A PEM file with the authority that signed the upstream's certificate. Default empty: those that the system
+    /// trusts. A renewed file counts for the next connection.
+    /// </summary>
+    public string CertificateAuthority { get; set; } = "";
+
+    /// <summary>
+    /// A PEM file with the certificate that the gateway shows to the upstream, and its key unless
+    /// <see cref="ClientKey"/> names another file. Default empty: none. A renewed file counts for the next connection.
+    /// </summary>
+    public string ClientCertificate { get; set; } = "";
+
+    /// <summary>A PEM file with the key of the certificate that the gateway shows to the upstream.</summary>
+    public string ClientKey { get; set; } = "";
+
     /// <summary>The upstream credentials, by a name that teams refer to.</summary>
     public Dictionary<string, AccountOptions> Accounts { get; set; } = new(StringComparer.OrdinalIgnoreCase);
+
+    public TlsFiles TlsFiles() => new("Upstream", CertificateAuthority, ClientCertificate, ClientKey);
 
     public void Check(ConfigurationErrors errors, IEnumerable<string> accountsInUse)
     {
@@ -31,6 +49,7 @@ internal sealed class UpstreamOptions
                 && BaseAddress.UserInfo.Length == 0, "Upstream:BaseAddress", "must not hold a query, fragment or user");
         }
         errors.Range("Upstream:Timeout", Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
+        TlsFiles().Check(errors);
 
         if (Accounts.Values.All(account => account.IsEmpty))
         {
@@ -43,9 +62,14 @@ internal sealed class UpstreamOptions
         foreach (var (name, account) in Accounts) account.Check(errors, name, used.Contains(name));
     }
 
-    /// <summary>Adds a warning for each account with a credential that no team uses.</summary>
-    public void Warn(ConfigurationErrors warnings, IEnumerable<string> accountsInUse)
+    /// <summary>
+    /// Adds a warning for each account with a credential that no team uses, and for certificates without use.
+    /// </summary>
+    public void Warn(ConfigurationErrors warnings, IEnumerable<string> accountsInUse, DateTimeOffset now)
     {
+        TlsFiles().Warn(warnings, now);
+        warnings.Unless(BaseAddress.Scheme == "https" || !TlsFiles().AreNamed, "Upstream:BaseAddress",
+            "is an http address, so the certificates of Upstream are not used");
         var used = accountsInUse.ToHashSet(StringComparer.OrdinalIgnoreCase);
         // The account of the built-in configuration may be there before the first team.
         if (used.Count == 0) return;

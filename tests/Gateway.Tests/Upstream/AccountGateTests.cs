@@ -318,8 +318,7 @@ public sealed class AccountGateTests
         if (redis > 0) connection.MarkAvailable();
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var metrics = new UpstreamMetrics(meters);
-        var chain = new OutboundChain(
-            metrics, NullLogger<Yarp.ReverseProxy.Forwarder.ForwarderHttpClientFactory>.Instance);
+        var chain = new OutboundChain(metrics, upstream, NullLogger<OutboundChain>.Instance);
         var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance),
             connection, Fixed.Quotas(connection),
             new TrialClient(chain, upstream, _clock), upstream, Fixed.Of(new AccountUse([])), metrics, _clock,

@@ -54,8 +54,7 @@ internal sealed partial class Login(
         options.SaveTokens = false;
         options.DisableTelemetry = true;
         options.BackchannelTimeout = TimeSpan.FromSeconds(5);
-        // A redirect must not carry the client secret to another host.
-        options.BackchannelHttpHandler = new SocketsHttpHandler { AllowAutoRedirect = false };
+        options.BackchannelHttpHandler = provider.Configuration.NewHandler();
         options.TokenHandler = new RollOver(provider.Configuration);
         options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
         options.CorrelationCookie = LoginCookie("correlation");

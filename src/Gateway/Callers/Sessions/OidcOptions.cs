@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Outbound;
 
 namespace Gateway.Callers.Sessions;
 
@@ -42,6 +43,12 @@ internal sealed class OidcOptions
     /// <summary>Whether the provider must be called by https. Default true.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
 
+    /// <summary>
+    /// A PEM file with the authority that signed the provider's certificate. Default empty: those that the system
+    /// trusts. A renewed file counts for the next connection.
+    /// </summary>
+    public string CertificateAuthority { get; set; } = "";
+
     /// <summary>Whether browser sessions are configured.</summary>
     public bool IsConfigured => Authority.Length > 0;
 
@@ -55,6 +62,8 @@ internal sealed class OidcOptions
     public string ReadSecret() =>
         ClientSecretFile.Length > 0 ? File.ReadAllText(ClientSecretFile).Trim() : ClientSecret;
 
+    public TlsFiles TlsFiles() => new("Authentication:Oidc", CertificateAuthority);
+
     public void Check(ConfigurationErrors errors)
     {
         const string Key = "Authentication:Oidc";
@@ -66,6 +75,7 @@ internal sealed class OidcOptions
         }
         errors.Range($"{Key}:LoginsPerMinute", LoginsPerMinute, 0, 100_000);
         errors.Range($"{Key}:LoginsPerMinuteOfNode", LoginsPerMinuteOfNode, 0, 1_000_000);
+        TlsFiles().Check(errors);
         if (!IsConfigured)
         {
             errors.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0,

@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Outbound;
 
 namespace Gateway.Callers.Tokens;
 
@@ -14,12 +15,21 @@ internal sealed class JwtOptions
     /// <summary>Whether the provider must be called by https. Default true.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
 
+    /// <summary>
+    /// A PEM file with the authority that signed the provider's certificate. Default empty: those that the system
+    /// trusts. A renewed file counts for the next connection.
+    /// </summary>
+    public string CertificateAuthority { get; set; } = "";
+
     /// <summary>The tolerated difference to the provider's clock. Default 30 s; 0 to 5 min.</summary>
     public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
+
+    public TlsFiles TlsFiles() => new("Authentication:Jwt", CertificateAuthority);
 
     public void Check(ConfigurationErrors errors)
     {
         errors.Range("Authentication:Jwt:ClockSkew", ClockSkew, TimeSpan.Zero, TimeSpan.FromMinutes(5));
+        TlsFiles().Check(errors);
         if (Authority.Length == 0)
         {
             errors.Unless(Audience.Length == 0,

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Gateway.Outbound;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
@@ -22,6 +23,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private readonly string _authority;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
+    private readonly Certificates _certificates;
     private readonly HttpClient _client;
     private readonly HttpDocumentRetriever _documents;
     private readonly Lock _starting = new();
@@ -31,12 +33,14 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private long _askedAt, _learntAt;
 
     public ProviderConfiguration(
-        string authority, bool requireHttps, TimeProvider clock, ILogger<ProviderConfiguration> logger)
+        string authority, bool requireHttps, Func<TlsFiles> tls, TimeProvider clock,
+        ILogger<ProviderConfiguration> logger)
     {
         _authority = authority.TrimEnd('/');
         _clock = clock;
         _logger = logger;
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false })
+        _certificates = new Certificates(tls, logger);
+        _client = new HttpClient(NewHandler())
         {
             MaxResponseContentBufferSize = LargestDocument,
         };
@@ -76,6 +80,9 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         await FindAsync().AsTask().WaitAsync(cancel) ?? throw new ProviderAwayException();
 
     public void RequestRefresh() => _ = FetchAsync(BetweenRefreshes);
+
+    /// <summary>Creates a handler for requests to the provider.</summary>
+    public HttpMessageHandler NewHandler() => new OutboundHandler(_certificates, _ => { });
 
     public void Dispose() => _client.Dispose();
 
@@ -124,7 +131,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         {
             // Waiting requests are answered as if the provider were away. An exception that the provider cannot cause
             // is logged with its stack.
-            Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, e.GetBaseException().Message);
+            var problem = _certificates.Explain(e) ?? e.GetBaseException().Message;
+            Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, problem);
         }
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }

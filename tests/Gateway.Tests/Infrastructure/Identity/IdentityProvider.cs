@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.IdentityModel.Tokens;
 
@@ -25,11 +26,15 @@ internal sealed class IdentityProvider : IAsyncDisposable
     private WebApplication? _app;
 
     /// <param name="clock">The clock of the tokens, or null for the system clock.</param>
-    public IdentityProvider(TimeProvider? clock = null)
+    /// <param name="https">The certificate for <c>localhost</c>; null for plain HTTP.</param>
+    public IdentityProvider(TimeProvider? clock = null, X509Certificate2? https = null)
     {
-        Clock = clock ?? TimeProvider.System;
-        Address = new Uri($"http://127.0.0.1:{ChildProcess.FreePort()}/");
+        (Clock, Https) = (clock ?? TimeProvider.System, https);
+        var origin = https is null ? "http://127.0.0.1" : "https://localhost";
+        Address = new Uri($"{origin}:{ChildProcess.FreePort()}/");
     }
+
+    public X509Certificate2? Https { get; }
 
     public static async Task<IdentityProvider> StartedAsync(TimeProvider? clock = null)
     {

@@ -20,7 +20,7 @@ internal static class IdentityServer
 {
     public static WebApplication Build(IdentityProvider provider)
     {
-        var builder = Loopback.Server(provider.Address.Port);
+        var builder = Loopback.Server(provider.Address.Port, provider.Https);
         builder.Logging.AddProvider(provider.Log);
         builder.Services.AddAuthentication();
         builder.Services.Configure<KeyManagementOptions>(options => options.XmlRepository = new Memory());
