@@ -45,6 +45,7 @@ internal sealed class Program
         services.AddLiveConfiguration<GatewayOptions>();
         GatewayOptions.AddParts(services);
         services.AddServerBounds();
+        services.AddAllowedHosts();
         services.AddRedis();
         services.AddCallers();
         services.AddEdge();

@@ -42,6 +42,7 @@ internal sealed partial class RequestPath(
         app.UseThreadShare();
         app.UseSecurityHeaders();
         app.UseManagementPort();
+        app.UseAllowedHosts();
         app.UseProxies();
         app.UseExceptionHandler(failed => failed.Run(StatusCodePages.WriteFailureAsync));
         app.UseHttps();
