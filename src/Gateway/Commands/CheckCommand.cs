@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Gateway.Configuration;
 using Gateway.Edge;
+using Gateway.Outbound;
 using Microsoft.Extensions.Configuration.CommandLine;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 
@@ -19,29 +20,35 @@ internal static class CheckCommand
     private static readonly string[] SecretNames = ["Credential", "Secret", "Password", "Sha256"];
 
     // The framework's own sections that matter to the gateway.
-    private static readonly string[] OtherSections = [.. ListenAddresses.Keys, "AllowedHosts", "Logging"];
+    private static readonly string[] OtherSections = [.. ListenAddresses.Keys, AllowedHosts.Key, "Logging"];
 
     public static Command Create()
     {
+        var online = new Option<bool>("--online")
+        {
+            Description = "Also asks the upstream, Redis and the identity provider",
+        };
         var command = new Command("check",
             "Checks the configuration, and prints it with its sources; takes the same arguments as the gateway")
         {
-            TreatUnmatchedTokensAsErrors = false,
+            online,
         };
-        command.SetAction((parsed, _) => CheckAsync([.. parsed.UnmatchedTokens]));
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction((parsed, cancellation) =>
+            CheckAsync([.. parsed.UnmatchedTokens], parsed.GetValue(online), cancellation));
         return command;
     }
 
-    private static async Task<int> CheckAsync(string[] args)
+    private static async Task<int> CheckAsync(string[] args, bool isOnline, CancellationToken cancellation)
     {
         try
         {
             var configuration = ConfigurationSources.Open(args, []);
             var options = LiveConfiguration<GatewayOptions>.Read(configuration);
             // Building reads what the options name, such as the upstream's document. Nothing is started.
-            await using (Program.Build(args, CommandLine.Silent)) { }
+            await using var app = Program.Build(args, CommandLine.Silent);
             foreach (var line in Describe(configuration, options)) Console.WriteLine(line);
-            return 0;
+            return !isOnline || await OnlineCheck.RunAsync(app.Services, cancellation) ? 0 : 1;
         }
         catch (Exception e) when (CommandLine.ReasonsOf(e) is { } reasons)
         {
@@ -61,6 +68,10 @@ internal static class CheckCommand
             name => configuration.GetSection(name).AsEnumerable().Reverse()))
         {
             if (value is not null) yield return $"{key} = {ValueOf(key, value)}  ({SourceOf(configuration, key)})";
+        }
+        foreach (var (name, value) in EgressProxy.OfEnvironment.Variables)
+        {
+            yield return $"{name} = {value}  (environment)";
         }
     }
 
