@@ -4,6 +4,7 @@ using Gateway.Contract;
 using Gateway.Edge;
 using Gateway.Jobs;
 using Gateway.Limits;
+using Gateway.Outbound;
 using Gateway.Redis;
 using Gateway.Routes;
 using Gateway.Upstream;
@@ -17,7 +18,8 @@ internal sealed class GatewayOptions : ICheckedOptions
     private static readonly string[] ReadAtStart =
     [
         "Redis:Prefix", "Routes", "Upstream:OpenApiDocument", "Jobs:MemoryBytes", "Contract", "Management",
-        "Server", "Authentication", "ForwardedHeaders", "PathBase", "Https", .. ListenAddresses.Keys,
+        "Server", "Authentication", "ForwardedHeaders", "PathBase", "Https", AllowedHosts.Key,
+        .. ListenAddresses.Keys,
     ];
 
     // Parts of the sections above.
@@ -120,8 +122,12 @@ internal sealed class GatewayOptions : ICheckedOptions
         Operators.Check(errors, keyOf);
     }
 
-    public static void CheckFramework(IConfiguration configuration, ConfigurationErrors errors) =>
+    public static void CheckFramework(IConfiguration configuration, ConfigurationErrors errors)
+    {
         ListenAddresses.Check(configuration, errors);
+        AllowedHosts.Check(configuration, errors);
+        EgressProxy.OfEnvironment.Check(errors);
+    }
 
     public static bool IsReadAtStart(string key) =>
         ReadAtStart.Any(section => IsIn(section, key)) && !ReadAlways.Any(section => IsIn(section, key));

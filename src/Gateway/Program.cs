@@ -46,6 +46,7 @@ internal sealed class Program
         GatewayOptions.AddParts(services);
         services.AddStopSignals();
         services.AddServerBounds();
+        services.AddAllowedHosts();
         services.AddRedis();
         services.AddCallers();
         services.AddEdge();

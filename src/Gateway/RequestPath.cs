@@ -43,6 +43,7 @@ internal sealed partial class RequestPath(
         app.UseDrain();
         app.UseSecurityHeaders();
         app.UseManagementPort();
+        app.UseAllowedHosts();
         app.UseProxies();
         app.UseExceptionHandler(failed => failed.Run(StatusCodePages.WriteFailureAsync));
         app.UseHttps();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Gateway.Configuration;
+using Gateway.Outbound;
 
 namespace Gateway.Commands;
 
@@ -11,25 +12,31 @@ internal static class CheckCommand
 {
     public static Command Create()
     {
+        var online = new Option<bool>("--online")
+        {
+            Description = "Also asks the upstream, Redis and the identity provider",
+        };
         var command = new Command("check",
             "Checks the configuration, and prints it with its sources; takes the same arguments as the gateway")
         {
-            TreatUnmatchedTokensAsErrors = false,
+            online,
         };
-        command.SetAction((parsed, _) => CheckAsync([.. parsed.UnmatchedTokens]));
+        command.TreatUnmatchedTokensAsErrors = false;
+        command.SetAction((parsed, cancellation) =>
+            CheckAsync([.. parsed.UnmatchedTokens], parsed.GetValue(online), cancellation));
         return command;
     }
 
-    private static async Task<int> CheckAsync(string[] args)
+    private static async Task<int> CheckAsync(string[] args, bool isOnline, CancellationToken cancellation)
     {
         try
         {
             var configuration = ConfigurationSources.Open(args, []);
             var options = LiveConfiguration<GatewayOptions>.Read(configuration);
             // Building reads what the options name, such as the upstream's document. Nothing is started.
-            await using (Program.Build(args, CommandLine.Silent)) { }
+            await using var app = Program.Build(args, CommandLine.Silent);
             foreach (var line in Describe(configuration, options)) Console.WriteLine(line);
-            return 0;
+            return !isOnline || await OnlineCheck.RunAsync(app.Services, cancellation) ? 0 : 1;
         }
         catch (Exception e) when (CommandLine.ReasonsOf(e) is { } reasons)
         {
@@ -47,6 +54,10 @@ internal static class CheckCommand
         foreach (var (key, value, source) in Settings.Of<GatewayOptions>(configuration))
         {
             yield return $"{key} = {value}  ({source})";
+        }
+        foreach (var (name, value) in EgressProxy.OfEnvironment.Variables)
+        {
+            yield return $"{name} = {value}  (environment)";
         }
     }
 }

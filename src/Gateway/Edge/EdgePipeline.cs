@@ -29,7 +29,7 @@ internal static class EdgePipeline
     {
         foreach (var key in SuppressedMiddleware) ((IApplicationBuilder)app).Properties[key] = true;
         var proxies = app.Services.GetRequiredService<IOptionsMonitor<ForwardedOptions>>().CurrentValue;
-        if (proxies.IsConfigured) app.UseForwardedHeaders(Trusting(proxies, app.Configuration["AllowedHosts"]));
+        if (proxies.IsConfigured) app.UseForwardedHeaders(Trusting(proxies, app.Configuration[AllowedHosts.Key]));
         var pathBase = app.Services.GetRequiredService<IOptionsMonitor<PathBaseOptions>>().CurrentValue.Path;
         if (pathBase.Length > 0) app.UsePathBase(pathBase);
     }

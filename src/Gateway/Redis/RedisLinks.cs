@@ -94,9 +94,19 @@ internal sealed class RedisLinks(
         _subscribing.Dispose();
     }
 
+    /// <summary>The options for a connection to the master.</summary>
+    /// <exception cref="RedisException">No sentinel knows the master.</exception>
+    public Task<ConfigurationOptions> OptionsAsync() => OptionsAsync(address());
+
     private async Task<RedisLink> ConnectAsync()
     {
         var text = address();
+        var multiplexer = await ConnectionMultiplexer.ConnectAsync(await OptionsAsync(text));
+        return new RedisLink(multiplexer, multiplexer.GetDatabase().WithKeyPrefix(prefix), text);
+    }
+
+    private async Task<ConfigurationOptions> OptionsAsync(string text)
+    {
         var options = RedisAddress.Parse(text);
         // A request gives up earlier, by its time budget. This timeout detects a dead connection.
         if (!RedisAddress.NamesIn(text).Contains("asyncTimeout"))
@@ -105,9 +115,7 @@ internal sealed class RedisLinks(
         }
         UseCertificates(options);
         options.ChannelPrefix = RedisChannel.Literal(prefix);
-        options = await RedisSentinels.ResolveAsync(options);
-        var multiplexer = await ConnectionMultiplexer.ConnectAsync(options);
-        return new RedisLink(multiplexer, multiplexer.GetDatabase().WithKeyPrefix(prefix), text);
+        return await RedisSentinels.ResolveAsync(options);
     }
 
     private void UseCertificates(ConfigurationOptions options)

@@ -109,6 +109,7 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
     {
         { Fault: UpstreamFault.CallerGone } => CallOutcome.Unknown,
         { Fault: UpstreamFault.HeaderTooLarge } => CallOutcome.Answered,
+        { Fault: UpstreamFault.ProxyFailed } => CallOutcome.Failed,
         { Fault: UpstreamFault.Unreachable or UpstreamFault.NameNotResolved } => CallOutcome.Failed,
         { Fault: UpstreamFault.TimedOut or UpstreamFault.TlsTimedOut } => CallOutcome.Failed,
         { Fault: UpstreamFault.TlsFailed or UpstreamFault.ProtocolError } => CallOutcome.Failed,

@@ -24,6 +24,16 @@ internal sealed partial class OutboundChain(
             InnerHandler = new OutboundHandler(_certificates, Complete),
         });
 
+    /// <summary>Says why a call over a new connection failed.</summary>
+    public string Explain(Exception failure)
+    {
+        var error = (failure as HttpRequestException)?.HttpRequestError;
+        var hasEnded = options.CurrentValue.BaseAddress.Scheme == "https"
+            && error is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
+        return EgressProxyException.In(failure)?.Message ?? _certificates.Explain(failure, hasEnded)
+            ?? failure.GetBaseException().Message;
+    }
+
     private static void Complete(SocketsHttpHandler handler)
     {
         // This covers the name look-up, the connection and the TLS handshake.
@@ -115,6 +125,7 @@ internal sealed partial class OutboundChain(
             catch (Exception e)
             {
                 metrics.Called(status: 0);
+                if (EgressProxyException.In(e) is { } proxy) Log.ProxyFailed(logger, proxy.Message);
                 var hasEnded = note.IsConnected && request.RequestUri?.Scheme == "https"
                     && !cancellationToken.IsCancellationRequested;
                 if (certificates.Explain(e, hasEnded) is { } problem) Log.TlsFailed(logger, problem);
@@ -125,6 +136,9 @@ internal sealed partial class OutboundChain(
 
     private static partial class Log
     {
+        [LoggerMessage(LogLevel.Warning, "A call to the upstream failed: {Problem}")]
+        public static partial void ProxyFailed(ILogger logger, string problem);
+
         [LoggerMessage(LogLevel.Warning, "TLS with the upstream failed: {Problem}")]
         public static partial void TlsFailed(ILogger logger, string problem);
     }

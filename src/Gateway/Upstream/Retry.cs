@@ -24,7 +24,7 @@ internal static class Retry
     /// <summary>Whether an answer is worth another attempt.</summary>
     public static bool IsFor(in UpstreamAnswer answer) => answer.Fault switch
     {
-        UpstreamFault.Unreachable or UpstreamFault.NameNotResolved => true,
+        UpstreamFault.Unreachable or UpstreamFault.NameNotResolved or UpstreamFault.ProxyFailed => true,
         UpstreamFault.TlsTimedOut or UpstreamFault.ProtocolError => true,
         UpstreamFault.None => answer is { Status: 502 or 503 or 504, RetryAfter: null },
         _ => false,

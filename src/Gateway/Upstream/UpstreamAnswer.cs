@@ -59,6 +59,9 @@ internal enum UpstreamFault
 
     /// <summary>This node had no memory for the body in time.</summary>
     NoRoom = 19,
+
+    /// <summary>The egress proxy cannot be used, or does not connect to the upstream.</summary>
+    ProxyFailed = 20,
 }
 
 /// <summary>The upstream's answer to one fetch.</summary>

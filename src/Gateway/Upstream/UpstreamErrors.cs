@@ -56,6 +56,7 @@ internal static class UpstreamErrors
                 UpstreamFault.TlsTimedOut,
             // A connection that ends within the handshake counts as a lost connection.
             HttpRequestError.SecureConnectionError when cause is not IOException => UpstreamFault.TlsFailed,
+            HttpRequestError.ProxyTunnelError => UpstreamFault.ProxyFailed,
             HttpRequestError.ConfigurationLimitExceeded => UpstreamFault.HeaderTooLarge,
             HttpRequestError.HttpProtocolError => UpstreamFault.ProtocolError,
             HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError => UpstreamFault.ProtocolError,

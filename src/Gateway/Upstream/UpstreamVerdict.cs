@@ -35,6 +35,7 @@ internal static class UpstreamVerdict
             UpstreamFault.NameNotResolved => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-name-not-resolved"),
             UpstreamFault.TlsTimedOut => new(VerdictKind.TimedOut, TimeSpan.Zero, "upstream-tls-timeout"),
             UpstreamFault.TlsFailed => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-tls-failed"),
+            UpstreamFault.ProxyFailed => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-proxy-failed"),
             UpstreamFault.ProtocolError => new(VerdictKind.Broken, TimeSpan.Zero, "upstream-protocol-error"),
             UpstreamFault.HeaderTooLarge => Invalid("upstream-header-too-large"),
             _ => ByStatus(answer.Status, options),

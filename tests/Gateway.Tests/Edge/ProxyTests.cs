@@ -109,7 +109,7 @@ public sealed class ProxyTests
         Assert.StartsWith(callback, QueryHelpers.ParseQuery(sent.Headers.Location!.Query)["redirect_uri"],
             StringComparison.Ordinal);
         using var direct = await visitor.GetAsync(
-            new Uri(world.Gateway.Address, "health/live"), ("Host", "evil.example"));
+            new Uri(world.Gateway.Address, "bff/login"), ("Host", "evil.example"));
         Assert.Equal(HttpStatusCode.BadRequest, direct.StatusCode);
     }
 

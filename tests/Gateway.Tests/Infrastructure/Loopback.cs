@@ -8,17 +8,21 @@ using Microsoft.Extensions.Hosting;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Web servers on loopback for tests. They ignore the settings of the process.</summary>
+/// <summary>
+/// Web servers for tests, on loopback unless another address is named. They ignore the settings of the process.
+/// </summary>
 internal static class Loopback
 {
-    public static WebApplicationBuilder Server(int port, X509Certificate2? https = null)
+    /// <param name="address">Another address to listen on.</param>
+    public static WebApplicationBuilder Server(
+        int port, X509Certificate2? https = null, IPAddress? address = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            if (https is null)
-                kestrel.Listen(IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
+            if (https is null) kestrel.Listen(
+                address ?? IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
             // The name resolves to both loopback addresses, and a browser may use either.
             else kestrel.ListenLocalhost(port, listener => listener.UseHttps(https));
         });

@@ -22,8 +22,16 @@ internal sealed class PrivateAuthority : IDisposable
         request.CertificateExtensions.Add(new X509SubjectKeyIdentifierExtension(request.PublicKey, critical: false));
         request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.KeyCertSign, critical: true));
         var from = DateTimeOffset.UtcNow.AddDays(-10);
-        Value = parent is null ? request.CreateSelfSigned(from.AddDays(-1), from.AddDays(40)) : request.Create(
-            parent.Value, from, parent.Value.NotAfter, RandomNumberGenerator.GetBytes(8)).CopyWithPrivateKey(key);
+        if (parent is null)
+        {
+            Value = request.CreateSelfSigned(from.AddDays(-1), from.AddDays(40));
+        }
+        else
+        {
+            using var made = request.Create(parent.Value, from, parent.Value.NotAfter.ToUniversalTime(),
+                RandomNumberGenerator.GetBytes(8));
+            Value = made.CopyWithPrivateKey(key);
+        }
         File.WriteAllText(Path, Value.ExportCertificatePem());
     }
 

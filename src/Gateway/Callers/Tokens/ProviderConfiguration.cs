@@ -79,6 +79,26 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
         await FindAsync().AsTask().WaitAsync(cancel) ?? throw new ProviderAwayException();
 
+    /// <summary>Asks the provider once, for <c>check --online</c>.</summary>
+    /// <returns>Why its configuration cannot be used; null: it can.</returns>
+    public async Task<string?> TryAsync(CancellationToken cancellation)
+    {
+        try
+        {
+            var said = await ReadAsync(cancellation);
+            return !IsOwn(said) ? $"it publishes the issuer {said.Issuer}; the authority must be its issuer"
+                : said.SigningKeys.Count == 0 ? "it publishes no keys" : null;
+        }
+        catch (Exception) when (cancellation.IsCancellationRequested)
+        {
+            return "does not answer in time";
+        }
+        catch (Exception e) when (IsOfProvider(e))
+        {
+            return $"its configuration or keys cannot be read: {ProblemOf(e)}";
+        }
+    }
+
     public void RequestRefresh() => _ = FetchAsync(BetweenRefreshes);
 
     /// <summary>Creates a handler for requests to the provider.</summary>
@@ -114,10 +134,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         try
         {
             using var deadline = new CancellationTokenSource(Deadline);
-            var said = await OpenIdConnectConfigurationRetriever.GetAsync(
-                $"{_authority}/.well-known/openid-configuration", _documents, deadline.Token);
-            // Without this check, one provider could publish keys for another (section 4.3).
-            if (said.Issuer?.TrimEnd('/') != _authority)
+            var said = await ReadAsync(deadline.Token);
+            if (!IsOwn(said))
             {
                 Log.WrongIssuer(_logger, _authority, said.Issuer);
             }
@@ -131,11 +149,20 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         {
             // Waiting requests are answered as if the provider were away. An exception that the provider cannot cause
             // is logged with its stack.
-            var problem = _certificates.Explain(e) ?? e.GetBaseException().Message;
-            Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, problem);
+            Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, ProblemOf(e));
         }
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }
+
+    private Task<OpenIdConnectConfiguration> ReadAsync(CancellationToken cancellation) =>
+        OpenIdConnectConfigurationRetriever.GetAsync(
+            $"{_authority}/.well-known/openid-configuration", _documents, cancellation);
+
+    // Without this check, one provider could publish keys for another (section 4.3).
+    private bool IsOwn(OpenIdConnectConfiguration said) => said.Issuer?.TrimEnd('/') == _authority;
+
+    private string ProblemOf(Exception e) =>
+        EgressProxyException.In(e)?.Message ?? _certificates.Explain(e) ?? e.GetBaseException().Message;
 
     private static bool IsOfProvider(Exception e) =>
         e is HttpRequestException or IOException or OperationCanceledException or JsonException or ArgumentException

@@ -27,10 +27,12 @@ internal sealed class IdentityProvider : IAsyncDisposable
 
     /// <param name="clock">The clock of the tokens, or null for the system clock.</param>
     /// <param name="https">The certificate for <c>localhost</c>; null for plain HTTP.</param>
-    public IdentityProvider(TimeProvider? clock = null, X509Certificate2? https = null)
+    /// <param name="host">The address for plain HTTP.</param>
+    public IdentityProvider(
+        TimeProvider? clock = null, X509Certificate2? https = null, string host = "127.0.0.1")
     {
         (Clock, Https) = (clock ?? TimeProvider.System, https);
-        var origin = https is null ? "http://127.0.0.1" : "https://localhost";
+        var origin = https is null ? $"http://{host}" : "https://localhost";
         Address = new Uri($"{origin}:{ChildProcess.FreePort()}/");
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Xml.Linq;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
@@ -20,7 +21,8 @@ internal static class IdentityServer
 {
     public static WebApplication Build(IdentityProvider provider)
     {
-        var builder = Loopback.Server(provider.Address.Port, provider.Https);
+        var address = IPAddress.TryParse(provider.Address.Host, out var parsed) ? parsed : IPAddress.Loopback;
+        var builder = Loopback.Server(provider.Address.Port, provider.Https, address);
         builder.Logging.AddProvider(provider.Log);
         builder.Services.AddAuthentication();
         builder.Services.Configure<KeyManagementOptions>(options => options.XmlRepository = new Memory());

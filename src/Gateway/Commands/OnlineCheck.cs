@@ -1,0 +1,70 @@
+using System.Runtime.CompilerServices;
+using Gateway.Callers;
+using Gateway.Callers.Tokens;
+using Gateway.Outbound;
+using Gateway.Redis;
+using Gateway.Upstream;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Commands;
+
+/// <summary>
+/// The part of <c>check --online</c> that asks the servers that a configuration names. Each is asked for at most 10
+/// seconds, and nothing is started.
+/// </summary>
+internal static class OnlineCheck
+{
+    private static readonly TimeSpan LongestCheck = TimeSpan.FromSeconds(10);
+
+    /// <summary>Prints a line for each check.</summary>
+    /// <param name="services">The services of a gateway that is not started.</param>
+    /// <returns>Whether nothing failed.</returns>
+    public static async Task<bool> RunAsync(IServiceProvider services, CancellationToken cancellation)
+    {
+        var isFine = true;
+        await foreach (var (what, problem) in All(services, cancellation))
+        {
+            isFine &= problem is null;
+            var line = problem is null ? $"ok      {what}" : $"FAILED  {what}: {problem}";
+            Console.WriteLine(line.ReplaceLineEndings(" "));
+        }
+        return isFine;
+    }
+
+    private static async IAsyncEnumerable<(string What, string? Problem)> All(
+        IServiceProvider services, [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        var upstream = ActivatorUtilities.CreateInstance<UpstreamProbe>(services);
+        await foreach (var line in upstream.RunAsync(cancellation)) yield return line;
+
+        var redis = ActivatorUtilities.CreateInstance<RedisProbe>(services);
+        if (redis.IsConfigured)
+        {
+            await foreach (var line in redis.RunAsync(cancellation)) yield return line;
+        }
+
+        var (jwt, oidc) = services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue
+            is var options ? (options.Jwt, options.Oidc) : default;
+        if (jwt.Authority.Length > 0)
+        {
+            yield return await ProviderAsync(
+                "Authentication:Jwt", jwt.Authority, jwt.RequireHttpsMetadata, jwt.TlsFiles, cancellation);
+        }
+        if (oidc.IsConfigured)
+        {
+            yield return await ProviderAsync(
+                "Authentication:Oidc", oidc.Authority, oidc.RequireHttpsMetadata, oidc.TlsFiles, cancellation);
+        }
+    }
+
+    private static async Task<(string What, string? Problem)> ProviderAsync(
+        string section, string authority, bool requireHttps, Func<TlsFiles> tls, CancellationToken cancellation)
+    {
+        using var provider = new ProviderConfiguration(
+            authority, requireHttps, tls, TimeProvider.System, NullLogger<ProviderConfiguration>.Instance);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(LongestCheck);
+        return ($"{section}: identity provider {authority}", await provider.TryAsync(deadline.Token));
+    }
+}
