@@ -53,7 +53,8 @@ public sealed class OperatorTests
 
         Assert.Equal(HttpStatusCode.OK, purge.StatusCode);
         Assert.True(purge.Headers.CacheControl?.NoStore);
-        Assert.Equal("""{"purged":"*","soft":false,"found":true,"removed":{"redis":0,"memory":1},"otherNodes":"none"}""",
+        Assert.Equal(
+            """{"purged":"*","soft":false,"found":true,"removed":{"redis":0,"memory":1},"otherNodes":"none"}""",
             await purge.Content.ReadAsStringAsync(World.Cancellation));
         Assert.Contains(world.Gateway.Log.All, line =>
             line.Contains("Operator operator-test purged *", StringComparison.Ordinal));
