@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
+using Gateway.Redis;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.RequestPath;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Admin;
 
@@ -140,6 +142,21 @@ public sealed class UsageTests
         await redis.CommandAsync("PEXPIRE", hour, 1);
         await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
             TeamOf(await Reports.GetAsync(other, "admin/usage"), "mapping").Of("total.requests") == "0", "it vanishes");
+    }
+
+    [Fact]
+    public async Task A_batch_whose_reply_was_lost_counts_once()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        Task<RedisResult?> AddAsync(string node, int batch, string counts) => redis.CommandAsync("EVAL",
+            ScriptFile.Read("add-usage"), 2, "hour", "last", node, batch, 60, 0, "key team", counts, 100);
+
+        foreach (var batch in (int[])[1, 1, 2, 2]) await AddAsync("one", batch, "1 2 0 9007199254740990");
+        await AddAsync("other", 1, "10 0 3 0");
+
+        Assert.Equal("12 4 3 18014398509481980", $"{await redis.CommandAsync("HGET", "hour", "key team")}");
+        Assert.Equal("100", $"{await redis.CommandAsync("ZSCORE", "last", "key team")}");
     }
 
     private static async Task AskAsync(GatewayNode node, int times)
