@@ -12,6 +12,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Gateway.Usage;
 using Gateway.Watching;
 using Microsoft.Extensions.Options;
 
@@ -55,10 +56,8 @@ internal sealed class Program
         services.AddWatching();
         services.AddUpstream();
         services.AddRoutes();
-        services.AddSingleton<OperatorGate>();
-        services.AddSingleton<ConfigurationEndpoint>();
-        services.AddSingleton<JobReportEndpoint>();
-        services.AddSingleton<PurgeEndpoint>();
+        services.AddAdmin();
+        services.AddUsage();
         services.AddSingleton(GatewayProblems.Catalog);
         services.AddSingleton<RequestMetrics>();
         services.AddSingleton<RefusalLog>();

@@ -3,6 +3,7 @@ using Gateway.Callers;
 using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Routes;
+using Gateway.Telemetry;
 using Gateway.Watching;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
@@ -23,7 +24,7 @@ internal sealed partial class RequestPath
         {
             var problem = await DecideStreamAsync(http, jobs, request);
             if (problem is not null) await problem.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", operation, problem, http.Response.StatusCode, request);
+            EndedInFull(http, request, problem, http.Response.StatusCode);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -66,7 +67,7 @@ internal sealed partial class RequestPath
         {
             var answer = await DecideManyAsync(http, named, request);
             await answer.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", request.Operation, answer, answer.Status, request);
+            EndedInFull(http, request, answer, answer.Status);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -91,7 +92,7 @@ internal sealed partial class RequestPath
             // If the permits are used up, do not count a refusal for each job that is left.
             var problem = team is null ? Forbid(request, caller) : overQuota ??= await TakeAsync(http, caller, team);
             answers[i] = problem is not null ? Task.FromResult<IAnswer>(problem)
-                : FindAsync(http, new JobKey(team!.Account, address), team.Name);
+                : FindAsync(http, new JobKey(team!.Account, address), team.Name, caller.Use ?? team.Use);
         }
         if (overQuota is not null && answers.All(one => one is { IsCompletedSuccessfully: true, Result: Problem }))
         {
@@ -102,14 +103,21 @@ internal sealed partial class RequestPath
         return new BatchAnswer(items, JobList.WantsSummary(http), clock);
     }
 
-    private async Task<IAnswer> FindAsync(HttpContext http, JobKey key, string team)
+    private async Task<IAnswer> FindAsync(HttpContext http, JobKey key, string team, UseCounter use)
     {
         if (jobs.FindFresh(key, clock.Now) is { } snapshot)
         {
             return await AnswerAsync(ContentNegotiation.None, key, new Lookup.Hit(snapshot), isShared: false);
         }
-        var lookup = await jobs.FillAsync(key, team, out var isShared).WaitAsync(http.RequestAborted);
+        var lookup = await jobs.FillAsync(key, team, use, out var isShared).WaitAsync(http.RequestAborted);
         return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
+    }
+
+    /// <summary>Counts a request of the full path for its key or team, and ends it.</summary>
+    private void EndedInFull(HttpContext http, RequestState request, IAnswer? answer, int status)
+    {
+        if (answer is not JobAnswer { CallerLeft: true }) request.Use?.Answered();
+        Ended(http, request.TeamName ?? "", request.Operation, answer, status, request);
     }
 
     /// <summary>Counts a refusal, and says that no team of the caller may read the workflow or use the route.</summary>
@@ -145,7 +153,7 @@ internal sealed partial class RequestPath
         {
             var problem = await DecideAsync(http, route, request);
             if (problem is not null) await problem.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", request.Operation, problem, http.Response.StatusCode, request);
+            EndedInFull(http, request, problem, http.Response.StatusCode);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -163,6 +171,6 @@ internal sealed partial class RequestPath
         }
         request.Workflows = route.WorkflowsOf(http);
         if (await AdmitAsync(http, request) is { } refusal) return refusal;
-        return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name);
+        return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name, request.Use);
     }
 }

@@ -13,6 +13,7 @@ using Gateway.Routes;
 using Gateway.Runtime;
 using Gateway.Telemetry;
 using Gateway.Upstream;
+using Gateway.Usage;
 using Gateway.Viewer;
 using Gateway.Watching;
 using Microsoft.AspNetCore.Routing.Patterns;
@@ -84,9 +85,8 @@ internal sealed partial class RequestPath(
         app.MapProblemTypes();
         app.MapContract();
         app.MapViewer();
-        PurgeEndpoint.Map(app);
-        JobReportEndpoint.Map(app);
-        ConfigurationEndpoint.Map(app);
+        app.MapAdmin();
+        UsageEndpoint.Map(app);
         DriftEndpoint.Map(app);
         BrowserEndpoints.Map(app);
     }
@@ -124,6 +124,7 @@ internal sealed partial class RequestPath(
         RateLimitFields.Write(http.Response.Headers, quotas);
         var answer = Hit(key, job, representation, now);
         lookups.Hit();
+        caller.Use!.Hit();
         var writing = answer.WriteAsync(http);
         var request = !isLogged ? null
             : new RequestState
@@ -165,7 +166,7 @@ internal sealed partial class RequestPath(
                 : bodies.BeginWriting(new JobKey(request.Team!.Account, request.Address), large.Snapshot);
             if (large is not null && writing is null) answer = NoRoom;
             await answer.WriteAsync(http);
-            Ended(http, request.TeamName ?? "", request.Operation, answer, answer.Status, request);
+            EndedInFull(http, request, answer, answer.Status);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -219,7 +220,7 @@ internal sealed partial class RequestPath(
 
         // 6. Fetch, 7. classify and store: in the one fill of this job. The fill belongs to no request, and goes on
         //    when a caller leaves.
-        var fill = jobs.FillAsync(key, team.Name, out var isShared);
+        var fill = jobs.FillAsync(key, team.Name, request.Use, out var isShared);
         var lookup = await fill.WaitAsync(http.RequestAborted);
 
         // 8. Answer with the stored bytes.
@@ -264,6 +265,7 @@ internal sealed partial class RequestPath(
         var quotas = caller.QuotasOf(team);
         var refusing = await Admission.TakeAsync(quotas);
         RateLimitFields.Write(http.Response.Headers, quotas);
+        (caller.Use ?? team.Use).AskedForPermit(isGranted: refusing.Length == 0);
         if (refusing.Length == 0) return null;
         refused.Refused("quota");
         var names = refusing.Select(quota => quota.Policy).ToArray();

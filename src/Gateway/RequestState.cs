@@ -3,6 +3,7 @@ using Gateway.Callers;
 using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Routes;
+using Gateway.Telemetry;
 
 namespace Gateway;
 
@@ -36,6 +37,9 @@ internal sealed class RequestState
 
     // If the caller may not read the workflow, logs and metrics name its first team.
     public string? TeamName => (Team ?? Caller?.Teams.FirstOrDefault())?.Name;
+
+    /// <summary>Counts what the request uses; null if the caller belongs to no team.</summary>
+    public UseCounter? Use => Caller?.Use ?? (Team ?? Caller?.Teams.FirstOrDefault())?.Use;
 
     /// <summary>The operation: one of the contract, or the route's name in the configuration.</summary>
     public string Operation

@@ -19,7 +19,7 @@ public sealed class ArchitectureTests
         ["Edge"],
         ["Admin", "Routes", "Viewer"],
         ["Contract"],
-        ["Drift"],
+        ["Drift", "Usage"],
     ];
 
     private static readonly System.Reflection.Assembly Gateway = typeof(Program).Assembly;

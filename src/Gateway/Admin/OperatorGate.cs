@@ -34,6 +34,7 @@ internal sealed class OperatorGate(
         var identity = await callers.IdentifyAsync(http);
         if (identity.Caller is { IsOperator: true } caller)
         {
+            caller.Use?.Answered();
             var answer = await decide(caller);
             audit.Note(http, caller.Id, action, target, (answer as Problem)?.Type.Slug);
             return answer;

@@ -1,6 +1,7 @@
 using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Runtime;
+using Gateway.Telemetry;
 using Gateway.Upstream;
 using Microsoft.Extensions.Options;
 
@@ -44,10 +45,11 @@ internal sealed partial class JobSource(
     /// result is the last failure, and the fill goes on in the background.
     /// </summary>
     /// <param name="team">The caller's team. If the account's budget is short, teams take turns.</param>
-    public Task<Lookup> FillAsync(JobKey key, string team, out bool collapsed)
+    /// <param name="use">Counts the calls of a fill that this caller starts.</param>
+    public Task<Lookup> FillAsync(JobKey key, string team, UseCounter? use, out bool collapsed)
     {
         var lastFailure = memory.FindLastFailure(key);
-        var fill = _fills.Join(key, key => RunFillAsync(key, team), out collapsed);
+        var fill = _fills.Join(key, key => RunFillAsync(key, new Payer(team, use)), out collapsed);
         if (collapsed && !fill.IsCompleted) gates.Of(key.Account).Join(key.Address, team);
         return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
     }
@@ -57,9 +59,10 @@ internal sealed partial class JobSource(
     /// if the fill makes no call, because another fill or another node fetches the job.
     /// </summary>
     /// <param name="team">The team whose turn further calls take, such as retries.</param>
-    public Task<Lookup> FillAsync(JobKey key, string team, CallTicket ticket)
+    /// <param name="use">Counts the calls.</param>
+    public Task<Lookup> FillAsync(JobKey key, string team, UseCounter use, CallTicket ticket)
     {
-        var fill = _fills.Join(key, key => RunFillAsync(key, team, ticket), out var collapsed);
+        var fill = _fills.Join(key, key => RunFillAsync(key, new Payer(team, use), ticket), out var collapsed);
         if (collapsed) ticket.Return();
         return fill;
     }
@@ -89,12 +92,12 @@ internal sealed partial class JobSource(
         return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure);
     }
 
-    private async Task<Lookup> RunFillAsync(JobKey key, string team, CallTicket? ticket = null)
+    private async Task<Lookup> RunFillAsync(JobKey key, Payer payer, CallTicket? ticket = null)
     {
         Lookup lookup;
         try
         {
-            lookup = await FindOrFetchAsync(key, team, ticket);
+            lookup = await FindOrFetchAsync(key, payer, ticket);
         }
         catch (OutOfMemoryException)
         {
@@ -113,7 +116,7 @@ internal sealed partial class JobSource(
     /// fill takes no longer than the upstream's timeout, and that again for each node that dies or pauses during its
     /// fetch.
     /// </summary>
-    private async Task<Lookup> FindOrFetchAsync(JobKey key, string team, CallTicket? ticket)
+    private async Task<Lookup> FindOrFetchAsync(JobKey key, Payer payer, CallTicket? ticket)
     {
         using var listener = channel.Listen(key.Name);
         await redis.WaitAfterPauseAsync();
@@ -153,7 +156,7 @@ internal sealed partial class JobSource(
                     await memory.KeepAsync(key, theirFailure);
                     return Fail(theirFailure, known);
             }
-            var lookup = await FetchAsync(key, team, ticket, fetchLock as FetchLock.Acquired, known, budget);
+            var lookup = await FetchAsync(key, payer, ticket, fetchLock as FetchLock.Acquired, known, budget);
             if (lookup is not null) return lookup;
             if (++fetches == MaxFetches) return Fail(FailedFill.TooLate, known);
         }
@@ -169,14 +172,14 @@ internal sealed partial class JobSource(
     /// Null if the fetch took so long that another node may have taken over. Its answer is too old to use.
     /// </returns>
     private async Task<Lookup?> FetchAsync(
-        JobKey key, string team, CallTicket? ticket, FetchLock.Acquired? fetchLock, JobSnapshot? known,
+        JobKey key, Payer payer, CallTicket? ticket, FetchLock.Acquired? fetchLock, JobSnapshot? known,
         TimeBudget budget)
     {
         var asked = fetchLock?.Order ?? order.NextFetch(known?.Order ?? 0);
         using var held = fetchLock is null ? null : heldLocks.Keep(SharedJobs.Lock(key), fetchLock, LongestFetch);
         try
         {
-            return await FetchAsync(key, team, ticket, fetchLock, asked, known, budget);
+            return await FetchAsync(key, payer, ticket, fetchLock, asked, known, budget);
         }
         catch (Exception e)
         {
@@ -191,14 +194,15 @@ internal sealed partial class JobSource(
     }
 
     private async Task<Lookup?> FetchAsync(
-        JobKey key, string team, CallTicket? ticket, FetchLock.Acquired? fetchLock, long asked, JobSnapshot? known,
+        JobKey key, Payer payer, CallTicket? ticket, FetchLock.Acquired? fetchLock, long asked, JobSnapshot? known,
         TimeBudget budget)
     {
         var started = clock.GetTimestamp();
         // The other half of the timeout is for reading the body.
         using var share = bodies.Budget.NewShare(longestWait: upstreamOptions.CurrentValue.Timeout / 2);
         var isRefresh = known is { IsAbsent: false };
-        var answer = await upstream.GetJobAsync(key.Account, key.Address, team, isRefresh, share, ticket);
+        var answer = await upstream.GetJobAsync(
+            key.Account, key.Address, payer.Team, payer.Use, isRefresh, share, ticket);
         var options = jobsOptions.CurrentValue;
         // Compare the upstream's dates with the wall clock, because they are calendar dates.
         var now = clock.GetUtcNow();
@@ -254,6 +258,9 @@ internal sealed partial class JobSource(
         return failure.Verdict.MayServeStale && known?.MayServeStale(staleIfError, steady.Now) == true
             ? new Lookup.Stale(known, failure) : new Lookup.Failed(failure, IsRefresh: known is not null);
     }
+
+    /// <summary>The team whose turn the calls of a fill take, and the counter of the calls.</summary>
+    private readonly record struct Payer(string Team, UseCounter? Use);
 
     private static partial class Log
     {

@@ -12,7 +12,9 @@ internal sealed record PurgeScope(string Account = "", string Workflow = "", str
     /// <summary><c>*</c>, <c>account</c>, <c>account/workflow</c> or <c>account/workflow/job</c>.</summary>
     public string Target => Account.Length == 0 ? "*" : string.Join('/', Parts);
 
-    /// <summary>The name in Redis: the <see cref="Target"/>, after <see cref="Soft"/> if the purge is soft.</summary>
+    /// <summary>
+    /// The name of the purge in Redis: the <see cref="Target"/>, after <see cref="Soft"/> if it is soft.
+    /// </summary>
     public string Name => IsSoft ? Soft + Target : Target;
 
     /// <summary>The prefix of the Redis names of all jobs in the scope.</summary>

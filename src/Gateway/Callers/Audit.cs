@@ -53,9 +53,13 @@ internal sealed partial class Audit : IDisposable
     public void Dispose() => _kinds.Dispose();
 
     private void Write(
-        LogLevel level, HttpContext http, string actor, string action, string target, string outcome) => Log.Line(
-            _logger, level, Clean(actor), action, Clean(target), outcome,
-            http.Connection.RemoteIpAddress?.ToString() ?? Nobody, Activity.Current?.TraceId);
+        LogLevel level, HttpContext http, string actor, string action, string target, string outcome)
+    {
+        if (!_logger.IsEnabled(level)) return;
+        var source = http.Connection.RemoteIpAddress?.ToString() ?? Nobody;
+        (actor, target) = (Clean(actor), Clean(target));
+        Log.Line(_logger, level, actor, action, target, outcome, source, Activity.Current?.TraceId);
+    }
 
     // A caller can write anything into a path.
     private static string Clean(string text) => string.Create(Math.Min(text.Length, MostLength), text,
@@ -78,7 +82,8 @@ internal sealed partial class Audit : IDisposable
             "{Count} more attempts of {Action} from {Source} ended with {Outcome} within a second")]
         public static partial void More(ILogger logger, int count, string action, string source, string outcome);
 
-        [LoggerMessage(LogLevel.Warning, "{Count} more attempts of other kinds or sources were refused in a second")]
+        [LoggerMessage(LogLevel.Warning,
+            "{Count} more attempts of other kinds or sources were refused within a second")]
         public static partial void Others(ILogger logger, int count);
     }
 }

@@ -1,5 +1,6 @@
 using Gateway.Limits;
 using Gateway.Problems;
+using Gateway.Telemetry;
 
 namespace Gateway.Callers;
 
@@ -7,8 +8,10 @@ namespace Gateway.Callers;
 /// <param name="Id">The id in logs: a key's id, or the subject of a token or a session.</param>
 /// <param name="Teams">The teams of the caller, in the order in which they are tried.</param>
 /// <param name="Own">The quota of the key itself, beside its team's; null if it has none.</param>
+/// <param name="Use">Counts what the key uses; null if the caller has no key.</param>
 /// <param name="IsOperator">Whether the caller may use <c>/admin</c>. Operators may not read jobs.</param>
-internal sealed record Caller(string Id, Team[] Teams, Quota? Own = null, bool IsOperator = false)
+internal sealed record Caller(
+    string Id, Team[] Teams, Quota? Own = null, UseCounter? Use = null, bool IsOperator = false)
 {
     // A key belongs to one team.
     private readonly Quota[]? _quotas = Own is null ? null : [.. Teams.SelectMany(team => team.Quotas), Own];

@@ -1,6 +1,7 @@
 using System.Collections.Frozen;
 using Gateway.Configuration;
 using Gateway.Limits;
+using Gateway.Telemetry;
 
 namespace Gateway.Callers;
 
@@ -9,11 +10,14 @@ internal sealed partial class CallerDirectory : IDisposable
 {
     private readonly LiveOptions<CallerOptions> _options;
     private readonly Quotas _quotas;
+    private readonly UseCounters _counters;
     private readonly ILogger<CallerDirectory> _logger;
     private volatile Content _content = new(FrozenDictionary<KeyHash, KnownKey>.Empty, []);
 
-    public CallerDirectory(LiveOptions<CallerOptions> options, Quotas quotas, ILogger<CallerDirectory> logger)
+    public CallerDirectory(
+        LiveOptions<CallerOptions> options, Quotas quotas, UseCounters counters, ILogger<CallerDirectory> logger)
     {
+        _counters = counters;
         _logger = logger;
         _options = options;
         _quotas = quotas;
@@ -51,15 +55,19 @@ internal sealed partial class CallerDirectory : IDisposable
             var id = name.ToLowerInvariant();
             var loaded = new Team(
                 name, account, new WorkflowRules(team.Workflows), new RouteRules(team.Routes),
-                new ClaimRules(team.Claims), [.. team.QuotaNames.Select(quota => Use($"team:{id}", quota))]);
+                new ClaimRules(team.Claims), [.. team.QuotaNames.Select(quota => Use($"team:{id}", quota))],
+                _counters.Of(name));
             teams.Add(loaded);
             foreach (var key in team.ApiKeys)
             {
                 var own = key.Quota.Length > 0 ? Use($"key:{id}/{key.Id}", key.Quota) : null;
-                Add(key, new Caller(key.Id, [loaded], own));
+                Add(key, new Caller(key.Id, [loaded], own, _counters.Of(name, key.Id)));
             }
         }
-        foreach (var key in options.Operators.ApiKeys) Add(key, new Caller(key.Id, [], IsOperator: true));
+        foreach (var key in options.Operators.ApiKeys)
+        {
+            Add(key, new Caller(key.Id, [], Use: _counters.Of("", key.Id), IsOperator: true));
+        }
         var content = new Content(byKey.ToFrozenDictionary(), [.. teams]);
         return () =>
         {

@@ -1,5 +1,6 @@
 using Gateway.Callers.Sessions;
 using Gateway.Redis;
+using Gateway.Telemetry;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
@@ -14,6 +15,7 @@ internal static class CallerServices
     public static void AddCallers(this IServiceCollection services)
     {
         services.AddSingleton<Audit>();
+        services.AddSingleton<UseCounters>();
         services.AddSingleton<CallerDirectory>();
         services.AddSingleton<FailedAttemptLimiter>();
         services.AddSingleton<Identification>();

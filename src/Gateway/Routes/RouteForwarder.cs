@@ -1,5 +1,6 @@
 using Gateway.Jobs;
 using Gateway.Problems;
+using Gateway.Telemetry;
 using Gateway.Upstream;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
@@ -21,11 +22,12 @@ internal sealed partial class RouteForwarder(
     public void Dispose() => _client.Dispose();
 
     /// <returns>The answer to send instead; null if the upstream's answer was sent, whole or cut short.</returns>
-    public async Task<Problem?> ForwardAsync(HttpContext http, ForwardedRoute route, string account, string team)
+    public async Task<Problem?> ForwardAsync(
+        HttpContext http, ForwardedRoute route, string account, string team, UseCounter? use)
     {
         var headers = http.Response.Headers.ToArray();
         // Not a refresh, because no snapshot can answer instead.
-        var call = calls.Begin(account, default, team, CallRank.FirstRead);
+        var call = calls.Begin(account, default, team, CallRank.FirstRead, use);
         UpstreamAnswer answer;
         using (var slot = slots.Take(call))
         {

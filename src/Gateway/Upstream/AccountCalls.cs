@@ -1,4 +1,5 @@
 using Gateway.Jobs;
+using Gateway.Telemetry;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Upstream;
@@ -18,10 +19,11 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
 {
     /// <param name="job">The job; the default value if the request is not for a job.</param>
     /// <param name="team">The team whose turn the calls take.</param>
+    /// <param name="use">Counts the calls; null if nobody is charged.</param>
     /// <param name="ticket">The permit of the first call, if it was acquired before. Further calls wait.</param>
     public AccountCall Begin(
-        string account, JobAddress job, string team, CallRank rank, CallTicket? ticket = null) =>
-        new(account, gates.Of(account), job, team, rank, clock.GetTimestamp()) { Ticket = ticket };
+        string account, JobAddress job, string team, CallRank rank, UseCounter? use, CallTicket? ticket = null) =>
+        new(account, gates.Of(account), job, team, rank, clock.GetTimestamp()) { Use = use, Ticket = ticket };
 
     public async Task<UpstreamAnswer> MakeAsync(AccountCall call, SendCall send)
     {
@@ -34,7 +36,7 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
         }
 
         // 2. Make the call.
-        var answer = await SendAsync(permit, permit.Credential, send);
+        var answer = await SendAsync(call, permit, permit.Credential, send);
         List<Credential> refused = [permit.Credential];
 
         // 3. Repeat it with other credentials: with one that replaced the refused one meanwhile, or with the next one.
@@ -42,7 +44,7 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
         {
             var again = await AcquireAsync(call, CallRank.OtherCredential);
             if (again.Permit is not { } second) break;
-            answer = await SendAsync(second, other, send, refused[^1]);
+            answer = await SendAsync(call, second, other, send, refused[^1]);
             refused.Add(other);
         }
 
@@ -80,12 +82,13 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
     }
 
     private static async Task<UpstreamAnswer> SendAsync(
-        CallPermit permit, Credential credential, SendCall send, Credential? refused = null)
+        AccountCall call, CallPermit permit, Credential credential, SendCall send, Credential? refused = null)
     {
         var answer = UpstreamAnswer.Failed(UpstreamFault.TimedOut);
         try
         {
             permit.GoOut();
+            call.Use?.Called();
             return answer = await send(credential, beginning => ReportAsync(beginning, isOver: false));
         }
         finally
@@ -127,6 +130,9 @@ internal sealed class AccountCalls(AccountGates gates, IOptionsMonitor<UpstreamO
 internal sealed record AccountCall(
     string Account, AccountGate Gate, JobAddress Job, string Team, CallRank Rank, long Started)
 {
+    /// <summary>Counts the calls for a key or a team; null if nobody is charged.</summary>
+    public UseCounter? Use { get; init; }
+
     /// <summary>A permit that was acquired before; null if there is none.</summary>
     public CallTicket? Ticket { get; init; }
 

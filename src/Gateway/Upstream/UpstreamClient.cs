@@ -1,6 +1,7 @@
 using System.Net;
 using Gateway.Jobs;
 using Gateway.Runtime;
+using Gateway.Telemetry;
 using Microsoft.Extensions.Options;
 using Polly;
 
@@ -22,6 +23,7 @@ internal sealed class UpstreamClient(
     /// first waits for a permit of the account's budget.
     /// </summary>
     /// <param name="team">The team whose turn the call takes.</param>
+    /// <param name="use">Counts the calls for a key or a team.</param>
     /// <param name="isRefresh">Whether there is a snapshot of the job already.</param>
     /// <param name="share">The body's share of memory, until it is disposed of.</param>
     /// <param name="ticket">
@@ -29,11 +31,12 @@ internal sealed class UpstreamClient(
     /// have joined the fill.
     /// </param>
     public async Task<UpstreamAnswer> GetJobAsync(
-        string account, JobAddress job, string team, bool isRefresh, ByteBudget.Share share,
+        string account, JobAddress job, string team, UseCounter? use, bool isRefresh, ByteBudget.Share share,
         CallTicket? ticket = null)
     {
         using var deadline = new CancellationTokenSource(upstream.CurrentValue.Timeout, clock);
-        var call = calls.Begin(account, job, team, isRefresh ? CallRank.Refresh : CallRank.FirstRead, ticket);
+        var rank = isRefresh ? CallRank.Refresh : CallRank.FirstRead;
+        var call = calls.Begin(account, job, team, rank, use, ticket);
         try
         {
             var answer = await MakeAsync(deadline.Token);

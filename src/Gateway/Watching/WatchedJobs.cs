@@ -2,6 +2,7 @@ using Gateway.Caching;
 using Gateway.Jobs;
 using Gateway.Redis;
 using Gateway.Runtime;
+using Gateway.Telemetry;
 using Gateway.Upstream;
 using Microsoft.Extensions.Options;
 
@@ -24,6 +25,7 @@ internal sealed partial class WatchedJobs : IDisposable
     private readonly Pacing _pacing;
     private readonly PollQueues _polls;
     private readonly UsualRates _rates = new();
+    private readonly UseCounters _counters;
     private readonly WatchingMetrics _metrics;
     private readonly IOptionsMonitor<WatchingOptions> _options;
     private readonly IOptionsMonitor<JobsOptions> _jobsOptions;
@@ -38,8 +40,9 @@ internal sealed partial class WatchedJobs : IDisposable
     public WatchedJobs(
         JobSource jobs, JobCache cache, JobChannel channel, RedisConnection redis, Pacing pacing, AccountGates gates,
         IOptionsMonitor<WatchingOptions> options, IOptionsMonitor<JobsOptions> jobsOptions, WatchingMetrics metrics,
-        SteadyClock steady, TimeProvider clock, ILogger<WatchedJobs> logger)
+        UseCounters counters, SteadyClock steady, TimeProvider clock, ILogger<WatchedJobs> logger)
     {
+        _counters = counters;
         (_polls, _metrics) = (new PollQueues(gates, steady), metrics);
         (_jobs, _cache, _channel, _redis, _pacing, _options) = (jobs, cache, channel, redis, pacing, options);
         (_jobsOptions, _steady, _clock, _logger) = (jobsOptions, steady, clock, logger);
@@ -86,7 +89,7 @@ internal sealed partial class WatchedJobs : IDisposable
         return new Watch(this, job, team, signal, kind);
     }
 
-    /// <summary>Finds a job that this node watches, and whether its poll waits for the account's budget.</summary>
+    /// <summary>Finds a watched job of this node, and whether its poll waits for the account's budget.</summary>
     public (WatchedJob Job, bool Waits)? Find(JobKey key)
     {
         WatchedJob? job;
@@ -169,7 +172,7 @@ internal sealed partial class WatchedJobs : IDisposable
         await job.WaitAsync(polls.Add(job.Poll, teams, isFailureKnown: job.State?.Failure is not null));
         if (job.Poll.Turn.Task.IsCompleted && polls.TakeTurn(job.Poll) is { } ticket)
         {
-            var lookup = await _jobs.FillAsync(job.Key, team, ticket);
+            var lookup = await _jobs.FillAsync(job.Key, team, _counters.Of(team), ticket);
             if (ticket.IsUsed) _metrics.Polled();
             return lookup;
         }

@@ -193,7 +193,9 @@ public sealed class StopTests
     {
         try
         {
-            return $"{await AskAsync(client)}";
+            using var answer = await client.GetAsync(Job, World.Cancellation);
+            return answer.IsSuccessStatusCode ? $"{answer.StatusCode}"
+                : $"{answer.StatusCode} {await answer.Content.ReadAsStringAsync(World.Cancellation)}";
         }
         catch (HttpRequestException e)
         {

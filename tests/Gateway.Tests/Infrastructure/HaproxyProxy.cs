@@ -2,7 +2,8 @@ using System.Net;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>An haproxy in front of gateways, with Debian's default settings. Disposing of it ends it.</summary>
+/// <summary>An haproxy in front of gateways, with Debian's default settings. A check may take long, because the
+/// machine may be busy. Disposing of it ends it.</summary>
 internal sealed class HaproxyProxy : IAsyncDisposable
 {
     private readonly ChildProcess _process;
@@ -32,6 +33,7 @@ internal sealed class HaproxyProxy : IAsyncDisposable
               timeout connect 5000
               timeout client 50000
               timeout server 50000
+              timeout check 10000
             frontend clients
               bind 127.0.0.1:{port}
               default_backend gateways

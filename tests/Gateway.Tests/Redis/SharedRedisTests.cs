@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.Tests.Admin;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using StackExchange.Redis;
@@ -65,6 +66,10 @@ public sealed class SharedRedisTests
                 Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.NotFound);
             }
         }
+        var explained = await Reports.GetAsync(other, "admin/jobs/default/survey-1/finished-1");
+        Assert.Equal("available", explained.Of("redis.state"));
+        Assert.Equal("cluster", (await Reports.GetAsync(other, "admin/usage?hours=168")).Of("scope"));
+        await Purging.SoftAsync(world.Gateway, "default/survey-1");
         await Purging.CountAsync(world.Gateway, "default/survey-1/finished-1");
         await Purging.CountAsync(world.Gateway, "");
         using var visitor = Visitor.Of(provider);
