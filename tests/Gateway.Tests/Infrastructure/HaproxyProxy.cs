@@ -2,8 +2,10 @@ using System.Net;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>An haproxy in front of gateways, with Debian's default settings. A check may take long, because the
-/// machine may be busy. Disposing of it ends it.</summary>
+/// <summary>
+/// An haproxy in front of gateways, with Debian's default settings. A check may take long, because the machine may be
+/// busy. Disposing of it ends it.
+/// </summary>
 internal sealed class HaproxyProxy : IAsyncDisposable
 {
     private readonly ChildProcess _process;
