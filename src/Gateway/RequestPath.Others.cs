@@ -104,11 +104,8 @@ internal sealed partial class RequestPath
 
     private async Task<IAnswer> FindAsync(HttpContext http, JobKey key, string team)
     {
-        if (jobs.FindFresh(key, clock.Now) is { } snapshot)
-        {
-            return await AnswerAsync(ContentNegotiation.None, key, new Lookup.Hit(snapshot), isShared: false);
-        }
-        var lookup = await jobs.FillAsync(key, team, out var isShared).WaitAsync(http.RequestAborted);
+        var (lookup, isShared) = await LookUpAsync(http, key, team);
+        lookups.LookedUp(team, lookup, isShared);
         return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
     }
 

@@ -44,7 +44,9 @@ internal sealed partial class JobSource(
     public Task<Lookup> FillAsync(JobKey key, string team, out bool collapsed)
     {
         var lastFailure = memory.FindLastFailure(key);
-        var fill = _fills.Join(key, key => RunFillAsync(key, team), out collapsed);
+        var trace = FillTrace.Of(key, upstreamOptions.CurrentValue.PropagateTraceContext);
+        var fill = _fills.Join(key, key => RunFillAsync(key, team, trace), out collapsed, trace);
+        (fill.AsyncState as FillTrace)?.Link();
         if (collapsed && !fill.IsCompleted) gates.Of(key.Account).Join(key.Address, team);
         return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
     }
@@ -56,7 +58,8 @@ internal sealed partial class JobSource(
     /// <param name="team">The team whose turn further calls take, such as retries.</param>
     public Task<Lookup> FillAsync(JobKey key, string team, CallTicket ticket)
     {
-        var fill = _fills.Join(key, key => RunFillAsync(key, team, ticket), out var collapsed);
+        var trace = FillTrace.Of(key, propagates: false);
+        var fill = _fills.Join(key, key => RunFillAsync(key, team, trace, ticket), out var collapsed, trace);
         if (collapsed) ticket.Return();
         return fill;
     }
@@ -86,8 +89,10 @@ internal sealed partial class JobSource(
         return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure);
     }
 
-    private async Task<Lookup> RunFillAsync(JobKey key, string team, CallTicket? ticket = null)
+    private async Task<Lookup> RunFillAsync(JobKey key, string team, FillTrace? trace, CallTicket? ticket = null)
     {
+        using var ends = trace;
+        trace?.Enter();
         Lookup lookup;
         try
         {
@@ -102,6 +107,7 @@ internal sealed partial class JobSource(
             ticket?.Return();
         }
         if (lookup is Lookup.Hit or Lookup.Fetched) memory.ForgetFailure(key);
+        if (lookup is Lookup.Failed { Why: var why }) trace?.Fail(why.Verdict.Detail);
         return lookup;
     }
 

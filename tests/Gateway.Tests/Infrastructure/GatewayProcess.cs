@@ -106,6 +106,9 @@ internal sealed class GatewayProcess : IAsyncDisposable
     public Task UntilPrintedAsync(string text) =>
         _process.UntilAsync(() => Task.FromResult(Output.Contains(text, StringComparison.Ordinal)));
 
+    /// <summary>Waits until the process has ended.</summary>
+    public Task<int> ExitAsync() => _process.ExitAsync();
+
     /// <summary>Sends a signal, for example KILL, STOP or CONT.</summary>
     public void Signal(string signal) => _process.Signal(signal);
 
