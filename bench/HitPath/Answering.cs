@@ -49,7 +49,7 @@ public class Answering
     [Benchmark]
     public void Metrics()
     {
-        _lookups.Hit();
+        _lookups.Hit(_any, "measured");
         _requests.Answered("measured", "getJobById", StatusCodes.Status200OK);
     }
 

@@ -29,6 +29,7 @@ internal static class Server
         builder.Services.AddMetrics();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<SteadyClock>();
+        builder.Services.AddSingleton<RedisMetrics>();
         builder.Services.AddSingleton<RedisConnection>();
         builder.Services.AddLimits();
         await using var app = builder.Build();

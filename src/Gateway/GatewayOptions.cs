@@ -7,6 +7,7 @@ using Gateway.Limits;
 using Gateway.Outbound;
 using Gateway.Redis;
 using Gateway.Routes;
+using Gateway.Telemetry;
 using Gateway.Upstream;
 using Gateway.Watching;
 
@@ -80,6 +81,8 @@ internal sealed class GatewayOptions : ICheckedOptions
         Add(all => all.ConnectionStrings);
         Add(all => all.Redis);
         Add(all => all.Upstream);
+        Add(all => new ConfiguredNames(
+            all.Teams.Count, all.Upstream.Accounts.Count, all.Routes.Count, all.Quotas.Count));
         Add(all => new AccountUse(all.Teams.Values.CountBy(team => team.Account, StringComparer.OrdinalIgnoreCase)));
         Add(all => new CallerOptions(all.Teams, all.Operators, all.Quotas));
         Add(all => all.Authentication);

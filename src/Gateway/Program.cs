@@ -69,6 +69,7 @@ internal sealed class Program
 
         var app = builder.Build();
         app.ObserveLogs();
+        app.ObserveBuild();
         RequestPath.Map(app);
         return app;
     }

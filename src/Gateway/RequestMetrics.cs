@@ -20,5 +20,6 @@ internal sealed class RequestMetrics
 
     private IEnumerable<Measurement<long>> Requests() => _requests.Select(one => new Measurement<long>(
         one.Value.Count,
-        new("team", one.Key.Team), new("operation", one.Key.Operation), new("status", one.Key.Status)));
+        new(MetricTags.Team, one.Key.Team), new(MetricTags.Operation, one.Key.Operation),
+        new(MetricTags.Status, one.Key.Status)));
 }

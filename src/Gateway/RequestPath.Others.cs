@@ -105,12 +105,24 @@ internal sealed partial class RequestPath
 
     private async Task<IAnswer> FindAsync(HttpContext http, JobKey key, string team, UseCounter use)
     {
-        if (jobs.FindFresh(key, clock.Now) is { } snapshot)
-        {
-            return await AnswerAsync(ContentNegotiation.None, key, new Lookup.Hit(snapshot), isShared: false);
-        }
-        var lookup = await jobs.FillAsync(key, team, use, out var isShared).WaitAsync(http.RequestAborted);
+        var (lookup, isShared) = await LookUpAsync(http, key, team, use);
+        lookups.LookedUp(team, lookup, isShared);
         return await AnswerAsync(ContentNegotiation.None, key, lookup, isShared);
+    }
+
+    /// <summary>Ends a request of the short path whose caller does not take all bytes at once.</summary>
+    private async Task EndWhenWrittenAsync(
+        HttpContext http, ValueTask writing, Team team, JobAnswer answer, RequestState? request)
+    {
+        try
+        {
+            await writing;
+            Ended(http, team.Name, RequestState.Job, answer, answer.Status, request);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The caller left.
+        }
     }
 
     /// <summary>Counts a request of the full path for its key or team, and ends it.</summary>

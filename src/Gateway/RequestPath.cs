@@ -123,7 +123,7 @@ internal sealed partial class RequestPath(
         http.SetEndpoint(JobEndpoint);
         RateLimitFields.Write(http.Response.Headers, quotas);
         var answer = Hit(key, job, representation, now);
-        lookups.Hit();
+        lookups.Hit(http, team.Name);
         caller.Use!.Hit();
         var writing = answer.WriteAsync(http);
         var request = !isLogged ? null
@@ -136,22 +136,8 @@ internal sealed partial class RequestPath(
                 TraceId = RequestTraces.TraceIdOf(http),
             };
         if (writing.IsCompletedSuccessfully) Ended(http, team.Name, RequestState.Job, answer, answer.Status, request);
-        else answering = WaitAsync(http, writing, team, answer, request);
+        else answering = EndWhenWrittenAsync(http, writing, team, answer, request);
         return true;
-    }
-
-    private async Task WaitAsync(
-        HttpContext http, ValueTask writing, Team team, JobAnswer answer, RequestState? request)
-    {
-        try
-        {
-            await writing;
-            Ended(http, team.Name, RequestState.Job, answer, answer.Status, request);
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-            // The caller left.
-        }
     }
 
     private async Task AnswerAsync(HttpContext http, string workflowId, string jobId)
@@ -209,22 +195,29 @@ internal sealed partial class RequestPath(
         var team = request.Team!;
 
         var key = new JobKey(team.Account, address);
-        if (await longPoll.WaitAsync(http, key, team.Name) && await RecheckAsync(request) is { } ended) return ended;
+        var hasWaited = await longPoll.WaitAsync(http, key, team.Name);
+        if (hasWaited && await RecheckAsync(request) is { } ended) return ended;
 
-        // 5. Look up: answer at once from a fresh snapshot in memory.
-        if (jobs.FindFresh(key, clock.Now) is { } snapshot)
-        {
-            return await AnswerAsync(
-                ContentNegotiation.Wanted(http.Request.Headers), key, new Lookup.Hit(snapshot), isShared: false);
-        }
-
-        // 6. Fetch, 7. classify and store: in the one fill of this job. The fill belongs to no request, and goes on
-        //    when a caller leaves.
-        var fill = jobs.FillAsync(key, team.Name, request.Use, out var isShared);
-        var lookup = await fill.WaitAsync(http.RequestAborted);
+        var (lookup, isShared) = await LookUpAsync(http, key, team.Name, request.Use);
+        var outcome = lookups.LookedUp(team.Name, lookup, isShared);
+        CacheMetrics.Tag(http, hasWaited ? CacheMetrics.Waited : outcome);
 
         // 8. Answer with the stored bytes.
         return await AnswerAsync(ContentNegotiation.Wanted(http.Request.Headers), key, lookup, isShared);
+    }
+
+    /// <returns>The result, and whether the caller shared a fetch with others.</returns>
+    private async ValueTask<(Lookup Found, bool IsShared)> LookUpAsync(
+        HttpContext http, JobKey key, string team, UseCounter? use)
+    {
+        // 5. Look up: a fresh snapshot in memory.
+        if (jobs.FindFresh(key, clock.Now) is { } snapshot) return (new Lookup.Hit(snapshot), false);
+
+        // 6. Fetch, 7. classify and store: in the one fill of this job. The fill belongs to no request, and goes on
+        //    when a caller leaves.
+        var fill = jobs.FillAsync(key, team, use, out var isShared);
+        var lookup = await fill.WaitAsync(http.RequestAborted);
+        return (lookup, isShared || lookup is Lookup.Fetched { WasElsewhere: true });
     }
 
     /// <returns>Null if the request may go on, on behalf of <see cref="RequestState.Team"/>.</returns>
@@ -281,8 +274,6 @@ internal sealed partial class RequestPath(
     /// <param name="wanted">The content codings that the caller accepts, the best one first.</param>
     private async ValueTask<IAnswer> AnswerAsync(ContentCoding[] wanted, JobKey key, Lookup lookup, bool isShared)
     {
-        isShared |= lookup is Lookup.Fetched { WasElsewhere: true };
-        lookups.LookedUp(lookup, isShared);
         if (lookup is Lookup.Failed { Why: var failure })
         {
             return UpstreamProblems.Of(failure.Verdict, failure.Answer) with { CacheStatus = Status() };

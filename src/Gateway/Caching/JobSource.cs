@@ -49,7 +49,9 @@ internal sealed partial class JobSource(
     public Task<Lookup> FillAsync(JobKey key, string team, UseCounter? use, out bool collapsed)
     {
         var lastFailure = memory.FindLastFailure(key);
-        var fill = _fills.Join(key, key => RunFillAsync(key, new Payer(team, use)), out collapsed);
+        var trace = FillTrace.Of(key, upstreamOptions.CurrentValue.PropagateTraceContext);
+        var fill = _fills.Join(key, key => RunFillAsync(key, new Payer(team, use), trace), out collapsed, trace);
+        (fill.AsyncState as FillTrace)?.Link();
         if (collapsed && !fill.IsCompleted) gates.Of(key.Account).Join(key.Address, team);
         return lastFailure is null ? fill : WaitShortlyAsync(key, fill, lastFailure);
     }
@@ -62,7 +64,9 @@ internal sealed partial class JobSource(
     /// <param name="use">Counts the calls.</param>
     public Task<Lookup> FillAsync(JobKey key, string team, UseCounter use, CallTicket ticket)
     {
-        var fill = _fills.Join(key, key => RunFillAsync(key, new Payer(team, use), ticket), out var collapsed);
+        var trace = FillTrace.Of(key, propagates: false);
+        var payer = new Payer(team, use);
+        var fill = _fills.Join(key, key => RunFillAsync(key, payer, trace, ticket), out var collapsed, trace);
         if (collapsed) ticket.Return();
         return fill;
     }
@@ -92,8 +96,10 @@ internal sealed partial class JobSource(
         return fill.IsCompleted ? await fill : await FailAsync(key, lastFailure);
     }
 
-    private async Task<Lookup> RunFillAsync(JobKey key, Payer payer, CallTicket? ticket = null)
+    private async Task<Lookup> RunFillAsync(JobKey key, Payer payer, FillTrace? trace, CallTicket? ticket = null)
     {
+        using var ends = trace;
+        trace?.Enter();
         Lookup lookup;
         try
         {
@@ -108,6 +114,7 @@ internal sealed partial class JobSource(
             ticket?.Return();
         }
         if (lookup is Lookup.Hit or Lookup.Fetched) memory.ForgetFailure(key);
+        if (lookup is Lookup.Failed { Why: var why }) trace?.Fail(why.Verdict.Detail);
         return lookup;
     }
 

@@ -12,9 +12,10 @@ internal sealed class SingleFlight<TKey, TResult> where TKey : notnull
 
     /// <summary>Joins the operation for a key, or starts it.</summary>
     /// <param name="collapsed">Whether the operation was already running.</param>
-    public Task<TResult> Join(TKey key, Func<TKey, Task<TResult>> run, out bool collapsed)
+    /// <param name="state">The <see cref="Task.AsyncState"/> of the result, if this starts the operation.</param>
+    public Task<TResult> Join(TKey key, Func<TKey, Task<TResult>> run, out bool collapsed, object? state = null)
     {
-        var mine = new TaskCompletionSource<TResult>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var mine = new TaskCompletionSource<TResult>(state, TaskCreationOptions.RunContinuationsAsynchronously);
         var flight = _flights.GetOrAdd(key, mine.Task);
         collapsed = flight != mine.Task;
         if (collapsed) return flight;

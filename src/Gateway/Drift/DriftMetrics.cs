@@ -13,13 +13,14 @@ internal sealed class DriftMetrics
     {
         _meter = meters.CreateGateway();
         _drift = _meter.CreateCounter<long>(
-            "gateway.drift", "{job}", "Jobs that differ from the contract, by pointer and kind");
+            "gateway.drift.jobs", "{job}", "Jobs that differ from the contract, by pointer and kind");
     }
 
-    public void Drifted(string pointer, string kind) => _drift.Add(1, new("pointer", pointer), new("kind", kind));
+    public void Drifted(string pointer, string kind) => _drift.Add(1,
+        new("gateway.drift.pointer", pointer), new("gateway.drift.kind", kind));
 
     public void ObserveChecks(Func<CheckOutcome, long> count) => _meter.CreateObservableCounter("gateway.drift.checks",
         () => Enum.GetValues<CheckOutcome>().Select(outcome => new Measurement<long>(
-            count(outcome), new KeyValuePair<string, object?>("outcome", outcome.ToString()))),
+            count(outcome), new KeyValuePair<string, object?>("gateway.drift.outcome", outcome.ToString()))),
         "{job}", "Jobs of the upstream offered for a drift check, by outcome");
 }

@@ -18,11 +18,9 @@ internal sealed partial class RedisConnection : IDisposable
 
     private static readonly TimeSpan BetweenRenewals = TimeSpan.FromSeconds(2);
 
-    // The health check names missing rights for this time after a refusal.
-    private static readonly TimeSpan DenialShown = TimeSpan.FromMinutes(1);
-
     private readonly IOptionsMonitor<RedisOptions> _timing;
     private readonly ILogger<RedisConnection> _logger;
+    private readonly RedisMetrics _metrics;
     private readonly RedisLinks _links;
     private volatile bool _available, _isReplica, _mayNotListen;
     // The code of the error with which Redis refused a write.
@@ -34,10 +32,11 @@ internal sealed partial class RedisConnection : IDisposable
 
     public RedisConnection(
         IOptionsMonitor<ConnectionStringOptions> connections, IOptionsMonitor<RedisOptions> timing,
-        ILogger<RedisConnection> logger)
+        RedisMetrics metrics, ILogger<RedisConnection> logger)
     {
-        (_timing, _logger, Prefix) = (timing, logger, timing.CurrentValue.Prefix);
+        (_timing, _metrics, _logger, Prefix) = (timing, metrics, logger, timing.CurrentValue.Prefix);
         IsConfigured = connections.CurrentValue.Redis is { Length: > 0 };
+        metrics.Observe(() => Trouble?.Name, IsConfigured ? Troubles : []);
         _links = new RedisLinks(() => connections.CurrentValue.Redis, () => timing.CurrentValue, Prefix,
             new Certificates(() => timing.CurrentValue.TlsFiles(), logger));
     }
@@ -54,14 +53,6 @@ internal sealed partial class RedisConnection : IDisposable
 
     /// <summary>The prefix of all keys and channels. <see cref="IDatabase"/> adds it to each key.</summary>
     public string Prefix { get; }
-
-    /// <summary>Why nodes cannot share all of their state; null if they can, or if Redis is not configured.</summary>
-    public string? Problem => !IsConfigured ? null
-        : !_available ? "Redis is away; this node uses its memory only"
-        : _refusal is { } code ? $"Redis takes no writes ({code}); this node uses its share of the limits"
-        : Environment.TickCount64 - Interlocked.Read(ref _deniedAt) < DenialShown.TotalMilliseconds
-            ? "The user of Redis may not use commands or keys that the gateway needs"
-        : _mayNotListen ? $"The user of Redis may not use the channels {Prefix}*; changes reach this node late" : null;
 
     /// <summary>Creates the time budget of one request.</summary>
     public TimeBudget NewTimeBudget() => new(_timing.CurrentValue.Timeout);
@@ -99,9 +90,23 @@ internal sealed partial class RedisConnection : IDisposable
     /// <exception cref="RedisException">
     /// Redis is away, or refuses the command. <see cref="IsFailure"/> lists further exceptions.
     /// </exception>
-    public Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
+    public async Task<T?> AskAsync<T>(Func<IDatabase, Task<T?>> ask, TimeBudget budget) where T : class
     {
-        return budget.WaitAsync(_links.Current is { } link ? ask(link.Database) : AskOnceConnectedAsync());
+        var started = Stopwatch.GetTimestamp();
+        Exception? failure = null;
+        try
+        {
+            return await budget.WaitAsync(_links.Current is { } link ? ask(link.Database) : AskOnceConnectedAsync());
+        }
+        catch (Exception e)
+        {
+            failure = e;
+            throw;
+        }
+        finally
+        {
+            _metrics.Asked(Stopwatch.GetElapsedTime(started), failure);
+        }
 
         async Task<T?> AskOnceConnectedAsync() => await ask((await _links.GetAsync()).Database);
     }
@@ -176,6 +181,7 @@ internal sealed partial class RedisConnection : IDisposable
     public void NoteRefusal(RedisServerException why)
     {
         var code = why.Message.Split(' ')[0];
+        _metrics.Refused(code);
         if (code is "READONLY") _isReplica = true;
         if (code is "NOPERM") Interlocked.Exchange(ref _deniedAt, Environment.TickCount64);
         if (code is "READONLY" or "OOM" or "MISCONF" or "NOREPLICAS" or "CLUSTERDOWN") _refusal = code;

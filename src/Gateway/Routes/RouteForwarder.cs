@@ -33,7 +33,8 @@ internal sealed partial class RouteForwarder(
         {
             if (slot is null) return UpstreamProblems.Of(new Verdict(VerdictKind.OverBudget, TimeSpan.Zero), default);
             AskOnly(http);
-            answer = await calls.MakeAsync(call, (credential, judge) => SendAsync(http, route, credential, judge));
+            answer = await calls.MakeAsync(call,
+                (credential, judge) => SendAsync(http, route, call.Gate.Name, credential, judge));
         }
         if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
         // A caller that left is no failure, and gets no answer.
@@ -51,12 +52,13 @@ internal sealed partial class RouteForwarder(
     }
 
     private async Task<UpstreamAnswer> SendAsync(
-        HttpContext http, ForwardedRoute route, Credential credential, Func<UpstreamAnswer, ValueTask> judge)
+        HttpContext http, ForwardedRoute route, string account, Credential credential,
+        Func<UpstreamAnswer, ValueTask> judge)
     {
         var options = upstream.CurrentValue;
         using var deadline = new CancellationTokenSource(options.Timeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
-        var transformer = new RouteTransformer(route, options.BaseAddress, credential, clock, onHeaders: answer =>
+        var transformer = new RouteTransformer(route, options.BaseAddress, account, credential, clock, answer =>
         {
             deadline.CancelAfter(Timeout.InfiniteTimeSpan);
             // A stream may last for hours. Report the outcome now: other calls may wait for it.

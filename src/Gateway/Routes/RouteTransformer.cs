@@ -10,7 +10,8 @@ namespace Gateway.Routes;
 /// <summary>
 /// Copies the listed parts of a request to the upstream, and the listed parts of its answer to the caller.
 /// </summary>
-internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Credential credential, TimeProvider clock,
+internal sealed class RouteTransformer(
+    ForwardedRoute route, Uri baseAddress, string account, Credential credential, TimeProvider clock,
     Func<UpstreamAnswer, ValueTask> onHeaders) : HttpTransformer
 {
     private static readonly string[] RequestHeaders = [
@@ -34,7 +35,7 @@ internal sealed class RouteTransformer(ForwardedRoute route, Uri baseAddress, Cr
                 if (value is not null && IsPlain(value)) proxyRequest.Headers.TryAddWithoutValidation(name, value);
             }
         }
-        OutboundHeaders.Set(proxyRequest, credential);
+        OutboundHeaders.Set(proxyRequest, account, credential);
         return default;
     }
 

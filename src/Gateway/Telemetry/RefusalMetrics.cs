@@ -8,5 +8,5 @@ internal sealed class RefusalMetrics(IMeterFactory meters)
     private readonly Counter<long> _refusals = meters.CreateGateway().CreateCounter<long>(
         "gateway.refusals", "{request}", "Requests refused before the look-up, by reason");
 
-    public void Refused(string reason) => _refusals.Add(1, new KeyValuePair<string, object?>("reason", reason));
+    public void Refused(string reason) => _refusals.Add(1, new KeyValuePair<string, object?>(MetricTags.Error, reason));
 }

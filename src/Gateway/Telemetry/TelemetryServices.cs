@@ -1,15 +1,13 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
-using OpenTelemetry;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
-using OpenTelemetry.Trace;
 
 namespace Gateway.Telemetry;
 
 /// <summary>
-/// Registers OpenTelemetry. The management port serves metrics. Metrics and traces are exported by OTLP if the standard
-/// environment variable <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.
+/// Registers OpenTelemetry. The management port serves metrics. Metrics, traces and logs are sent by OTLP if the
+/// standard environment variables ask for it.
 /// </summary>
 internal static class TelemetryServices
 {
@@ -25,20 +23,33 @@ internal static class TelemetryServices
     public static void AddTelemetry(this IServiceCollection services)
     {
         services.AddSingleton<RefusalMetrics>();
-        var name = Environment.GetEnvironmentVariable("OTEL_SERVICE_NAME") is { Length: > 0 } named ? named : "gateway";
-        var telemetry = services.AddOpenTelemetry()
-            .ConfigureResource(resource => resource.AddService(name, serviceVersion: Version))
-            .WithMetrics(metrics => metrics
+        services.AddSingleton<SeriesLimits>();
+        services.AddOpenTelemetry()
+            // The variables OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last, so that they take precedence.
+            .ConfigureResource(resource => resource.Clear()
+                .AddTelemetrySdk()
+                .AddService("gateway", serviceVersion: Version)
+                .AddEnvironmentVariableDetector())
+            .WithMetrics(metrics => ((IDeferredMeterProviderBuilder)metrics
                 .AddMeter(
                     MeterName, "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel",
                     "Microsoft.AspNetCore.Diagnostics", "System.Net.Http")
                 .AddRuntimeInstrumentation()
-                // This metric costs two updates for each request, and most requests end at once.
-                .AddView("http.server.active_requests", MetricStreamConfiguration.Drop)
-                .AddPrometheusExporter());
-        if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable("OTEL_EXPORTER_OTLP_ENDPOINT"))) return;
-        telemetry
-            .WithTracing(traces => traces.AddAspNetCoreInstrumentation().AddHttpClientInstrumentation())
-            .UseOtlpExporter();
+                .AddPrometheusExporter())
+                .Configure((provider, built) => built.AddView(provider.GetRequiredService<SeriesLimits>().ViewOf)))
+            .AddOtlp();
+    }
+
+    /// <summary>Publishes which build of the gateway runs.</summary>
+    public static void ObserveBuild(this WebApplication app)
+    {
+        var parts = Version.Split('+', 2);
+        KeyValuePair<string, object?>[] tags =
+        [
+            new("service.version", parts[0]), new("vcs.ref.head.revision", parts.ElementAtOrDefault(1) ?? ""),
+            new("process.runtime.version", Environment.Version.ToString()),
+        ];
+        app.Services.GetRequiredService<IMeterFactory>().CreateGateway().CreateObservableGauge(
+            "gateway.build", () => new Measurement<int>(1, tags), null, "1, with the version of the gateway as tags");
     }
 }

@@ -47,6 +47,12 @@ internal sealed partial class AccountGate(
     /// <summary>The number of nodes that use the account, as far as it is known.</summary>
     public int Nodes => store.Nodes;
 
+    public string Name => account;
+
+    /// <summary>The budget of all nodes, and how many calls it holds now, as far as this node knows.</summary>
+    public (double Rate, int Burst, long Left) Budget => Options is { } options
+        ? (options.RequestsPerSecond, options.Burst, store.Left(LimitsOf(options).Budget)) : default;
+
     /// <summary>Calls that wait on this node.</summary>
     public int Waiting
     {
@@ -213,9 +219,7 @@ internal sealed partial class AccountGate(
             }
             return TimeSpan.Zero;
         }
-        var teams = use.CurrentValue.TeamsOf(account);
-        var limits = AccountLimits.Of(options, upstream.CurrentValue.Timeout, teams);
-        var reply = await store.ExchangeAsync(report, limits);
+        var reply = await store.ExchangeAsync(report, LimitsOf(options));
         if (reply == NodeReply.NotHeard)
         {
             lock (_lock) _report.NotHeard(report);
@@ -242,6 +246,9 @@ internal sealed partial class AccountGate(
         }
     }
 
+    private AccountLimits LimitsOf(AccountOptions options) =>
+        AccountLimits.Of(options, upstream.CurrentValue.Timeout, use.CurrentValue.TeamsOf(account));
+
     private void NoteStanding(NodeReply reply)
     {
         var isOnNext = reply.Credential > 0;
@@ -259,7 +266,8 @@ internal sealed partial class AccountGate(
         var areUsed = true;
         if (reply.TrialJob is { } job)
         {
-            _ = trials.MakeAsync(job, Permit(AccountState.NodeCalls.NoTeam, job, isProbe: true, isTrial: true));
+            var permit = Permit(AccountState.NodeCalls.NoTeam, job, isProbe: true, isTrial: true);
+            _ = trials.MakeAsync(account, job, permit);
         }
         foreach (var (rank, team) in reply.Granted)
         {

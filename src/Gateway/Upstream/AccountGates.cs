@@ -23,7 +23,7 @@ internal sealed class AccountGates
         _create = account => new AccountGate(
             account, accounts, new AccountStore(account, redis, quotas, steady), trials, upstream, use, metrics, time,
             logger);
-        metrics.ObserveAccounts(_all);
+        metrics.ObserveAccounts(() => accounts.Names.Select(Of));
         redis.Returned += () =>
         {
             foreach (var gate in _all.Values) gate.ReportTimeAlone();

@@ -51,6 +51,10 @@ internal sealed class AccountStore(string account, RedisConnection redis, Shared
     /// <summary>The time in microseconds since 1970: Redis's if it is known, or else this node's.</summary>
     public double Now => redis.IsConfigured && _last is not null ? _clock.Now : steady.Microseconds;
 
+    /// <summary>The calls that a budget holds now, as far as this node knows. Any thread may read it.</summary>
+    public long Left(Gcra budget) => (_alone ?? _last) is not { } state ? (long)budget.Burst
+        : budget.Available(state.FullAt, Now + state.ClockOffset);
+
     /// <summary>Exchanges a report for a reply.</summary>
     public async ValueTask<NodeReply> ExchangeAsync(NodeReport report, AccountLimits limits)
     {

@@ -106,25 +106,26 @@ internal sealed partial class OutboundChain(
         protected override async Task<HttpResponseMessage> SendAsync(
             HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            var account = request.Options.TryGetValue(OutboundHeaders.Account, out var name) ? name : "";
             var note = new ConnectionNote();
             request.Options.Set(Note, note);
             try
             {
                 var response = await base.SendAsync(request, cancellationToken);
-                metrics.Called((int)response.StatusCode);
+                metrics.Called(account, (int)response.StatusCode);
                 return response;
             }
             catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
             {
                 // The handler cancels a slow connection itself.
-                metrics.Called(status: 0);
+                metrics.Called(account, status: null);
                 throw note.IsConnected
                     ? new HttpRequestException(HttpRequestError.SecureConnectionError, "The handshake is too slow.", e)
                     : new HttpRequestException(HttpRequestError.ConnectionError, "The connection took too long.", e);
             }
             catch (Exception e)
             {
-                metrics.Called(status: 0);
+                metrics.Called(account, status: null);
                 if (EgressProxyException.In(e) is { } proxy) Log.ProxyFailed(logger, proxy.Message);
                 var hasEnded = note.IsConnected && request.RequestUri?.Scheme == "https"
                     && !cancellationToken.IsCancellationRequested;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Gateway.Jobs;
 using Microsoft.Extensions.Options;
 
@@ -16,14 +17,16 @@ internal sealed class TrialClient(
 
     /// <summary>Makes a trial and reports its outcome.</summary>
     /// <param name="knownJob">The job as <c>workflow/job</c>.</param>
-    public async Task MakeAsync(string knownJob, CallPermit permit)
+    public async Task MakeAsync(string account, string knownJob, CallPermit permit)
     {
         var answer = UpstreamAnswer.Failed(UpstreamFault.CallerGone);
         try
         {
             await Task.Yield();
+            // A trial belongs to no request and to no fill, so it is a trace of its own.
+            Activity.Current = null;
             permit.GoOut();
-            answer = await SendAsync(knownJob, permit.Credential);
+            answer = await SendAsync(account, knownJob, permit.Credential);
         }
         finally
         {
@@ -32,7 +35,7 @@ internal sealed class TrialClient(
         }
     }
 
-    private async Task<UpstreamAnswer> SendAsync(string knownJob, Credential credential)
+    private async Task<UpstreamAnswer> SendAsync(string account, string knownJob, Credential credential)
     {
         var slash = knownJob.IndexOf('/', StringComparison.Ordinal);
         if (slash < 0 || !JobAddress.TryCreate(knownJob[..slash], knownJob[(slash + 1)..], out var job))
@@ -42,7 +45,7 @@ internal sealed class TrialClient(
         var options = upstream.CurrentValue;
         var maxWait = options.Timeout < AccountHealth.LongestTrial ? options.Timeout : AccountHealth.LongestTrial;
         using var deadline = new CancellationTokenSource(maxWait, clock);
-        using var request = UpstreamClient.RequestFor(options.BaseAddress, job, credential);
+        using var request = UpstreamClient.RequestFor(options.BaseAddress, account, job, credential);
         try
         {
             using var response = await _client.SendAsync(request, deadline.Token);

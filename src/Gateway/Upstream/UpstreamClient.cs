@@ -53,13 +53,13 @@ internal sealed class UpstreamClient(
         }
 
         Task<UpstreamAnswer> MakeAsync(CancellationToken cancellation) =>
-            calls.MakeAsync(call, (credential, _) => SendAsync(job, credential, share, cancellation));
+            calls.MakeAsync(call, (credential, _) => SendAsync(call, credential, share, cancellation));
     }
 
     private async Task<UpstreamAnswer> SendAsync(
-        JobAddress job, Credential credential, ByteBudget.Share share, CancellationToken deadline)
+        AccountCall call, Credential credential, ByteBudget.Share share, CancellationToken deadline)
     {
-        using var request = RequestFor(upstream.CurrentValue.BaseAddress, job, credential);
+        using var request = RequestFor(upstream.CurrentValue.BaseAddress, call.Gate.Name, call.Job, credential);
         var status = 0;
         try
         {
@@ -84,7 +84,8 @@ internal sealed class UpstreamClient(
     }
 
     // Uses HTTP/2 if the upstream offers it in the TLS handshake.
-    internal static HttpRequestMessage RequestFor(Uri baseAddress, JobAddress job, Credential credential)
+    internal static HttpRequestMessage RequestFor(
+        Uri baseAddress, string account, JobAddress job, Credential credential)
     {
         var address = $"{baseAddress.AbsoluteUri.TrimEnd('/')}/v0/workflows/{job.Workflow}/jobs/{job.Job}";
         var request = new HttpRequestMessage(HttpMethod.Get, new Uri(address))
@@ -92,7 +93,7 @@ internal sealed class UpstreamClient(
             Version = HttpVersion.Version20,
             VersionPolicy = HttpVersionPolicy.RequestVersionOrLower,
         };
-        OutboundHeaders.Set(request, credential);
+        OutboundHeaders.Set(request, account, credential);
         request.Headers.TryAddWithoutValidation("Accept", "application/json");
         return request;
     }

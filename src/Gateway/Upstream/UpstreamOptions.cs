@@ -13,6 +13,12 @@ internal sealed class UpstreamOptions
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
+    /// Whether the upstream gets the trace context (W3C <c>traceparent</c>) of the request that began a fetch. Default
+    /// false: it gets the context of the gateway's own fill, and none if no traces are sent.
+    /// </summary>
+    public bool PropagateTraceContext { get; set; }
+
+    /// <summary>
     /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML, read at the start. The published
     /// document describes the <c>Routes</c> in the same way. Empty, the default: the published document describes
     /// routes by the configuration alone.

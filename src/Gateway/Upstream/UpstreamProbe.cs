@@ -26,7 +26,7 @@ internal sealed class UpstreamProbe(
             var credentials = await accounts.CredentialsOfAsync(account);
             for (var i = 0; i < credentials.Length; i++)
             {
-                var (status, problem) = await CallAsync(client, credentials[i], cancellation);
+                var (status, problem) = await CallAsync(client, account, credentials[i], cancellation);
                 if (status == 0)
                 {
                     // The other credentials would fail in the same way.
@@ -41,10 +41,10 @@ internal sealed class UpstreamProbe(
     }
 
     private async Task<(int Status, string? Problem)> CallAsync(
-        HttpMessageInvoker client, Credential credential, CancellationToken cancellation)
+        HttpMessageInvoker client, string account, Credential credential, CancellationToken cancellation)
     {
         JobAddress.TryCreate("gateway-check", $"{Guid.NewGuid():N}", out var job);
-        using var request = UpstreamClient.RequestFor(upstream.CurrentValue.BaseAddress, job, credential);
+        using var request = UpstreamClient.RequestFor(upstream.CurrentValue.BaseAddress, account, job, credential);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(LongestCall);
         try

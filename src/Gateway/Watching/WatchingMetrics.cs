@@ -30,7 +30,7 @@ internal sealed class WatchingMetrics
         _meter.CreateObservableUpDownCounter("gateway.watched.jobs", jobs, "{job}", "Jobs that callers watch");
     }
 
-    public void Sent(string type) => _events.Add(1, new KeyValuePair<string, object?>("type", type));
+    public void Sent(string type) => _events.Add(1, new KeyValuePair<string, object?>("gateway.event.type", type));
 
     /// <param name="time">The time from the fetch of a change to the flush of its event.</param>
     public void Delayed(TimeSpan time) => _delays.Record(Math.Max(0, time.TotalSeconds));

@@ -85,7 +85,7 @@ public sealed class SharedCacheTests(RedisServer redis)
         Assert.Equal(filled.Headers.ETag, answer.Headers.ETag);
         Assert.Equal(1, world.Upstream.Ledger.Total);
         using var management = new HttpClient();
-        Assert.Matches($"gateway_cache_rejected_total.*reason=\"{reason}\"",
+        Assert.Matches($"gateway_cache_rejected_total.*error_type=\"{reason}\"",
             await management.GetStringAsync(new Uri($"http://127.0.0.1:{port}/metrics"), World.Cancellation));
     }
 

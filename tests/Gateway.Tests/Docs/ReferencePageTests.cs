@@ -18,7 +18,7 @@ public sealed partial class ReferencePageTests
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, _) =>
         {
-            if (instrument.Meter.Scope == factory && instrument.Name.StartsWith("gateway.", StringComparison.Ordinal))
+            if (instrument.Meter.Scope == factory && instrument.Meter.Name == "Gateway")
             {
                 published.Add($"{instrument.Name} {instrument.Unit}");
             }
@@ -45,7 +45,8 @@ public sealed partial class ReferencePageTests
     private static string Page(string name) =>
         File.ReadAllText(Path.Combine(Repository.Root, "docs", $"{name}.md")).ReplaceLineEndings("\n");
 
-    [GeneratedRegex(@"^\| `(?<name>gateway\.[a-z.]+)` \| [a-z]+ \| (`(?<unit>[^`]+)`)? ?\|", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^\| `(?<name>(gateway|db)\.[a-z._]+)` \| [a-z]+ \| (`(?<unit>[^`]+)`)? ?\|", RegexOptions.Multiline)]
     private static partial Regex MetricRow();
 
     [GeneratedRegex(@"^\| `(/problems/|https://iana)[^`]+` \| \d")]

@@ -38,7 +38,7 @@ public sealed class DriftTests
             (seen.GetProperty("first_seen").GetDateTimeOffset(), seen.GetProperty("last_seen").GetDateTimeOffset()));
         Assert.Equal($$"""{"workflow":"survey-1","job":"finished-3.{{modifier}}"}""",
             seen.GetProperty("last_seen_in").GetRawText());
-        Assert.Equal([new($"pointer={at} kind={kind}", 3)], measured.Counts);
+        Assert.Equal([new($"gateway.drift.pointer={at} gateway.drift.kind={kind}", 3)], measured.Counts);
         Assert.Equal(
             $"Warning Gateway.Drift.DriftWatch: The upstream's jobs differ from the contract: {kind} at {at}",
             Assert.Single(world.Gateway.Log.All, line => line.Contains("Gateway.Drift", StringComparison.Ordinal))
@@ -244,8 +244,9 @@ public sealed class DriftTests
         await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
         {
             var metrics = await inside.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
-            return Regex.IsMatch(metrics, """gateway_drift_total\{[^}]*kind="wrong-type",pointer="/cost"\} 1\b""")
-                && Regex.IsMatch(metrics, """gateway_drift_checks_total\{[^}]*outcome="Checked"\} 1\b""");
+            return Regex.IsMatch(metrics,
+                    """gateway_drift_jobs_total\{[^}]*drift_kind="wrong-type",gateway_drift_pointer="/cost"\} 1\b""")
+                && Regex.IsMatch(metrics, """gateway_drift_checks_total\{[^}]*gateway_drift_outcome="Checked"\} 1\b""");
         }, "the drift metrics are exported");
     }
 

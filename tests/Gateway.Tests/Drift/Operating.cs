@@ -44,7 +44,7 @@ internal static class Operating
         private readonly ConcurrentDictionary<string, long> _counts = new();
 
         /// <param name="first">Runs before each measurement, during a check.</param>
-        public Measured(GatewayNode node, Action? first = null, string counter = "gateway.drift")
+        public Measured(GatewayNode node, Action? first = null, string counter = "gateway.drift.jobs")
         {
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>

@@ -1,6 +1,8 @@
+using System.Diagnostics.Metrics;
 using Gateway.Limits;
 using Gateway.Redis;
 using Microsoft.Extensions.Caching.StackExchangeRedis;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -28,7 +30,11 @@ internal static class Fixed
     public static RedisConnection Redis(string connectionString, ILogger<RedisConnection>? logger = null) => new(
         Of(new ConnectionStringOptions { Redis = connectionString }),
         Of(new RedisOptions { Timeout = TimeSpan.FromSeconds(5) }),
-        logger ?? NullLogger<RedisConnection>.Instance);
+        new RedisMetrics(Meters()), logger ?? NullLogger<RedisConnection>.Instance);
+
+    /// <summary>A factory of meters that nobody reads.</summary>
+    public static IMeterFactory Meters() =>
+        new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
 
     /// <summary>The quotas that nodes share. A node that cannot count the others assumes that there are none.</summary>
     public static SharedQuotas Quotas(RedisConnection redis) =>

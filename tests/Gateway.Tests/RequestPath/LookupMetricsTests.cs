@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
@@ -43,6 +44,10 @@ public sealed class LookupMetricsTests
                 ["failed"] = 1,
             },
             outcomes.Read());
+        // The server records the duration after the answer.
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => outcomes.Durations.Values.Sum() == 7, "all durations are recorded");
+        Assert.Equal(outcomes.Read(), outcomes.Durations);
         foreach (var answer in (HttpResponseMessage[])[miss, hit, refresh, stale, failed])
         {
             var status = JobTests.CacheStatus(answer);
@@ -51,22 +56,49 @@ public sealed class LookupMetricsTests
         }
     }
 
+    [Fact]
+    public async Task A_request_that_waited_for_a_change_does_not_count_as_slow_hit()
+    {
+        await using var world = await World.StartAsync();
+        using var outcomes = new Outcomes(world.Gateway);
+        using var first = await world.GetAsync("run-300");
+        using var second = await world.GetAsync("run-300", headers:
+            [("Prefer", "wait=1"), ("If-None-Match", first.Headers.ETag!.ToString())]);
+
+        await Purging.WithinAsync(
+            TimeSpan.FromSeconds(10), () => outcomes.Durations.Values.Sum() == 2, "both durations are recorded");
+
+        Assert.Equal(["miss", "waited"], outcomes.Durations.Keys.Order(StringComparer.Ordinal));
+    }
+
     private sealed class Outcomes : IDisposable
     {
         private readonly MeterListener _listener = new();
         private readonly Dictionary<string, long> _counts = new(StringComparer.Ordinal);
+        private readonly ConcurrentDictionary<string, long> _durations = new(StringComparer.Ordinal);
 
         public Outcomes(GatewayNode node)
         {
             var factory = node.Services.GetRequiredService<IMeterFactory>();
             _listener.InstrumentPublished = (instrument, listener) =>
             {
-                if (instrument.Meter.Scope != factory || instrument.Name != "gateway.cache.lookups") return;
-                listener.EnableMeasurementEvents(instrument);
+                if (instrument.Meter.Scope != factory) return;
+                if (instrument.Name is "gateway.cache.lookups" or "http.server.request.duration")
+                    listener.EnableMeasurementEvents(instrument);
             };
-            _listener.SetMeasurementEventCallback<long>((_, value, tags, _) => _counts[$"{tags[0].Value}"] = value);
+            _listener.SetMeasurementEventCallback<double>((_, _, tags, _) =>
+            {
+                foreach (var (name, value) in tags)
+                {
+                    if (name == "gateway.cache.outcome") _durations.AddOrUpdate($"{value}", 1, (_, count) => count + 1);
+                }
+            });
+            _listener.SetMeasurementEventCallback<long>((_, value, tags, _) => _counts[$"{tags[1].Value}"] = value);
             _listener.Start();
         }
+
+        /// <summary>The number of recorded durations by outcome.</summary>
+        public IReadOnlyDictionary<string, long> Durations => _durations;
 
         public Dictionary<string, long> Read()
         {

@@ -124,7 +124,7 @@ public sealed class PublicEndpointTests
         Assert.Contains("outcome=\"miss\"", metrics, StringComparison.Ordinal);
         foreach (var reason in (string[])["Unknown", "Damaged", "Ambiguous"])
         {
-            Assert.Matches($"gateway_refusals_total\\{{.*reason=\"{reason}\"\\}} 1", metrics);
+            Assert.Matches($"gateway_refusals_total\\{{.*error_type=\"{reason}\"\\}} 1", metrics);
         }
         Assert.Equal(HttpStatusCode.NotFound, elsewhere.StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, jobThere.StatusCode);

@@ -22,7 +22,7 @@ public sealed class RefusalMetricsTests
         string[] reasons = [await ReasonAsync("bob"), await ReasonAsync("dave")];
 
         Assert.Equal(["workflow-forbidden", "no-team"], reasons);
-        Assert.Equal(["reason=team: 1", "reason=workflow: 1"],
+        Assert.Equal(["error.type=team: 1", "error.type=workflow: 1"],
             refusals.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
         Assert.Equal(0, world.Upstream.Ledger.Total);
 

@@ -66,8 +66,9 @@ public sealed class LogFloodTests
         await Purging.WithinAsync(
             Bound, () => Counts(gateway).Sum() == Requests, "each refusal has a line or is counted in one");
         Assert.InRange(Counts(gateway).Count, 1, 2 * ((int)time.Elapsed.TotalSeconds + 2));
-        Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_requests_total", "status=\"401\""));
-        Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_refusals_total", "reason=\"Missing\""));
+        Assert.Equal(
+            Requests, await Shipped.MetricAsync(port, "gateway_requests_total", "http_response_status_code=\"401\""));
+        Assert.Equal(Requests, await Shipped.MetricAsync(port, "gateway_refusals_total", "error_type=\"Missing\""));
         Assert.Contains("of 127.0.0.1 were answered 401 unauthenticated", gateway.Output, StringComparison.Ordinal);
     }
 

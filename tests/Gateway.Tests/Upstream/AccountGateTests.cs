@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using CsCheck;
 using Gateway.Configuration;
 using Gateway.Jobs;
@@ -316,8 +315,7 @@ public sealed class AccountGateTests
         var upstream = new LiveOptions<GatewayOptions, UpstreamOptions>(live, all => all.Upstream);
         var connection = Fixed.Redis(redis == 0 ? "" : $"127.0.0.1:{redis}");
         if (redis > 0) connection.MarkAvailable();
-        var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
-        var metrics = new UpstreamMetrics(meters);
+        var metrics = new UpstreamMetrics(Fixed.Meters());
         var chain = new OutboundChain(metrics, upstream, NullLogger<OutboundChain>.Instance);
         var gates = new AccountGates(new Accounts(upstream, TimeProvider.System, NullLogger<Accounts>.Instance),
             connection, Fixed.Quotas(connection),
