@@ -145,6 +145,22 @@ public sealed class UsageTests
     }
 
     [Fact]
+    public async Task A_poll_of_a_watched_job_counts_for_the_team_and_the_stream_for_the_key()
+    {
+        await using var world = await World.StartAsync(Purging.Operator);
+        await using (var stream = await EventReader.OpenAsync(world.Gateway, EventReader.PathOf("run-300")))
+        {
+            await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () => TeamOf(
+                await Reports.GetAsync(world.Gateway, "admin/usage"), "mapping").Of("without_key.upstream_calls")
+                    is not "0", "the poll is counted");
+        }
+
+        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () => KeyOf(TeamOf(
+            await Reports.GetAsync(world.Gateway, "admin/usage"), "mapping"), "mapping-test").Of("total")
+                == Figures(1, 1, 0, 0), "the stream is counted when it ends");
+    }
+
+    [Fact]
     public async Task A_batch_whose_reply_was_lost_counts_once()
     {
         await using var redis = new OwnRedis();
