@@ -108,7 +108,7 @@ public sealed class UsageTests
             .. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
             ("Redis:Timeout", "00:00:01")]);
         var other = world.AddGateway();
-        var first = await GatewayProcess.StartAsync(world.Environment());
+        await using var first = await GatewayProcess.StartAsync(world.Environment());
         await AskAsync(first, 10);
         await AskAsync(other, 5);
         await UntilAsync(other, 15);
@@ -126,7 +126,6 @@ public sealed class UsageTests
         await AskAsync(first, 3);
         first.Signal("TERM");
         await UntilAsync(other, 45);
-        await first.DisposeAsync();
         await using var second = await GatewayProcess.StartAsync(world.Environment());
         using var client = second.Client(Purging.OperatorKey);
         var report = JsonElement.Parse(await client.GetStringAsync(
