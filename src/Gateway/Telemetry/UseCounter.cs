@@ -47,7 +47,10 @@ internal sealed class UseCounter(string name)
     public void Called() => Interlocked.Increment(ref _calls);
 }
 
-/// <summary>The counters of all teams and keys. A counter survives changes of the configuration.</summary>
+/// <summary>
+/// The counters of all teams and keys that were ever configured while the node runs. A counter survives changes of the
+/// configuration: callers of the earlier one may still use it.
+/// </summary>
 internal sealed class UseCounters
 {
     private readonly ConcurrentDictionary<string, UseCounter> _all = new(StringComparer.Ordinal);
@@ -61,6 +64,4 @@ internal sealed class UseCounters
 
     public UseCounter Of(string team, string key = "") =>
         _all.GetOrAdd(NameOf(team, key), name => new UseCounter(name));
-
-    public void Remove(UseCounter counter) => _all.TryRemove(KeyValuePair.Create(counter.Name, counter));
 }

@@ -49,6 +49,11 @@ internal sealed class SharedUsage(UsageBook book, RedisConnection redis, TimePro
         {
             // The watch notices that Redis is away.
         }
+        catch (Exception e)
+        {
+            // An exception from a background service would stop the node.
+            redis.ReportDefect(e);
+        }
         finally
         {
             _sending.Release();

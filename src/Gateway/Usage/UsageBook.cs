@@ -1,6 +1,5 @@
 using Gateway.Callers;
 using Gateway.Telemetry;
-using Microsoft.Extensions.Options;
 
 namespace Gateway.Usage;
 
@@ -15,7 +14,7 @@ internal sealed record UsageBatch(
 /// The use of the last week on this node, by hour: all of it, and what Redis has not taken yet. The counters are read
 /// every few seconds, so a request costs no more than an increment.
 /// </summary>
-internal sealed class UsageBook(UseCounters counters, IOptionsMonitor<CallerOptions> callers, TimeProvider clock)
+internal sealed class UsageBook(UseCounters counters, TimeProvider clock)
 {
     /// <summary>The number of hours that are kept: a week.</summary>
     public const int Hours = 7 * 24;
@@ -34,17 +33,12 @@ internal sealed class UsageBook(UseCounters counters, IOptionsMonitor<CallerOpti
         lock (_lock)
         {
             var (hour, now) = (ThisHour, clock.GetUtcNow().ToUnixTimeSeconds());
-            var configured = ConfiguredNames(callers.CurrentValue);
             foreach (var counter in counters.All)
             {
                 var count = counter.Count;
                 var added = count - _seen.GetValueOrDefault(counter.Name);
                 if (added != default) Add(hour, counter.Name, added, now);
                 _seen[counter.Name] = count;
-                if (added != default || configured.Contains(counter.Name)) continue;
-                // The team or the key is gone from the configuration.
-                counters.Remove(counter);
-                _seen.Remove(counter.Name);
             }
             foreach (var old in _hours.Keys.Where(old => old <= hour - Hours).ToList()) _hours.Remove(old);
         }

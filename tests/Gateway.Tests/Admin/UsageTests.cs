@@ -108,7 +108,7 @@ public sealed class UsageTests
             .. World.DefaultAccount, ("ConnectionStrings:Redis", redis.ConnectionString),
             ("Redis:Timeout", "00:00:01")]);
         var other = world.AddGateway();
-        var first = await GatewayProcess.StartAsync(world.Environment());
+        await using var first = await GatewayProcess.StartAsync(world.Environment());
         await AskAsync(first, 10);
         await AskAsync(other, 5);
         await UntilAsync(other, 15);
@@ -126,7 +126,6 @@ public sealed class UsageTests
         await AskAsync(first, 3);
         first.Signal("TERM");
         await UntilAsync(other, 45);
-        await first.DisposeAsync();
         await using var second = await GatewayProcess.StartAsync(world.Environment());
         using var client = second.Client(Purging.OperatorKey);
         var report = JsonElement.Parse(await client.GetStringAsync(
@@ -142,6 +141,22 @@ public sealed class UsageTests
         await redis.CommandAsync("PEXPIRE", hour, 1);
         await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
             TeamOf(await Reports.GetAsync(other, "admin/usage"), "mapping").Of("total.requests") == "0", "it vanishes");
+    }
+
+    [Fact]
+    public async Task A_poll_of_a_watched_job_counts_for_the_team_and_the_stream_for_the_key()
+    {
+        await using var world = await World.StartAsync(Purging.Operator);
+        await using (var stream = await EventReader.OpenAsync(world.Gateway, EventReader.PathOf("run-300")))
+        {
+            await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () => TeamOf(
+                await Reports.GetAsync(world.Gateway, "admin/usage"), "mapping").Of("without_key.upstream_calls")
+                    is not "0", "the poll is counted");
+        }
+
+        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () => KeyOf(TeamOf(
+            await Reports.GetAsync(world.Gateway, "admin/usage"), "mapping"), "mapping-test").Of("total")
+                == Figures(1, 1, 0, 0), "the stream is counted when it ends");
     }
 
     [Fact]
