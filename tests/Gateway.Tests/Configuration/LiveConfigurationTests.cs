@@ -18,7 +18,12 @@ public sealed class LiveConfigurationTests
     private static readonly string Hash = new('a', 64);
 
     [Theory]
-    [InlineData("Jobs:RuningLifetime", "00:00:01", "Jobs:RuningLifetime: is not an option")]
+    [InlineData("Jobs:RuningLifetime", "00:00:01",
+        "Jobs:RuningLifetime: is not an option that takes a value; did you mean RunningLifetime?")]
+    [InlineData("Teams:a:ApiKey:0:Id", "a",
+        "Teams:a:ApiKey:0:Id: is not an option that takes a value; did you mean ApiKeys?")]
+    [InlineData("Upstream:Accounts:default:Credentials", "a-credential",
+        "Upstream:Accounts:default:Credentials: is not an option that takes a value; did you mean Credential?")]
     [InlineData("Jobs:RunningLifetime", "soon", "Jobs:RunningLifetime: cannot be converted to")]
     [InlineData("Jobs:RunningLifetime", "10", "Jobs:RunningLifetime: must be from 00:00:00 to 01:00:00")]
     [InlineData("Jobs:MaxBodyBytes", "much", "Jobs:MaxBodyBytes: cannot be converted to")]
