@@ -25,8 +25,7 @@ internal sealed class OriginOptions
                 && uri.Scheme is "http" or "https"
                 && OriginOf(uri) == AllowedOrigins[i];
             errors.Unless(fine, $"Cors:AllowedOrigins:{i}",
-                $"'{AllowedOrigins[i]}' is not an origin as browsers write it, such as https://app.example.com; "
-                + "there is no wildcard");
+                "must be an origin as browsers write it, such as https://app.example.com; there is no wildcard");
         }
     }
 

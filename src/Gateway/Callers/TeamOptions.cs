@@ -49,17 +49,17 @@ internal sealed class TeamOptions
         {
             var path = $"Teams:{name}";
             errors.Unless(isAccount(team.Account), $"{path}:Account",
-                $"there is no account '{team.Account}' in Upstream:Accounts");
-            CheckQuotas(errors, options, $"{path}:Quota", team.Quota, team.QuotaNames);
+                "must be a name under Upstream:Accounts");
+            CheckQuotas(errors, options, $"{path}:Quota", team.QuotaNames);
             for (var i = 0; i < team.Workflows.Count; i++)
             {
                 errors.Unless(WorkflowRules.IsRule(team.Workflows[i]), $"{path}:Workflows:{i}",
-                    $"'{team.Workflows[i]}' is neither a workflow id nor a prefix ending in *");
+                    "must be a workflow id or a prefix ending in *");
             }
             for (var i = 0; i < team.Routes.Count; i++)
             {
                 errors.Unless(team.Routes[i] == RouteRules.All || isRoute(team.Routes[i]), $"{path}:Routes:{i}",
-                    $"there is no route '{team.Routes[i]}' in Routes");
+                    "must be a name under Routes, or *");
             }
             foreach (var (claim, values) in team.Claims)
             {
@@ -70,7 +70,7 @@ internal sealed class TeamOptions
             {
                 team.ApiKeys[i].Check(errors, $"{path}:ApiKeys:{i}", keyOf);
                 var own = team.ApiKeys[i].Quota;
-                if (own.Length > 0) CheckQuotas(errors, options, $"{path}:ApiKeys:{i}:Quota", own, [own]);
+                if (own.Length > 0) CheckQuotas(errors, options, $"{path}:ApiKeys:{i}:Quota", [own]);
             }
         }
     }
@@ -111,15 +111,13 @@ internal sealed class TeamOptions
     }
 
     private static void CheckQuotas(
-        ConfigurationErrors errors, CallerOptions options, string path, string text, string[] names)
+        ConfigurationErrors errors, CallerOptions options, string path, string[] names)
     {
         errors.Unless(names.Length > 0, path, "must name a quota");
         var areDistinct = names.Distinct(StringComparer.OrdinalIgnoreCase).Count() == names.Length;
-        errors.Unless(areDistinct, path, $"'{text}' names a quota twice");
-        foreach (var name in names)
-        {
-            errors.Unless(options.Quotas.ContainsKey(name), path, $"there is no quota '{name}' in Quotas");
-        }
+        errors.Unless(areDistinct, path, "names a quota twice");
+        errors.Unless(names.All(options.Quotas.ContainsKey), path,
+            $"must name quotas under Quotas: {string.Join(", ", options.Quotas.Keys.Order(StringComparer.Ordinal))}");
     }
 }
 
@@ -169,7 +167,7 @@ internal sealed class ApiKeyOptions
 
     private static void CheckTime(ConfigurationErrors errors, string path, string? text) =>
         errors.Unless(string.IsNullOrWhiteSpace(text) || TimeOf(text) is not null, path,
-            $"'{text}' is not a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
+            "must be a date and time such as 2027-01-31T00:00:00Z (RFC 3339)");
 
     private static DateTimeOffset? TimeOf(string? text) => DateTimeOffset.TryParseExact(
         text?.Trim(), Times, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;

@@ -23,11 +23,18 @@ internal static class CheckCommand
         };
         command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction((parsed, cancellation) =>
-            CheckAsync([.. parsed.UnmatchedTokens], parsed.GetValue(online), cancellation));
+            RunAsync([.. parsed.UnmatchedTokens], parsed.GetValue(online), Console.Out, Console.Error, cancellation));
         return command;
     }
 
-    private static async Task<int> CheckAsync(string[] args, bool isOnline, CancellationToken cancellation)
+    /// <param name="args">Configuration, as for a start.</param>
+    /// <param name="isOnline">Whether the servers are asked, too.</param>
+    /// <param name="output">Receives the warnings, the settings and the checks.</param>
+    /// <param name="errors">Receives the errors.</param>
+    /// <param name="cancellation">Ends the checks.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(
+        string[] args, bool isOnline, TextWriter output, TextWriter errors, CancellationToken cancellation)
     {
         try
         {
@@ -35,12 +42,12 @@ internal static class CheckCommand
             var options = LiveConfiguration<GatewayOptions>.Read(configuration);
             // Building reads what the options name, such as the upstream's document. Nothing is started.
             await using var app = Program.Build(args, CommandLine.Silent);
-            foreach (var line in Describe(configuration, options)) Console.WriteLine(line);
-            return !isOnline || await OnlineCheck.RunAsync(app.Services, cancellation) ? 0 : 1;
+            foreach (var line in Describe(configuration, options)) output.WriteLine(line);
+            return !isOnline || await OnlineCheck.RunAsync(app.Services, output, cancellation) ? 0 : 1;
         }
         catch (Exception e) when (CommandLine.ReasonsOf(e) is { } reasons)
         {
-            CommandLine.PrintErrors(reasons);
+            CommandLine.PrintErrors(reasons, errors);
             return 1;
         }
     }

@@ -74,7 +74,10 @@ internal static class CommandLine
         () => Program.Build(args), reasons => StartLog.Write(ConfigurationSources.Open(args, []), reasons));
 
     /// <summary>Prints errors for a person who runs a command.</summary>
-    public static void PrintErrors(IEnumerable<string> errors) => Console.Error.WriteLine(string.Join('\n', errors));
+    public static void PrintErrors(IEnumerable<string> errors) => PrintErrors(errors, Console.Error);
+
+    public static void PrintErrors(IEnumerable<string> errors, TextWriter output) =>
+        output.WriteLine(string.Join('\n', errors));
 
     /// <returns>
     /// A line for each reason why the gateway cannot start; null: the exception is a defect of the gateway.

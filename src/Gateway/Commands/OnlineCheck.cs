@@ -19,15 +19,18 @@ internal static class OnlineCheck
 
     /// <summary>Prints a line for each check.</summary>
     /// <param name="services">The services of a gateway that is not started.</param>
+    /// <param name="output">Receives the lines.</param>
+    /// <param name="cancellation">Ends the checks.</param>
     /// <returns>Whether nothing failed.</returns>
-    public static async Task<bool> RunAsync(IServiceProvider services, CancellationToken cancellation)
+    public static async Task<bool> RunAsync(
+        IServiceProvider services, TextWriter output, CancellationToken cancellation)
     {
         var isFine = true;
         await foreach (var (what, problem) in All(services, cancellation))
         {
             isFine &= problem is null;
             var line = problem is null ? $"ok      {what}" : $"FAILED  {what}: {problem}";
-            Console.WriteLine(line.ReplaceLineEndings(" "));
+            await output.WriteLineAsync(line.ReplaceLineEndings(" "));
         }
         return isFine;
     }

@@ -26,7 +26,8 @@ internal static class StrictBinding
         foreach (var setting in settings.ToList())
         {
             if (ErrorOf<T>([setting], out _) is not { } error) continue;
-            errors.Add(setting.Key, error.InnerException is null ? NoOption : WithoutValue(error.Message));
+            errors.Add(setting.Key, error.InnerException is null
+                ? NoOption + SuggestionFor(typeof(T), setting.Key) : WithoutValue(error.Message));
             settings.Remove(setting);
         }
         if (ErrorOf<T>(settings, out options) is { } other) throw other;
@@ -62,6 +63,47 @@ internal static class StrictBinding
             type = next;
         }
         return false;
+    }
+
+    // The option with the most similar name, if a name in the key is none of an option.
+    private static string SuggestionFor(Type type, string key)
+    {
+        const int MostDifferences = 2;
+        foreach (var name in key.Split(ConfigurationPath.KeyDelimiter))
+        {
+            if (type.IsGenericType)
+            {
+                type = type.GetGenericArguments()[^1];
+                continue;
+            }
+            var options = type.GetProperties().Where(property => property.CanWrite).ToList();
+            if (options.Find(one => one.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } option)
+            {
+                type = option.PropertyType;
+                continue;
+            }
+            var similar = options.MinBy(one => Differences(one.Name, name));
+            return similar is null || Differences(similar.Name, name) > MostDifferences
+                ? "" : $"; did you mean {similar.Name}?";
+        }
+        return "";
+    }
+
+    // The number of characters to insert, remove or replace (Levenshtein distance).
+    private static int Differences(string one, string other)
+    {
+        var row = Enumerable.Range(0, other.Length + 1).ToArray();
+        for (var i = 0; i < one.Length; i++)
+        {
+            var diagonal = row[0]++;
+            for (var j = 0; j < other.Length; j++)
+            {
+                var isSame = char.ToUpperInvariant(one[i]) == char.ToUpperInvariant(other[j]);
+                var least = Math.Min(Math.Min(row[j], row[j + 1]) + 1, diagonal + (isSame ? 0 : 1));
+                (diagonal, row[j + 1]) = (row[j + 1], least);
+            }
+        }
+        return row[^1];
     }
 
     // A value that cannot be converted has the converter's exception as the cause; a value for a section has none.

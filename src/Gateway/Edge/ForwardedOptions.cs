@@ -26,12 +26,12 @@ internal sealed class ForwardedOptions
         for (var i = 0; i < KnownProxies.Count; i++)
         {
             errors.Unless(IPAddress.TryParse(KnownProxies[i], out _), $"{Key}:KnownProxies:{i}",
-                $"'{KnownProxies[i]}' is not an IP address");
+                "must be an IP address");
         }
         for (var i = 0; i < KnownNetworks.Count; i++)
         {
             errors.Unless(IPNetwork.TryParse(KnownNetworks[i], out _), $"{Key}:KnownNetworks:{i}",
-                $"'{KnownNetworks[i]}' is not a network such as 10.0.0.0/8");
+                "must be a network such as 10.0.0.0/8");
         }
         errors.Range($"{Key}:ForwardLimit", ForwardLimit, 1, 20);
     }

@@ -137,15 +137,11 @@ internal sealed class JobsOptions
         errors.Range("Jobs:MaxBodyBytes", MaxBodyBytes, 1024, 256 * 1024 * 1024);
         if (MemoryBytes != 0) errors.Range("Jobs:MemoryBytes", MemoryBytes, MiB, 1L << 40);
         if (BytesUnderWay != 0) errors.Range("Jobs:BytesUnderWay", BytesUnderWay, MiB, 1L << 40);
-        foreach (var status in Words(FinishedStatuses, DefaultFinished).Where(IsFailed))
-        {
-            errors.Add(FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
-                $"'{status}' cannot mean both success and failure; set both lists");
-        }
-        foreach (var status in RunningStatuses.Where(status => IsFinished(status) || IsFailed(status)))
-        {
-            errors.Add("Jobs:RunningStatuses", $"'{status}' already means success or failure");
-        }
+        errors.Unless(!Words(FinishedStatuses, DefaultFinished).Any(IsFailed),
+            FailedStatuses.Count > 0 ? "Jobs:FailedStatuses" : "Jobs:FinishedStatuses",
+            "a word cannot mean both success and failure; set both lists");
+        errors.Unless(!RunningStatuses.Any(status => IsFinished(status) || IsFailed(status)), "Jobs:RunningStatuses",
+            "a word of the list already means success or failure");
     }
 
     /// <summary>Adds a warning for each bound of memory that exceeds the memory of the process.</summary>

@@ -102,6 +102,8 @@ internal sealed class EgressProxy : IWebProxy
     {
         if (ValueOf(name).Value is not { } value) return null;
         if (!value.Contains("://", StringComparison.Ordinal)) value = "http://" + value;
+        // .NET lets the proxy look up names with SOCKS 5, too.
+        value = value.Replace("socks5h://", "socks5://", StringComparison.OrdinalIgnoreCase);
         return Uri.TryCreate(value, UriKind.Absolute, out var address) && address.Host.Length > 0
             && address.Scheme is "http" or "socks4" or "socks4a" or "socks5" ? address : null;
     }

@@ -32,7 +32,10 @@ internal sealed class OutboundHandler(Certificates certificates, Action<SocketsH
         try
         {
             var response = await sender.SendAsync(request, cancellation);
-            if (response.StatusCode != HttpStatusCode.ProxyAuthenticationRequired) return response;
+            // Within a tunnel, only the server answers.
+            var isOfProxy = request.RequestUri!.Scheme == Uri.UriSchemeHttp
+                && response.StatusCode == HttpStatusCode.ProxyAuthenticationRequired;
+            if (!isOfProxy) return response;
             response.Dispose();
             throw new EgressProxyException(proxy, $"answered 407{NeedsLogin}", null);
         }

@@ -24,7 +24,7 @@ internal static class RedisAddress
     public static ConfigurationOptions Parse(string address)
     {
         var options = address.Contains("://", StringComparison.Ordinal)
-            ? ParseUrl(address) : ConfigurationOptions.Parse(address);
+            ? ParseUrl(address) : ParseOptions(address);
         var names = NamesIn(address);
         Refuse(options, names);
         if (!names.Contains("connectTimeout")) options.ConnectTimeout = ConnectTimeout;
@@ -70,6 +70,35 @@ internal static class RedisAddress
         if (!options.ChannelPrefix.IsNullOrEmpty)
         {
             throw new ArgumentException("channelPrefix is not supported: use Redis:Prefix, for keys and channels");
+        }
+    }
+
+    // The client's messages contain names and values, which may be parts of a password with a comma.
+    private static ConfigurationOptions ParseOptions(string address)
+    {
+        try
+        {
+            return ConfigurationOptions.Parse(address);
+        }
+        catch (ArgumentException)
+        {
+            var wrong = address.Split(',').Index().Where(part => !IsOption(part.Item)).Select(part => part.Index + 1);
+            throw new ArgumentException(
+                $"part {string.Join(", ", wrong)} of the list is not an option with a value that the client knows; "
+                + "a password with a comma needs the form redis://user:password@host:port");
+        }
+
+        static bool IsOption(string part)
+        {
+            try
+            {
+                ConfigurationOptions.Parse(part);
+                return true;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
         }
     }
 

@@ -21,6 +21,7 @@ internal sealed partial class RedisConnection : IDisposable
     private readonly IOptionsMonitor<RedisOptions> _timing;
     private readonly ILogger<RedisConnection> _logger;
     private readonly RedisMetrics _metrics;
+    private readonly Certificates _certificates;
     private readonly RedisLinks _links;
     private volatile bool _available, _isReplica, _mayNotListen;
     // The code of the error with which Redis refused a write.
@@ -37,8 +38,9 @@ internal sealed partial class RedisConnection : IDisposable
         (_timing, _metrics, _logger, Prefix) = (timing, metrics, logger, timing.CurrentValue.Prefix);
         IsConfigured = connections.CurrentValue.Redis is { Length: > 0 };
         metrics.Observe(() => Trouble?.Name, IsConfigured ? Troubles : []);
-        _links = new RedisLinks(() => connections.CurrentValue.Redis, () => timing.CurrentValue, Prefix,
-            new Certificates(() => timing.CurrentValue.TlsFiles(), logger));
+        _certificates = new Certificates(() => timing.CurrentValue.TlsFiles(), logger);
+        _links = new RedisLinks(
+            () => connections.CurrentValue.Redis, () => timing.CurrentValue, Prefix, _certificates);
     }
 
     /// <summary>Raised when Redis becomes unavailable.</summary>
@@ -277,7 +279,7 @@ internal sealed partial class RedisConnection : IDisposable
 
     private void Report(string what, Exception why)
     {
-        if (MayLog(ref _lastLine)) Log.Failed(_logger, what, why.Message);
+        if (MayLog(ref _lastLine)) Log.Failed(_logger, what, _certificates.Explain(why) ?? why.Message);
     }
 
     private static bool MayLog(ref long lastLine)

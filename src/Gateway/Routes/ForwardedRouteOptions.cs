@@ -84,7 +84,7 @@ internal sealed class ForwardedRouteOptions
             errors.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase)
                 && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
                 $"{path}:ResponseHeaders:{i}",
-                $"'{header}' cannot be passed on: it concerns the connection, or the gateway sets it");
+                "cannot be passed on: it concerns the connection, or the gateway sets it");
         }
         errors.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
     }

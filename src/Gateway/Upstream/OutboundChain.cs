@@ -27,12 +27,18 @@ internal sealed partial class OutboundChain(
     /// <summary>Says why a call over a new connection failed.</summary>
     public string Explain(Exception failure)
     {
-        var error = (failure as HttpRequestException)?.HttpRequestError;
-        var hasEnded = options.CurrentValue.BaseAddress.Scheme == "https"
-            && error is not (HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
+        var hasEnded = HasEnded(failure, options.CurrentValue.BaseAddress);
         return EgressProxyException.In(failure)?.Message ?? _certificates.Explain(failure, hasEnded)
             ?? failure.GetBaseException().Message;
     }
+
+    // Whether a server closed a new TLS connection before it answered.
+    private static bool HasEnded(Exception failure, Uri? address) => address?.Scheme == Uri.UriSchemeHttps
+        && failure is HttpRequestException
+        {
+            HttpRequestError: HttpRequestError.Unknown or HttpRequestError.ResponseEnded
+                or HttpRequestError.InvalidResponse,
+        };
 
     private static void Complete(SocketsHttpHandler handler)
     {
@@ -127,8 +133,7 @@ internal sealed partial class OutboundChain(
             {
                 metrics.Called(account, status: null);
                 if (EgressProxyException.In(e) is { } proxy) Log.ProxyFailed(logger, proxy.Message);
-                var hasEnded = note.IsConnected && request.RequestUri?.Scheme == "https"
-                    && !cancellationToken.IsCancellationRequested;
+                var hasEnded = note.IsConnected && HasEnded(e, request.RequestUri);
                 if (certificates.Explain(e, hasEnded) is { } problem) Log.TlsFailed(logger, problem);
                 throw;
             }

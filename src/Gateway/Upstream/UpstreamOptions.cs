@@ -56,6 +56,8 @@ internal sealed class UpstreamOptions
         }
         errors.Range("Upstream:Timeout", Timeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5));
         TlsFiles().Check(errors);
+        errors.Unless(OpenApiDocument.Length == 0 || File.Exists(OpenApiDocument), "Upstream:OpenApiDocument",
+            "names a file that does not exist");
 
         if (Accounts.Values.All(account => account.IsEmpty))
         {

@@ -15,6 +15,7 @@ public sealed class EgressProxyTests
     [InlineData("http://example.com", "HTTP_PROXY=http://p:1", "http://p:1/")]
     [InlineData("http://example.com", "HTTPS_PROXY=http://p:1", null)]
     [InlineData("http://example.com", "ALL_PROXY=socks5://p:1", "socks5://p:1/")]
+    [InlineData("http://example.com", "ALL_PROXY=socks5h://p:1", "socks5://p:1/")]
     [InlineData("https://example.com", "all_proxy=http://p:1;HTTPS_PROXY=http://q:1", "http://q:1/")]
     [InlineData("https://example.com", "HTTPS_PROXY=http://user:secret@p:1", "http://p:1/")]
     [InlineData("http://localhost:5", "ALL_PROXY=http://p:1", null)]

@@ -35,7 +35,7 @@ public sealed class RedisAddressTests
     [InlineData("redis://", "redis://user:password@host:port/database")]
     [InlineData("redis.example,abortConnect=true", "abortConnect")]
     [InlineData("redis.example,channelPrefix=blue", "Redis:Prefix")]
-    [InlineData("redis.example,pasword=secret-0123", "pasword")]
+    [InlineData("redis.example,pasword=secret-0123", "part 2 of the list")]
     public void A_wrong_address_is_refused_with_what_to_write_instead_and_without_its_password(
         string address, string expected)
     {

@@ -102,7 +102,7 @@ internal sealed class OidcOptions
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException
             or NotSupportedException)
         {
-            errors.Add($"{key}:ClientSecretFile", $"the file cannot be read: {e.Message}");
+            errors.Add($"{key}:ClientSecretFile", $"the file cannot be read ({e.GetType().Name})");
         }
     }
 }
