@@ -15,14 +15,15 @@ internal static class Loopback
 {
     /// <param name="address">Another address to listen on.</param>
     public static WebApplicationBuilder Server(
-        int port, X509Certificate2? https = null, IPAddress? address = null)
+        int port, X509Certificate2? https = null, IPAddress? address = null,
+        HttpProtocols protocols = HttpProtocols.Http1)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            if (https is null) kestrel.Listen(
-                address ?? IPAddress.Loopback, port, listener => listener.Protocols = HttpProtocols.Http1);
+            if (https is null)
+                kestrel.Listen(address ?? IPAddress.Loopback, port, listener => listener.Protocols = protocols);
             // The name resolves to both loopback addresses, and a browser may use either.
             else kestrel.ListenLocalhost(port, listener => listener.UseHttps(https));
         });

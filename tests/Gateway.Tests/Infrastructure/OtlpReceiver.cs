@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Gateway.Tests.Infrastructure;
 
 /// <summary>
-/// Receives traces, metrics and logs by OTLP (HTTP with Protocol Buffers), under any path. Disposing of it checks that
-/// none of them contains the upstream credential or the key of a team.
+/// Receives traces, metrics and logs by OTLP, under any path: Protocol Buffers by HTTP, or by gRPC. Disposing of it
+/// checks that none of them contains the upstream credential or the key of a team.
 /// </summary>
 internal sealed class OtlpReceiver : IAsyncDisposable
 {
@@ -15,17 +17,23 @@ internal sealed class OtlpReceiver : IAsyncDisposable
 
     private readonly ConcurrentQueue<string> _texts = new();
 
-    private OtlpReceiver(int port)
+    private OtlpReceiver(int port, bool isGrpc)
     {
         Address = new Uri($"http://127.0.0.1:{port}");
-        _app = Loopback.Server(port).Build();
+        _app = Loopback.Server(port, protocols: isGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1).Build();
         _app.Run(async http =>
         {
             using var body = new MemoryStream();
             await http.Request.Body.CopyToAsync(body);
-            _received.Enqueue((http.Request.Path.Value!, new ProtobufMessage(body.ToArray())));
-            _texts.Enqueue(Encoding.Latin1.GetString(body.ToArray()));
-            http.Response.ContentType = "application/x-protobuf";
+            // A message of gRPC begins with a flag and its length.
+            var message = isGrpc ? body.ToArray()[5..] : body.ToArray();
+            _received.Enqueue((http.Request.Path.Value!, new ProtobufMessage(message)));
+            _texts.Enqueue(Encoding.Latin1.GetString(message));
+            http.Response.ContentType = isGrpc ? "application/grpc" : "application/x-protobuf";
+            if (!isGrpc) return;
+            // The answer is an empty message.
+            await http.Response.Body.WriteAsync(new byte[5]);
+            http.Response.AppendTrailer("grpc-status", "0");
         });
     }
 
@@ -48,9 +56,9 @@ internal sealed class OtlpReceiver : IAsyncDisposable
     /// <summary>The text of the log records that were received.</summary>
     public IEnumerable<string> Logs => Parts("/v1/logs", 1, 2, 2, 5).Select(body => body.Text(1));
 
-    public static async Task<OtlpReceiver> StartAsync()
+    public static async Task<OtlpReceiver> StartAsync(bool isGrpc = false)
     {
-        var receiver = new OtlpReceiver(ChildProcess.FreePort());
+        var receiver = new OtlpReceiver(ChildProcess.FreePort(), isGrpc);
         await receiver._app.StartAsync();
         return receiver;
     }

@@ -82,6 +82,25 @@ public sealed class OtlpTests
         Assert.Equal(expected, string.Join(' ', receiver.Paths));
     }
 
+    [Theory]
+    [InlineData("OTEL_EXPORTER_OTLP_ENDPOINT", "logs metrics trace")]
+    [InlineData("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "logs")]
+    public async Task Grpc_is_the_protocol_if_the_environment_names_none(string endpoint, string expected)
+    {
+        await using var receiver = await OtlpReceiver.StartAsync(isGrpc: true);
+        await using var world = await World.WithoutGatewayAsync(clock: null, Shipped.Levels);
+        var variables = OtlpReceiver.Delays;
+        variables.Remove("OTEL_EXPORTER_OTLP_PROTOCOL");
+        variables[endpoint] = $"{receiver.Address}";
+        await using var node = await StartAsync(world, variables);
+        await GetAsync(node, "unknown-key", "finished-1");
+        node.Signal("TERM");
+        await node.ExitAsync();
+
+        // The path is that of the service, such as opentelemetry.proto.collector.logs.v1.LogsService.
+        Assert.Equal(expected, string.Join(' ', receiver.Paths.Select(path => path.Split('.')[3])));
+    }
+
     [Fact]
     public async Task A_wrong_variable_stops_the_start_and_is_named()
     {
