@@ -26,6 +26,10 @@ public sealed class RedisTlsTests
         using var http = world.Gateway.Client();
         var health = await http.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation);
         Assert.Equal(isConnected ? "Healthy" : "Degraded\nRedis is away; this node uses its memory only", health);
+        var option = trusts ? "Redis:ClientCertificate" : "Redis:CertificateAuthority";
+        Assert.Equal(!isConnected, world.Gateway.Log.All.Any(
+            line => line.StartsWith("Warning Gateway.Redis.RedisConnection: Redis is away", StringComparison.Ordinal)
+                && line.Contains(option, StringComparison.Ordinal)));
     }
 
     [Fact]
