@@ -107,7 +107,7 @@ public sealed class StopTests
     {
         const int Rate = 100;
         await using var world = await World.StartAsync();
-        var nodes = new List<GatewayProcess>();
+        await using var nodes = new Processes();
         for (var i = 0; i < 3; i++) nodes.Add(await StartAsync(world, TimeSpan.FromSeconds(3)));
         await using var proxy = await HaproxyProxy.StartAsync([.. nodes.Select(node => node.Address)]);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(World.Cancellation);
@@ -128,7 +128,6 @@ public sealed class StopTests
         var answers = await asking;
         Assert.All(answers, answer => Assert.Equal("OK", answer));
         Assert.True(answers.Length > 10 * Rate, $"{answers.Length} requests");
-        foreach (var node in nodes) await node.DisposeAsync();
     }
 
     private static Uri Job { get; } = new("v0/workflows/survey-1/jobs/finished-1", UriKind.Relative);
@@ -200,6 +199,14 @@ public sealed class StopTests
         catch (HttpRequestException e)
         {
             return e.Message;
+        }
+    }
+
+    private sealed class Processes : List<GatewayProcess>, IAsyncDisposable
+    {
+        public async ValueTask DisposeAsync()
+        {
+            foreach (var process in this) await process.DisposeAsync();
         }
     }
 }
