@@ -47,13 +47,16 @@ internal static class AllowedHosts
         {
             var host = http.Request.Headers.Host.ToString();
             // As in the framework, HTTP/1.0 needs no host.
-            if (host.Length == 0 || HostString.MatchesAny(host, hosts) || http.Connection.LocalPort == managementPort
-                || Array.Exists(health, path => http.Request.Path.StartsWithSegments(path))) return next(http);
+            if (host.Length == 0 || HostString.MatchesAny(host, hosts) || IsExempt(http)) return next(http);
             refusals.Refused("host");
             return new Problem(ProblemType.BadRequest, "This gateway does not answer for the host that the request "
                 + "names. Use a published address of the gateway; its operators list the hosts in AllowedHosts.")
                 .WriteAsync(http).AsTask();
         });
+
+        // A connection over a Unix socket has the port 0.
+        bool IsExempt(HttpContext http) => (managementPort > 0 && http.Connection.LocalPort == managementPort)
+            || Array.Exists(health, path => http.Request.Path.StartsWithSegments(path));
     }
 
     private static bool IsHost(string text)
