@@ -65,7 +65,7 @@ internal static class Health
             }
             return accounts.Names.Any(name => gates.Of(name).Standing == CredentialStanding.Refused)
                 ? HealthCheckResult.Degraded(
-                    "The upstream refuses all credentials of an account; cached jobs are still served")
+                    "The upstream refuses all credentials of an account; fresh jobs in the cache are still served")
                 : HealthCheckResult.Healthy();
         }
     }
