@@ -139,6 +139,8 @@ internal sealed class GatewayOptions : ICheckedOptions
     {
         Upstream.Warn(warnings, accountsInUse: Teams.Values.Select(team => team.Account), now);
         Redis.TlsFiles().Warn(warnings, now);
+        warnings.Unless(!Redis.TlsFiles().AreNamed || ConnectionStrings.UsesTls, "ConnectionStrings:Redis",
+            "has neither ssl=true nor rediss://, so the certificates of Redis are not used");
         TeamOptions.Warn(warnings, new CallerOptions(Teams, Operators, Quotas), Authentication.HasProvider, now);
         foreach (var name in Routes.Keys)
         {

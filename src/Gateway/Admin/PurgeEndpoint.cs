@@ -27,12 +27,17 @@ internal sealed partial class PurgeEndpoint(
     private Task AnswerAsync(
         HttpContext http, string? account, string? workflow, string? job, CancellationToken cancellation)
     {
-        var soft = http.Request.Query["soft"];
+        // A misspelt parameter would remove what was to become stale.
+        var query = http.Request.Query;
+        var other = query.Keys.FirstOrDefault(name => !name.Equals("soft", StringComparison.OrdinalIgnoreCase));
+        var soft = query["soft"];
         var scope = new PurgeScope(account?.ToLowerInvariant() ?? "", workflow ?? "", job ?? "", IsTrue(soft) == true);
         return gate.AnswerAsync(http, scope.IsSoft ? "soft-purge" : "purge", scope.Target,
-            caller => IsTrue(soft) is not null
-                ? PurgeAsync(http, caller, scope, cancellation)
-                : Task.FromResult<IAnswer>(new Problem(ProblemType.BadRequest, "'soft' is neither true nor false.")));
+            caller => other is not null ? Refuse("The only parameter of a purge is 'soft'.")
+                : IsTrue(soft) is null ? Refuse("'soft' is neither true nor false.")
+                : PurgeAsync(http, caller, scope, cancellation));
+
+        static Task<IAnswer> Refuse(string why) => Task.FromResult<IAnswer>(new Problem(ProblemType.BadRequest, why));
     }
 
     /// <returns>Null if the value is neither true nor false. Without a value, it is false.</returns>

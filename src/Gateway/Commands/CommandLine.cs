@@ -23,7 +23,8 @@ internal static class CommandLine
 
         var root = new RootCommand("""
             A caching gateway for processing jobs. Without a command, it runs the gateway. Configuration comes from
-            appsettings.json, environment variables (Upstream__BaseAddress) and arguments (--Upstream:BaseAddress=...).
+            appsettings.json, environment variables (Upstream__BaseAddress), files in /run/secrets, and arguments
+            (--Upstream:BaseAddress=...).
             """)
         {
             DemoCommand.Create(),

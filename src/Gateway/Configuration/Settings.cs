@@ -1,3 +1,4 @@
+using System.Reflection;
 using Microsoft.Extensions.Configuration.CommandLine;
 using Microsoft.Extensions.Configuration.EnvironmentVariables;
 
@@ -19,7 +20,8 @@ internal static class Settings
 
     /// <summary>Returns the settings of the options and of the framework's sections that matter, by section.</summary>
     public static IEnumerable<Setting> Of<T>(IConfigurationRoot configuration) where T : ICheckedOptions =>
-        from section in typeof(T).GetProperties().Select(property => property.Name).Concat(T.FrameworkSections)
+        from section in typeof(T).GetProperties(BindingFlags.Instance | BindingFlags.Public)
+            .Select(property => property.Name).Concat(T.FrameworkSections)
         from setting in configuration.GetSection(section).AsEnumerable().Reverse()
         where setting.Value is not null
         select new Setting(setting.Key, ValueOf(setting.Key, setting.Value), SourceOf(configuration, setting.Key));

@@ -11,6 +11,9 @@ internal sealed class ConnectionStringOptions
     /// </summary>
     public string Redis { get; set; } = "";
 
+    /// <summary>Whether connections to Redis and its sentinels use TLS. The address must be right.</summary>
+    public bool UsesTls => Redis.Length > 0 && RedisAddress.Parse(Redis).Ssl;
+
     public void Check(ConfigurationErrors errors)
     {
         if (string.IsNullOrEmpty(Redis)) return;

@@ -28,7 +28,7 @@ internal sealed partial class RedisConnection : IDisposable
     private volatile string? _refusal;
     private readonly Lock _renewal = new();
     private Task _renewing = Task.CompletedTask;
-    private long _renewedAt = long.MinValue / 2, _deniedAt = long.MinValue / 2;
+    private long _renewedAt = long.MinValue / 2;
     private long _lastLine = long.MinValue, _lastDefect = long.MinValue;
 
     public RedisConnection(
@@ -182,10 +182,10 @@ internal sealed partial class RedisConnection : IDisposable
     /// <summary>Notes that Redis has refused a command, and why.</summary>
     public void NoteRefusal(RedisServerException why)
     {
-        var code = why.Message.Split(' ')[0];
+        var code = IsDenial(why) ? "NOPERM" : why.Message.Split(' ')[0];
         _metrics.Refused(code);
         if (code is "READONLY") _isReplica = true;
-        if (code is "NOPERM") Interlocked.Exchange(ref _deniedAt, Environment.TickCount64);
+        NoteDenial(why);
         if (code is "READONLY" or "OOM" or "MISCONF" or "NOREPLICAS" or "CLUSTERDOWN") _refusal = code;
         Report("Redis refused a command", why);
     }
@@ -207,6 +207,7 @@ internal sealed partial class RedisConnection : IDisposable
     public void MarkUnavailable(Exception why)
     {
         var wasAvailable = _available;
+        NoteDenial(why);
         _available = false;
         if (wasAvailable) Raise(Lost);
         Report("Redis is away; this node uses its memory only until Redis is back", why);
@@ -245,8 +246,7 @@ internal sealed partial class RedisConnection : IDisposable
                 // The other server may have lost data, so the watch brings everything up to date first.
                 (_available, _isReplica, _refusal) = (false, false, null);
                 _links.Use(next);
-                // The refusals were those of another user or server.
-                Interlocked.Exchange(ref _deniedAt, long.MinValue / 2);
+                ForgetDenials();
             }
             Log.Renewed(_logger);
             if (wasAvailable) Raise(Lost);
@@ -295,7 +295,7 @@ internal sealed partial class RedisConnection : IDisposable
         [LoggerMessage(LogLevel.Information, "Redis is available")]
         public static partial void Found(ILogger logger);
 
-        [LoggerMessage(LogLevel.Information, "Connected to Redis again")]
+        [LoggerMessage(LogLevel.Information, "Connected to Redis")]
         public static partial void Renewed(ILogger logger);
 
         [LoggerMessage(LogLevel.Warning,

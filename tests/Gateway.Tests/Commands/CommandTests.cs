@@ -78,6 +78,17 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task A_new_key_of_an_operator_comes_with_its_entry()
+    {
+        var (exit, output) = await RunAsync("keys", "new", "--operator", "ops");
+        Assert.Equal(0, exit);
+        var entry = Regex.Match(
+            output, "Operators__ApiKeys__0__Id=(.*)\\n +Operators__ApiKeys__0__Sha256=([0-9a-f]{64})");
+        Assert.StartsWith("ops-", entry.Groups[1].Value, StringComparison.Ordinal);
+        Assert.Equal(World.Sha256(Regex.Match(output, "gwk_[A-Za-z0-9_-]{48}").Value), entry.Groups[2].Value);
+    }
+
+    [Fact]
     public async Task A_key_can_be_checked_without_a_gateway()
     {
         var key = GatewayKey.Create();
@@ -102,6 +113,7 @@ public sealed class CommandTests
     [InlineData("frobnicate")]
     [InlineData("demo", "--nonsense")]
     [InlineData("keys", "new")]
+    [InlineData("keys", "new", "--team", "a", "--operator", "b")]
     [InlineData("keys")]
     [InlineData("health", "--url", "nonsense")]
     public async Task Unknown_or_incomplete_commands_print_usage_and_exit_with_2(params string[] arguments)

@@ -1,4 +1,5 @@
 using Gateway.Configuration;
+using Gateway.Tests.Infrastructure;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Logging;
 
@@ -41,6 +42,19 @@ public sealed class WarningTests
         ("Routes:scenes:Path", "/v0/scenes/{id}"), ("Teams:a:Routes:0", "Scenes"),
         ("Teams:a:Claims:groups:0", "mapping"), ("Authentication:Jwt:Authority", "https://provider.example"),
         ("Authentication:Jwt:Audience", "gateway")));
+
+    [Theory]
+    [InlineData("redis:6379", 1)]
+    [InlineData("", 1)]
+    [InlineData("redis:6379,ssl=true", 0)]
+    [InlineData("rediss://redis:6379", 0)]
+    public void Certificates_of_Redis_without_TLS_are_a_warning(string address, int warnings)
+    {
+        using var authority = new PrivateAuthority();
+        var lines = WarningsOf(("Redis:CertificateAuthority", authority.Path), ("ConnectionStrings:Redis", address));
+        Assert.Equal(warnings, lines.Count(
+            line => line.Contains("ConnectionStrings:Redis: has neither ssl=true", StringComparison.Ordinal)));
+    }
 
     [Theory]
     [InlineData("Redis:Prefix", "other:")]

@@ -37,7 +37,7 @@ public sealed class AllowedHostsTests
         using var operators = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{management}/") };
         Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(operators, "health/live"));
         Assert.Equal(HttpStatusCode.Unauthorized, await GatewayProcess.StatusOf(operators, "admin/drift"));
-        Assert.Equal(8, await Shipped.MetricAsync(management, "gateway_refusals_total", "reason=\"host\""));
+        Assert.Equal(8, await Shipped.MetricAsync(management, "gateway_refusals_total", "error_type=\"host\""));
 
         async Task<HttpStatusCode> StatusAsync(string path, string? host = null)
         {

@@ -113,6 +113,27 @@ public sealed class SharedRedisTests
             Purging.Promised, async () => !await Purging.IsHitAsync(other, "finished-1"), "purged");
     }
 
+    [Theory]
+    [InlineData("-hset")]
+    [InlineData("-eval", "-evalsha")]
+    public async Task Rights_that_scripts_lack_are_named(params string[] denied)
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        await redis.CommandAsync(
+            "ACL", ["SETUSER", "gateway", "on", ">secret-0123", "~*", "&*", "+@all", .. denied]);
+        await using var world = await World.StartAsync(
+            ("ConnectionStrings:Redis", $"{redis.ConnectionString},user=gateway,password=secret-0123"));
+        using var client = world.Gateway.Client();
+
+        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        {
+            (await World.GetAsync(world.Gateway, $"run-60-{Guid.NewGuid():N}")).Dispose();
+            return await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation)
+                == "Degraded\nThe user of Redis may not use commands or keys that the gateway needs";
+        }, "the health names the rights");
+    }
+
     // The line of docs/redis.md that begins with "~gateway:*".
     private static object[] DocumentedRights() =>
         [.. File.ReadAllLines(Path.Combine(Repository.Root, "docs", "redis.md")).Single(

@@ -125,7 +125,7 @@ public sealed class OperatorTests
 
     [Theory]
     [InlineData("/admin/cache/default/survey-1/finished%2D1")]
-    [InlineData("/ADMIN/cache/Default?why=1")]
+    [InlineData("/ADMIN/cache/Default?Soft=false")]
     public async Task Equivalent_forms_of_a_scope_are_accepted(string target)
     {
         await using var world = await World.StartAsync(Purging.Operator);
@@ -138,6 +138,7 @@ public sealed class OperatorTests
     [InlineData("maybe")]
     [InlineData("")]
     [InlineData("true&soft=false")]
+    [InlineData("true&sotf=true")]
     public async Task A_purge_that_is_neither_soft_nor_not_purges_nothing(string soft)
     {
         await using var world = await World.StartAsync(Purging.Operator);
