@@ -45,7 +45,7 @@ internal sealed partial class RedisConnection
         if (IsDenial(why) && !isLate) Interlocked.Exchange(ref _deniedAt, now);
     }
 
-    // The refusals were those of another user or server.
+    // The configuration names another user or server, and the refusals were those of the previous one.
     private void ForgetDenials()
     {
         Interlocked.Exchange(ref _replacedAt, Environment.TickCount64);

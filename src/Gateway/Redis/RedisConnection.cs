@@ -246,7 +246,7 @@ internal sealed partial class RedisConnection : IDisposable
                 // The other server may have lost data, so the watch brings everything up to date first.
                 (_available, _isReplica, _refusal) = (false, false, null);
                 _links.Use(next);
-                ForgetDenials();
+                if (isOutdated) ForgetDenials();
             }
             Log.Renewed(_logger);
             if (wasAvailable) Raise(Lost);
