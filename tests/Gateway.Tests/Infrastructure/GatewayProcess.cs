@@ -60,6 +60,19 @@ internal sealed class GatewayProcess : IAsyncDisposable
             ["unshare", "-Ur", "sh", "-c", $"{Limit} && {Run}"]);
     }
 
+    /// <summary>
+    /// Starts the gateway with another <c>/etc/hosts</c>. Skips the test if the machine does not allow that.
+    /// </summary>
+    public static async Task<GatewayProcess> StartWithHostsAsync(
+        Dictionary<string, string?> environment, string hosts)
+    {
+        var mount = $"mount --bind {hosts} /etc/hosts";
+        var (exit, _) = await ChildProcess.RunAsync("unshare", ["-Urm", "sh", "-c", mount]);
+        Assert.SkipUnless(exit == 0, "The machine allows no user namespace.");
+        return await StartAsync(environment, FreeAddress(), new SocketsHttpHandler(),
+            ["unshare", "-Urm", "sh", "-c", $"{mount} && {Run}"]);
+    }
+
     /// <summary>Starts the gateway with HTTPS.</summary>
     /// <param name="port">The port, or null for any free one.</param>
     public static Task<GatewayProcess> StartAsync(

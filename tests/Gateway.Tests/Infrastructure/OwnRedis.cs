@@ -6,23 +6,33 @@ namespace Gateway.Tests.Infrastructure;
 internal sealed class OwnRedis : IAsyncDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("gateway-redis-");
-    private readonly int _port = ChildProcess.FreePort();
+    private readonly string _host;
+    private readonly int _port;
     private ChildProcess? _process;
 
-    public OwnRedis() =>
+    public OwnRedis() : this("127.0.0.1", ChildProcess.FreePort())
+    {
+    }
+
+    /// <param name="host">A loopback address.</param>
+    /// <param name="port">A free port.</param>
+    public OwnRedis(string host, int port)
+    {
         Assert.SkipUnless(RedisServer.IsOnPath("redis-server"),
             "This test needs redis-server, which is not on the PATH.");
+        (_host, _port) = (host, port);
+    }
 
     public int Port => _port;
 
-    public string ConnectionString => $"127.0.0.1:{_port}";
+    public string ConnectionString => $"{_host}:{_port}";
 
     /// <summary>Starts the server, with its earlier data if it is persistent.</summary>
     public async Task StartAsync(bool persistent = false)
     {
         _process = new ChildProcess("redis-server",
         [
-            "--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--dir", _folder.FullName,
+            "--port", $"{_port}", "--bind", _host, "--save", "", "--dir", _folder.FullName,
             "--appendonly", persistent ? "yes" : "no", "--appendfsync", "always",
         ]);
         await _process.UntilAsync(async () => await CommandAsync("PING") is not null);

@@ -81,6 +81,30 @@ public sealed class OtherMasterTests
     }
 
     [Fact]
+    public async Task A_node_follows_a_name_to_another_master()
+    {
+        var port = ChildProcess.FreePort();
+        await using OwnRedis old = new("127.0.0.1", port), next = new("127.0.0.2", port);
+        await old.StartAsync();
+        await next.StartAsync();
+        await next.CommandAsync("REPLICAOF", "127.0.0.1", port);
+        var hosts = Path.GetTempFileName();
+        await File.WriteAllTextAsync(hosts, "127.0.0.1 localhost redis.test\n", World.Cancellation);
+        await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount,
+            ("ConnectionStrings:Redis", $"redis.test:{port}")]);
+        await using var node = await GatewayProcess.StartWithHostsAsync(world.Environment(), hosts);
+        using var client = node.Client();
+        await AssertStoresAsync(client, old);
+
+        await File.WriteAllTextAsync(hosts, "127.0.0.1 localhost\n127.0.0.2 redis.test\n", World.Cancellation);
+        await next.CommandAsync("REPLICAOF", "NO", "ONE");
+        await old.CommandAsync("REPLICAOF", "127.0.0.2", port);
+
+        await AssertStoresAsync(client, next);
+        File.Delete(hosts);
+    }
+
+    [Fact]
     public async Task A_new_password_is_used_for_the_next_connection_without_a_restart()
     {
         await using var redis = new OwnRedis();
@@ -103,22 +127,24 @@ public sealed class OtherMasterTests
     private static Task<World> WorldAsync(string redis) => World.StartAsync(
         [.. World.DefaultAccount, ("ConnectionStrings:Redis", redis)]);
 
-    // A finished job must be in the server's memory soon after it was read.
     private static async Task AssertStoresAsync(GatewayNode node, OwnRedis redis)
+    {
+        using var client = node.Client(("X-Api-Key", World.MappingKey));
+        await AssertStoresAsync(client, redis);
+    }
+
+    // A finished job must be in the server's memory soon after it was read.
+    private static async Task AssertStoresAsync(HttpClient client, OwnRedis redis)
     {
         await Purging.WithinAsync(Promised, async () =>
         {
             var job = $"finished-{Guid.NewGuid():N}";
-            (await World.GetAsync(node, job)).Dispose();
+            (await client.GetAsync(
+                new Uri($"v0/workflows/survey-1/jobs/{job}", UriKind.Relative), World.Cancellation)).Dispose();
             return await redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{job}}}:finished") is { } found
                 && (int)found == 1;
         }, "the server gets what the node stores");
-        await Purging.WithinAsync(Promised, async () => await HealthAsync(node) == "Healthy", "the node is healthy");
-    }
-
-    private static async Task<string> HealthAsync(GatewayNode node)
-    {
-        using var client = node.Client();
-        return await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation);
+        await Purging.WithinAsync(Promised, async () => await client.GetStringAsync(
+            new Uri("health/ready", UriKind.Relative), World.Cancellation) == "Healthy", "the node is healthy");
     }
 }
