@@ -1,6 +1,6 @@
 namespace Gateway.Usage;
 
-/// <summary>Registers the count of what teams and keys use.</summary>
+/// <summary>Registers the counting of requests and calls by team and key.</summary>
 internal static class UsageServices
 {
     public static void AddUsage(this IServiceCollection services)
