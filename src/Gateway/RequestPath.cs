@@ -151,6 +151,11 @@ internal sealed partial class RequestPath(
             using var writing = large is null ? null
                 : bodies.BeginWriting(new JobKey(request.Team!.Account, request.Address), large.Snapshot);
             if (large is not null && writing is null) answer = NoRoom;
+            if (answer is Problem { Status: 401 or 403 } problem && ProblemPage.IsWanted(http.Request))
+            {
+                var page = new PageLink("Look at this job", $"view/workflows/{workflowId}/jobs/{jobId}");
+                answer = problem with { Next = page };
+            }
             await answer.WriteAsync(http);
             EndedInFull(http, request, answer, answer.Status);
         }

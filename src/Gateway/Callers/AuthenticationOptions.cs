@@ -27,6 +27,18 @@ internal sealed class AuthenticationOptions
         errors.Range("Authentication:FailedAttempts", FailedAttempts, 0, 10_000);
     }
 
+    /// <summary>Checks the origin at which the gateway reaches a provider.</summary>
+    public static void CheckInternal(ConfigurationErrors errors, string key, string address, bool requireHttps)
+    {
+        if (address.Length == 0) return;
+        var fine = Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+            && uri is { UserInfo: "", PathAndQuery: "/", Fragment: "" };
+        errors.Unless(fine, $"{key}:InternalAddress",
+            "must be an origin at which the gateway reaches the provider, such as https://login.internal:8443");
+        errors.Unless(!fine || uri!.Scheme == "https" || !requireHttps, $"{key}:InternalAddress",
+            "must be https, unless RequireHttpsMetadata is false");
+    }
+
     /// <summary>Checks the issuer of an OpenID Connect provider, and the address of its metadata.</summary>
     public static void CheckProvider(
         ConfigurationErrors errors, string key, string authority, string metadataAddress, bool requireHttps)

@@ -52,6 +52,18 @@ internal static class CallerProblems
         "The login failed", "Log in again, from the start.")
     { Scope = ProblemScope.None };
 
+    public static readonly ProblemType LoginCancelled = new("login-cancelled", 400,
+        "You are not logged in", "Log in again if you want to go on.")
+    { Scope = ProblemScope.None };
+
+    public static readonly ProblemType LoginExpired = new("login-expired", 400,
+        "This login is no longer valid", "Log in again, in this browser, and within 15 minutes.")
+    { Scope = ProblemScope.None };
+
+    public static readonly ProblemType IdentityMisconfigured = new("identity-misconfigured", 500,
+        "Nobody can log in at present", "Tell the gateway's operators the traceId; the gateway's log names the option.")
+    { Scope = ProblemScope.None };
+
     public static readonly ProblemType InvalidLogoutToken = new("invalid-logout-token", 400,
         "The logout token is not valid", "Only the identity provider can make a logout token.")
     { Scope = ProblemScope.None };
@@ -64,6 +76,7 @@ internal static class CallerProblems
     [
         AmbiguousCredentials, MalformedCredential, Unauthenticated, TooManyAttempts, TooManyLogins,
         WorkflowForbidden, RouteForbidden, NoTeam, CsrfHeaderRequired, ForeignOrigin, IdentityUnavailable,
-        InvalidReturnUrl, LoginFailed, InvalidLogoutToken, OperatorRequired,
+        IdentityMisconfigured, InvalidReturnUrl, LoginFailed, LoginCancelled, LoginExpired, InvalidLogoutToken,
+        OperatorRequired,
     ];
 }

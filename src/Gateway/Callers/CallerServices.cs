@@ -25,9 +25,15 @@ internal static class CallerServices
         services.AddSingleton<LoginLimits>();
         services.AddSingleton<SessionStore>();
         services.AddSingleton<ProviderOfSessions>();
+        services.AddSingleton<ClientAuthentication>();
+        services.AddSingleton<LoginProbe>();
+        services.AddSingleton<LoginResults>();
+        services.AddScoped<LoginEndpoints>();
         services.AddScoped<BrowserEndpoints>();
         services.AddSingleton<BackChannelLogout>();
-        services.AddAuthentication().AddOpenIdConnect(Login.Scheme, _ => { });
+        services.AddAuthentication().AddRemoteScheme<OpenIdConnectOptions, LoginHandler>(
+            Login.Scheme, displayName: null, _ => { });
+        services.AddSingleton<IPostConfigureOptions<OpenIdConnectOptions>, OpenIdConnectPostConfigureOptions>();
         services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, Login>();
         services.AddKeys();
     }

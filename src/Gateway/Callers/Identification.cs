@@ -55,9 +55,10 @@ internal sealed class Identification : IDisposable
     /// Whether the request opens an event stream. A browser's <c>EventSource</c> cannot send the header that protects
     /// sessions, so the browser's own statement about the page counts instead.
     /// </param>
-    public ValueTask<Identity> IdentifyAsync(HttpContext http, bool isEventStream = false)
+    /// <param name="extends">Whether the request restarts the idle time of its session.</param>
+    public ValueTask<Identity> IdentifyAsync(HttpContext http, bool isEventStream = false, bool extends = true)
     {
-        var finding = FindAsync(http, isEventStream);
+        var finding = FindAsync(http, isEventStream, extends);
         return finding.IsCompletedSuccessfully ? new(Counted(finding.Result)) : WaitAsync(finding);
 
         async ValueTask<Identity> WaitAsync(ValueTask<Identity> pending) => Counted(await pending);
@@ -129,14 +130,14 @@ internal sealed class Identification : IDisposable
         return identity;
     }
 
-    private ValueTask<Identity> FindAsync(HttpContext http, bool isEventStream)
+    private ValueTask<Identity> FindAsync(HttpContext http, bool isEventStream, bool extends)
     {
         switch (PresentedCredential.Find(http.Request.Headers, _cookie, out var value))
         {
             case Presented.Nothing: return new(Refusal.Missing);
             case Presented.Ambiguous: return new(Refusal.Ambiguous);
             case Presented.Malformed: return new(Refusal.Malformed);
-            case Presented.Session: return IdentifySessionAsync(http.Request, value, isEventStream);
+            case Presented.Session: return IdentifySessionAsync(http.Request, value, isEventStream, extends);
             case var kind:
                 var source = FailedAttemptLimiter.SourceOf(http);
                 if (_directory.Find(value) is { } known) return new(Check(known, value, source));
@@ -168,11 +169,12 @@ internal sealed class Identification : IDisposable
             ? Failed(refusal, token, source) : refusal;
     }
 
-    private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id, bool isEventStream)
+    private ValueTask<Identity> IdentifySessionAsync(
+        HttpRequest request, ReadOnlySpan<char> id, bool isEventStream, bool extends)
     {
         var refusal = CookieRule.Check(request, _cors.CurrentValue, isEventStream);
         if (refusal != Refusal.None) return new(refusal);
-        var finding = _sessions.FindAsync(id);
+        var finding = _sessions.FindAsync(id, extends);
         if (!finding.IsCompletedSuccessfully) return WaitAsync(finding);
         var found = finding.Result;
         // A forged cookie is detected without waiting, and counts like a wrong key.

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gateway.Callers;
+using Gateway.Callers.Sessions;
 using Gateway.Callers.Tokens;
 using Gateway.Outbound;
 using Gateway.Redis;
@@ -56,8 +57,10 @@ internal static class OnlineCheck
         }
         if (oidc.IsConfigured)
         {
-            yield return await ProviderAsync("Authentication:Oidc",
-                oidc.Authority, oidc.MetadataAddress, oidc.RequireHttpsMetadata, oidc.TlsFiles, cancellation);
+            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+            deadline.CancelAfter(LongestCheck);
+            yield return ($"Authentication:Oidc: identity provider {oidc.Authority}, client {oidc.ClientId}",
+                await services.GetRequiredService<LoginProbe>().RunAsync(deadline.Token));
         }
     }
 

@@ -10,6 +10,8 @@ namespace Gateway.Edge;
 /// </summary>
 internal static class StatusCodePages
 {
+    private static readonly PageLink Start = new("Go to the start page", "");
+
     public static async Task WriteAsync(StatusCodeContext context)
     {
         var http = context.HttpContext;
@@ -31,10 +33,13 @@ internal static class StatusCodePages
             case 404 when JobAddress.IsShapeOf(RequestTarget.PathOf(http)):
                 return new Problem(JobProblems.InvalidIdentifier, JobAddress.Form);
             case 404:
-                return new Problem(ProblemType.NotFound, "No operation has this path.");
+                return new Problem(ProblemType.NotFound, "No operation has this path.") { Next = Start };
             case 405:
                 return new Problem(
-                    ProblemType.MethodNotAllowed, $"This operation only allows {http.Response.Headers.Allow}.");
+                    ProblemType.MethodNotAllowed, $"This operation only allows {http.Response.Headers.Allow}.")
+                {
+                    Next = Start,
+                };
             case >= 500:
                 return new Problem(ProblemType.InternalError, "The gateway failed to answer.");
             default:

@@ -28,16 +28,24 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
     /// <summary>The value of <c>WWW-Authenticate</c>, for 401.</summary>
     public string? Challenge { get; init; }
 
+    /// <summary>What a person can do next, for the page that a browser shows; null: only what the type advises.</summary>
+    public PageLink? Next { get; init; }
+
     public async ValueTask WriteAsync(HttpContext http)
     {
         var headers = http.Response.Headers;
         http.Response.StatusCode = Status;
         headers.CacheControl = "no-store";
-        headers.Vary = Answers.Vary;
+        headers.Vary = Answers.VaryOfProblems;
         if (RetryAfter is { } time) headers.RetryAfter = Seconds(time).ToString(CultureInfo.InvariantCulture);
         if (CacheStatus is not null) headers["Cache-Status"] = CacheStatus;
         if (Age is { } age) headers.Age = Math.Max(0, (long)age.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         if (Challenge is not null) headers.WWWAuthenticate = Challenge;
+        if (ProblemPage.IsWanted(http.Request))
+        {
+            await ProblemPage.WriteAsync(http, this, Next, Activity.Current?.TraceId.ToHexString());
+            return;
+        }
         await http.Response.WriteAsJsonAsync(Body(), options: null, "application/problem+json", http.RequestAborted);
     }
 

@@ -33,8 +33,10 @@ internal static class ViewerPages
             {
                 if (JobAddress.TryCreate(workflow_id, job_id, out _)) return page.Show(http);
                 var wrong = JobAddress.IsIdentifier(workflow_id) ? "job id" : "workflow id";
-                await ErrorPage.WriteAsync(
-                    http, new Problem(JobProblems.InvalidIdentifier, $"Check the {wrong}. {JobAddress.Form}"));
+                await new Problem(JobProblems.InvalidIdentifier, $"Check the {wrong}. {JobAddress.Form}")
+                {
+                    Next = new PageLink("Enter the ids of a job", "view"),
+                }.WriteAsync(http);
                 return Results.Empty;
             }).ExcludeFromDescription();
         MapReader(app);
@@ -59,7 +61,7 @@ internal static class ViewerPages
         }).ExcludeFromDescription();
     }
 
-    /// <summary>Serves scripts, styles, the icon and error pages. The first request builds the pipeline.</summary>
+    /// <summary>Serves scripts, styles and the icon. The first request builds the pipeline.</summary>
     private static void UsePages(WebApplication app) => app.Use(next =>
     {
         var pages = new Lazy<RequestDelegate>(() => Pipeline(((IApplicationBuilder)app).New(), next));
@@ -68,11 +70,6 @@ internal static class ViewerPages
 
     private static RequestDelegate Pipeline(IApplicationBuilder pages, RequestDelegate next)
     {
-        pages.Use(async (http, next) =>
-        {
-            await next(http);
-            await ErrorPage.WriteForStatusAsync(http);
-        });
         pages.UseStaticFiles(new StaticFileOptions
         {
             RequestPath = "/view",

@@ -22,7 +22,7 @@ public sealed class OnlineCheckTests
             "ok      Upstream {upstream}", "ok      Upstream:Accounts:default: credential",
             "ok      Redis: connection", "ok      Redis: master", "ok      Redis: writes", "ok      Redis: rights",
             $"ok      Authentication:Jwt: identity provider {provider.Address}",
-            $"ok      Authentication:Oidc: identity provider {provider.Address}",
+            $"ok      Authentication:Oidc: identity provider {provider.Address}, client {IdentityProvider.ClientId}",
         ], lines);
         Assert.Equal(0, exit);
     }
@@ -40,6 +40,23 @@ public sealed class OnlineCheckTests
                 + "replace it",
             "ok      Upstream:Accounts:default: next credential",
         ], lines);
+    }
+
+    [Theory]
+    [InlineData("", "")]
+    [InlineData("do-not-print-this-secret", "the provider answered invalid_client: ")]
+    public async Task A_client_secret_is_tried_without_a_user(string secret, string problem)
+    {
+        await using var provider = new CertifiedProvider();
+        provider.Register(new Uri("https://gateway.example.com/"));
+        await provider.StartAsync();
+        var settings = provider.Settings(secret.Length > 0 ? [("Authentication:Oidc:ClientSecret", secret)] : []);
+        var (exit, lines) = await CheckAsync(settings);
+        Assert.Equal(problem.Length > 0 ? 1 : 0, exit);
+        Assert.StartsWith(
+            $"{(problem.Length > 0 ? "FAILED" : "ok    ")}  Authentication:Oidc: identity provider {provider.Issuer}, "
+            + $"client {CertifiedProvider.ClientId}{(problem.Length > 0 ? ": " : "")}{problem}", lines[^1],
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -18,8 +18,10 @@ internal sealed class NginxProxy : IAsyncDisposable
     /// <param name="location">Directives of the location, in addition to <c>proxy_pass</c>.</param>
     /// <param name="http">Directives of the http block.</param>
     /// <param name="keepsConnections">False to leave nginx's default, which is HTTP/1.0 to the gateway.</param>
+    /// <param name="https">The files of the certificate and its key; null for plain http.</param>
     public static async Task<NginxProxy> StartAsync(
-        Uri gateway, string location, string http = "", bool keepsConnections = true)
+        Uri gateway, string location, string http = "", bool keepsConnections = true,
+        (string Certificate, string Key)? https = null)
     {
         Assert.SkipWhen(Program is null, "This test needs nginx, which is not installed.");
         var (port, folder) = (ChildProcess.FreePort(), Directory.CreateTempSubdirectory("gateway-nginx-"));
@@ -38,7 +40,8 @@ internal sealed class NginxProxy : IAsyncDisposable
               scgi_temp_path {{folder.FullName}}/scgi;
               {{http}}
               server {
-                listen 127.0.0.1:{{port}};
+                listen 127.0.0.1:{{port}}{{(https is null ? "" : " ssl")}};
+                {{(https is { } files ? $"ssl_certificate {files.Certificate}; ssl_certificate_key {files.Key};" : "")}}
                 location / {
                   proxy_pass {{gateway}};
                   {{(keepsConnections ? "proxy_http_version 1.1; proxy_set_header Connection \"\";" : "")}}
@@ -48,8 +51,11 @@ internal sealed class NginxProxy : IAsyncDisposable
             }
             """, World.Cancellation);
         var process = new ChildProcess(Program!, ["-c", file, "-p", folder.FullName, "-e", "stderr"]);
-        var proxy = new NginxProxy(process, folder, new Uri($"http://127.0.0.1:{port}/"));
-        using var client = new HttpClient { BaseAddress = proxy.Address };
+        var address = new Uri(https is null ? $"http://127.0.0.1:{port}/" : $"https://localhost:{port}/");
+        var proxy = new NginxProxy(process, folder, address);
+        using var handler = new SocketsHttpHandler();
+        handler.SslOptions.RemoteCertificateValidationCallback = (_, _, _, _) => true;
+        using var client = new HttpClient(handler) { BaseAddress = proxy.Address };
         await process.UntilAsync(async () => await GatewayProcess.StatusOf(client, "health/live") == HttpStatusCode.OK);
         return proxy;
     }

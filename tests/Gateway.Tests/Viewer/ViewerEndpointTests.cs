@@ -98,9 +98,9 @@ public sealed partial class ViewerEndpointTests
     [Theory]
     [InlineData("GET", "view/workflows/!!/jobs/x", 400, "Check the workflow id. An identifier is 1 to 128")]
     [InlineData("GET", "gw/view/workflows/a/jobs/%3Cb%3E/", 400, "Check the job id. An identifier is 1 to 128")]
-    [InlineData("GET", "view/workflows/a/jobs", 404, "no page at this address")]
-    [InlineData("GET", "view/workflows//jobs/x", 404, "no page at this address")]
-    [InlineData("GET", "view/absent.mjs", 404, "no page at this address")]
+    [InlineData("GET", "view/workflows/a/jobs", 404, "No operation has this path.")]
+    [InlineData("GET", "view/workflows//jobs/x", 404, "No operation has this path.")]
+    [InlineData("GET", "view/absent.mjs", 404, "No operation has this path.")]
     [InlineData("POST", "view", 405, "only allows GET, HEAD")]
     [InlineData("DELETE", Page, 405, "only allows GET, HEAD")]
     [InlineData("HEAD", "view/workflows/!!/jobs/x", 400, "")]
@@ -118,15 +118,17 @@ public sealed partial class ViewerEndpointTests
         Assert.Equal(status, (int)answer.StatusCode);
         Assert.Equal("text/html", answer.Content.Headers.ContentType!.MediaType);
         Assert.Equal("no-store", answer.Headers.CacheControl!.ToString());
-        Assert.Equal(["Accept"], answer.Headers.Vary);
+        Assert.Contains("Accept", answer.Headers.Vary);
         Assert.Contains("default-src 'none'", Assert.Single(answer.Headers.GetValues("Content-Security-Policy")),
             StringComparison.Ordinal);
         Assert.Contains(reason, html, StringComparison.Ordinal);
         Assert.Equal(method == "HEAD", html.Length == 0);
-        foreach (var link in Link().Matches(html).Select(match => match.Groups[1].Value).Distinct())
+        foreach (var link in Link().Matches(html).Select(match => match.Groups[1].Value)
+            .Where(link => !link.StartsWith("data:", StringComparison.Ordinal)).Distinct())
         {
             using var target = await GetAsync(client, new Uri(address, link).AbsoluteUri);
-            Assert.Equal((link, HttpStatusCode.OK), (link, target.StatusCode));
+            // The start page is the viewer.
+            Assert.True(target.StatusCode is HttpStatusCode.OK or HttpStatusCode.Found, link);
         }
     }
 

@@ -1,7 +1,4 @@
-using System.Text.Json;
-using Gateway.Callers.Tokens;
 using Gateway.Problems;
-using Gateway.Redis;
 using Gateway.Runtime;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
@@ -11,13 +8,13 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 namespace Gateway.Callers.Sessions;
 
 /// <summary>The endpoints <c>/bff/…</c>: login, logout, and information about the logged-in user.</summary>
-internal sealed partial class BrowserEndpoints(Identification callers, SessionStore sessions, FetchOrder order,
-    LoginLimits limits, ProviderOfSessions provider, Audit audit,
+internal sealed class BrowserEndpoints(
+    Identification callers, SessionStore sessions, ProviderOfSessions provider, Audit audit,
     IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication,
-    IOptionsMonitor<OriginOptions> cors,
-    IAuthenticationHandlerProvider handlers, ILogger<BrowserEndpoints> logger)
+    IOptionsMonitor<OriginOptions> cors)
 {
-    private const int MostLoginCookies = 16;
+    // The head of a request has 8 KiB at many servers.
+    private const int LongestHint = 6 * 1024;
 
     /// <summary>Maps the endpoints if browser sessions are configured.</summary>
     public static void Map(WebApplication app)
@@ -25,15 +22,14 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         var authentication = app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>();
         if (!authentication.CurrentValue.Oidc.IsConfigured) return;
         var bff = app.MapGroup("/bff").ExcludeFromDescription();
-        bff.MapGet("/login", (HttpContext http, BrowserEndpoints own, Audit audit, string? returnUrl) =>
-            AuditAsync(http, audit, Audit.Login, () => own.LogInAsync(http, returnUrl)));
-        bff.MapGet("/callback", (HttpContext http, BrowserEndpoints own, Audit audit) =>
-            AuditAsync(http, audit, Audit.Login, () => own.EndLogInAsync(http)));
-        bff.MapGet("/user", (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.TellAsync(http)));
+        bff.MapGet("/login", (HttpContext http, LoginEndpoints own, string? returnUrl, string? onError) =>
+            own.BeginAsync(http, returnUrl, onError));
+        bff.MapGet("/callback", (HttpContext http, LoginEndpoints own) => own.EndAsync(http));
+        bff.MapGet("/user", (HttpContext http, BrowserEndpoints own, bool extend = true) =>
+            AnswerAsync(http, () => own.TellAsync(http, extend)));
         bff.MapPost("/logout", (HttpContext http, BrowserEndpoints own, Audit audit, string? returnUrl) =>
             AuditAsync(http, audit, Audit.Logout, () => own.LogOutAsync(http, returnUrl)));
-        bff.MapGet("/logged-out",
-            (HttpContext http, BrowserEndpoints own) => AnswerAsync(http, () => own.HandleAsync(http)));
+        bff.MapGet("/logged-out", (HttpContext http, BrowserEndpoints own, string? state) => own.Return(http, state));
         bff.MapPost("/backchannel-logout", (HttpContext http, BackChannelLogout own, Audit audit) =>
                 AuditAsync(http, audit, Audit.BackChannelLogout, () => own.EndAsync(http)))
             .WithMetadata(new ReadsBody());
@@ -55,56 +51,9 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
             return problem;
         });
 
-    private async Task<Problem?> LogInAsync(HttpContext http, string? returnUrl)
+    private async Task<Problem?> TellAsync(HttpContext http, bool extend)
     {
-        if (ReturnUrl.Check(returnUrl, Root(http), cors.CurrentValue) is not { } safe) return ReturnUrl.NotAllowed;
-        if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
-        if (limits.Begin(http) is { } tooMany) return tooMany;
-        try
-        {
-            ForgetOldLogins(http);
-            await http.ChallengeAsync(Login.Scheme, new AuthenticationProperties { RedirectUri = safe });
-            return null;
-        }
-        catch (Exception e) when (IsOfProvider(e) && !http.RequestAborted.IsCancellationRequested)
-        {
-            // The provider is away, it refuses the pushed request (RFC 9126), or the client secret cannot be read.
-            Log.NotSent(logger, e.Message);
-            return Challenge.For(Refusal.ProviderAway);
-        }
-    }
-
-    private static bool IsOfProvider(Exception e) =>
-        e is ProviderAwayException or HttpRequestException or OpenIdConnectProtocolException
-            or OperationCanceledException or IOException or UnauthorizedAccessException or JsonException;
-
-    // Each pending login has two cookies, and the size of request headers is limited.
-    private static void ForgetOldLogins(HttpContext http)
-    {
-        var old = http.Request.Cookies.Keys
-            .Where(name => name.StartsWith(Login.CookiePrefix, StringComparison.Ordinal)).ToList();
-        if (old.Count <= MostLoginCookies) return;
-        var options = new CookieOptions { Path = "/", Secure = true, HttpOnly = true };
-        foreach (var name in old) http.Response.Cookies.Delete(name, options);
-    }
-
-    private async Task<Problem?> EndLogInAsync(HttpContext http) =>
-        !sessions.IsAway && limits.ComeBack(http) is { } tooMany ? tooMany : await HandleAsync(http);
-
-    /// <summary>Passes the provider's response to the OpenID Connect handler.</summary>
-    private async Task<Problem?> HandleAsync(HttpContext http)
-    {
-        if (sessions.IsAway) return Challenge.For(Refusal.SessionsAway);
-        http.Items[Login.Began] = order.NextFetch(0);
-        return await handlers.GetHandlerAsync(http, Login.Scheme) is IAuthenticationRequestHandler handler
-            && await handler.HandleRequestAsync()
-            ? null
-            : new Problem(CallerProblems.LoginFailed, "The request is not a response of the identity provider.");
-    }
-
-    private async Task<Problem?> TellAsync(HttpContext http)
-    {
-        var identity = await callers.IdentifyAsync(http);
+        var identity = await callers.IdentifyAsync(http, extends: extend);
         if (identity.Session.Session is not { } session) return NoSession(identity);
         http.Response.Headers.Vary = Answers.Vary;
         await http.Response.WriteAsJsonAsync(new
@@ -121,25 +70,30 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
     /// <summary>Ends the session, and returns the page that ends the session at the provider.</summary>
     private async Task<Problem?> LogOutAsync(HttpContext http, string? returnUrl)
     {
-        if (ReturnUrl.Check(returnUrl, Root(http), cors.CurrentValue) is not { } safe) return ReturnUrl.NotAllowed;
+        var safe = ReturnUrl.Check(returnUrl, ReturnUrl.Root(http), cors.CurrentValue);
+        if (safe is null) return ReturnUrl.NotAllowed;
         var identity = await callers.IdentifyAsync(http);
         if (identity.Session.Session is not { } session) return NoSession(identity);
         await sessions.EndAsync(identity.Session.Name);
         SessionCookie.Remove(http.Response);
+        // Another tab may have a login under way, which needs the rest of the cookie.
+        if (LoginCookie.Read(http.Request) is { } cookie)
+        {
+            (cookie with { Session = null }).Write(http.Response, LoginHandler.Longest);
+        }
         // The next user of the browser must not see responses that this session got.
         http.Response.Headers["Clear-Site-Data"] = "\"cache\"";
         audit.Note(http, session.ClaimSet().Subject, Audit.Logout, session.Issuer);
-        var logoutUrl = await ProviderLogoutAsync(http, safe) ?? safe;
+        var logoutUrl = await ProviderLogoutAsync(http, safe, session.IdToken) ?? safe;
         await http.Response.WriteAsJsonAsync(new { logoutUrl }, http.RequestAborted);
         return null;
     }
 
     /// <summary>
     /// Returns the provider's page that ends its own session (OpenID Connect RP-Initiated Logout 1.0, section 2), or
-    /// null if it has none. No token may reach a browser, so the address has no ID token as a hint, and the provider
-    /// may ask the user to confirm.
+    /// null if it has none. Without an ID token as a hint, the provider may ask the user to confirm.
     /// </summary>
-    private async Task<string?> ProviderLogoutAsync(HttpContext http, string returnUrl)
+    private async Task<string?> ProviderLogoutAsync(HttpContext http, string returnUrl, string? hint)
     {
         if (await provider.Configuration.FindAsync() is not { EndSessionEndpoint: { Length: > 0 } page }) return null;
         var options = login.Get(Login.Scheme);
@@ -147,21 +101,23 @@ internal sealed partial class BrowserEndpoints(Identification callers, SessionSt
         {
             IssuerAddress = page,
             ClientId = options.ClientId,
+            IdTokenHint = hint is { Length: <= LongestHint } ? hint : null,
             PostLogoutRedirectUri =
                 $"{http.Request.Scheme}://{http.Request.Host}{http.Request.PathBase}{Login.LoggedOutPath}",
             State = options.StateDataFormat.Protect(new AuthenticationProperties { RedirectUri = returnUrl }),
         }.CreateLogoutRequestUrl();
     }
 
-    private static string Root(HttpContext http) => $"{http.Request.PathBase}/";
+    // The provider sends the browser here after its logout. Without a state, there is only one place to go to.
+    private IResult Return(HttpContext http, string? state)
+    {
+        http.Response.Headers.CacheControl = "no-store";
+        var known = string.IsNullOrEmpty(state) ? null : login.Get(Login.Scheme).StateDataFormat.Unprotect(state);
+        var root = ReturnUrl.Root(http);
+        return Results.Redirect(ReturnUrl.Check(known?.RedirectUri, root, cors.CurrentValue) ?? root);
+    }
 
     // A caller with a key or a token has no session.
     private static Problem NoSession(Identity identity) =>
         identity.Caller is null ? identity.Problem : Challenge.For(Refusal.Missing);
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Warning, "A login could not be sent to the identity provider: {Problem}")]
-        public static partial void NotSent(ILogger logger, string problem);
-    }
 }

@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
-using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Callers.Sessions;
 
@@ -16,14 +15,12 @@ namespace Gateway.Callers.Sessions;
 /// client (RFC 9700, section 2.1). A successful login becomes a session with the claims of the ID token and of the user
 /// info. The gateway needs no access token and drops it.
 /// </summary>
-internal sealed partial class Login(
-    IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, SessionStore sessions, SessionIds ids,
-    Audit audit, TimeProvider clock, ILogger<Login> logger)
+internal sealed class Login(
+    IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, ClientAuthentication client,
+    SessionStore sessions, SessionIds ids, LoginResults results, Audit audit, TimeProvider clock)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
-
-    public const string CookiePrefix = "__Host-Http-gateway-";
 
     /// <summary>
     /// The request item with the order number of the login's callback, by which logouts are compared with it.
@@ -49,61 +46,52 @@ internal sealed partial class Login(
         foreach (var scope in Options.ScopesInForce) options.Scope.Add(scope);
         options.CallbackPath = CallbackPath;
         options.SignedOutCallbackPath = LoggedOutPath;
-        options.GetClaimsFromUserInfoEndpoint = true;
+        options.GetClaimsFromUserInfoEndpoint = Options.UserInfo;
         options.MapInboundClaims = false;
         options.SaveTokens = false;
         options.DisableTelemetry = true;
         options.BackchannelTimeout = TimeSpan.FromSeconds(5);
-        options.BackchannelHttpHandler = provider.Configuration.NewHandler();
+        options.BackchannelHttpHandler = provider.NewHandler();
         options.TokenHandler = new RollOver(provider.Configuration);
         options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
-        options.CorrelationCookie = LoginCookie("correlation");
-        options.NonceCookie = LoginCookie("nonce");
+        // The state holds the nonce, so that it needs no cookie. The ID token must still have it.
+        options.ProtocolValidator.RequireNonce = false;
         options.Events = new OpenIdConnectEvents
         {
+            OnRedirectToIdentityProvider = PrepareAsync,
             OnMessageReceived = CheckIssuer,
-            OnAuthorizationCodeReceived = AddSecret,
+            OnAuthorizationCodeReceived = AuthenticateAsync,
             OnUserInformationReceived = KeepUserInfo,
             OnTokenValidated = KeepToken,
             OnTicketReceived = StartSessionAsync,
-            OnRemoteFailure = TellAsync,
-            OnPushAuthorization = AddSecret,
+            OnRemoteFailure = results.FailAsync,
+            OnPushAuthorization = AuthenticateAsync,
         };
     }
 
-    // Lax, because the provider sends the browser back from another site.
-    private static CookieBuilder LoginCookie(string what) => new()
+    private async Task PrepareAsync(RedirectContext context)
     {
-        Name = $"{CookiePrefix}{what}.",
-        Path = "/",
-        HttpOnly = true,
-        IsEssential = true,
-        SecurePolicy = CookieSecurePolicy.Always,
-        SameSite = SameSiteMode.Lax,
-    };
+        ProviderOfSessions.CheckAlgorithms(await ConfigurationAsync(context.HttpContext));
+        LoginHandler.AddNonce(context);
+    }
 
     // RFC 9207, section 2.4.
     private async Task CheckIssuer(MessageReceivedContext context)
     {
-        var known = await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted);
+        var known = await ConfigurationAsync(context.HttpContext);
         var issuer = context.ProtocolMessage.Iss;
         if (string.IsNullOrEmpty(issuer) ? known.AuthorizationResponseIssParameterSupported : issuer != known.Issuer)
         {
-            context.Fail("The response has the issuer of another provider, or none.");
+            context.Fail(new OpenIdConnectProtocolException(
+                "The response has the issuer of another provider, or none."));
         }
     }
 
-    private Task AddSecret(AuthorizationCodeReceivedContext context)
-    {
-        context.TokenEndpointRequest!.ClientSecret = Options.ReadSecret();
-        return Task.CompletedTask;
-    }
+    private async Task AuthenticateAsync(AuthorizationCodeReceivedContext context) =>
+        client.AddTo(context.TokenEndpointRequest!, await ConfigurationAsync(context.HttpContext));
 
-    private Task AddSecret(PushedAuthorizationContext context)
-    {
-        context.ProtocolMessage.ClientSecret = Options.ReadSecret();
-        return Task.CompletedTask;
-    }
+    private async Task AuthenticateAsync(PushedAuthorizationContext context) =>
+        client.AddTo(context.ProtocolMessage, await ConfigurationAsync(context.HttpContext));
 
     private static Task KeepUserInfo(UserInformationReceivedContext context)
     {
@@ -115,6 +103,7 @@ internal sealed partial class Login(
     {
         context.Properties!.SetParameter(OpenIdConnectParameterNames.IdToken,
             context.TokenEndpointResponse?.IdToken ?? context.ProtocolMessage.IdToken);
+        context.Nonce = LoginHandler.NonceOf(context.Properties);
         return Task.CompletedTask;
     }
 
@@ -123,9 +112,10 @@ internal sealed partial class Login(
         var token = context.Properties!.GetParameter<string>(OpenIdConnectParameterNames.IdToken)!;
         var claims = Claims(token, context.Properties.GetParameter<string>(UserInfo));
         var now = clock.GetUtcNow();
-        var issuer = (await provider.Configuration.GetConfigurationAsync(context.HttpContext.RequestAborted)).Issuer;
+        var issuer = (await ConfigurationAsync(context.HttpContext)).Issuer;
         var began = (long)context.HttpContext.Items[Began]!;
-        var session = new Session(issuer, claims, began, now + Options.AbsoluteLifetime);
+        var session = new Session(issuer, claims, began, now + Options.AbsoluteLifetime,
+            Options.IdTokenHint ? token : null);
         context.HandleResponse();
         var id = ids.New();
         var refusal = await sessions.StartAsync(id, session);
@@ -135,35 +125,27 @@ internal sealed partial class Login(
                 ? Challenge.For(refusal)
                 : new Problem(CallerProblems.LoginFailed, "The identity provider has ended this login.");
             audit.Note(context.HttpContext, session.ClaimSet().Subject, Audit.Login, issuer, problem.Type.Slug);
-            await problem.WriteAsync(context.HttpContext);
+            await results.WriteAsync(context.HttpContext, problem, context.Properties);
             return;
         }
+        await ReplaceAsync(context.HttpContext, KeyHash.Of(id));
         SessionCookie.Set(context.Response, id);
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Redirect(context.ReturnUri!);
         audit.Note(context.HttpContext, session.ClaimSet().Subject, Audit.Login, issuer);
     }
 
-    private async Task TellAsync(RemoteFailureContext context)
+    /// <summary>Ends the browser's session before this login, whose cookie the new one replaces.</summary>
+    private async Task ReplaceAsync(HttpContext http, KeyHash session)
     {
-        context.HandleResponse();
-        var failure = context.Failure;
-        // The handler passes on every exception. An exception that neither the provider nor the browser can cause is a
-        // defect of the gateway, and is logged with its stack.
-        var isAway = failure is ProviderAwayException or HttpRequestException or OperationCanceledException
-            or IOException or UnauthorizedAccessException or { InnerException: HttpRequestException };
-        var isDefect = !isAway && failure is not (null or AuthenticationFailureException or SecurityTokenException
-            or OpenIdConnectProtocolException or JsonException);
-        Log.Failed(logger, isDefect ? failure : null, failure?.Message);
-        var problem = isDefect ? new Problem(ProblemType.InternalError, "The login failed within the gateway.")
-            // A client secret that cannot be read is answered in the same way.
-            : isAway ? Challenge.For(Refusal.ProviderAway)
-            // The provider's error text is only logged: an attacker can write it into the address.
-            : new Problem(CallerProblems.LoginFailed, "The identity provider did not log you in, or the login took too "
-                + "long or was begun in another browser.");
-        audit.Refuse(context.HttpContext, actor: null, Audit.Login, "session", problem.Type.Slug);
-        await problem.WriteAsync(context.HttpContext);
+        var cookie = LoginCookie.Read(http.Request) ?? LoginCookie.New();
+        if (cookie.Session is { } before) await sessions.EndAsync(before);
+        var next = cookie with { Session = session };
+        next.Write(http.Response, LoginHandler.LifetimeOf(next, Options));
     }
+
+    private Task<OpenIdConnectConfiguration> ConfigurationAsync(HttpContext http) =>
+        provider.Configuration.GetConfigurationAsync(http.RequestAborted);
 
     // The user info adds claims, and never replaces those of the ID token (OpenID Connect Core 1.0, section 5.3).
     private static JsonElement Claims(string token, string? userInfo)
@@ -172,11 +154,5 @@ internal sealed partial class Login(
         var more = userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject();
         foreach (var (name, value) in more) claims.TryAdd(name, value?.DeepClone());
         return JsonSerializer.SerializeToElement(claims);
-    }
-
-    private static partial class Log
-    {
-        [LoggerMessage(LogLevel.Warning, "A login failed: {Problem}")]
-        public static partial void Failed(ILogger logger, Exception? defect, string? problem);
     }
 }

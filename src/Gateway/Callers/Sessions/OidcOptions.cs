@@ -15,6 +15,12 @@ internal sealed class OidcOptions
     /// </summary>
     public string MetadataAddress { get; set; } = "";
 
+    /// <summary>
+    /// The origin at which the gateway reaches the provider, such as <c>http://login.internal:8080</c>, if it differs from
+    /// that of the issuer. Browsers use the issuer's, and <c>iss</c> stays the authority. Default empty: they are the same.
+    /// </summary>
+    public string InternalAddress { get; set; } = "";
+
     public string ClientId { get; set; } = "";
 
     /// <summary>The secret of the confidential client.</summary>
@@ -22,6 +28,39 @@ internal sealed class OidcOptions
 
     /// <summary>A file that holds the secret, read again at each login.</summary>
     public string ClientSecretFile { get; set; } = "";
+
+    /// <summary>
+    /// How the gateway authenticates to the provider: <c>client_secret_basic</c>, <c>client_secret_post</c> or
+    /// <c>private_key_jwt</c>. Empty (the default): the first of these for which there is a secret or a key and that the
+    /// provider supports.
+    /// </summary>
+    public string ClientAuthentication { get; set; } = "";
+
+    /// <summary>
+    /// A PEM file with the private key for <c>private_key_jwt</c> (RFC 7523), read again at each login. If it also has a
+    /// certificate, assertions name it in <c>x5t#S256</c>.
+    /// </summary>
+    public string ClientKeyFile { get; set; } = "";
+
+    /// <summary>The <c>kid</c> of assertions. Empty (the default): the thumbprint of the public key (RFC 7638).</summary>
+    public string ClientKeyId { get; set; } = "";
+
+    /// <summary>
+    /// The <c>aud</c> of assertions. Empty (the default): the provider's issuer. Some providers want the address of their
+    /// token endpoint.
+    /// </summary>
+    public string ClientAssertionAudience { get; set; } = "";
+
+    /// <summary>
+    /// Whether to ask the provider's user info endpoint for further claims at a login. Default true.
+    /// </summary>
+    public bool UserInfo { get; set; } = true;
+
+    /// <summary>
+    /// Whether to keep the ID token of a session on the server and to name it to the provider's logout page as
+    /// <c>id_token_hint</c> (OpenID Connect RP-Initiated Logout 1.0, section 2). Default false: no token reaches a browser.
+    /// </summary>
+    public bool IdTokenHint { get; set; }
 
     /// <summary>The requested scopes. Empty: openid, profile and email.</summary>
     public List<string> Scopes { get; set; } = [];
@@ -84,11 +123,14 @@ internal sealed class OidcOptions
         TlsFiles().Check(errors);
         if (!IsConfigured)
         {
-            errors.Unless((ClientId + ClientSecret + ClientSecretFile + MetadataAddress).Length == 0,
+            string[] others =
+                [ClientId, ClientSecret, ClientSecretFile, ClientKeyFile, MetadataAddress, InternalAddress];
+            errors.Unless(others.All(other => other.Length == 0),
                 $"{Key}:Authority", "is missing, so nobody can log in");
             return;
         }
         AuthenticationOptions.CheckProvider(errors, Key, Authority, MetadataAddress, RequireHttpsMetadata);
+        AuthenticationOptions.CheckInternal(errors, Key, InternalAddress, RequireHttpsMetadata);
         errors.Unless(ClientId.Length > 0, $"{Key}:ClientId", "is missing");
         errors.Unless(ScopesInForce.Contains("openid"), $"{Key}:Scopes", "must contain openid");
         CheckSecret(errors, Key);
@@ -96,19 +138,44 @@ internal sealed class OidcOptions
 
     private void CheckSecret(ConfigurationErrors errors, string key)
     {
+        errors.Unless(ClientAuthentication is "" or Sessions.ClientAuthentication.Basic
+            or Sessions.ClientAuthentication.Post or Sessions.ClientAuthentication.Assertion,
+            $"{key}:ClientAuthentication",
+            "must be client_secret_basic, client_secret_post, private_key_jwt, or empty");
+        var isByKey = ClientAuthentication == Sessions.ClientAuthentication.Assertion
+            || (ClientAuthentication.Length == 0 && ClientKeyFile.Length > 0);
+        if (isByKey)
+        {
+            errors.Unless((ClientSecret + ClientSecretFile).Length == 0, key,
+                "has both a client secret and a client key; set one, or say which in ClientAuthentication");
+            if (ClientKeyFile.Length == 0) errors.Add($"{key}:ClientKeyFile", "is missing; private_key_jwt needs it");
+            else CheckFile(errors, $"{key}:ClientKeyFile", () => ClientKey.Read(ClientKeyFile).Dispose());
+            return;
+        }
+        errors.Unless(ClientKeyFile.Length == 0, $"{key}:ClientKeyFile", "is not used by ClientAuthentication");
         if (ClientSecret.Length > 0 && ClientSecretFile.Length > 0)
         {
             errors.Add(key, "has both ClientSecret and ClientSecretFile; set one");
             return;
         }
+        CheckFile(errors, $"{key}:ClientSecretFile", () =>
+            errors.Unless(ReadSecret().Length > 0, $"{key}:ClientSecret", "is missing, or its file is empty"));
+    }
+
+    private static void CheckFile(ConfigurationErrors errors, string key, Action read)
+    {
         try
         {
-            errors.Unless(ReadSecret().Length > 0, $"{key}:ClientSecret", "is missing, or its file is empty");
+            read();
+        }
+        catch (InvalidDataException e)
+        {
+            errors.Add(key, e.Message);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException
             or NotSupportedException)
         {
-            errors.Add($"{key}:ClientSecretFile", $"the file cannot be read ({e.GetType().Name})");
+            errors.Add(key, $"the file cannot be read ({e.GetType().Name})");
         }
     }
 }

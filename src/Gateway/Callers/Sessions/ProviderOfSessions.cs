@@ -1,5 +1,6 @@
 using Gateway.Callers.Tokens;
 using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace Gateway.Callers.Sessions;
 
@@ -7,18 +8,34 @@ namespace Gateway.Callers.Sessions;
 internal sealed class ProviderOfSessions : IDisposable
 {
     private readonly TokenVerifier _logouts;
+    private readonly ClientAuthentication _client;
 
-    public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, TimeProvider clock,
-        ILogger<ProviderConfiguration> logger)
+    public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, ClientAuthentication client,
+        TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
+        _client = client;
         var options = authentication.CurrentValue.Oidc;
         Configuration = new ProviderConfiguration(
             options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
-            () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger);
+            () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger, options.InternalAddress);
         _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
     }
 
     public ProviderConfiguration Configuration { get; }
+
+    /// <summary>Checks that the gateway can verify the provider's ID tokens.</summary>
+    /// <exception cref="ProviderMismatchException">The provider signs by no algorithm that the gateway accepts.</exception>
+    public static void CheckAlgorithms(OpenIdConnectConfiguration provider)
+    {
+        var published = provider.IdTokenSigningAlgValuesSupported;
+        if (published.Count == 0 || published.Any(TokenVerifier.Algorithms.Contains)) return;
+        throw new ProviderMismatchException(
+            $"the provider signs ID tokens only by {string.Join(", ", published)}, and the gateway accepts "
+            + string.Join(", ", TokenVerifier.Algorithms), "the algorithms of ID tokens at the provider");
+    }
+
+    /// <summary>Creates a handler for requests of logins.</summary>
+    public HttpMessageHandler NewHandler() => new ProviderClient(Configuration, _client, Configuration.NewHandler());
 
     public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyLogoutAsync(string token) =>
         _logouts.VerifyAsync(token);

@@ -20,6 +20,9 @@ internal static class ReturnUrl
 
     public static Problem NotAllowed => new(CallerProblems.InvalidReturnUrl, Form);
 
+    /// <summary>The root of the gateway: the path base, with a slash at the end.</summary>
+    public static string Root(HttpContext http) => $"{http.Request.PathBase}/";
+
     /// <param name="text">The requested address; empty means the root.</param>
     /// <param name="root">The path base, with a slash at the end.</param>
     /// <returns>The address, or null if it is not allowed.</returns>

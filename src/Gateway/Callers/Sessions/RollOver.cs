@@ -13,6 +13,12 @@ internal sealed class RollOver(ProviderConfiguration provider) : JsonWebTokenHan
     public override async Task<TokenValidationResult> ValidateTokenAsync(
         string token, TokenValidationParameters validationParameters)
     {
+        // Without this check, a key of another kind would look like a new key.
+        var algorithm = ReadToken(token) is JsonWebToken read ? read.Alg : null;
+        if (!TokenVerifier.Algorithms.Contains(algorithm))
+        {
+            throw new SecurityTokenInvalidAlgorithmException($"The token is signed by {algorithm}");
+        }
         var result = await base.ValidateTokenAsync(token, validationParameters);
         if (result.Exception is not SecurityTokenSignatureKeyNotFoundException) return result;
         if (await provider.FindAsync() is not { } known) return result;

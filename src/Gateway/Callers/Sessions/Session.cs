@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Gateway.Callers.Sessions;
 
@@ -9,7 +10,10 @@ namespace Gateway.Callers.Sessions;
 /// <param name="Claims">The user's claims at the login.</param>
 /// <param name="Order">The order number of the login, by which logouts are compared with it.</param>
 /// <param name="EndsAt">When the absolute lifetime ends.</param>
-internal sealed record Session(string Issuer, JsonElement Claims, long Order, DateTimeOffset EndsAt)
+/// <param name="IdToken">The ID token for the provider's logout page; null if it is not kept.</param>
+internal sealed record Session(
+    string Issuer, JsonElement Claims, long Order, DateTimeOffset EndsAt,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? IdToken = null)
 {
     private ClaimSet? _claims;
     private string[]? _marks;

@@ -74,8 +74,10 @@ internal sealed class SessionStore
         return Refusal.SessionEnded;
     }
 
-    /// <summary>Finds a session by the cookie's value, and extends its idle time.</summary>
-    public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id)
+    /// <summary>Finds a session by the cookie's value.</summary>
+    /// <param name="id">The cookie's value.</param>
+    /// <param name="extends">Whether the request restarts the session's idle time.</param>
+    public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id, bool extends)
     {
         if (!SessionIds.MayBeId(id)) return new(new FoundSession(null, default, Refusal.SessionUnknown));
         var hash = KeyHash.Of(id);
@@ -83,7 +85,7 @@ internal sealed class SessionStore
         var known = _entries.GetValueOrDefault(hash);
         if (known is not null && known.IsAlive(now) && (!_shared.IsConfigured || now - known.CheckedAt < BelievedFor))
         {
-            known.IdleUntil = now + Options.IdleLifetime;
+            if (extends) known.IdleUntil = now + Options.IdleLifetime;
             return new(Found(hash, known));
         }
         if (known is { Session: null }) return new(new FoundSession(null, hash, Refusal.SessionEnded));
@@ -92,7 +94,7 @@ internal sealed class SessionStore
             // While Redis is away, this node may not know the keys of other nodes.
             return new(new FoundSession(null, hash, IsAway ? Refusal.SessionsAway : Refusal.SessionUnknown));
         }
-        return _shared.IsConfigured ? FindSharedAsync(hash, known)
+        return _shared.IsConfigured ? FindSharedAsync(hash, known, extends)
             : new(new FoundSession(null, hash, Refusal.SessionEnded));
     }
 
@@ -169,10 +171,11 @@ internal sealed class SessionStore
         Interlocked.Increment(ref _ended);
     }
 
-    private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known)
+    private async ValueTask<FoundSession> FindSharedAsync(KeyHash hash, Entry? known, bool extends)
     {
         Sweep();
-        var (found, isAway) = await _shared.FindAsync(hash, Options.IdleLifetime);
+        var (found, idleLeft, isAway) = extends
+            ? await _shared.FindAsync(hash, Options.IdleLifetime) : await _shared.PeekAsync(hash);
         var now = _clock.Now;
         // While Redis is away, the node serves the sessions that it has in memory.
         if (isAway) found = known is not null && known.IsAlive(now) ? known.Session : null;
@@ -193,7 +196,8 @@ internal sealed class SessionStore
             return new(null, hash, Refusal.SessionEnded);
         }
         return Found(hash, _entries.AddOrUpdate(
-            hash, _ => Seen(found), (_, before) => before.Session is null ? before : Seen(found, before.EndsAt)));
+            hash, _ => Seen(found, idleLeft: idleLeft),
+            (_, before) => before.Session is null ? before : Seen(found, before.EndsAt, idleLeft)));
     }
 
     private async ValueTask<(Refusal Refusal, DateTimeOffset Until)> CheckSharedAsync(KeyHash hash, Entry? known)

@@ -62,12 +62,15 @@ internal sealed class SharedSessions : IRedisParticipant
     }
 
     /// <summary>Reads a session, and restarts its idle time.</summary>
-    public async ValueTask<(Session? Session, bool IsAway)> FindAsync(KeyHash hash, TimeSpan idle)
+    /// <returns>The session, its idle time, and whether Redis is away.</returns>
+    public async ValueTask<(Session? Session, TimeSpan IdleLeft, bool IsAway)> FindAsync(KeyHash hash, TimeSpan idle)
     {
         var budget = _redis.NewTimeBudget();
         var reply = await _redis.TryAsync(async database =>
             (object?)await database.StringGetSetExpiryAsync(Prefix + hash, idle), budget);
-        return reply is RedisValue value ? await FindAsync(hash, value, budget) : (null, true);
+        if (reply is not RedisValue value) return (null, default, true);
+        var (session, isAway) = await FindAsync(hash, value, budget);
+        return (session, idle, isAway);
     }
 
     /// <summary>Reads a session, and leaves its idle time as it is.</summary>

@@ -24,6 +24,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Certificates _certificates;
+    private readonly ProviderOrigins? _origins;
     private readonly HttpClient _client;
     private readonly HttpDocumentRetriever _documents;
     private readonly Lock _starting = new();
@@ -37,10 +38,14 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     /// The address of the discovery document. Empty: <c>/.well-known/openid-configuration</c> below the authority.
     /// </param>
     /// <param name="requireHttps">Whether the provider must be called by https.</param>
+    /// <param name="internalAddress">
+    /// The origin at which the gateway reaches the provider; empty: that of the authority.
+    /// </param>
     public ProviderConfiguration(
         string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls, TimeProvider clock,
-        ILogger<ProviderConfiguration> logger)
+        ILogger<ProviderConfiguration> logger, string internalAddress = "")
     {
+        if (internalAddress.Length > 0) _origins = new(new Uri(authority), new Uri(internalAddress));
         _authority = authority.TrimEnd('/');
         _metadataAddress =
             metadataAddress.Length > 0 ? metadataAddress : $"{_authority}/.well-known/openid-configuration";
@@ -109,7 +114,11 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     public void RequestRefresh() => _ = FetchAsync(BetweenRefreshes);
 
     /// <summary>Creates a handler for requests to the provider.</summary>
-    public HttpMessageHandler NewHandler() => new OutboundHandler(_certificates, _ => { });
+    public HttpMessageHandler NewHandler()
+    {
+        var handler = new OutboundHandler(_certificates, _ => { });
+        return _origins?.Wrap(handler) ?? handler;
+    }
 
     public void Dispose() => _client.Dispose();
 
@@ -161,8 +170,14 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }
 
-    private Task<OpenIdConnectConfiguration> ReadAsync(CancellationToken cancellation) =>
-        OpenIdConnectConfigurationRetriever.GetAsync(_metadataAddress, _documents, cancellation);
+    private async Task<OpenIdConnectConfiguration> ReadAsync(CancellationToken cancellation)
+    {
+        var said = await OpenIdConnectConfigurationRetriever.GetAsync(_metadataAddress, _documents, cancellation);
+        if (_origins is null) return said;
+        said.AuthorizationEndpoint = _origins.ForBrowser(said.AuthorizationEndpoint);
+        said.EndSessionEndpoint = _origins.ForBrowser(said.EndSessionEndpoint);
+        return said;
+    }
 
     // Without this check, one provider could publish keys for another (section 4.3).
     private bool IsOwn(OpenIdConnectConfiguration said) => said.Issuer?.TrimEnd('/') == _authority;

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Gateway.Callers.Sessions;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
@@ -38,6 +39,22 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         using var visitor = await LoggedInAsync();
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_one.Address));
+    }
+
+    [Fact]
+    public async Task The_user_endpoint_can_be_asked_on_any_node_without_extending_the_session()
+    {
+        using var visitor = await LoggedInAsync();
+        var left = new List<TimeSpan>();
+        foreach (var node in (GatewayNode[])[_one, _two, _two, _one])
+        {
+            using var answer = await visitor.FetchAsync(node.Address, "bff/user?extend=false");
+            var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+            left.Add(user.GetProperty("idleExpiresAt").GetDateTimeOffset() - DateTimeOffset.UtcNow);
+            await Task.Delay(1100, World.Cancellation);
+        }
+        Assert.True(left[^1] < left[0] - TimeSpan.FromSeconds(3), string.Join(", ", left));
+        Assert.True(left[1] < left[0] - TimeSpan.FromSeconds(1), string.Join(", ", left));
     }
 
     [Fact]

@@ -131,6 +131,25 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_user_endpoint_can_be_asked_without_extending_the_session()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        using var _ = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        var ends = world.Clock!.GetUtcNow() + TimeSpan.FromMinutes(30);
+        for (var i = 0; i < 2; i++)
+        {
+            world.Clock.Advance(TimeSpan.FromMinutes(14));
+            using var answer = await visitor.FetchAsync(world.Gateway.Address, "bff/user?extend=false");
+            var user = JsonElement.Parse(await answer.Content.ReadAsStringAsync(World.Cancellation));
+            Assert.Equal(ends, user.GetProperty("idleExpiresAt").GetDateTimeOffset());
+        }
+        world.Clock.Advance(TimeSpan.FromMinutes(3));
+        using var late = await visitor.FetchAsync(world.Gateway.Address, "bff/user?extend=false");
+        Assert.Equal(HttpStatusCode.Unauthorized, late.StatusCode);
+    }
+
+    [Fact]
     public async Task The_claims_of_the_user_endpoint_are_configurable()
     {
         await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:UserClaims:0", "groups"),
@@ -356,7 +375,7 @@ public sealed class SessionTests : IAsyncLifetime
 
         using var landed = await victim.GetAsync(back);
 
-        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(landed));
+        Assert.Equal("/problems/login-expired", await BoundTests.ProblemTypeAsync(landed));
         Assert.Null(victim.Session);
     }
 
@@ -371,7 +390,7 @@ public sealed class SessionTests : IAsyncLifetime
         // The code of one login with the state of another.
         var state = QueryHelpers.ParseQuery(second.Headers.Location!.Query)["state"].ToString();
         using var injected = await visitor.GetAsync(With(back, "state", state));
-        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(injected));
+        Assert.Equal("/problems/login-expired", await BoundTests.ProblemTypeAsync(injected));
         Assert.Null(visitor.Session);
     }
 
@@ -386,10 +405,10 @@ public sealed class SessionTests : IAsyncLifetime
             "bff/callback?error=access_denied&error_description=from-outside");
         using var answer = await visitor.GetAsync(
             With(With(callback, "state", state), "iss", _provider.Address.AbsoluteUri));
-        Assert.Equal("/problems/login-failed", await BoundTests.ProblemTypeAsync(answer));
+        Assert.Equal("/problems/login-cancelled", await BoundTests.ProblemTypeAsync(answer));
         Assert.DoesNotContain("from-outside", await answer.Content.ReadAsStringAsync(World.Cancellation),
             StringComparison.Ordinal);
-        Assert.Contains(world.Gateway.Log.All, line => line.Contains("A login failed", StringComparison.Ordinal)
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("A login ended", StringComparison.Ordinal)
             && line.Contains("from-outside", StringComparison.Ordinal));
     }
 
@@ -443,7 +462,7 @@ public sealed class SessionTests : IAsyncLifetime
         using var wrong = await visitor.LogInAsync(_provider, world.Gateway.Address);
         await File.WriteAllTextAsync(file, IdentityProvider.ClientSecret + "\n", World.Cancellation);
         using var right = await visitor.LogInAsync(_provider, world.Gateway.Address);
-        Assert.Equal((HttpStatusCode.BadRequest, HttpStatusCode.Redirect), (wrong.StatusCode, right.StatusCode));
+        Assert.Equal((HttpStatusCode.InternalServerError, HttpStatusCode.Redirect), (wrong.StatusCode, right.StatusCode));
         File.Delete(file);
     }
 
@@ -509,7 +528,7 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_login_creates_a_separate_session_with_a_new_ID()
+    public async Task A_login_creates_a_session_with_a_new_ID_and_ends_the_session_before()
     {
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
@@ -517,9 +536,9 @@ public sealed class SessionTests : IAsyncLifetime
         var old = visitor.Session!;
         using var second = await visitor.LogInAsync(_provider, world.Gateway.Address);
         Assert.NotEqual(old, visitor.Session);
-        await visitor.LogOutAsync(world.Gateway.Address);
-        visitor.Session = old;
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        visitor.Session = old;
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
     }
 
     [Fact]

@@ -111,10 +111,13 @@ internal sealed class Visitor : IDisposable
     private readonly HashSet<string> _providers = [];
 
     /// <summary>Creates a visitor that treats every other host than the provider's as a gateway.</summary>
-    public static Visitor Of(IdentityProvider provider)
+    public static Visitor Of(IdentityProvider provider) => Of(provider.Address);
+
+    /// <summary>Creates a visitor that treats every other host than this one as a gateway.</summary>
+    public static Visitor Of(Uri provider)
     {
         var visitor = new Visitor();
-        visitor._providers.Add(provider.Address.Authority);
+        visitor._providers.Add(provider.Authority);
         return visitor;
     }
 }

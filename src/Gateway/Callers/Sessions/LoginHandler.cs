@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Callers.Sessions;
+
+/// <summary>
+/// ASP.NET Core's OpenID Connect handler with one cookie for all logins of a browser. The handler's own two cookies for
+/// each login would add up, until a proxy refuses the head of the request or of the response. What they held is in the
+/// state, which only the gateway can read. The handler itself logs nothing, because its lines contain codes;
+/// <see cref="LoginResults"/> logs each failure.
+/// </summary>
+internal sealed class LoginHandler(
+    IOptionsMonitor<OpenIdConnectOptions> options, HtmlEncoder html, UrlEncoder url,
+    IOptionsMonitor<AuthenticationOptions> authentication)
+    : OpenIdConnectHandler(options, NullLoggerFactory.Instance, html, url)
+{
+    /// <summary>How long a login may take.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(15);
+
+    private const string Browser = "browser", Nonce = "nonce";
+
+    /// <summary>Adds a nonce to an authorization request, and keeps it in the state.</summary>
+    public static void AddNonce(RedirectContext context)
+    {
+        var nonce = context.Options.ProtocolValidator.GenerateNonce();
+        context.ProtocolMessage.Nonce = context.Properties.Items[Nonce] = nonce;
+    }
+
+    /// <summary>The nonce that the ID token must have.</summary>
+    public static string? NonceOf(AuthenticationProperties state) =>
+        state.Items.TryGetValue(Nonce, out var nonce) ? nonce : null;
+
+    protected override void GenerateCorrelationId(AuthenticationProperties properties)
+    {
+        var cookie = LoginCookie.Read(Request) ?? LoginCookie.New();
+        properties.Items[Browser] = cookie.Browser;
+        properties.ExpiresUtc = TimeProvider.GetUtcNow() + Longest;
+        cookie.Write(Response, LifetimeOf(cookie, authentication.CurrentValue.Oidc));
+    }
+
+    protected override bool ValidateCorrelationId(AuthenticationProperties properties) =>
+        properties.Items.TryGetValue(Browser, out var began) && began is not null
+        && LoginCookie.Read(Request) is { } cookie && IsSame(began, cookie.Browser)
+        && properties.ExpiresUtc > TimeProvider.GetUtcNow();
+
+    /// <summary>How long the browser keeps the cookie: as long as a session lasts in which a login may begin.</summary>
+    public static TimeSpan LifetimeOf(LoginCookie cookie, OidcOptions options) =>
+        cookie.Session is null ? Longest : options.AbsoluteLifetime + Longest;
+
+    private static bool IsSame(string one, string other) =>
+        CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(one), Encoding.ASCII.GetBytes(other));
+}

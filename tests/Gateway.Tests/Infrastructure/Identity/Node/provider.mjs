@@ -1,0 +1,56 @@
+// Runs oidc-provider with the configuration in the variable PROVIDER, a JSON object. The built-in pages for development
+// ask for a name and accept any password. Whoever logs in belongs to the groups that the configuration lists.
+import { createServer as createHttp } from 'node:http';
+import { createServer as createHttps } from 'node:https';
+import { generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { Provider } from 'oidc-provider';
+
+const { issuer, port, groups, client, keys, features, failing, certificate, key } = JSON.parse(process.env.PROVIDER);
+
+const signing = [...keys];
+if (client.id_token_signed_response_alg === 'EdDSA') {
+  const made = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  signing.push({ ...made, alg: 'EdDSA', use: 'sig' });
+}
+
+const provider = new Provider(issuer, {
+  clients: [{ grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], ...client }],
+  jwks: { keys: signing },
+  enabledJWA: {
+    idTokenSigningAlgValues: signing.map(key => key.alg),
+    userinfoSigningAlgValues: signing.map(key => key.alg),
+  },
+  features: {
+    backchannelLogout: { enabled: true },
+    pushedAuthorizationRequests: { enabled: false },
+    ...features,
+  },
+  claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email'] },
+  scopes: ['openid', 'profile', 'email', 'offline_access'],
+  conformIdTokenClaims: false,
+  pkce: { required: () => true },
+  cookies: { keys: ['cookie-key-0123456789'] },
+  ttl: { Session: 3600, Grant: 3600, Interaction: 3600, AccessToken: 600, IdToken: 600, RefreshToken: 3600 },
+  findAccount: (context, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, name: id, preferred_username: id, email: `${id}@example.com`, groups: groups[id] ?? [] }),
+  }),
+});
+for (const event of ['grant.error', 'pushed_authorization_request.error', 'authorization.error', 'server_error']) {
+  provider.on(event, (context, error) => console.log(event, error.message, error.error_detail ?? ''));
+}
+// Endpoints that fail, by path.
+provider.use((context, next) => {
+  const status = failing[context.path];
+  if (status === undefined) return next();
+  context.status = status;
+  context.body = { error: 'failing' };
+});
+// Behind a TLS end of its own, the provider listens on plain http in some tests.
+provider.proxy = issuer.startsWith('https:') && !certificate;
+
+const server = certificate
+  ? createHttps({ cert: readFileSync(certificate), key: readFileSync(key) }, provider.callback())
+  : createHttp(provider.callback());
+server.listen(port, '127.0.0.1', () => console.log('listening'));
