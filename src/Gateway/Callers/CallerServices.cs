@@ -24,6 +24,8 @@ internal static class CallerServices
         services.AddRedisParticipant<SharedSessions>();
         services.AddSingleton<LoginLimits>();
         services.AddSingleton<SessionStore>();
+        services.AddSingleton<SessionRefresh>();
+        services.AddSingleton<CheckedSessions>();
         services.AddSingleton<ProviderOfSessions>();
         services.AddSingleton<ClientAuthentication>();
         services.AddSingleton<LoginProbe>();

@@ -15,7 +15,7 @@ internal sealed class Identification : IDisposable
 {
     private readonly CallerDirectory _directory;
     private readonly FailedAttemptLimiter _attempts;
-    private readonly SessionStore _sessions;
+    private readonly CheckedSessions _sessions;
     private readonly IOptionsMonitor<OriginOptions> _cors;
     private readonly RefusalMetrics _refusals;
     private readonly TimeProvider _clock;
@@ -26,7 +26,7 @@ internal sealed class Identification : IDisposable
     private readonly TimeSpan _clockSkew;
 
     public Identification(
-        CallerDirectory directory, FailedAttemptLimiter attempts, SessionStore sessions,
+        CallerDirectory directory, FailedAttemptLimiter attempts, CheckedSessions sessions,
         IOptionsMonitor<AuthenticationOptions> authentication, IOptionsMonitor<OriginOptions> cors,
         RefusalMetrics refusals, TimeProvider clock, SteadyClock steady, ILogger<ProviderConfiguration> logger)
     {
@@ -98,8 +98,14 @@ internal sealed class Identification : IDisposable
         var version = _directory.Version;
         if (identity.Session is { } name)
         {
-            (var refusal, identity.HoldsUntil) = await _sessions.CheckAsync(name);
+            (var refusal, identity.HoldsUntil, var session) = await _sessions.CheckAsync(name);
             if (refusal != Refusal.None) return refusal;
+            // The provider may have given other claims since.
+            if (session is not null && identity.Claims != session.ClaimSet())
+            {
+                identity.Claims = session.ClaimSet();
+                identity.Version = null;
+            }
         }
         else if (identity.Key is { } key)
         {

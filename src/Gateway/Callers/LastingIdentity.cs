@@ -14,7 +14,8 @@ internal sealed class LastingIdentity(Caller caller, KeyHash? key, ClaimSet? cla
 
     public KeyHash? Key => key;
 
-    public ClaimSet? Claims => claims;
+    /// <summary>The claims at the last check.</summary>
+    public ClaimSet? Claims { get; set; } = claims;
 
     public KeyHash? Session => session;
 

@@ -28,7 +28,9 @@ internal sealed record Problem(ProblemType Type, string Detail) : IAnswer
     /// <summary>The value of <c>WWW-Authenticate</c>, for 401.</summary>
     public string? Challenge { get; init; }
 
-    /// <summary>What a person can do next, for the page that a browser shows; null: only what the type advises.</summary>
+    /// <summary>
+    /// What a person can do next, for the page that a browser shows; null: only what the type advises.
+    /// </summary>
     public PageLink? Next { get; init; }
 
     public async ValueTask WriteAsync(HttpContext http)

@@ -13,8 +13,10 @@ internal static class ProblemPage
     private const string Html = "text/html";
 
     private const string Style = """
-        :root { color-scheme: light dark; --page: #f3f5f8; --card: #fff; --text: #1b2430; --dim: #556070; --line: #d8dee7;
-          --link: #1b4f9c; }
+        :root {
+          color-scheme: light dark;
+          --page: #f3f5f8; --card: #fff; --text: #1b2430; --dim: #556070; --line: #d8dee7; --link: #1b4f9c;
+        }
         @media (prefers-color-scheme: dark) {
           :root { --page: #10151b; --card: #19202a; --text: #e5eaf1; --dim: #a4b0bf; --line: #2e3947; --link: #8dbbff; }
         }

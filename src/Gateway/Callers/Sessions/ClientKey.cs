@@ -5,7 +5,9 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>The private key with which the gateway signs its assertions, and its certificate if the file has one.</summary>
+/// <summary>
+/// The private key with which the gateway signs its assertions, and its certificate if the file has one.
+/// </summary>
 internal sealed class ClientKey : IDisposable
 {
     private const string Form = "must be a PEM file with an unencrypted private key: RSA of 2048 bits or more, "

@@ -27,7 +27,7 @@ internal sealed class Login(
     /// </summary>
     public const string Began = "login-began";
 
-    private const string UserInfo = "user-info";
+    private const string UserInfo = "user-info", RefreshToken = "refresh";
 
     private OidcOptions Options => options.CurrentValue.Oidc;
 
@@ -103,6 +103,7 @@ internal sealed class Login(
     {
         context.Properties!.SetParameter(OpenIdConnectParameterNames.IdToken,
             context.TokenEndpointResponse?.IdToken ?? context.ProtocolMessage.IdToken);
+        context.Properties.SetParameter(RefreshToken, context.TokenEndpointResponse?.RefreshToken);
         context.Nonce = LoginHandler.NonceOf(context.Properties);
         return Task.CompletedTask;
     }
@@ -114,9 +115,19 @@ internal sealed class Login(
         var now = clock.GetUtcNow();
         var issuer = (await ConfigurationAsync(context.HttpContext)).Issuer;
         var began = (long)context.HttpContext.Items[Began]!;
-        var session = new Session(issuer, claims, began, now + Options.AbsoluteLifetime,
-            Options.IdTokenHint ? token : null);
+        var refreshToken = context.Properties.GetParameter<string>(RefreshToken);
+        var isChecked = Options.RecheckInterval > TimeSpan.Zero;
         context.HandleResponse();
+        if (isChecked && string.IsNullOrEmpty(refreshToken))
+        {
+            await results.FailAsync(context.HttpContext, LoginFailure.OfConfiguration(
+                "the provider gave no refresh token, which Authentication:Oidc:RecheckInterval needs",
+                "Authentication:Oidc:Scopes, which may have to contain offline_access, and the client at the provider"),
+                context.Properties);
+            return;
+        }
+        var session = new Session(issuer, claims, began, now + Options.AbsoluteLifetime,
+            Options.IdTokenHint ? token : null, isChecked ? refreshToken : null, isChecked ? now : null);
         var id = ids.New();
         var refusal = await sessions.StartAsync(id, session);
         if (refusal != Refusal.None)
@@ -147,12 +158,9 @@ internal sealed class Login(
     private Task<OpenIdConnectConfiguration> ConfigurationAsync(HttpContext http) =>
         provider.Configuration.GetConfigurationAsync(http.RequestAborted);
 
-    // The user info adds claims, and never replaces those of the ID token (OpenID Connect Core 1.0, section 5.3).
     private static JsonElement Claims(string token, string? userInfo)
     {
-        var claims = JsonNode.Parse(Base64Url.DecodeFromChars(token.Split('.')[1]))!.AsObject();
-        var more = userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject();
-        foreach (var (name, value) in more) claims.TryAdd(name, value?.DeepClone());
-        return JsonSerializer.SerializeToElement(claims);
+        var claims = JsonElement.Parse(Base64Url.DecodeFromChars(token.Split('.')[1]));
+        return LoginClaims.Merge(claims, userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject());
     }
 }

@@ -8,7 +8,9 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Sessions;
 
-/// <summary>The two endpoints of a login, to which browsers navigate: its beginning, and the provider's response.</summary>
+/// <summary>
+/// The two endpoints of a login, to which browsers navigate: its beginning, and the provider's response.
+/// </summary>
 internal sealed class LoginEndpoints(
     SessionStore sessions, FetchOrder order, LoginLimits limits, LoginResults results, Audit audit,
     IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<OriginOptions> cors,
@@ -69,8 +71,8 @@ internal sealed class LoginEndpoints(
             ? login.Get(Login.Scheme).StateDataFormat.Unprotect(state) : null;
 
     /// <summary>
-    /// Finds out that browsers reach the gateway by another address than the gateway knows. The provider would refuse the
-    /// gateway's redirect address, and browsers would refuse its cookies.
+    /// Finds out that browsers reach the gateway by another address than the gateway knows. The provider would refuse
+    /// the gateway's redirect address, and browsers would refuse its cookies.
     /// </summary>
     private static LoginFailure? ProxyProblem(HttpContext http)
     {

@@ -104,12 +104,15 @@ internal sealed record LoginFailure(Problem Problem, string Reason, string Advic
         SecurityTokenSignatureKeyNotFoundException => new(Away(), "the ID token is signed by an unknown key"),
         SecurityTokenInvalidAlgorithmException or SecurityTokenInvalidSignatureException => new(Misconfigured,
             "the ID token is not signed by a key of the provider with an algorithm that the gateway accepts",
-            $"the algorithm of ID tokens for the client at the provider: {string.Join(", ", TokenVerifier.Algorithms)}"),
+            "the algorithm of ID tokens for the client at the provider: "
+                + string.Join(", ", TokenVerifier.Algorithms)),
         _ => new(Misconfigured, "the ID token is not valid", $"{Key}:Authority"),
     };
 }
 
-/// <summary>An answer of the identity provider that shows that it does not work, or not with this configuration.</summary>
+/// <summary>
+/// An answer of the identity provider that shows that it does not work, or not with this configuration.
+/// </summary>
 internal sealed class ProviderAnswerException(HttpStatusCode status, string what, string advice)
     : Exception($"the {what} answered {(int)status}")
 {

@@ -29,7 +29,8 @@ internal sealed class LoginProbe(
     }
 
     /// <summary>
-    /// Redeems a made-up code. The provider checks the client first (RFC 6749, section 4.1.3), and then refuses the code.
+    /// Redeems a made-up code. The provider checks the client first (RFC 6749, section 4.1.3), and then refuses the
+    /// code.
     /// </summary>
     private async Task<string?> TryClientAsync(OpenIdConnectConfiguration known, CancellationToken cancellation)
     {

@@ -7,7 +7,8 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>
 /// Ends a login that failed. A browser that has a session already goes on to the return address. If the application
-/// asked for it, the browser returns there with an error code. Otherwise a person gets a page, and a program the problem.
+/// asked for it, the browser returns there with an error code. Otherwise a person gets a page, and a program the
+/// problem.
 /// </summary>
 internal sealed partial class LoginResults(
     SessionStore sessions, IOptionsMonitor<OriginOptions> cors, Audit audit, ILogger<LoginResults> logger)

@@ -16,8 +16,9 @@ internal sealed class OidcOptions
     public string MetadataAddress { get; set; } = "";
 
     /// <summary>
-    /// The origin at which the gateway reaches the provider, such as <c>http://login.internal:8080</c>, if it differs from
-    /// that of the issuer. Browsers use the issuer's, and <c>iss</c> stays the authority. Default empty: they are the same.
+    /// The origin at which the gateway reaches the provider, such as <c>http://login.internal:8080</c>, if it differs
+    /// from that of the issuer. Browsers use the issuer's, and <c>iss</c> stays the authority. Default empty: they are
+    /// the same.
     /// </summary>
     public string InternalAddress { get; set; } = "";
 
@@ -31,23 +32,25 @@ internal sealed class OidcOptions
 
     /// <summary>
     /// How the gateway authenticates to the provider: <c>client_secret_basic</c>, <c>client_secret_post</c> or
-    /// <c>private_key_jwt</c>. Empty (the default): the first of these for which there is a secret or a key and that the
-    /// provider supports.
+    /// <c>private_key_jwt</c>. Empty (the default): the first of these for which there is a secret or a key and that
+    /// the provider supports.
     /// </summary>
     public string ClientAuthentication { get; set; } = "";
 
     /// <summary>
-    /// A PEM file with the private key for <c>private_key_jwt</c> (RFC 7523), read again at each login. If it also has a
-    /// certificate, assertions name it in <c>x5t#S256</c>.
+    /// A PEM file with the private key for <c>private_key_jwt</c> (RFC 7523), read again at each login. If it also has
+    /// a certificate, assertions name it in <c>x5t#S256</c>.
     /// </summary>
     public string ClientKeyFile { get; set; } = "";
 
-    /// <summary>The <c>kid</c> of assertions. Empty (the default): the thumbprint of the public key (RFC 7638).</summary>
+    /// <summary>
+    /// The <c>kid</c> of assertions. Empty (the default): the thumbprint of the public key (RFC 7638).
+    /// </summary>
     public string ClientKeyId { get; set; } = "";
 
     /// <summary>
-    /// The <c>aud</c> of assertions. Empty (the default): the provider's issuer. Some providers want the address of their
-    /// token endpoint.
+    /// The <c>aud</c> of assertions. Empty (the default): the provider's issuer. Some providers want the address of
+    /// their token endpoint.
     /// </summary>
     public string ClientAssertionAudience { get; set; } = "";
 
@@ -58,11 +61,14 @@ internal sealed class OidcOptions
 
     /// <summary>
     /// Whether to keep the ID token of a session on the server and to name it to the provider's logout page as
-    /// <c>id_token_hint</c> (OpenID Connect RP-Initiated Logout 1.0, section 2). Default false: no token reaches a browser.
+    /// <c>id_token_hint</c> (OpenID Connect RP-Initiated Logout 1.0, section 2). Default false: no token reaches a
+    /// browser.
     /// </summary>
     public bool IdTokenHint { get; set; }
 
-    /// <summary>The requested scopes. Empty: openid, profile and email.</summary>
+    /// <summary>
+    /// The requested scopes. Empty: openid, profile and email, and offline_access with a <see cref="RecheckInterval"/>.
+    /// </summary>
     public List<string> Scopes { get; set; } = [];
 
     /// <summary>The claims that a page may see. Empty: sub, name, preferred_username and email.</summary>
@@ -75,6 +81,13 @@ internal sealed class OidcOptions
     /// A session ends this long after its login, also if it is in use. Default 8 h; 1 min to 30 days.
     /// </summary>
     public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromHours(8);
+
+    /// <summary>
+    /// How often the provider is asked about a session that is in use, by its refresh token, so that a user who left a
+    /// group or was locked out loses the session or its permissions. Default 0: the claims of the login apply as long
+    /// as the session; otherwise 1 min to 1 day.
+    /// </summary>
+    public TimeSpan RecheckInterval { get; set; }
 
     /// <summary>
     /// Logins that one source may begin in a minute, and as many that it may complete. A source is an IPv4 address or
@@ -97,7 +110,9 @@ internal sealed class OidcOptions
     /// <summary>Whether browser sessions are configured.</summary>
     public bool IsConfigured => Authority.Length > 0;
 
-    public IReadOnlyList<string> ScopesInForce => Scopes.Count > 0 ? Scopes : ["openid", "profile", "email"];
+    public IReadOnlyList<string> ScopesInForce => Scopes.Count > 0 ? Scopes
+        : RecheckInterval > TimeSpan.Zero ? ["openid", "profile", "email", "offline_access"]
+        : ["openid", "profile", "email"];
 
     public IReadOnlyList<string> UserClaimsInForce =>
         UserClaims.Count > 0 ? UserClaims : ["sub", "name", "preferred_username", "email"];
@@ -118,6 +133,9 @@ internal sealed class OidcOptions
             errors.Unless(
                 IdleLifetime <= AbsoluteLifetime, $"{Key}:IdleLifetime", "must not be longer than AbsoluteLifetime");
         }
+        errors.Unless(RecheckInterval == TimeSpan.Zero
+            || (RecheckInterval >= TimeSpan.FromMinutes(1) && RecheckInterval <= TimeSpan.FromDays(1)),
+            $"{Key}:RecheckInterval", "must be 0, or from 00:01:00 to 1.00:00:00");
         errors.Range($"{Key}:LoginsPerMinute", LoginsPerMinute, 0, 100_000);
         errors.Range($"{Key}:LoginsPerMinuteOfNode", LoginsPerMinuteOfNode, 0, 1_000_000);
         TlsFiles().Check(errors);

@@ -7,7 +7,7 @@ namespace Gateway.Callers.Sessions;
 /// <summary>The identity provider of browser sessions.</summary>
 internal sealed class ProviderOfSessions : IDisposable
 {
-    private readonly TokenVerifier _logouts;
+    private readonly TokenVerifier _logouts, _idTokens;
     private readonly ClientAuthentication _client;
 
     public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, ClientAuthentication client,
@@ -18,13 +18,16 @@ internal sealed class ProviderOfSessions : IDisposable
         Configuration = new ProviderConfiguration(
             options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
             () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger, options.InternalAddress);
+        _idTokens = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsIdToken, clock);
         _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
     }
 
     public ProviderConfiguration Configuration { get; }
 
     /// <summary>Checks that the gateway can verify the provider's ID tokens.</summary>
-    /// <exception cref="ProviderMismatchException">The provider signs by no algorithm that the gateway accepts.</exception>
+    /// <exception cref="ProviderMismatchException">
+    /// The provider signs by no algorithm that the gateway accepts.
+    /// </exception>
     public static void CheckAlgorithms(OpenIdConnectConfiguration provider)
     {
         var published = provider.IdTokenSigningAlgValuesSupported;
@@ -37,10 +40,17 @@ internal sealed class ProviderOfSessions : IDisposable
     /// <summary>Creates a handler for requests of logins.</summary>
     public HttpMessageHandler NewHandler() => new ProviderClient(Configuration, _client, Configuration.NewHandler());
 
+    /// <summary>Verifies an ID token that the provider issues after the login.</summary>
+    public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyIdTokenAsync(string token) =>
+        _idTokens.VerifyAsync(token);
+
     public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyLogoutAsync(string token) =>
         _logouts.VerifyAsync(token);
 
     public void Dispose() => Configuration.Dispose();
+
+    private static bool IsIdToken(string? type) =>
+        string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase);
 
     // OpenID Connect Back-Channel Logout 1.0, section 2.4: the type is recommended, but some providers leave it out.
     private static bool IsLogoutToken(string? type) =>

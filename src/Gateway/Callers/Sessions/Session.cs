@@ -11,12 +11,23 @@ namespace Gateway.Callers.Sessions;
 /// <param name="Order">The order number of the login, by which logouts are compared with it.</param>
 /// <param name="EndsAt">When the absolute lifetime ends.</param>
 /// <param name="IdToken">The ID token for the provider's logout page; null if it is not kept.</param>
+/// <param name="RefreshToken">Asks the provider about the session again; null if it is not kept.</param>
+/// <param name="CheckedAt">When the provider was last asked; null if it is asked only at the login.</param>
 internal sealed record Session(
     string Issuer, JsonElement Claims, long Order, DateTimeOffset EndsAt,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? IdToken = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? IdToken = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RefreshToken = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTimeOffset? CheckedAt = null)
 {
     private ClaimSet? _claims;
     private string[]? _marks;
+
+    // A copy may have other claims, and a string must not contain tokens.
+    private Session(Session other) =>
+        (Issuer, Claims, Order, EndsAt, IdToken, RefreshToken, CheckedAt) = (other.Issuer, other.Claims, other.Order,
+            other.EndsAt, other.IdToken, other.RefreshToken, other.CheckedAt);
+
+    public override string ToString() => nameof(Session);
 
     public ClaimSet ClaimSet() => _claims ??= new ClaimSet(Claims);
 

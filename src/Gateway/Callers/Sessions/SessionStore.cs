@@ -118,6 +118,41 @@ internal sealed class SessionStore
         known is not null && known.IsAlive(now)
             ? (Refusal.None, Earlier(atMost, Earlier(known.IdleUntil, known.EndsAt))) : (Refusal.SessionEnded, now);
 
+    /// <summary>Returns a session that this node has in memory.</summary>
+    public Session? Peek(KeyHash name) => _entries.GetValueOrDefault(name)?.Session;
+
+    /// <summary>Reads a session as other nodes may have replaced it. Its idle time stays as it is.</summary>
+    /// <returns>The session, or null if it has ended, and whether Redis is away.</returns>
+    public async Task<(Session? Session, bool IsAway)> ReadAgainAsync(KeyHash name)
+    {
+        if (!_shared.IsConfigured) return (Peek(name), false);
+        var (found, idleLeft, isAway) = await _shared.PeekAsync(name);
+        if (found is not null) Renew(name, found, idleLeft);
+        return (found, isAway);
+    }
+
+    /// <summary>Replaces a session on all nodes. Its idle time and its end stay as they are.</summary>
+    /// <returns>False if Redis has not stored it.</returns>
+    public async Task<bool> ReplaceAsync(KeyHash name, Session session)
+    {
+        if (_shared.IsConfigured && !await _shared.ReplaceAsync(name, session)) return false;
+        Renew(name, session, idleLeft: null);
+        return true;
+    }
+
+    /// <summary>Takes the right to ask the provider about a session, from all nodes.</summary>
+    public Task<bool> LockAsync(KeyHash name, TimeSpan lifetime) =>
+        _shared.IsConfigured ? _shared.LockAsync(name, lifetime) : Task.FromResult(true);
+
+    public Task UnlockAsync(KeyHash name) => _shared.IsConfigured ? _shared.UnlockAsync(name) : Task.CompletedTask;
+
+    private void Renew(KeyHash name, Session session, TimeSpan? idleLeft)
+    {
+        var now = _clock.Now;
+        _entries.AddOrUpdate(name, _ => Seen(session, idleLeft: idleLeft), (_, before) =>
+            before.Session is null ? before : Seen(session, before.EndsAt, idleLeft ?? before.IdleUntil - now));
+    }
+
     /// <summary>Ends a session on all nodes.</summary>
     public async Task EndAsync(KeyHash name)
     {

@@ -15,7 +15,8 @@ namespace Gateway.Callers.Sessions;
 /// </summary>
 internal sealed class SharedSessions : IRedisParticipant
 {
-    private const string Prefix = "session:", MarkPrefix = "session-mark:", Channel = "sessions";
+    private const string Prefix = "session:", MarkPrefix = "session-mark:", LockPrefix = "session-check:",
+        Channel = "sessions";
 
     private const int AtOnce = 100;
 
@@ -104,6 +105,28 @@ internal sealed class SharedSessions : IRedisParticipant
                 return (null, false);
         }
     }
+
+    /// <summary>Replaces a session, and leaves its idle time as it is.</summary>
+    /// <returns>Whether Redis has stored the session.</returns>
+    public async Task<bool> ReplaceAsync(KeyHash hash, Session session)
+    {
+        var stored = await _redis.TryAsync(async database => await database.StringSetAsync(
+            Prefix + hash, session.Serialize(), expiry: null, keepTtl: true, When.Exists) ? this : null,
+            _redis.NewTimeBudget());
+        return stored is not null;
+    }
+
+    /// <summary>Takes the right to ask the provider about a session, from all nodes.</summary>
+    public async Task<bool> LockAsync(KeyHash hash, TimeSpan lifetime)
+    {
+        var taken = await _redis.TryAsync(async database =>
+            await database.StringSetAsync(LockPrefix + hash, 1, lifetime, When.NotExists) ? this : null,
+            _redis.NewTimeBudget());
+        return taken is not null;
+    }
+
+    public async Task UnlockAsync(KeyHash hash) => await _redis.TryAsync(async database =>
+        await database.KeyDeleteAsync(LockPrefix + hash) ? this : null, _redis.NewTimeBudget());
 
     /// <summary>Whether the provider has ended the session's login; null if Redis is away.</summary>
     public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, _redis.NewTimeBudget());

@@ -53,7 +53,8 @@ public sealed class LoginResultTests : IAsyncLifetime
         await using var world = await UserWorld.StartAsync(_provider);
         using var visitor = Visitor.Of(_provider);
         var cancelled = await CancelledAsync(visitor, world.Gateway.Address, "");
-        (string, string)[] headers = mode is null ? [("Accept", accept)] : [("Accept", accept), ("Sec-Fetch-Mode", mode)];
+        (string, string)[] headers = mode is null
+            ? [("Accept", accept)] : [("Accept", accept), ("Sec-Fetch-Mode", mode)];
 
         using var answer = await visitor.GetAsync(cancelled, headers);
 
@@ -63,7 +64,8 @@ public sealed class LoginResultTests : IAsyncLifetime
     [Theory]
     [InlineData("/app?x=1#part", "/app?x=1&login_error=login-cancelled#part")]
     [InlineData("https://app.example.com/start", "https://app.example.com/start?login_error=login-cancelled")]
-    public async Task An_application_that_asks_for_it_gets_the_error_at_its_return_address(string returnUrl, string expected)
+    public async Task An_application_that_asks_for_it_gets_the_error_at_its_return_address(
+        string returnUrl, string expected)
     {
         await using var world = await UserWorld.StartAsync(
             _provider, ("Cors:AllowedOrigins:0", "https://app.example.com"));
@@ -89,7 +91,8 @@ public sealed class LoginResultTests : IAsyncLifetime
         var login = new Uri(world.Gateway.Address, "bff/login?returnUrl=/app");
 
         using var page = await visitor.GetAsync(login, ("Accept", Html));
-        using var returned = await visitor.GetAsync(new Uri(login, "login?returnUrl=/app&onError=return"), ("Accept", Html));
+        using var returned = await visitor.GetAsync(
+            new Uri(login, "login?returnUrl=/app&onError=return"), ("Accept", Html));
 
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "text/html"),
             (page.StatusCode, page.Content.Headers.ContentType!.MediaType));
@@ -144,8 +147,8 @@ public sealed class LoginResultTests : IAsyncLifetime
 
         Assert.Equal(30, visitor.SetCookies.Count(line => line.StartsWith(LoginCookie.Name, StringComparison.Ordinal)));
         Assert.All(visitor.SetCookies.Where(line => !line.StartsWith("login-", StringComparison.Ordinal)), line =>
-            Assert.Matches("^__Host-Http-gateway-login=[A-Za-z0-9_-]{43}; max-age=900; path=/; secure; samesite=lax; httponly$",
-                line));
+            Assert.Matches("^__Host-Http-gateway-login=[A-Za-z0-9_-]{43}; max-age=900; path=/; "
+                + "secure; samesite=lax; httponly$", line));
         using var landed = await visitor.GetAsync(first);
         Assert.Equal("/first", landed.Headers.Location?.ToString());
     }
@@ -189,7 +192,8 @@ public sealed class LoginResultTests : IAsyncLifetime
 
     [Theory]
     [InlineData("X-Forwarded-Proto", "https", "127.0.0.1", "the browser uses https, and is not known")]
-    [InlineData("X-Forwarded-Host", "gateway.example.com", "127.0.0.1", "the browser uses another host, and is not known")]
+    [InlineData(
+        "X-Forwarded-Host", "gateway.example.com", "127.0.0.1", "the browser uses another host, and is not known")]
     [InlineData("X-Unrelated", "1", "gateway.example.com", "the browser does not use https")]
     public async Task An_address_that_no_browser_can_use_is_a_misconfiguration_that_the_log_explains(
         string header, string value, string host, string reason)
@@ -217,7 +221,8 @@ public sealed class LoginResultTests : IAsyncLifetime
 
         Assert.Equal("/gw/", answer.Headers.Location?.ToString());
         using var start = await visitor.GetAsync(new Uri(world.Gateway.Address, "gw/"));
-        using var page = await visitor.GetAsync(new Uri(new Uri(world.Gateway.Address, "gw/"), start.Headers.Location!));
+        using var page = await visitor.GetAsync(
+            new Uri(new Uri(world.Gateway.Address, "gw/"), start.Headers.Location!));
         Assert.Equal(HttpStatusCode.OK, page.StatusCode);
     }
 

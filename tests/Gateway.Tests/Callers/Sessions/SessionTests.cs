@@ -462,7 +462,8 @@ public sealed class SessionTests : IAsyncLifetime
         using var wrong = await visitor.LogInAsync(_provider, world.Gateway.Address);
         await File.WriteAllTextAsync(file, IdentityProvider.ClientSecret + "\n", World.Cancellation);
         using var right = await visitor.LogInAsync(_provider, world.Gateway.Address);
-        Assert.Equal((HttpStatusCode.InternalServerError, HttpStatusCode.Redirect), (wrong.StatusCode, right.StatusCode));
+        Assert.Equal(
+            (HttpStatusCode.InternalServerError, HttpStatusCode.Redirect), (wrong.StatusCode, right.StatusCode));
         File.Delete(file);
     }
 

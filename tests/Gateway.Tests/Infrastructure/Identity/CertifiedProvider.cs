@@ -18,12 +18,16 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
 
     private readonly int _port = ChildProcess.FreePort();
     private readonly List<object> _keys = [];
+    private readonly string _groups = Path.GetTempFileName();
+    private readonly Dictionary<string, string[]> _groupsOf = [];
     private ChildProcess? _process;
 
     public CertifiedProvider()
     {
         Issuer = Listens.AbsoluteUri.TrimEnd('/');
         AddKey();
+        SetGroups("alice", "mapping");
+        SetGroups("bob", "survey");
     }
 
     /// <summary>The address at which the provider listens.</summary>
@@ -41,8 +45,14 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
     /// <summary>Statuses of endpoints that fail, by path.</summary>
     public Dictionary<string, int> Failing { get; } = [];
 
-    public Dictionary<string, string[]> Groups { get; } =
-        new() { ["alice"] = ["mapping"], ["bob"] = ["survey"] };
+    public bool GivesRefreshTokens { get; set; } = true;
+
+    /// <summary>Changes the groups of a user, for the next tokens.</summary>
+    public void SetGroups(string user, params string[] groups)
+    {
+        _groupsOf[user] = groups;
+        File.WriteAllText(_groups, JsonSerializer.Serialize(_groupsOf));
+    }
 
     /// <summary>The files of the certificate and its key; null for plain http.</summary>
     public (string Certificate, string Key)? Https { get; private set; }
@@ -86,11 +96,12 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
         {
             issuer = Issuer,
             port = _port,
-            groups = Groups,
+            groupsFile = _groups,
             client,
             keys = _keys,
             features = Features,
             failing = Failing,
+            refreshTokens = GivesRefreshTokens,
             certificate = Https?.Certificate,
             key = Https?.Key,
         });
@@ -186,7 +197,30 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
         return address;
     }
 
-    public async ValueTask DisposeAsync() => await StopAsync();
+    /// <summary>Logs out on the provider's page, which asks for a confirmation.</summary>
+    /// <param name="page">The page for logouts; null: that without parameters.</param>
+    /// <returns>The address to which the provider sends the browser; null if it sends it nowhere.</returns>
+    public async Task<Uri?> LogOutAsync(Visitor visitor, Uri? page = null)
+    {
+        page ??= new Uri(Listens, "session/end");
+        using var question = await visitor.GetAsync(page);
+        var html = await question.Content.ReadAsStringAsync(World.Cancellation);
+        Assert.True(question.StatusCode == HttpStatusCode.OK, html);
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["xsrf"] = html.Split("name=\"xsrf\" value=\"")[1].Split('"')[0],
+            ["logout"] = "yes",
+        });
+        using var answer = await visitor.SendAsync(HttpMethod.Post, new Uri(Listens, "session/end/confirm"), form);
+        var next = answer.Headers.Location is { } location ? new Uri(page, location) : null;
+        return next?.Authority == Listens.Authority ? null : next;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        File.Delete(_groups);
+    }
 
     [GeneratedRegex("name=\"prompt\" value=\"([a-z]+)\"")]
     private static partial Regex Prompt();

@@ -75,7 +75,7 @@ internal sealed class IdentityProvider : IAsyncDisposable
     public TimeSpan AccessTokenLifetime { get; init; } = Lifetime;
 
     /// <summary>Whether clients may push their authorization requests (RFC 9126).</summary>
-    public bool TakesPushedRequests { get; init; }
+    public bool TakesPushedRequests { get; set; }
 
     private DateTimeOffset Now => Clock.GetUtcNow();
 

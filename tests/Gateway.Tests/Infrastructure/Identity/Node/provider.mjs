@@ -1,12 +1,14 @@
 // Runs oidc-provider with the configuration in the variable PROVIDER, a JSON object. The built-in pages for development
-// ask for a name and accept any password. Whoever logs in belongs to the groups that the configuration lists.
+// ask for a name and accept any password. A file has the groups of users, and may change.
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Provider } from 'oidc-provider';
 
-const { issuer, port, groups, client, keys, features, failing, certificate, key } = JSON.parse(process.env.PROVIDER);
+const { issuer, port, groupsFile, client, keys, features, failing, refreshTokens, certificate, key } = JSON.parse(process.env.PROVIDER);
+
+const groupsOf = user => JSON.parse(readFileSync(groupsFile, 'utf8'))[user] ?? [];
 
 const signing = [...keys];
 if (client.id_token_signed_response_alg === 'EdDSA') {
@@ -29,12 +31,13 @@ const provider = new Provider(issuer, {
   claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email'] },
   scopes: ['openid', 'profile', 'email', 'offline_access'],
   conformIdTokenClaims: false,
+  issueRefreshToken: async (context, client, code) => client.grantTypeAllowed('refresh_token') && refreshTokens,
   pkce: { required: () => true },
   cookies: { keys: ['cookie-key-0123456789'] },
-  ttl: { Session: 3600, Grant: 3600, Interaction: 3600, AccessToken: 600, IdToken: 600, RefreshToken: 3600 },
+  ttl: { Session: 3600, Grant: 3600, Interaction: 3600, AccessToken: 600, IdToken: 3600, RefreshToken: 3600 },
   findAccount: (context, id) => ({
     accountId: id,
-    claims: () => ({ sub: id, name: id, preferred_username: id, email: `${id}@example.com`, groups: groups[id] ?? [] }),
+    claims: () => ({ sub: id, name: id, preferred_username: id, email: `${id}@example.com`, groups: groupsOf(id) }),
   }),
 });
 for (const event of ['grant.error', 'pushed_authorization_request.error', 'authorization.error', 'server_error']) {

@@ -1,0 +1,158 @@
+using System.Net;
+using Gateway.Tests.Infrastructure;
+using Gateway.Tests.Infrastructure.Identity;
+using Gateway.Tests.RequestPath;
+
+namespace Gateway.Tests.Callers.Sessions;
+
+/// <summary>Tests that the provider is asked about sessions again, by two providers and on several nodes.</summary>
+[Trait("Redis", "any")]
+public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
+{
+    private const string Interval = "Authentication:Oidc:RecheckInterval";
+
+    private static readonly TimeSpan Due = TimeSpan.FromMinutes(5);
+
+    private IdentityProvider _provider = null!;
+
+    public async ValueTask InitializeAsync() => _provider = await IdentityProvider.StartedAsync();
+
+    public ValueTask DisposeAsync() => _provider.DisposeAsync();
+
+    [Fact]
+    public async Task A_user_who_left_a_group_loses_its_permissions_after_the_interval()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        using var visitor = await LoggedInAsync(world);
+        _provider.Users["alice"] = User.Alice with { Groups = ["survey"] };
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address, "harbour"));
+
+        world.Clock!.Advance(Due);
+
+        Assert.Equal(HttpStatusCode.Forbidden, await visitor.StatusAsync(world.Gateway.Address, "harbour"));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        // The next refresh token works as well.
+        _provider.Users["alice"] = User.Alice;
+        world.Clock.Advance(Due);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address, "harbour"));
+        Assert.Equal(2, Refreshes);
+    }
+
+    [Fact]
+    public async Task A_user_whose_session_at_the_provider_ended_is_logged_out()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        using var visitor = await LoggedInAsync(world);
+        _provider.Logins.End(_ => true);
+
+        world.Clock!.Advance(Due);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+        Assert.Equal(1, Refreshes);
+    }
+
+    [Fact]
+    public async Task While_the_provider_is_away_a_session_goes_on_for_one_more_interval()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        using var visitor = await LoggedInAsync(world);
+        await _provider.StopAsync();
+
+        world.Clock!.Advance(Due);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        world.Clock.Advance(Due);
+        using var refused = await visitor.JobAsync(world.Gateway.Address);
+        Assert.Equal("/problems/identity-unavailable", await BoundTests.ProblemTypeAsync(refused));
+
+        await _provider.StartAsync();
+        world.Clock.Advance(TimeSpan.FromSeconds(6));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task Many_requests_on_several_nodes_cause_one_question_because_a_refresh_token_works_once()
+    {
+        await using var world = await UserWorld.StopClockAsync(
+            _provider, (Interval, "00:05:00"), ("ConnectionStrings:Redis", redis.ConnectionString));
+        var others = new[] { world.AddGateway(), world.AddGateway() };
+        using var visitor = await LoggedInAsync(world);
+        foreach (var node in others) Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(node.Address));
+        _provider.Users["alice"] = User.Alice with { Groups = ["survey"] };
+
+        world.Clock!.Advance(Due);
+        var nodes = others.Append(world.Gateway).SelectMany(node => Enumerable.Repeat(node, 5));
+        var statuses = await Task.WhenAll(nodes.Select(node => visitor.StatusAsync(node.Address, "harbour")));
+
+        Assert.All(statuses, status => Assert.Equal(HttpStatusCode.Forbidden, status));
+        Assert.Equal(1, Refreshes);
+        world.Clock.Advance(Due);
+        Assert.Equal(HttpStatusCode.Forbidden, await visitor.StatusAsync(others[0].Address, "harbour"));
+        Assert.Equal(2, Refreshes);
+    }
+
+    [Fact]
+    public async Task A_stream_ends_for_a_user_who_left_the_group()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        using var visitor = await LoggedInAsync(world);
+        await using var reader = await EventReader.OpenAsync(world.Gateway.Address,
+            "v0/workflows/harbour/jobs/run-3000/events", ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"),
+            ("X-CSRF", "1"));
+        await reader.NextAsync("job");
+        _provider.Users["alice"] = User.Alice with { Groups = ["survey"] };
+
+        world.Clock!.Advance(Due + TimeSpan.FromSeconds(1));
+
+        var next = await reader.NextAsync();
+        while (next.EventType == "job") next = await reader.NextAsync();
+        Assert.Equal("problem", next.EventType);
+        Assert.Contains("workflow-forbidden", next.Data, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_certified_provider_gives_new_claims_for_its_refresh_tokens()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
+        provider.Register(world.Gateway.Address);
+        await provider.StartAsync();
+        using var visitor = Visitor.Of(provider.Listens);
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        for (var i = 0; i < 2; i++)
+        {
+            world.Clock!.Advance(Due);
+            Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        }
+        await provider.StopAsync();
+        await provider.StartAsync();
+        // It has forgotten the refresh token.
+        world.Clock!.Advance(Due);
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_login_without_a_refresh_token_is_refused_if_sessions_are_checked()
+    {
+        await using var provider = new CertifiedProvider { GivesRefreshTokens = false };
+        await using var world = await World.StartAsync(provider.Settings((Interval, "00:05:00")));
+        provider.Register(world.Gateway.Address);
+        await provider.StartAsync();
+        using var visitor = Visitor.Of(provider.Listens);
+
+        using var answer = await provider.LogInAsync(visitor, world.Gateway.Address);
+
+        Assert.Equal("/problems/identity-misconfigured", await BoundTests.ProblemTypeAsync(answer));
+        Assert.Contains(world.Gateway.Log.All, line => line.Contains("offline_access", StringComparison.Ordinal));
+    }
+
+    private int Refreshes => _provider.Ledger.TokenCalls.Count(call => call.GrantType == "refresh_token");
+
+    private async Task<Visitor> LoggedInAsync(World world)
+    {
+        var visitor = Visitor.Of(_provider);
+        using var landed = await visitor.LogInAsync(_provider, world.Gateway.Address);
+        Assert.Equal("/app", landed.Headers.Location?.ToString());
+        return visitor;
+    }
+}
