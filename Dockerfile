@@ -10,6 +10,7 @@ WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props ./
 COPY src/Gateway/Gateway.csproj src/Gateway/
 COPY src/Simulator/Simulator.csproj src/Simulator/
+COPY src/Demo/Demo.csproj src/Demo/
 RUN dotnet restore src/Gateway/Gateway.csproj --arch $TARGETARCH -p:SelfContained=true
 
 COPY .editorconfig appsettings.json ./

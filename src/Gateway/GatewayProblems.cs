@@ -3,6 +3,7 @@ using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.Limits;
 using Gateway.Problems;
+using Gateway.Routes;
 using Gateway.Upstream;
 using Gateway.Watching;
 
@@ -14,6 +15,6 @@ internal static class GatewayProblems
     public static readonly ProblemCatalog Catalog = new(
     [
         .. JobProblems.All, .. CallerProblems.All, .. ProblemType.Common, .. QuotaProblems.All, .. AdminProblems.All,
-        .. UpstreamProblems.All, .. WatchingProblems.All,
+        .. UpstreamProblems.All, .. RouteProblems.All, .. WatchingProblems.All,
     ]);
 }

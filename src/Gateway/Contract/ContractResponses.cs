@@ -19,6 +19,7 @@ internal static class ContractResponses
         ["RateLimit-Policy"] = "The team's quota: requests and window in seconds.",
         ["Retry-After"] = "Seconds to wait from now; of a running job, advice on when it is worth asking again.",
         ["Preference-Applied"] = "The wait that the gateway has honoured (RFC 7240).",
+        ["Content-Range"] = "The size of the resource, such as `bytes */1000` (RFC 9110).",
         ["WWW-Authenticate"] = "What credential is wanted (RFC 6750).",
     };
 
@@ -66,6 +67,7 @@ internal static class ContractResponses
         400 => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy", "WWW-Authenticate"],
         401 => ["Cache-Control", "WWW-Authenticate"],
         404 => ["Cache-Control", "Cache-Status", "Vary", "Age", "RateLimit", "RateLimit-Policy"],
+        416 => ["Cache-Control", "Content-Range", "Vary", "RateLimit", "RateLimit-Policy"],
         429 => ["Cache-Control", "RateLimit", "RateLimit-Policy", "Retry-After"],
         500 => ["Cache-Control"],
         503 => ["Cache-Control", "Cache-Status", "Vary", "RateLimit", "RateLimit-Policy", "Retry-After"],

@@ -23,7 +23,7 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
     private static readonly string[] Accepted =
     [
         "Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control",
-        "Prefer", "Last-Event-ID", "traceparent", "tracestate",
+        "Prefer", "Last-Event-ID", "Range", "If-Range", "traceparent", "tracestate",
     ];
 
     /// <summary>

@@ -7,7 +7,11 @@ namespace Gateway.Routes;
 /// the credential are held back until the bytes after them are read.
 /// </summary>
 /// <param name="onFound">Called when the body holds the credential.</param>
-internal sealed class EchoGuard(Stream body, Credential credential, Action onFound) : Stream
+/// <param name="slice">The part of the body to return; null: all of it. The rest is searched only.</param>
+/// <param name="onFirstWait">Called if the body has begun without any bytes.</param>
+internal sealed class EchoGuard(
+    Stream body, Credential credential, Action onFound, ByteRange.Slice? slice = null, Func<Task>? onFirstWait = null)
+    : Stream
 {
     // A stream whose reads and writes always complete at once would occupy its thread: it yields after 16 chunks.
     private const int ChunkSize = 16 * 1024, ChunksAtOnce = 16;
@@ -15,6 +19,7 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
     private readonly int _kept = credential.MaxEchoLength;
     private readonly byte[] _window = new byte[credential.MaxEchoLength + ChunkSize];
     private int _given, _free, _end, _chunks;
+    private long _skip = slice?.Skip ?? 0, _left = slice?.Length ?? long.MaxValue;
     private bool _isOver;
 
     public override bool CanRead => true;
@@ -34,10 +39,17 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
     /// <exception cref="IOException">The body holds the credential, or the connection failed.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        while (_given == _free && !_isOver) await FillAsync(cancellationToken);
-        var count = Math.Min(buffer.Length, _free - _given);
+        if (_left == 0) return 0;
+        while (_given == _free && !_isOver)
+        {
+            await FillAsync(cancellationToken);
+            var skipped = (int)Math.Min(_skip, _free - _given);
+            (_given, _skip) = (_given + skipped, _skip - skipped);
+        }
+        var count = (int)Math.Min(Math.Min(buffer.Length, _free - _given), _left);
+        if (count == 0 && _isOver && slice is not null) throw new IOException("The upstream's answer ended early.");
         _window.AsMemory(_given, count).CopyTo(buffer);
-        _given += count;
+        (_given, _left) = (_given + count, _left - count);
         return count;
     }
 
@@ -70,7 +82,8 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
             (_given, _free, _end) = (_given - passed, _free - passed, _kept);
         }
         if (++_chunks % ChunksAtOnce == 0) await Task.Yield();
-        var read = await body.ReadAsync(_window.AsMemory(_end, ChunkSize), cancellation);
+        var read = _chunks == 1 && onFirstWait is not null ? await ReadFirstAsync(onFirstWait, cancellation)
+            : await body.ReadAsync(_window.AsMemory(_end, ChunkSize), cancellation);
         _end += read;
         if (credential.IsIn(_window.AsSpan(0, _end)))
         {
@@ -79,5 +92,12 @@ internal sealed class EchoGuard(Stream body, Credential credential, Action onFou
         }
         _isOver = read == 0;
         _free = _isOver ? _end : _end - credential.StartAtEndOf(_window.AsSpan(0, _end));
+    }
+
+    private async Task<int> ReadFirstAsync(Func<Task> onWait, CancellationToken cancellation)
+    {
+        var reading = body.ReadAsync(_window.AsMemory(_end, ChunkSize), cancellation).AsTask();
+        if (!reading.IsCompleted) await onWait();
+        return await reading;
     }
 }

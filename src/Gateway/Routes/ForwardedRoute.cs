@@ -4,7 +4,7 @@ namespace Gateway.Routes;
 /// <param name="Name">The name in the configuration, to which teams refer.</param>
 internal sealed record ForwardedRoute(string Name, RouteTemplate Template, ForwardedRouteOptions Options)
 {
-    private static readonly string[] OwnHeaders = ["Content-Type", "ETag", "Last-Modified"];
+    private static readonly string[] OwnHeaders = ["Content-Type", "ETag", "Last-Modified", "Accept-Ranges"];
 
     private readonly string[] _workflows = [.. Template.Parameters.Where(NamesWorkflow)];
 
@@ -25,7 +25,8 @@ internal sealed record ForwardedRoute(string Name, RouteTemplate Template, Forwa
     public IEnumerable<string> ResponseHeaders => OwnHeaders.Concat(Options.ResponseHeaders);
 
     /// <summary>Whether a response header is passed to the caller.</summary>
-    public bool Returns(string header) => ResponseHeaders.Contains(header, StringComparer.OrdinalIgnoreCase);
+    public bool Returns(string header) =>
+        ResponseHeaders.Append("Content-Range").Contains(header, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// The upstream's path with the values of a request, and the query parameters that are passed on.

@@ -15,13 +15,23 @@ internal sealed class ForwardedRouteOptions
     // These describe the connection or the caller, or the gateway sets them itself.
     private static readonly string[] Withheld =
     [
-        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding",
-        "Upgrade", "Content-Encoding", "Content-Length",
-        "Set-Cookie", "WWW-Authenticate", "Authorization", "Server", "Location", "Cache-Control", "Cache-Status", "Age",
-        "Vary", "RateLimit", "RateLimit-Policy",
+        "Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy-Connection", "TE",
+        "Trailer", "Transfer-Encoding", "Upgrade", "Content-Encoding", "Content-Length", "Content-Range",
+        "Set-Cookie", "Set-Cookie2", "WWW-Authenticate", "Authentication-Info", "Authorization", "Server", "Via",
+        "Cache-Control", "Cache-Status", "CDN-Cache-Control", "Surrogate-Control", "Expires", "Pragma", "Age", "Vary",
+        "RateLimit", "RateLimit-Policy",
         "Retry-After", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options",
         "Referrer-Policy", "Cross-Origin-Resource-Policy",
+        // These would tell a browser or a proxy about the gateway's own origin, or hold references in a form that
+        // cannot be translated.
+        "Alt-Svc", "Clear-Site-Data", "Content-Security-Policy-Report-Only", "Cross-Origin-Embedder-Policy",
+        "Cross-Origin-Opener-Policy", "Link-Template", "NEL", "Origin-Agent-Cluster", "Permissions-Policy",
+        "Public-Key-Pins", "Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Speculation-Rules",
+        "X-Frame-Options", "X-Sendfile",
     ];
+
+    // Fields of these kinds are instructions of pages of other origins, and of a server to the proxy before it.
+    private static readonly string[] WithheldPrefixes = ["Access-Control-", "X-Accel-", "Proxy-"];
 
     /// <summary>
     /// A path template, such as <c>/v0/workflows/{workflow_id}</c>; each parameter is one identifier.
@@ -32,9 +42,16 @@ internal sealed class ForwardedRouteOptions
     public List<string> Query { get; set; } = [];
 
     /// <summary>
-    /// The response headers that are passed to the caller, beside Content-Type, ETag and Last-Modified. No others are.
+    /// The response headers that are passed to the caller, beside Accept-Ranges, Content-Type, ETag and
+    /// Last-Modified. No others are. References in them are translated.
     /// </summary>
     public List<string> ResponseHeaders { get; set; } = [];
+
+    /// <summary>
+    /// The hosts, other than the upstream's, to which redirects and references in headers may lead callers, over https
+    /// alone: <c>files.example.com</c>, or with a port. Default none.
+    /// </summary>
+    public List<string> OtherHosts { get; set; } = [];
 
     /// <summary>The longest silence of the upstream within an answer. Default 100 s; 1 s to 1 h.</summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromSeconds(100);
@@ -82,10 +99,21 @@ internal sealed class ForwardedRouteOptions
             errors.Unless(header.Length > 0 && header.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'),
                 $"{path}:ResponseHeaders:{i}", "must name a header");
             errors.Unless(!Withheld.Contains(header, StringComparer.OrdinalIgnoreCase)
-                && !header.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase),
+                && !Array.Exists(WithheldPrefixes,
+                    prefix => header.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)),
                 $"{path}:ResponseHeaders:{i}",
                 "cannot be passed on: it concerns the connection, or the gateway sets it");
         }
+        for (var i = 0; i < OtherHosts.Count; i++)
+        {
+            errors.Unless(IsHost(OtherHosts[i]), $"{path}:OtherHosts:{i}",
+                "must be a host such as files.example.com, or a host and a port");
+        }
         errors.Range($"{path}:IdleTimeout", IdleTimeout, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1));
     }
+
+    private static bool IsHost(string text) => text.Length > 0 && text.All(c => c is > ' ' and <= '~')
+        && !text.Contains('*') && Uri.TryCreate($"https://{text}/", UriKind.Absolute, out var address)
+        && (text.Equals(address.Host, StringComparison.OrdinalIgnoreCase)
+            || text.Equals($"{address.Host}:{address.Port}", StringComparison.OrdinalIgnoreCase));
 }

@@ -14,8 +14,8 @@ namespace Gateway.Routes;
 /// </summary>
 internal sealed partial class RouteForwarder(
     IHttpForwarder forwarder, OutboundChain chain, AccountCalls calls, StreamSlots slots,
-    IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs, TimeProvider clock,
-    ILogger<RouteForwarder> logger) : IDisposable
+    AnswerReferences references, IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<JobsOptions> jobs,
+    TimeProvider clock, ILogger<RouteForwarder> logger) : IDisposable
 {
     private readonly HttpMessageInvoker _client = chain.CreateClient();
 
@@ -29,14 +29,15 @@ internal sealed partial class RouteForwarder(
         // Not a refresh, because no snapshot can answer instead.
         var call = calls.Begin(account, default, team, CallRank.FirstRead, use);
         UpstreamAnswer answer;
+        RouteTransformer? last = null;
         using (var slot = slots.Take(call))
         {
             if (slot is null) return UpstreamProblems.Of(new Verdict(VerdictKind.OverBudget, TimeSpan.Zero), default);
             AskOnly(http);
             answer = await calls.MakeAsync(call,
-                (credential, judge) => SendAsync(http, route, call.Gate.Name, credential, judge));
+                (credential, judge) => SendAsync(http, route, call.Gate.Name, credential, judge, out last));
         }
-        if (answer is { Fault: UpstreamFault.None, Status: 304 or (>= 200 and < 300) }) return null;
+        if (answer.Fault == UpstreamFault.None && last is { IsPassed: true }) return null;
         // A caller that left is no failure, and gets no answer.
         if (answer.Fault == UpstreamFault.CallerGone) http.RequestAborted.ThrowIfCancellationRequested();
         if (answer.Fault is not (UpstreamFault.None or UpstreamFault.JobRefused))
@@ -48,26 +49,38 @@ internal sealed partial class RouteForwarder(
         // The forwarder may have removed the gateway's headers and added some of the upstream's.
         http.Response.Headers.Clear();
         foreach (var (name, values) in headers) http.Response.Headers[name] = values;
+        if (answer.Fault == UpstreamFault.None && last is { IsBeyondEnd: true })
+        {
+            http.Response.Headers.ContentRange = last.SizeAlone;
+            return new Problem(RouteProblems.RangeNotSatisfiable, "The range begins after the end of the resource.");
+        }
         return UpstreamProblems.Of(UpstreamVerdict.OfFailure(answer, jobs.CurrentValue), answer);
     }
 
-    private async Task<UpstreamAnswer> SendAsync(
+    private Task<UpstreamAnswer> SendAsync(
         HttpContext http, ForwardedRoute route, string account, Credential credential,
-        Func<UpstreamAnswer, ValueTask> judge)
+        Func<UpstreamAnswer, ValueTask> judge, out RouteTransformer transformer)
     {
-        var options = upstream.CurrentValue;
-        using var deadline = new CancellationTokenSource(options.Timeout, clock);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
-        var transformer = new RouteTransformer(route, options.BaseAddress, account, credential, clock, answer =>
-        {
-            deadline.CancelAfter(Timeout.InfiniteTimeSpan);
-            // A stream may last for hours. Report the outcome now: other calls may wait for it.
-            return judge(answer);
-        });
         // An earlier call with another credential may have set a refusal.
         http.Response.StatusCode = StatusCodes.Status200OK;
+        var deadline = new CancellationTokenSource(upstream.CurrentValue.Timeout, clock);
+        transformer = new RouteTransformer(
+            route, upstream.CurrentValue.BaseAddress, account, credential, references, clock, answer =>
+            {
+                deadline.CancelAfter(Timeout.InfiniteTimeSpan);
+                // A stream may last for hours. Report the outcome now: other calls may wait for it.
+                return judge(answer);
+            });
+        return SendAsync(http, route, transformer, deadline);
+    }
+
+    private async Task<UpstreamAnswer> SendAsync(
+        HttpContext http, ForwardedRoute route, RouteTransformer transformer, CancellationTokenSource deadline)
+    {
+        using var _ = deadline;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, http.RequestAborted);
         var error = await forwarder.SendAsync(
-            http, options.BaseAddress.AbsoluteUri, _client,
+            http, upstream.CurrentValue.BaseAddress.AbsoluteUri, _client,
             new ForwarderRequestConfig { ActivityTimeout = route.Options.IdleTimeout }, transformer, either.Token);
         if (transformer.HasEcho) return UpstreamAnswer.Failed(UpstreamFault.EchoedCredential, 200);
         var status = transformer.Answer.Status;

@@ -18,6 +18,7 @@ internal static class RouteServices
         services.AddSingleton<StreamSlots>();
         services.AddSingleton<ForwardedRoutes>();
         services.AddSingleton<IExposesHeaders>(provider => provider.GetRequiredService<ForwardedRoutes>());
+        services.AddSingleton<AnswerReferences>();
         services.AddSingleton<RouteForwarder>();
     }
 }
@@ -27,5 +28,6 @@ internal sealed class ForwardedRoutes(IOptionsMonitor<RoutesOptions> options) : 
 {
     public ForwardedRoute[] All { get; } = ForwardedRoute.Of(options.CurrentValue.All);
 
-    public IEnumerable<string> ResponseHeaders => All.SelectMany(route => route.ResponseHeaders);
+    public IEnumerable<string> ResponseHeaders =>
+        All.SelectMany(route => route.ResponseHeaders.Append("Content-Range"));
 }

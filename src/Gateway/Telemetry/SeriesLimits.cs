@@ -35,6 +35,7 @@ internal sealed class SeriesLimits(IOptionsMonitor<ConfiguredNames> configured)
         "gateway.requests" => _names.Teams * (JobOperations + _names.Routes) * Statuses / 2,
         "gateway.cache.lookups" => _names.Teams * 5,
         "gateway.quota.exceeded" => _names.Quotas * 2,
+        "gateway.route.dropped_references" => _names.Routes * 5,
         "gateway.upstream.calls" => _names.Accounts * Statuses,
         "gateway.account.wait_time" => _names.Accounts * 6,
         // Routes and fixed endpoints, by method, version of HTTP and scheme.

@@ -62,6 +62,9 @@ internal enum UpstreamFault
 
     /// <summary>The egress proxy cannot be used, or does not connect to the upstream.</summary>
     ProxyFailed = 20,
+
+    /// <summary>A 206 that does not hold the range that was asked for.</summary>
+    WrongRange = 21,
 }
 
 /// <summary>The upstream's answer to one fetch.</summary>

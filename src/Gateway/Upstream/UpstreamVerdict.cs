@@ -29,6 +29,7 @@ internal static class UpstreamVerdict
             UpstreamFault.TooLarge => Invalid("too-large"),
             UpstreamFault.NoRoom => new(VerdictKind.NoRoom, TimeSpan.Zero, "no-room"),
             UpstreamFault.EchoedCredential => Invalid("credential-echoed"),
+            UpstreamFault.WrongRange => Invalid("wrong-range"),
             UpstreamFault.Encoded => Invalid("content-coding"),
             UpstreamFault.JobRefused =>
                 new(VerdictKind.Forbidden, TimeSpan.Zero, answer.Status == 401 ? "upstream-401" : ""),

@@ -14,7 +14,8 @@ public sealed class CommandTests
     {
         int port = ChildProcess.FreePort(), upstreamPort = ChildProcess.FreePort();
         await using var demo = new ChildProcess("dotnet",
-            [GatewayProcess.Executable, "demo", "--port", $"{port}", "--upstream-port", $"{upstreamPort}"]);
+            [GatewayProcess.Executable, "demo", "--port", $"{port}", "--upstream-port", $"{upstreamPort}",
+                "--identity-port", "0", "--page-port", "0"]);
         await demo.UntilAsync(() => Task.FromResult(demo.Output.Contains("Ctrl-C", StringComparison.Ordinal)));
         var lines = demo.Output.Split('\n').Select(line => line.Trim())
             .Where(line => line.StartsWith("curl", StringComparison.Ordinal)
@@ -45,17 +46,19 @@ public sealed class CommandTests
     }
 
     [Theory]
-    [InlineData(true, "--port")]
-    [InlineData(false, "--upstream-port")]
-    public async Task The_demo_names_a_port_that_is_in_use(bool gatewayPort, string option)
+    [InlineData("--port")]
+    [InlineData("--upstream-port")]
+    [InlineData("--identity-port")]
+    [InlineData("--page-port")]
+    public async Task The_demo_names_a_port_that_is_in_use(string option)
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        string[] ports = gatewayPort ? [$"{port}", $"{ChildProcess.FreePort()}"]
-            : [$"{ChildProcess.FreePort()}", $"{port}"];
+        string[] options = ["--port", "--upstream-port", "--identity-port", "--page-port"];
 
-        var (exit, output) = await RunAsync("demo", "--port", ports[0], "--upstream-port", ports[1]);
+        var (exit, output) = await RunAsync(
+            ["demo", .. options.SelectMany(name => (string[])[name, name == option ? $"{port}" : "0"])]);
 
         Assert.Equal(1, exit);
         Assert.Contains($"{port}", output, StringComparison.Ordinal);

@@ -20,7 +20,7 @@ public sealed class RepublishedTests : IDisposable
 
     public static TheoryData<string, string, string> Forms =>
         [
-            .. from source in (string[])["3.0.3", "3.1.0"] from form in (string[])["json", "yaml"]
+            .. from source in (string[])["3.0.3", "3.1.0", "3.2.0"] from form in (string[])["json", "yaml"]
             from published in (string[])["openapi/v0.json", "openapi/3.0/v0.json"] select (source, form, published)];
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed class RepublishedTests : IDisposable
         Assert.Equal("Which workflow.", $"{workflow["parameters"]![0]!["description"]}");
         Assert.Equal(["page", "tag"], scenes["parameters"]!.AsArray().Select(parameter => $"{parameter!["name"]}"));
         Assert.Equal("1", $"{scenes["parameters"]![0]!["schema"]!["minimum"]}");
-        Assert.Equal(["200", "400", "401", "403", "404", "410", "429", "451", "500", "502", "503", "504"],
+        Assert.Equal(["200", "400", "401", "403", "404", "410", "416", "429", "451", "500", "502", "503", "504"],
             Names(workflow["responses"]).Order(StringComparer.Ordinal));
         Assert.Equal(["Cache-Control", "Link", "RateLimit", "RateLimit-Policy", "Vary"],
             Names(workflow["responses"]!["200"]!["headers"]).Order(StringComparer.Ordinal));
@@ -131,7 +131,7 @@ public sealed class RepublishedTests : IDisposable
         "#/components/schemas/Label/$dynamicRef: such references cannot be followed")]
     [InlineData("/components/responses/Workflow/headers/Link/$ref", "#/components/responses/Workflow/headers/Link",
         "#/components/responses/Workflow/headers/Link refers to itself")]
-    [InlineData("/openapi", "2.0", "it is written in OpenAPI 2.0; 3.0 and 3.1 can be read")]
+    [InlineData("/openapi", "2.0", "it is written in OpenAPI 2.0; 3.0, 3.1 and 3.2 can be read")]
     [InlineData("/paths", "none", "it describes no paths")]
     [InlineData("/paths/~1v0~1scenes", "none", "#/paths/~1v0~1scenes is no object")]
     [InlineData("/paths/~1v0~1scenes/get", "none", "it describes no GET /v0/scenes, of Routes:scenes")]
@@ -354,6 +354,123 @@ public sealed class RepublishedTests : IDisposable
                "$ref":"#/components/responses/Three"},"Three":{"description":"It."}}}}
             """);
         Assert.Equal("It.", $"{Get(made, "/a")["responses"]!["200"]!["description"]}");
+    }
+
+    [Theory]
+    [InlineData("302")]
+    [InlineData("308")]
+    [InlineData("3XX")]
+    public async Task An_operation_that_only_redirects_is_published_as_such(string status)
+    {
+        var made = await MakeAsync($$"""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{
+              "{{status}}":{"description":"To the file.",
+                "content":{"text/html":{"schema":{"type":"string"} } },"headers":{
+                "Location":{"description":"At http://api/files.","schema":{"type":"string"} },
+                "X-Internal":{"schema":{"type":"string"} } } },
+              "304":{"description":"As it was."},"404":{"description":"None."},
+              "default":{"description":"Any."} } } } } }
+            """);
+        Assert.Equal(
+            $$$"""{"{{{status}}}":{"description":"To the file.","headers":{"Location":{"description":"At /files.","""
+                + """ "schema":{"type":"string"}}}},"304":{"description":"As it was."}}""".TrimStart(),
+            Get(made, "/a")["responses"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task A_redirect_is_published_beside_a_success_and_has_a_target()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{
+              "200":{"description":"Here."},"307":{"description":"There."},"300":{"description":"No."}}}}}}
+            """);
+        var responses = Get(made, "/a")["responses"]!;
+        Assert.Equal(["200", "307"], Names(responses).Order(StringComparer.Ordinal));
+        Assert.Equal("uri-reference", $"{responses["307"]!["headers"]!["Location"]!["schema"]!["format"]}");
+    }
+
+    [Fact]
+    public async Task Request_headers_that_the_gateway_forwards_are_published()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.1.0","paths":{"/a":{"get":{"parameters":[
+              {"name":"Range","in":"header","description":"Of bytes.","schema":{"type":"string"}},
+              {"name":"X-Other","in":"header","schema":{"type":"string"}},
+              {"name":"Accept","in":"header","schema":{"type":"string"}}],
+              "responses":{"206":{"description":"A part.","headers":{"Content-Range":{"schema":{"type":"string"}},
+                "Content-Digest":{"schema":{"type":"string"}}}}}}}}}
+            """);
+        Assert.Equal("""[{"name":"Range","in":"header","description":"Of bytes.","schema":{"type":"string"}}]""",
+            Get(made, "/a")["parameters"]!.ToJsonString());
+        Assert.Equal(["Content-Range"], Names(Get(made, "/a")["responses"]!["206"]!["headers"]));
+    }
+
+    [Fact]
+    public async Task A_document_of_OpenAPI_3_2_is_published_in_the_terms_of_3_1()
+    {
+        var made = await MakeAsync("""
+            {"openapi":"3.2.0","$self":"https://api.example/v9/openapi.json","servers":[{"url":"./","name":"live"}],
+             "tags":[{"name":"T","summary":"Things.","kind":"nav","parent":"U"},{"name":"U"}],
+             "paths":{
+              "/a":{
+               "query":{"operationId":"search","requestBody":{"content":{}},"responses":{}},
+               "additionalOperations":{"COPY":{"operationId":"copy","responses":{}}},
+               "get":{"operationId":"list","tags":["T"],
+                "parameters":[{"name":"filter","in":"querystring","content":{"application/json":{"schema":{}}}},
+                 {"name":"page","in":"query",
+                  "schema":{"$ref":"https://api.example/v9/openapi.json#/components/schemas/Page"}}],
+                "responses":{"200":{"summary":"All of them.","content":{
+                 "application/jsonl":{"itemSchema":{"$ref":"openapi.json#/components/schemas/Thing"},"itemEncoding":{}},
+                 "text/event-stream":{"$ref":"#/components/mediaTypes/Events"},
+                 "application/json":{"schema":{"type":"array","items":{"$ref":"#/components/schemas/Thing"}},
+                  "examples":{"data":{"dataValue":[{"kind":"cat"}]},"text":{"serializedValue":"[]"},
+                   "far":{"externalValue":"http://api/x"}}}}}}}}},
+             "components":{
+              "mediaTypes":{"Events":{"itemSchema":{"type":"object","properties":{"data":{"type":"string"}}},
+               "prefixEncoding":[]}},
+              "schemas":{
+               "Page":{"type":"integer"},
+               "Thing":{"oneOf":[{"$ref":"#/components/schemas/Cat"},{"$ref":"#/components/schemas/Other"}],
+                "discriminator":{"propertyName":"kind","defaultMapping":"Other"}},
+               "Cat":{"type":"object","properties":{"kind":{"type":"string","xml":{"nodeType":"attribute"}}}},
+               "Other":{"type":"object","xml":{"nodeType":"element","name":"other"}}}}}
+            """, "http://api/", "/v9/a", "page", "filter");
+
+        Assert.Equal("3.1", $"{made["openapi"]}"[..3]);
+        Assert.Equal(["get"], Names(made["paths"]!["/v9/a"]));
+        var list = Get(made, "/v9/a");
+        Assert.Equal("""[{"name":"page","in":"query","schema":{"$ref":"#/components/schemas/Page"}},"""
+            + """{"name":"filter","in":"query","schema":{"type":"string"}}]""", list["parameters"]!.ToJsonString());
+        var answer = list["responses"]!["200"]!;
+        Assert.Equal("All of them.", $"{answer["description"]}");
+        var content = answer["content"]!;
+        Assert.Equal("""{"schema":{"$ref":"#/components/schemas/Thing"}}""",
+            content["application/jsonl"]!.ToJsonString());
+        Assert.Equal("""{"schema":{"type":"object","properties":{"data":{"type":"string"}}}}""",
+            content["text/event-stream"]!.ToJsonString());
+        Assert.Equal("""{"data":{"value":[{"kind":"cat"}]},"text":{"value":"[]"}}""",
+            content["application/json"]!["examples"]!.ToJsonString());
+        var schemas = made["components"]!["schemas"]!;
+        Assert.Equal(["Cat", "Other", "Page", "Thing"], Names(schemas).Order(StringComparer.Ordinal));
+        Assert.Equal(["oneOf"], Names(schemas["Thing"]));
+        Assert.Equal(["""{"attribute":true}""", """{"name":"other"}"""],
+            ((string[])[schemas["Cat"]!["properties"]!["kind"]!["xml"]!.ToJsonString(),
+                schemas["Other"]!["xml"]!.ToJsonString()]));
+        Assert.Equal("Things.", $"{made["tags"]![0]!["description"]}");
+    }
+
+    [Theory]
+    [InlineData("https://api.example/openapi.json", "https://other.example/openapi.json#/components/schemas/S")]
+    [InlineData("https://api.example/openapi.json", "other.json#/components/schemas/S")]
+    [InlineData("https://api.example/openapi.json", "https://api.example/openapi.json")]
+    [InlineData("openapi.json", "openapi.json#/components/schemas/S")]
+    public void A_reference_to_another_document_than_itself_is_a_startup_error(string self, string reference)
+    {
+        var document = LargeUpstream.Document("3.2.0");
+        document["$self"] = self;
+        Set(document, "/components/schemas/Friend/properties/of/$ref", reference);
+        Assert.Contains("leads out of the document", Assert.Single(Errors(document.ToJsonString())),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -77,7 +77,7 @@ public sealed class CorsTests
         Assert.Equal("GET,HEAD,POST", Header(preflight, "Access-Control-Allow-Methods"));
         Assert.Equal(
             "Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,Prefer,Last-Event-ID,"
-            + "traceparent,tracestate",
+            + "Range,If-Range,traceparent,tracestate",
             Header(preflight, "Access-Control-Allow-Headers"));
         Assert.Equal("ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate,Preference-Applied",
             Header(answer, "Access-Control-Expose-Headers"));

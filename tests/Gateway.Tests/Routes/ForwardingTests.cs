@@ -106,7 +106,8 @@ public sealed class ForwardingTests
             World.MappingKey,
             ("Accept", "application/json"), ("Accept-Language", "de"), ("If-None-Match", "\"x\""),
             ("If-Modified-Since", "Sun, 01 Feb 2026 00:00:00 GMT"), ("Cookie", "a=b"), ("X-Forwarded-For", "1.2.3.4"),
-            ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("baggage", "a=1"));
+            ("Accept-Encoding", "gzip"), ("X-Other", "1"), ("Range", "bytes=0-1"), ("If-Range", "\"x\""),
+            ("baggage", "a=1"));
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         var (target, headers) = Assert.Single(seen);
@@ -114,9 +115,11 @@ public sealed class ForwardingTests
         Assert.Equal(Canary.Credential, headers["Authorization"]);
         headers.Remove("traceparent");
         Assert.Equal(["Accept", "Accept-Encoding", "Accept-Language", "Authorization", "Host", "If-Modified-Since",
-            "If-None-Match", "User-Agent"], headers.Keys.Order());
-        Assert.Equal(("identity", "Gateway", world.Upstream.Address.Authority),
-            (headers["Accept-Encoding"], headers["User-Agent"], headers["Host"]));
+            "If-None-Match", "If-Range", "Range", "User-Agent"], headers.Keys.Order());
+        Assert.Equal(("identity", "Gateway", world.Upstream.Address.Authority, "\"x\""),
+            (headers["Accept-Encoding"], headers["User-Agent"], headers["Host"], headers["If-Range"]));
+        // The range is wider than the caller's, so that a credential at its end is recognised.
+        Assert.Matches("^bytes=0-[0-9]{3,}$", headers["Range"]);
     }
 
     [Fact]

@@ -81,6 +81,26 @@ public sealed class OddUpstreamTests
     }
 
     [Theory]
+    [InlineData("Content-Type: text/event-stream\r\n\r\n")]
+    [InlineData("Transfer-Encoding: chunked\r\n\r\n")]
+    public async Task The_headers_of_a_stream_reach_the_caller_before_its_first_byte(string headers)
+    {
+        await using var upstream = new RawUpstream($"HTTP/1.1 200 OK\r\n{headers}", isOpen: true);
+        await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
+        using var tcp = new TcpClient(world.Gateway.Address.Host, world.Gateway.Address.Port);
+        await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
+            $"GET /v0/workflows HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"), World.Cancellation);
+        using var reader = new StreamReader(tcp.GetStream());
+
+        // The upstream sends nothing more, so only headers can come. The upstream's silence ends after 100 seconds.
+        Assert.Equal("HTTP/1.1 200 OK", await ReadAsync());
+        while (await ReadAsync() != "") { }
+
+        async Task<string?> ReadAsync() => await reader.ReadLineAsync(World.Cancellation).AsTask()
+            .WaitAsync(TimeSpan.FromSeconds(10), World.Cancellation);
+    }
+
+    [Theory]
     [InlineData("Accept-Language: \u00e9")]
     [InlineData("Accept: \u00e9")]
     [InlineData("If-None-Match: \"\u00e9\"")]
@@ -116,16 +136,18 @@ public sealed class OddUpstreamTests
         }
     }
 
-    /// <summary>Answers every request with the same bytes, then closes the connection.</summary>
+    /// <summary>
+    /// Answers every request with the same bytes, then closes the connection, unless it is to stay open.
+    /// </summary>
     private sealed class RawUpstream : IAsyncDisposable
     {
         private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
         private readonly Task _answering;
 
-        public RawUpstream(string answer)
+        public RawUpstream(string answer, bool isOpen = false)
         {
             _listener.Start();
-            _answering = AnswerAsync(Encoding.Latin1.GetBytes(answer));
+            _answering = AnswerAsync(Encoding.Latin1.GetBytes(answer), isOpen);
         }
 
         public string Address => $"http://{_listener.LocalEndpoint}";
@@ -136,7 +158,7 @@ public sealed class OddUpstreamTests
             await _answering;
         }
 
-        private async Task AnswerAsync(byte[] answer)
+        private async Task AnswerAsync(byte[] answer, bool isOpen)
         {
             var buffer = new byte[16 * 1024];
             try
@@ -146,7 +168,7 @@ public sealed class OddUpstreamTests
                     using var caller = await _listener.AcceptTcpClientAsync();
                     await using var stream = caller.GetStream();
                     if (await stream.ReadAsync(buffer) > 0) await stream.WriteAsync(answer);
-                    caller.Client.Shutdown(SocketShutdown.Send);
+                    if (!isOpen) caller.Client.Shutdown(SocketShutdown.Send);
                     while (await stream.ReadAsync(buffer) > 0) { }
                 }
             }

@@ -19,6 +19,8 @@ internal sealed partial class KeywordCopier
     private static readonly string[] Refused = [
         "$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "<<"];
 
+    private static readonly string[] KnownOfXml = ["name", "namespace", "prefix", "attribute", "wrapped"];
+
     private static readonly string[] Alternatives = ["allOf", "anyOf", "oneOf"];
 
     private readonly Dictionary<string, Copier> _operation, _response, _parameter, _media, _example, _schema;
@@ -48,7 +50,7 @@ internal sealed partial class KeywordCopier
             (Map(Media), "content"));
         _response = Table((WithoutHost, "description"), (Map(Media), "content"));
         _schema = Table((WithoutHost, "title description default example examples"),
-            (Plain, "type format enum pattern uniqueItems required readOnly writeOnly deprecated xml"),
+            (Plain, "type format enum pattern uniqueItems required readOnly writeOnly deprecated"), (Xml, "xml"),
             (Number, "multipleOf maximum minimum maxLength minLength maxItems minItems maxProperties minProperties"),
             (document.Is30 ? Plain : Number, "exclusiveMaximum exclusiveMinimum"),
             (document.Is30 ? Plain : Nothing, "nullable"), (Schema, "items not"),
@@ -76,6 +78,8 @@ internal sealed partial class KeywordCopier
     {
         var from = _document.Follow(node, ref at);
         var to = Keywords(from, at, _response);
+        // OpenAPI 3.2 does not require the description.
+        to["description"] ??= WithoutHost(from["summary"], at);
         var headers = from["headers"] as JsonObject ?? [];
         to["headers"] = Each(headers, $"{at}/headers", name => isReturned(name) ? Parameter : null);
         return to;
@@ -146,10 +150,36 @@ internal sealed partial class KeywordCopier
         return to;
     }
 
-    private JsonObject Media(JsonNode? node, string at) => Keywords(_document.Follow(node, ref at), at, _media);
+    private JsonObject Media(JsonNode? node, string at)
+    {
+        var from = _document.Follow(node, ref at);
+        var to = Keywords(from, at, _media);
+        // A stream of items (OpenAPI 3.2, section 4.14.3). Before 3.2, the schema of a stream is that of one item.
+        if (from["itemSchema"] is { } item) to["schema"] ??= Schema(item, $"{at}/itemSchema");
+        return to;
+    }
 
-    private JsonObject? Example(JsonNode? node, string at) =>
-        Keywords(_document.Follow(node, ref at), at, _example) is { } to && to.ContainsKey("value") ? to : null;
+    private JsonObject? Example(JsonNode? node, string at)
+    {
+        var from = _document.Follow(node, ref at);
+        var to = Keywords(from, at, _example);
+        // OpenAPI 3.2 has two fields in place of one.
+        foreach (var key in (string[])["dataValue", "serializedValue"])
+        {
+            if (!to.ContainsKey("value") && WithoutHost(from[key], $"{at}/{key}") is { } value) to["value"] = value;
+        }
+        return to.ContainsKey("value") ? to : null;
+    }
+
+    // The reader refuses unknown fields. OpenAPI 3.2 writes a node type in place of "attribute".
+    private static JsonObject? Xml(JsonNode? node, string at)
+    {
+        if (node is not JsonObject from) return null;
+        var to = new JsonObject(from.Where(item => KnownOfXml.Contains(item.Key))
+            .Select(item => KeyValuePair.Create(item.Key, item.Value?.DeepClone())));
+        if (UpstreamDocument.Text(from, "nodeType") == "attribute") to["attribute"] = true;
+        return to;
+    }
 
     private JsonObject Schema(JsonNode? node, string at)
     {
@@ -168,7 +198,8 @@ internal sealed partial class KeywordCopier
         if (UpstreamDocument.Text(from, "$ref") is { } reference) to["$ref"] = Components + NameOf(reference, at);
         // Not every tool knows const, and some lose the type of its value.
         if (from.ContainsKey("const")) to["enum"] = new JsonArray(from["const"]?.DeepClone());
-        if (from["discriminator"] is JsonObject discriminator)
+        // OpenAPI 3.2 may name a schema for all other values, which an earlier version cannot express.
+        if (from["discriminator"] is JsonObject discriminator && !discriminator.ContainsKey("defaultMapping"))
         {
             to["discriminator"] = Discriminator(from, discriminator, at);
         }
@@ -177,6 +208,7 @@ internal sealed partial class KeywordCopier
 
     private string NameOf(string reference, string at)
     {
+        reference = _document.Local(reference);
         if (_nameOf.TryGetValue(reference, out var known)) return known;
         var target = _document.Find(reference, at);
         var wanted = NoName().Replace(UpstreamDocument.NameIn(reference), "_");
@@ -204,8 +236,8 @@ internal sealed partial class KeywordCopier
     private string ReferenceOf(string mapped) =>
         _document.Schemas.ContainsKey(mapped) ? Components + UpstreamDocument.Escape(mapped) : mapped;
 
-    private static IEnumerable<string> ReferencesIn(JsonNode? list) => (list as JsonArray ?? []).OfType<JsonObject>()
-        .Select(one => UpstreamDocument.Text(one, "$ref")).OfType<string>();
+    private IEnumerable<string> ReferencesIn(JsonNode? list) => (list as JsonArray ?? []).OfType<JsonObject>()
+        .Select(one => UpstreamDocument.Text(one, "$ref")).OfType<string>().Select(_document.Local);
 
     // The named schemas that extend a schema.
     private IEnumerable<string> HeirsOf(JsonObject schema) => _document.Schemas

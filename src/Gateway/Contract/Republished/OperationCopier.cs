@@ -7,6 +7,8 @@ namespace Gateway.Contract.Republished;
 /// <param name="basePath">Path of the upstream's address.</param>
 internal sealed class OperationCopier(UpstreamDocument document, KeywordCopier keywords, string basePath)
 {
+    private const string Location = "Location";
+
     private readonly HashSet<string> _ids = new(StringComparer.OrdinalIgnoreCase) { "getJobById" };
 
     /// <exception cref="RepublishingException">
@@ -53,7 +55,9 @@ internal sealed class OperationCopier(UpstreamDocument document, KeywordCopier k
         }
         var wanted = route.Template.Parameters
             .Zip(theirs.Parameters, (own, their) => (In: "path", Name: own, Their: their))
-            .Concat(route.Options.Query.Select(name => (In: "query", Name: name, Their: name)));
+            .Concat(route.Options.Query.Select(name => (In: "query", Name: name, Their: name)))
+            .Concat(RouteTransformer.RequestHeaders.Where(IsDescribed)
+                .Select(name => (In: "header", Name: name, Their: name)));
         return new JsonArray([.. wanted.Select(parameter =>
         {
             var to = described.TryGetValue((parameter.In, parameter.Their), out var known)
@@ -63,24 +67,48 @@ internal sealed class OperationCopier(UpstreamDocument document, KeywordCopier k
             if (parameter.In == "path") to["required"] = true;
             return to;
         })]);
+
+        // OpenAPI ignores a parameter Accept: the media types of the answers describe it.
+        bool IsDescribed(string header) => header != "Accept" && described.ContainsKey(("header", header));
     }
 
     // The gateway describes failures itself.
     private JsonObject Responses(ForwardedRoute route, JsonObject responses, string at)
     {
         var to = new JsonObject();
-        // Where the document describes no success, the default response is one.
-        var hasSuccess = responses.Any(response => response.Key is ['2', _, _]);
+        // Where the document describes no success and no redirect, the default response is a success.
+        var isDescribed = responses.Any(response => IsSuccess(response.Key) || IsRedirect(response.Key));
         foreach (var (status, response) in responses)
         {
-            if (status is ['2', _, _] or "304" || (status == "default" && !hasSuccess))
+            if (IsRedirect(status)) to[status] = Redirect(route, response, $"{at}/{status}");
+            else if (IsSuccess(status) || status == "304" || (status == "default" && !isDescribed))
             {
                 to[status == "default" ? "200" : status] =
                     keywords.Response(response, $"{at}/{status}", route.Returns);
             }
         }
-        if (!hasSuccess) to["200"] ??= new JsonObject();
+        if (!isDescribed) to["200"] ??= new JsonObject();
         foreach (var (_, response) in to) response!["description"] ??= "What the upstream answered.";
         return to;
     }
+
+    // The caller gets the target of a redirect, and not its body.
+    private JsonObject Redirect(ForwardedRoute route, JsonNode? response, string at)
+    {
+        var to = keywords.Response(response, at, name => route.Returns(name) || name is Location);
+        to.Remove("content");
+        var headers = (JsonObject)to["headers"]!;
+        headers.Remove("Content-Type");
+        headers[Location] ??= new JsonObject
+        {
+            ["description"] = "Where the answer is: an operation of the gateway, or another host.",
+            ["schema"] = new JsonObject { ["type"] = "string", ["format"] = "uri-reference" },
+        };
+        return to;
+    }
+
+    private static bool IsSuccess(string status) => status is ['2', _, _];
+
+    private static bool IsRedirect(string status) =>
+        status is "301" or "302" or "303" or "307" or "308" or ['3', 'X' or 'x', 'X' or 'x'];
 }

@@ -66,7 +66,7 @@ internal static class RepublishedRoutes
             StringComparer.Ordinal);
         return Parse(new JsonObject
         {
-            ["openapi"] = document.Version,
+            ["openapi"] = document.VersionOfCopy,
             ["info"] = new JsonObject { ["title"] = Tag, ["version"] = ContractDocument.Version },
             ["tags"] = new JsonArray([.. tags.Select(tag => new JsonObject
             {

@@ -9,12 +9,19 @@ using SharpYaml.Serialization;
 
 namespace Gateway.Contract.Republished;
 
-/// <summary>The upstream's own OpenAPI document (3.0 or 3.1) as JSON.</summary>
+/// <summary>The upstream's own OpenAPI document (3.0, 3.1 or 3.2) as JSON.</summary>
 internal sealed class UpstreamDocument
 {
     private readonly JsonObject _root;
 
-    private UpstreamDocument(JsonObject root, string version) => (_root, Version) = (root, version);
+    // The address that the document gives itself (OpenAPI 3.2, section 4.1.2.2). References may name it.
+    private readonly Uri? _self;
+
+    private UpstreamDocument(JsonObject root, string version)
+    {
+        (_root, Version) = (root, version);
+        _self = Uri.TryCreate(Text(root, "$self"), UriKind.Absolute, out var self) ? self : null;
+    }
 
     /// <summary>The version of OpenAPI that the document is written in, such as <c>3.0.3</c>.</summary>
     public string Version { get; }
@@ -22,12 +29,18 @@ internal sealed class UpstreamDocument
     /// <summary>Whether the version is 3.0.x, which writes <c>null</c> and exclusive bounds in its own way.</summary>
     public bool Is30 => Version.StartsWith("3.0.", StringComparison.Ordinal);
 
+    /// <summary>
+    /// The version in which the copied keywords are read: all of them mean the same in 3.2 as in 3.1.
+    /// </summary>
+    public string VersionOfCopy => Is30 ? Version : "3.1.1";
+
     /// <summary>The named schemas.</summary>
     public JsonObject Schemas => (_root["components"] as JsonObject)?["schemas"] as JsonObject ?? [];
 
     /// <summary>The description of a tag; null: there is none.</summary>
     public string? DescriptionOf(string tag) => (_root["tags"] as JsonArray ?? []).OfType<JsonObject>()
-        .Where(known => Text(known, "name") == tag).Select(known => Text(known, "description")).FirstOrDefault();
+        .Where(known => Text(known, "name") == tag)
+        .Select(known => Text(known, "description") ?? Text(known, "summary")).FirstOrDefault();
 
     /// <summary>A document that describes each route as a GET, and nothing more.</summary>
     public static UpstreamDocument Of(IEnumerable<ForwardedRoute> routes) => new(new JsonObject
@@ -46,9 +59,9 @@ internal sealed class UpstreamDocument
             {
                 throw new RepublishingException("the file is no OpenAPI document: it lacks 'openapi', its version");
             }
-            if (version is not ['3', '.', '0' or '1', '.', ..])
+            if (version is not ['3', '.', '0' or '1' or '2', '.', ..])
             {
-                throw new RepublishingException($"it is written in OpenAPI {version}; 3.0 and 3.1 can be read");
+                throw new RepublishingException($"it is written in OpenAPI {version}; 3.0, 3.1 and 3.2 can be read");
             }
             if (root["paths"] is not JsonObject) throw new RepublishingException("it describes no paths");
             return new UpstreamDocument(root, version);
@@ -110,9 +123,9 @@ internal sealed class UpstreamDocument
         return null;
     }
 
-    private static string? BasePathOf(JsonObject? holder) =>
+    private string? BasePathOf(JsonObject? holder) =>
         (holder?["servers"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault() is { } server
-            && Uri.TryCreate(new Uri("http://server/"), Text(server, "url"), out var address)
+            && Uri.TryCreate(_self ?? new Uri("http://server/"), Text(server, "url"), out var address)
             ? address.AbsolutePath.TrimEnd('/') : null;
 
     /// <summary>The node itself, or the object that it refers to.</summary>
@@ -125,7 +138,7 @@ internal sealed class UpstreamDocument
         {
             if (steps == 100) throw new RepublishingException($"{at} refers to itself");
             node = Find(target, pointer);
-            pointer = target;
+            pointer = Local(target);
         }
         return node as JsonObject ?? throw new RepublishingException($"{pointer} is no object");
     }
@@ -135,6 +148,7 @@ internal sealed class UpstreamDocument
     /// <exception cref="RepublishingException">The reference leads nowhere, or out of the document.</exception>
     public JsonNode Find(string reference, string at)
     {
+        reference = Local(reference);
         if (!reference.StartsWith("#/", StringComparison.Ordinal))
         {
             throw new RepublishingException(
@@ -152,6 +166,19 @@ internal sealed class UpstreamDocument
             };
         }
         return node ?? throw new RepublishingException($"{at}/$ref: there is no '{reference}'");
+    }
+
+    /// <summary>A reference without the document's own address.</summary>
+    public string Local(string reference)
+    {
+        if (_self is null || reference.StartsWith('#') || !Uri.TryCreate(_self, reference, out var target)
+            || target.Fragment.Length == 0)
+        {
+            return reference;
+        }
+        const UriComponents WithoutFragment = UriComponents.HttpRequestUrl | UriComponents.UserInfo;
+        var isOwn = Uri.Compare(target, _self, WithoutFragment, UriFormat.UriEscaped, StringComparison.Ordinal) == 0;
+        return isOwn ? reference[reference.IndexOf('#', StringComparison.Ordinal)..] : reference;
     }
 
     /// <summary>A property that is a string; null: there is none.</summary>
