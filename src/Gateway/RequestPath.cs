@@ -16,6 +16,7 @@ using Gateway.Upstream;
 using Gateway.Usage;
 using Gateway.Viewer;
 using Gateway.Watching;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Primitives;
 
@@ -72,9 +73,11 @@ internal sealed partial class RequestPath(
                     path.StreamAsync(http, $"{workflow_id}/{job_id}", RequestState.Stream))
             .DescribeStream(ofMany: false);
         app.MapGet(JobAddress.ManyEventsRoute,
-                (HttpContext http, string[] job) => path.StreamAsync(http, job, RequestState.Streams))
+                (HttpContext http, [FromQuery] string[] job) =>
+                    path.StreamAsync(http, job, RequestState.Streams))
             .DescribeStream(ofMany: true);
-        app.MapGet(JobAddress.ManyRoute, (HttpContext http, string[] job) => path.AnswerManyAsync(http, job))
+        app.MapGet(JobAddress.ManyRoute,
+                (HttpContext http, [FromQuery] string[] job) => path.AnswerManyAsync(http, job))
             .DescribeBatch();
         foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {

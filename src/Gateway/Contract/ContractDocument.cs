@@ -45,7 +45,8 @@ internal static class ContractDocument
             // generated clients treat the body of every error as optional.
             Description = """
                 Processing jobs, cached. Callers authenticate with a gateway key, a token or a session. They need no
-                key of the upstream.
+                key of the upstream. The security schemes are alternatives: a request with more than one credential is
+                refused, even if all are the same. `bearer` takes every gateway key and every token.
 
                 Every error has a body of `application/problem+json`, except two that the server gives before it looks
                 at a request: 414, if the request line is over 8 KiB, and 431, if the headers are over 32 KiB or more
@@ -57,6 +58,7 @@ internal static class ContractDocument
         options.OperationFilter<JobOperation>();
         options.OperationFilter<WatchOperations>();
         options.SchemaFilter<OpenSchema>();
+        options.SchemaFilter<ProblemMessage>();
         options.DocumentFilter<ContractInfo>();
         options.DocumentFilter<RouteOperations>();
 

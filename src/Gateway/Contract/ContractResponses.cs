@@ -28,10 +28,15 @@ internal static class ContractResponses
         new OpenApiHeader
         {
             Description = Descriptions[name],
-            Schema = new OpenApiSchema
+            Schema = name switch
             {
-                Type = name is "Age" or "Retry-After"
-                ? JsonSchemaType.Integer : JsonSchemaType.String
+                "Age" or "Retry-After" => new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Integer,
+                    Format = "int32",
+                    Minimum = "0",
+                },
+                _ => new OpenApiSchema { Type = JsonSchemaType.String },
             },
         });
 

@@ -18,14 +18,15 @@ internal sealed record Job
     public string? WorkflowId { get; init; }
 
     /// <summary>
-    /// The current status, such as running, completed or failed; not an enumeration, and of either case.
+    /// The current status, such as running, completed or failed; not an enumeration, and of either case. A final word
+    /// with finished_at makes the job final.
     /// </summary>
     [AlwaysSent]
     [JsonPropertyName("status")]
     public string? Status { get; init; }
 
     /// <summary>
-    /// Completion in percent, as text: 45, 45% and 45.0 are all possible. 100 does not mean finished.
+    /// Completion in percent, as text: 45, 45% and 45.0 are all possible. 100 does not mean final.
     /// </summary>
     [AlwaysSent]
     [JsonPropertyName("progress")]
@@ -73,7 +74,7 @@ internal sealed record Job
     [JsonPropertyName("updated_at")]
     public string? UpdatedAt { get; init; }
 
-    /// <summary>When it finished; empty or absent before.</summary>
+    /// <summary>When it finished; empty or absent before. With a final status it makes the job final.</summary>
     [JsonPropertyName("finished_at")]
     public string? FinishedAt { get; init; }
 

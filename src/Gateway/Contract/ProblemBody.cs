@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -15,6 +16,7 @@ internal sealed record ProblemBody
     public required string Title { get; init; }
 
     /// <summary>The HTTP status.</summary>
+    [Range(400, 599)]
     [JsonPropertyName("status")]
     public required int Status { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using Microsoft.OpenApi;
 using Swashbuckle.AspNetCore.Swagger;
 
@@ -20,6 +21,14 @@ internal sealed class PublishedContract
         ("/openapi/3.0/v0.json", OpenApiSpecVersion.OpenApi3_0, false),
         ("/openapi/3.0/v0.yaml", OpenApiSpecVersion.OpenApi3_0, true),
     ];
+
+    // The library states the newest patch version, which older validators refuse. A patch version changes only the
+    // wording of the specification. Every validator knows these two.
+    private static readonly Dictionary<OpenApiSpecVersion, (string Stated, string Known)> Versions = new()
+    {
+        [OpenApiSpecVersion.OpenApi3_1] = ("3.1.2", "3.1.0"),
+        [OpenApiSpecVersion.OpenApi3_0] = ("3.0.4", "3.0.3"),
+    };
 
     private readonly IServiceProvider _services;
     private readonly Lazy<Task<ContractRendering[]>> _renderings;
@@ -49,10 +58,20 @@ internal sealed class PublishedContract
             using var stream = new MemoryStream();
             if (isYaml) await document.SerializeAsYamlAsync(stream, version);
             else await document.SerializeAsJsonAsync(stream, version);
-            var bytes = stream.ToArray();
+            var bytes = WithKnownVersion(stream.ToArray(), version);
             renderings.Add(new ContractRendering(path, isYaml ? "application/yaml" : "application/json", bytes,
                 $"\"{Convert.ToHexStringLower(SHA256.HashData(bytes).AsSpan(0, 16))}\""));
         }
         return [.. renderings];
+    }
+
+    // The version is the first field.
+    private static byte[] WithKnownVersion(byte[] document, OpenApiSpecVersion version)
+    {
+        var (stated, known) = Versions[version];
+        var at = document.AsSpan().IndexOf(Encoding.ASCII.GetBytes(stated));
+        if (at is < 0 or > 32) throw new InvalidOperationException($"The document does not state version {stated}.");
+        Encoding.ASCII.GetBytes(known, document.AsSpan(at));
+        return document;
     }
 }

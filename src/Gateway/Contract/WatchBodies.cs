@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Serialization;
 
 namespace Gateway.Contract;
@@ -19,6 +20,7 @@ internal sealed record JobSummary
     public string? Status { get; init; }
 
     /// <summary>Completion in percent, as a number from 0 to 100; absent if the upstream states none.</summary>
+    [Range(0, 100)]
     [JsonPropertyName("progress")]
     public double? Progress { get; init; }
 
@@ -60,6 +62,7 @@ internal sealed record TaskSummary
     public string? Status { get; init; }
 
     /// <summary>Completion in percent, as a number from 0 to 100.</summary>
+    [Range(0, 100)]
     [JsonPropertyName("progress")]
     public double? Progress { get; init; }
 
@@ -139,6 +142,7 @@ internal sealed record JobBatchItem
     public string? JobId { get; init; }
 
     /// <summary>The status that a request for this job alone would have.</summary>
+    [Range(200, 599)]
     [JsonPropertyName("status")]
     public required int Status { get; init; }
 
@@ -151,14 +155,17 @@ internal sealed record JobBatchItem
     public string? CacheStatus { get; init; }
 
     /// <summary>Seconds since the upstream said it; with status 200.</summary>
+    [Range(0, int.MaxValue)]
     [JsonPropertyName("age")]
     public long? Age { get; init; }
 
     /// <summary>Seconds for which the gateway will not ask the upstream again; with status 200.</summary>
+    [Range(0, int.MaxValue)]
     [JsonPropertyName("fresh_for")]
     public long? FreshFor { get; init; }
 
     /// <summary>Seconds to wait before asking again: advice for a running job, and for a problem.</summary>
+    [Range(0, int.MaxValue)]
     [JsonPropertyName("retry_after")]
     public long? RetryAfter { get; init; }
 

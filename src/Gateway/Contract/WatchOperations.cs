@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Gateway.Jobs;
 using Gateway.Problems;
 using Gateway.Watching;
@@ -57,6 +58,7 @@ internal sealed class WatchOperations(ProblemCatalog problems) : IOperationFilte
                 Description = "The jobs, each as workflow_id/job_id.",
                 Style = ParameterStyle.Form,
                 Explode = true,
+                Example = new JsonArray($"{JobOperation.ExampleWorkflow}/{JobOperation.ExampleJob}"),
                 Schema = new OpenApiSchema
                 {
                     Type = JsonSchemaType.Array,
@@ -80,8 +82,12 @@ internal sealed class WatchOperations(ProblemCatalog problems) : IOperationFilte
             Example = "summary",
         });
         AddHeader("Prefer", "`return=minimal` (RFC 7240): summaries instead of whole jobs.", "return=minimal");
-        if (id == Batch) AddHeader("If-None-Match", "ETags that the client has (RFC 9110).", null);
-        else AddHeader("Last-Event-ID", "The id of the last event that the client has.", null);
+        if (id == Batch) AddHeader("If-None-Match", "ETags that the client has (RFC 9110).", JobOperation.ExampleETag);
+        else
+        {
+            AddHeader("Last-Event-ID", "The id of the last event that the client has.",
+                JobOperation.ExampleETag.Trim('"'));
+        }
 
         var responses = operation.Responses ??= [];
         if (responses.TryGetValue("200", out var found) && found is OpenApiResponse ok)

@@ -1,7 +1,4 @@
-using System.Reflection;
 using Gateway.Tests.Infrastructure;
-using Microsoft.CodeAnalysis;
-using Microsoft.CodeAnalysis.CSharp;
 using NJsonSchema.CodeGeneration.CSharp;
 using NSwag;
 using NSwag.CodeGeneration.CSharp;
@@ -23,7 +20,7 @@ public sealed class CSharpClientTests
                 World.Cancellation);
         var consumer = await File.ReadAllTextAsync(
             Path.Combine(NpmTools.Folder, "Consumer.cs.txt"), World.Cancellation);
-        var ask = Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
+        var ask = CSharpCompiler.Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
 
         var said = new List<string>();
         foreach (var job in (string[])["survey-1/finished-1", "survey-1/run-300", "survey-1/forbidden",
@@ -54,7 +51,7 @@ public sealed class CSharpClientTests
                 await http.GetStringAsync(new Uri("openapi/3.0/v0.json", UriKind.Relative), World.Cancellation),
                 World.Cancellation);
         var consumer = await File.ReadAllTextAsync(Path.Combine(NpmTools.Folder, "Routes.cs.txt"), World.Cancellation);
-        var ask = Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
+        var ask = CSharpCompiler.Compile(Generate(document), consumer).GetType("Consumer")!.GetMethod("AskAsync")!;
 
         Assert.Equal("workflow w-1 note= depth=3; scenes s-1,s-2; jobs /problems/upstream-not-found E7",
             await (Task<string>)ask.Invoke(null, [http])!);
@@ -74,20 +71,4 @@ public sealed class CSharpClientTests
             GenerateOptionalPropertiesAsNullable = true,
         },
         }).GenerateFile();
-
-    private static Assembly Compile(params string[] sources)
-    {
-        var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-            .Select(path => MetadataReference.CreateFromFile(path));
-        var options = new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary,
-            nullableContextOptions: NullableContextOptions.Enable,
-            generalDiagnosticOption: ReportDiagnostic.Error, warningLevel: 9999);
-        var compilation = CSharpCompilation.Create(
-            "Consumer", sources.Select(source => CSharpSyntaxTree.ParseText(source)), references, options);
-        using var stream = new MemoryStream();
-        var result = compilation.Emit(stream);
-        Assert.True(result.Success,
-            string.Join('\n', result.Diagnostics.Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error)));
-        return Assembly.Load(stream.ToArray());
-    }
 }

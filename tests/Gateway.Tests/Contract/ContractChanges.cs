@@ -23,6 +23,10 @@ internal sealed class ContractChanges
         ["type", "format", "nullable", "enum", "const", "pattern", "minLength", "maxLength", "minimum", "maximum",
             "additionalProperties"];
 
+    // What a response may gain: it then promises more than before. Generators read an integer as one of 32 bits unless
+    // the document says otherwise.
+    private static readonly string[] Bounds = ["pattern", "minLength", "maxLength", "minimum", "maximum"];
+
     private readonly JsonNode _old, _new;
     private readonly List<ContractChange> _changes = [];
     private readonly HashSet<(JsonNode, JsonNode)> _compared = [];
@@ -95,7 +99,7 @@ internal sealed class ContractChanges
             return;
         }
         if (!_compared.Add((before, after))) return;
-        Same(pointer, before, after, Rules);
+        Same(pointer, before, after, Rules, mayGain: true);
         Members($"{pointer}/properties", before["properties"], after["properties"], "property", Schema);
         if (before["items"] is not null || after["items"] is not null)
         {
@@ -141,13 +145,15 @@ internal sealed class ContractChanges
         }
     }
 
-    private void Same(string pointer, JsonNode before, JsonNode after, string[] names)
+    private void Same(string pointer, JsonNode before, JsonNode after, string[] names, bool mayGain = false)
     {
         foreach (var name in names)
         {
             if (!JsonNode.DeepEquals(before[name], after[name]))
             {
-                Add($"{pointer}/{name}", $"changed from {Text(before[name])} to {Text(after[name])}", isBreaking: true);
+                var isGain = mayGain && before[name] is null
+                    && (Bounds.Contains(name) || (name == "format" && $"{after[name]}" == "int32"));
+                Add($"{pointer}/{name}", $"changed from {Text(before[name])} to {Text(after[name])}", !isGain);
             }
         }
     }

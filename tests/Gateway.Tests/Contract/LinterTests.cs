@@ -51,6 +51,21 @@ public sealed class LinterTests : IDisposable
         Assert.True(redocly == 0 && !told.Contains(FirstProblem, StringComparison.Ordinal), told);
     }
 
+    [Theory]
+    [InlineData("openapi/v0.json")]
+    [InlineData("openapi/3.0/v0.json")]
+    public async Task A_validator_that_knows_only_older_patch_versions_accepts_the_contract(string path)
+    {
+        await NpmTools.NeedAsync();
+        await using var world = await World.StartAsync();
+
+        var (exit, said) = await ChildProcess.RunAsync(
+            "node", [Path.Combine(NpmTools.Folder, "validate.mjs"), await SaveAsync(world, path)]);
+
+        Assert.True(exit == 0, said);
+        Assert.Contains("is valid", said, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Both_linters_report_an_example_that_violates_its_schema()
     {

@@ -12,10 +12,10 @@ namespace Gateway.Tests.Contract;
 public sealed class PublishedContractTests
 {
     [Theory]
-    [InlineData("openapi/v0.json", "application/json", "{\n  \"openapi\": \"3.1")]
-    [InlineData("openapi/v0.yaml", "application/yaml", "openapi: '3.1")]
-    [InlineData("openapi/3.0/v0.json", "application/json", "{\n  \"openapi\": \"3.0")]
-    [InlineData("openapi/3.0/v0.yaml", "application/yaml", "openapi: 3.0")]
+    [InlineData("openapi/v0.json", "application/json", "{\n  \"openapi\": \"3.1.0\"")]
+    [InlineData("openapi/v0.yaml", "application/yaml", "openapi: '3.1.0'")]
+    [InlineData("openapi/3.0/v0.json", "application/json", "{\n  \"openapi\": \"3.0.3\"")]
+    [InlineData("openapi/3.0/v0.yaml", "application/yaml", "openapi: 3.0.3\n")]
     public async Task The_contract_is_served_in_two_versions_and_formats_with_entity_tags(
         string path, string type, string beginning)
     {
@@ -170,6 +170,66 @@ public sealed class PublishedContractTests
         Assert.Equal([], things.Where(thing => !thing.Value.TryGetProperty("description", out var text)
             || text.GetString()!.Length < 8).Select(thing => thing.Name));
     }
+
+    [Fact]
+    public async Task Requests_have_no_body_and_their_identifiers_and_validators_have_examples()
+    {
+        await using var world = await World.StartAsync();
+        var operations = Operations(await ReadAsync(world));
+
+        Assert.All(operations, operation => Assert.Null(operation["requestBody"]));
+        var parameters = operations.SelectMany(operation => operation["parameters"]!.AsArray()).ToList();
+        Assert.Equal(17, parameters.Count);
+        Assert.Equal([], parameters.Where(parameter => parameter!["example"] is null).Select(one => $"{one!["name"]}"));
+    }
+
+    [Fact]
+    public async Task Numbers_that_the_gateway_computes_have_a_format_and_a_minimum()
+    {
+        await using var world = await World.StartAsync();
+        var document = await ReadAsync(world);
+        var headers = Operations(document)
+            .SelectMany(operation => operation["responses"]!.AsObject())
+            .SelectMany(response => response.Value!["headers"]!.AsObject())
+            .Select(header => (header.Key, Schema: header.Value!["schema"]!));
+        var schemas = document["components"]!["schemas"]!;
+        var properties = new[]
+        {
+            ("ProblemBody", "status"), ("JobSummary", "progress"), ("TaskSummary", "progress"),
+            ("JobBatchItem", "status"), ("JobBatchItem", "age"), ("JobBatchItem", "fresh_for"),
+            ("JobBatchItem", "retry_after"),
+        }.Select(at => (Key: $"{at}", Schema: schemas[at.Item1]!["properties"]![at.Item2]!));
+
+        var numbers = headers.Where(header => $"{header.Schema["type"]}" == "integer").Concat(properties).ToList();
+
+        Assert.Equal(["Age", "Retry-After"], numbers.Select(one => one.Key).Where(name => name[0] != '(').Distinct());
+        Assert.Equal([], numbers.Where(one => one.Schema["format"] is null || one.Schema["minimum"] is null)
+            .Select(one => one.Key));
+    }
+
+    [Theory]
+    [InlineData(null, "`completed`, `success`, `succeeded`, `fulfilled`")]
+    [InlineData("done", "The job succeeded:\n`done`.")]
+    public async Task The_contract_says_with_which_words_a_job_is_final(string? configured, string expected)
+    {
+        await using var world = configured is null
+            ? await World.StartAsync() : await World.StartAsync(("Jobs:FinishedStatuses:0", configured));
+
+        var operation = Operations(await ReadAsync(world)).Single(one => $"{one["operationId"]}" == "getJobById");
+
+        Assert.Contains(expected, $"{operation["description"]}".ReplaceLineEndings("\n"), StringComparison.Ordinal);
+        Assert.Contains("`cancelled`", $"{operation["description"]}", StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonNode> ReadAsync(World world)
+    {
+        using var client = world.Gateway.Client();
+        return JsonNode.Parse(
+            await client.GetStringAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation))!;
+    }
+
+    private static List<JsonNode> Operations(JsonNode document) =>
+        [.. document["paths"]!.AsObject().Select(path => path.Value!["get"]!)];
 
     [Fact]
     public async Task Every_problem_of_an_operation_has_an_example_with_its_status()

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using Gateway.Callers.Sessions;
 using Gateway.Tests.Infrastructure;
