@@ -79,7 +79,7 @@ internal sealed class BrowserEndpoints(
         // Another tab may have a login under way, which needs the rest of the cookie.
         if (LoginCookie.Read(http.Request) is { } cookie)
         {
-            (cookie with { Session = null }).Write(http.Response, LoginHandler.Longest);
+            (cookie with { Session = null }).Write(http.Response);
         }
         // The next user of the browser must not see responses that this session got.
         http.Response.Headers["Clear-Site-Data"] = "\"cache\"";

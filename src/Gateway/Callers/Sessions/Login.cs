@@ -151,8 +151,7 @@ internal sealed class Login(
     {
         var cookie = LoginCookie.Read(http.Request) ?? LoginCookie.New();
         if (cookie.Session is { } before) await sessions.EndAsync(before);
-        var next = cookie with { Session = session };
-        next.Write(http.Response, LoginHandler.LifetimeOf(next, Options));
+        (cookie with { Session = session }).Write(http.Response);
     }
 
     private Task<OpenIdConnectConfiguration> ConfigurationAsync(HttpContext http) =>

@@ -14,6 +14,9 @@ internal readonly record struct LoginCookie(string Browser, KeyHash? Session)
 {
     public const string Name = "__Host-Http-gateway-login";
 
+    /// <summary>How long a login may take.</summary>
+    public static readonly TimeSpan LongestLogin = TimeSpan.FromMinutes(15);
+
     private const int BrowserLength = 43;
 
     private static readonly CookieOptions Options = new()
@@ -39,7 +42,8 @@ internal readonly record struct LoginCookie(string Browser, KeyHash? Session)
             ? new(browser, session) : null;
     }
 
-    /// <param name="lifetime">How long the browser keeps the cookie: as long as a login may take, or a session.</param>
-    public void Write(HttpResponse response, TimeSpan lifetime) => response.Cookies.Append(
-        Name, Session is { } session ? $"{Browser}.{session}" : Browser, new(Options) { MaxAge = lifetime });
+    // With a session, the browser deletes the cookie together with the session cookie, when it closes.
+    public void Write(HttpResponse response) => response.Cookies.Append(
+        Name, Session is { } session ? $"{Browser}.{session}" : Browser,
+        new(Options) { MaxAge = Session is null ? LongestLogin : null });
 }

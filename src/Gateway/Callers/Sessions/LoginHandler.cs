@@ -15,13 +15,9 @@ namespace Gateway.Callers.Sessions;
 /// <see cref="LoginResults"/> logs each failure.
 /// </summary>
 internal sealed class LoginHandler(
-    IOptionsMonitor<OpenIdConnectOptions> options, HtmlEncoder html, UrlEncoder url,
-    IOptionsMonitor<AuthenticationOptions> authentication)
+    IOptionsMonitor<OpenIdConnectOptions> options, HtmlEncoder html, UrlEncoder url)
     : OpenIdConnectHandler(options, NullLoggerFactory.Instance, html, url)
 {
-    /// <summary>How long a login may take.</summary>
-    public static readonly TimeSpan Longest = TimeSpan.FromMinutes(15);
-
     private const string Browser = "browser", Nonce = "nonce";
 
     /// <summary>Adds a nonce to an authorization request, and keeps it in the state.</summary>
@@ -39,18 +35,14 @@ internal sealed class LoginHandler(
     {
         var cookie = LoginCookie.Read(Request) ?? LoginCookie.New();
         properties.Items[Browser] = cookie.Browser;
-        properties.ExpiresUtc = TimeProvider.GetUtcNow() + Longest;
-        cookie.Write(Response, LifetimeOf(cookie, authentication.CurrentValue.Oidc));
+        properties.ExpiresUtc = TimeProvider.GetUtcNow() + LoginCookie.LongestLogin;
+        cookie.Write(Response);
     }
 
     protected override bool ValidateCorrelationId(AuthenticationProperties properties) =>
         properties.Items.TryGetValue(Browser, out var began) && began is not null
         && LoginCookie.Read(Request) is { } cookie && IsSame(began, cookie.Browser)
         && properties.ExpiresUtc > TimeProvider.GetUtcNow();
-
-    /// <summary>How long the browser keeps the cookie: as long as a session lasts in which a login may begin.</summary>
-    public static TimeSpan LifetimeOf(LoginCookie cookie, OidcOptions options) =>
-        cookie.Session is null ? Longest : options.AbsoluteLifetime + Longest;
 
     private static bool IsSame(string one, string other) =>
         CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(one), Encoding.ASCII.GetBytes(other));
