@@ -10,8 +10,8 @@ namespace Gateway.Callers.Sessions;
 /// away, a session goes on for one more interval.
 /// </summary>
 internal sealed partial class CheckedSessions(
-    SessionStore store, SessionRefresh refresh, IOptionsMonitor<AuthenticationOptions> options, TimeProvider clock,
-    SteadyClock steady, ILogger<CheckedSessions> logger)
+    SessionStore store, SharedSessions shared, SessionRefresh refresh, IOptionsMonitor<AuthenticationOptions> options,
+    TimeProvider clock, SteadyClock steady, ILogger<CheckedSessions> logger)
 {
     // How long a node does not ask after a failure, and how long it waits for another node that asks.
     private static readonly TimeSpan BackOff = TimeSpan.FromSeconds(5), LongestWait = TimeSpan.FromSeconds(6),
@@ -94,7 +94,7 @@ internal sealed partial class CheckedSessions(
             if (newest is null) return Refusal.SessionEnded;
             session = newest;
             if (!IsDue(session)) return Refusal.None;
-            if (await store.LockAsync(name, LockLifetime)) break;
+            if (await shared.LockAsync(name, LockLifetime)) break;
             if (steady.Now >= waitUntil) return IfUnchecked(session);
             await Task.Delay(BetweenLooks);
         }
@@ -104,7 +104,7 @@ internal sealed partial class CheckedSessions(
         }
         finally
         {
-            await store.UnlockAsync(name);
+            await shared.UnlockAsync(name);
         }
     }
 

@@ -140,12 +140,6 @@ internal sealed class SessionStore
         return true;
     }
 
-    /// <summary>Takes the right to ask the provider about a session, from all nodes.</summary>
-    public Task<bool> LockAsync(KeyHash name, TimeSpan lifetime) =>
-        _shared.IsConfigured ? _shared.LockAsync(name, lifetime) : Task.FromResult(true);
-
-    public Task UnlockAsync(KeyHash name) => _shared.IsConfigured ? _shared.UnlockAsync(name) : Task.CompletedTask;
-
     private void Renew(KeyHash name, Session session, TimeSpan? idleLeft)
     {
         var now = _clock.Now;
@@ -213,8 +207,11 @@ internal sealed class SessionStore
             ? await _shared.FindAsync(hash, Options.IdleLifetime) : await _shared.PeekAsync(hash);
         var now = _clock.Now;
         // While Redis is away, the node serves the sessions that it has in memory.
-        if (isAway) found = known is not null && known.IsAlive(now) ? known.Session : null;
-        if (isAway && found is null) return new(null, hash, Refusal.SessionsAway);
+        if (isAway)
+        {
+            if (known?.IsAlive(now) != true) return new(null, hash, Refusal.SessionsAway);
+            (found, idleLeft) = (known.Session, extends ? Options.IdleLifetime : known.IdleUntil - now);
+        }
         if (found is not null && IsMarked(found))
         {
             // Redis has lost the mark, or does not know it yet.

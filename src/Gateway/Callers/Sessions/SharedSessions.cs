@@ -119,14 +119,19 @@ internal sealed class SharedSessions : IRedisParticipant
     /// <summary>Takes the right to ask the provider about a session, from all nodes.</summary>
     public async Task<bool> LockAsync(KeyHash hash, TimeSpan lifetime)
     {
+        if (!IsConfigured) return true;
         var taken = await _redis.TryAsync(async database =>
             await database.StringSetAsync(LockPrefix + hash, 1, lifetime, When.NotExists) ? this : null,
             _redis.NewTimeBudget());
         return taken is not null;
     }
 
-    public async Task UnlockAsync(KeyHash hash) => await _redis.TryAsync(async database =>
-        await database.KeyDeleteAsync(LockPrefix + hash) ? this : null, _redis.NewTimeBudget());
+    public async Task UnlockAsync(KeyHash hash)
+    {
+        if (!IsConfigured) return;
+        await _redis.TryAsync(async database =>
+            await database.KeyDeleteAsync(LockPrefix + hash) ? this : null, _redis.NewTimeBudget());
+    }
 
     /// <summary>Whether the provider has ended the session's login; null if Redis is away.</summary>
     public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, _redis.NewTimeBudget());
