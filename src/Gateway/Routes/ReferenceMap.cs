@@ -16,6 +16,8 @@ internal sealed class ReferenceMap
     private static readonly SearchValues<char> UriCharacters = SearchValues.Create(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%");
 
+    private const int LongestName = 100;
+
     private static readonly UTF8Encoding Utf8 = new(false, throwOnInvalidBytes: true);
 
     private readonly Operation[] _operations;
@@ -71,9 +73,10 @@ internal sealed class ReferenceMap
         }
         foreach (var parameter in new QueryStringEnumerable(target.Query))
         {
-            var name = parameter.DecodeName().ToString();
-            if (!passed.Contains(name, StringComparer.Ordinal))
+            if (!passed.Contains(parameter.DecodeName().ToString(), StringComparer.Ordinal))
             {
+                // The encoded name has no character that could forge a line of the log.
+                var name = parameter.EncodedName[..Math.Min(parameter.EncodedName.Length, LongestName)];
                 return new Reference.Dropped("query", $"the operation passes no query parameter '{name}'");
             }
         }

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Deque.AxeCore.Playwright;
 using Gateway.Tests.Infrastructure;
 using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
@@ -67,6 +68,29 @@ public sealed class DemoTests(Browser browser)
         await page.ClickAsync("#mona");
         await Expect(page).ToHaveURLAsync(job);
         await Expect(page.Locator("body")).ToContainTextAsync("completed");
+    }
+
+    [Fact]
+    public async Task The_pages_of_the_demo_are_accessible_and_fit_a_narrow_screen()
+    {
+        await using var tab = await browser.OpenAsync(bypassPolicy: true);
+        await using var demo = await RunningDemo.StartAsync();
+        await tab.Page.SetViewportSizeAsync(360, 740);
+        await tab.Page.GotoAsync(demo.Page("127.0.0.1"));
+        await Expect(tab.Page.Locator("#user")).ToHaveTextAsync("Nobody is logged in.");
+        await AssertFineAsync();
+        await tab.Page.ClickAsync("#log-in");
+        await Expect(tab.Page.Locator("#cancel")).ToBeVisibleAsync();
+        await AssertFineAsync();
+
+        async Task AssertFineAsync()
+        {
+            var found = await tab.Page.RunAxe();
+            Assert.NotEmpty(found.Passes);
+            Assert.Equal([], found.Violations.Select(violation => $"{tab.Page.Url}: {violation.Id} {violation.Help}"));
+            Assert.True(await tab.Page.EvaluateAsync<bool>(
+                "() => document.documentElement.scrollWidth <= document.documentElement.clientWidth"));
+        }
     }
 
     [Fact]

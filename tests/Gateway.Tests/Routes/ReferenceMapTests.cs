@@ -74,6 +74,15 @@ public sealed class ReferenceMapTests
     public void Any_other_reference_is_dropped_for_a_reason(string reference, string reason) =>
         Assert.Equal(reason, Assert.IsType<Reference.Dropped>(Translate(reference)).Reason);
 
+    [Fact]
+    public void The_name_of_a_parameter_cannot_forge_a_line_of_the_log()
+    {
+        var name = $"a%0AError{new string('x', 5000)}";
+        var dropped = Assert.IsType<Reference.Dropped>(Translate($"/base/v0/workflows?{name}=1"));
+        Assert.Contains("'a%0AError", dropped.Why, StringComparison.Ordinal);
+        Assert.InRange(dropped.Why.Length, 1, 200);
+    }
+
     [Theory]
     [InlineData("https://files.example/a?X-Signature=a%2Fb+c#x", null)]
     [InlineData("https://FILES.example:443/a", null)]
