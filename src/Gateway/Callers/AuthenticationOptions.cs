@@ -27,14 +27,24 @@ internal sealed class AuthenticationOptions
         errors.Range("Authentication:FailedAttempts", FailedAttempts, 0, 10_000);
     }
 
-    /// <summary>Checks the issuer of an OpenID Connect provider.</summary>
-    public static void CheckAuthority(ConfigurationErrors errors, string key, string authority, bool requireHttps)
+    /// <summary>Checks the issuer of an OpenID Connect provider, and the address of its metadata.</summary>
+    public static void CheckProvider(
+        ConfigurationErrors errors, string key, string authority, string metadataAddress, bool requireHttps)
     {
-        var fine = Uri.TryCreate(authority, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
-            && uri is { UserInfo: "", Query: "", Fragment: "" };
-        errors.Unless(fine, key, "must be the provider's issuer, an absolute https address without query");
-        if (!fine) return;
-        errors.Unless(
-            uri!.Scheme == "https" || !requireHttps, key, "must be https, unless RequireHttpsMetadata is false");
+        CheckAddress($"{key}:Authority", authority, mayHaveQuery: false,
+            "must be the provider's issuer, an absolute https address without query");
+        if (metadataAddress.Length == 0) return;
+        CheckAddress($"{key}:MetadataAddress", metadataAddress, mayHaveQuery: true,
+            "must be the address of the provider's discovery document, an absolute https address");
+
+        void CheckAddress(string path, string address, bool mayHaveQuery, string what)
+        {
+            var fine = Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https"
+                && uri is { UserInfo: "", Fragment: "" } && (mayHaveQuery || uri.Query.Length == 0);
+            errors.Unless(fine, path, what);
+            if (!fine) return;
+            errors.Unless(
+                uri!.Scheme == "https" || !requireHttps, path, "must be https, unless RequireHttpsMetadata is false");
+        }
     }
 }

@@ -36,7 +36,8 @@ internal sealed class Identification : IDisposable
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
         _clockSkew = options.Jwt.ClockSkew;
         if (options.Jwt.Authority.Length == 0) return;
-        _provider = new ProviderConfiguration(options.Jwt.Authority, options.Jwt.RequireHttpsMetadata,
+        _provider = new ProviderConfiguration(
+            options.Jwt.Authority, options.Jwt.MetadataAddress, options.Jwt.RequireHttpsMetadata,
             () => authentication.CurrentValue.Jwt.TlsFiles(), clock, logger);
         _tokens = new TokenVerifier(_provider, options.Jwt.Audience, options.Jwt.ClockSkew, IsAccessToken, clock);
     }

@@ -51,21 +51,23 @@ internal static class OnlineCheck
             is var options ? (options.Jwt, options.Oidc) : default;
         if (jwt.Authority.Length > 0)
         {
-            yield return await ProviderAsync(
-                "Authentication:Jwt", jwt.Authority, jwt.RequireHttpsMetadata, jwt.TlsFiles, cancellation);
+            yield return await ProviderAsync("Authentication:Jwt",
+                jwt.Authority, jwt.MetadataAddress, jwt.RequireHttpsMetadata, jwt.TlsFiles, cancellation);
         }
         if (oidc.IsConfigured)
         {
-            yield return await ProviderAsync(
-                "Authentication:Oidc", oidc.Authority, oidc.RequireHttpsMetadata, oidc.TlsFiles, cancellation);
+            yield return await ProviderAsync("Authentication:Oidc",
+                oidc.Authority, oidc.MetadataAddress, oidc.RequireHttpsMetadata, oidc.TlsFiles, cancellation);
         }
     }
 
     private static async Task<(string What, string? Problem)> ProviderAsync(
-        string section, string authority, bool requireHttps, Func<TlsFiles> tls, CancellationToken cancellation)
+        string section, string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls,
+        CancellationToken cancellation)
     {
         using var provider = new ProviderConfiguration(
-            authority, requireHttps, tls, TimeProvider.System, NullLogger<ProviderConfiguration>.Instance);
+            authority, metadataAddress, requireHttps, tls, TimeProvider.System,
+            NullLogger<ProviderConfiguration>.Instance);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(LongestCheck);
         return ($"{section}: identity provider {authority}", await provider.TryAsync(deadline.Token));

@@ -9,6 +9,12 @@ internal sealed class OidcOptions
     /// <summary>The issuer of the OpenID Connect provider. Empty (the default): no browser sessions.</summary>
     public string Authority { get; set; } = "";
 
+    /// <summary>
+    /// The address of the provider's discovery document, if it is not at <c>/.well-known/openid-configuration</c>
+    /// below <see cref="Authority"/>. The document must still name the authority as its issuer. Default empty.
+    /// </summary>
+    public string MetadataAddress { get; set; } = "";
+
     public string ClientId { get; set; } = "";
 
     /// <summary>The secret of the confidential client.</summary>
@@ -78,11 +84,11 @@ internal sealed class OidcOptions
         TlsFiles().Check(errors);
         if (!IsConfigured)
         {
-            errors.Unless((ClientId + ClientSecret + ClientSecretFile).Length == 0,
+            errors.Unless((ClientId + ClientSecret + ClientSecretFile + MetadataAddress).Length == 0,
                 $"{Key}:Authority", "is missing, so nobody can log in");
             return;
         }
-        AuthenticationOptions.CheckAuthority(errors, $"{Key}:Authority", Authority, RequireHttpsMetadata);
+        AuthenticationOptions.CheckProvider(errors, Key, Authority, MetadataAddress, RequireHttpsMetadata);
         errors.Unless(ClientId.Length > 0, $"{Key}:ClientId", "is missing");
         errors.Unless(ScopesInForce.Contains("openid"), $"{Key}:Scopes", "must contain openid");
         CheckSecret(errors, Key);

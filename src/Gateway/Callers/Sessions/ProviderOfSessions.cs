@@ -12,7 +12,8 @@ internal sealed class ProviderOfSessions : IDisposable
         ILogger<ProviderConfiguration> logger)
     {
         var options = authentication.CurrentValue.Oidc;
-        Configuration = new ProviderConfiguration(options.Authority, options.RequireHttpsMetadata,
+        Configuration = new ProviderConfiguration(
+            options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
             () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger);
         _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
     }

@@ -9,6 +9,12 @@ internal sealed class JwtOptions
     /// <summary>The issuer of the provider. Empty (the default): no JWTs.</summary>
     public string Authority { get; set; } = "";
 
+    /// <summary>
+    /// The address of the provider's discovery document, if it is not at <c>/.well-known/openid-configuration</c>
+    /// below <see cref="Authority"/>. The document must still name the authority as its issuer. Default empty.
+    /// </summary>
+    public string MetadataAddress { get; set; } = "";
+
     /// <summary>The audience that a token must have in <c>aud</c>.</summary>
     public string Audience { get; set; } = "";
 
@@ -32,11 +38,12 @@ internal sealed class JwtOptions
         TlsFiles().Check(errors);
         if (Authority.Length == 0)
         {
-            errors.Unless(Audience.Length == 0,
-                "Authentication:Jwt:Authority", "is missing; an audience alone verifies nothing");
+            errors.Unless(Audience.Length + MetadataAddress.Length == 0,
+                "Authentication:Jwt:Authority", "is missing; without the issuer, no token can be verified");
             return;
         }
-        AuthenticationOptions.CheckAuthority(errors, "Authentication:Jwt:Authority", Authority, RequireHttpsMetadata);
+        AuthenticationOptions.CheckProvider(
+            errors, "Authentication:Jwt", Authority, MetadataAddress, RequireHttpsMetadata);
         errors.Unless(Audience.Length > 0,
             "Authentication:Jwt:Audience", "is missing; without it a token for any audience would be accepted");
     }

@@ -20,7 +20,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4), LongestWait = TimeSpan.FromSeconds(2);
     private const long LargestDocument = 1024 * 1024;
 
-    private readonly string _authority;
+    private readonly string _authority, _metadataAddress;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Certificates _certificates;
@@ -32,11 +32,18 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     // Timestamps; 0: never.
     private long _askedAt, _learntAt;
 
+    /// <param name="authority">The issuer, with or without a slash at the end.</param>
+    /// <param name="metadataAddress">
+    /// The address of the discovery document. Empty: <c>/.well-known/openid-configuration</c> below the authority.
+    /// </param>
+    /// <param name="requireHttps">Whether the provider must be called by https.</param>
     public ProviderConfiguration(
-        string authority, bool requireHttps, Func<TlsFiles> tls, TimeProvider clock,
+        string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls, TimeProvider clock,
         ILogger<ProviderConfiguration> logger)
     {
         _authority = authority.TrimEnd('/');
+        _metadataAddress =
+            metadataAddress.Length > 0 ? metadataAddress : $"{_authority}/.well-known/openid-configuration";
         _clock = clock;
         _logger = logger;
         _certificates = new Certificates(tls, logger);
@@ -86,7 +93,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         try
         {
             var said = await ReadAsync(cancellation);
-            return !IsOwn(said) ? $"it publishes the issuer {said.Issuer}; the authority must be its issuer"
+            return !IsOwn(said) ? $"it publishes the issuer {said.Issuer}; {HintFor(said.Issuer)}"
                 : said.SigningKeys.Count == 0 ? "it publishes no keys" : null;
         }
         catch (Exception) when (cancellation.IsCancellationRequested)
@@ -137,7 +144,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
             var said = await ReadAsync(deadline.Token);
             if (!IsOwn(said))
             {
-                Log.WrongIssuer(_logger, _authority, said.Issuer);
+                Log.WrongIssuer(_logger, _authority, said.Issuer, HintFor(said.Issuer));
             }
             else
             {
@@ -155,11 +162,17 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     }
 
     private Task<OpenIdConnectConfiguration> ReadAsync(CancellationToken cancellation) =>
-        OpenIdConnectConfigurationRetriever.GetAsync(
-            $"{_authority}/.well-known/openid-configuration", _documents, cancellation);
+        OpenIdConnectConfigurationRetriever.GetAsync(_metadataAddress, _documents, cancellation);
 
     // Without this check, one provider could publish keys for another (section 4.3).
     private bool IsOwn(OpenIdConnectConfiguration said) => said.Issuer?.TrimEnd('/') == _authority;
+
+    // The metadata for all tenants of Microsoft Entra ID has a placeholder in place of a tenant. Accepting it would
+    // accept the users of every organisation.
+    private static string HintFor(string? issuer) =>
+        issuer?.Contains("{tenantid}", StringComparison.OrdinalIgnoreCase) == true
+            ? "that is the metadata for all tenants; name the tenant in the authority"
+            : "the authority must be its issuer";
 
     private string ProblemOf(Exception e) =>
         EgressProxyException.In(e)?.Message ?? _certificates.Explain(e) ?? e.GetBaseException().Message;
@@ -171,8 +184,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private static partial class Log
     {
         [LoggerMessage(LogLevel.Error, "The identity provider {Authority} publishes the issuer {Issuer}, so its keys "
-            + "are not used; the authority must be its issuer")]
-        public static partial void WrongIssuer(ILogger logger, string authority, string? issuer);
+            + "are not used; {Hint}")]
+        public static partial void WrongIssuer(ILogger logger, string authority, string? issuer, string hint);
 
         [LoggerMessage(LogLevel.Warning, "The keys of the identity provider {Authority} cannot be fetched: {Problem}")]
         public static partial void Failed(ILogger logger, Exception? defect, string authority, string problem);

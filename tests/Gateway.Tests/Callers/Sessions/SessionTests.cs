@@ -32,6 +32,20 @@ public sealed class SessionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_login_works_if_the_providers_metadata_is_not_below_its_issuer()
+    {
+        await using var provider = new IdentityProvider { Issuer = new Uri("http://provider.invalid/tenant/") };
+        await provider.StartAsync();
+        await using var world = await UserWorld.StartAsync(provider,
+            ("Authentication:Oidc:Authority", provider.Issuer.AbsoluteUri),
+            ("Authentication:Oidc:MetadataAddress", new Uri(provider.Address, Endpoint.Discovery).AbsoluteUri));
+        using var visitor = Visitor.Of(provider);
+        using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
+        Assert.Equal((HttpStatusCode.Redirect, "/app"), (landed.StatusCode, landed.Headers.Location!.ToString()));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
     public async Task The_authorization_request_uses_the_code_flow_with_PKCE_state_and_nonce()
     {
         await using var world = await UserWorld.StartAsync(_provider, ("Authentication:Oidc:Scopes:0", "openid"));

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json.Nodes;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
@@ -222,6 +223,33 @@ public sealed class ProviderTests
         Assert.Equal(503, await StatusAsync(world, provider.AccessToken()));
         Assert.Contains(world.Gateway.Log.All,
             line => line.Contains("the authority must be its issuer", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/tenant/", 200, "")]
+    [InlineData("https://provider.invalid/tenant", "https://provider.invalid/tenant/", 200, "")]
+    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/other/", 503,
+        "the authority must be its issuer")]
+    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/{tenantid}/", 503,
+        "that is the metadata for all tenants; name the tenant in the authority")]
+    public async Task Metadata_at_another_address_than_the_issuers_must_name_the_authority_as_its_issuer(
+        string authority, string issuer, int status, string problem)
+    {
+        await using var provider = await TokenIssuer.StartAsync(issuer);
+        await using var world = await World.StartAsync(
+            ("Authentication:Jwt:Authority", authority), ("Authentication:Jwt:Audience", "api"),
+            ("Authentication:Jwt:MetadataAddress", provider.MetadataAddress),
+            ("Authentication:Jwt:RequireHttpsMetadata", "false"), ("Teams:mapping:Claims:sub:0", "ann"));
+        var token = provider.Sign(new JsonObject
+        {
+            ["iss"] = issuer,
+            ["aud"] = "api",
+            ["sub"] = "ann",
+            ["exp"] = DateTimeOffset.UtcNow.AddMinutes(5).ToUnixTimeSeconds(),
+        });
+        Assert.Equal(status, await StatusAsync(world, token));
+        Assert.Equal(status != 200,
+            world.Gateway.Log.All.Any(line => line.Contains(problem, StringComparison.Ordinal) && status != 200));
     }
 
     private static string Foreign(IdentityProvider provider)

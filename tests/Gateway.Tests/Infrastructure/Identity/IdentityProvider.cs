@@ -45,8 +45,10 @@ internal sealed class IdentityProvider : IAsyncDisposable
         return provider;
     }
 
-    /// <summary>The issuer.</summary>
     public Uri Address { get; }
+
+    /// <summary>The issuer; by default the address.</summary>
+    public Uri Issuer { get => field ?? Address; init; }
 
     public TimeProvider Clock { get; }
 
@@ -139,7 +141,7 @@ internal sealed class IdentityProvider : IAsyncDisposable
         Key = Keys.Current,
         KeyId = Keys.Current.KeyId,
         Type = type,
-        Issuer = Address.AbsoluteUri,
+        Issuer = Issuer.AbsoluteUri,
         IssuedAt = Now,
         // The clock of the gateway may stand while a test runs.
         NotBefore = Now.AddMinutes(-5),

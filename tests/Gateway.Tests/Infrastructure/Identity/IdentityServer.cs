@@ -46,7 +46,7 @@ internal static class IdentityServer
     private static void Configure(OpenIddictServerBuilder server, IdentityProvider provider)
     {
         server.EnableDegradedMode();
-        server.SetIssuer(provider.Address)
+        server.SetIssuer(provider.Issuer)
             .SetConfigurationEndpointUris(Endpoint.Discovery).SetJsonWebKeySetEndpointUris(Endpoint.Keys)
             .SetAuthorizationEndpointUris(Endpoint.Authorization).SetTokenEndpointUris(Endpoint.Token)
             .SetUserInfoEndpointUris(Endpoint.UserInfo).SetEndSessionEndpointUris(Endpoint.EndSession);
