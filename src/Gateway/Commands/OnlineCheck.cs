@@ -49,10 +49,10 @@ internal static class OnlineCheck
 
         var (jwt, oidc) = services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue
             is var options ? (options.Jwt, options.Oidc) : default;
-        if (jwt.Authority.Length > 0)
+        foreach (var (key, named) in jwt.Providers)
         {
-            yield return await ProviderAsync("Authentication:Jwt",
-                jwt.Authority, jwt.MetadataAddress, jwt.RequireHttpsMetadata, jwt.TlsFiles, cancellation);
+            yield return await ProviderAsync(key, named.Authority, named.MetadataAddress, named.RequireHttpsMetadata,
+                () => named.TlsFiles(key), cancellation);
         }
         if (oidc.IsConfigured)
         {

@@ -34,6 +34,8 @@ internal sealed partial class Login(
 
     private OidcOptions Options => options.CurrentValue.Oidc;
 
+    private TimeSpan ClockSkew => options.CurrentValue.ClockSkewInForce;
+
     public void Configure(OpenIdConnectOptions options) => Configure(Scheme, options);
 
     public void Configure(string? name, OpenIdConnectOptions options)
@@ -57,6 +59,8 @@ internal sealed partial class Login(
         options.BackchannelHttpHandler = provider.Configuration.NewHandler();
         options.TokenHandler = new RollOver(provider.Configuration);
         options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
+        options.TokenValidationParameters.LifetimeValidator =
+            TokenVerifier.Lifetime(ClockSkew, clock);
         options.CorrelationCookie = LoginCookie("correlation");
         options.NonceCookie = LoginCookie("nonce");
         options.Events = new OpenIdConnectEvents

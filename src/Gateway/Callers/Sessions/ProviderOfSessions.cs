@@ -11,11 +11,13 @@ internal sealed class ProviderOfSessions : IDisposable
     public ProviderOfSessions(IOptionsMonitor<AuthenticationOptions> authentication, TimeProvider clock,
         ILogger<ProviderConfiguration> logger)
     {
-        var options = authentication.CurrentValue.Oidc;
+        var all = authentication.CurrentValue;
+        var options = all.Oidc;
         Configuration = new ProviderConfiguration(
             options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
             () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger);
-        _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
+        _logouts = new TokenVerifier(
+            Configuration, new TokenAudience([options.ClientId], []), all.ClockSkewInForce, IsLogoutToken, clock);
     }
 
     public ProviderConfiguration Configuration { get; }
