@@ -1,4 +1,5 @@
 using Gateway.Callers;
+using Gateway.Callers.Tokens;
 using Gateway.Configuration;
 using Gateway.Contract;
 using Gateway.Edge;
@@ -120,8 +121,8 @@ internal sealed class GatewayOptions : ICheckedOptions
         Redis.Check(errors);
         var keyOf = new Dictionary<KeyHash, string>();
         TeamOptions.Check(
-            errors, new CallerOptions(Teams, Operators, Quotas), Upstream.Accounts.ContainsKey, Routes.ContainsKey,
-            keyOf);
+            errors, new CallerOptions(Teams, Operators, Quotas), Authentication, Upstream.Accounts.ContainsKey,
+            Routes.ContainsKey, keyOf);
         Operators.Check(errors, keyOf);
     }
 
@@ -133,7 +134,8 @@ internal sealed class GatewayOptions : ICheckedOptions
     }
 
     public static bool IsReadAtStart(string key) =>
-        ReadAtStart.Any(section => IsIn(section, key)) && !ReadAlways.Any(section => IsIn(section, key));
+        ReadAtStart.Any(section => IsIn(section, key)) && !ReadAlways.Any(section => IsIn(section, key))
+        && !JwtOptions.IsReadAlways(key);
 
     public void Warn(ConfigurationErrors warnings, DateTimeOffset now, long memory)
     {
@@ -141,7 +143,8 @@ internal sealed class GatewayOptions : ICheckedOptions
         Redis.TlsFiles().Warn(warnings, now);
         warnings.Unless(!Redis.TlsFiles().AreNamed || ConnectionStrings.UsesTls, "ConnectionStrings:Redis",
             "has neither ssl=true nor rediss://, so the certificates of Redis are not used");
-        TeamOptions.Warn(warnings, new CallerOptions(Teams, Operators, Quotas), Authentication.HasProvider, now);
+        Authentication.Warn(warnings);
+        TeamOptions.Warn(warnings, new CallerOptions(Teams, Operators, Quotas), Authentication, now);
         foreach (var name in Routes.Keys)
         {
             var isUsed = Teams.Values.Any(team => team.Routes.Any(

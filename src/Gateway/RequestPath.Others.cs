@@ -135,7 +135,9 @@ internal sealed partial class RequestPath
     /// <summary>Counts a refusal, and says that no team of the caller may read the workflow or use the route.</summary>
     private Problem Forbid(RequestState request, Caller caller)
     {
-        refused.Refused(caller.Teams.Length == 0 ? "team" : request.Route is null ? "workflow" : "route");
+        if (caller.Teams.Length == 0) unmatched.Note(caller);
+        refused.Refused(caller.LeftOut is not null ? "overage" : caller.Teams.Length == 0 ? "team"
+            : request.Route is null ? "workflow" : "route");
         return request.Forbidden(caller);
     }
 

@@ -29,7 +29,8 @@ namespace Gateway;
 internal sealed partial class RequestPath(
     Identification callers, JobSource jobs, Pacing pacing, LongPoll longPoll, EventStreams streams,
     RouteForwarder forwarder, LargeBodies bodies,
-    RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals, SteadyClock clock,
+    RequestMetrics requests, CacheMetrics lookups, RefusalMetrics refused, RefusalLog refusals,
+    UnmatchedCallers unmatched, SteadyClock clock,
     ILogger<RequestPath> logger)
 {
     // The endpoint in metrics and traces of a request that was answered without routing.

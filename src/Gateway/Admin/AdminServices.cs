@@ -9,6 +9,7 @@ internal static class AdminServices
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton<JobReportEndpoint>();
         services.AddSingleton<ConfigurationEndpoint>();
+        services.AddSingleton<UnmatchedEndpoint>();
     }
 
     public static void MapAdmin(this WebApplication app)
@@ -16,5 +17,6 @@ internal static class AdminServices
         PurgeEndpoint.Map(app);
         JobReportEndpoint.Map(app);
         ConfigurationEndpoint.Map(app);
+        UnmatchedEndpoint.Map(app);
     }
 }

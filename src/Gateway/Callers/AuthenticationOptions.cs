@@ -7,6 +7,8 @@ namespace Gateway.Callers;
 /// <summary>The authentication of callers, beside the gateway keys of <c>Teams</c> and <c>Operators</c>.</summary>
 internal sealed class AuthenticationOptions
 {
+    public static readonly TimeSpan LargestClockSkew = TimeSpan.FromMinutes(5);
+
     public JwtOptions Jwt { get; set; } = new();
 
     public OidcOptions Oidc { get; set; } = new();
@@ -17,11 +19,28 @@ internal sealed class AuthenticationOptions
     /// </summary>
     public int FailedAttempts { get; set; } = 20;
 
+    /// <summary>
+    /// The tolerated difference to the clocks of providers: for tokens, for logins and for logout tokens. Default 30 s;
+    /// 0 to 5 min.
+    /// </summary>
+    public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
+
+    public TimeSpan ClockSkewInForce => Jwt.ClockSkew ?? ClockSkew;
+
     /// <summary>Whether callers can present claims, in a token or in a session.</summary>
-    public bool HasProvider => Jwt.Authority.Length + Oidc.Authority.Length > 0;
+    public bool HasProvider => Issuers.Count > 0;
+
+    /// <summary>The issuers whose callers can present claims, in a token or in a session.</summary>
+    public IReadOnlyCollection<string> Issuers =>
+        [.. Jwt.Providers.Select(provider => provider.Options.Authority).Append(Oidc.Authority)
+            .Where(authority => authority.Length > 0).Select(IssuerOf).Distinct(StringComparer.Ordinal)];
+
+    /// <summary>Returns an issuer as the gateway compares issuers: without a slash at the end.</summary>
+    public static string IssuerOf(string authority) => authority.TrimEnd('/');
 
     public void Check(ConfigurationErrors errors)
     {
+        errors.Range("Authentication:ClockSkew", ClockSkew, TimeSpan.Zero, LargestClockSkew);
         Jwt.Check(errors);
         Oidc.Check(errors);
         errors.Range("Authentication:FailedAttempts", FailedAttempts, 0, 10_000);
@@ -38,6 +57,10 @@ internal sealed class AuthenticationOptions
         errors.Unless(!fine || uri!.Scheme == "https" || !requireHttps, $"{key}:InternalAddress",
             "must be https, unless RequireHttpsMetadata is false");
     }
+
+    public void Warn(ConfigurationErrors warnings) =>
+        warnings.Unless(Jwt.ClockSkew is null, "Authentication:Jwt:ClockSkew",
+            "is the former name of Authentication:ClockSkew, and also counts for logins and logout tokens");
 
     /// <summary>Checks the issuer of an OpenID Connect provider, and the address of its metadata.</summary>
     public static void CheckProvider(

@@ -13,6 +13,12 @@ namespace Gateway.Callers;
 internal sealed record Caller(
     string Id, Team[] Teams, Quota? Own = null, UseCounter? Use = null, bool IsOperator = false)
 {
+    /// <summary>The claims of a token or a session; null for keys.</summary>
+    public ClaimSet? Claims { get; init; }
+
+    /// <summary>A claim that a team needs and that the provider left out; null if there is none.</summary>
+    public string? LeftOut { get; init; }
+
     // A key belongs to one team.
     private readonly Quota[]? _quotas = Own is null ? null : [.. Teams.SelectMany(team => team.Quotas), Own];
 
@@ -31,13 +37,18 @@ internal sealed record Caller(
     /// <summary>The problem of a caller of whose teams none may use a route with its workflows.</summary>
     public Problem MayNotUse() => Forbidden(CallerProblems.RouteForbidden, "use this route");
 
-    private Problem Forbidden(ProblemType type, string what) => Teams switch
+    private Problem Forbidden(ProblemType type, string what)
     {
-        [] => new Problem(CallerProblems.NoTeam, "No team has any of your claims."),
-        [var team] => new Problem(type, $"Team '{team.Name}' may not {what}."),
-        _ => new Problem(
-            type, $"None of the teams {string.Join(", ", Teams.Select(team => $"'{team.Name}'"))} may {what}."),
-    };
+        var (why, detail) = Teams switch
+        {
+            [] => (CallerProblems.NoTeam, "No team has any of your claims."),
+            [var team] => (type, $"Team '{team.Name}' may not {what}."),
+            _ => (type, $"None of the teams {string.Join(", ", Teams.Select(team => $"'{team.Name}'"))} may {what}."),
+        };
+        return new Problem(why, LeftOut is null ? detail
+            : $"{detail} The identity provider left your claim '{LeftOut}' out, because it has too many values; "
+                + "the operators can read in docs/identity.md how to configure the provider.");
+    }
 
     /// <summary>Returns the first team of the caller that may read a workflow. The team is charged.</summary>
     public Team? TeamFor(string workflow)

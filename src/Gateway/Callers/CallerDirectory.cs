@@ -40,6 +40,25 @@ internal sealed partial class CallerDirectory : IDisposable
     /// <summary>Returns the teams with a claim rule that matches, in the order in which they are tried.</summary>
     public Team[] TeamsOf(ClaimSet claims) => Array.FindAll(_content.Teams, team => team.Claims.Match(claims));
 
+    /// <summary>
+    /// Returns a claim that the provider left out and that a rule needs, for a caller of this rule's issuer; null if
+    /// there is none.
+    /// </summary>
+    public string? LeftOutOf(ClaimSet claims)
+    {
+        if (!claims.Has("_claim_names") && !claims.Has("hasgroups")) return null;
+        return _content.Teams.SelectMany(team => team.Claims.All)
+            .FirstOrDefault(rule => rule.IsFor(claims) && claims.LeftOut(rule.Claim))?.Claim;
+    }
+
+    /// <summary>Returns why no team has the caller: each claim of a rule, and the teams that need it.</summary>
+    public IEnumerable<UnmatchedRule> WhyUnmatched(ClaimSet claims) =>
+        from team in _content.Teams
+        from rule in team.Claims.All
+        group team.Name by (rule.Claim, Why: rule.WhyNot(claims)) into needed
+        let teams = needed.Distinct().ToList()
+        select new UnmatchedRule(needed.Key.Claim, needed.Key.Why, teams, teams.Count);
+
     // Creates the new content. The returned action puts it in force, and cannot fail.
     private Action Prepare(CallerOptions options)
     {
@@ -55,7 +74,7 @@ internal sealed partial class CallerDirectory : IDisposable
             var id = name.ToLowerInvariant();
             var loaded = new Team(
                 name, account, new WorkflowRules(team.Workflows), new RouteRules(team.Routes),
-                new ClaimRules(team.Claims), [.. team.QuotaNames.Select(quota => Use($"team:{id}", quota))],
+                new ClaimRules(team.RulesInForce()), [.. team.QuotaNames.Select(quota => Use($"team:{id}", quota))],
                 _counters.Of(name));
             teams.Add(loaded);
             foreach (var key in team.ApiKeys)
@@ -73,7 +92,7 @@ internal sealed partial class CallerDirectory : IDisposable
         {
             _quotas.Keep(used.Values);
             _content = content;
-            if (!options.Teams.Values.Any(team => team.ApiKeys.Count + team.Claims.Count > 0)) Log.NoCallers(_logger);
+            if (!options.Teams.Values.Any(team => team.ApiKeys.Count > 0 || team.HasClaims)) Log.NoCallers(_logger);
         };
 
         Quota Use(string holder, string policy) => used.TryGetValue((holder, policy), out var quota)

@@ -18,6 +18,7 @@ internal static class CallerServices
         services.AddSingleton<UseCounters>();
         services.AddSingleton<CallerDirectory>();
         services.AddSingleton<FailedAttemptLimiter>();
+        services.AddSingleton<UnmatchedCallers>();
         services.AddSingleton<Identification>();
 
         services.AddSingleton<SessionIds>();

@@ -13,7 +13,7 @@ internal static class Challenge
         Refusal.Ambiguous => Invalid(CallerProblems.AmbiguousCredentials,
             "The request carries more than one credential, one header twice, or a value with a comma."),
         Refusal.Malformed => Invalid(CallerProblems.MalformedCredential,
-            $"A credential is 1 to {PresentedCredential.MaxLength} visible ASCII characters."),
+            "A credential consists of visible ASCII characters."),
 
         // A challenge without a credential has no error code (section 3.1).
         Refusal.Missing => Unauthenticated(

@@ -20,8 +20,7 @@ internal sealed class Identification : IDisposable
     private readonly RefusalMetrics _refusals;
     private readonly TimeProvider _clock;
     private readonly SteadyClock _steady;
-    private readonly ProviderConfiguration? _provider;
-    private readonly TokenVerifier? _tokens;
+    private readonly TokenProviders _tokens;
     private readonly string? _cookie;
     private readonly TimeSpan _clockSkew;
 
@@ -34,12 +33,8 @@ internal sealed class Identification : IDisposable
         (_refusals, _clock, _steady) = (refusals, clock, steady);
         var options = authentication.CurrentValue;
         if (options.Oidc.IsConfigured) _cookie = SessionCookie.Name;
-        _clockSkew = options.Jwt.ClockSkew;
-        if (options.Jwt.Authority.Length == 0) return;
-        _provider = new ProviderConfiguration(
-            options.Jwt.Authority, options.Jwt.MetadataAddress, options.Jwt.RequireHttpsMetadata,
-            () => authentication.CurrentValue.Jwt.TlsFiles(), clock, logger);
-        _tokens = new TokenVerifier(_provider, options.Jwt.Audience, options.Jwt.ClockSkew, IsAccessToken, clock);
+        _clockSkew = options.ClockSkewInForce;
+        _tokens = new TokenProviders(authentication, clock, logger);
     }
 
     /// <summary>Returns the caller if the request carries a team's valid gateway key; otherwise null.</summary>
@@ -128,7 +123,7 @@ internal sealed class Identification : IDisposable
     private DateTimeOffset HoldsUntil(DateTimeOffset? expiresAt) =>
         expiresAt is { } time ? _steady.FromWall(time) : DateTimeOffset.MaxValue;
 
-    public void Dispose() => _provider?.Dispose();
+    public void Dispose() => _tokens.Dispose();
 
     private Identity Counted(Identity identity)
     {
@@ -147,7 +142,7 @@ internal sealed class Identification : IDisposable
             case var kind:
                 var source = FailedAttemptLimiter.SourceOf(http);
                 if (_directory.Find(value) is { } known) return new(Check(known, value, source));
-                if (kind == Presented.Bearer && _tokens is not null && MayBeToken(value))
+                if (kind == Presented.Bearer && _tokens.Any && MayBeToken(value))
                 {
                     return VerifyAsync(value.ToString(), source);
                 }
@@ -168,7 +163,7 @@ internal sealed class Identification : IDisposable
 
     private async ValueTask<Identity> VerifyAsync(string token, int source)
     {
-        var (claims, refusal) = await _tokens!.VerifyAsync(token);
+        var (claims, refusal) = await _tokens.VerifyAsync(token);
         if (claims is not null) return new Identity(Of(claims), Refusal.None, Claims: claims);
         // A token that the provider has signed is not a guess.
         return refusal is Refusal.TokenMalformed or Refusal.TokenAlgorithm or Refusal.TokenSignature
@@ -193,18 +188,15 @@ internal sealed class Identification : IDisposable
     private Identity Of(FoundSession found) =>
         found.Session is not null ? new Identity(Of(found.Session.ClaimSet()), Refusal.None, found) : found.Refusal;
 
-    private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims));
+    private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims))
+    {
+        Claims = claims,
+        LeftOut = _directory.LeftOutOf(claims),
+    };
 
     private Identity Failed(Refusal refusal, ReadOnlySpan<char> credential, int source) =>
         _attempts.Fail(source, credential, out var retryAfter)
             ? refusal : new Identity(null, Refusal.TooManyAttempts, RetryAfter: retryAfter);
 
     private static bool MayBeToken(ReadOnlySpan<char> value) => value.Contains('.') && !GatewayKey.IsMeant(value);
-
-    // RFC 9068, section 2.1. Most providers send JWT or no type. Tokens for other purposes have other types (RFC 8725,
-    // section 3.11).
-    private static bool IsAccessToken(string? type) =>
-        string.IsNullOrEmpty(type) || type.Equals("JWT", StringComparison.OrdinalIgnoreCase)
-        || type.Equals("at+jwt", StringComparison.OrdinalIgnoreCase)
-        || type.Equals("application/at+jwt", StringComparison.OrdinalIgnoreCase);
 }

@@ -33,9 +33,6 @@ internal enum Presented
 /// </summary>
 internal static class PresentedCredential
 {
-    /// <summary>The longest credential that is accepted, in characters. JWTs are the longest.</summary>
-    public const int MaxLength = 8 * 1024;
-
     private const string Bearer = "Bearer";
 
     private static readonly SearchValues<char> Visible =
@@ -71,7 +68,7 @@ internal static class PresentedCredential
             kind = Presented.Bearer;
         }
         if (text.IsEmpty) return Presented.Nothing;
-        if (text.Length > MaxLength || text.ContainsAnyExcept(Visible)) return Presented.Malformed;
+        if (text.ContainsAnyExcept(Visible)) return Presented.Malformed;
         if (text.Contains(',')) return Presented.Ambiguous;
         value = text;
         return kind;

@@ -32,7 +32,21 @@ internal sealed class TeamOptions
     /// The claims of members. A caller with a JWT or a session belongs to the team if it has any listed value of any
     /// listed claim.
     /// </summary>
+    [NameWithoutColons("a claim whose name has a colon stands in ClaimRules: "
+        + "[ { \"Claim\": \"the:name\", \"Values\": [ \"a value\" ] } ]")]
     public Dictionary<string, List<string>> Claims { get; set; } = [];
+
+    /// <summary>
+    /// Further claims of members, for names with colons, for values that stand in one text or in objects, and for
+    /// rules about one issuer.
+    /// </summary>
+    public List<ClaimRuleOptions> ClaimRules { get; set; } = [];
+
+    /// <summary>
+    /// The issuers whose callers may belong to the team by claims, of those in <c>Authentication</c>. Default empty:
+    /// all. Required with <c>Authentication:Jwt:Others</c>, unless each rule names its issuer.
+    /// </summary>
+    public List<string> Issuers { get; set; } = [];
 
     /// <summary>
     /// The order of the team for callers in several teams. Such a caller acts for the first team that may read the
@@ -40,10 +54,24 @@ internal sealed class TeamOptions
     /// </summary>
     public int Order { get; set; }
 
+    /// <summary>Whether any rule is about claims.</summary>
+    public bool HasClaims => Claims.Count + ClaimRules.Count > 0;
+
+    private bool IsBoundToIssuers =>
+        Issuers.Count > 0 || (Claims.Count == 0 && ClaimRules.TrueForAll(rule => rule.Issuer.Length > 0));
+
+    /// <summary>All rules about claims.</summary>
+    public IEnumerable<ClaimRule> RulesInForce()
+    {
+        string[] issuers = [.. Issuers.Select(AuthenticationOptions.IssuerOf)];
+        return Claims.Select(claim => new ClaimRule(claim.Key, [.. claim.Value]) { Issuers = issuers })
+            .Concat(ClaimRules.Select(rule => rule.ToRule(issuers)));
+    }
+
     /// <summary>Checks all teams together, because they refer to other sections and must not share a key.</summary>
     public static void Check(
-        ConfigurationErrors errors, CallerOptions options, Func<string, bool> isAccount, Func<string, bool> isRoute,
-        Dictionary<KeyHash, string> keyOf)
+        ConfigurationErrors errors, CallerOptions options, AuthenticationOptions authentication,
+        Func<string, bool> isAccount, Func<string, bool> isRoute, Dictionary<KeyHash, string> keyOf)
     {
         foreach (var (name, team) in options.Teams)
         {
@@ -61,11 +89,7 @@ internal sealed class TeamOptions
                 errors.Unless(team.Routes[i] == RouteRules.All || isRoute(team.Routes[i]), $"{path}:Routes:{i}",
                     "must be a name under Routes, or *");
             }
-            foreach (var (claim, values) in team.Claims)
-            {
-                var fine = values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value));
-                errors.Unless(fine, $"{path}:Claims:{claim}", "must list at least one value, and no empty one");
-            }
+            team.CheckClaims(errors, path, authentication);
             for (var i = 0; i < team.ApiKeys.Count; i++)
             {
                 team.ApiKeys[i].Check(errors, $"{path}:ApiKeys:{i}", keyOf);
@@ -77,15 +101,17 @@ internal sealed class TeamOptions
 
     /// <summary>Adds a warning for each team without members, each expired key and each unused quota.</summary>
     public static void Warn(
-        ConfigurationErrors warnings, CallerOptions options, bool hasProvider, DateTimeOffset now)
+        ConfigurationErrors warnings, CallerOptions options, AuthenticationOptions authentication, DateTimeOffset now)
     {
         foreach (var (name, team) in options.Teams)
         {
             var path = $"Teams:{name}";
-            warnings.Unless(team.ApiKeys.Count + team.Claims.Count > 0, path,
+            warnings.Unless(team.ApiKeys.Count > 0 || team.HasClaims, path,
                 "has neither ApiKeys nor Claims, so nobody belongs to the team");
-            warnings.Unless(team.Claims.Count == 0 || hasProvider, $"{path}:Claims",
+            warnings.Unless(!team.HasClaims || authentication.HasProvider,
+                $"{path}:{(team.Claims.Count > 0 ? "Claims" : "ClaimRules")}",
                 "nobody can present a claim, because Authentication names no Authority");
+            if (authentication.Jwt.Others.Count == 0) team.CheckBound(warnings, path, authentication);
             warnings.Unless(team.Workflows.Count + team.Routes.Count > 0, path,
                 "has neither Workflows nor Routes, so the team may read nothing");
             WarnOfExpired(warnings, $"{path}:ApiKeys", team.ApiKeys, now);
@@ -100,6 +126,28 @@ internal sealed class TeamOptions
             warnings.Unless(used.Contains(name), $"Quotas:{name}", "no team and no key uses this quota");
         }
     }
+
+    private void CheckClaims(ConfigurationErrors errors, string path, AuthenticationOptions authentication)
+    {
+        foreach (var (claim, values) in Claims)
+        {
+            var fine = values is { Count: > 0 } && values.All(value => !string.IsNullOrWhiteSpace(value));
+            errors.Unless(fine, $"{path}:Claims:{claim}", "must list at least one value, and no empty one");
+        }
+        for (var i = 0; i < ClaimRules.Count; i++) ClaimRules[i].Check(errors, $"{path}:ClaimRules:{i}", CheckIssuer);
+        for (var i = 0; i < Issuers.Count; i++) CheckIssuer($"{path}:Issuers:{i}", Issuers[i]);
+        if (authentication.Jwt.Others.Count > 0) CheckBound(errors, path, authentication);
+
+        void CheckIssuer(string key, string issuer) => errors.Unless(
+            authentication.Issuers.Contains(AuthenticationOptions.IssuerOf(issuer ?? "")), key,
+            $"must be an Authority of Authentication: {string.Join(", ", authentication.Issuers)}");
+    }
+
+    // Two providers may give groups of the same name to different people.
+    private void CheckBound(ConfigurationErrors errors, string path, AuthenticationOptions authentication) =>
+        errors.Unless(!HasClaims || IsBoundToIssuers || authentication.Issuers.Count < 2, $"{path}:Issuers",
+            "is missing: Authentication names several issuers, and a claim of one must not count for another: "
+                + string.Join(", ", authentication.Issuers));
 
     private static void WarnOfExpired(
         ConfigurationErrors warnings, string path, List<ApiKeyOptions> keys, DateTimeOffset now)

@@ -50,10 +50,9 @@ internal static class OnlineCheck
 
         var (jwt, oidc) = services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue
             is var options ? (options.Jwt, options.Oidc) : default;
-        if (jwt.Authority.Length > 0)
+        foreach (var (key, named) in jwt.Providers)
         {
-            yield return await ProviderAsync("Authentication:Jwt",
-                jwt.Authority, jwt.MetadataAddress, jwt.RequireHttpsMetadata, jwt.TlsFiles, cancellation);
+            yield return await ProviderAsync(key, named, cancellation);
         }
         if (oidc.IsConfigured)
         {
@@ -65,14 +64,13 @@ internal static class OnlineCheck
     }
 
     private static async Task<(string What, string? Problem)> ProviderAsync(
-        string section, string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls,
-        CancellationToken cancellation)
+        string section, JwtProviderOptions named, CancellationToken cancellation)
     {
         using var provider = new ProviderConfiguration(
-            authority, metadataAddress, requireHttps, tls, TimeProvider.System,
-            NullLogger<ProviderConfiguration>.Instance);
+            named.Authority, named.MetadataAddress, named.RequireHttpsMetadata, () => named.TlsFiles(section),
+            TimeProvider.System, NullLogger<ProviderConfiguration>.Instance, named.InternalAddress);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(LongestCheck);
-        return ($"{section}: identity provider {authority}", await provider.TryAsync(deadline.Token));
+        return ($"{section}: identity provider {named.Authority}", await provider.TryAsync(deadline.Token));
     }
 }

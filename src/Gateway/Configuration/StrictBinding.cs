@@ -1,3 +1,5 @@
+using System.Reflection;
+
 namespace Gateway.Configuration;
 
 /// <summary>
@@ -17,6 +19,12 @@ internal static class StrictBinding
             // The binder would write a null over a default. An empty JSON object is a null, too, and is a section.
             .Where(setting => setting.Value is not null || !TakesValue<T>(setting.Key))
             .ToList();
+        foreach (var name in settings.GroupBy(setting => NameWithColons(typeof(T), setting.Key)).ToList())
+        {
+            if (name.Key is not { } wrong) continue;
+            errors.Add(wrong.Path, $"has a colon in its name; {wrong.Hint}");
+            settings.RemoveAll(name.Contains);
+        }
         foreach (var setting in settings.Where(setting => IsBelowText(typeof(T), setting.Key)).ToList())
         {
             errors.Add(setting.Key, NoOption);
@@ -48,6 +56,31 @@ internal static class StrictBinding
         var children = section.GetChildren().ToList();
         if (children.Count == 0 || section.Value is not null) yield return new(section.Path, section.Value);
         foreach (var setting in children.SelectMany(SettingsIn)) yield return setting;
+    }
+
+    // Below a named list stand the name and a number. Anything else is a part of a name with a colon.
+    private static (string Path, string Hint)? NameWithColons(Type type, string key)
+    {
+        var names = key.Split(ConfigurationPath.KeyDelimiter);
+        for (var i = 0; i < names.Length; i++)
+        {
+            if (type.IsGenericType)
+            {
+                type = type.GetGenericArguments()[^1];
+                continue;
+            }
+            var option = Array.Find(
+                type.GetProperties(), one => one.Name.Equals(names[i], StringComparison.OrdinalIgnoreCase));
+            if (option is null) return null;
+            if (option.GetCustomAttribute<NameWithoutColonsAttribute>() is { } marked)
+            {
+                var isNumbered = names[^1].All(char.IsAsciiDigit);
+                if (names.Length - i <= (isNumbered ? 3 : 2)) return null;
+                return (string.Join(ConfigurationPath.KeyDelimiter, isNumbered ? names[..^1] : names), marked.Hint);
+            }
+            type = option.PropertyType;
+        }
+        return null;
     }
 
     // The binder ignores settings below an option that is text.

@@ -47,7 +47,7 @@ internal static class ContractEndpoints
     private static void MapReader(WebApplication app, Identification callers, IOptionsMonitor<ContractOptions> options)
     {
         var authentication = app.Services.GetRequiredService<IOptionsMonitor<AuthenticationOptions>>().CurrentValue;
-        var (sessions, tokens) = (authentication.Oidc.IsConfigured, authentication.Jwt.Authority.Length > 0);
+        var (sessions, tokens) = (authentication.Oidc.IsConfigured, authentication.Jwt.IsConfigured);
         app.MapGet("/docs/reader", async (HttpContext http) =>
         {
             var session = await callers.HasSessionAsync(http);

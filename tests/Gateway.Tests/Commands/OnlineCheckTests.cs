@@ -28,6 +28,29 @@ public sealed class OnlineCheckTests
     }
 
     [Fact]
+    public async Task Each_provider_of_tokens_is_asked()
+    {
+        await using var first = await TokenIssuer.StartAsync("https://a.invalid");
+        await using var second = await TokenIssuer.StartAsync("https://b.invalid/{tenantid}");
+        await using var third = await TokenIssuer.StartAsync("https://c.invalid/");
+        var (exit, lines) = await CheckAsync(
+        [
+            .. first.Settings("api"), .. second.Settings("api", "Authentication:Jwt:Others:b"),
+            ("Authentication:Jwt:Others:b:Authority", "https://b.invalid/tenant"),
+            .. third.Settings("api", "Authentication:Jwt:Others:c"),
+        ]);
+        Assert.Equal(1, exit);
+        Assert.Equal(
+        [
+            "ok      Authentication:Jwt: identity provider https://a.invalid",
+            "FAILED  Authentication:Jwt:Others:b: identity provider https://b.invalid/tenant: it publishes the issuer "
+                + "https://b.invalid/{tenantid}; that is the metadata for all tenants; name the tenant in the "
+                + "authority",
+            "ok      Authentication:Jwt:Others:c: identity provider https://c.invalid/",
+        ], lines[2..]);
+    }
+
+    [Fact]
     public async Task A_wrong_credential_fails()
     {
         var (exit, lines) = await CheckAsync(("Upstream:Accounts:default:Credential", "do-not-print-this-credential"),

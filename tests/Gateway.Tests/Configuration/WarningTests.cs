@@ -64,7 +64,7 @@ public sealed class WarningTests
     [InlineData("Contract:ServerUrl", "https://jobs.example.com")]
     [InlineData("Management:Port", "9090")]
     [InlineData("Server:MaxConnections", "100")]
-    [InlineData("Authentication:Jwt:ClockSkew", "00:00:10")]
+    [InlineData("Authentication:ClockSkew", "00:00:10")]
     [InlineData("Authentication:Oidc:Scopes:0", "openid")]
     [InlineData("ForwardedHeaders:KnownProxies:0", "10.0.0.1")]
     [InlineData("PathBase", "/gateway")]

@@ -59,14 +59,13 @@ public sealed class CallerTests
     [InlineData("k1,k2", "/problems/ambiguous-credentials")]
     [InlineData("k\u00011", "/problems/malformed-credential")]
     [InlineData("k\u00e9", "/problems/malformed-credential")]
-    [InlineData(null, "/problems/malformed-credential")]
-    public async Task A_malformed_credential_is_400_with_its_own_problem_type(string? key, string type)
+    public async Task A_malformed_credential_is_400_with_its_own_problem_type(string key, string type)
     {
         await using var world = await World.StartAsync();
         foreach (var (header, scheme) in (
             (string, string)[])[("X-Api-Key", ""), ("Authorization", ""), ("Authorization", "Bearer ")])
         {
-            var answer = await RawAsync(world, $"{header}: {scheme}{key ?? new string('k', 9000)}");
+            var answer = await RawAsync(world, $"{header}: {scheme}{key}");
             Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
             Assert.Contains("WWW-Authenticate: Bearer realm=\"gateway\", error=\"invalid_request\"", answer,
                 StringComparison.Ordinal);

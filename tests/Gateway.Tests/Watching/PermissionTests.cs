@@ -80,7 +80,7 @@ public sealed class PermissionTests(RedisServer redis)
     {
         await using var provider = await IdentityProvider.StartedAsync();
         await using var world = await UserWorld.StartAsync(
-            provider, ("Authentication:Jwt:ClockSkew", "00:00:00"));
+            provider, ("Authentication:ClockSkew", "00:00:00"));
         world.Upstream.Lives.Set("life", LifeStage.Running);
         var expiry = DateTimeOffset.UtcNow.AddSeconds(6);
         var token = provider.AccessToken(change: jwt => jwt with { Expires = expiry });

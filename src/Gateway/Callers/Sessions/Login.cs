@@ -31,6 +31,8 @@ internal sealed class Login(
 
     private OidcOptions Options => options.CurrentValue.Oidc;
 
+    private TimeSpan ClockSkew => options.CurrentValue.ClockSkewInForce;
+
     public void Configure(OpenIdConnectOptions options) => Configure(Scheme, options);
 
     public void Configure(string? name, OpenIdConnectOptions options)
@@ -56,6 +58,8 @@ internal sealed class Login(
         options.TokenValidationParameters.ValidAlgorithms = TokenVerifier.Algorithms;
         // The state holds the nonce, so that it needs no cookie. The ID token must still have it.
         options.ProtocolValidator.RequireNonce = false;
+        options.TokenValidationParameters.LifetimeValidator =
+            TokenVerifier.Lifetime(ClockSkew, clock);
         options.Events = new OpenIdConnectEvents
         {
             OnRedirectToIdentityProvider = PrepareAsync,

@@ -14,12 +14,14 @@ internal sealed class ProviderOfSessions : IDisposable
         TimeProvider clock, ILogger<ProviderConfiguration> logger)
     {
         _client = client;
-        var options = authentication.CurrentValue.Oidc;
+        var all = authentication.CurrentValue;
+        var options = all.Oidc;
         Configuration = new ProviderConfiguration(
             options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
             () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger, options.InternalAddress);
-        _idTokens = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsIdToken, clock);
-        _logouts = new TokenVerifier(Configuration, options.ClientId, TimeSpan.FromSeconds(30), IsLogoutToken, clock);
+        var audience = new TokenAudience([options.ClientId], []);
+        _idTokens = new TokenVerifier(Configuration, audience, all.ClockSkewInForce, IsIdToken, clock);
+        _logouts = new TokenVerifier(Configuration, audience, all.ClockSkewInForce, IsLogoutToken, clock);
     }
 
     public ProviderConfiguration Configuration { get; }

@@ -1,50 +1,52 @@
 using Gateway.Configuration;
-using Gateway.Outbound;
 
 namespace Gateway.Callers.Tokens;
 
-/// <summary>JSON Web Tokens of one OpenID Connect provider as bearer tokens (RFC 9068).</summary>
-internal sealed class JwtOptions
+/// <summary>
+/// JSON Web Tokens as bearer tokens (RFC 9068), of one OpenID Connect provider or of several. Empty: no JWTs.
+/// </summary>
+internal sealed class JwtOptions : JwtProviderOptions
 {
-    /// <summary>The issuer of the provider. Empty (the default): no JWTs.</summary>
-    public string Authority { get; set; } = "";
+    private const string Section = "Authentication:Jwt";
 
     /// <summary>
-    /// The address of the provider's discovery document, if it is not at <c>/.well-known/openid-configuration</c>
-    /// below <see cref="Authority"/>. The document must still name the authority as its issuer. Default empty.
+    /// The former name of <see cref="AuthenticationOptions.ClockSkew"/>, which it replaces if it is set. Default null.
     /// </summary>
-    public string MetadataAddress { get; set; } = "";
+    public TimeSpan? ClockSkew { get; set; }
 
-    /// <summary>The audience that a token must have in <c>aud</c>.</summary>
-    public string Audience { get; set; } = "";
+    /// <summary>Further providers, by a name that only the configuration uses. Default empty.</summary>
+    public Dictionary<string, JwtProviderOptions> Others { get; set; } = new(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Whether the provider must be called by https. Default true.</summary>
-    public bool RequireHttpsMetadata { get; set; } = true;
+    /// <summary>All providers, with their sections.</summary>
+    public IEnumerable<(string Key, JwtProviderOptions Options)> Providers =>
+        Others.Select(other => ($"{Section}:Others:{other.Key}", other.Value))
+            .Prepend((Section, this)).Where(provider => provider.Item2.Authority.Length > 0);
 
-    /// <summary>
-    /// A PEM file with the authority that signed the provider's certificate. Default empty: those that the system
-    /// trusts. A renewed file counts for the next connection.
-    /// </summary>
-    public string CertificateAuthority { get; set; } = "";
+    public bool IsConfigured => Providers.Any();
 
-    /// <summary>The tolerated difference to the provider's clock. Default 30 s; 0 to 5 min.</summary>
-    public TimeSpan ClockSkew { get; set; } = TimeSpan.FromSeconds(30);
-
-    public TlsFiles TlsFiles() => new("Authentication:Jwt", CertificateAuthority);
+    /// <summary>Whether a change of a setting of another provider needs no restart.</summary>
+    public static bool IsReadAlways(string key) =>
+        key.StartsWith($"{Section}:Others:", StringComparison.OrdinalIgnoreCase)
+        && key.EndsWith($":{nameof(CertificateAuthority)}", StringComparison.OrdinalIgnoreCase);
 
     public void Check(ConfigurationErrors errors)
     {
-        errors.Range("Authentication:Jwt:ClockSkew", ClockSkew, TimeSpan.Zero, TimeSpan.FromMinutes(5));
-        TlsFiles().Check(errors);
-        if (Authority.Length == 0)
+        if (ClockSkew is { } skew)
         {
-            errors.Unless(Audience.Length + MetadataAddress.Length == 0,
-                "Authentication:Jwt:Authority", "is missing; without the issuer, no token can be verified");
-            return;
+            errors.Range($"{Section}:ClockSkew", skew, TimeSpan.Zero, AuthenticationOptions.LargestClockSkew);
         }
-        AuthenticationOptions.CheckProvider(
-            errors, "Authentication:Jwt", Authority, MetadataAddress, RequireHttpsMetadata);
-        errors.Unless(Audience.Length > 0,
-            "Authentication:Jwt:Audience", "is missing; without it a token for any audience would be accepted");
+        Check(errors, Section, isRequired: false);
+        foreach (var (name, other) in Others)
+        {
+            errors.Name($"{Section}:Others:{name}", name, "a provider's");
+            other.Check(errors, $"{Section}:Others:{name}", isRequired: true);
+        }
+        // A token is verified by the one provider that its issuer names.
+        var keyOf = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var (key, provider) in Providers)
+        {
+            var issuer = AuthenticationOptions.IssuerOf(provider.Authority);
+            if (!keyOf.TryAdd(issuer, key)) errors.Add($"{key}:Authority", $"is the issuer of {keyOf[issuer]}, too");
+        }
     }
 }

@@ -13,7 +13,8 @@ namespace Gateway.Callers.Tokens;
 /// algorithm, the issuer, audience, time and type. If a token names an unknown key, the provider's keys are read again.
 /// </summary>
 internal sealed class TokenVerifier(
-    ProviderConfiguration provider, string audience, TimeSpan clockSkew, Func<string?, bool> isType, TimeProvider clock)
+    ProviderConfiguration provider, TokenAudience audience, TimeSpan clockSkew, Func<string?, bool> isType,
+    TimeProvider clock)
 {
     /// <summary>
     /// The accepted algorithms. With HMAC, each verifier could also sign; <c>none</c> is no signature (RFC 8725,
@@ -30,13 +31,19 @@ internal sealed class TokenVerifier(
 
     private readonly ConditionalWeakTable<OpenIdConnectConfiguration, ConcurrentDictionary<string, bool>> _absent = [];
 
-    private readonly JsonWebTokenHandler _handler = new() { MaximumTokenSizeInBytes = PresentedCredential.MaxLength };
+    private readonly JsonWebTokenHandler _handler = new();
 
     /// <returns>The claims, or why the token is refused.</returns>
     public async ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyAsync(string token)
     {
-        if (!TryRead(token, out var read)) return (null, Refusal.TokenMalformed);
-        if (!Algorithms.Contains(read.Alg)) return (null, Refusal.TokenAlgorithm);
+        var refusal = Read(token, out var read, out _);
+        return refusal == Refusal.None ? await VerifyAsync(read) : (null, refusal);
+    }
+
+    /// <param name="read">A token of <see cref="Read"/>.</param>
+    /// <returns>The claims, or why the token is refused.</returns>
+    public async ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyAsync(JsonWebToken read)
+    {
         var learntAt = provider.LearntAt;
         if (await provider.FindAsync() is not { } known) return (null, Refusal.ProviderAway);
 
@@ -64,43 +71,48 @@ internal sealed class TokenVerifier(
         return isNews || absent.ContainsKey(key ?? "");
     }
 
-    private static bool TryRead(string token, out JsonWebToken read)
+    /// <summary>Reads a token that is not verified yet.</summary>
+    /// <param name="issuer">The issuer that the token names; empty: none.</param>
+    public static Refusal Read(string token, out JsonWebToken read, out string issuer)
     {
-        read = null!;
+        (read, issuer) = (null!, "");
         try
         {
             read = new JsonWebToken(token);
+            issuer = read.Issuer ?? "";
             // The gateway supports no extensions, so none may be critical (RFC 7515, section 4.1.11).
-            return !read.TryGetHeaderValue<object>("crit", out _);
+            if (read.TryGetHeaderValue<object>("crit", out _)) return Refusal.TokenMalformed;
+            return Algorithms.Contains(read.Alg) ? Refusal.None : Refusal.TokenAlgorithm;
         }
         catch (Exception e) when (e is ArgumentException or SecurityTokenException or FormatException or JsonException)
         {
-            return false;
+            return Refusal.TokenMalformed;
         }
     }
+
+    /// <summary>
+    /// Checks the lifetime of a token: it must have an end, and the clocks may differ by <paramref name="skew"/>.
+    /// </summary>
+    public static LifetimeValidator Lifetime(TimeSpan skew, TimeProvider clock) => (notBefore, expires, _, _) =>
+    {
+        var now = clock.GetUtcNow().UtcDateTime;
+        if (expires is null) throw new SecurityTokenNoExpirationException("The token never expires");
+        if (notBefore > now + skew) throw new SecurityTokenNotYetValidException("The token is not valid yet");
+        if (expires <= now - skew) throw new SecurityTokenExpiredException("The token has expired");
+        return true;
+    };
 
     private TokenValidationParameters Parameters(OpenIdConnectConfiguration known) => new()
     {
         ValidAlgorithms = Algorithms,
         IssuerSigningKeys = known.SigningKeys,
         ValidIssuer = known.Issuer,
-        ValidAudience = audience,
-        IgnoreTrailingSlashWhenValidatingAudience = false,
+        AudienceValidator = (named, token, _) => audience.Check(named, token),
         ClockSkew = clockSkew,
-        LifetimeValidator = CheckLifetime,
+        LifetimeValidator = Lifetime(clockSkew, clock),
         TypeValidator = (type, _, _) =>
             isType(type) ? type : throw new SecurityTokenInvalidTypeException("The token has another type"),
     };
-
-    private bool CheckLifetime(
-        DateTime? notBefore, DateTime? expires, SecurityToken token, TokenValidationParameters parameters)
-    {
-        var now = clock.GetUtcNow().UtcDateTime;
-        if (expires is null) throw new SecurityTokenNoExpirationException("The token never expires");
-        if (notBefore > now + clockSkew) throw new SecurityTokenNotYetValidException("The token is not valid yet");
-        if (expires <= now - clockSkew) throw new SecurityTokenExpiredException("The token has expired");
-        return true;
-    }
 
     private static Refusal RefusalOf(Exception? failure) => failure switch
     {

@@ -220,7 +220,8 @@ public sealed class ProviderTests
         var byName = new UriBuilder(provider.Address) { Host = "localhost" }.Uri;
         await using var world = await UserWorld.StartAsync(
             provider, ("Authentication:Jwt:Authority", byName.AbsoluteUri));
-        Assert.Equal(503, await StatusAsync(world, provider.AccessToken()));
+        Assert.Equal(503, await StatusAsync(
+            world, provider.AccessToken(change: jwt => jwt with { Issuer = byName.AbsoluteUri })));
         Assert.Contains(world.Gateway.Log.All,
             line => line.Contains("the authority must be its issuer", StringComparison.Ordinal));
     }
@@ -237,16 +238,10 @@ public sealed class ProviderTests
     {
         await using var provider = await TokenIssuer.StartAsync(issuer);
         await using var world = await World.StartAsync(
-            ("Authentication:Jwt:Authority", authority), ("Authentication:Jwt:Audience", "api"),
-            ("Authentication:Jwt:MetadataAddress", provider.MetadataAddress),
-            ("Authentication:Jwt:RequireHttpsMetadata", "false"), ("Teams:mapping:Claims:sub:0", "ann"));
-        var token = provider.Sign(new JsonObject
-        {
-            ["iss"] = issuer,
-            ["aud"] = "api",
-            ["sub"] = "ann",
-            ["exp"] = DateTimeOffset.UtcNow.AddMinutes(5).ToUnixTimeSeconds(),
-        });
+            [.. provider.Settings("api"), ("Authentication:Jwt:Authority", authority),
+                ("Teams:mapping:Claims:sub:0", "ann")]);
+        var token = provider.Sign(
+            new JsonObject { ["iss"] = status == 200 ? issuer : authority, ["aud"] = "api", ["sub"] = "ann" });
         Assert.Equal(status, await StatusAsync(world, token));
         Assert.Equal(status != 200,
             world.Gateway.Log.All.Any(line => line.Contains(problem, StringComparison.Ordinal) && status != 200));

@@ -20,6 +20,9 @@ internal sealed class IdentityProvider : IAsyncDisposable
     /// <summary>The audience of access tokens.</summary>
     public const string Audience = "gateway-api";
 
+    /// <summary>The lifetime of ID tokens.</summary>
+    public static readonly TimeSpan IdTokenLifetime = TimeSpan.FromMinutes(20);
+
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
 
     private readonly ConcurrentDictionary<Uri, bool> _redirectUris = new(), _postLogoutRedirectUris = new();

@@ -56,6 +56,7 @@ internal static class IdentityServer
         server.RegisterScopes(Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess);
         server.RegisterClaims(Claims.Subject, Claims.Name, Claims.Email, Claims.PreferredUsername, "groups", "sid");
         server.SetAccessTokenLifetime(provider.AccessTokenLifetime).DisableAccessTokenEncryption();
+        server.SetIdentityTokenLifetime(IdentityProvider.IdTokenLifetime);
         server.AddEncryptionKey(provider.OwnKey);
         server.Configure(options =>
         {

@@ -1,8 +1,9 @@
+using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Tests.Infrastructure.Identity;
@@ -45,10 +46,38 @@ internal sealed class TokenIssuer : IAsyncDisposable
         return created;
     }
 
-    /// <summary>Signs claims exactly as they are given.</summary>
-    public string Sign(JsonObject claims, string type = "JWT") => new JsonWebTokenHandler().CreateToken(
-        claims.ToJsonString(), new SigningCredentials(Key, SecurityAlgorithms.RsaSha256),
-        new Dictionary<string, object> { [JwtHeaderParameterNames.Typ] = type });
+    /// <summary>Settings for tokens of this issuer, as the only provider or as one of several.</summary>
+    public (string Key, string? Value)[] Settings(string audience, string section = "Authentication:Jwt") =>
+    [
+        ($"{section}:Authority", Issuer), ($"{section}:Audience", audience), .. Reached(section),
+    ];
+
+    /// <summary>Settings to reach this issuer under its name.</summary>
+    public (string Key, string? Value)[] Reached(string section = "Authentication:Jwt") =>
+        [($"{section}:MetadataAddress", MetadataAddress), ($"{section}:RequireHttpsMetadata", "false")];
+
+    /// <summary>
+    /// Signs claims by RS256, exactly as they are given. Only times are added if they are missing.
+    /// </summary>
+    /// <param name="type">The type in the header; null: none.</param>
+    /// <param name="key">Signs in place of the issuer's own key, whose id the token still has.</param>
+    public string Sign(JsonObject claims, string? type = "JWT", RsaSecurityKey? key = null)
+    {
+        var header = new JsonObject { ["alg"] = "RS256", ["kid"] = Key.KeyId };
+        if (type is not null) header["typ"] = type;
+        claims = claims.DeepClone().AsObject();
+        var now = DateTimeOffset.UtcNow;
+        claims.TryAdd("iat", now.ToUnixTimeSeconds());
+        claims.TryAdd("exp", now.AddMinutes(5).ToUnixTimeSeconds());
+        var signed = $"{Encode(header)}.{Encode(claims)}";
+        using var rsa = RSA.Create((key ?? Key).Parameters);
+        var signature = rsa.SignData(
+            Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        return $"{signed}.{Base64Url.EncodeToString(signature)}";
+    }
+
+    private static string Encode(JsonObject json) =>
+        Base64Url.EncodeToString(Encoding.UTF8.GetBytes(json.ToJsonString()));
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
