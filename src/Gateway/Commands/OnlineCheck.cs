@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using Gateway.Callers;
 using Gateway.Callers.Sessions;
 using Gateway.Callers.Tokens;
-using Gateway.Outbound;
 using Gateway.Redis;
 using Gateway.Upstream;
 using Microsoft.Extensions.Logging.Abstractions;
