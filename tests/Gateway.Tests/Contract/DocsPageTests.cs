@@ -269,7 +269,7 @@ public sealed class DocsPageTests(Browser browser)
     }
 
     /// <summary>Waits until the element with the focus has this name or text.</summary>
-    private static Task UntilFocusedAsync(DocsPage docs, string name) => docs.Page.WaitForFunctionAsync(
+    private static async Task UntilFocusedAsync(DocsPage docs, string name) => await docs.Page.WaitForFunctionAsync(
         "name => [document.activeElement.ariaLabel, document.activeElement.innerText].includes(name)", name);
 
     private static async Task AssertAccessibleAsync(DocsPage docs, string state)
