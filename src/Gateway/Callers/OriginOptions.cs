@@ -1,15 +1,49 @@
+using System.Buffers;
 using Gateway.Configuration;
 
 namespace Gateway.Callers;
 
-/// <summary>The origins of pages that may call with credentials.</summary>
+/// <summary>The origins of pages that may call with credentials, and the headers that these pages may send.</summary>
 internal sealed class OriginOptions
 {
+    /// <summary>The element of <see cref="AllowedHeaders"/> that allows every header.</summary>
+    public const string AnyHeader = "*";
+
+    // Of OpenTelemetry and Sentry (also traceparent and tracestate), Zipkin, Datadog, New Relic, Elastic, Application
+    // Insights, Dynatrace, Instana, SkyWalking, Jaeger, Google Cloud, AWS; then of scripts, and of clients that Kiota
+    // generates. The gateway does not read them.
+    private static readonly string[] DefaultHeaders =
+    [
+        "traceparent", "tracestate", "baggage", "sentry-trace",
+        "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags",
+        "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority",
+        "x-datadog-tags", "newrelic", "elastic-apm-traceparent", "Request-Id", "Request-Context", "Correlation-Context",
+        "x-dtpc", "x-dtreferer", "X-INSTANA-T", "X-INSTANA-S", "X-INSTANA-L", "sw8", "sw8-correlation", "uber-trace-id",
+        "X-Cloud-Trace-Context", "X-Amzn-Trace-Id",
+        "X-Request-ID", "X-Correlation-ID", "X-Requested-With", "User-Agent", "Retry-Attempt",
+    ];
+
+    // RFC 9110, section 5.6.2.
+    private static readonly SearchValues<char> Token = SearchValues.Create(
+        "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
+
     /// <summary>
     /// The allowed origins, such as <c>https://app.example.com</c>. Default empty: only pages of the gateway's own
     /// origin may call.
     /// </summary>
     public List<string> AllowedOrigins { get; set; } = [];
+
+    /// <summary>
+    /// The names of headers that pages of these origins may send, beside those that the gateway reads; <c>*</c> allows
+    /// every header. If empty: those with which common tracing tools and scripts mark each request.
+    /// </summary>
+    public List<string> AllowedHeaders { get; set; } = [];
+
+    /// <summary>The allowed headers; the default ones if none are configured.</summary>
+    public IReadOnlyList<string> Headers => AllowedHeaders.Count > 0 ? AllowedHeaders : DefaultHeaders;
+
+    /// <summary>Whether pages of these origins may send every header.</summary>
+    public bool AllowAnyHeader => AllowedHeaders.Contains(AnyHeader);
 
     /// <summary>
     /// Whether a page of this origin may call. The comparison is exact, because browsers serialise an origin in one
@@ -26,6 +60,15 @@ internal sealed class OriginOptions
                 && OriginOf(uri) == AllowedOrigins[i];
             errors.Unless(fine, $"Cors:AllowedOrigins:{i}",
                 "must be an origin as browsers write it, such as https://app.example.com; there is no wildcard");
+        }
+        for (var i = 0; i < AllowedHeaders.Count; i++)
+        {
+            var name = AllowedHeaders[i];
+            var fine = name == AnyHeader
+                || (name.Length > 0 && !name.Contains('*', StringComparison.Ordinal)
+                && !name.AsSpan().ContainsAnyExcept(Token));
+            errors.Unless(fine, $"Cors:AllowedHeaders:{i}",
+                "must be the name of one header, such as X-Request-ID, or '*' for every header");
         }
     }
 

@@ -17,13 +17,14 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
     private static readonly string[] Exposed =
     [
         "ETag", "Cache-Status", "Age", "RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate",
-        "Preference-Applied",
+        "Preference-Applied", "Date",
     ];
 
+    // The headers that the gateway reads, and those that HTTP clients add to each request.
     private static readonly string[] Accepted =
     [
         "Authorization", "X-Api-Key", CookieRule.Header, "If-None-Match", "If-Modified-Since", "Cache-Control",
-        "Prefer", "Last-Event-ID", "Range", "If-Range", "traceparent", "tracestate",
+        "Pragma", "Prefer", "Last-Event-ID", "Range", "If-Range", "Content-Type",
     ];
 
     /// <summary>
@@ -45,7 +46,11 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
         : new CorsPolicyBuilder([.. options.AllowedOrigins])
             .AllowCredentials()
             .WithMethods(Methods)
-            .WithHeaders(Accepted)
+            .WithHeaders(
+            [
+                .. Accepted.Concat(options.Headers.Where(name => name != OriginOptions.AnyHeader))
+                    .Distinct(StringComparer.OrdinalIgnoreCase),
+            ])
             .WithExposedHeaders(
             [
                 .. Exposed.Concat(others.SelectMany(other => other.ResponseHeaders))
@@ -56,10 +61,24 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
 
     private sealed record Made(OriginOptions Options, CorsPolicy? Policy);
 
-    /// <summary>Adds Origin to <c>Vary</c> only if the response does not already list it.</summary>
-    public sealed class Service(IOptions<CorsOptions> options, ILoggerFactory loggers)
+    /// <summary>
+    /// Adds the headers that a page asks for, if every header is allowed, and Origin to <c>Vary</c> only if the
+    /// response does not already list it.
+    /// </summary>
+    public sealed class Service(
+        IOptions<CorsOptions> options, IOptionsMonitor<OriginOptions> allowed, ILoggerFactory loggers)
         : CorsService(options, loggers)
     {
+        // The fixed headers are listed as well. A browser that remembers this answer then needs no other preflight when
+        // the page sends one of them later.
+        public override void EvaluatePreflightRequest(HttpContext context, CorsPolicy policy, CorsResult result)
+        {
+            base.EvaluatePreflightRequest(context, policy, result);
+            if (!allowed.CurrentValue.AllowAnyHeader) return;
+            var asked = context.Request.Headers.GetCommaSeparatedValues(CorsConstants.AccessControlRequestHeaders);
+            foreach (var name in asked) result.AllowedHeaders.Add(name);
+        }
+
         public override void ApplyResult(CorsResult result, HttpResponse response)
         {
             result.VaryByOrigin = !response.Headers.Vary.ToString().Contains("Origin", StringComparison.Ordinal);

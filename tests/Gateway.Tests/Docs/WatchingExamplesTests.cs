@@ -153,6 +153,7 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
         var origin = await TestPage.StartAsync();
         await using var page = await JobPage.OpenAsync(browser, origin);
         await using var world = await WorldAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
         // The script runs as a function and not as a module.
         var watch = WatchingExamples.Text("watch.mjs", world.Gateway.Address)
             .Replace("export ", "", StringComparison.Ordinal);
@@ -170,6 +171,48 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
         await UntilSaidAsync(page.Tab, "completed");
 
         Assert.Equal(["queued", "completed"], await SaidAsync(page.Tab));
+        Assert.Empty(page.Tab.ConsoleErrors);
+        Assert.Equal(1, requests.SoFar("OPTIONS"));
+    }
+
+    [Fact]
+    public async Task The_query_follows_a_job_in_a_page_of_another_origin_with_one_preflight()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await WorldAsync(JobPage.Allow(origin), ("Watching:MaxWait", "00:00:03"));
+        using var requests = new GatewayRequests(world.Gateway);
+        var query = WatchingExamples.Text("job-query.mjs", world.Gateway.Address)
+            .Replace("export ", "", StringComparison.Ordinal);
+        // The loop does what TanStack Query does with these options.
+        await page.Tab.Page.EvaluateAsync($$"""
+            ([url, key]) => {
+                {{query}}
+                window.said = [];
+                const { queryKey, queryFn, refetchInterval } = jobQuery(url, { headers: { 'X-Api-Key': key } });
+                let data;
+                const client = { getQueryData: () => data };
+                (async () => {
+                    while (true) {
+                        data = await queryFn({ client, queryKey });
+                        if (data.job.status !== window.said.at(-1)) window.said.push(data.job.status);
+                        const state = { fetchStatus: 'idle', status: 'success', data };
+                        const pause = refetchInterval({ state });
+                        if (pause === false) return;
+                        await new Promise(done => setTimeout(done, pause));
+                    }
+                })();
+            }
+            """, new[] { JobPage.UrlOf(world.Gateway.Address, Job).AbsoluteUri, World.MappingKey });
+        await UntilSaidAsync(page.Tab, "queued");
+        await requests.UntilAsync(2, "GET", 304);
+        world.Upstream.Lives.Set(Job, LifeStage.Running);
+        await UntilSaidAsync(page.Tab, "running");
+        world.Upstream.Lives.Set(Job, LifeStage.Completed);
+        await UntilSaidAsync(page.Tab, "completed");
+
+        Assert.Equal(1, await requests.CountAsync("OPTIONS"));
+        Assert.InRange(await requests.CountAsync("GET"), 5, 15);
         Assert.Empty(page.Tab.ConsoleErrors);
     }
 

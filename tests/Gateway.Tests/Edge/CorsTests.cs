@@ -75,12 +75,59 @@ public sealed class CorsTests
         using var preflight = await PreflightAsync(world, App, "DELETE", "x-other");
         using var answer = await world.GetAsync("finished-1", headers: ("Origin", App));
         Assert.Equal("GET,HEAD,POST", Header(preflight, "Access-Control-Allow-Methods"));
+        Assert.StartsWith(
+            "Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,Pragma,Prefer,Last-Event-ID,"
+            + "Range,If-Range,Content-Type,traceparent,tracestate,baggage,",
+            Header(preflight, "Access-Control-Allow-Headers"), StringComparison.Ordinal);
+        Assert.DoesNotContain("x-other", Header(preflight, "Access-Control-Allow-Headers"), StringComparison.Ordinal);
         Assert.Equal(
-            "Authorization,X-Api-Key,X-CSRF,If-None-Match,If-Modified-Since,Cache-Control,Prefer,Last-Event-ID,"
-            + "Range,If-Range,traceparent,tracestate",
-            Header(preflight, "Access-Control-Allow-Headers"));
-        Assert.Equal("ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate,Preference-Applied",
+            "ETag,Cache-Status,Age,RateLimit,RateLimit-Policy,Retry-After,WWW-Authenticate,Preference-Applied,Date",
             Header(answer, "Access-Control-Expose-Headers"));
+    }
+
+    [Theory]
+    [InlineData("baggage,sentry-trace,traceparent")]
+    [InlineData("x-datadog-origin,x-datadog-parent-id,x-datadog-sampling-priority,x-datadog-trace-id")]
+    [InlineData("b3,x-b3-parentspanid,x-b3-sampled,x-b3-spanid,x-b3-traceid")]
+    [InlineData("newrelic,traceparent,tracestate")]
+    [InlineData("elastic-apm-traceparent,request-context,request-id")]
+    [InlineData("uber-trace-id,x-amzn-trace-id,x-cloud-trace-context")]
+    [InlineData("content-type,pragma,x-correlation-id,x-request-id,x-requested-with")]
+    public async Task An_allowed_origin_may_send_the_headers_of_common_tracing_tools_and_scripts(string headers)
+    {
+        await using var world = await World.StartAsync(Allowed);
+        using var answer = await PreflightAsync(world, App, "GET", headers);
+
+        Assert.Empty(headers.Split(',')
+            .Except(Header(answer, "Access-Control-Allow-Headers")!.ToLowerInvariant().Split(',')));
+    }
+
+    [Fact]
+    public async Task Configured_headers_replace_the_default_ones_and_need_no_restart()
+    {
+        await using var world = await World.StartAsync([.. Allowed, ("Cors:AllowedHeaders:0", "X-Our-Trace")]);
+        using var before = await PreflightAsync(world, App, "GET", "x-our-trace");
+        world.Gateway.Reconfigure(("Cors:AllowedHeaders:0", "X-Other-Trace"));
+        using var after = await PreflightAsync(world, App, "GET", "x-other-trace");
+
+        Assert.EndsWith(",Content-Type,X-Our-Trace", Header(before, "Access-Control-Allow-Headers"),
+            StringComparison.Ordinal);
+        Assert.EndsWith(",Content-Type,X-Other-Trace", Header(after, "Access-Control-Allow-Headers"),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_star_allows_every_header_of_an_allowed_origin_and_none_of_another()
+    {
+        await using var world = await World.StartAsync([.. Allowed, ("Cors:AllowedHeaders:0", "*")]);
+        using var answer = await PreflightAsync(world, App, "GET", "uberctx-user,x-any");
+        using var foreign = await PreflightAsync(world, Foreign, "GET", "x-any");
+
+        var headers = Header(answer, "Access-Control-Allow-Headers")!;
+        Assert.StartsWith("Authorization,X-Api-Key,", headers, StringComparison.Ordinal);
+        Assert.EndsWith(",uberctx-user,x-any", headers, StringComparison.Ordinal);
+        Assert.DoesNotContain("*", headers, StringComparison.Ordinal);
+        Assert.Null(Header(foreign, "Access-Control-Allow-Headers"));
     }
 
     [Fact]

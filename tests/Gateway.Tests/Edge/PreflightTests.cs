@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Tests.Infrastructure;
 
 namespace Gateway.Tests.Edge;
@@ -26,6 +27,57 @@ public sealed class PreflightTests(Browser browser)
         }
         await requests.UntilAsync(jobs * polls, "GET");
         Assert.Equal((jobs, jobs * polls), (await requests.CountAsync("OPTIONS"), await requests.CountAsync("GET")));
+    }
+
+    [Fact]
+    public async Task Headers_of_tracing_tools_cost_no_further_preflight_and_the_date_of_an_answer_is_readable()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StopClockAsync(JobPage.Allow(origin));
+        using var requests = new GatewayRequests(world.Gateway);
+        var url = JobPage.UrlOf(world.Gateway.Address, "run-3600-a").AbsoluteUri;
+
+        // Such a tool gives each request other values.
+        var dates = await page.Tab.Page.EvaluateAsync<string[]>("""
+            async ([url, key]) => {
+                const dates = [];
+                for (let poll = 0; poll < 5; poll++) {
+                    const headers = {
+                        'X-Api-Key': key, baggage: `poll=${poll}`, 'sentry-trace': `${poll}`, 'X-Request-ID': `${poll}`,
+                        'x-datadog-trace-id': `${poll}`, newrelic: `${poll}`, b3: `${poll}`,
+                    };
+                    const answer = await fetch(url, { headers });
+                    await answer.text();
+                    dates.push(answer.headers.get('Date'));
+                }
+                return dates;
+            }
+            """, new[] { url, World.MappingKey });
+
+        Assert.All(dates,
+            date => Assert.True(DateTimeOffset.TryParse(date, CultureInfo.InvariantCulture, out _), date));
+        Assert.Equal((1, 5), (await requests.CountAsync("OPTIONS"), await requests.CountAsync("GET")));
+        Assert.Empty(page.Tab.ConsoleErrors);
+    }
+
+    [Fact]
+    public async Task A_header_that_is_not_allowed_fails_the_call_unless_every_header_is_allowed()
+    {
+        var origin = await TestPage.StartAsync();
+        await using var page = await JobPage.OpenAsync(browser, origin);
+        await using var world = await World.StartAsync(JobPage.Allow(origin));
+        var url = JobPage.UrlOf(world.Gateway.Address, "finished-1").AbsoluteUri;
+        const string Ask = """
+            async ([url, key]) => {
+                const headers = { 'X-Api-Key': key, 'uberctx-user': 'u' };
+                try { return (await fetch(url, { headers })).status; } catch { return 0; }
+            }
+            """;
+
+        Assert.Equal(0, await page.Tab.Page.EvaluateAsync<int>(Ask, new[] { url, World.MappingKey }));
+        world.Gateway.Reconfigure(("Cors:AllowedHeaders:0", "*"));
+        Assert.Equal(200, await page.Tab.Page.EvaluateAsync<int>(Ask, new[] { url, World.MappingKey }));
     }
 
     // The clients' guide advises against both.

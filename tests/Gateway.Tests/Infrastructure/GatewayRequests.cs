@@ -53,6 +53,9 @@ internal sealed class GatewayRequests : IDisposable
         return Answered(method, status);
     }
 
+    /// <summary>The number of requests of a method that are answered so far, while others may last.</summary>
+    public int SoFar(string method) => Answered(method, status: null);
+
     /// <summary>Waits until so many requests are answered, while others may still be waiting.</summary>
     public Task UntilAsync(int count, string method, int? status = null) => Purging.WithinAsync(
         TimeSpan.FromSeconds(20), () => Answered(method, status) >= count, $"{count} times {method} {status}");

@@ -6,6 +6,12 @@
 const root = new URL('..', location.href).pathname;
 const find = id => document.getElementById(id);
 
+// Swagger UI has colours for a dark page, and leaves it to the page when to use them.
+const dark = matchMedia('(prefers-color-scheme: dark)');
+const paint = () => document.documentElement.classList.toggle('dark-mode', dark.matches);
+dark.addEventListener('change', paint);
+paint();
+
 // What the gateway accepts, and the claims of the reader: null without a session.
 let gateway, reader = null;
 
@@ -45,8 +51,11 @@ async function show(key) {
   // Swagger UI brings its own main element.
   find('first').hidden = true;
   find('trouble').textContent = '';
-  const changes = { childList: true, characterData: true, subtree: true };
-  new MutationObserver(nameElements).observe(find('contract'), changes);
+  const changes = { childList: true, characterData: true, subtree: true, attributeFilter: ['disabled'] };
+  new MutationObserver(() => {
+    nameElements();
+    keepFocus();
+  }).observe(find('contract'), changes);
   const ui = SwaggerUIBundle({
     domNode: find('contract'),
     spec: ofThisGateway(contract),
@@ -65,12 +74,22 @@ async function show(key) {
 function ofThisGateway(contract) {
   const schemes = contract.components.securitySchemes;
   contract.servers = [{ url: root.replace(/(.)\/$/, '$1'), description: 'This gateway.' }];
+  for (const path of Object.values(contract.paths)) {
+    for (const { parameters = [] } of Object.values(path)) parameters.forEach(tellExample);
+  }
   if (!gateway.tokens) schemes.bearer.description = 'A gateway key as a bearer token.';
   if (!gateway.sessions) {
     delete schemes.session;
     contract.security = contract.security.filter(one => !one.session);
   }
   return contract;
+}
+
+// Swagger UI would fill an example in, and "Execute" would send it: a made-up job, or a wait of 30 seconds.
+function tellExample(parameter) {
+  if (parameter.example === undefined) return;
+  parameter.description = `${parameter.description ?? ''}\n\nExample: \`${[parameter.example].flat().join(', ')}\``;
+  delete parameter.example;
 }
 
 // The gateway refuses a request with two credentials, so a request with a key carries no session.
@@ -121,6 +140,51 @@ function nameElements() {
     if (value) value.ariaLabel = `Value: ${scheme.querySelector('h4 code').textContent}`;
   });
   each('.microlight', body => body.tabIndex = 0);
+  // The title of the page has the first level.
+  each('h3, h4, h5, h6', heading => heading.ariaLevel = Math.min(heading.localName[1] - 1, 4));
+  const region = name => part => [part.role, part.ariaLabel] = ['region', name];
+  each('.information-container', region('About'));
+  each('.scheme-container', region('Server and credentials'));
+  each('.modal-ux', dialog => [dialog.role, dialog.ariaModal, dialog.ariaLabel] = ['dialog', 'true', 'Credentials']);
+}
+
+// Swagger UI replaces and disables elements while they have the focus. It opens its dialog with the focus in the last
+// field, and lets the focus leave the dialog.
+const focusable = 'a[href], button, input, select, textarea, [tabindex="0"]';
+let dialog = null, focused = null, opener = null;
+
+document.addEventListener('focusin', ({ target }) => {
+  focused = { element: target, part: target.closest('.auth-container, .opblock') };
+  if (!target.closest('.dialog-ux')) opener = target;
+});
+
+// Whoever clicks beside all elements takes the focus away.
+document.addEventListener('pointerdown', ({ target }) => {
+  if (!target.closest(focusable)) focused = null;
+});
+
+document.addEventListener('keydown', event => {
+  if (event.key !== 'Tab' || !dialog) return;
+  const stops = [...dialog.querySelectorAll(focusable)].filter(stop => !stop.disabled && stop.checkVisibility());
+  const [first, last] = [stops[0], stops.at(-1)];
+  const at = document.activeElement;
+  if (dialog.contains(at) && at !== (event.shiftKey ? first : last)) return;
+  event.preventDefault();
+  (event.shiftKey ? last : first).focus();
+});
+
+function keepFocus() {
+  const shown = find('contract').querySelector('.modal-ux');
+  const [opens, closes] = [shown && !dialog, dialog && !shown];
+  dialog = shown;
+  if (opens) (dialog.querySelector('.auth-container input') ?? dialog.querySelector('button')).focus();
+  else if (closes) opener?.focus();
+  else if (document.activeElement === document.body && focused) {
+    const part = focused.part?.isConnected ? focused.part : dialog;
+    const next = focused.element.isConnected ? focused.element
+      : part?.querySelector('.execute') ?? part?.querySelector('input, button');
+    if (next && !next.disabled) next.focus({ preventScroll: true });
+  }
 }
 
 // The name of the reader and a button to log out, or a link to log in.

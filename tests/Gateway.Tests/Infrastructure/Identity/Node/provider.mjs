@@ -40,8 +40,8 @@ const provider = new Provider(issuer, {
     claims: () => ({ sub: id, name: id, preferred_username: id, email: `${id}@example.com`, groups: groupsOf(id) }),
   }),
 });
-for (const event of ['grant.error', 'pushed_authorization_request.error', 'authorization.error', 'server_error']) {
-  provider.on(event, (context, error) => console.log(event, error.message, error.error_detail ?? ''));
+for (const event of ['grant.error', 'pushed_authorization_request.error', 'authorization.error', 'server_error', 'backchannel.error']) {
+  provider.on(event, (...all) => console.log(event, ...all.filter(one => one instanceof Error).map(one => `${one.message} ${one.error_detail ?? one.cause ?? ""}`)));
 }
 // Endpoints that fail, by path.
 provider.use((context, next) => {
