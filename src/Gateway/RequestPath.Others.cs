@@ -36,7 +36,7 @@ internal sealed partial class RequestPath
     private async Task<Problem?> DecideStreamAsync(HttpContext http, StringValues jobs, RequestState request)
     {
         var ofMany = request.Operation == RequestState.Streams;
-        var identity = await IdentifyAsync(http, request, isEventStream: true);
+        var identity = await IdentifyAsync(http, request, SessionUse.EventStream);
         if (identity.Caller is not { } caller) return identity.Problem;
         if (JobList.Parse(jobs) is not { } addresses) return Malformed(ofMany);
         request.Address = addresses[0];
@@ -187,4 +187,10 @@ internal sealed partial class RequestPath
         if (await AdmitAsync(http, request) is { } refusal) return refusal;
         return await forwarder.ForwardAsync(http, route, request.Team!.Account, request.Team.Name, request.Use);
     }
+
+    // A person who opens the address of a job has no key, and is told where to look at the job.
+    private static IAnswer ForPerson(HttpContext http, IAnswer answer, string workflowId, string jobId) =>
+        answer is Problem { Status: 401 or 403 } problem && ProblemPage.IsWanted(http.Request)
+            ? problem with { Next = new PageLink("Look at this job", $"view/workflows/{workflowId}/jobs/{jobId}") }
+            : answer;
 }

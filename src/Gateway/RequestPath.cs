@@ -155,12 +155,7 @@ internal sealed partial class RequestPath(
             using var writing = large is null ? null
                 : bodies.BeginWriting(new JobKey(request.Team!.Account, request.Address), large.Snapshot);
             if (large is not null && writing is null) answer = NoRoom;
-            if (answer is Problem { Status: 401 or 403 } problem && ProblemPage.IsWanted(http.Request))
-            {
-                var page = new PageLink("Look at this job", $"view/workflows/{workflowId}/jobs/{jobId}");
-                answer = problem with { Next = page };
-            }
-            await answer.WriteAsync(http);
+            await ForPerson(http, answer, workflowId, jobId).WriteAsync(http);
             EndedInFull(http, request, answer, answer.Status);
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
@@ -251,9 +246,10 @@ internal sealed partial class RequestPath(
     }
 
     /// <summary>Step 2: identifies the caller by the one credential that the request carries.</summary>
-    private async ValueTask<Identity> IdentifyAsync(HttpContext http, RequestState request, bool isEventStream = false)
+    private async ValueTask<Identity> IdentifyAsync(
+        HttpContext http, RequestState request, SessionUse use = SessionUse.Request)
     {
-        var identity = await callers.IdentifyAsync(http, isEventStream);
+        var identity = await callers.IdentifyAsync(http, use);
         // Operators may not read jobs.
         if (identity.Caller is { IsOperator: true }) return Refusal.Unknown;
         request.Caller = identity.Caller;

@@ -25,6 +25,7 @@ internal static class CallerServices
         services.AddRedisParticipant<SharedSessions>();
         services.AddSingleton<LoginLimits>();
         services.AddSingleton<SessionStore>();
+        services.AddSingleton<SessionTokens>();
         services.AddSingleton<SessionRefresh>();
         services.AddSingleton<CheckedSessions>();
         services.AddSingleton<ProviderOfSessions>();

@@ -46,14 +46,9 @@ internal sealed class Identification : IDisposable
         return caller is { IsOperator: false } ? caller : null;
     }
 
-    /// <param name="isEventStream">
-    /// Whether the request opens an event stream. A browser's <c>EventSource</c> cannot send the header that protects
-    /// sessions, so the browser's own statement about the page counts instead.
-    /// </param>
-    /// <param name="extends">Whether the request restarts the idle time of its session.</param>
-    public ValueTask<Identity> IdentifyAsync(HttpContext http, bool isEventStream = false, bool extends = true)
+    public ValueTask<Identity> IdentifyAsync(HttpContext http, SessionUse use = SessionUse.Request)
     {
-        var finding = FindAsync(http, isEventStream, extends);
+        var finding = FindAsync(http, use);
         return finding.IsCompletedSuccessfully ? new(Counted(finding.Result)) : WaitAsync(finding);
 
         async ValueTask<Identity> WaitAsync(ValueTask<Identity> pending) => Counted(await pending);
@@ -131,14 +126,14 @@ internal sealed class Identification : IDisposable
         return identity;
     }
 
-    private ValueTask<Identity> FindAsync(HttpContext http, bool isEventStream, bool extends)
+    private ValueTask<Identity> FindAsync(HttpContext http, SessionUse use)
     {
         switch (PresentedCredential.Find(http.Request.Headers, _cookie, out var value))
         {
             case Presented.Nothing: return new(Refusal.Missing);
             case Presented.Ambiguous: return new(Refusal.Ambiguous);
             case Presented.Malformed: return new(Refusal.Malformed);
-            case Presented.Session: return IdentifySessionAsync(http.Request, value, isEventStream, extends);
+            case Presented.Session: return IdentifySessionAsync(http.Request, value, use);
             case var kind:
                 var source = FailedAttemptLimiter.SourceOf(http);
                 if (_directory.Find(value) is { } known) return new(Check(known, value, source));
@@ -170,12 +165,11 @@ internal sealed class Identification : IDisposable
             ? Failed(refusal, token, source) : refusal;
     }
 
-    private ValueTask<Identity> IdentifySessionAsync(
-        HttpRequest request, ReadOnlySpan<char> id, bool isEventStream, bool extends)
+    private ValueTask<Identity> IdentifySessionAsync(HttpRequest request, ReadOnlySpan<char> id, SessionUse use)
     {
-        var refusal = CookieRule.Check(request, _cors.CurrentValue, isEventStream);
+        var refusal = CookieRule.Check(request, _cors.CurrentValue, isEventStream: use == SessionUse.EventStream);
         if (refusal != Refusal.None) return new(refusal);
-        var finding = _sessions.FindAsync(id, extends);
+        var finding = _sessions.FindAsync(id, use);
         if (!finding.IsCompletedSuccessfully) return WaitAsync(finding);
         var found = finding.Result;
         // A forged cookie is detected without waiting, and counts like a wrong key.

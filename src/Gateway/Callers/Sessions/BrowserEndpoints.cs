@@ -9,7 +9,7 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>The endpoints <c>/bff/…</c>: login, logout, and information about the logged-in user.</summary>
 internal sealed class BrowserEndpoints(
-    Identification callers, SessionStore sessions, ProviderOfSessions provider, Audit audit,
+    Identification callers, SessionStore sessions, ProviderOfSessions provider, SessionTokens tokens, Audit audit,
     IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication,
     IOptionsMonitor<OriginOptions> cors)
 {
@@ -53,7 +53,7 @@ internal sealed class BrowserEndpoints(
 
     private async Task<Problem?> TellAsync(HttpContext http, bool extend)
     {
-        var identity = await callers.IdentifyAsync(http, extends: extend);
+        var identity = await callers.IdentifyAsync(http, extend ? SessionUse.Request : SessionUse.Look);
         if (identity.Session.Session is not { } session) return NoSession(identity);
         http.Response.Headers.Vary = Answers.Vary;
         await http.Response.WriteAsJsonAsync(new
@@ -72,7 +72,7 @@ internal sealed class BrowserEndpoints(
     {
         var safe = ReturnUrl.Check(returnUrl, ReturnUrl.Root(http), cors.CurrentValue);
         if (safe is null) return ReturnUrl.NotAllowed;
-        var identity = await callers.IdentifyAsync(http);
+        var identity = await callers.IdentifyAsync(http, SessionUse.Logout);
         if (identity.Session.Session is not { } session) return NoSession(identity);
         await sessions.EndAsync(identity.Session.Name);
         SessionCookie.Remove(http.Response);
@@ -84,7 +84,7 @@ internal sealed class BrowserEndpoints(
         // The next user of the browser must not see responses that this session got.
         http.Response.Headers["Clear-Site-Data"] = "\"cache\"";
         audit.Note(http, session.ClaimSet().Subject, Audit.Logout, session.Issuer);
-        var logoutUrl = await ProviderLogoutAsync(http, safe, session.IdToken) ?? safe;
+        var logoutUrl = await ProviderLogoutAsync(http, safe, tokens.Unprotect(session.IdToken)) ?? safe;
         await http.Response.WriteAsJsonAsync(new { logoutUrl }, http.RequestAborted);
         return null;
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Gateway.Runtime;
 using Microsoft.Extensions.Options;
 
@@ -13,14 +14,21 @@ internal sealed partial class CheckedSessions(
     SessionStore store, SharedSessions shared, SessionRefresh refresh, IOptionsMonitor<AuthenticationOptions> options,
     TimeProvider clock, SteadyClock steady, ILogger<CheckedSessions> logger)
 {
-    // How long a node does not ask after a failure, and how long it waits for another node that asks.
-    private static readonly TimeSpan BackOff = TimeSpan.FromSeconds(5), LongestWait = TimeSpan.FromSeconds(6),
+    // How long nothing is asked after a failure.
+    private static readonly TimeSpan BackOff = TimeSpan.FromSeconds(5);
+
+    // How long requests wait for another node that asks, and how often they look.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(6),
         BetweenLooks = TimeSpan.FromMilliseconds(100);
 
-    // Longer than a node may wait for two answers of the provider.
-    private static readonly TimeSpan LockLifetime = TimeSpan.FromSeconds(15);
+    // A lock ends by itself. It outlasts all requests of a check, so that no other node uses the same refresh token.
+    private static readonly TimeSpan LockLifetime = TimeSpan.FromSeconds(15), LongestCheck = TimeSpan.FromSeconds(12);
+
+    private const int StoreAttempts = 3, MostPaused = 10_000;
 
     private readonly ConcurrentDictionary<KeyHash, Lazy<Task<Refusal>>> _checks = new();
+    private readonly ConcurrentDictionary<KeyHash, DateTimeOffset> _paused = new();
+    // In ticks of the steady clock; 0 while the provider answers.
     private long _askAgainAt;
 
     /// <inheritdoc cref="SessionStore.Ended"/>
@@ -28,11 +36,12 @@ internal sealed partial class CheckedSessions(
 
     private TimeSpan Interval => options.CurrentValue.Oidc.RecheckInterval;
 
-    /// <inheritdoc cref="SessionStore.FindAsync"/>
-    public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id, bool extends)
+    /// <summary>Finds a session by the cookie's value.</summary>
+    public ValueTask<FoundSession> FindAsync(ReadOnlySpan<char> id, SessionUse use)
     {
-        var finding = store.FindAsync(id, extends);
-        if (Interval == TimeSpan.Zero) return finding;
+        var finding = store.FindAsync(id, extends: use is SessionUse.Request or SessionUse.EventStream);
+        // A logout must not depend on the provider.
+        if (Interval == TimeSpan.Zero || use == SessionUse.Logout) return finding;
         if (!finding.IsCompletedSuccessfully) return CheckAsync(finding.AsTask());
         var found = finding.Result;
         return IsDue(found.Session) ? CheckAsync(Task.FromResult(found)) : new(found);
@@ -83,49 +92,83 @@ internal sealed partial class CheckedSessions(
 
     private async Task<Refusal> CheckNowAsync(KeyHash name, Session session)
     {
-        if (steady.Now.Ticks < Interlocked.Read(ref _askAgainAt)) return IfUnchecked(session);
-        // Another node may have asked already, or be asking.
-        var waitUntil = steady.Now + LongestWait;
+        if (_paused.TryGetValue(name, out var until) && steady.Now < until) return IfUnchecked(session);
+        var waiting = Stopwatch.StartNew();
         while (true)
         {
+            // Another node may have asked already.
             var (newest, isAway) = await store.ReadAgainAsync(name);
             // A refresh token must not be used unless the next one can be stored.
             if (isAway) return IfUnchecked(session);
             if (newest is null) return Refusal.SessionEnded;
             session = newest;
             if (!IsDue(session)) return Refusal.None;
-            if (await shared.LockAsync(name, LockLifetime)) break;
-            if (steady.Now >= waitUntil) return IfUnchecked(session);
+            if (!MayAsk()) return IfUnchecked(session);
+            var locked = await shared.LockAsync(name, LockLifetime);
+            if (locked == true) return await CheckLockedAsync(name, session);
+            // Another node asks, or died while it asked. Or Redis takes no writes.
+            if (locked is null || waiting.Elapsed >= LongestWait) return Pause(name, session);
             await Task.Delay(BetweenLooks);
-        }
-        try
-        {
-            return await AskAsync(name, session);
-        }
-        finally
-        {
-            await shared.UnlockAsync(name);
         }
     }
 
-    private async Task<Refusal> AskAsync(KeyHash name, Session session)
+    private async Task<Refusal> CheckLockedAsync(KeyHash name, Session session)
     {
-        var (renewed, failure) = await refresh.AskAsync(session);
-        if (renewed is not null)
+        // Between the look and the lock, another node may have ended its check.
+        var (newest, isAway) = await store.ReadAgainAsync(name);
+        if (isAway) return IfUnchecked(session);
+        if (newest is null) return Refusal.SessionEnded;
+        if (!IsDue(newest)) return Refusal.None;
+        using var deadline = new CancellationTokenSource(LongestCheck);
+        var answer = await refresh.AskAsync(newest, next => StoreAsync(name, next), deadline.Token);
+        if (answer.Session is { } renewed)
         {
-            if (await store.ReplaceAsync(name, renewed)) return Refusal.None;
-            // The stored refresh token is used up.
-            await store.EndAsync(name);
-            return Refusal.SessionEnded;
+            Interlocked.Exchange(ref _askAgainAt, 0);
+            return await StoreAsync(name, renewed);
         }
-        if (failure!.Problem.Type == CallerProblems.LoginExpired)
+        if (answer.IsEnded)
         {
-            Log.Ended(logger, failure.Reason);
+            Interlocked.Exchange(ref _askAgainAt, 0);
+            Log.Ended(logger, answer.Failure!.Reason);
             await store.EndAsync(name);
             return Refusal.SessionEnded;
         }
         Interlocked.Exchange(ref _askAgainAt, (steady.Now + BackOff).Ticks);
+        var failure = answer.Failure!;
         Log.Failed(logger, failure.Reason, failure.Advice.Length > 0 ? $". Check {failure.Advice}" : "");
+        return IfUnchecked(newest);
+    }
+
+    // After a failure, one session at a time tries whether the provider answers again.
+    private bool MayAsk()
+    {
+        var at = Interlocked.Read(ref _askAgainAt);
+        if (at == 0) return true;
+        var now = steady.Now;
+        return now.Ticks >= at && Interlocked.CompareExchange(ref _askAgainAt, (now + BackOff).Ticks, at) == at;
+    }
+
+    private async Task<Refusal> StoreAsync(KeyHash name, Session session)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            switch (await store.ReplaceAsync(name, session))
+            {
+                case true: return Refusal.None;
+                case false: return Refusal.SessionEnded;
+                case null when attempt < StoreAttempts: await Task.Delay(BetweenLooks); break;
+                default:
+                    // Other nodes have only a refresh token that may be used up. This node goes on until then.
+                    Log.NotStored(logger);
+                    return Refusal.None;
+            }
+        }
+    }
+
+    private Refusal Pause(KeyHash name, Session session)
+    {
+        if (_paused.Count >= MostPaused) _paused.Clear();
+        _paused[name] = steady.Now + BackOff;
         return IfUnchecked(session);
     }
 
@@ -139,5 +182,9 @@ internal sealed partial class CheckedSessions(
 
         [LoggerMessage(LogLevel.Warning, "The identity provider cannot be asked about sessions: {Reason}{Advice}")]
         public static partial void Failed(ILogger logger, string reason, string advice);
+
+        [LoggerMessage(LogLevel.Warning, "Redis has not stored the next refresh token of a session; if its provider "
+            + "accepts each token only once, the user logs in again")]
+        public static partial void NotStored(ILogger logger);
     }
 }

@@ -33,7 +33,15 @@ internal sealed class ClientKey : IDisposable
             key.Dispose();
             throw new InvalidDataException(Form);
         }
-        return new ClientKey(key, HashOfCertificate(pem));
+        try
+        {
+            return new ClientKey(key, HashOfCertificate(pem));
+        }
+        catch (InvalidDataException)
+        {
+            key.Dispose();
+            throw;
+        }
     }
 
     /// <param name="id">The key id; empty: the thumbprint of the public key (RFC 7638).</param>
@@ -78,7 +86,14 @@ internal sealed class ClientKey : IDisposable
     private static string? HashOfCertificate(string pem)
     {
         if (!pem.Contains("BEGIN CERTIFICATE", StringComparison.Ordinal)) return null;
-        using var certificate = X509Certificate2.CreateFromPem(pem);
-        return Base64Url.EncodeToString(certificate.GetCertHash(HashAlgorithmName.SHA256));
+        try
+        {
+            using var certificate = X509Certificate2.CreateFromPem(pem);
+            return Base64Url.EncodeToString(certificate.GetCertHash(HashAlgorithmName.SHA256));
+        }
+        catch (CryptographicException e)
+        {
+            throw new InvalidDataException("the certificate in the file cannot be read", e);
+        }
     }
 }

@@ -17,7 +17,7 @@ namespace Gateway.Callers.Sessions;
 /// </summary>
 internal sealed class Login(
     IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, ClientAuthentication client,
-    SessionStore sessions, SessionIds ids, LoginResults results, Audit audit, TimeProvider clock)
+    SessionStore sessions, SessionIds ids, SessionTokens tokens, LoginResults results, Audit audit, TimeProvider clock)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
@@ -115,7 +115,7 @@ internal sealed class Login(
     private async Task StartSessionAsync(TicketReceivedContext context)
     {
         var token = context.Properties!.GetParameter<string>(OpenIdConnectParameterNames.IdToken)!;
-        var claims = Claims(token, context.Properties.GetParameter<string>(UserInfo));
+        var (claims, userInfo) = Claims(token, context.Properties.GetParameter<string>(UserInfo));
         var now = clock.GetUtcNow();
         var issuer = (await ConfigurationAsync(context.HttpContext)).Issuer;
         var began = (long)context.HttpContext.Items[Began]!;
@@ -131,7 +131,9 @@ internal sealed class Login(
             return;
         }
         var session = new Session(issuer, claims, began, now + Options.AbsoluteLifetime,
-            Options.IdTokenHint ? token : null, isChecked ? refreshToken : null, isChecked ? now : null);
+            Options.IdTokenHint ? tokens.Protect(token) : null,
+            isChecked ? tokens.Protect(refreshToken!) : null, isChecked ? now : null,
+            isChecked ? userInfo : null);
         var id = ids.New();
         var refusal = await sessions.StartAsync(id, session);
         if (refusal != Refusal.None)
@@ -161,7 +163,7 @@ internal sealed class Login(
     private Task<OpenIdConnectConfiguration> ConfigurationAsync(HttpContext http) =>
         provider.Configuration.GetConfigurationAsync(http.RequestAborted);
 
-    private static JsonElement Claims(string token, string? userInfo)
+    private static (JsonElement Claims, string[]? Added) Claims(string token, string? userInfo)
     {
         var claims = JsonElement.Parse(Base64Url.DecodeFromChars(token.Split('.')[1]));
         return LoginClaims.Merge(claims, userInfo is null ? [] : JsonNode.Parse(userInfo)!.AsObject());

@@ -32,7 +32,7 @@ internal sealed class LoginEndpoints(
         if (sessions.IsAway) await RefuseAsync(http, Challenge.For(Refusal.SessionsAway), state);
         else if (limits.Begin(http) is { } tooMany) await RefuseAsync(http, tooMany, state);
         else if (ProxyProblem(http) is { } failure) await results.FailAsync(http, failure, state);
-        else await ChallengeAsync(http, state);
+        else await results.BeginAsync(http, state);
     }
 
     /// <summary>Passes the provider's response to the OpenID Connect handler.</summary>
@@ -44,19 +44,6 @@ internal sealed class LoginEndpoints(
         else if (limits.ComeBack(http) is { } tooMany) await RefuseAsync(http, tooMany, StateOf(http));
         else if (await handlers.GetHandlerAsync(http, Login.Scheme) is not IAuthenticationRequestHandler handler
             || !await handler.HandleRequestAsync()) await results.FailAsync(http, LoginFailure.Unknown, state: null);
-    }
-
-    private async Task ChallengeAsync(HttpContext http, AuthenticationProperties state)
-    {
-        try
-        {
-            await http.ChallengeAsync(Login.Scheme, state);
-        }
-        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested && LoginFailure.Of(e).Defect is null)
-        {
-            // For example, the provider is away or refuses the pushed request (RFC 9126).
-            await results.FailAsync(http, LoginFailure.Of(e), state);
-        }
     }
 
     private Task RefuseAsync(HttpContext http, Problem problem, AuthenticationProperties? state)

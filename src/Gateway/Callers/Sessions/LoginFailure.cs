@@ -119,6 +119,8 @@ internal sealed class ProviderAnswerException(HttpStatusCode status, string what
     public bool IsAway =>
         (int)status >= 500 || status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout;
 
+    public HttpStatusCode Status => status;
+
     public string Advice => advice;
 }
 

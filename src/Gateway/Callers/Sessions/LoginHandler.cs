@@ -18,6 +18,9 @@ internal sealed class LoginHandler(
     IOptionsMonitor<OpenIdConnectOptions> options, HtmlEncoder html, UrlEncoder url)
     : OpenIdConnectHandler(options, NullLoggerFactory.Instance, html, url)
 {
+    /// <summary>The request item that says that a login in time was begun by another browser.</summary>
+    public const string OtherBrowser = "login-other-browser";
+
     private const string Browser = "browser", Nonce = "nonce";
 
     /// <summary>Adds a nonce to an authorization request, and keeps it in the state.</summary>
@@ -39,10 +42,14 @@ internal sealed class LoginHandler(
         cookie.Write(Response);
     }
 
-    protected override bool ValidateCorrelationId(AuthenticationProperties properties) =>
-        properties.Items.TryGetValue(Browser, out var began) && began is not null
-        && LoginCookie.Read(Request) is { } cookie && IsSame(began, cookie.Browser)
-        && properties.ExpiresUtc > TimeProvider.GetUtcNow();
+    protected override bool ValidateCorrelationId(AuthenticationProperties properties)
+    {
+        if (!properties.Items.TryGetValue(Browser, out var began) || began is null
+            || !(properties.ExpiresUtc > TimeProvider.GetUtcNow())) return false;
+        if (LoginCookie.Read(Request) is { } cookie && IsSame(began, cookie.Browser)) return true;
+        Context.Items[OtherBrowser] = true;
+        return false;
+    }
 
     private static bool IsSame(string one, string other) =>
         CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(one), Encoding.ASCII.GetBytes(other));

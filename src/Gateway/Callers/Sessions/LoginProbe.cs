@@ -45,8 +45,8 @@ internal sealed class LoginProbe(
         client.AddTo(form, known);
         using var http = new HttpClient(provider.NewHandler());
         using var content = new FormUrlEncodedContent(form.Parameters);
-        using var response = await http.PostAsync(new Uri(known.TokenEndpoint), content, cancellation);
-        var answer = new OpenIdConnectMessage(await response.Content.ReadAsStringAsync(cancellation));
+        using var response = await http.PostAsync(TokenAnswer.AddressOf(known), content, cancellation);
+        var answer = await TokenAnswer.ReadAsync(response, cancellation);
         return answer.Error is "invalid_client" or "unauthorized_client"
             ? Describe(LoginFailure.OfError(answer.Error, answer.ErrorDescription)) : null;
     }

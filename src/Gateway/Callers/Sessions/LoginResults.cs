@@ -16,19 +16,51 @@ internal sealed partial class LoginResults(
     /// <summary>The parameter of the return address with the slug of the problem's type.</summary>
     public const string ErrorParameter = "login_error";
 
-    private const string OnError = "on-error", Return = "return";
+    private const string OnError = "on-error", Return = "return", Restarted = "restarted";
 
     /// <summary>Creates the state of a login.</summary>
     /// <param name="onError"><c>return</c>: the application handles failures at its return address.</param>
     public static AuthenticationProperties NewState(string returnUrl, string? onError) =>
         new(new Dictionary<string, string?> { [OnError] = onError }) { RedirectUri = returnUrl };
 
+    /// <summary>
+    /// Returns the state of a new login in place of one that another browser began. Two tabs without a cookie do that
+    /// if they begin at the same time: the browser keeps one cookie. Null: the login was begun again already.
+    /// </summary>
+    public static AuthenticationProperties? NewStateFor(AuthenticationProperties state)
+    {
+        if (state.RedirectUri is null || state.Items.ContainsKey(Restarted)) return null;
+        var again = NewState(state.RedirectUri, state.Items.TryGetValue(OnError, out var onError) ? onError : null);
+        again.Items[Restarted] = "1";
+        return again;
+    }
+
     /// <summary>Ends a login that the OpenID Connect handler could not complete.</summary>
     public async Task FailAsync(RemoteFailureContext context)
     {
         context.HandleResponse();
+        if (context.HttpContext.Items.ContainsKey(LoginHandler.OtherBrowser)
+            && context.Properties is { } state && NewStateFor(state) is { } again)
+        {
+            await BeginAsync(context.HttpContext, again);
+            return;
+        }
         var failure = LoginFailure.Of(context.Failure);
         await FailAsync(context.HttpContext, failure, context.Properties);
+    }
+
+    /// <summary>Sends the browser to the identity provider, or ends the login if that fails.</summary>
+    public async Task BeginAsync(HttpContext http, AuthenticationProperties state)
+    {
+        try
+        {
+            await http.ChallengeAsync(Login.Scheme, state);
+        }
+        catch (Exception e) when (!http.RequestAborted.IsCancellationRequested && LoginFailure.Of(e).Defect is null)
+        {
+            // For example, the provider is away or refuses the pushed request (RFC 9126).
+            await FailAsync(http, LoginFailure.Of(e), state);
+        }
     }
 
     public async Task FailAsync(HttpContext http, LoginFailure failure, AuthenticationProperties? state)
@@ -43,7 +75,9 @@ internal sealed partial class LoginResults(
     {
         http.Response.Headers.CacheControl = "no-store";
         var root = ReturnUrl.Root(http);
-        var isOld = LoginCookie.Read(http.Request)?.Session is { } session
+        // The limit must also bound what a made-up cookie costs.
+        var isOld = problem.Type != CallerProblems.TooManyLogins
+            && LoginCookie.Read(http.Request)?.Session is { } session
             && (await sessions.CheckAsync(session)).Refusal == Refusal.None;
         // Operators may have removed an origin from the configuration since the login began.
         var returnUrl = ReturnUrl.Check(state?.RedirectUri, root, cors.CurrentValue) ?? root;

@@ -66,9 +66,7 @@ internal sealed class OidcOptions
     /// </summary>
     public bool IdTokenHint { get; set; }
 
-    /// <summary>
-    /// The requested scopes. Empty: openid, profile and email, and offline_access with a <see cref="RecheckInterval"/>.
-    /// </summary>
+    /// <summary>The requested scopes. Empty: openid, profile and email.</summary>
     public List<string> Scopes { get; set; } = [];
 
     /// <summary>The claims that a page may see. Empty: sub, name, preferred_username and email.</summary>
@@ -110,9 +108,7 @@ internal sealed class OidcOptions
     /// <summary>Whether browser sessions are configured.</summary>
     public bool IsConfigured => Authority.Length > 0;
 
-    public IReadOnlyList<string> ScopesInForce => Scopes.Count > 0 ? Scopes
-        : RecheckInterval > TimeSpan.Zero ? ["openid", "profile", "email", "offline_access"]
-        : ["openid", "profile", "email"];
+    public IReadOnlyList<string> ScopesInForce => Scopes.Count > 0 ? Scopes : ["openid", "profile", "email"];
 
     public IReadOnlyList<string> UserClaimsInForce =>
         UserClaims.Count > 0 ? UserClaims : ["sub", "name", "preferred_username", "email"];

@@ -7,25 +7,27 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>A login, stored on the server. The browser has only a random name for it.</summary>
 /// <param name="Issuer">The identity provider.</param>
-/// <param name="Claims">The user's claims at the login.</param>
+/// <param name="Claims">The user's claims at the login, or when the provider was last asked.</param>
 /// <param name="Order">The order number of the login, by which logouts are compared with it.</param>
 /// <param name="EndsAt">When the absolute lifetime ends.</param>
 /// <param name="IdToken">The ID token for the provider's logout page; null if it is not kept.</param>
 /// <param name="RefreshToken">Asks the provider about the session again; null if it is not kept.</param>
+/// <param name="UserInfo">The claims that user info added; null if there are none.</param>
 /// <param name="CheckedAt">When the provider was last asked; null if it is asked only at the login.</param>
 internal sealed record Session(
     string Issuer, JsonElement Claims, long Order, DateTimeOffset EndsAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? IdToken = null,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? RefreshToken = null,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTimeOffset? CheckedAt = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] DateTimeOffset? CheckedAt = null,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string[]? UserInfo = null)
 {
     private ClaimSet? _claims;
     private string[]? _marks;
 
     // A copy may have other claims, and a string must not contain tokens.
     private Session(Session other) =>
-        (Issuer, Claims, Order, EndsAt, IdToken, RefreshToken, CheckedAt) = (other.Issuer, other.Claims, other.Order,
-            other.EndsAt, other.IdToken, other.RefreshToken, other.CheckedAt);
+        (Issuer, Claims, Order, EndsAt, IdToken, RefreshToken, CheckedAt, UserInfo) = (other.Issuer, other.Claims,
+            other.Order, other.EndsAt, other.IdToken, other.RefreshToken, other.CheckedAt, other.UserInfo);
 
     public override string ToString() => nameof(Session);
 

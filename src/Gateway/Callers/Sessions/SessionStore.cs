@@ -132,12 +132,12 @@ internal sealed class SessionStore
     }
 
     /// <summary>Replaces a session on all nodes. Its idle time and its end stay as they are.</summary>
-    /// <returns>False if Redis has not stored it.</returns>
-    public async Task<bool> ReplaceAsync(KeyHash name, Session session)
+    /// <returns>False if the session has ended; null if Redis has not answered.</returns>
+    public async Task<bool?> ReplaceAsync(KeyHash name, Session session)
     {
-        if (_shared.IsConfigured && !await _shared.ReplaceAsync(name, session)) return false;
-        Renew(name, session, idleLeft: null);
-        return true;
+        var stored = _shared.IsConfigured ? await _shared.ReplaceAsync(name, session) : true;
+        if (stored != false) Renew(name, session, idleLeft: null);
+        return stored;
     }
 
     private void Renew(KeyHash name, Session session, TimeSpan? idleLeft)

@@ -107,31 +107,16 @@ internal sealed class SharedSessions : IRedisParticipant
     }
 
     /// <summary>Replaces a session, and leaves its idle time as it is.</summary>
-    /// <returns>Whether Redis has stored the session.</returns>
-    public async Task<bool> ReplaceAsync(KeyHash hash, Session session)
-    {
-        var stored = await _redis.TryAsync(async database => await database.StringSetAsync(
-            Prefix + hash, session.Serialize(), expiry: null, keepTtl: true, When.Exists) ? this : null,
-            _redis.NewTimeBudget());
-        return stored is not null;
-    }
+    /// <returns>False if the session has ended; null if Redis has not answered.</returns>
+    public async Task<bool?> ReplaceAsync(KeyHash hash, Session session) =>
+        (bool?)await _redis.TryAsync(async database => (object?)await database.StringSetAsync(
+            Prefix + hash, session.Serialize(), expiry: null, keepTtl: true, When.Exists), _redis.NewTimeBudget());
 
-    /// <summary>Takes the right to ask the provider about a session, from all nodes.</summary>
-    public async Task<bool> LockAsync(KeyHash hash, TimeSpan lifetime)
-    {
-        if (!IsConfigured) return true;
-        var taken = await _redis.TryAsync(async database =>
-            await database.StringSetAsync(LockPrefix + hash, 1, lifetime, When.NotExists) ? this : null,
-            _redis.NewTimeBudget());
-        return taken is not null;
-    }
-
-    public async Task UnlockAsync(KeyHash hash)
-    {
-        if (!IsConfigured) return;
-        await _redis.TryAsync(async database =>
-            await database.KeyDeleteAsync(LockPrefix + hash) ? this : null, _redis.NewTimeBudget());
-    }
+    /// <summary>Takes the right to ask the provider about a session, from all nodes, for a time.</summary>
+    /// <returns>False if another node has it; null if Redis has not answered.</returns>
+    public async Task<bool?> LockAsync(KeyHash hash, TimeSpan lifetime) => !IsConfigured ? true
+        : (bool?)await _redis.TryAsync(async database => (object?)await database.StringSetAsync(
+            LockPrefix + hash, 1, lifetime, When.NotExists), _redis.NewTimeBudget());
 
     /// <summary>Whether the provider has ended the session's login; null if Redis is away.</summary>
     public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, _redis.NewTimeBudget());

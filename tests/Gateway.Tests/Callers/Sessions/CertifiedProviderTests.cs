@@ -107,7 +107,7 @@ public sealed class CertifiedProviderTests : IAsyncLifetime
     public async Task An_endpoint_that_fails_is_away_and_one_that_refuses_is_a_misconfiguration(
         string path, int status, string type, string reason)
     {
-        _provider.Failing[path] = status;
+        _provider.Fail(path, status);
         await StartAsync();
         using var visitor = Visitor.Of(_provider.Listens);
 
@@ -121,7 +121,7 @@ public sealed class CertifiedProviderTests : IAsyncLifetime
     [Fact]
     public async Task Without_user_info_a_login_needs_only_the_ID_token()
     {
-        _provider.Failing["/me"] = 403;
+        _provider.Fail("/me", 403);
         await StartAsync(("Authentication:Oidc:UserInfo", "false"));
         using var visitor = Visitor.Of(_provider.Listens);
 

@@ -189,6 +189,40 @@ public sealed class LoginResultTests : IAsyncLifetime
         Assert.Equal([HttpStatusCode.Unauthorized, HttpStatusCode.Unauthorized, HttpStatusCode.OK], statuses);
     }
 
+    [Fact]
+    public async Task Two_tabs_without_a_cookie_that_begin_at_once_both_end_logged_in()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var one = Visitor.Of(_provider);
+        using var other = Visitor.Of(_provider);
+        // The browser keeps the cookie of the second answer.
+        var first = await BackAsync(one, world.Gateway.Address, "?returnUrl=/one");
+        var second = await BackAsync(other, world.Gateway.Address, "?returnUrl=/two");
+
+        using var again = await other.GetAsync(first);
+        using var landed = await other.GetAsync(
+            await other.AuthorizeAsync(_provider, again.Headers.Location!, "alice"));
+        using var last = await other.GetAsync(second);
+
+        Assert.Equal(("/one", "/two"), (landed.Headers.Location?.ToString(), last.Headers.Location?.ToString()));
+    }
+
+    [Fact]
+    public async Task A_login_is_begun_again_once_for_a_browser_that_keeps_no_cookie()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        var back = await BackAsync(visitor, world.Gateway.Address, "");
+        using var forgetful = Visitor.Of(_provider);
+
+        using var again = await forgetful.GetAsync(back);
+        var second = await forgetful.AuthorizeAsync(_provider, again.Headers.Location!, "alice");
+        using var third = Visitor.Of(_provider);
+        using var answer = await third.GetAsync(second);
+
+        Assert.Equal("/problems/login-expired", await BoundTests.ProblemTypeAsync(answer));
+    }
+
     [Theory]
     [InlineData("X-Forwarded-Proto", "https", "127.0.0.1", "the browser uses https, and is not known")]
     [InlineData(

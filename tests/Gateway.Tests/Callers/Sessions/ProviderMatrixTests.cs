@@ -59,7 +59,9 @@ public sealed class ProviderMatrixTests
 
     private static async Task<string> RefreshAsync(Flow flow)
     {
-        await flow.StartAsync(("Authentication:Oidc:RecheckInterval", $"{Interval}"));
+        await flow.StartAsync(("Authentication:Oidc:RecheckInterval", $"{Interval}"),
+            ("Authentication:Oidc:Scopes:0", "openid"), ("Authentication:Oidc:Scopes:1", "profile"),
+            ("Authentication:Oidc:Scopes:2", "offline_access"));
         using var visitor = flow.Provider.NewVisitor();
         using var landed = await flow.Provider.LogInAsync(visitor, flow.Gateway);
         Assert.Equal("works", await ResultAsync(landed, flow, visitor));

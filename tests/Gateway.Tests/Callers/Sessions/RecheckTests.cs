@@ -2,6 +2,7 @@ using System.Net;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
+using StackExchange.Redis;
 
 namespace Gateway.Tests.Callers.Sessions;
 
@@ -10,6 +11,10 @@ namespace Gateway.Tests.Callers.Sessions;
 public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
 {
     private const string Interval = "Authentication:Oidc:RecheckInterval";
+
+    // OpenIddict gives refresh tokens for this scope.
+    private static readonly (string Key, string? Value)[] Checked =
+        [(Interval, "00:05:00"), .. Scopes("openid", "profile", "offline_access")];
 
     private static readonly TimeSpan Due = TimeSpan.FromMinutes(5);
 
@@ -22,7 +27,7 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task A_user_who_left_a_group_loses_its_permissions_after_the_interval()
     {
-        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        await using var world = await UserWorld.StopClockAsync(_provider, Checked);
         using var visitor = await LoggedInAsync(world);
         _provider.Users["alice"] = User.Alice with { Groups = ["survey"] };
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address, "harbour"));
@@ -41,7 +46,7 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task A_user_whose_session_at_the_provider_ended_is_logged_out()
     {
-        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        await using var world = await UserWorld.StopClockAsync(_provider, Checked);
         using var visitor = await LoggedInAsync(world);
         _provider.Logins.End(_ => true);
 
@@ -55,7 +60,7 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task While_the_provider_is_away_a_session_goes_on_for_one_more_interval()
     {
-        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        await using var world = await UserWorld.StopClockAsync(_provider, Checked);
         using var visitor = await LoggedInAsync(world);
         await _provider.StopAsync();
 
@@ -74,7 +79,7 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     public async Task Many_requests_on_several_nodes_cause_one_question_because_a_refresh_token_works_once()
     {
         await using var world = await UserWorld.StopClockAsync(
-            _provider, (Interval, "00:05:00"), ("ConnectionStrings:Redis", redis.ConnectionString));
+            _provider, [.. Checked, ("ConnectionStrings:Redis", redis.ConnectionString)]);
         var others = new[] { world.AddGateway(), world.AddGateway() };
         using var visitor = await LoggedInAsync(world);
         foreach (var node in others) Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(node.Address));
@@ -86,6 +91,10 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
 
         Assert.All(statuses, status => Assert.Equal(HttpStatusCode.Forbidden, status));
         Assert.Equal(1, Refreshes);
+        // The lock ends after 15 seconds of Redis, whose clock the test does not move.
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
+        await foreach (var key in connection.GetServers()[0].KeysAsync(pattern: "*session-check:*"))
+            await connection.GetDatabase().KeyDeleteAsync(key);
         world.Clock.Advance(Due);
         Assert.Equal(HttpStatusCode.Forbidden, await visitor.StatusAsync(others[0].Address, "harbour"));
         Assert.Equal(2, Refreshes);
@@ -94,7 +103,7 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     [Fact]
     public async Task A_stream_ends_for_a_user_who_left_the_group()
     {
-        await using var world = await UserWorld.StopClockAsync(_provider, (Interval, "00:05:00"));
+        await using var world = await UserWorld.StopClockAsync(_provider, Checked);
         using var visitor = await LoggedInAsync(world);
         await using var reader = await EventReader.OpenAsync(world.Gateway.Address,
             "v0/workflows/harbour/jobs/run-3000/events", ("Cookie", $"{Visitor.SessionCookie}={visitor.Session}"),
@@ -145,6 +154,81 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
         Assert.Equal("/problems/identity-misconfigured", await BoundTests.ProblemTypeAsync(answer));
         Assert.Contains(world.Gateway.Log.All, line => line.Contains("offline_access", StringComparison.Ordinal));
     }
+
+    [Fact]
+    public async Task A_logout_does_not_ask_the_provider()
+    {
+        await using var world = await UserWorld.StopClockAsync(_provider, Checked);
+        using var visitor = await LoggedInAsync(world);
+        await _provider.StopAsync();
+        world.Clock!.Advance(2 * Due);
+
+        await visitor.LogOutAsync(world.Gateway.Address);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_used_refresh_token_is_replaced_even_if_the_rest_of_the_check_fails()
+    {
+        await using var provider = new CertifiedProvider { RotatesRefreshTokens = true };
+        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
+        provider.Register(world.Gateway.Address);
+        await provider.StartAsync();
+        using var visitor = Visitor.Of(provider.Listens);
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        provider.Fail("/me", 503);
+        world.Clock!.Advance(Due);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        provider.Fail("/me", null);
+        world.Clock.Advance(TimeSpan.FromSeconds(6));
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        world.Clock.Advance(Due);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Theory]
+    [InlineData("/me", 403)]
+    [InlineData("/me", 401)]
+    public async Task A_user_whom_user_info_refuses_is_logged_out(string path, int status)
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
+        provider.Register(world.Gateway.Address);
+        await provider.StartAsync();
+        using var visitor = Visitor.Of(provider.Listens);
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        provider.Fail(path, status);
+
+        world.Clock!.Advance(Due);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Theory]
+    [InlineData("/token", 404)]
+    [InlineData("/token", 302)]
+    [InlineData("/token", 500)]
+    public async Task An_answer_that_is_none_of_OAuth_counts_as_a_provider_that_is_away(string path, int status)
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
+        provider.Register(world.Gateway.Address);
+        await provider.StartAsync();
+        using var visitor = Visitor.Of(provider.Listens);
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        provider.Fail(path, status);
+
+        world.Clock!.Advance(Due);
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+        world.Clock.Advance(Due);
+        using var refused = await visitor.JobAsync(world.Gateway.Address);
+
+        Assert.Equal("/problems/identity-unavailable", await BoundTests.ProblemTypeAsync(refused));
+    }
+
+    private static (string Key, string? Value)[] Scopes(params string[] scopes) =>
+        [.. scopes.Select((scope, i) => ($"Authentication:Oidc:Scopes:{i}", (string?)scope))];
 
     private int Refreshes => _provider.Ledger.TokenCalls.Count(call => call.GrantType == "refresh_token");
 

@@ -375,7 +375,9 @@ public sealed class SessionTests : IAsyncLifetime
 
         using var landed = await victim.GetAsync(back);
 
-        Assert.Equal("/problems/login-expired", await BoundTests.ProblemTypeAsync(landed));
+        // The victim's browser begins a login of its own.
+        Assert.Equal(_provider.Address.Authority, landed.Headers.Location?.Authority);
+        Assert.Empty(_provider.Ledger.TokenCalls);
         Assert.Null(victim.Session);
     }
 

@@ -18,7 +18,8 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
 
     private readonly int _port = ChildProcess.FreePort();
     private readonly List<object> _keys = [];
-    private readonly string _groups = Path.GetTempFileName();
+    private readonly string _state = Path.GetTempFileName();
+    private readonly Dictionary<string, int> _failing = [];
     private readonly Dictionary<string, string[]> _groupsOf = [];
     private ChildProcess? _process;
 
@@ -42,16 +43,24 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
     /// <summary>The features of the provider that differ from its defaults.</summary>
     public Dictionary<string, object> Features { get; } = [];
 
-    /// <summary>Statuses of endpoints that fail, by path.</summary>
-    public Dictionary<string, int> Failing { get; } = [];
-
     public bool GivesRefreshTokens { get; set; } = true;
+
+    /// <summary>Whether each refresh token works once.</summary>
+    public bool RotatesRefreshTokens { get; set; }
+
+    /// <summary>Makes an endpoint fail from now on; null: it works again.</summary>
+    public void Fail(string path, int? status)
+    {
+        if (status is { } failing) _failing[path] = failing;
+        else _failing.Remove(path);
+        WriteState();
+    }
 
     /// <summary>Changes the groups of a user, for the next tokens.</summary>
     public void SetGroups(string user, params string[] groups)
     {
         _groupsOf[user] = groups;
-        File.WriteAllText(_groups, JsonSerializer.Serialize(_groupsOf));
+        WriteState();
     }
 
     /// <summary>The files of the certificate and its key; null for plain http.</summary>
@@ -96,12 +105,12 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
         {
             issuer = Issuer,
             port = _port,
-            groupsFile = _groups,
+            stateFile = _state,
             client,
             keys = _keys,
             features = Features,
-            failing = Failing,
             refreshTokens = GivesRefreshTokens,
+            rotates = RotatesRefreshTokens,
             certificate = Https?.Certificate,
             key = Https?.Key,
         });
@@ -219,8 +228,11 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync();
-        File.Delete(_groups);
+        File.Delete(_state);
     }
+
+    private void WriteState() =>
+        File.WriteAllText(_state, JsonSerializer.Serialize(new { groups = _groupsOf, failing = _failing }));
 
     [GeneratedRegex("name=\"prompt\" value=\"([a-z]+)\"")]
     private static partial Regex Prompt();

@@ -1,14 +1,18 @@
 // Runs oidc-provider with the configuration in the variable PROVIDER, a JSON object. The built-in pages for development
-// ask for a name and accept any password. A file has the groups of users, and may change.
+// ask for a name and accept any password. A file has the groups of users and the endpoints that
+// fail, and may change.
 import { createServer as createHttp } from 'node:http';
 import { createServer as createHttps } from 'node:https';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { Provider } from 'oidc-provider';
 
-const { issuer, port, groupsFile, client, keys, features, failing, refreshTokens, certificate, key } = JSON.parse(process.env.PROVIDER);
+const {
+  issuer, port, stateFile, client, keys, features, refreshTokens, rotates, certificate, key,
+} = JSON.parse(process.env.PROVIDER);
 
-const groupsOf = user => JSON.parse(readFileSync(groupsFile, 'utf8'))[user] ?? [];
+const state = () => JSON.parse(readFileSync(stateFile, 'utf8'));
+const groupsOf = user => state().groups[user] ?? [];
 
 const signing = [...keys];
 if (client.id_token_signed_response_alg === 'EdDSA') {
@@ -32,6 +36,9 @@ const provider = new Provider(issuer, {
   scopes: ['openid', 'profile', 'email', 'offline_access'],
   conformIdTokenClaims: false,
   issueRefreshToken: async (context, client, code) => client.grantTypeAllowed('refresh_token') && refreshTokens,
+  rotateRefreshToken: rotates,
+  // The default refuses addresses of this machine.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
   cookies: { keys: ['cookie-key-0123456789'] },
   ttl: { Session: 3600, Grant: 3600, Interaction: 3600, AccessToken: 600, IdToken: 3600, RefreshToken: 3600 },
@@ -40,12 +47,18 @@ const provider = new Provider(issuer, {
     claims: () => ({ sub: id, name: id, preferred_username: id, email: `${id}@example.com`, groups: groupsOf(id) }),
   }),
 });
-for (const event of ['grant.error', 'pushed_authorization_request.error', 'authorization.error', 'server_error', 'backchannel.error']) {
-  provider.on(event, (...all) => console.log(event, ...all.filter(one => one instanceof Error).map(one => `${one.message} ${one.error_detail ?? one.cause ?? ""}`)));
+const events = ['authorization', 'pushed_authorization_request', 'grant', 'backchannel', 'server'];
+for (const event of events) {
+  for (const name of [`${event}.error`, `${event}_error`]) {
+    provider.on(name, (...all) => {
+      const error = all.find(one => one instanceof Error);
+      console.log(name, error?.message, error?.error_detail ?? error?.cause ?? '');
+    });
+  }
 }
 // Endpoints that fail, by path.
 provider.use((context, next) => {
-  const status = failing[context.path];
+  const status = state().failing[context.path];
   if (status === undefined) return next();
   context.status = status;
   context.body = { error: 'failing' };
