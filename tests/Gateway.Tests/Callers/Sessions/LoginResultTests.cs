@@ -208,6 +208,31 @@ public sealed class LoginResultTests : IAsyncLifetime
             && line.Contains("ForwardedHeaders:KnownProxies", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task An_error_in_an_address_can_neither_forge_nor_flood_the_log()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        var cancelled = await CancelledAsync(visitor, world.Gateway.Address, "");
+        foreach (var (error, description) in ((string, string)[])[
+            ("access_denied", $"no\r\nfail: forged\u2028\u001b[31m{new string('x', 5000)}"),
+            ($"e\nfail: forged{new string('y', 5000)}", "no")])
+        {
+            var query = QueryHelpers.ParseQuery(cancelled.Query).ToDictionary(
+                pair => pair.Key, pair => pair.Value.ToString());
+            (query["error"], query["error_description"]) = (error, description);
+            using var answer = await visitor.GetAsync(
+                new Uri(QueryHelpers.AddQueryString(cancelled.GetLeftPart(UriPartial.Path), query!)));
+        }
+
+        var lines = world.Gateway.Log.All.Where(line =>
+            line.Contains("the provider answered", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(2, lines.Length);
+        Assert.Contains("access_denied: no??fail: forged??[31mxxx", lines[0], StringComparison.Ordinal);
+        Assert.Contains("answered e?fail: forgedyyy", lines[1], StringComparison.Ordinal);
+        Assert.All(lines, line => Assert.InRange(line.Length, 1, 600));
+    }
+
     [Theory]
     [InlineData("")]
     [InlineData("?state=made-up")]
