@@ -15,7 +15,7 @@ internal sealed partial class Audit : IDisposable
     /// <summary>The actions of users.</summary>
     public const string Login = "login", Logout = "logout", BackChannelLogout = "backchannel-logout";
 
-    private const int MostKinds = 100, MostLength = 256;
+    private const int MostKinds = 100;
 
     private const string Nobody = "-";
 
@@ -57,16 +57,10 @@ internal sealed partial class Audit : IDisposable
     {
         if (!_logger.IsEnabled(level)) return;
         var source = http.Connection.RemoteIpAddress?.ToString() ?? Nobody;
-        (actor, target) = (Clean(actor), Clean(target));
+        // A caller can write anything into a path.
+        (actor, target) = (LogText.Clean(actor), LogText.Clean(target));
         Log.Line(_logger, level, actor, action, target, outcome, source, Activity.Current?.TraceId);
     }
-
-    // A caller can write anything into a path.
-    private static string Clean(string text) => string.Create(Math.Min(text.Length, MostLength), text,
-        static (clean, text) =>
-        {
-            for (var i = 0; i < clean.Length; i++) clean[i] = char.IsControl(text[i]) ? '?' : text[i];
-        });
 
     private readonly record struct Kind(string Action, string Outcome, string? Source);
 

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
+using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Problems;
 
@@ -10,7 +11,7 @@ namespace Gateway.Problems;
 /// </summary>
 internal static class ProblemPage
 {
-    private const string Html = "text/html";
+    private const string Html = "text/html", Xhtml = "application/xhtml+xml";
 
     private const string Style = """
         :root {
@@ -37,13 +38,29 @@ internal static class ProblemPage
         + "frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
     /// <summary>
-    /// Whether a person will see the response. A browser names HTML when it navigates, and recent browsers also say
-    /// that they navigate (Fetch Metadata, section 2.2).
+    /// Whether a person will see the response. Recent browsers say that they navigate (Fetch Metadata, section 2.2).
+    /// All browsers name HTML and XHTML when they navigate. Some programs name HTML, too, but not XHTML, or they prefer
+    /// JSON. No browser adds a key or a token to a navigation.
     /// </summary>
-    public static bool IsWanted(HttpRequest request) =>
-        request.Headers.Accept.Count > 0 && request.Headers["Sec-Fetch-Mode"] is [] or ["navigate"]
-        && request.GetTypedHeaders().Accept.Any(type =>
-            type.MediaType.Equals(Html, StringComparison.OrdinalIgnoreCase) && type.Quality is null or > 0);
+    public static bool IsWanted(HttpRequest request)
+    {
+        var headers = request.Headers;
+        if (headers.Accept.Count == 0) return false;
+        if (headers.Authorization.Count > 0 || headers.ContainsKey("X-Api-Key")) return false;
+        var mode = headers["Sec-Fetch-Mode"];
+        if (mode is not ([] or ["navigate"])) return false;
+        var accept = request.GetTypedHeaders().Accept;
+        return (mode.Count > 0 || WeightOfRange(accept, Xhtml) > 0) && WeightOfRange(accept, Html) is { } html and > 0
+            && html > Weight(accept, "application/json") && html > Weight(accept, "application/problem+json");
+    }
+
+    // The most specific media range that includes a type decides (RFC 9110, section 12.5.1).
+    private static double Weight(IList<MediaTypeHeaderValue> accept, string type) =>
+        WeightOfRange(accept, type) ?? WeightOfRange(accept, "application/*") ?? WeightOfRange(accept, "*/*") ?? 0;
+
+    private static double? WeightOfRange(IList<MediaTypeHeaderValue> accept, string range) =>
+        accept.Where(item => item.MediaType.Equals(range, StringComparison.OrdinalIgnoreCase))
+            .Max(item => (double?)(item.Quality ?? 1));
 
     /// <summary>Writes the page of a problem. The caller has set the status and the other headers.</summary>
     /// <param name="next">What the person can do next; null: nothing beyond the advice of the problem's type.</param>

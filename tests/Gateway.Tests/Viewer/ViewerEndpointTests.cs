@@ -136,10 +136,13 @@ public sealed partial class ViewerEndpointTests
     [InlineData("*/*")]
     [InlineData("application/json")]
     [InlineData("text/html;q=0, */*")]
-    public async Task A_program_gets_a_problem(string accept)
+    [InlineData("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2")]
+    [InlineData("text/html,application/xhtml+xml,*/*;q=0.8", "Authorization")]
+    public async Task A_program_gets_a_problem(string accept, string? credential = null)
     {
         await using var world = await World.StartAsync();
         using var client = world.Gateway.Client(("Accept", accept));
+        if (credential is not null) client.DefaultRequestHeaders.TryAddWithoutValidation(credential, "wrong");
         using var answer = await GetAsync(client, "view/absent");
         Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
         Assert.Equal("/problems/not-found", await BoundTests.ProblemTypeAsync(answer));

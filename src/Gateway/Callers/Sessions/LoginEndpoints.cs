@@ -74,7 +74,7 @@ internal sealed class LoginEndpoints(
                 $"the proxy {proxy} says that the browser uses https, and is not known",
                 "ForwardedHeaders:KnownProxies and ForwardedHeaders:ForwardLimit");
         }
-        if (host.Length > 0 && !host.Equals(request.Host.Value, StringComparison.OrdinalIgnoreCase))
+        if (host.Length > 0 && !IsSame(new HostString(host), request.Host, scheme.Length > 0 ? scheme : request.Scheme))
         {
             return LoginFailure.OfConfiguration(
                 $"the proxy {proxy} says that the browser uses another host, and is not known",
@@ -87,6 +87,14 @@ internal sealed class LoginEndpoints(
 
     private static string First(HttpRequest request, string header) =>
         request.Headers[header] is [{ } value, ..] ? value.Split(',')[0].Trim() : "";
+
+    // A host without a port has the default port of its scheme (RFC 9110, section 4.2).
+    private static bool IsSame(HostString one, HostString other, string scheme)
+    {
+        var port = scheme.Equals("https", StringComparison.OrdinalIgnoreCase) ? 443 : 80;
+        return one.Host.Equals(other.Host, StringComparison.OrdinalIgnoreCase)
+            && (one.Port ?? port) == (other.Port ?? port);
+    }
 
     // Browsers treat these hosts as secure (Secure Contexts, section 3.1).
     private static bool IsLoopback(string host) =>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Gateway.Callers.Tokens;
 using Gateway.Outbound;
 using Gateway.Problems;
+using Gateway.Telemetry;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
@@ -74,7 +75,8 @@ internal sealed record LoginFailure(Problem Problem, string Reason, string Advic
     /// <param name="description">Its description, for the log.</param>
     public static LoginFailure OfError(string error, string? description)
     {
-        var reason = $"the provider answered {error}: {description}";
+        // Anyone can write both into the address of the callback.
+        var reason = $"the provider answered {LogText.Clean(error)}: {LogText.Clean(description ?? "")}";
         return error switch
         {
             "access_denied" => new(Cancelled, reason),

@@ -1,3 +1,4 @@
+using Gateway.Telemetry;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Callers.Tokens;
@@ -8,8 +9,6 @@ namespace Gateway.Callers.Tokens;
 /// </summary>
 internal sealed partial class TokenProviders : IDisposable
 {
-    private const int MostLength = 256;
-
     private static readonly TimeSpan LogInterval = TimeSpan.FromMinutes(1);
 
     private readonly Dictionary<string, (ProviderConfiguration Provider, TokenVerifier Verifier)> _byIssuer =
@@ -49,7 +48,7 @@ internal sealed partial class TokenProviders : IDisposable
             return named.Verifier.VerifyAsync(read);
         }
         // The token is not verified, so anybody can have written the issuer.
-        if (MayLog()) Log.Unknown(_logger, Clean(issuer));
+        if (MayLog()) Log.Unknown(_logger, LogText.Clean(issuer));
         return new((null, Refusal.TokenIssuer));
     }
 
@@ -57,9 +56,6 @@ internal sealed partial class TokenProviders : IDisposable
     {
         foreach (var (provider, _) in _byIssuer.Values) provider.Dispose();
     }
-
-    private static string Clean(string issuer) =>
-        string.Concat(issuer.Take(MostLength).Select(c => char.IsControl(c) ? '?' : c));
 
     private bool MayLog()
     {

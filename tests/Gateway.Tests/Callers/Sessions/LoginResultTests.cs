@@ -243,6 +243,65 @@ public sealed class LoginResultTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("127.0.0.1", "127.0.0.1:80")]
+    [InlineData("127.0.0.1:80", "127.0.0.1")]
+    [InlineData("localhost:8080", "LOCALHOST:8080")]
+    [InlineData("[::1]", "[::1]:80")]
+    public async Task A_default_port_that_only_one_of_two_headers_names_does_not_matter(string host, string forwarded)
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+
+        using var answer = await visitor.GetAsync(
+            new Uri(world.Gateway.Address, "bff/login"), ("Host", host), ("X-Forwarded-Host", forwarded));
+
+        Assert.Equal(HttpStatusCode.Redirect, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("gw.example.com:443", HttpStatusCode.Redirect)]
+    [InlineData("gw.example.com:80", HttpStatusCode.InternalServerError)]
+    [InlineData("gw.example.com:8443", HttpStatusCode.InternalServerError)]
+    public async Task Behind_a_proxy_that_ends_TLS_the_default_port_is_that_of_https(
+        string forwarded, HttpStatusCode status)
+    {
+        await using var world = await UserWorld.StartAsync(
+            _provider, ("ForwardedHeaders:KnownProxies:0", "127.0.0.1"));
+        using var visitor = Visitor.Of(_provider);
+
+        // The known proxy appends its own values. The gateway has no use for those of the proxy before it.
+        using var answer = await visitor.GetAsync(new Uri(world.Gateway.Address, "bff/login"),
+            ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", $"{forwarded}, gw.example.com"));
+
+        Assert.Equal(status, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task An_error_in_an_address_can_neither_forge_nor_flood_the_log()
+    {
+        await using var world = await UserWorld.StartAsync(_provider);
+        using var visitor = Visitor.Of(_provider);
+        var cancelled = await CancelledAsync(visitor, world.Gateway.Address, "");
+        foreach (var (error, description) in ((string, string)[])[
+            ("access_denied", $"no\r\nfail: forged\u2028\u001b[31m{new string('x', 5000)}"),
+            ($"e\nfail: forged{new string('y', 5000)}", "no")])
+        {
+            var query = QueryHelpers.ParseQuery(cancelled.Query).ToDictionary(
+                pair => pair.Key, pair => pair.Value.ToString());
+            (query["error"], query["error_description"]) = (error, description);
+            using var answer = await visitor.GetAsync(
+                new Uri(QueryHelpers.AddQueryString(cancelled.GetLeftPart(UriPartial.Path), query!)));
+        }
+
+        var lines = world.Gateway.Log.All.Where(line =>
+            line.Contains("the provider answered", StringComparison.Ordinal)).ToArray();
+        Assert.Equal(2, lines.Length);
+        Assert.Contains("access_denied: no??fail: forged??[31mxxx", lines[0], StringComparison.Ordinal);
+        Assert.Contains("answered e?fail: forgedyyy", lines[1], StringComparison.Ordinal);
+        Assert.All(lines, line => Assert.InRange(line.Length, 1, 600));
+    }
+
+    [Theory]
     [InlineData("")]
     [InlineData("?state=made-up")]
     public async Task A_logout_without_a_known_state_lands_on_an_address_that_exists(string query)
