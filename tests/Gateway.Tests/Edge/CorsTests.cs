@@ -65,7 +65,8 @@ public sealed class CorsTests
         Assert.Equal(App, Header(answer, "Access-Control-Allow-Origin"));
         Assert.Equal("true", Header(answer, "Access-Control-Allow-Credentials"));
         Assert.Contains("ETag", Header(answer, "Access-Control-Expose-Headers"), StringComparison.Ordinal);
-        Assert.Equal("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding", Header(answer, "Vary"));
+        Assert.StartsWith("Authorization, X-Api-Key, Cookie, X-CSRF, Origin, Accept-Encoding", Header(answer, "Vary"),
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -109,7 +109,7 @@ public sealed class ProxyTests
             StringComparison.Ordinal);
         client.DefaultRequestHeaders.Remove("X-Api-Key");
         client.DefaultRequestHeaders.Add("Authorization",
-            $"Bearer {new Jwt { Key = new SigningKeys().Current, Issuer = "a" }.Encode()}");
+            $"Bearer {new Jwt { Key = new SigningKeys().Current, Issuer = $"https://{own}:1" }.Encode()}");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await GatewayProcess.StatusOf(client, Job));
 
         var host = environment["all_proxy"]!.Split('@')[1];

@@ -71,14 +71,14 @@ internal sealed class LoginEndpoints(
         if (scheme.Equals("https", StringComparison.OrdinalIgnoreCase) && !request.IsHttps)
         {
             return LoginFailure.OfConfiguration(
-                $"the proxy {proxy} says that the browser uses https, and is not known",
-                "ForwardedHeaders:KnownProxies and ForwardedHeaders:ForwardLimit");
+                $"the proxy {proxy} says that the browser uses https, and is not known, or its host not allowed",
+                "ForwardedHeaders:KnownProxies, ForwardedHeaders:ForwardLimit and AllowedHosts");
         }
         if (host.Length > 0 && !IsSame(new HostString(host), request.Host, scheme.Length > 0 ? scheme : request.Scheme))
         {
             return LoginFailure.OfConfiguration(
-                $"the proxy {proxy} says that the browser uses another host, and is not known",
-                "ForwardedHeaders:KnownProxies and ForwardedHeaders:ForwardLimit");
+                $"the proxy {proxy} says that the browser uses another host, and is not known, or the host not allowed",
+                "ForwardedHeaders:KnownProxies, ForwardedHeaders:ForwardLimit and AllowedHosts");
         }
         return request.IsHttps || IsLoopback(request.Host.Host) ? null : LoginFailure.OfConfiguration(
             "the browser does not use https, and would refuse the gateway's cookies",

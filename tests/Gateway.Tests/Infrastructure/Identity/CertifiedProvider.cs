@@ -45,6 +45,9 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
 
     public bool GivesRefreshTokens { get; set; } = true;
 
+    /// <summary>The audience of the access tokens that the client gets by itself; null: it gets none.</summary>
+    public string? Audience { get; set; }
+
     /// <summary>Whether each refresh token works once.</summary>
     public bool RotatesRefreshTokens { get; set; }
 
@@ -109,6 +112,7 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
             client,
             keys = _keys,
             features = Features,
+            audience = Audience,
             refreshTokens = GivesRefreshTokens,
             rotates = RotatesRefreshTokens,
             certificate = Https?.Certificate,
@@ -204,6 +208,23 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
             address = new Uri(address, answer.Headers.Location!);
         }
         return address;
+    }
+
+    /// <summary>Gets an access token for the client itself (RFC 6749, section 4.4).</summary>
+    public async Task<string> AccessTokenAsync()
+    {
+        using var client = new HttpClient { BaseAddress = Listens };
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["grant_type"] = "client_credentials",
+            ["scope"] = "jobs:read",
+            ["client_id"] = ClientId,
+            ["client_secret"] = ClientSecret,
+        });
+        using var answer = await client.PostAsync(new Uri("token", UriKind.Relative), form, World.Cancellation);
+        var body = await answer.Content.ReadAsStringAsync(World.Cancellation);
+        Assert.True(answer.IsSuccessStatusCode, $"{body}\n{Output}");
+        return JsonElement.Parse(body).GetProperty("access_token").GetString()!;
     }
 
     /// <summary>Logs out on the provider's page, which asks for a confirmation.</summary>

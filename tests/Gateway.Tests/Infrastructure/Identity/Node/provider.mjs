@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 import { Provider } from 'oidc-provider';
 
 const {
-  issuer, port, stateFile, client, keys, features, refreshTokens, rotates, certificate, key,
+  issuer, port, stateFile, client, keys, features, audience, refreshTokens, rotates, certificate, key,
 } = JSON.parse(process.env.PROVIDER);
 
 const state = () => JSON.parse(readFileSync(stateFile, 'utf8'));
@@ -20,8 +20,20 @@ if (client.id_token_signed_response_alg === 'EdDSA') {
   signing.push({ ...made, alg: 'EdDSA', use: 'sig' });
 }
 
+// Access tokens for an API are JWTs, and all others are opaque.
+const api = {
+  enabled: true,
+  defaultResource: () => 'https://api.example.com',
+  useGrantedResource: () => true,
+  getResourceServerInfo: () => ({ scope: 'jobs:read', audience, accessTokenFormat: 'jwt' }),
+};
+
 const provider = new Provider(issuer, {
-  clients: [{ grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'], ...client }],
+  clients: [{
+    grant_types: ['authorization_code', 'refresh_token', ...(audience ? ['client_credentials'] : [])],
+    response_types: ['code'],
+    ...client,
+  }],
   jwks: { keys: signing },
   enabledJWA: {
     idTokenSigningAlgValues: signing.map(key => key.alg),
@@ -30,6 +42,7 @@ const provider = new Provider(issuer, {
   features: {
     backchannelLogout: { enabled: true },
     pushedAuthorizationRequests: { enabled: false },
+    ...(audience ? { clientCredentials: { enabled: true }, resourceIndicators: api } : {}),
     ...features,
   },
   claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'groups'], email: ['email'] },
