@@ -123,11 +123,8 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     public async Task A_certified_provider_gives_new_claims_for_its_refresh_tokens()
     {
         await using var provider = new CertifiedProvider();
-        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
-        provider.Register(world.Gateway.Address);
-        await provider.StartAsync();
-        using var visitor = Visitor.Of(provider.Listens);
-        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
         for (var i = 0; i < 2; i++)
         {
             world.Clock!.Advance(Due);
@@ -172,11 +169,8 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     public async Task A_used_refresh_token_is_replaced_even_if_the_rest_of_the_check_fails()
     {
         await using var provider = new CertifiedProvider { RotatesRefreshTokens = true };
-        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
-        provider.Register(world.Gateway.Address);
-        await provider.StartAsync();
-        using var visitor = Visitor.Of(provider.Listens);
-        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
         provider.Fail("/me", 503);
         world.Clock!.Advance(Due);
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
@@ -193,11 +187,8 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     public async Task A_user_whom_user_info_refuses_is_logged_out(string path, int status)
     {
         await using var provider = new CertifiedProvider();
-        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
-        provider.Register(world.Gateway.Address);
-        await provider.StartAsync();
-        using var visitor = Visitor.Of(provider.Listens);
-        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
         provider.Fail(path, status);
 
         world.Clock!.Advance(Due);
@@ -212,11 +203,8 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
     public async Task An_answer_that_is_none_of_OAuth_counts_as_a_provider_that_is_away(string path, int status)
     {
         await using var provider = new CertifiedProvider();
-        await using var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
-        provider.Register(world.Gateway.Address);
-        await provider.StartAsync();
-        using var visitor = Visitor.Of(provider.Listens);
-        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
         provider.Fail(path, status);
 
         world.Clock!.Advance(Due);
@@ -231,6 +219,22 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
         [.. scopes.Select((scope, i) => ($"Authentication:Oidc:Scopes:{i}", (string?)scope))];
 
     private int Refreshes => _provider.Ledger.TokenCalls.Count(call => call.GrantType == "refresh_token");
+
+    private static async Task<World> StartAsync(CertifiedProvider provider)
+    {
+        var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
+        provider.Register(world.Gateway.Address);
+        await provider.StartAsync();
+        return world;
+    }
+
+    private static async Task<Visitor> LoggedInAsync(CertifiedProvider provider, World world)
+    {
+        var visitor = Visitor.Of(provider.Listens);
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        Assert.Equal("/app", landed.Headers.Location?.ToString());
+        return visitor;
+    }
 
     private async Task<Visitor> LoggedInAsync(World world)
     {
