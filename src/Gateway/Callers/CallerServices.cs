@@ -27,6 +27,7 @@ internal static class CallerServices
         services.AddSingleton<SessionStore>();
         services.AddSingleton<SessionTokens>();
         services.AddSingleton<SessionRefresh>();
+        services.AddSingleton<TokenRevocation>();
         services.AddSingleton<CheckedSessions>();
         services.AddSingleton<ProviderOfSessions>();
         services.AddSingleton<ClientAuthentication>();

@@ -21,7 +21,13 @@ internal static class Canary
     /// <summary>Searches every answer for the credential before the test reads it.</summary>
     public sealed class Handler : DelegatingHandler
     {
-        public Handler() : base(new SocketsHttpHandler { AllowAutoRedirect = false, MaxConnectionsPerServer = 1000 })
+        // A test that needs cookies keeps them itself.
+        public Handler() : base(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            MaxConnectionsPerServer = 1000,
+        })
         {
         }
 

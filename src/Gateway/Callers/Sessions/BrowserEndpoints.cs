@@ -9,7 +9,8 @@ namespace Gateway.Callers.Sessions;
 
 /// <summary>The endpoints <c>/bff/…</c>: login, logout, and information about the logged-in user.</summary>
 internal sealed class BrowserEndpoints(
-    Identification callers, SessionStore sessions, ProviderOfSessions provider, SessionTokens tokens, Audit audit,
+    Identification callers, SessionStore sessions, ProviderOfSessions provider, SessionTokens tokens,
+    TokenRevocation revocation, Audit audit,
     IOptionsMonitor<OpenIdConnectOptions> login, IOptionsMonitor<AuthenticationOptions> authentication,
     IOptionsMonitor<OriginOptions> cors)
 {
@@ -75,6 +76,7 @@ internal sealed class BrowserEndpoints(
         var identity = await callers.IdentifyAsync(http, SessionUse.Logout);
         if (identity.Session.Session is not { } session) return NoSession(identity);
         await sessions.EndAsync(identity.Session.Name);
+        revocation.Revoke(session);
         SessionCookie.Remove(http.Response);
         // Another tab may have a login under way, which needs the rest of the cookie.
         if (LoginCookie.Read(http.Request) is { } cookie)

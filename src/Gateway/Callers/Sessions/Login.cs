@@ -17,7 +17,8 @@ namespace Gateway.Callers.Sessions;
 /// </summary>
 internal sealed class Login(
     IOptionsMonitor<AuthenticationOptions> options, ProviderOfSessions provider, ClientAuthentication client,
-    SessionStore sessions, SessionIds ids, SessionTokens tokens, LoginResults results, Audit audit, TimeProvider clock)
+    SessionStore sessions, SessionIds ids, SessionTokens tokens, TokenRevocation revocation, LoginResults results,
+    Audit audit, TimeProvider clock)
     : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     public const string Scheme = "oidc", CallbackPath = "/bff/callback", LoggedOutPath = "/bff/logged-out";
@@ -145,7 +146,7 @@ internal sealed class Login(
             await results.WriteAsync(context.HttpContext, problem, context.Properties);
             return;
         }
-        await ReplaceAsync(context.HttpContext, KeyHash.Of(id));
+        await ReplaceAsync(context.HttpContext, KeyHash.Of(id), session);
         SessionCookie.Set(context.Response, id);
         context.Response.Headers.CacheControl = "no-store";
         context.Response.Redirect(context.ReturnUri!);
@@ -153,11 +154,17 @@ internal sealed class Login(
     }
 
     /// <summary>Ends the browser's session before this login, whose cookie the new one replaces.</summary>
-    private async Task ReplaceAsync(HttpContext http, KeyHash session)
+    private async Task ReplaceAsync(HttpContext http, KeyHash name, Session session)
     {
         var cookie = LoginCookie.Read(http.Request) ?? LoginCookie.New();
-        if (cookie.Session is { } before) await sessions.EndAsync(before);
-        (cookie with { Session = session }).Write(http.Response);
+        if (cookie.Session is { } before)
+        {
+            var (ended, _) = await sessions.ReadAgainAsync(before);
+            await sessions.EndAsync(before);
+            // A revocation may end a grant (RFC 7009, section 2.1) that several logins of a user share.
+            if (ended is not null && ended.ClaimSet().Subject != session.ClaimSet().Subject) revocation.Revoke(ended);
+        }
+        (cookie with { Session = name }).Write(http.Response);
     }
 
     private Task<OpenIdConnectConfiguration> ConfigurationAsync(HttpContext http) =>

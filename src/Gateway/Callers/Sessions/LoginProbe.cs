@@ -43,7 +43,7 @@ internal sealed class LoginProbe(
         };
         form.Parameters["code_verifier"] = NewText();
         client.AddTo(form, known);
-        using var http = new HttpClient(provider.NewHandler());
+        using var http = provider.NewClient();
         using var content = new FormUrlEncodedContent(form.Parameters);
         using var response = await http.PostAsync(TokenAnswer.AddressOf(known), content, cancellation);
         var answer = await TokenAnswer.ReadAsync(response, cancellation);

@@ -88,6 +88,12 @@ internal sealed class OidcOptions
     public TimeSpan RecheckInterval { get; set; }
 
     /// <summary>
+    /// Whether a logout revokes the session's refresh token (RFC 7009), if the provider has an endpoint for that. Turn
+    /// it off if the provider then ends all logins of the user. Default true.
+    /// </summary>
+    public bool RevokeRefreshTokens { get; set; } = true;
+
+    /// <summary>
     /// Logins that one source may begin in a minute, and as many that it may complete. A source is an IPv4 address or
     /// an IPv6 /64. Default 120; 0 means no limit; at most 100000.
     /// </summary>

@@ -15,7 +15,9 @@ internal sealed class ProviderClient(
         var known = await provider.GetConfigurationAsync(cancellationToken);
         var address = request.RequestUri!.AbsoluteUri;
         var isUserInfo = Is(address, known.UserInfoEndpoint);
-        if (Is(address, known.TokenEndpoint) || Is(address, known.PushedAuthorizationRequestEndpoint))
+        string[] ofClients =
+            [known.TokenEndpoint, known.PushedAuthorizationRequestEndpoint, known.RevocationEndpoint];
+        if (ofClients.Any(endpoint => Is(address, endpoint)))
         {
             request.Headers.Authorization ??= client.Header(known);
         }

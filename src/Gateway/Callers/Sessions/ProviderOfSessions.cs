@@ -42,6 +42,10 @@ internal sealed class ProviderOfSessions : IDisposable
     /// <summary>Creates a handler for requests of logins.</summary>
     public HttpMessageHandler NewHandler() => new ProviderClient(Configuration, _client, Configuration.NewHandler());
 
+    /// <summary>Creates a client for requests that belong to no login.</summary>
+    public HttpClient NewClient() =>
+        new(NewHandler()) { Timeout = TimeSpan.FromSeconds(5), MaxResponseContentBufferSize = 1024 * 1024 };
+
     /// <summary>Verifies an ID token that the provider issues after the login.</summary>
     public ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyIdTokenAsync(string token) =>
         _idTokens.VerifyAsync(token);

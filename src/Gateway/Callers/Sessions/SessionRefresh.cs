@@ -29,8 +29,7 @@ internal sealed partial class SessionRefresh(
         "account_selection_required",
     ];
 
-    private readonly HttpClient _http =
-        new(provider.NewHandler()) { Timeout = TimeSpan.FromSeconds(5), MaxResponseContentBufferSize = 1024 * 1024 };
+    private readonly HttpClient _http = provider.NewClient();
 
     private int _hasToldOfClaims;
 

@@ -215,14 +215,89 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
         Assert.Equal("/problems/identity-unavailable", await BoundTests.ProblemTypeAsync(refused));
     }
 
+    [Fact]
+    public async Task A_logout_revokes_the_refresh_token()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
+
+        await visitor.LogOutAsync(world.Gateway.Address);
+
+        await UntilRevokedAsync(provider, "alice");
+    }
+
+    [Fact]
+    public async Task A_login_of_another_user_revokes_the_refresh_token_of_the_session_before()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
+        visitor.ForgetProvider();
+
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address, "bob");
+
+        Assert.Equal("/app", landed.Headers.Location?.ToString());
+        using var user = await visitor.FetchAsync(world.Gateway.Address, "bff/user");
+        Assert.Contains("bob", await user.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
+        await UntilRevokedAsync(provider, "alice");
+    }
+
+    [Fact]
+    public async Task A_second_login_of_a_user_keeps_its_refresh_token_although_both_share_a_grant()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
+
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        world.Clock!.Advance(Due);
+
+        Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(world.Gateway.Address));
+    }
+
+    [Fact]
+    public async Task A_refresh_token_is_not_revoked_if_the_operator_does_not_want_it()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await StartAsync(provider, ("Authentication:Oidc:RevokeRefreshTokens", "false"));
+        using var visitor = await LoggedInAsync(provider, world);
+
+        await visitor.LogOutAsync(world.Gateway.Address);
+
+        // The provider has answered many later requests by the end of another login.
+        using var landed = await provider.LogInAsync(visitor, world.Gateway.Address);
+        Assert.DoesNotContain("revoked", provider.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_refresh_token_that_cannot_be_revoked_is_logged_and_the_logout_counts()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var world = await StartAsync(provider);
+        using var visitor = await LoggedInAsync(provider, world);
+        provider.Fail("/token/revocation", 503);
+
+        await visitor.LogOutAsync(world.Gateway.Address);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
+        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(
+            line => line.Contains("was not revoked", StringComparison.Ordinal)), "a warning is logged");
+    }
+
+    private static Task UntilRevokedAsync(CertifiedProvider provider, string user) => Purging.WithinAsync(
+        TimeSpan.FromSeconds(10), () => provider.Output.Contains($"refresh token of {user} revoked",
+            StringComparison.Ordinal), "the refresh token is revoked");
+
     private static (string Key, string? Value)[] Scopes(params string[] scopes) =>
         [.. scopes.Select((scope, i) => ($"Authentication:Oidc:Scopes:{i}", (string?)scope))];
 
     private int Refreshes => _provider.Ledger.TokenCalls.Count(call => call.GrantType == "refresh_token");
 
-    private static async Task<World> StartAsync(CertifiedProvider provider)
+    private static async Task<World> StartAsync(
+        CertifiedProvider provider, params (string Key, string? Value)[] settings)
     {
-        var world = await World.StopClockAsync(provider.Settings((Interval, "00:05:00")));
+        var world = await World.StopClockAsync(provider.Settings([(Interval, "00:05:00"), .. settings]));
         provider.Register(world.Gateway.Address);
         await provider.StartAsync();
         return world;

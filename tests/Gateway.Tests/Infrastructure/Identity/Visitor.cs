@@ -95,6 +95,12 @@ internal sealed class Visitor : IDisposable
         return answer;
     }
 
+    /// <summary>Deletes the provider's cookies, so that another user can log in.</summary>
+    public void ForgetProvider()
+    {
+        foreach (var name in _cookies.Keys.Where(name => name.Host == "provider").ToList()) _cookies.Remove(name);
+    }
+
     public void Dispose() => _client.Dispose();
 
     private void Keep(string host, string line)

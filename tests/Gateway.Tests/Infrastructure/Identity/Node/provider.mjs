@@ -42,6 +42,7 @@ const provider = new Provider(issuer, {
   features: {
     backchannelLogout: { enabled: true },
     pushedAuthorizationRequests: { enabled: false },
+    revocation: { enabled: true },
     ...(audience ? { clientCredentials: { enabled: true }, resourceIndicators: api } : {}),
     ...features,
   },
@@ -60,6 +61,7 @@ const provider = new Provider(issuer, {
     claims: () => ({ sub: id, name: id, preferred_username: id, email: `${id}@example.com`, groups: groupsOf(id) }),
   }),
 });
+provider.on('refresh_token.destroyed', token => console.log('refresh token of', token.accountId, 'revoked'));
 const events = ['authorization', 'pushed_authorization_request', 'grant', 'backchannel', 'server'];
 for (const event of events) {
   for (const name of [`${event}.error`, `${event}_error`]) {
