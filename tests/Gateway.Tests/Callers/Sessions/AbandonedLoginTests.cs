@@ -1,6 +1,5 @@
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
-using Microsoft.Playwright;
 
 namespace Gateway.Tests.Callers.Sessions;
 
@@ -50,24 +49,13 @@ public sealed class AbandonedLoginTests(Browser browser)
         Assert.InRange(cookie.Name.Length + cookie.Value.Length, 1, 200);
         Assert.InRange(cookie.Expires, DateTimeOffset.UtcNow.AddMinutes(10).ToUnixTimeSeconds(),
             DateTimeOffset.UtcNow.AddMinutes(16).ToUnixTimeSeconds());
-        await FinishAsync(first.Page, nginx.Address, "alice");
+        await CertifiedProvider.SignInAsync(first.Page, "alice");
+        await first.Page.WaitForURLAsync(new Uri(nginx.Address, "view").AbsoluteUri);
         Assert.Contains("\"teams\":[\"mapping\"]", await first.Page.EvaluateAsync<string>(User),
             StringComparison.Ordinal);
         // The provider knows the user by now, and asks nothing.
         await tab.Page.GotoAsync(login);
         await tab.Page.WaitForURLAsync(new Uri(nginx.Address, "view").AbsoluteUri);
         Assert.StartsWith("200 ", await tab.Page.EvaluateAsync<string>(User), StringComparison.Ordinal);
-    }
-
-    private static async Task FinishAsync(IPage page, Uri gateway, string user)
-    {
-        Assert.True(await page.IsVisibleAsync("[name=login]"), page.Url + await page.ContentAsync());
-        await page.FillAsync("[name=login]", user);
-        await page.FillAsync("[name=password]", "any");
-        await page.ClickAsync("button[type=submit]");
-        await page.WaitForSelectorAsync(
-            "[name=prompt][value=consent]", new() { State = WaitForSelectorState.Attached });
-        await page.ClickAsync("button[type=submit]");
-        await page.WaitForURLAsync(new Uri(gateway, "view").AbsoluteUri);
     }
 }

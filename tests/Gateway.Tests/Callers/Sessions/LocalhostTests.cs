@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 
@@ -17,6 +18,13 @@ public sealed class LocalhostTests(Browser browser)
                 return 0;
             }
         }
+        """;
+
+    private const string ReadDate = """
+        async url => (await fetch(url, {
+            credentials: 'include',
+            headers: { 'X-CSRF': '1', traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
+        })).headers.get('Date')
         """;
 
     [Fact]
@@ -44,6 +52,30 @@ public sealed class LocalhostTests(Browser browser)
         Assert.Equal(0, await tab.Page.EvaluateAsync<int>(Fetch, job));
         world.Gateway.Reconfigure(("Cors:AllowedOrigins:1", other.GetLeftPart(UriPartial.Authority)));
         Assert.Equal(401, await tab.Page.EvaluateAsync<int>(Fetch, job));
+    }
+
+    [Fact]
+    public async Task A_page_of_another_origin_uses_a_session_that_a_certified_provider_began()
+    {
+        await using var provider = new CertifiedProvider();
+        await using var page = await TestPage.StartAsync();
+        var app = OnLocalhost(page.Address);
+        await using var world = await World.StartAsync(provider.Settings(
+            ("Cors:AllowedOrigins:0", app.GetLeftPart(UriPartial.Authority))));
+        var gateway = OnLocalhost(world.Gateway.Address);
+        provider.Register(gateway);
+        await provider.StartAsync();
+        await using var tab = await browser.OpenAsync();
+
+        var login = new Uri(gateway, $"bff/login?returnUrl={Uri.EscapeDataString(app.AbsoluteUri)}&onError=return");
+        await tab.Page.GotoAsync(login.AbsoluteUri);
+        await CertifiedProvider.SignInAsync(tab.Page, "alice");
+        await tab.Page.WaitForURLAsync(app.AbsoluteUri);
+
+        var job = new Uri(gateway, "v0/workflows/survey-1/jobs/finished-1").AbsoluteUri;
+        Assert.Equal(200, await tab.Page.EvaluateAsync<int>(Fetch, job));
+        var date = await tab.Page.EvaluateAsync<string>(ReadDate, job);
+        Assert.True(DateTimeOffset.TryParse(date, CultureInfo.InvariantCulture, out _), date);
     }
 
     private static Uri OnLocalhost(Uri address) => new UriBuilder(address) { Host = "localhost" }.Uri;

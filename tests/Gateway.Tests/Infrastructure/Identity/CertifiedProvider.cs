@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Microsoft.IdentityModel.Tokens;
+using Microsoft.Playwright;
 
 namespace Gateway.Tests.Infrastructure.Identity;
 
@@ -194,6 +195,18 @@ internal sealed partial class CertifiedProvider : IAsyncDisposable
             address = new Uri(address, sent.Headers.Location!);
         }
         throw new InvalidOperationException("The provider does not come to an end.");
+    }
+
+    /// <summary>Signs in on the provider's pages in a real browser, and agrees to what they ask.</summary>
+    public static async Task SignInAsync(IPage page, string user)
+    {
+        Assert.True(await page.IsVisibleAsync("[name=login]"), page.Url + await page.ContentAsync());
+        await page.FillAsync("[name=login]", user);
+        await page.FillAsync("[name=password]", "any");
+        await page.ClickAsync("button[type=submit]");
+        await page.WaitForSelectorAsync(
+            "[name=prompt][value=consent]", new() { State = WaitForSelectorState.Attached });
+        await page.ClickAsync("button[type=submit]");
     }
 
     /// <summary>Cancels on the provider's login page.</summary>
