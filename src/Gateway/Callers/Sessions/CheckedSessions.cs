@@ -21,7 +21,7 @@ internal sealed partial class CheckedSessions(
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(6),
         BetweenLooks = TimeSpan.FromMilliseconds(100);
 
-    // A lock ends by itself. It outlasts all requests of a check, so that no other node uses the same refresh token.
+    // A lock outlasts all requests of a check, so that no other node uses the same refresh token.
     private static readonly TimeSpan LockLifetime = TimeSpan.FromSeconds(15), LongestCheck = TimeSpan.FromSeconds(12);
 
     private const int StoreAttempts = 3, MostPaused = 10_000;
@@ -76,10 +76,16 @@ internal sealed partial class CheckedSessions(
     private bool IsDue(Session? session) => session is { RefreshToken: not null, CheckedAt: { } checkedAt }
         && checkedAt + Interval <= clock.GetUtcNow();
 
-    // All requests of a session share one check.
+    // All requests of a session share one check. While the provider fails, they do not wait for the check that tries it.
     private async Task<Refusal> CheckOnceAsync(KeyHash name, Session session)
     {
-        var check = _checks.GetOrAdd(name, _ => new(() => CheckNowAsync(name, session)));
+        var isFailing = Interlocked.Read(ref _askAgainAt) != 0;
+        var check = CheckOnceAsync(name, _checks.GetOrAdd(name, _ => new(() => CheckNowAsync(name, session))));
+        return isFailing && !check.IsCompleted && IfUnchecked(session) == Refusal.None ? Refusal.None : await check;
+    }
+
+    private async Task<Refusal> CheckOnceAsync(KeyHash name, Lazy<Task<Refusal>> check)
+    {
         try
         {
             return await check.Value;
@@ -104,8 +110,14 @@ internal sealed partial class CheckedSessions(
             session = newest;
             if (!IsDue(session)) return Refusal.None;
             if (!MayAsk()) return IfUnchecked(session);
-            var locked = await shared.LockAsync(name, LockLifetime);
-            if (locked == true) return await CheckLockedAsync(name, session);
+            var holder = Guid.NewGuid().ToString("N");
+            var locked = await shared.LockAsync(name, holder, LockLifetime);
+            if (locked == true)
+            {
+                var refusal = await CheckLockedAsync(name, session);
+                await shared.UnlockAsync(name, holder);
+                return refusal;
+            }
             // Another node asks, or died while it asked. Or Redis takes no writes.
             if (locked is null || waiting.Elapsed >= LongestWait) return Pause(name, session);
             await Task.Delay(BetweenLooks);

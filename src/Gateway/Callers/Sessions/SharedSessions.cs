@@ -20,7 +20,8 @@ internal sealed class SharedSessions : IRedisParticipant
 
     private const int AtOnce = 100;
 
-    private static readonly string RaiseMark = ScriptFile.Read("raise-mark");
+    private static readonly string RaiseMark = ScriptFile.Read("raise-mark"),
+        ReleaseCheck = ScriptFile.Read("release-check");
 
     // Changes that Redis has not accepted yet: ended sessions, and marks. The value of a session says whether to tell
     // other nodes even if Redis does not have the session.
@@ -112,11 +113,21 @@ internal sealed class SharedSessions : IRedisParticipant
         (bool?)await _redis.TryAsync(async database => (object?)await database.StringSetAsync(
             Prefix + hash, session.Serialize(), expiry: null, keepTtl: true, When.Exists), _redis.NewTimeBudget());
 
-    /// <summary>Takes the right to ask the provider about a session, from all nodes, for a time.</summary>
-    /// <returns>False if another node has it; null if Redis has not answered.</returns>
-    public async Task<bool?> LockAsync(KeyHash hash, TimeSpan lifetime) => !IsConfigured ? true
+    /// <summary>Acquires the lock of a session check, which one node holds at a time.</summary>
+    /// <param name="holder">A name that no other check uses.</param>
+    /// <param name="lifetime">When the lock ends if it is not released.</param>
+    /// <returns>False if another check holds the lock; null if Redis has not answered.</returns>
+    public async Task<bool?> LockAsync(KeyHash hash, string holder, TimeSpan lifetime) => !IsConfigured ? true
         : (bool?)await _redis.TryAsync(async database => (object?)await database.StringSetAsync(
-            LockPrefix + hash, 1, lifetime, When.NotExists), _redis.NewTimeBudget());
+            LockPrefix + hash, holder, lifetime, When.NotExists), _redis.NewTimeBudget());
+
+    /// <summary>Releases the lock of a session check if this holder still has it.</summary>
+    public async Task UnlockAsync(KeyHash hash, string holder)
+    {
+        if (!IsConfigured) return;
+        await _redis.TryAsync(async database => (object?)await database.ScriptEvaluateAsync(
+            ReleaseCheck, [LockPrefix + hash], [holder]), _redis.NewTimeBudget());
+    }
 
     /// <summary>Whether the provider has ended the session's login; null if Redis is away.</summary>
     public Task<bool?> IsMarkedAsync(Session session) => IsMarkedAsync(session, _redis.NewTimeBudget());

@@ -1,8 +1,9 @@
+using System.Diagnostics;
 using System.Net;
+using System.Net.Sockets;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
 using Gateway.Tests.RequestPath;
-using StackExchange.Redis;
 
 namespace Gateway.Tests.Callers.Sessions;
 
@@ -91,13 +92,34 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
 
         Assert.All(statuses, status => Assert.Equal(HttpStatusCode.Forbidden, status));
         Assert.Equal(1, Refreshes);
-        // The lock ends after 15 seconds of Redis, whose clock the test does not move.
-        await using var connection = await ConnectionMultiplexer.ConnectAsync(redis.ConnectionString);
-        await foreach (var key in connection.GetServers()[0].KeysAsync(pattern: "*session-check:*"))
-            await connection.GetDatabase().KeyDeleteAsync(key);
         world.Clock.Advance(Due);
         Assert.Equal(HttpStatusCode.Forbidden, await visitor.StatusAsync(others[0].Address, "harbour"));
         Assert.Equal(2, Refreshes);
+    }
+
+    [Fact]
+    public async Task While_the_provider_does_not_answer_requests_on_all_nodes_wait_for_it_at_most_once()
+    {
+        await using var world = await UserWorld.StopClockAsync(
+            _provider, [.. Checked, ("ConnectionStrings:Redis", redis.ConnectionString)]);
+        var nodes = new[] { world.Gateway, world.AddGateway() };
+        using var visitor = await LoggedInAsync(world);
+        foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(node.Address));
+        await _provider.StopAsync();
+        // Connections are accepted, and nothing is answered.
+        using var silent = new TcpListener(IPAddress.Loopback, _provider.Address.Port);
+        silent.Start();
+
+        world.Clock!.Advance(Due);
+        await Task.WhenAll(nodes.Select(node => visitor.StatusAsync(node.Address)));
+        var waited = Stopwatch.StartNew();
+        for (var i = 0; i < 6; i++)
+        {
+            foreach (var node in nodes) Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(node.Address));
+            world.Clock.Advance(TimeSpan.FromSeconds(6));
+        }
+
+        Assert.InRange(waited.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(3) + Promptness.Grace);
     }
 
     [Fact]
