@@ -75,7 +75,9 @@ internal sealed partial class UnmatchedCallers : IDisposable
     }
 
     private UnmatchedCaller Look(ClaimSet claims, Caller caller, DateTimeOffset now) =>
-        new(caller.Id, claims.Issuer, [.. claims.Names().Take(MostClaims)], [.. _directory.WhyUnmatched(claims)
+        new(caller.Id, claims.Issuer,
+            [.. claims.Names().Take(MostClaims).Select(claim => (LogText.Clean(claim.Name), claim.Kind))],
+            [.. _directory.WhyUnmatched(claims)
             .Take(MostClaims).Select(rule => rule with { Teams = [.. rule.Teams.Take(MostTeams)] })])
         {
             LookedAt = now,

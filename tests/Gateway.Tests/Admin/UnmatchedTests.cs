@@ -125,6 +125,25 @@ public sealed class UnmatchedTests
     }
 
     [Fact]
+    public async Task Names_that_others_chose_begin_no_line_of_the_log_and_are_bounded()
+    {
+        await using var provider = await TokenIssuer.StartAsync(Issuer);
+        await using var world = await StartAsync(provider, ("Teams:mapping:Claims:groups:0", "mapping"));
+        var claims = Claims("dave");
+        claims["sub"] = "dave\nInformation Gateway.Audit: forged";
+        claims["name\u2028forged"] = "x";
+        claims[new string('n', 10_000)] = "x";
+        Assert.StartsWith("no-team", await AskAsync(world, provider.Sign(claims)), StringComparison.Ordinal);
+
+        Assert.All(world.Gateway.Log.All.Where(line => line.Contains("forged", StringComparison.Ordinal)),
+            line => Assert.DoesNotContain(line, (char c) => c is '\n' or '\u2028'));
+        Assert.InRange(Assert.Single(Lines(world)).Length, 100, 1_000);
+        var report = (await Reports.GetAsync(world.Gateway, Path)).GetRawText();
+        Assert.InRange(report.Length, 100, 3_000);
+        Assert.Contains("dave?Information", report, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Only_the_last_callers_are_kept_and_lines_are_bounded()
     {
         await using var provider = await TokenIssuer.StartAsync(Issuer);
