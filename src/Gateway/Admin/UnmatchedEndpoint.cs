@@ -4,10 +4,10 @@ using Gateway.Problems;
 namespace Gateway.Admin;
 
 /// <summary>
-/// <c>GET /admin/callers/unmatched</c>: the last callers of this node that no team has, which claims they brought, and
+/// <c>GET /admin/callers/unmatched</c>: the last callers of all nodes that no team has, which claims they brought, and
 /// what teams need, for operators.
 /// </summary>
-internal sealed class UnmatchedEndpoint(OperatorGate gate, UnmatchedCallers callers)
+internal sealed class UnmatchedEndpoint(OperatorGate gate, UnmatchedCallers callers, SharedUnmatched shared)
 {
     public static void Map(WebApplication app)
     {
@@ -16,11 +16,13 @@ internal sealed class UnmatchedEndpoint(OperatorGate gate, UnmatchedCallers call
     }
 
     private Task AnswerAsync(HttpContext http) =>
-        gate.AnswerAsync(http, "read-unmatched", "node", _ => Task.FromResult<IAnswer>(Report()));
+        gate.AnswerAsync(http, "read-unmatched", "*",
+            async _ => await shared.ReadAsync() is { } all ? Report("cluster", all) : Report("node", callers.All));
 
-    private JsonAnswer Report() => new(new
+    private static JsonAnswer Report(string scope, IReadOnlyList<UnmatchedCaller> callers) => new(new
     {
-        callers = callers.All.Select(caller => new
+        scope,
+        callers = callers.Select(caller => new
         {
             caller = caller.Subject,
             issuer = caller.Issuer,

@@ -19,6 +19,7 @@ internal static class CallerServices
         services.AddSingleton<CallerDirectory>();
         services.AddSingleton<FailedAttemptLimiter>();
         services.AddSingleton<UnmatchedCallers>();
+        services.AddRedisParticipant<SharedUnmatched>();
         services.AddSingleton<Identification>();
 
         services.AddSingleton<SessionIds>();

@@ -27,7 +27,9 @@ internal static class Challenge
         Refusal.Expired => Refused("The key has expired"),
         Refusal.TokenMalformed => Refused("The token is not a JWT that can be used here"),
         Refusal.TokenUnsuitable => Refused("The token is for another purpose"),
-        Refusal.TokenAlgorithm => Refused("The token is not signed by an asymmetric algorithm"),
+        Refusal.TokenAlgorithm => Refused("The token is not signed by RS, PS or ES with SHA-2"),
+        Refusal.TokenEncrypted => Refused(
+            "The token is encrypted", "Ask the provider for a token with an audience that the gateway accepts."),
         Refusal.TokenSignature => Refused("The token is not signed by a key of its provider"),
         Refusal.TokenIssuer => Refused("The token was issued by another provider"),
         Refusal.TokenAudience => Refused("The token is for another audience"),

@@ -5,6 +5,14 @@ namespace Gateway.Callers;
 /// <param name="Values">The listed values.</param>
 internal sealed record ClaimRule(string Claim, string[] Values)
 {
+    /// <summary>Creates a rule with values of the configuration.</summary>
+    public static ClaimRule Of(string claim, IEnumerable<string> configured) =>
+        new(claim, [.. configured.SelectMany(AsClaimed)]);
+
+    // .NET reads the booleans of a JSON file as True and False. Tokens have true and false.
+    private static string[] AsClaimed(string value) =>
+        value is "True" or "False" ? [value, value.ToLowerInvariant()] : [value];
+
     /// <summary>Separates the values in one text; empty: a text is one value.</summary>
     public string Separator { get; init; } = "";
 

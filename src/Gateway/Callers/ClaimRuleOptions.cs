@@ -31,7 +31,7 @@ internal sealed class ClaimRuleOptions
     /// </summary>
     public string Issuer { get; set; } = "";
 
-    public ClaimRule ToRule(string[] issuersOfTeam) => new(Claim, [.. Values])
+    public ClaimRule ToRule(string[] issuersOfTeam) => ClaimRule.Of(Claim, Values) with
     {
         Separator = Separator,
         Member = Member,

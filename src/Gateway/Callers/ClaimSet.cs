@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 
 namespace Gateway.Callers;
@@ -17,9 +18,8 @@ internal sealed class ClaimSet(JsonElement claims)
 
     /// <summary>The expiration time (<c>exp</c>, RFC 7519, section 4.1.4); null if there is none.</summary>
     public DateTimeOffset? Expiry =>
-        claims.TryGetProperty("exp", out var value) && value.ValueKind == JsonValueKind.Number
-        && value.TryGetDouble(out var seconds) && seconds is > 0 and < 253402300800
-            ? DateTimeOffset.UnixEpoch.AddSeconds(seconds) : null;
+        double.TryParse(Values("exp").FirstOrDefault(), CultureInfo.InvariantCulture, out var seconds)
+        && seconds is > 0 and < 253402300800 ? DateTimeOffset.UnixEpoch.AddSeconds(seconds) : null;
 
     public bool Has(string name) => Find(claims, name).ValueKind != JsonValueKind.Undefined;
 

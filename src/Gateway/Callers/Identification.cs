@@ -182,7 +182,8 @@ internal sealed class Identification : IDisposable
     private Identity Of(FoundSession found) =>
         found.Session is not null ? new Identity(Of(found.Session.ClaimSet()), Refusal.None, found) : found.Refusal;
 
-    private Caller Of(ClaimSet claims) => new(claims.Subject, _directory.TeamsOf(claims))
+    // The subject appears in logs, and at some providers a client chooses its own.
+    private Caller Of(ClaimSet claims) => new(LogText.Clean(claims.Subject), _directory.TeamsOf(claims))
     {
         Claims = claims,
         LeftOut = _directory.LeftOutOf(claims),

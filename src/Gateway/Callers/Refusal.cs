@@ -32,6 +32,12 @@ internal enum Refusal
     /// <summary>A token of the provider for another purpose.</summary>
     TokenUnsuitable,
     TokenAlgorithm,
+
+    /// <summary>
+    /// An encrypted token (RFC 7516), which only its recipient can read. Some providers send one to a client that asks
+    /// for no audience.
+    /// </summary>
+    TokenEncrypted,
     TokenSignature,
     TokenIssuer,
     TokenAudience,

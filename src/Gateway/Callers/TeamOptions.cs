@@ -64,7 +64,7 @@ internal sealed class TeamOptions
     public IEnumerable<ClaimRule> RulesInForce()
     {
         string[] issuers = [.. Issuers.Select(AuthenticationOptions.IssuerOf)];
-        return Claims.Select(claim => new ClaimRule(claim.Key, [.. claim.Value]) { Issuers = issuers })
+        return Claims.Select(claim => ClaimRule.Of(claim.Key, claim.Value) with { Issuers = issuers })
             .Concat(ClaimRules.Select(rule => rule.ToRule(issuers)));
     }
 

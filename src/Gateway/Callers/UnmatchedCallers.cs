@@ -1,15 +1,19 @@
+using System.Text.Json.Serialization;
 using Gateway.Telemetry;
 
 namespace Gateway.Callers;
 
 /// <summary>
 /// Keeps and logs who was refused because no team has any of its claims: the names of the claims, and never their
-/// values. Only the last callers are kept, on this node.
+/// values. Only the last callers are kept. <see cref="SharedUnmatched"/> shares them with other nodes.
 /// </summary>
 internal sealed partial class UnmatchedCallers : IDisposable
 {
     /// <summary>The number of callers that are kept.</summary>
     public const int Most = 100;
+
+    /// <summary>How long a caller is kept after its last refusal.</summary>
+    public static readonly TimeSpan Kept = TimeSpan.FromDays(1);
 
     private const int MostClaims = 200, MostTeams = 20, LinesPerSecond = 10;
 
@@ -21,6 +25,7 @@ internal sealed partial class UnmatchedCallers : IDisposable
     private readonly PerSecond<(string Issuer, string Subject)> _lines;
     private readonly Lock _lock = new();
     private readonly Dictionary<(string Issuer, string Subject), UnmatchedCaller> _callers = [];
+    private long _noted;
 
     public UnmatchedCallers(CallerDirectory directory, TimeProvider clock, ILogger<UnmatchedCallers> logger)
     {
@@ -28,12 +33,20 @@ internal sealed partial class UnmatchedCallers : IDisposable
         _lines = new(whole: 1, LinesPerSecond, rest: default, clock, (_, count) => Log.Others(logger, count));
     }
 
-    /// <summary>The last callers, the latest first.</summary>
+    /// <summary>The number of refusals. The list changes with each.</summary>
+    public long Noted => Interlocked.Read(ref _noted);
+
+    /// <summary>The last callers of this node, the latest first.</summary>
     public IReadOnlyList<UnmatchedCaller> All
     {
         get
         {
-            lock (_lock) return [.. _callers.Values.OrderByDescending(caller => caller.LastAt)];
+            var from = _clock.GetUtcNow() - Kept;
+            lock (_lock)
+            {
+                return [.. _callers.Values.Where(caller => caller.LastAt > from)
+                    .OrderByDescending(caller => caller.LastAt)];
+            }
         }
     }
 
@@ -59,6 +72,7 @@ internal sealed partial class UnmatchedCallers : IDisposable
                 LastAt = now,
                 LoggedAt = isLine ? now : known!.LoggedAt,
             };
+            _noted++;
         }
         var level = caller.LeftOut is null ? LogLevel.Information : LogLevel.Warning;
         if (!isLine || !_lines.Take(key) || !_logger.IsEnabled(level)) return;
@@ -75,7 +89,10 @@ internal sealed partial class UnmatchedCallers : IDisposable
     }
 
     private UnmatchedCaller Look(ClaimSet claims, Caller caller, DateTimeOffset now) =>
-        new(caller.Id, claims.Issuer, [.. claims.Names().Take(MostClaims)], [.. _directory.WhyUnmatched(claims)
+        new(caller.Id, claims.Issuer,
+            [.. claims.Names().Take(MostClaims).Select(
+                claim => new UnmatchedClaim(LogText.Clean(claim.Name), claim.Kind))],
+            [.. _directory.WhyUnmatched(claims)
             .Take(MostClaims).Select(rule => rule with { Teams = [.. rule.Teams.Take(MostTeams)] })])
         {
             LookedAt = now,
@@ -98,7 +115,7 @@ internal sealed partial class UnmatchedCallers : IDisposable
 /// <param name="Claims">The names of the claims, and the kind of each value.</param>
 /// <param name="Why">What teams need, and why the caller does not have it.</param>
 internal sealed record UnmatchedCaller(
-    string Subject, string Issuer, IReadOnlyList<(string Name, string Kind)> Claims, IReadOnlyList<UnmatchedRule> Why)
+    string Subject, string Issuer, IReadOnlyList<UnmatchedClaim> Claims, IReadOnlyList<UnmatchedRule> Why)
 {
     public int Refusals { get; init; }
 
@@ -107,15 +124,24 @@ internal sealed record UnmatchedCaller(
     public DateTimeOffset LastAt { get; init; }
 
     /// <summary>When the claims were last read.</summary>
+    [JsonIgnore]
     public DateTimeOffset LookedAt { get; init; }
 
+    [JsonIgnore]
     public DateTimeOffset LoggedAt { get; init; }
 }
 
+/// <summary>The name of a claim, and the kind of its value.</summary>
+internal sealed record UnmatchedClaim(string Name, string Kind);
+
 /// <summary>A claim that teams need, and why a caller does not have it.</summary>
 /// <param name="Count">The number of teams. Not all of them need be listed.</param>
-internal sealed record UnmatchedRule(string Claim, ClaimMismatch Why, IReadOnlyList<string> Teams, int Count)
+internal sealed record UnmatchedRule(
+    string Claim,
+    [property: JsonConverter(typeof(JsonStringEnumConverter<ClaimMismatch>))] ClaimMismatch Why,
+    IReadOnlyList<string> Teams, int Count)
 {
+    [JsonIgnore]
     public string Reason => Why switch
     {
         ClaimMismatch.OtherIssuer => "other-issuer",

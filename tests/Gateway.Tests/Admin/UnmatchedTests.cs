@@ -125,6 +125,108 @@ public sealed class UnmatchedTests
     }
 
     [Fact]
+    public async Task The_list_is_that_of_all_nodes_and_that_of_one_node_while_Redis_is_away()
+    {
+        await using var redis = new OwnRedis();
+        await redis.StartAsync();
+        await using var provider = await TokenIssuer.StartAsync(Issuer);
+        await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount,
+            .. Settings(provider, ("Teams:mapping:Claims:groups:0", "mapping")),
+            ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:Timeout", "00:00:01")]);
+        GatewayNode first = world.AddGateway(), second = world.AddGateway(), third = world.AddGateway();
+        var (ann, bea) = (provider.Sign(Claims("ann")), provider.Sign(Claims("bea")));
+        await AskAsync(first, ann);
+        await AskAsync(second, bea);
+        await AskAsync(second, ann);
+        await AskAsync(second, ann);
+
+        foreach (var node in (GatewayNode[])[first, second, third]) await UntilAsync(node, "cluster: ann 3, bea 1");
+        var ofThird = (await Reports.GetAsync(third, Path)).GetProperty("callers")[0];
+        Assert.Equal(("groups", "other-values"),
+            (ofThird.GetProperty("needed")[0].Of("claim"), ofThird.GetProperty("needed")[0].Of("why")));
+        Assert.All(Values, value => Assert.DoesNotContain(value, ofThird.GetRawText(), StringComparison.Ordinal));
+        Assert.True(ofThird.TimeOf("first_at") < ofThird.TimeOf("last_at"));
+
+        // A value of something else does not hide the lists of the nodes.
+        foreach (var foreign in (string[])["[null]", "[{}]", "{", """[{"Subject":"x","Issuer":"y","Claims":null}]"""])
+        {
+            await redis.CommandAsync("SET", "gateway:unmatched:other", foreign);
+            await redis.CommandAsync("ZADD", "gateway:unmatched", long.MaxValue, "other");
+            Assert.Equal("cluster: ann 3, bea 1", await ListAsync(third));
+        }
+
+        await redis.KillAsync();
+        await UntilAsync(second, "node: ann 2, bea 1");
+        await UntilAsync(third, "node: ");
+        await AskAsync(first, bea);
+        // Redis has lost its content, and the nodes store their lists again.
+        await redis.StartAsync();
+        await UntilAsync(third, "cluster: bea 2, ann 3");
+        var key = (string?)(await redis.CommandAsync("KEYS", "gateway:unmatched:*"))![0];
+        Assert.InRange((long)(await redis.CommandAsync("PTTL", key!))!, 86_000_000, 86_400_000);
+        Assert.InRange((long)(await redis.CommandAsync("PTTL", "gateway:unmatched"))!, 86_000_000, 86_400_000);
+
+        static async Task UntilAsync(GatewayNode node, string list)
+        {
+            var last = "";
+            await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+                async () => (last = await ListAsync(node)) == list, $"{list}, but {last}");
+        }
+
+        static async Task<string> ListAsync(GatewayNode node)
+        {
+            var report = await Reports.GetAsync(node, Path);
+            return $"{report.Of("scope")}: " + string.Join(", ", report.GetProperty("callers").EnumerateArray()
+                .Select(caller => $"{caller.Of("caller")} {caller.Of("refusals")}"));
+        }
+    }
+
+    [Fact]
+    public void A_list_in_Redis_is_bounded_and_the_last_callers_are_kept()
+    {
+        var callers = Enumerable.Range(0, UnmatchedCallers.Most).Select(i => new UnmatchedCaller($"user-{i}", Issuer,
+            [.. Enumerable.Range(0, 200).Select(claim => new UnmatchedClaim($"https://claims.example.com/{claim}", "text"))],
+            [new("groups", ClaimMismatch.LeftOut, ["a", "b"], 2)])).ToList();
+        var stored = SharedUnmatched.Write(callers);
+        Assert.InRange(stored.Length, SharedUnmatched.LargestList / 2, SharedUnmatched.LargestList);
+        var read = SharedUnmatched.Read(stored).ToList();
+        Assert.InRange(read.Count, 5, 50);
+        Assert.Equal(callers.Take(read.Count).Select(caller => caller.Subject), read.Select(caller => caller.Subject));
+        Assert.Equal((200, "groups (left-out) for a, b"), (read[^1].Claims.Count, read[^1].Why[0].ToString()));
+    }
+
+    [Fact]
+    public async Task A_caller_that_was_refused_a_day_ago_is_forgotten()
+    {
+        await using var provider = await TokenIssuer.StartAsync(Issuer);
+        await using var world = await World.StopClockAsync(Settings(provider, ("Teams:mapping:Claims:groups:0", "m")));
+        await AskAsync(world, provider.Sign(Claims("ann")));
+        world.Clock!.Advance(TimeSpan.FromHours(23));
+        Assert.Equal(1, (await Reports.GetAsync(world.Gateway, Path)).GetProperty("callers").GetArrayLength());
+        world.Clock.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(0, (await Reports.GetAsync(world.Gateway, Path)).GetProperty("callers").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Names_that_others_chose_begin_no_line_of_the_log_and_are_bounded()
+    {
+        await using var provider = await TokenIssuer.StartAsync(Issuer);
+        await using var world = await StartAsync(provider, ("Teams:mapping:Claims:groups:0", "mapping"));
+        var claims = Claims("dave");
+        claims["sub"] = "dave\nInformation Gateway.Audit: forged";
+        claims["name\u2028forged"] = "x";
+        claims[new string('n', 10_000)] = "x";
+        Assert.StartsWith("no-team", await AskAsync(world, provider.Sign(claims)), StringComparison.Ordinal);
+
+        Assert.All(world.Gateway.Log.All.Where(line => line.Contains("forged", StringComparison.Ordinal)),
+            line => Assert.DoesNotContain(line, (char c) => c is '\n' or '\u2028'));
+        Assert.InRange(Assert.Single(Lines(world)).Length, 100, 1_000);
+        var report = (await Reports.GetAsync(world.Gateway, Path)).GetRawText();
+        Assert.InRange(report.Length, 100, 3_000);
+        Assert.Contains("dave?Information", report, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Only_the_last_callers_are_kept_and_lines_are_bounded()
     {
         await using var provider = await TokenIssuer.StartAsync(Issuer);
@@ -186,9 +288,12 @@ public sealed class UnmatchedTests
         [.. world.Gateway.Log.All.Where(
             line => line.Contains(".UnmatchedCallers: No team has", StringComparison.Ordinal))];
 
-    private static async Task<string> AskAsync(World world, string token, string workflow = "survey-1")
+    private static Task<string> AskAsync(World world, string token, string workflow = "survey-1") =>
+        AskAsync(world.Gateway, token, workflow);
+
+    private static async Task<string> AskAsync(GatewayNode node, string token, string workflow = "survey-1")
     {
-        using var client = world.Gateway.Client(("Authorization", $"Bearer {token}"));
+        using var client = node.Client(("Authorization", $"Bearer {token}"));
         using var answer = await client.GetAsync(
             new Uri($"v0/workflows/{workflow}/jobs/finished-1", UriKind.Relative), World.Cancellation);
         if (answer.IsSuccessStatusCode) return "200";

@@ -84,6 +84,17 @@ public sealed class ClaimRulesTests
             string.Join('|', new ClaimSet(JsonElement.Parse(claims)).Values(claim, separator, member, keys)));
 
     [Theory]
+    [InlineData("1800000000", 1800000000)]
+    [InlineData("1800000000.5", 1800000000)]
+    [InlineData("\"1800000000\"", 1800000000)]
+    [InlineData("99999999999999", null)]
+    [InlineData("\"soon\"", null)]
+    [InlineData("null", null)]
+    public void The_end_of_a_token_is_read_in_each_form_that_its_verification_accepts(string exp, int? seconds) =>
+        Assert.Equal(seconds,
+            new ClaimSet(JsonElement.Parse($$"""{ "exp": {{exp}} }""")).Expiry?.ToUnixTimeSeconds());
+
+    [Theory]
     [InlineData("https://a.example", "https://a.example", true)]
     [InlineData("https://a.example/", "https://a.example", true)]
     [InlineData("https://b.example", "https://a.example", false)]

@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Gateway.Callers;
 using Gateway.Configuration;
 using Microsoft.Extensions.Configuration;
 
@@ -43,6 +45,25 @@ public sealed class TeamOptionsTests
         Assert.Empty(errors.Lines);
         var rule = Assert.Single(options.Teams["a"].RulesInForce());
         Assert.Equal(("https://example.com/roles", "mapper"), (rule.Claim, Assert.Single(rule.Values)));
+    }
+
+    [Theory]
+    [InlineData("true", "true", true)]
+    [InlineData("\"true\"", "true", true)]
+    [InlineData("false", "false", true)]
+    [InlineData("false", "true", false)]
+    [InlineData("7", "7", true)]
+    [InlineData("1.50", "1.50", true)]
+    public void A_value_may_be_written_as_the_token_has_it(string configured, string claimed, bool isMember)
+    {
+        var errors = new ConfigurationErrors();
+        using var file = new MemoryStream(System.Text.Encoding.UTF8.GetBytes(
+            $$"""{ "Teams": { "a": { "Claims": { "c": [ {{configured}} ] } } } }"""));
+        var options = StrictBinding.Bind<GatewayOptions>(
+            new ConfigurationBuilder().AddJsonStream(file).Build(), errors);
+        Assert.Empty(errors.Lines);
+        Assert.Equal(isMember, Assert.Single(options.Teams["a"].RulesInForce()).Matches(
+            new ClaimSet(JsonElement.Parse($$"""{ "c": {{claimed}} }"""))));
     }
 
     [Fact]

@@ -19,7 +19,7 @@ internal sealed class ProviderOfSessions : IDisposable
         Configuration = new ProviderConfiguration(
             options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
             () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger, options.InternalAddress);
-        var audience = new TokenAudience([options.ClientId], []);
+        var audience = new TokenAudience([options.ClientId], [], []);
         _idTokens = new TokenVerifier(Configuration, audience, all.ClockSkewInForce, IsIdToken, clock);
         _logouts = new TokenVerifier(Configuration, audience, all.ClockSkewInForce, IsLogoutToken, clock);
     }

@@ -33,6 +33,12 @@ internal class JwtProviderOptions
     /// </summary>
     public List<string> ClientIds { get; set; } = [];
 
+    /// <summary>
+    /// The audiences that a token of <see cref="ClientIds"/> may have, such as <c>account</c> of Keycloak. A token with
+    /// any other audience is for another API. Default empty: such a token must have no audience.
+    /// </summary>
+    public List<string> ClientAudiences { get; set; } = [];
+
     /// <summary>Whether the provider must be called by https. Default true.</summary>
     public bool RequireHttpsMetadata { get; set; } = true;
 
@@ -55,6 +61,11 @@ internal class JwtProviderOptions
         TlsFiles(key).Check(errors);
         CheckList(errors, $"{key}:Audiences", Audiences);
         CheckList(errors, $"{key}:ClientIds", ClientIds);
+        CheckList(errors, $"{key}:ClientAudiences", ClientAudiences);
+        errors.Unless(ClientAudiences.Count == 0 || ClientIds.Count > 0, $"{key}:ClientAudiences",
+            "is only for tokens of ClientIds, which is empty");
+        errors.Unless(!ClientAudiences.Exists(ClientIds.Contains), $"{key}:ClientAudiences",
+            "must not contain a client of ClientIds, because its ID tokens have this audience");
         var isAnythingSet = AudiencesInForce.Any() || ClientIds.Count > 0 || MetadataAddress.Length > 0
             || InternalAddress.Length > 0;
         if (Authority.Length == 0)

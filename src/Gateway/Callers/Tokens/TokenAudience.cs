@@ -6,14 +6,21 @@ namespace Gateway.Callers.Tokens;
 
 /// <summary>
 /// Which tokens of a provider are meant for the gateway: those with an accepted audience, and access tokens of accepted
-/// clients. The second rule is for providers whose access tokens have no usable audience, and refuses ID tokens.
+/// clients. The second rule is for providers whose access tokens have no usable audience. It refuses ID tokens, and
+/// tokens that name another API.
 /// </summary>
-internal sealed class TokenAudience(IEnumerable<string> audiences, IEnumerable<string> clients)
+/// <param name="audiences">The accepted audiences.</param>
+/// <param name="clients">The accepted clients.</param>
+/// <param name="ofClients">The audiences that a token of an accepted client may have.</param>
+internal sealed class TokenAudience(
+    IEnumerable<string> audiences, IEnumerable<string> clients, IEnumerable<string> ofClients)
 {
     private readonly FrozenSet<string> _audiences =
         audiences.Where(one => one.Length > 0).ToFrozenSet(StringComparer.Ordinal);
 
     private readonly FrozenSet<string> _clients = clients.ToFrozenSet(StringComparer.Ordinal);
+
+    private readonly FrozenSet<string> _ofClients = ofClients.ToFrozenSet(StringComparer.Ordinal);
 
     // ID tokens bind other values of their login (OpenID Connect Core 1.0, section 3.3.2.11).
     private static readonly string[] Bindings = ["at_hash", "c_hash", "s_hash"];
@@ -27,8 +34,12 @@ internal sealed class TokenAudience(IEnumerable<string> audiences, IEnumerable<s
         string[] audience = [.. named ?? []];
         if (audience.Any(_audiences.Contains)) return true;
         if (token is not JsonWebToken read || !IsOfClient(read)) return false;
-        if (IsAccessToken(read, audience)) return true;
-        throw new SecurityTokenInvalidTypeException("The token is not an access token");
+        if (!IsAccessToken(read, audience))
+        {
+            throw new SecurityTokenInvalidTypeException("The token is not an access token");
+        }
+        // A token for another API must not pass, although its client is accepted (RFC 7519, section 4.1.3).
+        return Array.TrueForAll(audience, _ofClients.Contains);
     }
 
     // Keycloak names the client in azp, Cognito in client_id. A token with both must have two accepted ones.

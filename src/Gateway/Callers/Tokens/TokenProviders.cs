@@ -29,7 +29,7 @@ internal sealed partial class TokenProviders : IDisposable
             var provider = new ProviderConfiguration(named.Authority, named.MetadataAddress, named.RequireHttpsMetadata,
                 () => (authentication.CurrentValue.Jwt.Providers.FirstOrDefault(one => one.Key == key).Options ?? named)
                     .TlsFiles(key), clock, logger, named.InternalAddress);
-            var audience = new TokenAudience(named.AudiencesInForce, named.ClientIds);
+            var audience = new TokenAudience(named.AudiencesInForce, named.ClientIds, named.ClientAudiences);
             _byIssuer[AuthenticationOptions.IssuerOf(named.Authority)] =
                 (provider, new TokenVerifier(provider, audience, options.ClockSkewInForce, IsAccessToken, clock));
         }

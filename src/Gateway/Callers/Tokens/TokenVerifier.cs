@@ -80,6 +80,7 @@ internal sealed class TokenVerifier(
         {
             read = new JsonWebToken(token);
             issuer = read.Issuer ?? "";
+            if (read.IsEncrypted) return Refusal.TokenEncrypted;
             // The gateway supports no extensions, so none may be critical (RFC 7515, section 4.1.11).
             if (read.TryGetHeaderValue<object>("crit", out _)) return Refusal.TokenMalformed;
             return Algorithms.Contains(read.Alg) ? Refusal.None : Refusal.TokenAlgorithm;

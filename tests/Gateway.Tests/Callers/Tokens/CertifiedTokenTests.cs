@@ -13,12 +13,16 @@ public sealed class CertifiedTokenTests
     [InlineData("Authentication:Jwt:Audience", Audience, true)]
     [InlineData("Authentication:Jwt:Audiences:0", Audience, true)]
     [InlineData("Authentication:Jwt:Audience", "another-api", false)]
-    [InlineData("Authentication:Jwt:ClientIds:0", CertifiedProvider.ClientId, true)]
-    [InlineData("Authentication:Jwt:ClientIds:0", "another-client", false)]
-    public async Task A_token_is_accepted_by_its_audience_or_its_client(string key, string value, bool isAccepted)
+    [InlineData("Authentication:Jwt:ClientIds:0", CertifiedProvider.ClientId, false)]
+    [InlineData("Authentication:Jwt:ClientIds:0", CertifiedProvider.ClientId, true, Audience)]
+    [InlineData("Authentication:Jwt:ClientIds:0", CertifiedProvider.ClientId, false, "another-api")]
+    [InlineData("Authentication:Jwt:ClientIds:0", "another-client", false, Audience)]
+    public async Task A_token_is_accepted_by_its_audience_or_its_client(
+        string key, string value, bool isAccepted, string? clientAudience = null)
     {
         await using var provider = await StartAsync();
-        await using var world = await World.StartAsync(Settings(provider, (key, value)));
+        await using var world = await World.StartAsync(Settings(
+            provider, (key, value), ("Authentication:Jwt:ClientAudiences:0", clientAudience)));
 
         Assert.Equal(isAccepted ? HttpStatusCode.OK : HttpStatusCode.Unauthorized,
             await StatusAsync(world, await provider.AccessTokenAsync()));

@@ -66,10 +66,11 @@ public sealed class TokenTests : IAsyncLifetime
         { "no audience", "The token is for another audience" },
         { "wrong issuer", "The token was issued by another provider" },
         { "no issuer", "The token was issued by another provider" },
-        { "alg none", "The token is not signed by an asymmetric algorithm" },
-        { "alg nOnE", "The token is not signed by an asymmetric algorithm" },
-        { "HMAC with the public key as PEM", "The token is not signed by an asymmetric algorithm" },
-        { "HMAC with the public key as DER", "The token is not signed by an asymmetric algorithm" },
+        { "alg none", "The token is not signed by RS, PS or ES with SHA-2" },
+        { "alg nOnE", "The token is not signed by RS, PS or ES with SHA-2" },
+        { "HMAC with the public key as PEM", "The token is not signed by RS, PS or ES with SHA-2" },
+        { "HMAC with the public key as DER", "The token is not signed by RS, PS or ES with SHA-2" },
+        { "alg EdDSA", "The token is not signed by RS, PS or ES with SHA-2" },
         { "a foreign key with a known key ID", "The token is not signed by a key of its provider" },
         { "a foreign key with an unknown key ID", "The token is not signed by a key of its provider" },
         { "a foreign key without a key ID", "The token is not signed by a key of its provider" },
@@ -81,7 +82,10 @@ public sealed class TokenTests : IAsyncLifetime
         { "for a similar audience", "The token is for another audience" },
         { "critical extension", "The token is not a JWT that can be used here" },
         { "not JSON", "The token is not a JWT that can be used here" },
-        { "encrypted", "The token is not a JWT that can be used here" },
+        { "five parts", "The token is not a JWT that can be used here" },
+        { "encrypted", "The token is encrypted" },
+        { "encrypted for a key", "The token is encrypted" },
+        { "encrypted by its shape", "The token is encrypted" },
     };
 
     [Fact]
@@ -121,7 +125,7 @@ public sealed class TokenTests : IAsyncLifetime
     public async Task A_forged_token_counts_as_a_failed_attempt_and_an_expired_one_does_not()
     {
         _world.Gateway.Reconfigure(("Authentication:FailedAttempts", "2"));
-        foreach (var what in (string[])["expired", "wrong audience", "wrong issuer", "not yet valid"])
+        foreach (var what in (string[])["expired", "wrong audience", "wrong issuer", "not yet valid", "encrypted"])
         {
             Assert.Equal(401, (await AskAsync(Make(what))).Status);
         }
@@ -222,14 +226,22 @@ public sealed class TokenTests : IAsyncLifetime
             "without its signature" => token[..(token.LastIndexOf('.') + 1)],
             "critical extension" => WithHeader("""{"alg":"RS256","typ":"JWT","crit":["exp"]}""", token),
             "not JSON" => "a.b.c",
-            "encrypted" => "a.b.c.d.e",
+            "five parts" => "a.b.c.d.e",
+            "alg EdDSA" => WithHeader("""{"alg":"EdDSA","typ":"JWT"}""", token),
+            "encrypted" => Encrypted("""{"alg":"dir","enc":"A256GCM","iss":"https://provider.invalid/"}""", key: ""),
+            "encrypted for a key" => Encrypted("""{"alg":"RSA-OAEP","enc":"A256GCM","cty":"JWT"}""", key: "AAAA"),
+            "encrypted by its shape" => Encrypted("""{"alg":"RS256"}""", key: "AAAA"),
             _ => token,
         };
     }
 
-    private static string WithHeader(string header, string token) =>
-        $"{System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(header))}"
-            + $".{token.Split('.', 2)[1]}";
+    private static string WithHeader(string header, string token) => $"{Encode(header)}.{token.Split('.', 2)[1]}";
+
+    // Five parts (RFC 7516, section 7.1).
+    private static string Encrypted(string header, string key) => $"{Encode(header)}.{key}.AAAAAAAAAAAAAAAA.AAAA.AAAA";
+
+    private static string Encode(string text) =>
+        System.Buffers.Text.Base64Url.EncodeToString(System.Text.Encoding.UTF8.GetBytes(text));
 
     private async Task<(int Status, string Type)> AskAsync(string token, string workflow = "survey-1")
     {
