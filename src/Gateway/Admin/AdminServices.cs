@@ -8,7 +8,6 @@ internal static class AdminServices
         services.AddSingleton<OperatorGate>();
         services.AddSingleton<PurgeEndpoint>();
         services.AddSingleton<JobReportEndpoint>();
-        services.AddSingleton<ConfigurationEndpoint>();
         services.AddSingleton<UnmatchedEndpoint>();
     }
 

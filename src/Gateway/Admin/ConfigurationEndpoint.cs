@@ -1,5 +1,4 @@
 using Gateway.Configuration;
-using Gateway.Problems;
 
 namespace Gateway.Admin;
 
@@ -7,22 +6,16 @@ namespace Gateway.Admin;
 /// <c>GET /admin/configuration</c>: the configuration of this node in force, and the last one that was refused, for
 /// operators.
 /// </summary>
-internal sealed class ConfigurationEndpoint(OperatorGate gate, IConfigurationState state)
+internal static class ConfigurationEndpoint
 {
-    public static void Map(WebApplication app)
-    {
-        var endpoint = app.Services.GetRequiredService<ConfigurationEndpoint>();
-        app.MapGet("/admin/configuration", endpoint.AnswerAsync).ExcludeFromDescription();
-    }
+    public static void Map(WebApplication app) => OperatorGate.MapReport<IConfigurationState>(
+        app, "/admin/configuration", "read-configuration", Report);
 
-    private Task AnswerAsync(HttpContext http) =>
-        gate.AnswerAsync(http, "read-configuration", "node", _ => Task.FromResult<IAnswer>(Report()));
-
-    private JsonAnswer Report()
+    private static object Report(IConfigurationState state)
     {
         // Read this first: it changes last.
         var isRefused = state.Errors.Count > 0;
-        return new(new
+        return new
         {
             in_force_since = state.AppliedAt.UtcDateTime,
             newest_is_refused = isRefused,
@@ -32,6 +25,6 @@ internal sealed class ConfigurationEndpoint(OperatorGate gate, IConfigurationSta
             sources = state.Sources.Select(source => new { name = source.Name, files = source.Files }),
             settings = state.InForce.Select(
                 setting => new { key = setting.Key, value = setting.Value, source = setting.Source }),
-        });
+        };
     }
 }

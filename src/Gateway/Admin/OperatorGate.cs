@@ -14,6 +14,20 @@ internal sealed class OperatorGate(
 {
     private readonly int _managementPort = management.CurrentValue.Port;
 
+    /// <summary>Maps a report about this node that depends on nothing in the request.</summary>
+    /// <typeparam name="T">The service that the report describes.</typeparam>
+    /// <param name="action">The name of the request in audit lines.</param>
+    /// <param name="report">Creates the report, which becomes a JSON object.</param>
+    public static void MapReport<T>(WebApplication app, string path, string action, Func<T, object> report)
+        where T : notnull
+    {
+        var gate = app.Services.GetRequiredService<OperatorGate>();
+        var subject = app.Services.GetRequiredService<T>();
+        app.MapGet(path, (HttpContext http) => gate.AnswerAsync(
+            http, action, "node", _ => Task.FromResult<IAnswer>(new JsonAnswer(report(subject)))))
+            .ExcludeFromDescription();
+    }
+
     /// <summary>Answers an operator. Any other caller gets a problem.</summary>
     /// <param name="action">What the operator asks for, in audit lines.</param>
     /// <param name="target">What the action is applied to.</param>

@@ -1,21 +1,14 @@
 using Gateway.Admin;
-using Gateway.Problems;
 
 namespace Gateway.Drift;
 
 /// <summary><c>GET /admin/drift</c>: the findings of this node since it started, for operators.</summary>
-internal sealed class DriftEndpoint(OperatorGate gate, DriftBook book)
+internal static class DriftEndpoint
 {
-    public static void Map(WebApplication app)
-    {
-        var endpoint = app.Services.GetRequiredService<DriftEndpoint>();
-        app.MapGet("/admin/drift", endpoint.AnswerAsync).ExcludeFromDescription();
-    }
+    public static void Map(WebApplication app) =>
+        OperatorGate.MapReport<DriftBook>(app, "/admin/drift", "read-drift", Report);
 
-    private Task AnswerAsync(HttpContext http) =>
-        gate.AnswerAsync(http, "read-drift", "node", _ => Task.FromResult<IAnswer>(Report()));
-
-    private JsonAnswer Report() => new(new
+    private static object Report(DriftBook book) => new
     {
         @checked = book.CountOf(CheckOutcome.Checked),
         skipped = new
@@ -35,5 +28,5 @@ internal sealed class DriftEndpoint(OperatorGate gate, DriftBook book)
             last_seen_in = new { workflow = seen.LastSeenIn.Workflow, job = seen.LastSeenIn.Job },
         }),
         more = book.More,
-    });
+    };
 }

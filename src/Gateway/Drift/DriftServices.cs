@@ -12,6 +12,5 @@ internal static class DriftServices
         services.AddSingleton<DriftWatch>();
         services.AddSingleton<IJobObserver>(provider => provider.GetRequiredService<DriftWatch>());
         services.AddHostedService(provider => provider.GetRequiredService<DriftWatch>());
-        services.AddSingleton<DriftEndpoint>();
     }
 }
