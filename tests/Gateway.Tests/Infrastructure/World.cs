@@ -41,7 +41,7 @@ internal sealed class World : IAsyncDisposable
     /// <summary>Starts a world with a clock that the test moves.</summary>
     public static async Task<World> StopClockAsync(params (string Key, string? Value)[] settings)
     {
-        var world = await WithoutGatewayAsync(new FakeTimeProvider(DateTimeOffset.UtcNow), settings);
+        var world = await WithoutGatewayAsync(new TestClock(DateTimeOffset.UtcNow), settings);
         world.AddGateway();
         return world;
     }

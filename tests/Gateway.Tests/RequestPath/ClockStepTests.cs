@@ -249,7 +249,7 @@ public sealed class ClockStepTests
     private static async Task<(World World, SteppedClock Wall)> StartAsync(
         params (string Key, string? Value)[] settings)
     {
-        var world = await World.WithoutGatewayAsync(new FakeTimeProvider(DateTimeOffset.UtcNow), settings);
+        var world = await World.WithoutGatewayAsync(new TestClock(DateTimeOffset.UtcNow), settings);
         var wall = new SteppedClock(world.Clock!);
         world.AddGateway(wall);
         return (world, wall);

@@ -76,7 +76,7 @@ internal sealed partial class CheckedSessions(
     private bool IsDue(Session? session) => session is { RefreshToken: not null, CheckedAt: { } checkedAt }
         && checkedAt + Interval <= clock.GetUtcNow();
 
-    // All requests of a session share one check. While the provider fails, they do not wait for the check that tries it.
+    // All requests of a session share one check. While the provider fails, they do not wait for it.
     private async Task<Refusal> CheckOnceAsync(KeyHash name, Session session)
     {
         var isFailing = Interlocked.Read(ref _askAgainAt) != 0;
