@@ -60,8 +60,13 @@ public sealed class JobLifeTests(RedisServer redis)
             [new(LifeStage.Failed, 8, 3), new(LifeStage.Gone, 5, 5), new(LifeStage.Failed, 8, 3)],
     };
 
+    // In the longest life, many viewers would send 180,000 requests.
     public static TheoryData<string, int> Cells =>
-        [.. from life in Lives.Keys from viewers in (int[])[0, 1, Many] select (life, viewers)];
+    [
+        .. from life in Lives.Keys
+           from viewers in life == "failed for good" ? (int[])[0, 1] : [0, 1, Many]
+           select (life, viewers),
+    ];
 
     public static TheoryData<string> Names => [.. Lives.Keys.Where(life => life != "failed for good")];
 
