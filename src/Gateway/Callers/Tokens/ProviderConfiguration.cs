@@ -46,8 +46,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     /// The origin at which the gateway reaches the provider; empty: that of the authority.
     /// </param>
     public ProviderConfiguration(
-        string section, string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls, TimeProvider clock,
-        ILogger<ProviderConfiguration> logger, string internalAddress = "")
+        string section, string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls,
+        TimeProvider clock, ILogger<ProviderConfiguration> logger, string internalAddress = "")
     {
         if (internalAddress.Length > 0) _origins = new(new Uri(authority), new Uri(internalAddress));
         _options = $"{section}:Authority and {section}:MetadataAddress";
@@ -201,7 +201,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         var hint = said.Issuer?.Contains("{tenantid}", StringComparison.OrdinalIgnoreCase) == true
             ? "that is the metadata for all tenants; name the tenant in the authority"
             : "the authority must be its issuer";
-        return $"it publishes {(said.Issuer is null ? "no issuer" : $"the issuer {LogText.Clean(said.Issuer)}")}; {hint}";
+        var published = said.Issuer is null ? "no issuer" : $"the issuer {LogText.Clean(said.Issuer)}";
+        return $"it publishes {published}; {hint}";
     }
 
     // The library's messages hide the address, and contain the whole answer.

@@ -60,9 +60,10 @@ public sealed class WrongProviderTests
         Assert.All(lines, line => Assert.DoesNotContain("forged", line, StringComparison.Ordinal));
         foreach (var section in (string[])["Authentication:Jwt", "Authentication:Oidc"])
         {
+            var options = $"Check {section}:Authority and {section}:MetadataAddress";
             Assert.Equal(type == Wrong, lines.Exists(line => line.StartsWith("Error ", StringComparison.Ordinal)
                 && line.Contains(reason, StringComparison.Ordinal)
-                && line.Contains($"Check {section}:Authority and {section}:MetadataAddress", StringComparison.Ordinal)));
+                && line.Contains(options, StringComparison.Ordinal)));
         }
     }
 
