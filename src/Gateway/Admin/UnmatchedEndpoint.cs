@@ -1,5 +1,4 @@
 using Gateway.Callers;
-using Gateway.Problems;
 
 namespace Gateway.Admin;
 

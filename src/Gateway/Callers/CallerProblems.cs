@@ -61,8 +61,8 @@ internal static class CallerProblems
     { Scope = ProblemScope.None };
 
     public static readonly ProblemType IdentityMisconfigured = new("identity-misconfigured", 500,
-        "Nobody can log in at present", "Tell the gateway's operators the traceId; the gateway's log names the option.")
-    { Scope = ProblemScope.None };
+        "The gateway cannot use its identity provider",
+        "Tell the gateway's operators the traceId; the gateway's log names the option.");
 
     public static readonly ProblemType InvalidLogoutToken = new("invalid-logout-token", 400,
         "The logout token is not valid", "Only the identity provider can make a logout token.")

@@ -8,6 +8,9 @@ internal static class Challenge
 {
     private const string Scheme = "Bearer realm=\"gateway\"";
 
+    public static readonly Problem Misconfigured = new(CallerProblems.IdentityMisconfigured,
+        "The gateway and the identity provider are not configured for each other.");
+
     public static Problem For(Refusal refusal) => refusal switch
     {
         Refusal.Ambiguous => Invalid(CallerProblems.AmbiguousCredentials,
@@ -39,6 +42,7 @@ internal static class Challenge
         Refusal.TooManyAttempts => new Problem(
             CallerProblems.TooManyAttempts, "Too many credentials from this address were wrong."),
         Refusal.ProviderAway => Away("The keys of the identity provider cannot be fetched."),
+        Refusal.ProviderMisconfigured => Misconfigured,
         Refusal.SessionsAway => Away("The session store cannot be reached."),
         Refusal.CsrfHeaderMissing => new Problem(
             CallerProblems.CsrfHeaderRequired, "A request with a session cookie must carry 'X-CSRF: 1'."),

@@ -47,6 +47,9 @@ internal enum Refusal
     /// <summary>The keys of the identity provider cannot be fetched.</summary>
     ProviderAway,
 
+    /// <summary>The metadata of the identity provider cannot be used, because an option is wrong.</summary>
+    ProviderMisconfigured,
+
     /// <summary>A session that has ended or does not exist.</summary>
     SessionEnded,
 

@@ -66,7 +66,7 @@ internal static class OnlineCheck
         string section, JwtProviderOptions named, CancellationToken cancellation)
     {
         using var provider = new ProviderConfiguration(
-            named.Authority, named.MetadataAddress, named.RequireHttpsMetadata, () => named.TlsFiles(section),
+            section, named.Authority, named.MetadataAddress, named.RequireHttpsMetadata, () => named.TlsFiles(section),
             TimeProvider.System, NullLogger<ProviderConfiguration>.Instance, named.InternalAddress);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(LongestCheck);

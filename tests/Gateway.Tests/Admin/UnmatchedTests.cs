@@ -184,9 +184,10 @@ public sealed class UnmatchedTests
     [Fact]
     public void A_list_in_Redis_is_bounded_and_the_last_callers_are_kept()
     {
+        UnmatchedClaim[] claims = [.. Enumerable.Range(0, 200)
+            .Select(claim => new UnmatchedClaim($"https://claims.example.com/{claim}", "text"))];
         var callers = Enumerable.Range(0, UnmatchedCallers.Most).Select(i => new UnmatchedCaller($"user-{i}", Issuer,
-            [.. Enumerable.Range(0, 200).Select(claim => new UnmatchedClaim($"https://claims.example.com/{claim}", "text"))],
-            [new("groups", ClaimMismatch.LeftOut, ["a", "b"], 2)])).ToList();
+            claims, [new("groups", ClaimMismatch.LeftOut, ["a", "b"], 2)])).ToList();
         var stored = SharedUnmatched.Write(callers);
         Assert.InRange(stored.Length, SharedUnmatched.LargestList / 2, SharedUnmatched.LargestList);
         var read = SharedUnmatched.Read(stored).ToList();

@@ -255,9 +255,8 @@ public sealed class PublishedContractTests
             }
         }
         Assert.Equal(
-            ["account-not-configured", "bad-request", "content-too-large", "identity-misconfigured",
-            "invalid-logout-token", "invalid-return-url", "login-cancelled", "login-expired", "login-failed",
-            "method-not-allowed", "not-found", "not-implemented",
+            ["account-not-configured", "bad-request", "content-too-large", "invalid-logout-token", "invalid-return-url",
+            "login-cancelled", "login-expired", "login-failed", "method-not-allowed", "not-found", "not-implemented",
             "operator-required", "purge-incomplete", "range-not-satisfiable", "route-forbidden",
             "too-many-logins", "upstream-not-found"],
             GatewayProblems.Catalog.All.Select(type => type.Slug).Except(shown).Order());

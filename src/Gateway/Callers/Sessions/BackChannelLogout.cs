@@ -19,7 +19,7 @@ internal sealed class BackChannelLogout(
         if (await ReadTokenAsync(http) is not { Length: > 0 } token) return Invalid("The form has no logout_token.");
         if (limits.CheckLogout(http) is { } tooMany) return tooMany;
         var (claims, refusal) = await provider.VerifyLogoutAsync(token);
-        if (refusal == Refusal.ProviderAway) return Challenge.For(refusal);
+        if (refusal is Refusal.ProviderAway or Refusal.ProviderMisconfigured) return Challenge.For(refusal);
         limits.NoteLogout(http, claims is not null);
         if (claims is null) return Invalid(Challenge.For(refusal).Detail);
 

@@ -25,8 +25,7 @@ internal sealed record LoginFailure(Problem Problem, string Reason, string Advic
         Cancelled = new(CallerProblems.LoginCancelled, "The login was cancelled, or the identity provider denied it."),
         Expired = new(CallerProblems.LoginExpired,
             "The login took too long, was already used, or was begun in another browser."),
-        Misconfigured = new(CallerProblems.IdentityMisconfigured,
-            "The gateway and the identity provider are not configured for each other.");
+        Misconfigured = Challenge.Misconfigured;
 
     public static LoginFailure Of(Exception? failure) => failure switch
     {
@@ -123,11 +122,5 @@ internal sealed class ProviderAnswerException(HttpStatusCode status, string what
 
     public HttpStatusCode Status => status;
 
-    public string Advice => advice;
-}
-
-/// <summary>The provider and the gateway support nothing in common.</summary>
-internal sealed class ProviderMismatchException(string message, string advice) : Exception(message)
-{
     public string Advice => advice;
 }

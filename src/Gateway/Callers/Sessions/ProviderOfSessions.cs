@@ -17,7 +17,7 @@ internal sealed class ProviderOfSessions : IDisposable
         var all = authentication.CurrentValue;
         var options = all.Oidc;
         Configuration = new ProviderConfiguration(
-            options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
+            "Authentication:Oidc", options.Authority, options.MetadataAddress, options.RequireHttpsMetadata,
             () => authentication.CurrentValue.Oidc.TlsFiles(), clock, logger, options.InternalAddress);
         var audience = new TokenAudience([options.ClientId], [], []);
         _idTokens = new TokenVerifier(Configuration, audience, all.ClockSkewInForce, IsIdToken, clock);

@@ -1,5 +1,7 @@
+using System.Net;
 using System.Text.Json;
 using Gateway.Outbound;
+using Gateway.Telemetry;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 using Microsoft.IdentityModel.Tokens;
@@ -20,7 +22,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(4), LongestWait = TimeSpan.FromSeconds(2);
     private const long LargestDocument = 1024 * 1024;
 
-    private readonly string _authority, _metadataAddress;
+    private readonly string _options, _authority, _metadataAddress;
     private readonly TimeProvider _clock;
     private readonly ILogger _logger;
     private readonly Certificates _certificates;
@@ -29,10 +31,12 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     private readonly HttpDocumentRetriever _documents;
     private readonly Lock _starting = new();
     private volatile OpenIdConnectConfiguration? _known;
+    private volatile string? _mismatch;
     private Task _fetch = Task.CompletedTask;
     // Timestamps; 0: never.
     private long _askedAt, _learntAt;
 
+    /// <param name="section">The section of the provider's options.</param>
     /// <param name="authority">The issuer, with or without a slash at the end.</param>
     /// <param name="metadataAddress">
     /// The address of the discovery document. Empty: <c>/.well-known/openid-configuration</c> below the authority.
@@ -42,10 +46,11 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     /// The origin at which the gateway reaches the provider; empty: that of the authority.
     /// </param>
     public ProviderConfiguration(
-        string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls, TimeProvider clock,
-        ILogger<ProviderConfiguration> logger, string internalAddress = "")
+        string section, string authority, string metadataAddress, bool requireHttps, Func<TlsFiles> tls,
+        TimeProvider clock, ILogger<ProviderConfiguration> logger, string internalAddress = "")
     {
         if (internalAddress.Length > 0) _origins = new(new Uri(authority), new Uri(internalAddress));
+        _options = $"{section}:Authority and {section}:MetadataAddress";
         _authority = authority.TrimEnd('/');
         _metadataAddress =
             metadataAddress.Length > 0 ? metadataAddress : $"{_authority}/.well-known/openid-configuration";
@@ -71,6 +76,12 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         return new(known);
     }
 
+    /// <summary>
+    /// Whether the provider was never read, and answered the last request with something that cannot be its metadata.
+    /// The options are then wrong, and waiting does not help.
+    /// </summary>
+    public bool IsMismatch => _known is null && _mismatch is not null;
+
     /// <summary>The timestamp of the last successful read; 0 means never.</summary>
     public long LearntAt => Interlocked.Read(ref _learntAt);
 
@@ -88,8 +99,11 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
     }
 
     /// <exception cref="ProviderAwayException">The provider has never answered.</exception>
+    /// <exception cref="ProviderMismatchException">The provider has only given wrong answers.</exception>
     public async Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
-        await FindAsync().AsTask().WaitAsync(cancel) ?? throw new ProviderAwayException();
+        await FindAsync().AsTask().WaitAsync(cancel) ?? throw (_mismatch is { } mismatch
+            ? new ProviderMismatchException($"the identity provider cannot be used: {mismatch}", _options)
+            : new ProviderAwayException());
 
     /// <summary>Asks the provider once, for <c>check --online</c>.</summary>
     /// <returns>Why its configuration cannot be used; null: it can.</returns>
@@ -98,8 +112,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         try
         {
             var said = await ReadAsync(cancellation);
-            return !IsOwn(said) ? $"it publishes the issuer {said.Issuer}; {HintFor(said.Issuer)}"
-                : said.SigningKeys.Count == 0 ? "it publishes no keys" : null;
+            return !IsOwn(said) ? IssuerProblemOf(said) : said.SigningKeys.Count == 0 ? "it publishes no keys" : null;
         }
         catch (Exception) when (cancellation.IsCancellationRequested)
         {
@@ -107,7 +120,7 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         }
         catch (Exception e) when (IsOfProvider(e))
         {
-            return $"its configuration or keys cannot be read: {ProblemOf(e)}";
+            return MismatchOf(e) ?? $"its configuration or keys cannot be read: {ProblemOf(e)}";
         }
     }
 
@@ -151,11 +164,8 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         {
             using var deadline = new CancellationTokenSource(Deadline);
             var said = await ReadAsync(deadline.Token);
-            if (!IsOwn(said))
-            {
-                Log.WrongIssuer(_logger, _authority, said.Issuer, HintFor(said.Issuer));
-            }
-            else
+            _mismatch = IsOwn(said) ? null : IssuerProblemOf(said);
+            if (_mismatch is null)
             {
                 _known = said;
                 Interlocked.Exchange(ref _learntAt, _clock.GetTimestamp());
@@ -163,10 +173,12 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
         }
         catch (Exception e)
         {
+            _mismatch = MismatchOf(e);
             // Waiting requests are answered as if the provider were away. An exception that the provider cannot cause
             // is logged with its stack.
-            Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, ProblemOf(e));
+            if (_mismatch is null) Log.Failed(_logger, IsOfProvider(e) ? null : e, _authority, ProblemOf(e));
         }
+        if (_mismatch is { } mismatch) Log.Mismatch(_logger, _authority, mismatch, _options);
         Interlocked.Exchange(ref _askedAt, _clock.GetTimestamp());
     }
 
@@ -184,13 +196,30 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
 
     // The metadata for all tenants of Microsoft Entra ID has a placeholder in place of a tenant. Accepting it would
     // accept the users of every organisation.
-    private static string HintFor(string? issuer) =>
-        issuer?.Contains("{tenantid}", StringComparison.OrdinalIgnoreCase) == true
+    private static string IssuerProblemOf(OpenIdConnectConfiguration said)
+    {
+        var hint = said.Issuer?.Contains("{tenantid}", StringComparison.OrdinalIgnoreCase) == true
             ? "that is the metadata for all tenants; name the tenant in the authority"
             : "the authority must be its issuer";
+        var published = said.Issuer is null ? "no issuer" : $"the issuer {LogText.Clean(said.Issuer)}";
+        return $"it publishes {published}; {hint}";
+    }
 
-    private string ProblemOf(Exception e) =>
-        EgressProxyException.In(e)?.Message ?? _certificates.Explain(e) ?? e.GetBaseException().Message;
+    // The library's messages hide the address, and contain the whole answer.
+    private static string? MismatchOf(Exception e) => StatusOf(e) switch
+    {
+        null => (e as JsonException ?? e.InnerException) is JsonException
+            ? "its metadata or keys are not the JSON of a provider" : null,
+        HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError =>
+            null,
+        var status => $"its metadata or keys are answered with {(int)status}",
+    };
+
+    private static HttpStatusCode? StatusOf(Exception e) =>
+        e.Data[HttpDocumentRetriever.StatusCode] as HttpStatusCode?;
+
+    private string ProblemOf(Exception e) => EgressProxyException.In(e)?.Message ?? _certificates.Explain(e)
+        ?? (StatusOf(e) is { } status ? $"the answer is {(int)status}" : LogText.Clean(e.GetBaseException().Message));
 
     private static bool IsOfProvider(Exception e) =>
         e is HttpRequestException or IOException or OperationCanceledException or JsonException or ArgumentException
@@ -198,9 +227,9 @@ internal sealed partial class ProviderConfiguration : IConfigurationManager<Open
 
     private static partial class Log
     {
-        [LoggerMessage(LogLevel.Error, "The identity provider {Authority} publishes the issuer {Issuer}, so its keys "
-            + "are not used; {Hint}")]
-        public static partial void WrongIssuer(ILogger logger, string authority, string? issuer, string hint);
+        [LoggerMessage(LogLevel.Error,
+            "The identity provider {Authority} cannot be used: {Problem}. Check {Options}")]
+        public static partial void Mismatch(ILogger logger, string authority, string problem, string options);
 
         [LoggerMessage(LogLevel.Warning, "The keys of the identity provider {Authority} cannot be fetched: {Problem}")]
         public static partial void Failed(ILogger logger, Exception? defect, string authority, string problem);

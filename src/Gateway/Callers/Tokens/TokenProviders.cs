@@ -26,7 +26,8 @@ internal sealed partial class TokenProviders : IDisposable
         foreach (var (key, named) in options.Jwt.Providers)
         {
             // Files may change while the node runs. The providers themselves need a restart.
-            var provider = new ProviderConfiguration(named.Authority, named.MetadataAddress, named.RequireHttpsMetadata,
+            var provider = new ProviderConfiguration(
+                key, named.Authority, named.MetadataAddress, named.RequireHttpsMetadata,
                 () => (authentication.CurrentValue.Jwt.Providers.FirstOrDefault(one => one.Key == key).Options ?? named)
                     .TlsFiles(key), clock, logger, named.InternalAddress);
             var audience = new TokenAudience(named.AudiencesInForce, named.ClientIds, named.ClientAudiences);

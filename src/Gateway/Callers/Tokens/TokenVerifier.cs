@@ -45,7 +45,10 @@ internal sealed class TokenVerifier(
     public async ValueTask<(ClaimSet? Claims, Refusal Refusal)> VerifyAsync(JsonWebToken read)
     {
         var learntAt = provider.LearntAt;
-        if (await provider.FindAsync() is not { } known) return (null, Refusal.ProviderAway);
+        if (await provider.FindAsync() is not { } known)
+        {
+            return (null, provider.IsMismatch ? Refusal.ProviderMisconfigured : Refusal.ProviderAway);
+        }
 
         var result = await _handler.ValidateTokenAsync(read, Parameters(known));
         if (result.Exception is SecurityTokenSignatureKeyNotFoundException)

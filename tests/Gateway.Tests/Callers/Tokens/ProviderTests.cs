@@ -220,7 +220,7 @@ public sealed class ProviderTests
         var byName = new UriBuilder(provider.Address) { Host = "localhost" }.Uri;
         await using var world = await UserWorld.StartAsync(
             provider, ("Authentication:Jwt:Authority", byName.AbsoluteUri));
-        Assert.Equal(503, await StatusAsync(
+        Assert.Equal(500, await StatusAsync(
             world, provider.AccessToken(change: jwt => jwt with { Issuer = byName.AbsoluteUri })));
         Assert.Contains(world.Gateway.Log.All,
             line => line.Contains("the authority must be its issuer", StringComparison.Ordinal));
@@ -229,9 +229,9 @@ public sealed class ProviderTests
     [Theory]
     [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/tenant/", 200, "")]
     [InlineData("https://provider.invalid/tenant", "https://provider.invalid/tenant/", 200, "")]
-    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/other/", 503,
+    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/other/", 500,
         "the authority must be its issuer")]
-    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/{tenantid}/", 503,
+    [InlineData("https://provider.invalid/tenant/", "https://provider.invalid/{tenantid}/", 500,
         "that is the metadata for all tenants; name the tenant in the authority")]
     public async Task Metadata_at_another_address_than_the_issuers_must_name_the_authority_as_its_issuer(
         string authority, string issuer, int status, string problem)
