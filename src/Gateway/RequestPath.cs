@@ -82,8 +82,8 @@ internal sealed partial class RequestPath(
             .DescribeBatch();
         foreach (var route in app.Services.GetRequiredService<ForwardedRoutes>().All)
         {
-            app.MapGet(route.Template.Text, (HttpContext http) => path.ForwardAsync(http, route))
-                .ExcludeFromDescription();
+            app.MapMethods(route.Template.Text, [HttpMethods.Get, HttpMethods.Head],
+                (HttpContext http) => path.ForwardAsync(http, route)).ExcludeFromDescription();
         }
         app.MapHealth();
         app.MapProblemTypes();

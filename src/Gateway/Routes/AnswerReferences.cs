@@ -24,7 +24,8 @@ internal sealed partial class AnswerReferences(
 
     /// <summary>The values of a header field as the caller gets them.</summary>
     public string[] Pass(string header, IEnumerable<string> values, ReferenceMap.Origin from) =>
-        [.. values.Select(value => PassOne(header, value, from)).OfType<string>()];
+        ForwardedRoute.IsOwn(header) ? [.. values]
+            : [.. values.Select(value => PassOne(header, value, from)).OfType<string>()];
 
     /// <summary>The target of a redirect as the caller gets it; null: the redirect is not passed.</summary>
     public string? PassRedirect(string[] locations, in ReferenceMap.Origin from)
@@ -56,7 +57,11 @@ internal sealed partial class AnswerReferences(
         var passed = new List<string>();
         foreach (var link in links)
         {
-            if (Translate("Link", link.Target, from) is { } target && PassAnchors(link, from) is { } parameters)
+            if (link.Parameters.Any(one => one.Name.Equals("imagesrcset", StringComparison.OrdinalIgnoreCase)))
+            {
+                Drop("Link", new("malformed", "its imagesrcset lists references to images"), from);
+            }
+            else if (Translate("Link", link.Target, from) is { } target && PassAnchors(link, from) is { } parameters)
             {
                 passed.Add(new LinkHeader(target, parameters).ToString());
             }
@@ -81,9 +86,9 @@ internal sealed partial class AnswerReferences(
     private string? PassRefresh(string value, in ReferenceMap.Origin from)
     {
         var separator = value.AsSpan().IndexOfAny(';', ',', ' ');
-        if (separator < 0) return value.All(char.IsAsciiDigit) ? value : null;
+        if (separator < 0 && value.All(char.IsAsciiDigit)) return value;
         var rest = value[(separator + 1)..].TrimStart(' ', ';', ',');
-        if (!rest.StartsWith("url", StringComparison.OrdinalIgnoreCase)
+        if (separator < 0 || !rest.StartsWith("url", StringComparison.OrdinalIgnoreCase)
             || rest[3..].TrimStart() is not ['=', .. var reference])
         {
             return Drop("Refresh", new("malformed", "it is no number and URL"), from);
@@ -94,8 +99,7 @@ internal sealed partial class AnswerReferences(
 
     private string? Translate(string header, string reference, in ReferenceMap.Origin from)
     {
-        // A fragment alone stays within the answer.
-        if (reference.StartsWith('#')) return reference;
+        if (ReferenceMap.IsFragment(reference)) return reference;
         return _map.Translate(reference, from) switch
         {
             Reference.Own own => own.Text,

@@ -17,6 +17,11 @@ internal sealed record ForwardedRoute(string Name, RouteTemplate Template, Forwa
         string.Concat(parameter.Where(char.IsAsciiLetterOrDigit)).ToUpperInvariant() is "WORKFLOW" or "WORKFLOWS"
             or "WORKFLOWID" or "WORKFLOWIDS" or "WFID";
 
+    /// <summary>
+    /// Whether a header is passed for every route. These headers hold names, such as a profile, but no references.
+    /// </summary>
+    public static bool IsOwn(string header) => OwnHeaders.Contains(header, StringComparer.OrdinalIgnoreCase);
+
     /// <summary>The workflows that a request names. The team must be allowed each of them.</summary>
     public string[] WorkflowsOf(HttpContext http) =>
         _workflows.Length == 0 ? [] : Array.ConvertAll(_workflows, name => Value(http, name));

@@ -20,18 +20,21 @@ internal sealed class ForwardedRouteOptions
         "Set-Cookie", "Set-Cookie2", "WWW-Authenticate", "Authentication-Info", "Authorization", "Server", "Via",
         "Cache-Control", "Cache-Status", "CDN-Cache-Control", "Surrogate-Control", "Expires", "Pragma", "Age", "Vary",
         "RateLimit", "RateLimit-Policy",
-        "Retry-After", "Content-Security-Policy", "Strict-Transport-Security", "X-Content-Type-Options",
-        "Referrer-Policy", "Cross-Origin-Resource-Policy",
+        "Retry-After", "Strict-Transport-Security", "X-Content-Type-Options", "Referrer-Policy",
         // These would tell a browser or a proxy about the gateway's own origin, or hold references in a form that
         // cannot be translated.
-        "Alt-Svc", "Clear-Site-Data", "Content-Security-Policy-Report-Only", "Cross-Origin-Embedder-Policy",
-        "Cross-Origin-Opener-Policy", "Link-Template", "NEL", "Origin-Agent-Cluster", "Permissions-Policy",
-        "Public-Key-Pins", "Report-To", "Reporting-Endpoints", "Service-Worker-Allowed", "Speculation-Rules",
-        "X-Frame-Options", "X-Sendfile",
+        "Accept-CH", "Alt-Svc", "Clear-Site-Data", "Critical-CH", "Document-Policy", "Expect-CT", "Feature-Policy",
+        "Link-Template", "NEL", "Origin-Agent-Cluster", "Origin-Trial", "Report-To", "Reporting-Endpoints",
+        "Service-Worker-Allowed", "Set-Login", "Speculation-Rules", "Timing-Allow-Origin", "Use-As-Dictionary",
+        "X-Frame-Options", "X-Permitted-Cross-Domain-Policies", "X-Sendfile",
     ];
 
-    // Fields of these kinds are instructions of pages of other origins, and of a server to the proxy before it.
-    private static readonly string[] WithheldPrefixes = ["Access-Control-", "X-Accel-", "Proxy-"];
+    // Instructions to a browser about pages of this and of other origins, and of a server to the proxy before it.
+    private static readonly string[] WithheldPrefixes =
+    [
+        "Access-Control-", "Content-Security-Policy", "Cross-Origin-", "Permissions-Policy", "Proxy-",
+        "Public-Key-Pins", "X-Accel-",
+    ];
 
     /// <summary>
     /// A path template, such as <c>/v0/workflows/{workflow_id}</c>; each parameter is one identifier.

@@ -31,6 +31,10 @@ internal sealed class ReferenceMap
             .Select(own => new Operation(RouteTemplate.Parse(own), null)),
     ];
 
+    /// <summary>Whether a reference stays within the answer that holds it.</summary>
+    public static bool IsFragment(string reference) =>
+        reference.StartsWith('#') && !reference.AsSpan().ContainsAnyExcept(UriCharacters);
+
     /// <param name="reference">The reference as the upstream sent it.</param>
     /// <param name="from">The request whose answer holds the reference.</param>
     public Reference Translate(string reference, in Origin from)

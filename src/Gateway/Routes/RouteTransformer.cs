@@ -47,10 +47,14 @@ internal sealed class RouteTransformer(
     {
         var address = new Uri(baseAddress.AbsoluteUri.TrimEnd('/') + route.TargetOf(httpContext));
         proxyRequest.RequestUri = address;
+        // Many APIs do not know HEAD. The gateway leaves out the body itself.
+        proxyRequest.Method = HttpMethod.Get;
         _origin = new ReferenceMap.Origin(route, baseAddress, address, httpContext.Request.Path.Value ?? "/");
         var headers = httpContext.Request.Headers;
         foreach (var name in Conditions) Copy(name);
-        if (headers.Range is [{ } asked] && ByteRange.TryParse(asked, out var range))
+        // A range is defined for GET alone (RFC 9110, section 14.2).
+        if (!HttpMethods.IsHead(httpContext.Request.Method) && headers.Range is [{ } asked]
+            && ByteRange.TryParse(asked, out var range))
         {
             _range = range;
             proxyRequest.Headers.TryAddWithoutValidation(Range, range.Widened(Margin));
@@ -94,14 +98,22 @@ internal sealed class RouteTransformer(
         var response = httpContext.Response;
         CopyHeaders(proxyResponse, response.Headers);
         if (target is not null) response.Headers.Location = target;
-        if (slice is not null) response.Headers.ContentRange = slice.Value.ContentRange;
+        if (slice is not null)
+        {
+            response.Headers.ContentRange = slice.Value.ContentRange;
+            // The upstream computed these of its wider answer.
+            response.Headers.Remove("Content-Digest");
+            response.Headers.ContentMD5 = default;
+        }
         else if (status == 206) response.Headers.ContentRange = content.Headers.ContentRange?.ToString();
         response.Headers.CacheControl = "no-store";
         response.Headers.Vary = Answers.Vary;
-        if (isRedirect || status is 204 or 205 or 304)
+        var hasNoBody = isRedirect || status is 204 or 205 or 304;
+        if (hasNoBody || HttpMethods.IsHead(httpContext.Request.Method))
         {
-            // These answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5). Drop what the upstream sends.
-            // The body of a redirect repeats its target in the upstream's words.
+            // These answers have no body (RFC 9110, sections 9.3.2, 15.3.5, 15.3.6 and 15.4.5). Drop what the upstream
+            // sends. The body of a redirect repeats its target in the upstream's words.
+            if (!hasNoBody) response.ContentLength = content.Headers.ContentLength;
             content.Dispose();
             proxyResponse.Content = new ByteArrayContent([]);
             if (isRedirect) response.Headers.ContentType = default;

@@ -19,7 +19,7 @@ internal sealed class UpstreamOptions
     public bool PropagateTraceContext { get; set; }
 
     /// <summary>
-    /// A file with the upstream's own OpenAPI document, 3.0 or 3.1, as JSON or YAML, read at the start. The published
+    /// A file with the upstream's own OpenAPI document, 3.0 to 3.2, as JSON or YAML, read at the start. The published
     /// document describes the <c>Routes</c> in the same way. Empty, the default: the published document describes
     /// routes by the configuration alone.
     /// </summary>

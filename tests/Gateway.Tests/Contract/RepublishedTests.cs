@@ -4,10 +4,10 @@ using Gateway.Configuration;
 using Gateway.Contract.Republished;
 using Gateway.Routes;
 using Gateway.Tests.Infrastructure;
+using Gateway.Upstream;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Options;
 using Microsoft.OpenApi;
-using Microsoft.OpenApi.YamlReader;
 
 namespace Gateway.Tests.Contract;
 
@@ -169,8 +169,20 @@ public sealed class RepublishedTests : IDisposable
     [InlineData("{\"openapi\":\"3.1.0\",\"openapi\":\"3.1.0\"}", "the file is neither JSON nor YAML that can be read")]
     [InlineData("{openapi: 3.1.0, paths: {}, components: []}", "it describes no GET")]
     [InlineData("{}", "the file is no OpenAPI document")]
+    [InlineData("swagger: '2.0'", "it is written in OpenAPI 2.0; 3.0, 3.1 and 3.2 can be read")]
+    [InlineData("swagger: 2.0", "it is written in OpenAPI 2.0; 3.0, 3.1 and 3.2 can be read")]
     public void A_file_that_is_not_an_OpenAPI_document_is_a_startup_error(string text, string expected) =>
         Assert.StartsWith("Upstream:OpenApiDocument: " + expected, Errors(text)[0], StringComparison.Ordinal);
+
+    [Fact]
+    public void Half_of_a_surrogate_pair_is_a_startup_error()
+    {
+        var document = LargeUpstream.Document("3.1.0");
+        Set(document, "/components/schemas/Label/description", "half");
+        Assert.Contains("cannot be read", Assert.Single(Errors(
+            document.ToJsonString().Replace("\"half\"", "\"\\ud800\"", StringComparison.Ordinal))),
+            StringComparison.Ordinal);
+    }
 
     [Fact]
     public void A_broken_reference_that_no_route_reaches_is_ignored()
@@ -333,6 +345,48 @@ public sealed class RepublishedTests : IDisposable
                 $$"""{"openapi":"3.0.0","servers":[{"url":"{{server}}"}]"""
                 + $$""","paths":{"{{path}}":{"get":{"operationId":"it","responses":{} } } } }""", address, route);
         Assert.Equal("it", $"{made["paths"]![route]!["get"]!["operationId"]}");
+    }
+
+    [Theory]
+    [InlineData("""[{"url":"https://one.example/v1"},{"url":"https://two.example/v0"}]""")]
+    [InlineData("""[{"url":"https://{name}.example:{port}/{base}","variables":{"name":{"default":"api"},"""
+        + """ "port":{"default":"8443"},"base":{"enum":["v0","v1"],"default":"v0"}}}]""")]
+    public async Task A_path_is_resolved_against_each_server_with_the_defaults_of_its_variables(string servers)
+    {
+        var made = await MakeAsync(
+            $$"""{"openapi":"3.0.0","servers":{{servers}},"""
+            + """ "paths":{"/things":{"get":{"operationId":"it","responses":{}}}}}""",
+            route: "/v0/things");
+        Assert.Equal("it", $"{Get(made, "/v0/things")["operationId"]}");
+    }
+
+    [Fact]
+    public void Only_what_routes_reach_is_kept_of_a_document()
+    {
+        var file = Path.Combine(_folder.FullName, "upstream");
+        File.WriteAllText(file, LargeUpstream.Document("3.1.0").ToJsonString());
+        var options = new UpstreamOptions { OpenApiDocument = file };
+        var kept = RepublishedRoutes.Read(options, new RoutesOptions(new() { ["r"] = new() { Path = "/v0/scenes" } }))!;
+        Assert.Equal(["Band", "Optical", "Radar", "Scene"], Names(kept.Schemas).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("properties", "")]
+    [InlineData("items", "")]
+    [InlineData("properties", "# YAML\n")]
+    public async Task Schemas_within_schemas_are_published_at_any_usual_depth(string keyword, string beginning)
+    {
+        const int Depth = 100;
+        var (open, close) = keyword == "items" ? ("{\"items\":", "}") : ("{\"properties\":{\"a\":", "}}");
+        var schema = string.Concat(Enumerable.Repeat(open, Depth)) + "{\"type\":\"string\"}"
+            + string.Concat(Enumerable.Repeat(close, Depth));
+        var made = await MakeAsync(beginning
+            + """{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"x","content":{"""
+            + $$"""
+              "application/json":{"schema":{{schema}} } } } } } } } }
+              """);
+        var published = made.ToJsonString(new JsonSerializerOptions { MaxDepth = 1000 });
+        Assert.Contains(schema[^200..], published, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -528,7 +582,8 @@ public sealed class RepublishedTests : IDisposable
         var made = RepublishedRoutes.Make(RepublishedRoutes.Read(options.Upstream, new RoutesOptions(options.Routes)),
             ForwardedRoute.Of(options.Routes), ["Job"], options.Upstream.BaseAddress);
         return (JsonObject)JsonNode.Parse(
-            await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation))!;
+            await made.SerializeAsJsonAsync(OpenApiSpecVersion.OpenApi3_1, World.Cancellation),
+            documentOptions: new JsonDocumentOptions { MaxDepth = 1000 })!;
     }
 
     private async Task<JsonObject> PublishAsync(string? source, string form, string published)
@@ -549,14 +604,8 @@ public sealed class RepublishedTests : IDisposable
             await client.GetStringAsync(new Uri(path, UriKind.Relative), World.Cancellation))!;
     }
 
-    private static string Text(JsonObject document, string form)
-    {
-        if (form == "json") return document.ToJsonString();
-        using var yaml = new StringWriter();
-        new SharpYaml.Serialization.YamlStream(new SharpYaml.Serialization.YamlDocument(document.ToYamlNode()))
-            .Save(yaml);
-        return yaml.ToString();
-    }
+    private static string Text(JsonObject document, string form) =>
+        form == "json" ? document.ToJsonString() : Yaml.Write(document);
 
     private IReadOnlyList<string> Errors(string text)
     {

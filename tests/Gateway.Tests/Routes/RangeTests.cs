@@ -63,6 +63,68 @@ public sealed class RangeTests
         Assert.Equal("/problems/range-not-satisfiable", await BoundTests.ProblemTypeAsync(answer));
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("bytes=0-9")]
+    public async Task HEAD_has_the_headers_of_the_whole_answer_and_no_body(string? range)
+    {
+        await using var world = await StartAsync(Text);
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+        using var request = new HttpRequestMessage(HttpMethod.Head, "v0/files/f");
+        if (range is not null) request.Headers.Add("Range", range);
+        using var answer = await client.SendAsync(request, World.Cancellation);
+        Assert.Equal((HttpStatusCode.OK, 10_000, "bytes", "\"v1\"", "no-store"),
+            (answer.StatusCode, answer.Content.Headers.ContentLength, $"{answer.Headers.AcceptRanges}",
+                $"{answer.Headers.ETag}", $"{answer.Headers.CacheControl}"));
+        Assert.Equal("", await answer.Content.ReadAsStringAsync(World.Cancellation));
+    }
+
+    [Theory]
+    [InlineData(404, 404)]
+    [InlineData(405, 502)]
+    [InlineData(204, 204)]
+    [InlineData(302, 302)]
+    public async Task HEAD_is_answered_as_GET_is_and_the_upstream_gets_a_GET(int status, int expected)
+    {
+        var methods = new List<string>();
+        await using var world = await StartAsync(Text, http =>
+        {
+            methods.Add(http.Request.Method);
+            http.Response.StatusCode = status;
+            if (status == 302) http.Response.Headers.Location = "/v0/files/g";
+            return status == 204 ? Task.CompletedTask : http.Response.WriteAsync("{}");
+        });
+        using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
+        using var answer = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, "v0/files/f"),
+            World.Cancellation);
+        Assert.Equal((expected, status == 302 ? "g" : ""), ((int)answer.StatusCode, $"{answer.Headers.Location}"));
+        Assert.Equal(["GET"], methods);
+    }
+
+    [Fact]
+    public async Task A_digest_of_the_wider_range_is_not_passed()
+    {
+        await using var world = await StartAsync(Text, async http =>
+        {
+            http.Response.Headers["Content-Digest"] = http.Response.Headers["Content-MD5"] = "of these bytes";
+            http.Response.Headers["Repr-Digest"] = "of the file";
+            if (http.Request.Headers.Range.Count == 0) return;
+            http.Response.StatusCode = 206;
+            http.Response.Headers.ContentRange = "bytes 0-9999/10000";
+            await http.Response.WriteAsync(Text);
+        }, [.. ((string[])["Content-Digest", "Content-MD5", "Repr-Digest"])
+            .Select((name, i) => ($"Routes:file:ResponseHeaders:{i}", name))]);
+        using var part = await GetAsync(world, ("Range", "bytes=0-"));
+        Assert.Equal((HttpStatusCode.PartialContent, false, false, true),
+            (part.StatusCode, HasHeader(part, "Content-Digest"), HasHeader(part, "Content-MD5"),
+                HasHeader(part, "Repr-Digest")));
+        using var whole = await GetAsync(world);
+        Assert.True(HasHeader(whole, "Content-Digest"));
+
+        static bool HasHeader(HttpResponseMessage answer, string name) =>
+            answer.Headers.NonValidated.Contains(name) || answer.Content.Headers.NonValidated.Contains(name);
+    }
+
     [Fact]
     public async Task A_416_that_nobody_asked_for_is_no_answer_about_a_range()
     {
@@ -165,9 +227,10 @@ public sealed class RangeTests
         return await client.GetAsync(new Uri("v0/files/f", UriKind.Relative), World.Cancellation);
     }
 
-    private static async Task<World> StartAsync(string text, RequestDelegate? answer = null)
+    private static async Task<World> StartAsync(
+        string text, RequestDelegate? answer = null, params (string, string?)[] settings)
     {
-        var world = await World.StartAsync(Routes);
+        var world = await World.StartAsync([.. Routes, .. settings]);
         // The framework's own implementation of ranges.
         world.Upstream.Others["/v0/files/f"] = answer ?? (http => Results.File(
             Encoding.ASCII.GetBytes(text), "text/plain", enableRangeProcessing: true,

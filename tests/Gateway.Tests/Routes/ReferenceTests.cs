@@ -31,6 +31,11 @@ public sealed class ReferenceTests
         "<scenes?page=2>; rel=next; anchor=\"scenes/s-1\"")]
     [InlineData("Link", "<$/v0/scenes?page=2>; rel=next; anchor=\"#x\"", "<scenes?page=2>; rel=next; anchor=\"#x\"")]
     [InlineData("Link", "<$/v0/scenes?page=2>; rel=next; anchor=\"$/internal\"", null)]
+    [InlineData("Link",
+        "<$/v0/scenes?page=2>; anchor=\"#x\\\", <https://elsewhere.example/>; rel=preload; x=\\\"\"", null)]
+    [InlineData("Link", "<#a b>; rel=next", null)]
+    [InlineData("Link", "<#a>; rel=next", "<#a>; rel=next")]
+    [InlineData("Link", "<https://files.example/a>; rel=preload; imagesrcset=\"https://elsewhere.example/b 2x\"", null)]
     [InlineData("Link", "<$/internal>; rel=up", null)]
     [InlineData("Link", "<https://elsewhere.example/>; rel=up", null)]
     [InlineData("Link", "<https://files.example/a>; rel=enclosure", "<https://files.example/a>; rel=enclosure")]
@@ -44,6 +49,7 @@ public sealed class ReferenceTests
     [InlineData("Refresh", "5; URL=\"$/v0/scenes/s-1\"", "5; url=scenes/s-1")]
     [InlineData("Refresh", "5; url=https://elsewhere.example/", null)]
     [InlineData("Refresh", "5; javascript:x", null)]
+    [InlineData("Refresh", "url=https://elsewhere.example/", null)]
     [InlineData("X-Next", "$/v0/scenes?page=2", "scenes?page=2")]
     [InlineData("X-Next", "$/internal", null)]
     [InlineData("X-Note", "see $/internal for more", null)]
@@ -172,6 +178,20 @@ public sealed class ReferenceTests
         Assert.Equal("/problems/upstream-invalid", await BoundTests.ProblemTypeAsync(answer));
         Assert.Contains("credential-echoed", await answer.Content.ReadAsStringAsync(World.Cancellation),
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_profile_in_the_content_type_is_a_name_and_no_reference()
+    {
+        await using var world = await World.StartAsync(Routes);
+        var type = $"application/json; profile=\"{world.Upstream.Address}profiles/scene\"";
+        world.Upstream.Others["/v0/scenes"] = http =>
+        {
+            http.Response.ContentType = type;
+            return http.Response.WriteAsync("[]");
+        };
+        using var answer = await GetAsync(world, "v0/scenes");
+        Assert.Equal(type, $"{answer.Content.Headers.ContentType}");
     }
 
     private static RequestDelegate Redirect(int status, params string[] locations) => http =>

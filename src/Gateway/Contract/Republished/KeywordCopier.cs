@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using Microsoft.OpenApi;
 
 namespace Gateway.Contract.Republished;
 
@@ -15,7 +14,7 @@ internal sealed partial class KeywordCopier
 {
     private const string Components = "#/components/schemas/";
 
-    // The first five change what a reference means. The last is YAML's merge key, which the reader does not resolve.
+    // The first five change what a reference means. The last is YAML's merge key, which YAML 1.2 does not have.
     private static readonly string[] Refused = [
         "$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$recursiveRef", "<<"];
 
@@ -127,7 +126,7 @@ internal sealed partial class KeywordCopier
     // A keyword that is null counts as absent.
     private static Dictionary<string, Copier> Table(params (Copier Copier, string Keywords)[] rows) => rows
         .SelectMany(row => row.Keywords.Split(' ').Select(keyword => KeyValuePair.Create<string, Copier>(keyword,
-            (node, at) => node is null || node.IsJsonNullSentinel() ? null : row.Copier(node, at))))
+            (node, at) => node is null ? null : row.Copier(node, at))))
         .ToDictionary(StringComparer.Ordinal);
 
     private static JsonObject Keywords(JsonObject from, string at, Dictionary<string, Copier> table) =>

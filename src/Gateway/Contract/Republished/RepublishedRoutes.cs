@@ -18,7 +18,13 @@ internal static class RepublishedRoutes
     /// <summary>Tag of operations that have no tag in the upstream's document.</summary>
     public const string Tag = "Routes";
 
-    /// <summary>The upstream's document; null: none is configured.</summary>
+    // The depth of the document's parts, and of what stands around them.
+    private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 2 * YamlText.MaxDepth };
+
+    /// <summary>
+    /// The part of the upstream's document that describes the routes, itself a document; null: none is configured. The
+    /// whole document may be large, and is not kept.
+    /// </summary>
     /// <exception cref="OptionsValidationException">
     /// The document cannot be republished. There is one line for each route that it fails for.
     /// </exception>
@@ -27,24 +33,45 @@ internal static class RepublishedRoutes
         const string Key = "Upstream:OpenApiDocument";
         if (upstream.OpenApiDocument.Length == 0) return null;
         var errors = new ConfigurationErrors();
-        UpstreamDocument? document = null;
-        Try(() => document = UpstreamDocument.Read(upstream.OpenApiDocument));
-        foreach (var route in document is null ? [] : ForwardedRoute.Of(routes.All))
+        UpstreamDocument? document = null, reduced = null;
+        var all = ForwardedRoute.Of(routes.All);
+        if (Try(() => document = UpstreamDocument.Read(upstream.OpenApiDocument)) is { } unreadable)
         {
-            Try(() => Make(document, [route], [], upstream.BaseAddress));
+            errors.Add(Key, unreadable);
+        }
+        else if (Try(() => reduced = Reduce(all)) is { } problem)
+        {
+            foreach (var route in all)
+            {
+                if (Try(() => Reduce([route])) is { } reason) errors.Add(Key, reason);
+            }
+            if (errors.Lines.Count == 0) errors.Add(Key, problem);
         }
         errors.ThrowIfAny<UpstreamOptions>();
-        return document;
+        return reduced;
 
-        void Try(Action action)
+        UpstreamDocument Reduce(ForwardedRoute[] some)
+        {
+            var copy = Copy(document!, some, [], upstream.BaseAddress);
+            Parse(copy);
+            return document!.With(copy);
+        }
+
+        static string? Try(Action action)
         {
             try
             {
                 action();
+                return null;
             }
             catch (RepublishingException e)
             {
-                errors.Add(Key, e.Message);
+                return e.Message;
+            }
+            catch (InvalidOperationException e)
+            {
+                // Half of a surrogate pair is JSON, but no text.
+                return $"a text cannot be read: {e.Message}";
             }
         }
     }
@@ -54,9 +81,12 @@ internal static class RepublishedRoutes
     /// <param name="baseAddress">The upstream's address.</param>
     /// <exception cref="RepublishingException">The document cannot be republished.</exception>
     public static OpenApiDocument Make(
-        UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress)
+        UpstreamDocument? document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress) =>
+        Parse(Copy(document ?? UpstreamDocument.Of(routes), routes, taken, baseAddress));
+
+    private static JsonObject Copy(
+        UpstreamDocument document, ForwardedRoute[] routes, IEnumerable<string> taken, Uri baseAddress)
     {
-        document ??= UpstreamDocument.Of(routes);
         var keywords = new KeywordCopier(document, taken, baseAddress.Authority);
         var operations = new OperationCopier(document, keywords, baseAddress.AbsolutePath);
         var paths = new JsonObject();
@@ -64,7 +94,7 @@ internal static class RepublishedRoutes
         var tags = new SortedSet<string>(
             paths.SelectMany(path => path.Value!["get"]!["tags"]!.AsArray().Select(tag => $"{tag}")),
             StringComparer.Ordinal);
-        return Parse(new JsonObject
+        return new JsonObject
         {
             ["openapi"] = document.VersionOfCopy,
             ["info"] = new JsonObject { ["title"] = Tag, ["version"] = ContractDocument.Version },
@@ -76,15 +106,15 @@ internal static class RepublishedRoutes
             })]),
             ["paths"] = paths,
             ["components"] = new JsonObject { ["schemas"] = keywords.ReachedSchemas() },
-        });
+        };
     }
 
-    private static OpenApiDocument Parse(JsonObject composed)
+    private static OpenApiDocument Parse(JsonObject copy)
     {
         try
         {
             // No rule is checked: a fault of the upstream's document that does no harm does not stop the start.
-            var read = new OpenApiJsonReader().Read(composed, new Uri("https://routes.invalid/"),
+            var read = new OpenApiJsonReader().Read(copy, new Uri("https://routes.invalid/"),
                 new OpenApiReaderSettings { RuleSet = ValidationRuleSet.GetEmptyRuleSet() });
             if (read.Diagnostic?.Errors is { Count: > 0 } errors)
             {
@@ -97,7 +127,7 @@ internal static class RepublishedRoutes
                 // The library writes some texts, such as control characters, as invalid JSON.
                 using var text = new StringWriter(CultureInfo.InvariantCulture);
                 read.Document!.SerializeAs(version, new OpenApiJsonWriter(text));
-                using var _ = JsonDocument.Parse(text.ToString());
+                using var _ = JsonDocument.Parse(text.ToString(), Deep);
             }
             return read.Document!;
         }

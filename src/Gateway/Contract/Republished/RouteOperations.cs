@@ -54,8 +54,19 @@ internal sealed class RouteOperations(IOptionsMonitor<UpstreamOptions> options, 
 }
 
 /// <summary>The upstream's document as it was at the start. A document with errors stops the start.</summary>
-internal sealed class UpstreamContract(IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<RoutesOptions> routes)
+internal sealed class UpstreamContract
 {
-    /// <summary>The document; null: none is configured.</summary>
-    public UpstreamDocument? Document { get; } = RepublishedRoutes.Read(upstream.CurrentValue, routes.CurrentValue);
+    private const long MuchMemory = 16 * 1024 * 1024;
+
+    public UpstreamContract(IOptionsMonitor<UpstreamOptions> upstream, IOptionsMonitor<RoutesOptions> routes)
+    {
+        var before = GC.GetTotalAllocatedBytes();
+        Document = RepublishedRoutes.Read(upstream.CurrentValue, routes.CurrentValue);
+        if (GC.GetTotalAllocatedBytes() - before < MuchMemory) return;
+        // Reading a large document takes many times its size, which an idle node would keep for hours.
+        GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+    }
+
+    /// <summary>The part of the document that describes routes; null: none is configured.</summary>
+    public UpstreamDocument? Document { get; }
 }

@@ -1,25 +1,34 @@
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using Gateway.Routes;
 using Microsoft.OpenApi;
-using Microsoft.OpenApi.YamlReader;
 using SharpYaml;
-using SharpYaml.Serialization;
 
 namespace Gateway.Contract.Republished;
 
 /// <summary>The upstream's own OpenAPI document (3.0, 3.1 or 3.2) as JSON.</summary>
 internal sealed class UpstreamDocument
 {
+    private static readonly JsonDocumentOptions Strict = new()
+    {
+        AllowDuplicateProperties = false,
+        MaxDepth = YamlText.MaxDepth,
+    };
+
     private readonly JsonObject _root;
 
     // The address that the document gives itself (OpenAPI 3.2, section 4.1.2.2). References may name it.
     private readonly Uri? _self;
 
+    private readonly Lazy<Dictionary<string, RouteTemplate>> _templates;
+
     private UpstreamDocument(JsonObject root, string version)
     {
         (_root, Version) = (root, version);
+        _templates = new(TemplatesByShape);
         _self = Uri.TryCreate(Text(root, "$self"), UriKind.Absolute, out var self) ? self : null;
     }
 
@@ -49,13 +58,17 @@ internal sealed class UpstreamDocument
             route.Template.Text, new JsonObject { ["get"] = new JsonObject() }))),
     }, "3.1.1");
 
+    /// <summary>The document that a copy of operations makes.</summary>
+    public UpstreamDocument With(JsonObject copy) => new(copy, VersionOfCopy);
+
     /// <param name="file">Path of a JSON or YAML file.</param>
     /// <exception cref="RepublishingException">The file cannot be read, or is no such document.</exception>
     public static UpstreamDocument Read(string file)
     {
         try
         {
-            if (Parse(File.ReadAllText(file)) is not JsonObject root || Text(root, "openapi") is not { } version)
+            if (Parse(File.ReadAllBytes(file)) is not { } root
+                || (root["openapi"] ?? root["swagger"])?.ToString() is not { } version)
             {
                 throw new RepublishingException("the file is no OpenAPI document: it lacks 'openapi', its version");
             }
@@ -73,15 +86,13 @@ internal sealed class UpstreamDocument
         }
     }
 
-    private static JsonNode? Parse(string text)
+    private static JsonObject? Parse(byte[] file)
     {
         try
         {
-            if (text.AsSpan().TrimStart().StartsWith('{'))
-            {
-                return JsonNode.Parse(text,
-                    documentOptions: new JsonDocumentOptions { AllowDuplicateProperties = false });
-            }
+            var mark = Encoding.UTF8.Preamble;
+            var utf8 = file.AsMemory(file.AsSpan().StartsWith(mark) ? mark.Length : 0);
+            if (utf8.Span.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] && Utf8.IsValid(utf8.Span)) return ParseJson(utf8);
         }
         catch (JsonException)
         {
@@ -89,44 +100,72 @@ internal sealed class UpstreamDocument
         }
         try
         {
-            var yaml = new YamlStream();
-            yaml.Load(new StringReader(text));
-            return yaml.Documents.Count == 0 ? null : yaml.Documents[0].ToJsonNode();
+            using var text = new StreamReader(new MemoryStream(file));
+            return ParseJson(YamlText.ToJson(text.ReadToEnd()));
         }
-        catch (Exception e)
-            when (e is YamlException or OpenApiReaderException or InvalidOperationException or ArgumentException
-                or FormatException or NotSupportedException)
+        catch (Exception e) when (e is YamlException or JsonException or InvalidOperationException)
         {
             throw new RepublishingException($"the file is neither JSON nor YAML that can be read: {e.Message}");
         }
     }
 
-    /// <summary>Finds the path whose template has a route's shape, as it is or below the server's path.</summary>
+    // The objects are made of the bytes when they are first looked at. Most of a large document never is.
+    private static JsonObject? ParseJson(ReadOnlyMemory<byte> utf8) =>
+        JsonDocument.Parse(utf8, Strict).RootElement is { ValueKind: JsonValueKind.Object } root
+            ? JsonObject.Create(root) : null;
+
+    /// <summary>Finds the path whose template has a route's shape, as it is or below a server's path.</summary>
     /// <param name="basePath">Path of the upstream's address.</param>
     /// <param name="pointer">JSON pointer of the path.</param>
     /// <param name="template">The path's template, with the document's names of the parameters.</param>
     /// <returns>Null: there is none.</returns>
     public JsonObject? FindPath(RouteTemplate wanted, string basePath, out string pointer, out RouteTemplate template)
     {
-        foreach (var (path, item) in (JsonObject)_root["paths"]!)
-        {
-            if (!RouteTemplate.TryParse(path, out var candidate, out _)) continue;
-            var below = BasePathOf(item as JsonObject) ?? BasePathOf(_root) ?? "";
-            if (candidate.Shape == wanted.Shape || (RouteTemplate.TryParse(below + path, out var whole, out _)
-                && whole.Shape == basePath.TrimEnd('/') + wanted.Shape))
-            {
-                (pointer, template) = ($"#/paths/{Escape(path)}", candidate);
-                return Follow(item, ref pointer);
-            }
-        }
         (pointer, template) = ("", wanted);
+        var whole = basePath.TrimEnd('/') + wanted.Shape;
+        foreach (var (below, shape) in Splits(whole).Prepend((null, wanted.Shape)))
+        {
+            if (!_templates.Value.TryGetValue(shape, out var found)) continue;
+            var item = _root["paths"]![found.Text];
+            if (below is not null && !(BasePathsOf(item as JsonObject) ?? BasePathsOf(_root) ?? []).Contains(below))
+            {
+                continue;
+            }
+            (pointer, template) = ($"#/paths/{Escape(found.Text)}", found);
+            return Follow(item, ref pointer);
+        }
         return null;
     }
 
-    private string? BasePathOf(JsonObject? holder) =>
-        (holder?["servers"] as JsonArray)?.OfType<JsonObject>().FirstOrDefault() is { } server
-            && Uri.TryCreate(_self ?? new Uri("http://server/"), Text(server, "url"), out var address)
+    // Each way to split a path between the path of a server and that below it.
+    private static IEnumerable<(string? Below, string Shape)> Splits(string path)
+    {
+        for (var at = 0; at >= 0; at = path.IndexOf('/', at + 1)) yield return (path[..at], path[at..]);
+    }
+
+    private Dictionary<string, RouteTemplate> TemplatesByShape()
+    {
+        var templates = new Dictionary<string, RouteTemplate>(StringComparer.Ordinal);
+        foreach (var (path, _) in (JsonObject)_root["paths"]!)
+        {
+            if (RouteTemplate.TryParse(path, out var template, out _)) templates.TryAdd(template.Shape, template);
+        }
+        return templates;
+    }
+
+    private IEnumerable<string>? BasePathsOf(JsonObject? holder) =>
+        (holder?["servers"] as JsonArray)?.OfType<JsonObject>().Select(BasePathOf).OfType<string>();
+
+    private string? BasePathOf(JsonObject server)
+    {
+        var url = Text(server, "url") ?? "/";
+        foreach (var (name, variable) in server["variables"] as JsonObject ?? [])
+        {
+            if (variable is JsonObject known) url = url.Replace($"{{{name}}}", Text(known, "default") ?? "");
+        }
+        return Uri.TryCreate(_self ?? new Uri("http://server/"), url, out var address)
             ? address.AbsolutePath.TrimEnd('/') : null;
+    }
 
     /// <summary>The node itself, or the object that it refers to.</summary>
     /// <param name="pointer">JSON pointer of the node; afterwards that of the object.</param>
