@@ -19,8 +19,8 @@ internal sealed class OriginOptions
         "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags",
         "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority",
         "x-datadog-tags", "newrelic", "elastic-apm-traceparent", "Request-Id", "Request-Context", "Correlation-Context",
-        "x-dtc", "x-dtpc", "x-dtreferer", "X-INSTANA-T", "X-INSTANA-S", "X-INSTANA-L", "sw8", "sw8-correlation", "uber-trace-id",
-        "X-Cloud-Trace-Context", "X-Amzn-Trace-Id", "x-highlight-request",
+        "x-dtc", "x-dtpc", "x-dtreferer", "X-INSTANA-T", "X-INSTANA-S", "X-INSTANA-L", "sw8", "sw8-correlation",
+        "uber-trace-id", "X-Cloud-Trace-Context", "X-Amzn-Trace-Id", "x-highlight-request",
         "X-POSTHOG-DISTINCT-ID", "X-POSTHOG-SESSION-ID", "X-POSTHOG-WINDOW-ID",
         "X-Request-ID", "X-Correlation-ID", "X-Requested-With", "User-Agent", "Retry-Attempt",
     ];
