@@ -3,7 +3,9 @@ using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace Gateway.Contract;
 
-/// <summary>Describes a job that is a summary if the caller asked for summaries, which have a numeric progress.</summary>
+/// <summary>
+/// Describes a job that is a summary if the caller asked for summaries. Their progress is a number.
+/// </summary>
 internal sealed class JobOrSummary : ISchemaFilter
 {
     public static OpenApiSchema Of(ISchemaGenerator generator, SchemaRepository repository) => new()
