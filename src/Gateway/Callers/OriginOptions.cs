@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using Gateway.Configuration;
 
 namespace Gateway.Callers;
@@ -10,16 +11,17 @@ internal sealed class OriginOptions
     public const string AnyHeader = "*";
 
     // Of OpenTelemetry and Sentry (also traceparent and tracestate), Zipkin, Datadog, New Relic, Elastic, Application
-    // Insights, Dynatrace, Instana, SkyWalking, Jaeger, Google Cloud, AWS; then of scripts, and of clients that Kiota
-    // generates. The gateway does not read them.
+    // Insights, Dynatrace, Instana, SkyWalking, Jaeger, Google Cloud, AWS, Highlight, PostHog; then of scripts, and of
+    // clients that Kiota generates. The gateway does not read them.
     private static readonly string[] DefaultHeaders =
     [
         "traceparent", "tracestate", "baggage", "sentry-trace",
         "b3", "X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags",
         "x-datadog-trace-id", "x-datadog-parent-id", "x-datadog-origin", "x-datadog-sampling-priority",
         "x-datadog-tags", "newrelic", "elastic-apm-traceparent", "Request-Id", "Request-Context", "Correlation-Context",
-        "x-dtpc", "x-dtreferer", "X-INSTANA-T", "X-INSTANA-S", "X-INSTANA-L", "sw8", "sw8-correlation", "uber-trace-id",
-        "X-Cloud-Trace-Context", "X-Amzn-Trace-Id",
+        "x-dtc", "x-dtpc", "x-dtreferer", "X-INSTANA-T", "X-INSTANA-S", "X-INSTANA-L", "sw8", "sw8-correlation",
+        "uber-trace-id", "X-Cloud-Trace-Context", "X-Amzn-Trace-Id", "x-highlight-request",
+        "X-POSTHOG-DISTINCT-ID", "X-POSTHOG-SESSION-ID", "X-POSTHOG-WINDOW-ID",
         "X-Request-ID", "X-Correlation-ID", "X-Requested-With", "User-Agent", "Retry-Attempt",
     ];
 
@@ -51,22 +53,24 @@ internal sealed class OriginOptions
     /// </summary>
     public bool Allow(string origin) => AllowedOrigins.Contains(origin);
 
+    /// <summary>Whether the text can be the name of a header.</summary>
+    public static bool IsName(string text) => text.Length > 0 && !text.AsSpan().ContainsAnyExcept(Token);
+
     public void Check(ConfigurationErrors errors)
     {
         for (var i = 0; i < AllowedOrigins.Count; i++)
         {
+            // Browsers write an international name in ASCII, such as xn--bcher-kva.example.
             var fine = Uri.TryCreate(AllowedOrigins[i], UriKind.Absolute, out var uri)
-                && uri.Scheme is "http" or "https"
-                && OriginOf(uri) == AllowedOrigins[i];
-            errors.Unless(fine, $"Cors:AllowedOrigins:{i}",
-                "must be an origin as browsers write it, such as https://app.example.com; there is no wildcard");
+                && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
+                && OriginOf(uri) == AllowedOrigins[i] && Ascii.IsValid(AllowedOrigins[i]);
+            errors.Unless(fine, $"Cors:AllowedOrigins:{i}", "must be an origin as browsers write it, in ASCII, "
+                + "such as https://app.example.com; there is no wildcard");
         }
         for (var i = 0; i < AllowedHeaders.Count; i++)
         {
             var name = AllowedHeaders[i];
-            var fine = name == AnyHeader
-                || (name.Length > 0 && !name.Contains('*', StringComparison.Ordinal)
-                && !name.AsSpan().ContainsAnyExcept(Token));
+            var fine = name == AnyHeader || (IsName(name) && !name.Contains('*', StringComparison.Ordinal));
             errors.Unless(fine, $"Cors:AllowedHeaders:{i}",
                 "must be the name of one header, such as X-Request-ID, or '*' for every header");
         }

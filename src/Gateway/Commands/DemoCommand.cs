@@ -131,6 +131,8 @@ internal static class DemoCommand
             ["Logging:LogLevel:Default"] = "Warning",
             ["Logging:LogLevel:Gateway"] = "Warning",
             ["Logging:Console:FormatterName"] = "simple",
+            ["Logging:Console:FormatterOptions:SingleLine"] = "true",
+            ["Logging:Console:FormatterOptions:TimestampFormat"] = "HH:mm:ss ",
         };
 
     private static string Examples(

@@ -59,6 +59,7 @@ internal static class ContractDocument
         options.OperationFilter<WatchOperations>();
         options.SchemaFilter<OpenSchema>();
         options.SchemaFilter<ProblemMessage>();
+        options.SchemaFilter<JobOrSummary>();
         options.DocumentFilter<ContractInfo>();
         options.DocumentFilter<RouteOperations>();
 

@@ -2,8 +2,10 @@ using Gateway.Caching;
 using Gateway.Callers;
 using Gateway.Contract.Republished;
 using Gateway.Edge;
+using Gateway.Problems;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
 
 namespace Gateway.Contract;
 
@@ -29,6 +31,8 @@ internal static class ContractEndpoints
                 }
                 var rendering = await contract.GetAsync(path);
                 http.Response.Headers.CacheControl = isPublic ? "public, max-age=300" : "private, max-age=300";
+                // A cache must not give a page of another origin the answer to a request without an origin.
+                http.Response.Headers.Vary = isPublic ? HeaderNames.Origin : Answers.Vary;
                 http.Response.Headers.ETag = rendering.ETag;
                 // The framework's own comparison does not match ETags to which a proxy added a suffix.
                 return IfNoneMatch.Matches(http.Request.Headers.IfNoneMatch, rendering.ETag)

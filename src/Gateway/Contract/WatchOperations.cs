@@ -125,10 +125,9 @@ internal sealed class WatchOperations(ProblemCatalog problems) : IOperationFilte
     private static void DescribeData(OpenApiResponse response, bool ofMany, OperationFilterContext context)
     {
         if (ofMany) return;
-        var summary = context.SchemaGenerator.GenerateSchema(typeof(JobSummary), context.SchemaRepository);
         foreach (var content in response.Content?.Values.OfType<OpenApiMediaType>() ?? [])
         {
-            content.Schema = new OpenApiSchema { AnyOf = [content.Schema!, summary] };
+            content.Schema = JobOrSummary.Of(context.SchemaGenerator, context.SchemaRepository);
         }
     }
 }

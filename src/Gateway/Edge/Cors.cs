@@ -76,7 +76,12 @@ internal sealed class Cors(IOptionsMonitor<OriginOptions> allowed, IEnumerable<I
             base.EvaluatePreflightRequest(context, policy, result);
             if (!allowed.CurrentValue.AllowAnyHeader) return;
             var asked = context.Request.Headers.GetCommaSeparatedValues(CorsConstants.AccessControlRequestHeaders);
-            foreach (var name in asked) result.AllowedHeaders.Add(name);
+            // Anything else cannot be written to a response header.
+            foreach (var name in asked.Where(OriginOptions.IsName)
+                .Except(result.AllowedHeaders, StringComparer.OrdinalIgnoreCase).ToArray())
+            {
+                result.AllowedHeaders.Add(name);
+            }
         }
 
         public override void ApplyResult(CorsResult result, HttpResponse response)

@@ -22,7 +22,7 @@ internal static class ProblemPage
           :root { --page: #10151b; --card: #19202a; --text: #e5eaf1; --dim: #a4b0bf; --line: #2e3947; --link: #8dbbff; }
         }
         body { margin: 0; padding: 8vh 1rem 1rem; background: var(--page); color: var(--text);
-          font: 16px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
+          font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
         main { max-width: 36rem; margin: 0 auto; padding: 1.5rem; background: var(--card);
           border: 1px solid var(--line); border-radius: 10px; }
         h1 { margin: 0 0 .75rem; font-size: 1.5rem; line-height: 1.25; }

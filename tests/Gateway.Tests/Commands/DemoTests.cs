@@ -51,6 +51,27 @@ public sealed class DemoTests(Browser browser)
     }
 
     [Fact]
+    public async Task Each_visit_of_the_page_follows_a_job_of_its_own_from_its_beginning_and_the_log_is_readable()
+    {
+        await using var tab = await browser.OpenAsync();
+        await using var demo = await RunningDemo.StartAsync();
+        var page = tab.Page;
+        await page.GotoAsync(demo.Page("127.0.0.1"));
+        await page.ClickAsync("#log-in");
+        await page.ClickAsync("#mona");
+        await Expect(page.Locator("#user")).ToContainTextAsync("Mona Mapping is logged in");
+        var first = await page.InputValueAsync("#job");
+        await page.ClickAsync("#follow");
+        await Expect(page.Locator("#output")).ToContainTextAsync($"\"id\":\"{first}\"");
+        await Expect(page.Locator("#output")).ToContainTextAsync("\"status\":\"queued\"");
+        await page.ReloadAsync();
+
+        Assert.Matches("^run-10-[a-z0-9]+$", first);
+        Assert.NotEqual(first, await page.InputValueAsync("#job"));
+        Assert.Matches("(?m)^[0-9]{2}:[0-9]{2}:[0-9]{2} info: .*Audit.* mona login .*succeeded", demo.Output);
+    }
+
+    [Fact]
     public async Task A_user_who_cancels_is_not_logged_in_and_can_log_in_at_the_gateways_own_page_afterwards()
     {
         await using var tab = await browser.OpenAsync();
@@ -153,6 +174,8 @@ public sealed class DemoTests(Browser browser)
                 "--page-port", "0"]);
 
         public int Id => _process.Id;
+
+        public string Output => _process.Output;
 
         public string Gateway => Address("Gateway");
 

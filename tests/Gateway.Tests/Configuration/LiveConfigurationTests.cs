@@ -147,6 +147,8 @@ public sealed class LiveConfigurationTests
         "Cors:AllowedOrigins:0: must be an origin")]
     [InlineData("Cors:AllowedOrigins:0", "https://App.example.com:443",
         "Cors:AllowedOrigins:0: must be an origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://b\u00fccher.example", "Cors:AllowedOrigins:0: must be an origin")]
+    [InlineData("Cors:AllowedOrigins:0", "https://user@app.example.com", "Cors:AllowedOrigins:0: must be an origin")]
     [InlineData("Cors:AllowedOrigins:0", "null", "Cors:AllowedOrigins:0: must be an origin")]
     [InlineData("ForwardedHeaders:KnownProxies:0", "proxy",
         "ForwardedHeaders:KnownProxies:0: must be an IP address")]

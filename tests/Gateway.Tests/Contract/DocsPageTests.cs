@@ -206,6 +206,58 @@ public sealed class DocsPageTests(Browser browser)
         Assert.Equal("BODY", await docs.Page.EvaluateAsync<string>("() => document.activeElement.tagName"));
     }
 
+    [Fact]
+    public async Task A_list_begins_with_an_empty_item_that_has_a_name_and_every_element_shows_that_it_has_the_focus()
+    {
+        await using var world = await World.StartAsync();
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        var batch = docs.Page.Locator("#operations-Jobs-getJobs");
+        await batch.Locator(".opblock-summary-control").PressEnterAsync();
+        await batch.GetByText("Add string item").PressEnterAsync();
+        await batch.GetByRole(AriaRole.Textbox, new() { Name = "job, item 1" }).WaitForAsync();
+        Assert.Equal("", await batch.GetByLabel("job, item 1").InputValueAsync());
+        await batch.GetByText("Add string item").PressEnterAsync();
+        await batch.GetByLabel("Remove item 2 of job").PressEnterAsync();
+        await batch.GetByLabel("job, item 2").WaitForAsync(new() { State = WaitForSelectorState.Detached });
+
+        await docs.Page.GotoAsync(docs.Page.Url);
+        await docs.Page.Locator(".models-control").WaitForAsync();
+        var hidden = new List<string>();
+        for (var stop = 0; stop < 40; stop++)
+        {
+            await docs.Page.Keyboard.PressAsync("Tab");
+            hidden.Add(await docs.Page.EvaluateAsync<string>("""
+                () => getComputedStyle(document.activeElement).outlineStyle === 'none'
+                    ? document.activeElement.outerHTML.slice(0, 200) : ''
+                """));
+        }
+        Assert.Equal([], hidden.Where(element => element.Length > 0));
+    }
+
+    [Theory]
+    [InlineData(360)]
+    [InlineData(320)]
+    public async Task A_narrow_window_leaves_room_for_an_identifier(int width)
+    {
+        await using var world = await World.StartAsync();
+        await using var docs = await DocsPage.OpenAsync(await browser.OpenAsync(), world.Gateway.Address);
+        await docs.Page.SetViewportSizeAsync(width, 740);
+        await docs.AuthoriseAsync("apiKey", World.MappingKey);
+        await docs.FillAsync(Workflow, Job);
+        await docs.ExecuteAsync();
+        var batch = docs.Page.Locator("#operations-Jobs-getJobs");
+        await batch.Locator(".opblock-summary-control").PressEnterAsync();
+        await batch.GetByText("Add string item").PressEnterAsync();
+        await batch.Locator(".json-schema-form-item input").FillAsync(new string('w', 257));
+
+        foreach (var input in await docs.Page.Locator(".parameters input").AllAsync())
+        {
+            var box = await input.BoundingBoxAsync();
+            Assert.InRange(box!.Width, 180, width);
+        }
+        Assert.Equal(width, await docs.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"));
+    }
+
     [Theory]
     [InlineData(ColorScheme.Light)]
     [InlineData(ColorScheme.Dark)]
@@ -237,6 +289,11 @@ public sealed class DocsPageTests(Browser browser)
 
         await docs.Page.GetByRole(AriaRole.Tab, new() { Name = "Schema" }).First.PressEnterAsync();
         await AssertAccessibleAsync(docs, "with a schema");
+
+        await docs.Page.Locator("#operations-Jobs-getJobs .opblock-summary-control").PressEnterAsync();
+        await docs.Page.GetByText("Add string item").PressEnterAsync();
+        await docs.Page.Locator(".json-schema-form-item input").WaitForAsync();
+        await AssertAccessibleAsync(docs, "with a list");
 
         world.Gateway.Reconfigure(("Contract:Public", "false"));
         await docs.Page.ReloadAsync();

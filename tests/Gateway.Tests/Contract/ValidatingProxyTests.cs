@@ -42,6 +42,27 @@ public sealed class ValidatingProxyTests : IDisposable
         Assert.False(unchanged.Headers.Contains("sl-violations"));
     }
 
+    [Theory]
+    [InlineData("openapi/v0.json")]
+    [InlineData("openapi/3.0/v0.json")]
+    public async Task Every_answer_about_several_jobs_conforms_to_the_contract_whole_or_as_summaries(string contract)
+    {
+        await NpmTools.NeedAsync();
+        await using var world = await World.StartAsync();
+        await using var prism = await StartAsync(world, contract);
+        using var client = new HttpClient { BaseAddress = prism.Address };
+        client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
+
+        foreach (var view in (string[])["", "&view=summary"])
+        {
+            using var answer = await client.GetAsync(new Uri("v0/jobs?job=survey-1/finished-1&job=survey-1/run-300"
+                + $"&job=survey-1/missing&job=survey-1/fail-0{view}", UriKind.Relative), World.Cancellation);
+            Assert.True(answer.StatusCode == HttpStatusCode.OK,
+                $"{view}: {await answer.Content.ReadAsStringAsync(World.Cancellation)}");
+            Assert.False(answer.Headers.Contains("sl-violations"), $"{view}: {string.Join('\n', answer.Headers)}");
+        }
+    }
+
     [Fact]
     public async Task Every_response_of_a_republished_route_conforms_to_the_contract()
     {

@@ -93,6 +93,8 @@ public sealed class CorsTests
     [InlineData("newrelic,traceparent,tracestate")]
     [InlineData("elastic-apm-traceparent,request-context,request-id")]
     [InlineData("uber-trace-id,x-amzn-trace-id,x-cloud-trace-context")]
+    [InlineData("x-dtc,x-dtpc")]
+    [InlineData("x-highlight-request,x-posthog-distinct-id,x-posthog-session-id,x-posthog-window-id")]
     [InlineData("content-type,pragma,x-correlation-id,x-request-id,x-requested-with")]
     public async Task An_allowed_origin_may_send_the_headers_of_common_tracing_tools_and_scripts(string headers)
     {
@@ -129,6 +131,40 @@ public sealed class CorsTests
         Assert.EndsWith(",uberctx-user,x-any", headers, StringComparison.Ordinal);
         Assert.DoesNotContain("*", headers, StringComparison.Ordinal);
         Assert.Null(Header(foreign, "Access-Control-Allow-Headers"));
+    }
+
+    [Fact]
+    public async Task A_star_allows_only_what_can_be_the_name_of_a_header()
+    {
+        await using var world = await World.StartAsync([.. Allowed, ("Cors:AllowedHeaders:0", "*")]);
+        using var connection = await RawConnection.OpenAsync(world.Gateway.Address);
+        // The first name is UTF-8.
+        await connection.SendAsync($"OPTIONS /v0/jobs HTTP/1.1\r\nHost: gateway\r\nOrigin: {App}\r\n"
+            + "Access-Control-Request-Method: GET\r\n"
+            + "Access-Control-Request-Headers: x-\u00c3\u00a9, x b, x-any, (x), X-ANY, x-api-key\r\n\r\n");
+        var answer = await connection.ReadAsync(hasBody: false);
+
+        Assert.Equal(204, answer!.Status);
+        Assert.EndsWith(",Content-Type,x-any", answer.Headers["Access-Control-Allow-Headers"],
+            StringComparison.Ordinal);
+    }
+
+    // A cache that stored an answer without CORS headers would otherwise give it to a page of an allowed origin.
+    [Theory]
+    [InlineData(null)]
+    [InlineData(App)]
+    [InlineData(Foreign)]
+    public async Task The_contract_which_caches_may_store_depends_on_the_origin_in_every_answer(string? origin)
+    {
+        await using var world = await World.StartAsync(Allowed);
+        using var client = world.Gateway.Client();
+        if (origin is not null) client.DefaultRequestHeaders.Add("Origin", origin);
+        using var answer = await client.GetAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
+        client.DefaultRequestHeaders.IfNoneMatch.Add(answer.Headers.ETag!);
+        using var unchanged = await client.GetAsync(new Uri("openapi/v0.json", UriKind.Relative), World.Cancellation);
+
+        Assert.Equal([200, 304], [(int)answer.StatusCode, (int)unchanged.StatusCode]);
+        Assert.Equal(["Origin", "Origin"], [Header(answer, "Vary"), Header(unchanged, "Vary")]);
     }
 
     [Fact]

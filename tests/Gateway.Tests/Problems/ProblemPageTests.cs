@@ -28,6 +28,23 @@ public sealed class ProblemPageTests(Browser browser)
             await tab.Page.EvaluateAsync<string>("() => getComputedStyle(document.body).backgroundColor"));
     }
 
+    [Theory]
+    [InlineData("view/absent", 32)]
+    [InlineData("view", 30)]
+    public async Task Text_grows_with_the_size_that_the_user_has_set_in_the_browser(string path, int size)
+    {
+        await using var world = await World.StartAsync();
+        await using var tab = await browser.OpenAsync();
+        var protocol = await tab.Context.NewCDPSessionAsync(tab.Page);
+        await protocol.SendAsync("Page.setFontSizes",
+            new() { ["fontSizes"] = new Dictionary<string, int> { ["standard"] = 32 } });
+
+        await tab.Page.GotoAsync(new Uri(world.Gateway.Address, path).AbsoluteUri);
+
+        Assert.Equal($"{size}px",
+            await tab.Page.EvaluateAsync<string>("() => getComputedStyle(document.body).fontSize"));
+    }
+
     [Fact]
     public async Task The_policy_allows_the_style_and_nothing_else()
     {

@@ -85,8 +85,10 @@ function ofThisGateway(contract) {
   return contract;
 }
 
-// Swagger UI would fill an example in, and "Execute" would send it: a made-up job, or a wait of 30 seconds.
+// Swagger UI would fill an example in, and "Execute" would send it: a made-up job, or a wait of 30 seconds. It would
+// also make up each new item of a list.
 function tellExample(parameter) {
+  if (parameter.schema?.items?.type === 'string') parameter.schema.items.default = '';
   if (parameter.example === undefined) return;
   parameter.description = `${parameter.description ?? ''}\n\nExample: \`${[parameter.example].flat().join(', ')}\``;
   delete parameter.example;
@@ -139,6 +141,15 @@ function nameElements() {
     const value = scheme.querySelector('input');
     if (value) value.ariaLabel = `Value: ${scheme.querySelector('h4 code').textContent}`;
   });
+  each('.json-schema-form-item', item => {
+    const name = item.closest('[data-param-name]')?.dataset.paramName;
+    const number = [...item.parentElement.children].indexOf(item) + 1;
+    for (const part of item.querySelectorAll('input, select, textarea, button')) {
+      part.ariaLabel = part.matches('button') ? `Remove item ${number} of ${name}` : `${name}, item ${number}`;
+    }
+  });
+  // As regions without a name, the tables of two operations would be mistaken for each other.
+  each('table[role=region]', table => table.role = null);
   each('.microlight', body => body.tabIndex = 0);
   // The title of the page has the first level.
   each('h3, h4, h5, h6', heading => heading.ariaLevel = Math.min(heading.localName[1] - 1, 4));
