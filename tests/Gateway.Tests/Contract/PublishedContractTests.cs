@@ -3,7 +3,6 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gateway.Contract.Republished;
 using Gateway.Tests.Infrastructure;
-using Microsoft.OpenApi;
 
 namespace Gateway.Tests.Contract;
 
