@@ -23,9 +23,10 @@ internal sealed class OperatorGate(
     {
         var gate = app.Services.GetRequiredService<OperatorGate>();
         var subject = app.Services.GetRequiredService<T>();
-        app.MapGet(path, (HttpContext http) => gate.AnswerAsync(
-            http, action, "node", _ => Task.FromResult<IAnswer>(new JsonAnswer(report(subject)))))
-            .ExcludeFromDescription();
+        app.MapGet(path, AnswerAsync).ExcludeFromDescription();
+
+        Task AnswerAsync(HttpContext http) => gate.AnswerAsync(
+            http, action, "node", _ => Task.FromResult<IAnswer>(new JsonAnswer(report(subject))));
     }
 
     /// <summary>Answers an operator. Any other caller gets a problem.</summary>
