@@ -194,7 +194,7 @@ public sealed class CertifiedProviderTests : IAsyncLifetime
 
         using var begun = await visitor.GetAsync(new Uri(Gateway, "bff/login"));
 
-        Assert.Equal("/problems/identity-unavailable", await BoundTests.ProblemTypeAsync(begun));
+        Assert.Equal("/problems/identity-misconfigured", await BoundTests.ProblemTypeAsync(begun));
         Assert.Contains(_world!.Gateway.Log.All, line => line.Contains(
             "the authority must be its issuer", StringComparison.Ordinal));
     }
