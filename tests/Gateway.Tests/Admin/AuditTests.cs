@@ -43,7 +43,7 @@ public sealed partial class AuditTests
         }
         world.Clock!.Advance(TimeSpan.FromSeconds(1));
 
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(20), () => Sums(world.Gateway).Length == 2, "the second is over");
         var lines = Lines(world.Gateway);
         Assert.Equal(150, lines.Count(line => line.EndsWith("succeeded", StringComparison.Ordinal)));

@@ -49,7 +49,7 @@ public sealed class ConfigurationEndpointTests : IDisposable
         Assert.Equal(at, report.TimeOf("last_refusal.at"));
         Assert.True(report.TimeOf("last_refusal.until") > at);
         Assert.Contains($"Jobs:SettleTime 00:00:31 {_secrets.FullName}", SettingsOf(report));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             (await ReportAsync(gateway)).Of("need_restart") == """["Redis:Prefix"]""", "the prefix needs a restart");
     }
 
@@ -63,7 +63,7 @@ public sealed class ConfigurationEndpointTests : IDisposable
     private static async Task<JsonElement> UntilAsync(GatewayProcess gateway, string isRefused)
     {
         var report = default(JsonElement);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             (report = await ReportAsync(gateway)).Of("newest_is_refused") == isRefused, $"refused: {isRefused}");
         return report;
     }

@@ -138,7 +138,7 @@ public sealed class JobReportTests(RedisServer redis)
         world.Upstream.Faults.Add(new Fault { Job = job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(3) });
         var fetching = World.GetAsync(world.Gateway, job);
         var there = default(JsonElement);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             (there = await ReportAsync(world, other, job)).GetProperty("fetch").GetProperty("lock").ValueKind
                 == JsonValueKind.Object, "the lock is held");
         var here = await ReportAsync(world, world.Gateway, job);
@@ -162,7 +162,7 @@ public sealed class JobReportTests(RedisServer redis)
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey), ("Prefer", "wait=60"));
         var waiting = client.GetAsync(new Uri($"v0/workflows/survey-1/jobs/{Job}", UriKind.Relative), leaving.Token);
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
         {
             var report = await Reports.GetAsync(world.Gateway, $"admin/jobs/default/survey-1/{Job}");
             return (report.Of("watchers.streams"), report.Of("watchers.waiting_requests")) == ("1", "1")
@@ -172,7 +172,7 @@ public sealed class JobReportTests(RedisServer redis)
         }, "both watchers are counted");
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             (await Reports.GetAsync(world.Gateway, $"admin/jobs/default/survey-1/{Job}"))
                 .Of("watchers.waiting_requests") == "0", "the waiting request has left");
     }
@@ -187,7 +187,7 @@ public sealed class JobReportTests(RedisServer redis)
         Assert.False(await Purging.IsHitAsync(world.Gateway, _job));
         await own.KillAsync();
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             (await Reports.GetAsync(world.Gateway, $"admin/jobs/default/survey-1/{_job}")).Of("redis.state") == "away",
             "Redis is reported as away");
 

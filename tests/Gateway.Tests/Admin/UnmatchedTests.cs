@@ -169,7 +169,7 @@ public sealed class UnmatchedTests
         static async Task UntilAsync(GatewayNode node, string list)
         {
             var last = "";
-            await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+            await Wait.UntilAsync(TimeSpan.FromSeconds(20),
                 async () => (last = await ListAsync(node)) == list, $"{list}, but {last}");
         }
 
@@ -244,7 +244,7 @@ public sealed class UnmatchedTests
         Assert.Equal("user-5", callers[^1].Of("caller"));
         Assert.Equal(10, Lines(world).Length);
         world.Clock!.Advance(TimeSpan.FromSeconds(1));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), () => world.Gateway.Log.All.Any(line => line.Contains(
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), () => world.Gateway.Log.All.Any(line => line.Contains(
             "95 more callers without a team were refused within a second", StringComparison.Ordinal)), "the sum");
 
         // Once in ten minutes for each caller.

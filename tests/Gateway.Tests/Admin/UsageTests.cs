@@ -114,7 +114,7 @@ public sealed class UsageTests
         await UntilAsync(other, 15);
 
         await redis.KillAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             (await Reports.GetAsync(other, "admin/usage")).Of("scope") == "node", "Redis is away");
         await AskAsync(first, 20);
         await AskAsync(other, 7);
@@ -139,7 +139,7 @@ public sealed class UsageTests
         var left = TimeSpan.FromMilliseconds((long)(await redis.CommandAsync("PTTL", hour))!);
         Assert.InRange(left, TimeSpan.FromDays(7.9), TimeSpan.FromDays(8));
         await redis.CommandAsync("PEXPIRE", hour, 1);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             TeamOf(await Reports.GetAsync(other, "admin/usage"), "mapping").Of("total.requests") == "0", "it vanishes");
     }
 
@@ -149,12 +149,12 @@ public sealed class UsageTests
         await using var world = await World.StartAsync(Purging.Operator);
         await using (var stream = await EventReader.OpenAsync(world.Gateway, EventReader.PathOf("run-300")))
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () => TeamOf(
+            await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () => TeamOf(
                 await Reports.GetAsync(world.Gateway, "admin/usage"), "mapping").Of("without_key.upstream_calls")
                     is not "0", "the poll is counted");
         }
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () => KeyOf(TeamOf(
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () => KeyOf(TeamOf(
             await Reports.GetAsync(world.Gateway, "admin/usage"), "mapping"), "mapping-test").Of("total")
                 == Figures(1, 1, 0, 0), "the stream is counted when it ends");
     }
@@ -194,7 +194,7 @@ public sealed class UsageTests
     }
 
     private static Task UntilAsync(GatewayNode node, int requests) =>
-        Purging.WithinAsync(TimeSpan.FromSeconds(30), async () =>
+        Wait.UntilAsync(TimeSpan.FromSeconds(30), async () =>
         {
             var report = await Reports.GetAsync(node, "admin/usage?team=mapping");
             Assert.InRange(int.Parse(TeamOf(report, "mapping").Of("total.requests")!,

@@ -84,7 +84,7 @@ public sealed class LargeJobsTests
             foreach (var answer in held) answer.Dispose();
         }
         // Closed connections free their memory.
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
         {
             using var answer = await client.GetAsync(
                 PathOf(Jobs), HttpCompletionOption.ResponseHeadersRead, World.Cancellation);

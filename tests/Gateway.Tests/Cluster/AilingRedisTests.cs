@@ -38,7 +38,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         await _redis.CommandAsync("REPLICAOF", "NO", "ONE");
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(7), async () => !await Purging.IsHitAsync(other, _job),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(7), async () => !await Purging.IsHitAsync(other, _job),
             "the other node has received of it");
     }
 
@@ -53,7 +53,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
 
         Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
 
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(7), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }
 
@@ -64,14 +64,14 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await using var world = await WorldAsync(_redis.ConnectionString);
         await Task.Delay(TimeSpan.FromSeconds(1), World.Cancellation);
         await _redis.StartAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is found");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is found");
         var received = 0;
         world.Gateway.Services.GetRequiredService<JobChannel>().WakeRequested += () =>
             Interlocked.Increment(ref received);
 
         await _redis.CommandAsync("PUBLISH", "gateway:jobs", "");
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => received > 0, "the message is received");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => received > 0, "the message is received");
         await Task.Delay(300, World.Cancellation);
         Assert.Equal(1, received);
     }
@@ -228,8 +228,8 @@ public sealed class AilingRedisTests : IAsyncLifetime
         for (var i = 0; i < 2000; i++) left.Add($"{{default/survey-1/{_job}-{i}}}:lock", "o:me:");
         Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "Redis is found");
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5), () => Redis(world.Gateway).IsAvailable, "Redis is found");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5), async () =>
             (int)(await _redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{_job}-1999}}:lock"))! == 0,
                 "the lock is released");
     }
@@ -247,14 +247,14 @@ public sealed class AilingRedisTests : IAsyncLifetime
             }
         }
         await using var world = await WorldAsync(_redis.ConnectionString, DefaultTimeout);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used");
 
         await Purging.CountAsync(world.Gateway, $"default/survey-1/{_job}");
         await Task.Delay(TimeSpan.FromSeconds(1.5), World.Cancellation);
 
         Assert.True(Redis(world.Gateway).IsAvailable);
         Redis(world.Gateway).MarkUnavailable(new TimeoutException("a blip"));
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => Redis(world.Gateway).IsAvailable, "Redis is used again");
     }
 
@@ -269,7 +269,7 @@ public sealed class AilingRedisTests : IAsyncLifetime
         await Purging.IsHitAsync(node, _job);
         Assert.True(await Purging.IsHitAsync(node, _job));
         await _redis.StartAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Redis(node).IsAvailable, "Redis is found");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => Redis(node).IsAvailable, "Redis is found");
 
         await Purging.CountAsync(node, "default");
 

@@ -35,7 +35,7 @@ public sealed class BrokenFillTests(RedisServer redis)
         Assert.StartsWith("Error", line, StringComparison.Ordinal);
         Assert.Contains($"at {typeof(BrokenFillTests).FullName}", line, StringComparison.Ordinal);
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(15), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(15), async () =>
         {
             using var answer = await World.GetAsync(two, "finished-1");
             return answer.StatusCode == HttpStatusCode.OK;

@@ -110,10 +110,10 @@ public sealed class BudgetTests(RedisServer redis)
         var gate = world.Gateway.Services.GetRequiredService<AccountGates>().Of("default");
         // Permits that were refilled meanwhile go to the first of these.
         var refreshes = Enumerable.Range(0, 10).Select(i => world.GetAsync($"run-300-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20,
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 20,
             "all refreshes have gone out or wait");
         var reads = Enumerable.Range(0, 12).Select(i => world.GetAsync($"finished-{i}")).ToArray();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total + gate.Waiting == 32, "all reads wait");
         var before = world.Upstream.Ledger.Calls.Count;
         await Task.WhenAll(refreshes);
@@ -165,7 +165,7 @@ public sealed class BudgetTests(RedisServer redis)
         world.Upstream.Faults.Clear();
         foreach (var node in nodes)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
+            await Wait.UntilAsync(TimeSpan.FromSeconds(10), async () =>
                 (await AskAsync(node)).StatusCode == HttpStatusCode.OK, "the circuit is closed again");
         }
     }

@@ -50,7 +50,7 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
         var other = _world.AddGateway(_wall);
         var job = $"run-4-{Guid.NewGuid():N}";
         var ended = new HashSet<GatewayNode>();
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
         {
             foreach (var node in (GatewayNode[])[other, _world.Gateway])
             {
@@ -119,7 +119,7 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
     {
         var ghost = $"{Guid.NewGuid():N}";
         await Database.SortedSetAddAsync("gateway:nodes", ghost, DateTimeOffset.UtcNow.Add(Hour).ToUnixTimeSeconds());
-        await Purging.WithinAsync(Bound, async () => await Database.SortedSetScoreAsync("gateway:nodes", ghost) is null,
+        await Wait.UntilAsync(Bound, async () => await Database.SortedSetScoreAsync("gateway:nodes", ghost) is null,
             "the node is removed");
     }
 
@@ -132,7 +132,7 @@ public sealed class ClockStepTests(RedisServer redis) : IAsyncLifetime
         RedisKey lockKey = $"gateway:{Key(_finished).Name}:lock";
         Assert.True(await Database.KeyExpireAsync(lockKey, (await Database.KeyTimeToLiveAsync(lockKey))!.Value + Hour));
 
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
         {
             using var answer = await World.GetAsync(other, _finished);
             return answer.StatusCode == HttpStatusCode.OK;

@@ -60,7 +60,7 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         var asking = OutcomeAsync(world.Gateway);
         foreach (var (calls, credential) in ((int, string)[])[(1, Canary.Next), (2, Canary.Third)])
         {
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 TimeSpan.FromSeconds(5), () => world.Upstream.Ledger.Total == calls, "the upstream is asked");
             Replace(credential);
         }
@@ -238,13 +238,13 @@ public sealed class CredentialTests(RedisServer redis) : IDisposable
         // No job is known to work: at most one trial call a second for each credential.
         Assert.InRange(answers.Count - refused.Length + tried, 0, 4);
         Assert.InRange(world.Upstream.Ledger.Total, 0, 8);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20),
             () => nodes.SelectMany(node => node.Log.All)
                 .Any(line => line.StartsWith("Critical", StringComparison.Ordinal)), "a critical line is logged");
 
         world.Upstream.Faults.Clear();
         foreach (var node in nodes) node.Reconfigure(Named(world, (Account + "Credential", Canary.Third)));
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(3), async () => await AskAsync(nodes[^1]) == HttpStatusCode.OK, "the new one is used");
     }
 

@@ -25,7 +25,7 @@ public sealed class GoneTests(RedisServer redis)
 
         Assert.Equal(HttpStatusCode.NotFound, await AskAsync(other));
 
-        await Purging.WithinAsync(Purging.Promised, async () =>
+        await Wait.UntilAsync(Purging.Promised, async () =>
             await AskAsync(world.Gateway) == HttpStatusCode.NotFound, "the first node drops the job");
     }
 

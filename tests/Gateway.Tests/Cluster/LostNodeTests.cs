@@ -9,6 +9,8 @@ namespace Gateway.Tests.Cluster;
 [Trait("Redis", "any")]
 public sealed class LostNodeTests(RedisServer redis)
 {
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
     private const int Nodes = 3, Filling = 0;
 
     private readonly string _job = $"finished-{Guid.NewGuid():N}";
@@ -24,7 +26,7 @@ public sealed class LostNodeTests(RedisServer redis)
         world.Upstream.Faults.Add(
             new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromMinutes(1), Times = 1 });
         var lost = gateways.GetAsync(Filling, _job);
-        await UntilAsync(() => world.Upstream.Ledger.Total == 1);
+        await Wait.UntilAsync(Bound, () => world.Upstream.Ledger.Total == 1, "the upstream is called");
         var waiting = Enumerable.Range(0, 40).Select(i => gateways.GetAsync(1 + i % (Nodes - 1), _job)).ToArray();
         // The lock is renewed meanwhile.
         await Task.Delay(2500, World.Cancellation);
@@ -77,7 +79,8 @@ public sealed class LostNodeTests(RedisServer redis)
         var late = jobs.Select(job => gateways.GetAsync(Filling, job)).ToArray();
         // The answers arrive in quick succession and take a while to process, so the node is stopped at every step:
         // before an answer arrives, while it is read, before it is stored, and after.
-        await UntilAsync(() => late.Count(answer => answer.IsCompleted) >= answered);
+        await Wait.UntilAsync(
+            Bound, () => late.Count(answer => answer.IsCompleted) >= answered, "others are answered");
         gateways.Signal(Filling, "STOP");
         // Answers that the node had sent by then are complete.
         await Task.Delay(500, World.Cancellation);
@@ -128,11 +131,5 @@ public sealed class LostNodeTests(RedisServer redis)
     {
         Assert.True(answer.Status == HttpStatusCode.OK, $"{answer}");
         return answer.Body.AsSpan().IndexOf("\"padding\""u8) >= 0;
-    }
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!holds()) await Task.Delay(5, bound.Token);
     }
 }

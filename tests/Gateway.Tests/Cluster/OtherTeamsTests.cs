@@ -46,7 +46,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
         foreach (var node in nodes) using (await World.GetAsync(node, "odd-1")) { }
 
         Assert.Equal("200", await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5),
             async () => await OutcomeAsync(
                 await World.GetAsync(nodes[0], "odd-1")) == "403 /problems/upstream-forbidden",
                 "all nodes know that the credential is accepted");
@@ -83,7 +83,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
         Assert.Contains(nodes.SelectMany(node => node.Log.All), line =>
             line.StartsWith("Critical", StringComparison.Ordinal));
         world.Upstream.Faults.Clear();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(25), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(25), async () =>
             await ReadAsync(nodes[^1], $"finished-{Guid.NewGuid():N}") == "200", "the credential is accepted again");
     }
 
@@ -97,7 +97,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
         world.Upstream.Faults.Add(
             new Fault { Job = "slow-*", Kind = FaultKind.Status, Status = 404, Delay = TimeSpan.FromSeconds(8) });
         var slow = Enumerable.Range(0, 40).Select(i => World.GetAsync(nodes[i % nodes.Length], $"slow-{i}")).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5), () =>
             world.Upstream.Ledger.Total >= 20, "the slow jobs are under way");
 
         var watch = Stopwatch.StartNew();
@@ -138,7 +138,7 @@ public sealed class OtherTeamsTests(RedisServer redis)
             }
             while (!stop.IsCancellationRequested && await second.WaitForNextTickAsync(World.Cancellation));
         }, World.Cancellation);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () =>
             world.Upstream.Ledger.Total >= 3 * broken, "the broken jobs were fetched three times");
 
         var answers = new List<string>();

@@ -52,7 +52,7 @@ public sealed class PauseTests(RedisServer redis)
             }
             await Task.Delay(20, World.Cancellation);
         }
-        await Purging.WithinAsync(TimeSpan.FromSeconds(15), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(15), async () =>
         {
             using var again = await AskAsync(nodes[^1], World.MappingKey);
             return again.StatusCode == HttpStatusCode.OK;
@@ -122,7 +122,7 @@ public sealed class PauseTests(RedisServer redis)
 
         proxy.GetWell();
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), async () =>
         {
             using var answer = await AskAsync(other, World.MappingKey);
             return answer.StatusCode == HttpStatusCode.ServiceUnavailable;

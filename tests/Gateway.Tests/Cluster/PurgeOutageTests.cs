@@ -109,7 +109,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
         Assert.True(await Purging.IsHitAsync(_other, _job));
 
         _line.GetWell();
-        await Purging.WithinAsync(CatchUpTime, async () =>
+        await Wait.UntilAsync(CatchUpTime, async () =>
         {
             using var again = await Purging.PurgeAsync(_world.Gateway, "default/survey-1");
             return again.IsSuccessStatusCode;
@@ -140,7 +140,7 @@ public sealed class PurgeOutageTests : IAsyncLifetime
 
     // Requests the job repeatedly, like clients, which calls the upstream once.
     private async Task HasPurgedAsync(GatewayNode node) =>
-        await Purging.WithinAsync(CatchUpTime, async () => !await Purging.IsHitAsync(node, _job), "the job is gone");
+        await Wait.UntilAsync(CatchUpTime, async () => !await Purging.IsHitAsync(node, _job), "the job is gone");
 
     private async Task LoseLogAsync()
     {
@@ -149,10 +149,10 @@ public sealed class PurgeOutageTests : IAsyncLifetime
     }
 
     private static Task LosesRedisAsync(GatewayNode node) =>
-        Purging.WithinAsync(CatchUpTime, () => !Redis(node).IsAvailable, "Redis is lost");
+        Wait.UntilAsync(CatchUpTime, () => !Redis(node).IsAvailable, "Redis is lost");
 
     private static Task FindsRedisAsync(GatewayNode node) =>
-        Purging.WithinAsync(CatchUpTime, () => Redis(node).IsAvailable, "Redis is found");
+        Wait.UntilAsync(CatchUpTime, () => Redis(node).IsAvailable, "Redis is found");
 
     private static RedisConnection Redis(GatewayNode node) => node.Services.GetRequiredService<RedisConnection>();
 }

@@ -53,7 +53,7 @@ public sealed class PurgeRaceTests(RedisServer redis)
         world.Upstream.Faults.Add(
             new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
         var first = Purging.IsHitAsync(world.Gateway, _job);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
         var second = Purging.IsHitAsync(other, _job);
         await Purging.CountAsync(world.Gateway, _account);
 
@@ -70,7 +70,7 @@ public sealed class PurgeRaceTests(RedisServer redis)
         world.Upstream.Faults.Add(
             new Fault { Job = _job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1), Times = 1 });
         var waiters = Task.WhenAll(Purging.IsHitAsync(world.Gateway, _job), Purging.IsHitAsync(world.Gateway, _job));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == 1, "the fetch begins");
         Assert.Equal((0, 0), await Purging.CountAsync(purging, $"{_account}/survey-1/{_job}"));
         Assert.False(waiters.IsCompleted, "The fetch ended before the purge.");
         Assert.All(await waiters, Assert.False);

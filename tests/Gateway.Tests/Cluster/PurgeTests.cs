@@ -85,7 +85,7 @@ public sealed class PurgeTests(RedisServer redis)
             Assert.True(await Purging.IsHitAsync(other, _job));
             await Purging.CountAsync(world.Gateway, _account);
             var waiting = Stopwatch.StartNew();
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
             heard += waiting.Elapsed;
         }
@@ -112,14 +112,14 @@ public sealed class PurgeTests(RedisServer redis)
         await Purging.CountAsync(world.Gateway, scope.Replace("ACCOUNT", _account, StringComparison.Ordinal)
             .Replace("JOB", _job, StringComparison.Ordinal));
 
-        await Purging.WithinAsync(Purging.Promised, async () =>
+        await Wait.UntilAsync(Purging.Promised, async () =>
         {
             using var answer = await World.GetAsync(other, _job);
             return answer.IsSuccessStatusCode;
         }, "the other node fetches again");
         Assert.True(await Purging.IsHitAsync(world.Gateway, _job));
         // A job outside the scope still waits for its back-off on every node.
-        await Purging.WithinAsync(Purging.Promised, async () =>
+        await Wait.UntilAsync(Purging.Promised, async () =>
         {
             using var answer = await World.GetAsync(third, $"{_job}x");
             return answer.IsSuccessStatusCode == (scope == "ACCOUNT");
@@ -147,7 +147,7 @@ public sealed class PurgeTests(RedisServer redis)
         Assert.Equal((other is null ? 0 : inScope, inScope), counts);
         if (other is not null)
         {
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 Purging.Promised, async () => !await Purging.IsHitAsync(other, _job), "the other node has the purge");
             world.Upstream.Ledger.Clear();
         }

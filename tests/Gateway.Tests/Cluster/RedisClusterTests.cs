@@ -70,7 +70,7 @@ public sealed class RedisClusterTests
         Assert.Equal((1, 1), await Purging.CountAsync(world.Gateway, $"a/survey-1/{Jobs[0]}"));
         Assert.Equal((29, 29), await Purging.CountAsync(world.Gateway, "a/survey-1"));
 
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Purging.Promised, async () => !await Purging.IsHitAsync(other, Jobs[0]), "the other node has the purge");
         Assert.All(await EachAsync(job => Purging.IsHitAsync(other, job, "survey-12")), Assert.True);
         Assert.All((await EachAsync(job => Purging.IsHitAsync(other, job)))[1..], Assert.False);

@@ -32,7 +32,7 @@ public sealed class SoftPurgeTests(RedisServer redis)
 
         var inScope = scope.Length > 0 ? 1 : 2;
         Assert.Equal((inScope, inScope), (inRedis, inMemory));
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Purging.Promised, async () => !await Purging.IsHitAsync(other, job), "the other node fetches again");
         Assert.Equal(2, world.Upstream.Ledger.CallsFor("survey-1", job));
         Assert.True(await Purging.IsHitAsync(world.Gateway, job));
@@ -67,7 +67,7 @@ public sealed class SoftPurgeTests(RedisServer redis)
             Assert.EndsWith("detail=upstream-503", JobTests.CacheStatus(answer), StringComparison.Ordinal);
         }
         world.Upstream.Faults.Clear();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), () => Purging.IsHitAsync(world.Gateway, Job), "fetched");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), () => Purging.IsHitAsync(world.Gateway, Job), "fetched");
     }
 
     [Fact]
@@ -119,7 +119,7 @@ public sealed class SoftPurgeTests(RedisServer redis)
         world.Upstream.Faults.Add(
             new Fault { Job = Job, Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(2), Times = 1 });
         var fetching = World.GetAsync(world.Gateway, Job);
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(20), () => world.Upstream.Ledger.CallsFor(Job) == 1, "the fetch is under way");
         await Purging.SoftAsync(world.Gateway, world.Account);
         using var first = await fetching;
@@ -145,7 +145,7 @@ public sealed class SoftPurgeTests(RedisServer redis)
 
         Assert.Equal((0, 0), await Purging.SoftAsync(world.Gateway, $"{world.Account}/survey-1/{Job}"));
 
-        await Purging.WithinAsync(Purging.Promised, async () =>
+        await Wait.UntilAsync(Purging.Promised, async () =>
         {
             using var answer = await World.GetAsync(other, Job);
             return answer.IsSuccessStatusCode;

@@ -57,7 +57,7 @@ public sealed class WatchingTests(ITestOutputHelper output)
         var streams = Enumerable.Range(0, Streams).Select(i =>
             new EventSourceClient(http, addresses, i, EventReader.PathOf(Job))).ToArray();
         var running = streams.Select(stream => Task.Run(stream.RunAsync)).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(60),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(60),
             () => streams.All(stream => stream.States.Count > 0), "all streams are open");
         world.Upstream.Ledger.Clear();
         world.Upstream.Lives.Clear();

@@ -215,7 +215,7 @@ public sealed class ReloadTests : IDisposable
         }
         """;
 
-    private static Task UntilAsync(GatewayProcess gateway, string key, HttpStatusCode status) => Purging.WithinAsync(
+    private static Task UntilAsync(GatewayProcess gateway, string key, HttpStatusCode status) => Wait.UntilAsync(
         Bound, async () => await StatusAsync(gateway, key) == status, $"the key is answered with {status}");
 
     private static async Task<HttpStatusCode> StatusAsync(GatewayProcess gateway, string key)
@@ -229,7 +229,7 @@ public sealed class ReloadTests : IDisposable
     private async Task UntilHealthAsync(string health)
     {
         using var client = new HttpClient();
-        await Purging.WithinAsync(Bound, async () => (await client.GetStringAsync(
+        await Wait.UntilAsync(Bound, async () => (await client.GetStringAsync(
             new Uri($"http://127.0.0.1:{_port}/health/ready"), World.Cancellation)).StartsWith(
                 health, StringComparison.Ordinal), $"the health is {health}");
     }

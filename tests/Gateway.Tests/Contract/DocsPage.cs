@@ -72,7 +72,7 @@ internal sealed class DocsPage(BrowserTab tab, Uri gateway) : IAsyncDisposable
     /// </summary>
     public async Task AssertQuietAsync(Uri? alsoAllowed = null, params (string Path, int Status)[] reported)
     {
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= reported.Length,
             "the browser reports the failed requests");
         Assert.NotEmpty(tab.Requests);

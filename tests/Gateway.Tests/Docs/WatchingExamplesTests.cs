@@ -114,7 +114,7 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     {
         await using var world = await WorldAsync(("Watching:MaxWatchers", "0"));
         await using var reader = StartReader(world);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () => Answered(world, 429) == 1, "the stream is refused");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(30), () => Answered(world, 429) == 1, "the stream is refused");
         world.Upstream.Lives.Set(Job, LifeStage.Gone);
         world.Gateway.Reconfigure(("Watching:MaxWatchers", "10"));
 
@@ -231,7 +231,7 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
         world.Upstream.Lives.Set(Job, LifeStage.Completed);
         await UntilSaidAsync(tab, "completed");
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Answered(world, 200) == 2, "the stream ends");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => Answered(world, 200) == 2, "the stream ends");
         await LeaveTimeToConnectAsync();
         Assert.Equal(["queued", "running", "completed"], await SaidAsync(tab));
         Assert.Equal(2, StreamsOf(tab));
@@ -272,7 +272,7 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
         await UntilAsync(node, "queued");
         await requests.UntilAsync(1, "GET", 304);
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 1, "a request waits");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 1, "a request waits");
         world.Upstream.Lives.Set(Job, LifeStage.Running);
         await UntilAsync(node, "running");
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Status, Status = 500 });
@@ -333,7 +333,7 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
 
         Assert.Equal(0, await node.ExitAsync());
         Assert.Equal("The upstream knows no such job in this workflow.", node.Output);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Answered(world, 404) == 1, "one request");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => Answered(world, 404) == 1, "one request");
     }
 
     [Fact]
@@ -486,9 +486,9 @@ public sealed class WatchingExamplesTests(Browser browser) : IDisposable
     {
         // The streams of a team that moves to another account end without a problem.
         world.Gateway.Reconfigure(("Teams:mapping:Account", "other"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => Answered(world, 200) == 1, "the stream ends");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => Answered(world, 200) == 1, "the stream ends");
         world.Upstream.Ledger.Clear();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(30), () => world.Upstream.Ledger.Total > 0, "the job is read for another stream");
         // A client that does not say which state it has would now get that state again.
         await Task.Delay(TimeSpan.FromSeconds(1), World.Cancellation);

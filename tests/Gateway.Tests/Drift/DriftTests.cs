@@ -165,7 +165,7 @@ public sealed class DriftTests
         {
             for (var n = 0; n < 3; n++) Assert.False(
                 await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
-            await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+            await Wait.UntilAsync(TimeSpan.FromSeconds(20),
                 async () =>
                     Operating.Skipped(await Operating.ReportAsync(world.Gateway), "failed") == 3, "3 checks fail");
         }
@@ -188,7 +188,7 @@ public sealed class DriftTests
             go.Wait(TimeSpan.FromSeconds(60));
         });
         Assert.False(await Purging.IsHitAsync(world.Gateway, "finished-0.drift-type"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), () => entered.IsSet, "a check is under way");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), () => entered.IsSet, "a check is under way");
 
         for (var n = 1; n <= 16 + 3; n++) Assert.False(
             await Purging.IsHitAsync(world.Gateway, $"finished-{n}.drift-type"));
@@ -241,7 +241,7 @@ public sealed class DriftTests
 
         Assert.Equal(HttpStatusCode.NotFound, await GatewayProcess.StatusOf(outside, "admin/drift"));
         Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(inside, "admin/drift"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
         {
             var metrics = await inside.GetStringAsync(new Uri("metrics", UriKind.Relative), World.Cancellation);
             return Regex.IsMatch(metrics,

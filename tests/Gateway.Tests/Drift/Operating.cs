@@ -21,7 +21,7 @@ internal static class Operating
     public static async Task<JsonElement> CheckedAsync(GatewayNode node, int jobs)
     {
         var report = default(JsonElement);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20),
             async () =>
                 (report = await ReportAsync(node)).GetProperty("checked").GetInt32() >= jobs,
                 $"{jobs} jobs are checked");

@@ -52,10 +52,10 @@ public sealed class ConnectionsTests
             // The management port still answers, and one log line reports that other connections are closed. A busy
             // machine may need a moment to close those beyond the limit.
             using var management = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
-            await Purging.WithinAsync(Bound,
+            await Wait.UntilAsync(Bound,
                 async () => await GatewayProcess.StatusOf(management, "health/ready") == HttpStatusCode.OK,
                 "the management port answers");
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 Bound, async () => await Shipped.MetricAsync(port, "gateway_connections_refused_total") >= Handles,
                 "connections beyond the limit are counted");
             await gateway.UntilPrintedAsync("further connections are closed");
@@ -67,7 +67,7 @@ public sealed class ConnectionsTests
 
         // The gateway has recovered: it serves callers and reaches the upstream, which also needs handles.
         using var client = gateway.Client();
-        await Purging.WithinAsync(Bound,
+        await Wait.UntilAsync(Bound,
             async () =>
                 await GatewayProcess.StatusOf(client, "v0/workflows/survey-1/jobs/finished-1") == HttpStatusCode.OK,
             "callers are let in again");
@@ -93,7 +93,7 @@ public sealed class ConnectionsTests
     private static async Task<RawConnection> OpenAsync(World world)
     {
         RawConnection? open = null;
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Bound, async () => (open = await AskAsync(world)) is not null, "a new connection is accepted");
         return open!;
     }

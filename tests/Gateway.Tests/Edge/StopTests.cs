@@ -21,7 +21,7 @@ public sealed class StopTests
 
         var started = Stopwatch.GetTimestamp();
         node.Signal("TERM");
-        await Purging.WithinAsync(TimeSpan.FromSeconds(3),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(3),
             async () => await GatewayProcess.StatusOf(client, "health/ready") == HttpStatusCode.ServiceUnavailable,
             "the node is not ready");
         Assert.Equal(HttpStatusCode.OK, await GatewayProcess.StatusOf(client, "health/live"));

@@ -91,7 +91,7 @@ public sealed class BrowserTests(Browser browser)
         await tab.Page.Locator("#refused")
             .WaitForAsync(new() { State = Microsoft.Playwright.WaitForSelectorState.Attached });
 
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => tab.ConsoleErrors.Count >= 3 && tab.FailedRequests.Count > 0,
             "the errors are recorded");
         Assert.Contains(tab.ConsoleErrors, line => line.StartsWith("first", StringComparison.Ordinal));

@@ -48,7 +48,7 @@ internal sealed class GatewayRequests : IDisposable
     /// </summary>
     public async Task<int> CountAsync(string method, int? status = null)
     {
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20),
             () => Volatile.Read(ref _begun) == Volatile.Read(ref _ended), "all requests are answered");
         return Answered(method, status);
     }
@@ -57,7 +57,7 @@ internal sealed class GatewayRequests : IDisposable
     public int SoFar(string method) => Answered(method, status: null);
 
     /// <summary>Waits until so many requests are answered, while others may still be waiting.</summary>
-    public Task UntilAsync(int count, string method, int? status = null) => Purging.WithinAsync(
+    public Task UntilAsync(int count, string method, int? status = null) => Wait.UntilAsync(
         TimeSpan.FromSeconds(20), () => Answered(method, status) >= count, $"{count} times {method} {status}");
 
     public void Dispose() => _listener.Dispose();

@@ -71,18 +71,4 @@ internal static class Purging
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         return JobTests.CacheStatus(answer).Contains("; hit", StringComparison.Ordinal);
     }
-
-    /// <summary>Waits until a condition holds, within a bound that is part of the assertion.</summary>
-    public static async Task WithinAsync(TimeSpan time, Func<Task<bool>> holds, string what)
-    {
-        var waiting = System.Diagnostics.Stopwatch.StartNew();
-        while (!await holds())
-        {
-            Assert.True(waiting.Elapsed < time, $"Not within {time}: {what}");
-            await Task.Delay(10, World.Cancellation);
-        }
-    }
-
-    public static Task WithinAsync(TimeSpan time, Func<bool> holds, string what) =>
-        WithinAsync(time, () => Task.FromResult(holds()), what);
 }

@@ -48,7 +48,7 @@ internal sealed class RedisSentinels : IAsyncDisposable
     {
         if (freeze) _first.Freeze();
         else await _first.KillAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(30),
             async () => await MasterAsync(_sentinels[0].Port) == _second.Port, "the replica is promoted");
     }
 

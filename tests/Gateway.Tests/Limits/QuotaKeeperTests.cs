@@ -30,7 +30,7 @@ public sealed class QuotaKeeperTests
         foreach (var quota in all) while (quota.TryTake()) { }
         var watch = Stopwatch.StartNew();
         var empty = all.ToHashSet();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5), () =>
         {
             empty.RemoveWhere(quota => quota.TryTake());
             return empty.Count == 0;

@@ -55,7 +55,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         });
         // A node cannot use the permits that another node holds, until they are returned.
         Assert.InRange(granted, 100 - one.LargestLease, 100);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
         {
             if (await one.TakeAsync()) granted++;
             if (await two.TakeAsync()) granted++;
@@ -70,7 +70,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         var (one, two) = Both(Hourly);
         for (var i = 0; i < 40; i++) Assert.True(await one.TakeAsync());
         var others = 0;
-        await Purging.WithinAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(3) + Promptness.Grace, async () =>
         {
             while (await two.TakeAsync()) others++;
             return others >= 60;
@@ -84,7 +84,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         foreach (var node in (GatewayNode[])[_one, _two])
         {
             var shared = node.Services.GetRequiredService<SharedQuotas>();
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 TimeSpan.FromSeconds(5) + Promptness.Grace, () => shared.Nodes >= 2, "at least two nodes are counted");
             // The nodes share the largest lease.
             var quota = node.Services.GetRequiredService<Quotas>()
@@ -122,7 +122,7 @@ public sealed class SharedQuotaTests(RedisServer redis) : IAsyncLifetime
         proxy.GetWell();
 
         // One permit was taken before the outage and one during it; the node may hold one more as a lease.
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => await LeftAsync() <= 98, "Redis has the count");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), async () => await LeftAsync() <= 98, "Redis has the count");
         Assert.InRange(await LeftAsync(), 97, 98);
 
         async Task<long> LeftAsync()

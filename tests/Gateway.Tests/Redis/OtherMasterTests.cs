@@ -136,7 +136,7 @@ public sealed class OtherMasterTests
     // A finished job must be in the server's memory soon after it was read.
     private static async Task AssertStoresAsync(HttpClient client, OwnRedis redis)
     {
-        await Purging.WithinAsync(Promised, async () =>
+        await Wait.UntilAsync(Promised, async () =>
         {
             var job = $"finished-{Guid.NewGuid():N}";
             (await client.GetAsync(
@@ -144,7 +144,7 @@ public sealed class OtherMasterTests
             return await redis.CommandAsync("EXISTS", $"gateway:{{default/survey-1/{job}}}:finished") is { } found
                 && (int)found == 1;
         }, "the server gets what the node stores");
-        await Purging.WithinAsync(Promised, async () => await client.GetStringAsync(
+        await Wait.UntilAsync(Promised, async () => await client.GetStringAsync(
             new Uri("health/ready", UriKind.Relative), World.Cancellation) == "Healthy", "the node is healthy");
     }
 }

@@ -23,7 +23,7 @@ public sealed class RedisWatchTests(RedisServer redis)
         for (var times = 1; times <= 2; times++)
         {
             connection.MarkUnavailable(new TimeoutException("a blip"));
-            await Purging.WithinAsync(Bound, () => connection.IsAvailable && raised == times,
+            await Wait.UntilAsync(Bound, () => connection.IsAvailable && raised == times,
                 "Redis is available again, and all listeners are called");
         }
 

@@ -26,7 +26,7 @@ public sealed class SharedRedisTests
         Assert.Equal(2, world.Upstream.Ledger.Total);
 
         Assert.Equal((1, 1), await Purging.CountAsync(blue, "default/survey-1"));
-        await Purging.WithinAsync(Purging.Promised, async () => !await Purging.IsHitAsync(sameBlue, job), "purged");
+        await Wait.UntilAsync(Purging.Promised, async () => !await Purging.IsHitAsync(sameBlue, job), "purged");
         Assert.True(await Purging.IsHitAsync(green, job));
 
         using Visitor one = Visitor.Of(provider), other = Visitor.Of(provider);
@@ -34,7 +34,7 @@ public sealed class SharedRedisTests
         using var landedToo = await other.LogInAsync(provider, green.Address);
         var token = provider.LogoutToken(User.Alice.Subject);
         Assert.Equal(200, await Callers.Sessions.ClusterSessionTests.EndAsync(blue, token));
-        await Purging.WithinAsync(Purging.Promised,
+        await Wait.UntilAsync(Purging.Promised,
             async () => await one.StatusAsync(blue.Address) == HttpStatusCode.Unauthorized, "the blue session ends");
         Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(green.Address));
 
@@ -76,7 +76,7 @@ public sealed class SharedRedisTests
         using var landed = await visitor.LogInAsync(provider, world.Gateway.Address);
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(other.Address));
         await visitor.LogOutAsync(other.Address);
-        await Purging.WithinAsync(Purging.Promised,
+        await Wait.UntilAsync(Purging.Promised,
             async () => await visitor.StatusAsync(world.Gateway.Address) == HttpStatusCode.Unauthorized, "logged out");
         await Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation);
 
@@ -109,7 +109,7 @@ public sealed class SharedRedisTests
 
         Assert.Contains("find the purge within a second",
             await answer.Content.ReadAsStringAsync(World.Cancellation), StringComparison.Ordinal);
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Purging.Promised, async () => !await Purging.IsHitAsync(other, "finished-1"), "purged");
     }
 
@@ -126,7 +126,7 @@ public sealed class SharedRedisTests
             ("ConnectionStrings:Redis", $"{redis.ConnectionString},user=gateway,password=secret-0123"));
         using var client = world.Gateway.Client();
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
         {
             (await World.GetAsync(world.Gateway, $"run-60-{Guid.NewGuid():N}")).Dispose();
             return await client.GetStringAsync(new Uri("health/ready", UriKind.Relative), World.Cancellation)

@@ -44,7 +44,7 @@ public sealed class WriteRefusalTests
         else await redis.CommandAsync("REPLICAOF", "NO", "ONE");
         foreach (var node in nodes)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace,
+            await Wait.UntilAsync(TimeSpan.FromSeconds(5) + Promptness.Grace,
                 async () => await HealthAsync(node) == "Healthy", "the node is healthy again");
         }
     }
@@ -57,14 +57,14 @@ public sealed class WriteRefusalTests
         await using var world = await World.WithoutGatewayAsync(clock: null, [.. World.DefaultAccount,
             ("ConnectionStrings:Redis", redis.ConnectionString), ("Redis:AssumedNodes", "50")]);
         for (var i = 0; i < 2; i++) world.AddGateway();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace,
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5) + Promptness.Grace,
             async () => await redis.CommandAsync("ZCARD", "gateway:nodes") is { } count && (int)count == 2,
             "both nodes are counted");
 
         await redis.CommandAsync("CONFIG", "SET", "maxmemory", "1");
 
         var count = world.AddGateway().Services.GetRequiredService<NodeCount>();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5) + Promptness.Grace, () => count.Value == 2, "it reads 2");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5) + Promptness.Grace, () => count.Value == 2, "it reads 2");
     }
 
     private static async Task AskAsync(GatewayNode node, Stopwatch watch)

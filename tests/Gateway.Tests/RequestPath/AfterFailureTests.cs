@@ -29,10 +29,10 @@ public sealed class AfterFailureTests
 
         using var early = await world.GetAsync(job);
         AssertFailed(early, meanwhile);
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Slow + TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Calls.Count > answered, "the fill completes");
         Assert.Equal(200, world.Upstream.Ledger.Calls[^1].Status);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), async () =>
         {
             using var fresh = await world.GetAsync(job);
             return !JobTests.CacheStatus(fresh).Contains("detail", StringComparison.Ordinal);

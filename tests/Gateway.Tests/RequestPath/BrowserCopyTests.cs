@@ -15,12 +15,12 @@ public sealed class BrowserCopyTests(Browser browser)
         await using var page = await JobPage.OpenAsync(browser, origin);
         await using var world = await World.StartAsync(JobPage.Allow(origin));
         await page.StartPollingAsync(JobPage.UrlOf(world.Gateway.Address, Job));
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(30), async () => (await page.PollsAsync()).Length >= 2, "two polls are answered");
 
         await LongJob.EndAsync(world, Job);
         var ended = DateTimeOffset.UtcNow;
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(45), async () => (await page.PollsAsync()).Any(HasEnded), "the page sees the end");
 
         var polls = await page.PollsAsync();

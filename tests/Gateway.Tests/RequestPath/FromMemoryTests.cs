@@ -41,7 +41,7 @@ public sealed class FromMemoryTests
         var line =
             $"{(header == "If-None-Match" && value == "*" ? 304 : 200)} for job survey-1/{job}, team "
             + $"{(header == "Authorization" ? "survey" : "mapping")}, caller";
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () =>
             world.Gateway.Log.All.Count(one => one.Contains(line, StringComparison.Ordinal)) == 3,
             "all requests are logged");
     }
@@ -81,7 +81,7 @@ public sealed class FromMemoryTests
         using var first = await world.GetAsync("finished-1");
         using var durations = new Durations(world.Gateway);
         using var hit = await world.GetAsync("finished-1");
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => durations.Routes.Contains(JobAddress.Route), "the hit is measured");
     }
 
@@ -116,7 +116,7 @@ public sealed class FromMemoryTests
                 Assert.Equal(i < 2 ? status : 429, (int)answer.StatusCode);
                 told.Add($"{Header(answer, "RateLimit")} {Header(answer, "RateLimit-Policy")}");
                 told.Add(await measured.ReadAsync());
-                await Purging.WithinAsync(
+                await Wait.UntilAsync(
                     TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Count > lines, "the request is logged");
                 told.Add(Untimed(world.Gateway.Log.All[lines]));
             }
@@ -151,7 +151,7 @@ public sealed class FromMemoryTests
         using var kept = await world.GetAsync(Job);
         using var counts = new Counts(world.Gateway);
         // A caller receives its answer before the request is counted.
-        await Purging.WithinAsync(bound, () => counts.Answered == 1, "the first answer is counted");
+        await Wait.UntilAsync(bound, () => counts.Answered == 1, "the first answer is counted");
         var (hits, answered) = (counts.Hits, counts.Answered);
         var answeredWhenFull = 0L;
         using (var connection = await RawConnection.OpenAsync(world.Gateway.Address, receiveBuffer: 4096))
@@ -160,7 +160,7 @@ public sealed class FromMemoryTests
             var sending = connection.SendAsync(string.Concat(Enumerable.Repeat(request, Requests)));
             // When all buffers are full, one hit is neither answered nor aborted.
             var before = -1L;
-            await Purging.WithinAsync(bound, async () =>
+            await Wait.UntilAsync(bound, async () =>
             {
                 await Task.Delay(500, World.Cancellation);
                 var isStill = counts.Hits == before;
@@ -180,7 +180,7 @@ public sealed class FromMemoryTests
         }
 
         var lines = 0L;
-        await Purging.WithinAsync(bound, () =>
+        await Wait.UntilAsync(bound, () =>
         {
             lines = world.Gateway.Log.All.LongCount(
                 line => line.Contains($"200 for job survey-1/{Job}, team mapping", StringComparison.Ordinal));
@@ -301,7 +301,7 @@ public sealed class FromMemoryTests
         public async Task<string> ReadAsync()
         {
             var changes = "";
-            await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+            await Wait.UntilAsync(TimeSpan.FromSeconds(10), () =>
             {
                 _listener.RecordObservableInstruments();
                 lock (_lock)

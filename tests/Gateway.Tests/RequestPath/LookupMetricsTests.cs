@@ -27,7 +27,7 @@ public sealed class LookupMetricsTests
         world.Clock.Advance(TimeSpan.FromMinutes(1));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1) });
         var together = Task.WhenAll(world.GetAsync("finished-2"), world.GetAsync("finished-2"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () =>
         {
             world.Clock.Advance(TimeSpan.FromMilliseconds(100));
             return together.IsCompleted;
@@ -45,7 +45,7 @@ public sealed class LookupMetricsTests
             },
             outcomes.Read());
         // The server records the duration after the answer.
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => outcomes.Durations.Values.Sum() == 7, "all durations are recorded");
         Assert.Equal(outcomes.Read(), outcomes.Durations);
         foreach (var answer in (HttpResponseMessage[])[miss, hit, refresh, stale, failed])
@@ -65,7 +65,7 @@ public sealed class LookupMetricsTests
         using var second = await world.GetAsync("run-300", headers:
             [("Prefer", "wait=1"), ("If-None-Match", first.Headers.ETag!.ToString())]);
 
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => outcomes.Durations.Values.Sum() == 2, "both durations are recorded");
 
         Assert.Equal(["miss", "waited"], outcomes.Durations.Keys.Order(StringComparer.Ordinal));

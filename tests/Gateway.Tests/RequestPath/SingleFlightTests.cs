@@ -8,6 +8,8 @@ namespace Gateway.Tests.RequestPath;
 
 public sealed class SingleFlightTests
 {
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
+
     [Theory]
     [InlineData("finished-1", "00:00:02")]
     [InlineData("run-300", "00:00:00")]
@@ -18,7 +20,7 @@ public sealed class SingleFlightTests
         await using var world = await World.StartAsync(("Jobs:RunningLifetime", runningLifetime));
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(2) });
         await DisconnectAtOnceAsync(world, job);
-        await UntilAsync(() => world.Upstream.Ledger.Total == 1);
+        await Wait.UntilAsync(Bound, () => world.Upstream.Ledger.Total == 1, "the upstream is called");
         using var client = world.Gateway.Client(("X-Api-Key", World.MappingKey));
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ =>
@@ -42,7 +44,7 @@ public sealed class SingleFlightTests
         await using var world = await World.StartAsync();
         world.Upstream.Faults.Add(new Fault { Kind = FaultKind.Delay, Delay = TimeSpan.FromSeconds(1) });
         await DisconnectAtOnceAsync(world, "finished-1");
-        await UntilAsync(() => world.Upstream.Ledger.Calls.Count == 1);
+        await Wait.UntilAsync(Bound, () => world.Upstream.Ledger.Calls.Count == 1, "the upstream is called");
         Assert.Equal(200, world.Upstream.Ledger.Calls[0].Status);
 
         using var answer = await world.GetAsync("finished-1");
@@ -73,12 +75,6 @@ public sealed class SingleFlightTests
         await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(
             $"GET /v0/workflows/survey-1/jobs/{job} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {World.MappingKey}\r\n\r\n"),
             World.Cancellation);
-        await UntilAsync(() => world.Upstream.Ledger.Total == 1);
-    }
-
-    private static async Task UntilAsync(Func<bool> holds)
-    {
-        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        while (!holds()) await Task.Delay(5, bound.Token);
+        await Wait.UntilAsync(Bound, () => world.Upstream.Ledger.Total == 1, "the upstream is called");
     }
 }

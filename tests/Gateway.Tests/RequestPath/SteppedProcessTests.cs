@@ -42,17 +42,17 @@ public sealed class SteppedProcessTests
 
         var before = await DateAsync(mapping);
         time.Set(TimeSpan.FromSeconds(seconds));
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
             Math.Abs((await DateAsync(mapping) - before).TotalSeconds - seconds) < 15, "the gateway sees the step");
 
         // Each ends within seconds, and does not last as long as the clock was set back.
-        await Purging.WithinAsync(Bound, async () => (await AskAsync(survey, "finished-1")).Status == HttpStatusCode.OK,
+        await Wait.UntilAsync(Bound, async () => (await AskAsync(survey, "finished-1")).Status == HttpStatusCode.OK,
             "permits are refilled");
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
             (await AskAsync(mapping, "finished-bad")).Status == HttpStatusCode.OK, "the failure is over");
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
             (await AskAsync(paused, "finished-busy")).Status == HttpStatusCode.OK, "the pause is over");
-        await Purging.WithinAsync(Bound, async () =>
+        await Wait.UntilAsync(Bound, async () =>
         {
             var job = await AskAsync(mapping, "run-4");
             Assert.InRange(job.Age?.TotalSeconds ?? 0, 0, 60);

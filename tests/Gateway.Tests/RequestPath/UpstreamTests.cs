@@ -213,7 +213,7 @@ public sealed class UpstreamTests
         var asked = world.GetAsync("finished-1");
         for (var fetch = 1; fetch <= 3; fetch++)
         {
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 TimeSpan.FromSeconds(10), () => world.Upstream.Ledger.Total == fetch, "the next fetch begins");
             world.Clock!.Advance(TimeSpan.FromMinutes(1));
         }

@@ -71,14 +71,14 @@ public sealed class ForwardingTests
         using var job = await world.GetAsync("finished-1");
 
         // Requests are counted after the response was sent.
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => requests.Counts.Count >= 4, "the requests are counted");
         Assert.Equal(
             [" workflow 400: 1", "mapping getJobById 200: 1", "survey workflow 200: 1", "survey workflow 403: 1"],
             requests.Counts.Select(count => $"{Values(count.Key)}: {count.Value}").Order(StringComparer.Ordinal));
         Assert.Equal(["error.type=identifier: 1", "error.type=route: 1"],
             refusals.Counts.Select(count => $"{count.Key}: {count.Value}").Order(StringComparer.Ordinal));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
                 line => line.Contains("403 for route workflow, workflow other, team survey, caller survey-test",
                 StringComparison.Ordinal)), "the log has the line");
@@ -285,7 +285,7 @@ public sealed class ForwardingTests
         using var client = new HttpClient { BaseAddress = world.Gateway.Address };
         client.DefaultRequestHeaders.Add("X-Api-Key", World.MappingKey);
         HttpResponseMessage? stream = null;
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), async () =>
         {
             stream?.Dispose();
             stream = await client.GetAsync(new Uri("v0/workflows/survey-1/events", UriKind.Relative),
@@ -422,7 +422,7 @@ public sealed class ForwardingTests
             // If the connection was reset, bytes that were already sent may be lost.
             Assert.True(read.Length is 0 or >= 1000);
         }
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
                 line => line.Contains(
                     "A call of route workflows failed, and its answer was cut short: EchoedCredential",
@@ -555,7 +555,7 @@ public sealed class ForwardingTests
         Assert.Equal(HttpStatusCode.OK, job.StatusCode);
 
         foreach (var stream in streams) stream.Dispose();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5),
             async () => await OpenAsync(World.MappingKey) == HttpStatusCode.OK, "places are free again");
         streams[^1].Dispose();
     }

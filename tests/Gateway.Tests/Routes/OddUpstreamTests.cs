@@ -27,7 +27,7 @@ public sealed class OddUpstreamTests
 
         await ReadAsync(world);
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(line => line.StartsWith("Warning", StringComparison.Ordinal)
                 && line.Contains("A call of route workflows failed", StringComparison.Ordinal)),
             "the log has the line");
@@ -74,7 +74,7 @@ public sealed class OddUpstreamTests
         await using var upstream = new RawUpstream("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
         await using var world = await World.StartAsync([.. Routes, ("Upstream:BaseAddress", upstream.Address)]);
         await ReadAsync(world);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10),
             () => world.Gateway.Log.All.Any(
                 line => line.Contains("A call of route workflows failed, and its answer was cut short: CutShort",
                 StringComparison.Ordinal)), "the log has the line");

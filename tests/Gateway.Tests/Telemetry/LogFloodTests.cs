@@ -63,7 +63,7 @@ public sealed class LogFloodTests
         time.Stop();
 
         // Refusals without their own line are summed up within the next second.
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Bound, () => Counts(gateway).Sum() == Requests, "each refusal has a line or is counted in one");
         Assert.InRange(Counts(gateway).Count, 1, 2 * ((int)time.Elapsed.TotalSeconds + 2));
         Assert.Equal(

@@ -30,7 +30,7 @@ public sealed partial class LogOutputTests : IDisposable
 
         Assert.Equal(25, output.Dropped);
         _output.Go();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Bound, () => _output.Text.Contains("25 log lines were dropped", StringComparison.Ordinal),
             "the dropped lines are reported");
         var lines = _output.Text.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -22,7 +22,7 @@ public sealed class OtlpTests
         foreach (var node in (GatewayProcess[])[first, second]) await GetAsync(node, World.MappingKey, "finished-1");
 
         string[] paths = ["/v1/logs", "/v1/metrics", "/v1/traces"];
-        await Purging.WithinAsync(Bound, () => Array.TrueForAll(paths, path => Instances(path).Length == 2)
+        await Wait.UntilAsync(Bound, () => Array.TrueForAll(paths, path => Instances(path).Length == 2)
             && receiver.Logs.Any(line => line.StartsWith("401 for job survey-1/finished-1", StringComparison.Ordinal))
             && receiver.Metrics.Contains("gateway.requests"), "both nodes have sent all signals");
 
@@ -49,7 +49,7 @@ public sealed class OtlpTests
             ["OTEL_RESOURCE_ATTRIBUTES"] = "service.instance.id=pod-7,deployment.environment.name=test",
         });
 
-        await Purging.WithinAsync(Bound, () => receiver.Resources("/v1/metrics").Any(), "the node has sent metrics");
+        await Wait.UntilAsync(Bound, () => receiver.Resources("/v1/metrics").Any(), "the node has sent metrics");
 
         var resource = receiver.Resources("/v1/metrics").First();
         Assert.Equal(("gateway-of-a-test", "pod-7", "test"), (resource["service.name"],
@@ -137,7 +137,7 @@ public sealed class OtlpTests
             Delay = TimeSpan.FromSeconds(1),
         });
         var waiting = GetAsync(node, World.MappingKey, "finished-2", CallersTrace);
-        await Purging.WithinAsync(Bound, () => world.Upstream.Ledger.CallsFor("finished-2") > 0, "the fill has begun");
+        await Wait.UntilAsync(Bound, () => world.Upstream.Ledger.CallsFor("finished-2") > 0, "the fill has begun");
         await Task.WhenAll(waiting, GetAsync(node, World.SurveyKey, "finished-2"));
         await GetAsync(node, World.MappingKey, "finished-2");
         using var management = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}/") };
@@ -147,7 +147,7 @@ public sealed class OtlpTests
         }
         // The span of a last request comes after all others.
         await GetAsync(node, World.MappingKey, "missing-1");
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Bound, () => receiver.Spans.Any(span => IsRequestFor(span, "missing-1")), "the spans have arrived");
 
         var spans = receiver.Spans;

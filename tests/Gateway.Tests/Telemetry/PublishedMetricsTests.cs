@@ -59,7 +59,7 @@ public sealed partial class PublishedMetricsTests
                 await File.WriteAllTextAsync(file, value, World.Cancellation);
             }
             using var client = new HttpClient { BaseAddress = node.Process.Address };
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 TimeSpan.FromSeconds(20), async () => await AskAsync(Added - 1) == 200, "the node knows the teams");
             for (var team = 0; team < Added; team++) await AskAsync(team);
 
@@ -126,7 +126,7 @@ public sealed partial class PublishedMetricsTests
         async Task FetchAsync(string job) => Assert.Equal(
             200, await SendAsync(client, $"v0/workflows/survey-1/jobs/{job}", World.MappingKey));
 
-        Task UntilAsync(string problem) => Purging.WithinAsync(TimeSpan.FromSeconds(20), async () =>
+        Task UntilAsync(string problem) => Wait.UntilAsync(TimeSpan.FromSeconds(20), async () =>
             Sum(await node.MetricsAsync(), "gateway_redis_problem", $"error_type=\"{problem}\"") == 1, problem);
     }
 

@@ -192,7 +192,7 @@ public sealed class AccountGateTests
             Open(1000, burst: 1000, calls: 1, redis: redis.Port).Gate];
         foreach (var gate in gates)
         {
-            await Purging.WithinAsync(TimeSpan.FromSeconds(10), async () => (await Enter(gate)).Permit is { } permit
+            await Wait.UntilAsync(TimeSpan.FromSeconds(10), async () => (await Enter(gate)).Permit is { } permit
                 && await EndAsync(permit), "the gate grants a call");
             await Task.Delay(200, World.Cancellation);
         }

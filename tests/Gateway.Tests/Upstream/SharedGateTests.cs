@@ -26,7 +26,7 @@ public sealed class SharedGateTests(RedisServer redis)
         var isFree = await Task.WhenAny(entering, Task.Delay(TimeSpan.FromSeconds(2), World.Cancellation)) == entering;
         var permitted = entering.Unwrap();
         // The gate may begin its wait only after the clock has moved.
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(30), () =>
         {
             if (!permitted.IsCompleted) world.Clock!.Advance(TimeSpan.FromMilliseconds(1));
             return permitted.IsCompleted;
@@ -168,7 +168,7 @@ public sealed class SharedGateTests(RedisServer redis)
         var permits = new List<CallPermit>();
         for (var i = 0; i < 5; i++) permits.Add((await EnterAsync(gate)).Permit!);
         foreach (var permit in permits) await permit.ReportAsync(CallOutcome.Refused, permit.Credential);
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(5), () => gate.Standing == CredentialStanding.Suspect, "the credential is suspect");
 
         var refused = await Task.WhenAll(EnterAsync(gate, 100), EnterAsync(gate, 100, rank: CallRank.Refresh));
@@ -218,7 +218,7 @@ public sealed class SharedGateTests(RedisServer redis)
     private static async Task<AccountGate> GateOfAsync(World world, GatewayNode node)
     {
         var shared = node.Services.GetRequiredService<RedisConnection>();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () => shared.IsAvailable, "the node uses Redis");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(30), () => shared.IsAvailable, "the node uses Redis");
         return node.Services.GetRequiredService<AccountGates>().Of(world.Account);
     }
 

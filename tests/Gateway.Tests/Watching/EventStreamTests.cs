@@ -95,7 +95,7 @@ public sealed class EventStreamTests
 
         var problem = JsonElement.Parse((await stream.NextAsync("problem")).Data);
         world.Upstream.Ledger.Clear();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(30), () => world.Upstream.Ledger.Total > 3, "the upstream has failed again");
         await stream.AssertSilentAsync(TimeSpan.FromSeconds(3));
         world.Upstream.Faults.Clear();
@@ -271,7 +271,7 @@ public sealed class EventStreamTests
         await using var world = await WorldAsync(LifeStage.Running);
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
         await using (var stream = await EventReader.OpenAsync(world.Gateway, Path)) await stream.NextAsync("job");
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => (watched.Watchers, watched.Count) == (0, 0), "nobody watches");
         await Task.Delay(TimeSpan.FromSeconds(1), World.Cancellation);
         world.Upstream.Ledger.Clear();
@@ -321,7 +321,7 @@ public sealed class EventStreamTests
         var reading = Enumerable.Range(0, Streams)
             .Select(_ => client.GetStringAsync(new Uri(Path, UriKind.Relative), World.Cancellation)).ToArray();
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(20), () => watched.Watchers == Streams, "all streams are open");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(20), () => watched.Watchers == Streams, "all streams are open");
         world.Upstream.Lives.Set("life", LifeStage.Failed);
         var texts = await Task.WhenAll(reading).WaitAsync(TimeSpan.FromSeconds(30), World.Cancellation);
 

@@ -159,11 +159,11 @@ public sealed class LongPollTests
             using var leaving = new CancellationTokenSource();
             var polling = client.GetAsync(
                 new Uri($"v0/workflows/survey-1/jobs/{Job}", UriKind.Relative), leaving.Token);
-            await Purging.WithinAsync(Bound, () => watched.Watchers == 1, "the caller waits");
+            await Wait.UntilAsync(Bound, () => watched.Watchers == 1, "the caller waits");
             await leaving.CancelAsync();
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => polling);
         }
-        await Purging.WithinAsync(Bound, () => (watched.Watchers, watched.Count) == (0, 0), "nobody watches");
+        await Wait.UntilAsync(Bound, () => (watched.Watchers, watched.Count) == (0, 0), "nobody watches");
         await AdvanceAsync(world, TimeSpan.FromSeconds(4));
         world.Upstream.Ledger.Clear();
 
@@ -179,7 +179,7 @@ public sealed class LongPollTests
         world.Upstream.Lives.Set(Job, LifeStage.Running);
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
         var polling = PollAsync(world, "60");
-        await Purging.WithinAsync(Bound, () => watched.Watchers == 1, "the caller waits");
+        await Wait.UntilAsync(Bound, () => watched.Watchers == 1, "the caller waits");
 
         world.Gateway.Services.GetRequiredService<IHostApplicationLifetime>().StopApplication();
 
@@ -199,7 +199,7 @@ public sealed class LongPollTests
             ("X-Api-Key", World.MappingKey), ("Prefer", "wait=600"), ("If-None-Match", etag));
         var polling = Enumerable.Range(0, Callers).Select(_ => client.GetAsync(
             new Uri($"v0/workflows/survey-1/jobs/{Job}", UriKind.Relative), World.Cancellation)).ToArray();
-        await Purging.WithinAsync(TimeSpan.FromMinutes(1), () => watched.Watchers == Callers, "all callers wait");
+        await Wait.UntilAsync(TimeSpan.FromMinutes(1), () => watched.Watchers == Callers, "all callers wait");
         world.Upstream.Ledger.Clear();
 
         await AdvanceAsync(world, TimeSpan.FromSeconds(20));
@@ -239,7 +239,7 @@ public sealed class LongPollTests
 
     internal static async Task<T> AdvanceUntilAsync<T>(World world, Task<T> task)
     {
-        await Purging.WithinAsync(TimeSpan.FromMinutes(1), () =>
+        await Wait.UntilAsync(TimeSpan.FromMinutes(1), () =>
         {
             if (!task.IsCompleted) world.Clock!.Advance(TimeSpan.FromMilliseconds(250));
             return task.IsCompleted;

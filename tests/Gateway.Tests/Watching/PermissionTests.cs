@@ -219,7 +219,7 @@ public sealed class PermissionTests(RedisServer redis)
         await using var world = await WorldAsync();
         var watched = world.Gateway.Services.GetRequiredService<WatchedJobs>();
         var polling = world.GetAsync("life", headers: ("Prefer", "wait=60"));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 1, "the caller waits");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 1, "the caller waits");
 
         world.Gateway.Reconfigure((key, value ?? World.Sha256("another-key-0123456789")));
         world.Upstream.Lives.Set("life", LifeStage.Failed);

@@ -53,13 +53,13 @@ public sealed class StreamDeliveryTests
         using var silent = await RawConnection.OpenAsync(world.Gateway.Address, receiveBuffer: 4096);
         await silent.SendAsync($"GET /{EventReader.PathOf(Large)} HTTP/1.1\r\nHost: g\r\n"
             + $"X-Api-Key: {World.MappingKey}\r\n\r\n");
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 2, "both streams are open");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => watched.Watchers == 2, "both streams are open");
 
         var started = Stopwatch.GetTimestamp();
         for (var i = 0; i < 3; i++) await reader.NextAsync("job");
         Assert.InRange(Stopwatch.GetElapsedTime(started), TimeSpan.Zero, TimeSpan.FromSeconds(15));
 
-        await Purging.WithinAsync(TimeSpan.FromSeconds(30), () => watched.Watchers == 1, "the silent caller is gone");
+        await Wait.UntilAsync(TimeSpan.FromSeconds(30), () => watched.Watchers == 1, "the silent caller is gone");
         await reader.NextAsync("job");
     }
 

@@ -94,7 +94,7 @@ public sealed class WatchBudgetTests(RedisServer redis, ITestOutputHelper output
             call => Assert.InRange(call.At - calls[pause].At, TimeSpan.FromSeconds(9.9), TimeSpan.MaxValue));
         foreach (var watch in watches) watch.Dispose();
 
-        Task UntilAllAsync(Func<WatchedState, bool> holds, string what) => Purging.WithinAsync(TimeSpan.FromSeconds(30),
+        Task UntilAllAsync(Func<WatchedState, bool> holds, string what) => Wait.UntilAsync(TimeSpan.FromSeconds(30),
             () => watches.All(watch => watch.State is { } state && holds(state)), what);
     }
 

@@ -23,7 +23,7 @@ public sealed class WatchingMetricsTests
 
         Assert.Equal((3, 2), (metrics.Read("gateway.watchers"), metrics.Read("gateway.watched.jobs")));
         await two.DisposeAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () =>
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () =>
             (metrics.Read("gateway.watchers"), metrics.Read("gateway.watched.jobs")) == (1, 1), "one stream is left");
 
         var delayed = metrics.Read("gateway.event.delay");
@@ -37,7 +37,7 @@ public sealed class WatchingMetricsTests
         await one.NextAsync("job");
         await one.NextAsync("end");
         await one.RestAsync();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => metrics.Read("gateway.watchers") == 0, "no stream is left");
 
         // The second stream may have left before its client read an event of the other job.
@@ -58,7 +58,7 @@ public sealed class WatchingMetricsTests
         await stream.NextAsync("job");
         await stream.RestAsync();
         using var job = await world.GetAsync("finished-1");
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => metrics.Read("http.server.request.duration") > 0, "the job is counted");
 
         Assert.Equal(1, metrics.Read("http.server.request.duration"));
@@ -73,7 +73,7 @@ public sealed class WatchingMetricsTests
         await using var stream = await EventReader.OpenAsync(world.Gateway, EventReader.PathOf("finished-1"));
         await stream.NextAsync("job");
         await stream.RestAsync();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(10), () => metrics.Read("gateway.watchers") == 0, "the stream has ended");
 
         Assert.Equal(0, metrics.Read("gateway.event.delay"));

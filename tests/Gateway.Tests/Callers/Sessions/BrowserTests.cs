@@ -174,7 +174,7 @@ public sealed class BrowserTests(Browser browser, RedisServer redis) : IAsyncLif
         await using var foreign = await TestPage.StartAsync(
             $"<iframe src=\"{new Uri(_one.Address, "docs/index.html")}\"></iframe>");
         await tab.Page.GotoAsync(foreign.Address.AbsoluteUri);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10),
             () => tab.ConsoleErrors.Any(error => error.Contains("frame-ancestors", StringComparison.Ordinal)
             || error.Contains("refused to connect", StringComparison.OrdinalIgnoreCase)
             || error.Contains("Framing", StringComparison.Ordinal)), "the browser blocks the frame");

@@ -89,7 +89,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         foreach (var (from, to) in ((GatewayNode, GatewayNode)[])[(world.Gateway, newer), (newer, world.Gateway)])
         {
             _provider.Register(to.Address);
-            await Purging.WithinAsync(
+            await Wait.UntilAsync(
                 Promised, async () => await CanLogInAsync(from, to),
                 "a login starts on one node and finishes on the other");
         }
@@ -114,7 +114,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
             _provider, ("ConnectionStrings:Redis", own.ConnectionString));
         world.AddGateway();
         await CommandStatistics.ResetAsync(own);
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10),
             async () => await CommandStatistics.CountAsync(own, "lrange") >= 6, "both nodes have compared keys again");
         var stored = (string[])(await own.CommandAsync("LRANGE", "gateway:data-protection", "0", "-1"))!;
         Assert.NotEmpty(stored);
@@ -130,7 +130,7 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
         await visitor.LogOutAsync(_one.Address);
         visitor.Session = stolen;
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(_one.Address));
-        await Purging.WithinAsync(Promised,
+        await Wait.UntilAsync(Promised,
             async () => await visitor.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized,
             "the session ends on the other node");
     }
@@ -259,12 +259,12 @@ public sealed class ClusterSessionTests(RedisServer redis) : IAsyncLifetime
             .GetPayloadValue<string>("sid");
 
         Assert.Equal(200, await EndAsync(_one, _provider.LogoutToken(User.Alice.Subject, session)));
-        await Purging.WithinAsync(Promised,
+        await Wait.UntilAsync(Promised,
             async () => await first.StatusAsync(_two.Address) == HttpStatusCode.Unauthorized, "the session has ended");
         Assert.Equal(HttpStatusCode.OK, await second.StatusAsync(_two.Address));
 
         Assert.Equal(200, await EndAsync(_two, _provider.LogoutToken(User.Alice.Subject)));
-        await Purging.WithinAsync(Promised,
+        await Wait.UntilAsync(Promised,
             async () => await second.StatusAsync(_one.Address) == HttpStatusCode.Unauthorized,
             "all sessions of the user have ended");
         Assert.Equal(HttpStatusCode.OK, await other.StatusAsync(_two.Address));

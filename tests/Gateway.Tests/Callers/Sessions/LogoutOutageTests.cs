@@ -42,7 +42,7 @@ public sealed class LogoutOutageTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(_two.Address));
 
         await _redis.StartAsync(persistent: true);
-        await Purging.WithinAsync(Promised, () => HasEndedAsync(visitor), "the session has ended on the other node");
+        await Wait.UntilAsync(Promised, () => HasEndedAsync(visitor), "the session has ended on the other node");
         var three = _world.AddGateway();
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(three.Address));
     }
@@ -53,11 +53,11 @@ public sealed class LogoutOutageTests : IAsyncLifetime
         using var visitor = await LoggedInAsync();
         var goBack = _redis.Backup();
         Assert.Equal(200, await ClusterSessionTests.EndAsync(_one, _provider.LogoutToken(User.Alice.Subject)));
-        await Purging.WithinAsync(Promised, () => HasEndedAsync(visitor), "the session has ended on the other node");
+        await Wait.UntilAsync(Promised, () => HasEndedAsync(visitor), "the session has ended on the other node");
 
         await GoBackAsync(goBack);
 
-        await Purging.WithinAsync(Promised, async () => await KeysAsync("gateway:session-mark:*") is { Length: > 0 },
+        await Wait.UntilAsync(Promised, async () => await KeysAsync("gateway:session-mark:*") is { Length: > 0 },
             "the logout mark is restored");
         var three = _world.AddGateway();
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(three.Address));
@@ -73,7 +73,7 @@ public sealed class LogoutOutageTests : IAsyncLifetime
 
         await GoBackAsync(goBack);
 
-        await Purging.WithinAsync(Promised, async () => await KeysAsync("gateway:session:*") is { Length: 0 },
+        await Wait.UntilAsync(Promised, async () => await KeysAsync("gateway:session:*") is { Length: 0 },
             "the session is removed again");
         var three = _world.AddGateway();
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(three.Address));
@@ -94,12 +94,12 @@ public sealed class LogoutOutageTests : IAsyncLifetime
     private async Task GoBackAsync(Action goBack)
     {
         await _redis.KillAsync();
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             Promised, async () => (await HealthAsync()).StartsWith("Degraded", StringComparison.Ordinal),
             "the node reports the outage");
         goBack();
         await _redis.StartAsync(persistent: true);
-        await Purging.WithinAsync(Promised, async () => await HealthAsync() == "Healthy", "the node uses Redis again");
+        await Wait.UntilAsync(Promised, async () => await HealthAsync() == "Healthy", "the node uses Redis again");
     }
 
     private async Task<string> HealthAsync()

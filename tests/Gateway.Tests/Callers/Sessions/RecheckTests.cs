@@ -303,11 +303,11 @@ public sealed class RecheckTests(RedisServer redis) : IAsyncLifetime
         await visitor.LogOutAsync(world.Gateway.Address);
 
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(world.Gateway.Address));
-        await Purging.WithinAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(
+        await Wait.UntilAsync(TimeSpan.FromSeconds(10), () => world.Gateway.Log.All.Any(
             line => line.Contains("was not revoked", StringComparison.Ordinal)), "a warning is logged");
     }
 
-    private static Task UntilRevokedAsync(CertifiedProvider provider, string user) => Purging.WithinAsync(
+    private static Task UntilRevokedAsync(CertifiedProvider provider, string user) => Wait.UntilAsync(
         TimeSpan.FromSeconds(10), () => provider.Output.Contains($"refresh token of {user} revoked",
             StringComparison.Ordinal), "the refresh token is revoked");
 

@@ -25,12 +25,12 @@ public sealed class SessionOutageTests
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
 
         await redis.KillAsync();
-        await Purging.WithinAsync(Promised,
+        await Wait.UntilAsync(Promised,
             async () =>
                 await IsAsync(visitor.JobAsync(two), "/problems/identity-unavailable"),
                 "the other node cannot look up the session");
         Assert.Equal(HttpStatusCode.OK, await visitor.StatusAsync(one));
-        await Purging.WithinAsync(Promised, async () =>
+        await Wait.UntilAsync(Promised, async () =>
         {
             // Each attempt uses a new browser, because a started login leaves cookies.
             using var another = Visitor.Of(provider);
@@ -43,7 +43,7 @@ public sealed class SessionOutageTests
         Assert.Equal(503, await ClusterSessionTests.EndAsync(world.Gateway, provider.LogoutToken(User.Alice.Subject)));
 
         await redis.StartAsync(persistent: true);
-        await Purging.WithinAsync(Promised, async () => await visitor.StatusAsync(two) == HttpStatusCode.Unauthorized,
+        await Wait.UntilAsync(Promised, async () => await visitor.StatusAsync(two) == HttpStatusCode.Unauthorized,
             "the session has ended on the other node");
         Assert.Equal(HttpStatusCode.Unauthorized, await visitor.StatusAsync(one));
     }

@@ -25,7 +25,7 @@ public sealed class ProviderTests
         Assert.Equal(TimeSpan.FromSeconds(1), byToken.Headers.RetryAfter?.Delta);
 
         await provider.StartAsync();
-        await Purging.WithinAsync(TimeSpan.FromSeconds(5),
+        await Wait.UntilAsync(TimeSpan.FromSeconds(5),
             async () => await StatusAsync(world, provider.AccessToken()) == 200, "tokens are accepted");
     }
 
@@ -197,7 +197,7 @@ public sealed class ProviderTests
         Assert.Equal(200, await StatusAsync(world, token));
         world.Clock!.Advance(TimeSpan.FromMinutes(11));
         Assert.Equal(200, await StatusAsync(world, token));
-        await Purging.WithinAsync(
+        await Wait.UntilAsync(
             TimeSpan.FromSeconds(5), () => provider.Ledger.KeyRequests == 2, "the keys are fetched again");
     }
 
