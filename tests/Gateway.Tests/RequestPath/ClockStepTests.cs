@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json;
 using Gateway.Tests.Infrastructure;
 using Gateway.Tests.Infrastructure.Identity;
-using Microsoft.Extensions.Time.Testing;
 using Simulator;
 
 namespace Gateway.Tests.RequestPath;
