@@ -5,6 +5,11 @@ using Simulator;
 
 namespace Gateway.Tests.Cluster;
 
+/// <summary>
+/// Tests that a cluster fetches a job once. The nodes are cold and get thousands of requests at once. Beside other
+/// tests, a node could stand still for so long that its fetch lock expires, and another node then fetches, too.
+/// </summary>
+[Collection(nameof(Alone))]
 [Trait("Redis", "any")]
 public sealed class OneFetchTests(RedisServer redis)
 {

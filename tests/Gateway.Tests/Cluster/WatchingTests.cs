@@ -60,8 +60,9 @@ public sealed class WatchingTests(ITestOutputHelper output)
         await Wait.UntilAsync(TimeSpan.FromSeconds(60),
             () => streams.All(stream => stream.States.Count > 0), "all streams are open");
         world.Upstream.Ledger.Clear();
-        world.Upstream.Lives.Clear();
+        // A poll may begin the life of the job before this thread continues.
         var started = Stopwatch.GetTimestamp();
+        world.Upstream.Lives.Clear();
 
         await Task.Delay(TimeSpan.FromSeconds(Seconds / 2.0), World.Cancellation);
         if (trouble == Trouble.NodeIsKilled) nodes[0].Signal("KILL");
