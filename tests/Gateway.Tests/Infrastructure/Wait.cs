@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace Gateway.Tests.Infrastructure;
 
-/// <summary>Waits for what a test expects.</summary>
+/// <summary>Waits until a condition holds, in place of a sleep.</summary>
 internal static class Wait
 {
     /// <summary>Waits until a condition holds, within a bound that is part of the assertion.</summary>

@@ -18,7 +18,7 @@ internal static class RepublishedRoutes
     /// <summary>Tag of operations that have no tag in the upstream's document.</summary>
     public const string Tag = "Routes";
 
-    // The depth of the document's parts, and of what stands around them.
+    // A schema may have the full depth of a document, and the contract nests it deeper.
     private static readonly JsonDocumentOptions Deep = new() { MaxDepth = 2 * YamlText.MaxDepth };
 
     /// <summary>
